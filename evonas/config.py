@@ -1,0 +1,276 @@
+"""A run's YAML: one strict model per section, its defaults, its errors, its fingerprint.
+
+A config is data: reading one imports and evaluates nothing. What a `kind` means is the business of the
+registry of its noun (`SPACES`, `TASKS`, `STRATEGIES`); `construct` checks a section's options against the
+constructor it names, so the built-in parts and a user's own are validated alike.
+"""
+
+import difflib
+import hashlib
+import inspect
+import json
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
+
+from evonas.records import UserError
+
+M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T")
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Kind(BaseModel):
+    """A part chosen by name; all other keys are options of that part."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    kind: str
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return dict(self.model_extra or {})
+
+
+class StrategyKind(Kind):
+    kind: str = "nsga2"
+    population: int = Field(default=24, ge=2, description="survivors kept; also the size of a generation")
+
+
+class ObjectiveConfig(Section):
+    """One objective: the task's metric or a cost. Its direction belongs to the metric."""
+
+    metric: str
+    target: str | None = Field(default=None, description="the target a latency is measured on")
+
+
+class LimitConfig(Section):
+    """A hard constraint. A candidate over a limit on its costs is never trained."""
+
+    metric: str
+    target: str | None = None
+    at_most: float | None = None
+    at_least: float | None = None
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> "LimitConfig":
+        if (self.at_most is None) == (self.at_least is None):
+            raise ValueError("a limit takes exactly one of at_most, at_least")
+        return self
+
+
+class TargetConfig(Section):
+    """A device that a network runs on, and how it runs there."""
+
+    backend: Literal["torch"] = "torch"
+    device: str = Field(default="cpu", pattern=r"^(cpu|cuda(:\d+)?)$")
+    threads: int = Field(default=1, ge=1, description="CPU threads of one forward pass")
+    batch: int = Field(default=1, ge=1, description="examples in one forward pass")
+    samples: int = Field(default=100, ge=11, description="timed forward passes")
+    max_seconds: float = Field(default=2.0, gt=0, description="time cap of one measurement, warm-up included")
+
+
+class AugmentConfig(Section):
+    """Augmentation of training batches, on the device. All off by default."""
+
+    crop: int = Field(default=0, ge=0, description="pad by so many pixels, then crop back at random")
+    flip: bool = Field(default=False, description="mirror half of the images left to right")
+    cutout: int = Field(default=0, ge=0, description="side of the square set to zero (DeVries & Taylor 2017)")
+
+
+class TrainingConfig(Section):
+    epochs: int = Field(default=8, ge=1)
+    batch_size: int = Field(default=64, ge=1)
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    learning_rate: float = Field(default=0.1, gt=0)
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    weight_decay: float = Field(default=5e-4, ge=0)
+    schedule: Literal["one_cycle", "cosine"] = "one_cycle"
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    grad_clip: float = Field(default=5.0, ge=0, description="largest gradient norm; 0 turns clipping off")
+    augment: AugmentConfig = AugmentConfig()
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        default="auto", description="auto: bfloat16 autocast on a GPU that has it, float32 elsewhere"
+    )
+    threads: int = Field(default=1, ge=1, description="CPU threads of one worker's training")
+    rungs: tuple[int, ...] = Field(default=(), description="epochs at which a candidate may be stopped early")
+    keep: float = Field(default=0.5, gt=0, le=1, description="share of candidates that passes a rung")
+
+    @model_validator(mode="after")
+    def _rungs_ascend(self) -> "TrainingConfig":
+        if list(self.rungs) != sorted(set(self.rungs)) or any(not 0 < r < self.epochs for r in self.rungs):
+            raise ValueError(f"rungs must ascend and lie between 1 and epochs - 1 = {self.epochs - 1}")
+        return self
+
+    @property
+    def milestones(self) -> tuple[int, ...]:
+        """The epochs at which a candidate reports: the rungs, then full training."""
+        return (*self.rungs, self.epochs)
+
+
+class ScheduleConfig(Section):
+    mode: Literal["window", "async", "generation"] = "window"
+    lookahead: int | None = Field(default=None, ge=1, description="default: half the population")
+
+
+class BudgetConfig(Section):
+    """When the search ends; the first that is used up ends it."""
+
+    evaluations: int | None = Field(default=None, ge=1, description="candidates decided")
+    hours: float | None = Field(default=None, gt=0, description="running time of the search, over all its sessions")
+    gpu_hours: float | None = Field(default=None, gt=0, description="time of GPUs in use, over all workers")
+
+    @model_validator(mode="after")
+    def _some_end(self) -> "BudgetConfig":
+        if self.evaluations is None and self.hours is None and self.gpu_hours is None:
+            raise ValueError("a budget needs evaluations, hours or gpu_hours")
+        return self
+
+
+class RuntimeConfig(Section):
+    kind: Literal["ray", "serial"] = "ray"
+    workers: int | Literal["auto"] = "auto"
+    cpus_per_worker: float = Field(default=1, ge=0)
+    gpus_per_worker: float = Field(default=0, ge=0)
+    address: str = Field(default="local", description="local: a Ray of this run's own; else a cluster's address")
+
+
+class Config(Section):
+    """A whole run. Everything but `budget` and `runtime` shapes the search and is in the fingerprint."""
+
+    seed: int = Field(default=0, ge=0)
+    space: Kind
+    task: Kind
+    objectives: tuple[ObjectiveConfig, ...] = Field(min_length=1)
+    limits: tuple[LimitConfig, ...] = ()
+    targets: dict[str, TargetConfig] = {}
+    strategy: StrategyKind = StrategyKind()
+    schedule: ScheduleConfig = ScheduleConfig()
+    training: TrainingConfig = TrainingConfig()
+    budget: BudgetConfig
+    runtime: RuntimeConfig = RuntimeConfig()
+
+    @property
+    def lookahead(self) -> int:
+        return self.schedule.lookahead or max(1, self.strategy.population // 2)
+
+    def trajectory(self) -> dict[str, Any]:
+        """The sections that shape the search, as plain data."""
+        return self.model_dump(mode="json", exclude={"budget", "runtime"})
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal for two configs exactly when they describe the same search (hex SHA-256)."""
+        return hashlib.sha256(json.dumps(self.trajectory(), sort_keys=True).encode()).hexdigest()
+
+
+def load_config(source: str | Path | Mapping[str, Any], overrides: Iterable[str] = ()) -> Config:
+    """A validated config from a YAML file or a mapping; `overrides` are KEY=VALUE, a value is read as YAML.
+
+    Raises:
+        UserError: the file is missing or not YAML, or a key or value is wrong.
+    """
+    data = dict(source) if isinstance(source, Mapping) else _read_yaml(Path(source))
+    for override in overrides:
+        _set(data, override)
+    return validated(Config, data, "config")
+
+
+def validated(model: type[M], data: Mapping[str, Any], what: str) -> M:
+    """`data` as `model`, or a UserError that names the first wrong key and the nearest right one."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise UserError(f"{what}: {_first_error(error, model)}") from None
+
+
+def construct(registry: Mapping[str, Callable[..., T]], section: Kind, noun: str) -> T:
+    """The part that a section's `kind` names, built with the section's options.
+
+    Raises:
+        UserError: no such kind, an unknown option, or an option of the wrong type or range.
+    """
+    if section.kind not in registry:
+        raise UserError(f"{noun}.kind: {unknown(section.kind, registry)}")
+    part = registry[section.kind]
+    options = validated(options_model(part), section.options, noun)
+    try:
+        return part(**{name: getattr(options, name) for name in options.model_fields_set})
+    except ValueError as error:
+        raise UserError(f"{noun}: {error}") from None
+
+
+def options_model(constructor: Callable[..., Any]) -> type[BaseModel]:
+    """A strict model of a constructor's keyword parameters (for validation and for the JSON schema)."""
+    fields: dict[str, Any] = {}
+    for name, parameter in inspect.signature(constructor).parameters.items():
+        required = parameter.default is inspect.Parameter.empty
+        fields[name] = (parameter.annotation, ... if required else parameter.default)
+    return create_model(constructor.__name__, __config__=ConfigDict(extra="forbid"), **fields)
+
+
+def unknown(name: str, known: Iterable[str]) -> str:
+    """One line for a name that does not exist, with the nearest one that does."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"unknown {name!r}{hint} (known: {', '.join(names)})"
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, IsADirectoryError):
+        raise UserError(f"config: no file {path}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"config: {path} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(data, dict):
+        raise UserError(f"config: {path} must hold sections (seed, space, task, ...), not {type(data).__name__}")
+    return data
+
+
+def _set(data: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise UserError(f"--set takes KEY=VALUE, e.g. strategy.population=48, not {override!r}")
+    *parents, last = key.split(".")
+    for parent in parents:
+        section = data.setdefault(parent, {})
+        if not isinstance(section, dict):
+            raise UserError(f"--set {override}: {parent} is not a section")
+        data[parent] = dict(section)
+        data = data[parent]
+    try:
+        data[last] = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise UserError(f"--set {override}: the value is not YAML") from None
+
+
+def _first_error(error: ValidationError, model: type[BaseModel]) -> str:
+    problems = error.errors(include_url=False)
+    first = problems[0]
+    where = [str(part) for part in first["loc"]]
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    if first["type"] == "extra_forbidden":
+        section = ".".join(where[:-1])
+        names = _fields_at(model, where[:-1])
+        return f"{section + ': ' if section else ''}{unknown(where[-1], names)}{more}"
+    message = first["msg"].removeprefix("Value error, ")
+    given = "" if first["type"] in {"missing", "value_error"} else f", not {first['input']!r}"
+    return f"{'.'.join(where)}: {message[0].lower()}{message[1:]}{given}{more}"
+
+
+def _fields_at(model: type[BaseModel], path: list[str]) -> Iterable[str]:
+    """The field names of the section at `path`, by walking annotations; `path` may cross tuples and dicts."""
+    current: Any = model
+    for part in path:
+        if inspect.isclass(current) and issubclass(current, BaseModel) and part in current.model_fields:
+            current = current.model_fields[part].annotation
+            arguments = [a for a in getattr(current, "__args__", ()) if inspect.isclass(a)]
+            current = next((a for a in arguments if issubclass(a, BaseModel)), current)
+    return current.model_fields if inspect.isclass(current) and issubclass(current, BaseModel) else ()

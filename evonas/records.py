@@ -1,0 +1,144 @@
+"""What travels between the parts of evonas: frozen, typed, units in the docstrings.
+
+Knows nothing of how a record is made, moved, stored or ranked, and imports nothing of evonas.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+Genome = tuple[int, ...]
+"""One small int a gene, in the order of the space's genes: the index of the chosen value."""
+
+
+class UserError(Exception):
+    """The user's input is wrong. The message is one line: what is wrong and what would be right."""
+
+
+class Status(StrEnum):
+    """How a candidate was decided. A failure is a status, never an exception and never a fake score."""
+
+    OK = "ok"
+    STOPPED = "stopped"
+    INFEASIBLE = "infeasible"
+    FAILED_BUILD = "failed:build"
+    FAILED_DIVERGED = "failed:diverged"
+    FAILED_OOM = "failed:oom"
+    FAILED_TIMEOUT = "failed:timeout"
+    FAILED_CRASH = "failed:crash"
+    FAILED_ERROR = "failed:error"
+
+    @property
+    def failed(self) -> bool:
+        return self.value.startswith("failed:")
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """What a network must take in and give out, and how it is scored.
+
+    input_shape: one example without the batch axis, e.g. (channels, height, width).
+    outputs: length of the network's output vector (classes; 1 for a scalar regression).
+    metric, direction: name of the validation metric and "minimize" or "maximize".
+    """
+
+    name: str
+    input_shape: tuple[int, ...]
+    outputs: int
+    metric: str = "error"
+    direction: str = "minimize"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A genome that was born. `born_after` counts the candidates it could see when it was bred."""
+
+    index: int
+    genome: Genome
+    parents: tuple[int, ...]
+    operator: str
+    born_after: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One point of a learning curve, after `epoch` epochs. Losses are means an example."""
+
+    epoch: int
+    train_loss: float
+    valid_loss: float
+    valid_metric: float
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a candidate has reached at a rung: every metric known by then, costs included.
+
+    rung: position in the list of rungs; the last one is full training.
+    metrics: name -> value, as in `Evaluation.metrics`.
+    """
+
+    index: int
+    rung: int
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A candidate as selection and early stopping compare it, at one rung.
+
+    values: one number an objective, all minimised and finite; empty where the candidate was decided by
+        its costs alone (then `violation` > 0).
+    violation: summed relative excess over the limits; 0 is feasible (constrained domination, Deb 2002).
+    """
+
+    index: int
+    rung: int
+    values: tuple[float, ...]
+    violation: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """All that a worker needs for one candidate besides what it holds for the whole run.
+
+    bars: a rung before the last -> the standings a candidate must not be dominated by to go on; empty: go on.
+    front: the fully trained front that was visible at birth; a candidate it dominates returns no weights.
+    reached: what an interrupted attempt had already reported; it is taken as measured, not measured again.
+    """
+
+    candidate: Candidate
+    bars: tuple[tuple[Standing, ...], ...] = ()
+    front: tuple[Standing, ...] = ()
+    reached: tuple[Progress, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A decided candidate.
+
+    metrics: name -> value, finite: the task's metric (if it trained), `params`, `macs` (multiply-accumulates of
+        one example), `train_memory_mb`, and per target T `latency_ms[T]`, `latency_iqr_ms[T]` (milliseconds).
+    curve: one point an epoch. rungs: what was reported at each rung reached, in order.
+    latency_samples: target -> raw samples, milliseconds.
+    conditions: host, device, driver, torch, dtype, threads, ... as text.
+    weights: the trained network in safetensors bytes, where it may be on the front; never stored in a table.
+    *_s: seconds. started_at, finished_at: seconds since the epoch, for people; nothing decides by them.
+    """
+
+    candidate: Candidate
+    status: Status
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    curve: Sequence[Epoch] = ()
+    rungs: Sequence[Progress] = ()
+    latency_samples: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    conditions: Mapping[str, str] = field(default_factory=dict)
+    message: str = ""
+    attempts: int = 1
+    measure_s: float = 0.0
+    train_s: float = 0.0
+    queued_s: float = 0.0
+    started_at: float = 0.0
+    finished_at: float = 0.0
+    weights: bytes | None = None
