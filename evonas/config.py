@@ -189,8 +189,8 @@ def validated(model: type[M], data: Mapping[str, Any], what: str) -> M:
         raise UserError(f"{what}: {_first_error(error, model)}") from None
 
 
-def construct(registry: Mapping[str, Callable[..., T]], section: Kind, noun: str) -> T:
-    """The part that a section's `kind` names, built with the section's options.
+def construct(registry: Mapping[str, Callable[..., T]], section: Kind, noun: str, *given: Any) -> T:
+    """The part that a section's `kind` names, built from `given` and then the section's options.
 
     Raises:
         UserError: no such kind, an unknown option, or an option of the wrong type or range.
@@ -198,17 +198,17 @@ def construct(registry: Mapping[str, Callable[..., T]], section: Kind, noun: str
     if section.kind not in registry:
         raise UserError(f"{noun}.kind: {unknown(section.kind, registry)}")
     part = registry[section.kind]
-    options = validated(options_model(part), section.options, noun)
+    options = validated(options_model(part, skip=len(given)), section.options, noun)
     try:
-        return part(**{name: getattr(options, name) for name in options.model_fields_set})
+        return part(*given, **{name: getattr(options, name) for name in options.model_fields_set})
     except ValueError as error:
         raise UserError(f"{noun}: {error}") from None
 
 
-def options_model(constructor: Callable[..., Any]) -> type[BaseModel]:
-    """A strict model of a constructor's keyword parameters (for validation and for the JSON schema)."""
+def options_model(constructor: Callable[..., Any], skip: int = 0) -> type[BaseModel]:
+    """A strict model of a constructor's parameters after the first `skip` (for validation and the JSON schema)."""
     fields: dict[str, Any] = {}
-    for name, parameter in inspect.signature(constructor).parameters.items():
+    for name, parameter in list(inspect.signature(constructor).parameters.items())[skip:]:
         required = parameter.default is inspect.Parameter.empty
         fields[name] = (parameter.annotation, ... if required else parameter.default)
     return create_model(constructor.__name__, __config__=ConfigDict(extra="forbid"), **fields)

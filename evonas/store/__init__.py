@@ -1,0 +1,30 @@
+"""A run folder: write-once Parquet a generation, a journal of what is not in one yet, one schema.
+
+run.json                                 resolved config, fingerprint, versions; written once
+journal/000001.jsonl                     births, rungs and decisions that are not yet in a generation
+evaluations/generation-00001.parquet     one row a candidate decided in that generation
+populations/generation-00001.parquet     its survivors
+manifest/generation-00001.json           SHA-256 of both files and of the manifest before; its presence commits them
+weights/000042.safetensors               trained networks of the front
+
+Knows nothing of who writes, or why.
+"""
+
+from evonas.store.reading import Recovered, Tables, read_run, read_tables, recover, weights_path
+from evonas.store.schema import CIRCUMSTANCE, evaluations_schema, from_row, to_row
+from evonas.store.writing import Store, create_run
+
+__all__ = [
+    "CIRCUMSTANCE",
+    "Recovered",
+    "Store",
+    "Tables",
+    "create_run",
+    "evaluations_schema",
+    "from_row",
+    "read_run",
+    "read_tables",
+    "recover",
+    "to_row",
+    "weights_path",
+]

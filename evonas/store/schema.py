@@ -1,0 +1,126 @@
+"""The one schema of a run's tables, and the way between an evaluation and its row.
+
+Units: metrics as in `Evaluation`; `latency_samples[T]` in ms; `*_s` in seconds; `*_at` in seconds since the epoch.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from evonas.records import Candidate, Epoch, Evaluation, Progress, Status
+
+SCHEMA_VERSION = 1
+
+_TEXT, _REAL, _INT, _SHORT = pa.string(), pa.float64(), pa.int64(), pa.int32()
+_METRICS = pa.map_(_TEXT, _REAL)
+_LOSSES = ("train_loss", "valid_loss", "valid_metric")
+
+POPULATIONS = pa.schema(
+    [("generation", _SHORT), ("candidate", _INT), ("rank", _SHORT), ("crowding", _REAL)],
+    metadata={"evonas_schema": str(SCHEMA_VERSION)},
+)
+
+TIMINGS = ("queued_s", "measure_s", "train_s", "started_at", "finished_at")
+CIRCUMSTANCE = ("generation", "position", "conditions", "attempts", *TIMINGS)
+"""Columns that may differ between two runs of one search: when and where, not what."""
+
+
+def evaluations_schema(metrics: Sequence[str], targets: Sequence[str]) -> pa.Schema:
+    """The columns of `evaluations`: one float column a metric, one list of raw samples a target.
+
+    position: order of decision that counts (by index; by arrival in async mode). arch: JSON of the named genes.
+    arch_hash: equal for two candidates exactly when they count as the same network. violation: summed relative
+    excess over the limits. rungs: the metrics with which a candidate stood at each rung it reached.
+    """
+    return pa.schema(
+        [
+            ("candidate", _INT),
+            ("generation", _SHORT),
+            ("position", _INT),
+            ("genome", pa.list_(_SHORT)),
+            ("arch", _TEXT),
+            ("arch_hash", _TEXT),
+            ("parents", pa.list_(_INT)),
+            ("operator", _TEXT),
+            ("born_after", _INT),
+            ("seed", _INT),
+            ("status", _TEXT),
+            ("violation", _REAL),
+            *((name, _REAL) for name in metrics),
+            ("epochs", _SHORT),
+            ("curve", pa.list_(pa.struct([("epoch", _SHORT), *((name, _REAL) for name in _LOSSES)]))),
+            ("rungs", pa.list_(pa.struct([("rung", _SHORT), ("metrics", _METRICS)]))),
+            *((f"latency_samples[{target}]", pa.list_(pa.float32())) for target in targets),
+            ("conditions", pa.map_(_TEXT, _TEXT)),
+            ("attempts", _SHORT),
+            ("message", _TEXT),
+            *((name, _REAL) for name in TIMINGS),
+        ],
+        metadata={"evonas_schema": str(SCHEMA_VERSION)},
+    )
+
+
+def to_row(evaluation: Evaluation, arch: str, arch_hash: str, violation: float) -> dict[str, Any]:
+    """An evaluation as plain values by column, but for `generation` and `position`."""
+    candidate = evaluation.candidate
+    return {
+        "candidate": candidate.index,
+        "genome": list(candidate.genome),
+        "arch": arch,
+        "arch_hash": arch_hash,
+        "parents": list(candidate.parents),
+        "operator": candidate.operator,
+        "born_after": candidate.born_after,
+        "seed": candidate.seed,
+        "status": evaluation.status.value,
+        "violation": violation,
+        **evaluation.metrics,
+        "epochs": len(evaluation.curve),
+        "curve": [{"epoch": e.epoch, **{name: getattr(e, name) for name in _LOSSES}} for e in evaluation.curve],
+        "rungs": [{"rung": p.rung, "metrics": dict(p.metrics)} for p in evaluation.rungs],
+        **{f"latency_samples[{target}]": list(ms) for target, ms in evaluation.latency_samples.items()},
+        "conditions": dict(evaluation.conditions),
+        "attempts": evaluation.attempts,
+        "message": evaluation.message,
+        **{name: getattr(evaluation, name) for name in TIMINGS},
+    }
+
+
+def from_row(row: Mapping[str, Any], metrics: Sequence[str]) -> Evaluation:
+    """The evaluation that a row holds (without weights and raw samples)."""
+    candidate = candidate_from(row)
+    return Evaluation(
+        candidate=candidate,
+        status=Status(row["status"]),
+        metrics={name: row[name] for name in metrics if row.get(name) is not None},
+        curve=tuple(Epoch(**point) for point in row["curve"]),
+        rungs=tuple(Progress(candidate.index, r["rung"], r["metrics"]) for r in row["rungs"]),
+        conditions=row["conditions"],
+        message=row["message"],
+        attempts=row["attempts"],
+        **{name: row[name] for name in TIMINGS},
+    )
+
+
+def candidate_from(row: Mapping[str, Any]) -> Candidate:
+    return Candidate(
+        index=row["candidate"],
+        genome=tuple(row["genome"]),
+        parents=tuple(row["parents"]),
+        operator=row["operator"],
+        born_after=row["born_after"],
+        seed=row["seed"],
+    )
+
+
+def candidate_row(candidate: Candidate) -> dict[str, Any]:
+    """A birth as plain values, by the same names as in a row."""
+    return {
+        "candidate": candidate.index,
+        "genome": list(candidate.genome),
+        "parents": list(candidate.parents),
+        "operator": candidate.operator,
+        "born_after": candidate.born_after,
+        "seed": candidate.seed,
+    }

@@ -1,0 +1,51 @@
+"""Every genome is new in the whole history, not only in the population."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from evonas.records import Genome
+from evonas.spaces.genes import Space
+from evonas.strategies.strategy import Exhausted
+
+ENUMERABLE = 200_000
+"""Spaces up to this size are searched to their last network; larger ones until random draws find nothing new."""
+
+
+class Novelty:
+    def __init__(self, space: Space) -> None:
+        self._space = space
+        self._seen: set[str] = set()
+        self._unseen: dict[str, Genome] | None = None
+
+    def add(self, genome: Genome) -> None:
+        identity = self._space.identity(genome)
+        self._seen.add(identity)
+        if self._unseen is not None:
+            self._unseen.pop(identity, None)
+
+    def first_new(self, draw: Callable[[], Genome], tries: int) -> Genome | None:
+        """The first genome out of `tries` draws that builds a network nobody proposed before."""
+        for _ in range(tries):
+            genome = draw()
+            if self._space.identity(genome) not in self._seen:
+                return genome
+        return None
+
+    def sample(self, rng: np.random.Generator) -> Genome:
+        """A random new genome.
+
+        Raises:
+            Exhausted: every network of the space was proposed, or a large space yields none in 2,000 draws.
+        """
+        genome = self.first_new(lambda: self._space.sample(rng), tries=2_000 if self._unseen is None else 20)
+        if genome is not None:
+            return genome
+        if self._space.size() > ENUMERABLE:
+            raise Exhausted("2,000 random draws gave no new network")
+        if self._unseen is None:
+            everything = {self._space.identity(genome): genome for genome in self._space.genomes()}
+            self._unseen = {name: g for name, g in everything.items() if name not in self._seen}
+        if not self._unseen:
+            raise Exhausted(f"all {len(self._seen):,} different networks of the space were evaluated")
+        return list(self._unseen.values())[rng.integers(len(self._unseen))]

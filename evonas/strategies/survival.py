@@ -1,0 +1,45 @@
+"""NSGA-II survival (Deb et al. 2002) on standings: constrained rank, then crowding distance. Sorting is pymoo's.
+
+Ties in crowding are broken by index, never at random, so survivors are a function of the standings alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from pymoo.operators.survival.rank_and_crowding.metrics import get_crowding_function
+from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
+
+from evonas.pareto import points
+from evonas.records import Standing
+
+_sort = NonDominatedSorting()
+_crowding = get_crowding_function("cd")
+
+
+@dataclass(frozen=True, slots=True)
+class Survivor:
+    """rank: 0 is the first front. crowding: distance in the normalised objectives, inf at the ends of a front."""
+
+    index: int
+    rank: int
+    crowding: float
+
+
+def survivors(standings: Sequence[Standing], size: int) -> list[Survivor]:
+    """The `size` best of `standings`, best first: by rank, then by crowding distance, then by index."""
+    feasible = sorted((s for s in standings if s.violation == 0), key=lambda s: s.index)
+    chosen: list[Survivor] = []
+    fronts = _sort.do(points(feasible), n_stop_if_ranked=size) if feasible else []
+    for rank, members in enumerate(fronts):
+        crowding = _crowding.do(points([feasible[i] for i in members]))
+        order = np.lexsort((members, -crowding))
+        chosen += [Survivor(feasible[members[k]].index, rank, float(crowding[k])) for k in order]
+    if len(chosen) < size:
+        chosen += _least_violating(standings, rank=len(fronts))
+    return chosen[:size]
+
+
+def _least_violating(standings: Sequence[Standing], rank: int) -> list[Survivor]:
+    infeasible = sorted((s for s in standings if s.violation > 0), key=lambda s: (s.violation, s.index))
+    return [Survivor(s.index, rank + k, 0.0) for k, s in enumerate(infeasible)]
