@@ -1,0 +1,53 @@
+"""Multi-objective evolutionary neural architecture search, from a laptop to a Ray cluster.
+
+    run = evonas.search("configs/digits.yaml")
+    run.front()
+
+Nothing heavy is imported before a name is used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from evonas.evaluation import Split, Splits, Task, classification, regression
+    from evonas.records import TaskSpec, UserError
+    from evonas.run import Run, load
+    from evonas.spaces import Arch, Choice, Group, Integer, OneOf, Optional, Repeat, Space
+    from evonas.start import search
+
+_HOMES = {
+    "evonas.evaluation": ("Split", "Splits", "Task", "classification", "regression"),
+    "evonas.records": ("TaskSpec", "UserError"),
+    "evonas.run": ("Run", "load"),
+    "evonas.spaces": ("Arch", "Choice", "Group", "Integer", "OneOf", "Optional", "Repeat", "Space"),
+    "evonas.start": ("search",),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Arch",
+    "Choice",
+    "Group",
+    "Integer",
+    "OneOf",
+    "Optional",
+    "Repeat",
+    "Run",
+    "Space",
+    "Split",
+    "Splits",
+    "Task",
+    "TaskSpec",
+    "UserError",
+    "classification",
+    "load",
+    "regression",
+    "search",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'evonas' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)

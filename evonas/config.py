@@ -122,7 +122,7 @@ class BudgetConfig(Section):
     """When the search ends; the first that is used up ends it."""
 
     evaluations: int | None = Field(default=None, ge=1, description="candidates decided")
-    hours: float | None = Field(default=None, gt=0, description="running time of the search, over all its sessions")
+    hours: float | None = Field(default=None, gt=0, description="running time of the search, over all its starts")
     gpu_hours: float | None = Field(default=None, gt=0, description="time of GPUs in use, over all workers")
 
     @model_validator(mode="after")
@@ -169,8 +169,12 @@ class Config(Section):
         return hashlib.sha256(json.dumps(self.trajectory(), sort_keys=True).encode()).hexdigest()
 
 
-def load_config(source: str | Path | Mapping[str, Any], overrides: Iterable[str] = ()) -> Config:
-    """A validated config from a YAML file or a mapping; `overrides` are KEY=VALUE, a value is read as YAML.
+def load_config(
+    source: str | Path | Mapping[str, Any], overrides: Iterable[str] = (), given: Mapping[str, Any] | None = None
+) -> Config:
+    """A validated config from a YAML file or a mapping.
+
+    overrides: KEY=VALUE, a value is read as YAML. given: sections that take the place of those in the source.
 
     Raises:
         UserError: the file is missing or not YAML, or a key or value is wrong.
@@ -178,6 +182,7 @@ def load_config(source: str | Path | Mapping[str, Any], overrides: Iterable[str]
     data = dict(source) if isinstance(source, Mapping) else _read_yaml(Path(source))
     for override in overrides:
         _set(data, override)
+    data.update(given or {})
     return validated(Config, data, "config")
 
 

@@ -69,7 +69,8 @@ class Objectives:
         self.names = tuple(o.key for o in self.objectives)
         if len(set(self.names)) < len(self.names):
             raise UserError(f"objectives: {', '.join(self.names)} names a metric twice")
-        used = {part.target for part in (*config.objectives, *config.limits) if part.target}
+        parts: tuple[ObjectiveConfig | LimitConfig, ...] = (*config.objectives, *config.limits)
+        used = {part.target for part in parts if part.target}
         self.targets = tuple(name for name in config.targets if name in used)
         self.metrics = (
             task.metric,

@@ -22,7 +22,7 @@ def ranks(standings: Sequence[Standing]) -> NDArray[np.intp]:
     feasible = np.flatnonzero(violation == 0)
     next_rank = 0
     if feasible.size:
-        result[feasible] = moocore.pareto_rank(points([standings[i] for i in feasible]))
+        result[feasible] = moocore.pareto_rank(points([standings[int(i)] for i in feasible]))
         next_rank = int(result[feasible].max()) + 1
     infeasible = np.flatnonzero(violation > 0)
     if infeasible.size:

@@ -82,6 +82,8 @@ class Standardise(nn.Module):
     def __init__(self, train: Array) -> None:
         super().__init__()
         mean, deviation = channel_statistics(train)
+        if not np.isfinite(deviation).all():
+            raise UserError("task: training examples hold NaN or infinite numbers; remove or replace them")
         shape = (-1, *(1,) * (train.ndim - 2))
         self.register_buffer("mean", torch.from_numpy(mean).float().reshape(shape))
         self.register_buffer("deviation", torch.from_numpy(deviation).float().reshape(shape))
@@ -90,13 +92,14 @@ class Standardise(nn.Module):
         return (x.float() - self.mean) / self.deviation
 
 
-def channel_statistics(x: Array, rows: int = 4096) -> tuple[Array, Array]:
+def channel_statistics(x: Array, chunk: int = 2**22) -> tuple[Array, Array]:
     """Mean and deviation over all axes but the second; a constant channel has deviation 1. Both (channels,).
 
-    Sums a few rows at a time: numpy's own would turn a whole uint8 array into float64.
+    Sums about `chunk` numbers at a time: numpy's own would turn a whole uint8 array into float64.
     """
     axes = (0, *range(2, x.ndim))
     count = x.size / x.shape[1]
+    rows = max(1, chunk * len(x) // x.size)
     total = square = np.zeros(x.shape[1])
     for i in range(0, len(x), rows):
         part = x[i : i + rows].astype(np.float64)
@@ -129,7 +132,7 @@ def classification(name: str, splits: Splits) -> Task:
     Raises:
         UserError: labels are not integers (n,) from 0, or there is one class only.
     """
-    splits = Splits(*(Split(s.x, _labels(s.y)) for s in (splits.train, splits.valid, splits.test)))
+    splits = Splits(*(Split(s.x, labels(s.y)) for s in (splits.train, splits.valid, splits.test)))
     classes = 1 + max(int(s.y.max()) for s in (splits.train, splits.valid, splits.test))
     if classes < 2:
         raise UserError(f"task {name}: all labels are 0; a classification needs two classes or more")
@@ -180,8 +183,14 @@ def placed(task: Task, device: torch.device | str) -> Data:
     """The task's training and validation examples and its `prepare` on a device. On a CPU nothing is copied."""
     device = torch.device(device)
     train, valid = task.splits.train, task.splits.valid
-    arrays = [_tensor(array, device) for array in (train.x, train.y, valid.x, valid.y)]
-    return Data(device, *arrays, copy.deepcopy(task.prepare).to(device))
+    return Data(
+        device,
+        x_train=_tensor(train.x, device),
+        y_train=_tensor(train.y, device),
+        x_valid=_tensor(valid.x, device),
+        y_valid=_tensor(valid.y, device),
+        prepare=copy.deepcopy(task.prepare).to(device).eval(),
+    )
 
 
 def _tensor(array: Array, device: torch.device) -> Tensor:
@@ -191,13 +200,21 @@ def _tensor(array: Array, device: torch.device) -> Tensor:
         return torch.from_numpy(array).to(device)
 
 
-def _labels(y: Array) -> Array:
-    if y.ndim != 1 or not np.issubdtype(y.dtype, np.integer) or y.min() < 0:
-        raise UserError(f"task: labels must be integers (n,) from 0, not {y.dtype} {y.shape} from {y.min()}")
-    return y.astype(np.int64)
+def labels(y: Array) -> Array:
+    """Classes as int64; UserError where they are no whole numbers (n,) from 0."""
+    if y.ndim != 1 or not np.issubdtype(y.dtype, np.integer):
+        raise UserError(
+            f"task: labels must be integers (n,), not {y.dtype} {y.shape}; task.target: values predicts values"
+        )
+    if y.min() < 0:
+        raise UserError(f"task: labels must count from 0, not from {y.min()}")
+    return y.astype(np.int64, copy=False)
 
 
 def _values(y: Array) -> Array:
     if y.ndim > 2 or not np.issubdtype(y.dtype, np.number):
         raise UserError(f"task: values must be numbers (n,) or (n, outputs), not {y.dtype} {y.shape}")
-    return y.reshape(len(y), -1).astype(np.float32)
+    values = y.reshape(len(y), -1).astype(np.float32)
+    if not np.isfinite(values).all():
+        raise UserError("task: values to predict hold NaN or infinite numbers; remove those examples")
+    return values

@@ -1,3 +1,23 @@
-from evonas.spaces.genes import Arch, Choice, Gene, Group, Integer, OneOf, Optional, Repeat, Space
+from collections.abc import Callable
 
-__all__ = ["Arch", "Choice", "Gene", "Group", "Integer", "OneOf", "Optional", "Repeat", "Space"]
+from evonas.spaces.cell import Cell
+from evonas.spaces.genes import Arch, Choice, Gene, Group, Integer, OneOf, Optional, Repeat, Space
+from evonas.spaces.mobile import Mobile
+
+SPACES: dict[str, Callable[..., Space]] = {"cell": Cell, "mobile": Mobile}
+"""By the `kind` of a config's space section; its other keys are options of the constructor."""
+
+__all__ = [
+    "SPACES",
+    "Arch",
+    "Cell",
+    "Choice",
+    "Gene",
+    "Group",
+    "Integer",
+    "Mobile",
+    "OneOf",
+    "Optional",
+    "Repeat",
+    "Space",
+]

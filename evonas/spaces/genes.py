@@ -304,9 +304,14 @@ class OneOf(Node):
 
 
 class Optional(Node):
-    """A part that may be absent: a gene `NAME.present`, and the content, inactive when absent. Absent decodes to None."""
+    """A part that may be absent: a gene `NAME.present`, and the content, inactive when absent.
+
+    Absent decodes to None.
+    """
 
     def __init__(self, content: Node) -> None:
+        if isinstance(content, Optional) or (isinstance(content, Choice) and None in content.values):
+            raise ValueError(f"Optional({content!r}): the content can be None by itself, and None means absent")
         self.present = Choice(False, True)
         self.content = content
         self.length = 1 + content.length

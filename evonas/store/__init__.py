@@ -10,7 +10,8 @@ weights/000042.safetensors               trained networks of the front
 Knows nothing of who writes, or why.
 """
 
-from evonas.store.reading import Recovered, Tables, read_run, read_tables, recover, weights_path
+from evonas.store.files import is_locked
+from evonas.store.reading import Recovered, Tables, read_journal_rows, read_run, read_tables, recover, weights_path
 from evonas.store.schema import CIRCUMSTANCE, evaluations_schema, from_row, to_row
 from evonas.store.writing import Store, create_run
 
@@ -22,6 +23,8 @@ __all__ = [
     "create_run",
     "evaluations_schema",
     "from_row",
+    "is_locked",
+    "read_journal_rows",
     "read_run",
     "read_tables",
     "recover",

@@ -40,3 +40,15 @@ def lock(path: Path) -> IO[bytes]:
         file.close()
         raise UserError(f"another search is writing to {path.parent}; wait for it or give another --run") from None
     return file
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether a search is writing to the folder now."""
+    try:
+        with (folder / ".lock").open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False

@@ -63,13 +63,21 @@ def segments(folder: Path) -> list[Path]:
 
 
 def read_journal(folder: Path) -> list[Entry]:
-    """Every entry, oldest first.
+    """Every entry, oldest first; of a live journal, as it was at some moment of the call.
 
     Raises:
         UserError: a line before the last of its segment is damaged; names the file and the line.
     """
+    while True:
+        try:
+            return _read(segments(folder))
+        except FileNotFoundError:  # the writer has just gone on to a new segment
+            continue
+
+
+def _read(paths: list[Path]) -> list[Entry]:
     entries: list[Entry] = []
-    for path in segments(folder):
+    for path in paths:
         lines = path.read_bytes().split(b"\n")
         for number, line in enumerate(lines[:-1], start=1):
             entry = _parse(line)

@@ -6,7 +6,7 @@ passed over.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,15 @@ class Recovered:
     born: list[Candidate]
     reached: list[Progress]
     elapsed_s: float
+
+    def births(self) -> Iterator[tuple[Candidate, list[Progress] | None]]:
+        """Every candidate by index, with what it had reached where it was not decided."""
+        reached: dict[int, list[Progress]] = {candidate.index: [] for candidate in self.born}
+        for progress in self.reached:
+            reached[progress.index].append(progress)
+        candidates = [*(evaluation.candidate for evaluation in self.decided), *self.born]
+        for candidate in sorted(candidates, key=lambda candidate: candidate.index):
+            yield candidate, reached.get(candidate.index)
 
 
 def read_run(folder: Path) -> dict[str, Any]:
@@ -81,12 +90,18 @@ def read_tables(folder: Path) -> Tables:
     return Tables(tables.evaluations, tables.populations, elapsed)
 
 
+def read_journal_rows(folder: Path) -> list[dict[str, Any]]:
+    """The decided candidates in the journal: all that are in no generation, and perhaps some that are."""
+    return [entry for entry in read_journal(folder / "journal") if entry["kind"] == "decided"]
+
+
 def recover(folder: Path, metrics: Sequence[str]) -> Recovered:
     """Everything decided, born and reached, each once."""
+    entries = read_journal(folder / "journal")  # first: what a live search commits meanwhile is then seen twice
     tables = read_tables(folder)
     rows = [row for table in tables.evaluations for row in table.to_pylist(maps_as_pydicts="strict")]
     committed = {row["candidate"] for row in rows}
-    journal = [entry for entry in read_journal(folder / "journal") if entry["candidate"] not in committed]
+    journal = [entry for entry in entries if entry["candidate"] not in committed]
     loose = {entry["candidate"]: entry for entry in journal if entry["kind"] == "decided"}
     undecided = [entry for entry in journal if entry["candidate"] not in loose]
     born = {entry["candidate"]: candidate_from(entry) for entry in undecided if entry["kind"] == "born"}

@@ -45,7 +45,7 @@ class Store:
         self._generations = 0
 
     def restore(self, recovered: Recovered) -> None:
-        """Take up what an earlier session left open."""
+        """Take up what was left open when the search last ended."""
         self._generations = recovered.generations
         self._open = {row["candidate"]: {"decided": row} for row in recovered.rows}
         for candidate in recovered.born:

@@ -77,7 +77,8 @@ class NSGA2:
         """Binary tournament by constrained rank, then crowding; survivors are sorted by just that."""
         if self._parents is None:
             self._parents = survivors(list(self._told.values()), self._size)
-        return self._parents[rng.integers(len(self._parents), size=2).min()].index
+        drawn = rng.integers(len(self._parents), size=2)
+        return self._parents[int(drawn.min())].index
 
     def _mutate(self, genome: Genome, rng: np.random.Generator) -> Genome:
         """Genes change on their own, active or not: an ordered gene by one step, any other to another value."""

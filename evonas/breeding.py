@@ -1,0 +1,65 @@
+"""What is bred, as a function of what was decided: the ledger says what is visible, the strategy chooses.
+
+A search, its resumption and its verification all breed through here, so they cannot differ.
+"""
+
+from collections.abc import Sequence
+
+from evonas.config import Config, construct
+from evonas.objectives import Objectives
+from evonas.records import Candidate, Job, Progress
+from evonas.schedule import Ledger, View
+from evonas.spaces.genes import Space
+from evonas.strategies import STRATEGIES, Strategy, Survivor, survivors
+from evonas.streams import seed_for
+
+
+class Breeder:
+    """Candidates are bred, or recalled from a record, in index order and each once."""
+
+    def __init__(self, config: Config, space: Space, objectives: Objectives) -> None:
+        self._config = config
+        self.ledger = Ledger(config, objectives)
+        self.strategy: Strategy = construct(
+            STRATEGIES, config.strategy, "strategy", space, config.seed, config.strategy.population
+        )
+        self.next = 0
+        """Index of the next candidate."""
+
+    def ready(self) -> bool:
+        """Whether all that the next candidate is to see has happened."""
+        return self.ledger.ready(self.next)
+
+    def breed(self, born_after: int | None = None) -> Job:
+        """The next candidate; in async mode, as if so many had been decided.
+
+        Raises:
+            Exhausted: the space holds no network that has not been proposed.
+        """
+        view = self._look(born_after)
+        proposal = self.strategy.ask(self.next)
+        seed = seed_for(self._config.seed, "train", self.next)
+        candidate = Candidate(self.next, proposal.genome, proposal.parents, proposal.operator, view.born_after, seed)
+        return self._born(candidate, view)
+
+    def recall(self, candidate: Candidate, reached: Sequence[Progress] = ()) -> Job:
+        """The next candidate as it was recorded; `reached` is what an earlier attempt had reported."""
+        return self._born(candidate, self._look(candidate.born_after), reached)
+
+    def population(self, count: int) -> list[Survivor]:
+        """The survivors of the first `count` decided candidates."""
+        return survivors(self.ledger.final(self.ledger.order[:count]), self._config.strategy.population)
+
+    def _look(self, born_after: int | None = None) -> View:
+        view = self.ledger.view(self.next, born_after)
+        for index, standing in view.news:
+            if standing is None:
+                self.strategy.withdraw(index)
+            else:
+                self.strategy.tell(standing)
+        return view
+
+    def _born(self, candidate: Candidate, view: View, reached: Sequence[Progress] = ()) -> Job:
+        self.strategy.born(candidate.index, candidate.genome)
+        self.next += 1
+        return Job(candidate, view.bars, view.front, tuple(reached))

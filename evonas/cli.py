@@ -1,0 +1,243 @@
+"""The command line. Each command imports what it needs when it runs, so that --help answers at once."""
+
+import argparse
+import importlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from types import FrameType, ModuleType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from evonas.records import UserError
+
+if TYPE_CHECKING:
+    from evonas.run import Run
+
+INTERRUPTED, TERMINATED = 130, 143
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the exit status: 0 done, 1 not as it should be, 2 wrong input, 130 or 143 interrupted."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.command(options) or 0)
+    except UserError as error:
+        print(f"evonas: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # the reader of our output has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="evonas", description="Find the neural networks with the best trade-off between accuracy and cost."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    run_help = "run folder"
+
+    def add(name: str, command: Callable[[Any], int | None], text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(command=command)
+        return sub
+
+    search = add("search", _search, "run a search; the same line again resumes it")
+    search.add_argument("config", metavar="CONFIG", help="YAML file")
+    search.add_argument("--run", metavar="DIR", help="run folder (default: runs/NAME-FINGERPRINT)")
+    _add_set(search)
+    _add_import(search)
+
+    resume = add("resume", _resume, "go on with a run as it was configured")
+    resume.add_argument("run", metavar="RUN", help=run_help)
+    _add_set(resume)
+    _add_import(resume)
+
+    status = add("status", _status, "how far a run is")
+    status.add_argument("run", metavar="RUN", help=run_help)
+    status.add_argument("--json", action="store_true")
+
+    verify = add("verify", _verify, "derive every genome, stop and survivor again from the record")
+    verify.add_argument("run", metavar="RUN", help=run_help)
+    _add_import(verify)
+
+    front = add("front", _front, "the best trade-offs of a run")
+    front.add_argument("run", metavar="RUN", help=run_help)
+    front.add_argument("--where", action="append", default=[], metavar="CONDITION", help='e.g. "params<=20000"')
+    front.add_argument("--format", choices=("table", "csv", "json"), default="table")
+    front.add_argument("--plot", metavar="FILE", help="also draw it (png, svg, pdf)")
+
+    space = add("space", _space, "the genes of a config's space, and some of its networks")
+    space.add_argument("config", metavar="CONFIG")
+    _add_set(space)
+    _add_import(space)
+
+    measure = add("measure", _measure, "measure a candidate of a run on this machine")
+    measure.add_argument("run", metavar="RUN", help=run_help)
+    measure.add_argument("candidate", type=int, metavar="CANDIDATE")
+    measure.add_argument("--target", metavar="T", help="default: every target of the run")
+    _add_import(measure)
+
+    add("schema", _schema, "the JSON schema of a config, for editors")
+    return parser
+
+
+def _add_set(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="e.g. strategy.population=48"
+    )
+
+
+def _add_import(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--import", action="append", default=[], metavar="MODULE", dest="modules", help="your own spaces and tasks"
+    )
+
+
+def _search(options: argparse.Namespace) -> int:
+    from evonas.start import prepare
+
+    modules = _imported(options.modules)
+    return _run(prepare(options.config, overrides=options.overrides, run=options.run), options, modules)
+
+
+def _resume(options: argparse.Namespace) -> int:
+    from evonas.start import prepare_again
+
+    modules = _imported(options.modules)
+    return _run(prepare_again(options.run, options.overrides), options, modules)
+
+
+def _run(prepared: Any, options: argparse.Namespace, modules: Sequence[ModuleType]) -> int:
+    from rich.console import Console
+
+    from evonas.run import Run
+    from evonas.start import execute
+    from evonas.terminal import watching
+
+    console = Console(highlight=False)
+    signal.signal(signal.SIGTERM, _terminate)
+    folder = prepared.folder
+    try:
+        with watching(console) as watch:
+            ended = execute(prepared, modules=modules, watch=watch)
+    except (KeyboardInterrupt, SystemExit) as stop:
+        again = " ".join(["evonas resume", str(folder), *(f"--import {name}" for name in options.modules)])
+        print(f"interrupted; nothing decided is lost. To go on: {again}\nrun: {folder}", flush=True)
+        return TERMINATED if isinstance(stop, SystemExit) else INTERRUPTED
+    run = Run(folder)
+    print(f"{ended}; {_outcomes(run)}")
+    _print_front(run, run.front())
+    print(f"run: {folder}")
+    return 0
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    raise SystemExit(TERMINATED)
+
+
+def _status(options: argparse.Namespace) -> int:
+    from evonas.run import Run
+
+    run = Run(options.run)
+    state = run.status()
+    if options.json:
+        print(json.dumps(state, indent=2))
+        return 0
+    print(f"{_outcomes(run)}; front of {state['front']}; {state['generations']} generations; {state['state']}")
+    return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from evonas.run import Run
+
+    _imported(options.modules)
+    verdict = Run(options.run).verify()
+    if verdict.difference:
+        print(f"differs: {verdict.difference}")
+        return 1
+    print(f"verified: {verdict.candidates:,} candidates and {verdict.generations:,} generations follow from the record")
+    return 0
+
+
+def _front(options: argparse.Namespace) -> int:
+    from evonas import analysis
+    from evonas.figures import plot_front
+    from evonas.run import Run
+
+    run = Run(options.run)
+    front = analysis.where(run.front(), options.where)
+    if options.plot:
+        plot_front(run, options.plot)
+    if options.format == "csv":
+        print(_short(run, front).to_csv(index=False), end="")
+    elif options.format == "json":
+        print(_short(run, front).to_json(orient="records", indent=1))
+    else:
+        _print_front(run, front)
+    return 0
+
+
+def _space(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from evonas.inspection import describe_space
+
+    _imported(options.modules)
+    for part in describe_space(options.config, options.overrides):
+        Console(highlight=False).print(part)
+    return 0
+
+
+def _measure(options: argparse.Namespace) -> int:
+    from evonas.inspection import measure_again
+
+    _imported(options.modules)
+    for line in measure_again(options.run, options.candidate, options.target):
+        print(line)
+    return 0
+
+
+def _schema(options: argparse.Namespace) -> int:
+    from evonas.inspection import schema
+
+    print(json.dumps(schema(), indent=2))
+    return 0
+
+
+def _imported(names: Sequence[str]) -> list[ModuleType]:
+    """The user's modules, from the current folder or the installed packages."""
+    sys.path.insert(0, os.getcwd())
+    modules = []
+    for name in names:
+        try:
+            modules.append(importlib.import_module(name.removesuffix(".py").replace("/", ".")))
+        except ImportError as error:
+            raise UserError(f"--import {name}: {error}") from None
+    return modules
+
+
+def _outcomes(run: "Run") -> str:
+    counts = run.evaluations["status"].value_counts()
+    each = ", ".join(f"{n:,} {status}" for status, n in counts.items())
+    return f"{len(run.evaluations):,} candidates decided{f' ({each})' if each else ''}"
+
+
+def _short(run: "Run", front: Any) -> Any:
+    """The columns that a person chooses by."""
+    metrics = [name for name in run.description["metrics"] if name not in run.objectives and "iqr" not in name]
+    return front[["candidate", *run.objectives, *metrics, "generation", "operator", "arch"]]
+
+
+def _print_front(run: "Run", front: Any) -> None:
+    from rich.console import Console
+
+    from evonas.terminal import frame_table
+
+    if front.empty:
+        print("the front is empty: no candidate was fully trained within the limits")
+        return
+    Console(highlight=False).print(
+        frame_table(_short(run, front).drop(columns="arch"), f"front: {len(front)} networks")
+    )

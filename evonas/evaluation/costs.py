@@ -1,0 +1,137 @@
+"""What a network costs whatever it learns: parameters, multiply-accumulates, memory of a training step."""
+
+import copy
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
+
+from evonas.config import TrainingConfig
+from evonas.evaluation.data import Data, Task
+from evonas.evaluation.isolation import cpu_threads, seeded
+from evonas.evaluation.training import Trainer
+
+MB = 1e6
+
+
+def costs(network: nn.Module, task: Task, data: Data, config: TrainingConfig) -> Iterator[tuple[str, float]]:
+    """`params`, `macs` and `train_memory_mb`, the cheap ones first. The network is left as it was, on `data.device`."""
+    yield "params", float(parameters(network))
+    yield "macs", float(multiply_accumulates(network, task.spec.input_shape))
+    yield "train_memory_mb", train_memory_mb(network, task, data, config)
+
+
+def parameters(network: nn.Module) -> int:
+    """How many numbers are trained; shared ones count once."""
+    return sum(p.numel() for p in network.parameters() if p.requires_grad)
+
+
+def multiply_accumulates(network: nn.Module, input_shape: tuple[int, ...]) -> int:
+    """Of one example in evaluation mode. Counts convolutions, matrix products and attention, nothing elementwise.
+
+    The counter cannot see into some fused layers (recurrent ones of oneDNN and cuDNN, attention on CPUs, encoder
+    layers without gradients). Plain kernels on the CPU show every product, and the same number on every device.
+    """
+    probe = copy.deepcopy(network).cpu().eval()
+    with _plain_kernels(), FlopCounterMode(display=False) as counter:
+        probe(torch.zeros(1, *input_shape))
+    return int(counter.get_total_flops()) // 2
+
+
+@contextmanager
+def _plain_kernels() -> Iterator[None]:
+    with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), torch.backends.mkldnn.flags(enabled=False):
+        yield
+
+
+def train_memory_mb(network: nn.Module, task: Task, data: Data, config: TrainingConfig) -> float:
+    """Peak memory of one training step at the config's batch size, in MB of 10^6 bytes.
+
+    Counts parameters, buffers, gradients, the optimiser's state, the batch, and what the forward pass keeps for
+    the backward pass. On a CPU: the storages of all tensors alive, so the same number every time and on every
+    machine; what a kernel allocates for itself is not seen. On a GPU: the peak of torch's allocator, which sees it.
+    """
+    probe = copy.deepcopy(network)
+    trainer = Trainer(probe, data, task, config, seed=0)
+    generator = Generator(data.device).manual_seed(0)
+    x, y = data.x_train[: trainer.batch].clone(), data.y_train[: trainer.batch].clone()
+
+    def step() -> None:
+        trainer.step(x, y, generator)
+
+    def own() -> list[Tensor]:
+        return [x, y, *probe.parameters(), *probe.buffers(), *_tensors(trainer.optimizer.state.values())]
+
+    probe.train()
+    with cpu_threads(config.threads), seeded(0, data.device):
+        step()  # makes the optimiser's state
+        trainer.optimizer.zero_grad()
+        peak = _cuda_peak(step, own, data.device) if data.device.type == "cuda" else _cpu_peak(step, own)
+    return peak / MB
+
+
+def _cpu_peak(step: Callable[[], None], own: Callable[[], list[Tensor]]) -> int:
+    meter = StorageMeter()
+    with meter:
+        meter.count(own())
+        step()
+    return meter.peak
+
+
+def _cuda_peak(step: Callable[[], None], own: Callable[[], list[Tensor]], device: torch.device) -> int:
+    """Relative to what else the process holds on the GPU (the whole data set, say)."""
+    torch.cuda.synchronize(device)
+    torch.cuda.reset_peak_memory_stats(device)
+    before = torch.cuda.memory_allocated(device)
+    step()
+    torch.cuda.synchronize(device)
+    sizes = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in own()}
+    return sum(sizes.values()) + int(torch.cuda.max_memory_allocated(device)) - before
+
+
+class StorageMeter(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Follows the storages that the operators inside the block return, until each is freed.
+
+    peak: the largest sum of bytes alive at once. Views share a storage, which counts once.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.alive = self.peak = 0
+        self._known: dict[int, weakref.ref[torch.UntypedStorage]] = {}
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        self.count(_tensors(result))
+        return result
+
+    def count(self, tensors: list[Tensor]) -> None:
+        for tensor in tensors:
+            self._count(tensor.untyped_storage())
+
+    def _count(self, storage: torch.UntypedStorage) -> None:
+        key = id(storage)
+        if key in self._known:
+            return
+        size = storage.nbytes()
+
+        def freed(_: object) -> None:
+            del self._known[key]
+            self.alive -= size
+
+        self._known[key] = weakref.ref(storage, freed)
+        self.alive += size
+        self.peak = max(self.peak, self.alive)
+
+
+def _tensors(tree: Any) -> list[Tensor]:
+    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]

@@ -1,0 +1,236 @@
+"""One candidate: build it, measure what it costs, and if that is within the limits train it, rung by rung.
+
+The generator's last item is the `Evaluation`; before it comes a `Progress` at each rung that was passed. Nothing
+the space, the task or the network raises leaves it: a failure is a row.
+"""
+
+import gc
+import platform
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from evonas.config import Config
+from evonas.evaluation import augment
+from evonas.evaluation.costs import costs, parameters
+from evonas.evaluation.data import Task, placed
+from evonas.evaluation.early_stopping import outside
+from evonas.evaluation.failures import BuildError, message_of, status_of
+from evonas.evaluation.isolation import cpu_threads, seeded
+from evonas.evaluation.latency import middle
+from evonas.evaluation.targets import TARGETS, available, device_name
+from evonas.evaluation.training import Trainer, precision
+from evonas.objectives import Objectives, dominates
+from evonas.records import Epoch, Evaluation, Job, Progress, Standing, Status, UserError
+from evonas.spaces.genes import Space
+from evonas.streams import seed_for
+
+
+@dataclass
+class _Row:
+    """An evaluation in the making. reached: by rung; fresh and recorded ones alike."""
+
+    metrics: dict[str, float] = field(default_factory=dict)
+    curve: list[Epoch] = field(default_factory=list)
+    reached: list[Progress] = field(default_factory=list)
+    latency_samples: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    status: Status = Status.OK
+    message: str = ""
+    built: bool = False
+    measure_s: float = 0.0
+    train_s: float = 0.0
+    weights: bytes | None = None
+
+
+class Evaluator:
+    """What a worker holds for a whole run: the space, the task's data on its device, the targets.
+
+    device: where networks train, "cpu" or "cuda[:i]". Targets have devices of their own.
+
+    Raises:
+        UserError: the device or a target is not there, or the augmentation does not fit the examples.
+    """
+
+    def __init__(self, space: Space, task: Task, config: Config, objectives: Objectives, device: str = "cpu") -> None:
+        try:
+            augment.check(config.training.augment, task.spec.input_shape)
+        except ValueError as error:
+            raise UserError(f"training.{error}") from None
+        self.space, self.task, self.objectives = space, task, objectives
+        self.training = config.training
+        self.device = available(device, "runtime")
+        self.data = placed(task, self.device)
+        self.targets = {
+            name: TARGETS[c.backend](name, c) for name, c in config.targets.items() if name in objectives.targets
+        }
+        self.conditions = self._conditions()
+
+    def __call__(self, job: Job) -> Iterator[Progress | Evaluation]:
+        """Raises nothing of the candidate's: whatever goes wrong with it is in the last item's status and message."""
+        row, started = _Row(reached=list(job.reached)), time.time()
+        try:
+            yield from self._evaluate(job, row)
+        except Exception as error:
+            row.status, row.message = status_of(error, row.built), message_of(error)
+        if row.status is Status.FAILED_OOM:
+            self._free()
+        yield Evaluation(
+            job.candidate,
+            row.status,
+            metrics=row.metrics,
+            curve=tuple(row.curve),
+            rungs=tuple(row.reached),
+            latency_samples=row.latency_samples,
+            conditions=self.conditions,
+            message=row.message,
+            measure_s=row.measure_s,
+            train_s=row.train_s,
+            started_at=started,
+            finished_at=time.time(),
+            weights=row.weights,
+        )
+
+    def _evaluate(self, job: Job, row: _Row) -> Iterator[Progress]:
+        start = time.perf_counter()
+        try:
+            network = self._build(job, row)
+            self._measure(network, job, row)
+        finally:
+            row.measure_s = time.perf_counter() - start
+        if message := self._over_limits(row.metrics):
+            row.status, row.message = Status.INFEASIBLE, message
+            return
+        yield from self._train(network, job, row)
+        if row.status is Status.OK and self._worth_keeping(job, row):
+            row.weights = save(weights(network))
+
+    def _build(self, job: Job, row: _Row) -> nn.Module:
+        """The candidate's network on the training device, initialised from the candidate's seed.
+
+        Built on the CPU, so that a seed means the same weights on every device.
+        """
+        spec = self.task.spec
+        with cpu_threads(self.training.threads), seeded(seed_for(job.candidate.seed, "build"), self.device):
+            network = self.space.build(self.space.decode(job.candidate.genome), spec)
+            if not isinstance(network, nn.Module):
+                raise BuildError(f"{_name(self.space)}.build returned {network!r}, not an nn.Module")
+            network.to(self.device)
+            self._check_output(network)
+        if not parameters(network):
+            raise BuildError(f"{_name(self.space)}.build returned a network without trainable parameters")
+        row.built = True
+        return network
+
+    def _check_output(self, network: nn.Module) -> None:
+        spec = self.task.spec
+        mode = {module: module.training for module in network.modules()}
+        with torch.no_grad():
+            output = network.eval()(torch.zeros(2, *spec.input_shape, device=self.device))
+        for module, training in mode.items():
+            module.training = training
+        shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+        if shape != (2, spec.outputs):
+            raise BuildError(
+                f"{_name(self.space)}: two examples {spec.input_shape} gave {shape}, not (2, {spec.outputs})"
+            )
+
+    def _measure(self, network: nn.Module, job: Job, row: _Row) -> None:
+        """Costs, then latencies; what an interrupted attempt has reported is taken over instead."""
+        if job.reached:
+            known = job.reached[0].metrics
+            row.metrics.update({name: value for name, value in known.items() if name != self.task.spec.metric})
+            return
+        for cost, value in costs(network, self.task, self.data, self.training):
+            row.metrics[cost] = value  # one by one: a failure keeps what is known by then
+        for name, target in self.targets.items():
+            times = target.measure(network, self.task.spec.input_shape)
+            row.latency_samples[name] = times
+            row.metrics[f"latency_ms[{name}]"], row.metrics[f"latency_iqr_ms[{name}]"] = middle(times)
+
+    def _over_limits(self, metrics: Mapping[str, float]) -> str:
+        """The limits that the costs break, as text; empty where there are none."""
+        return "; ".join(
+            f"{limit.key} is {_text(metrics[limit.key])}, the limit {_text(limit.bound)}"
+            for limit in self.objectives.limits
+            if not limit.trained and limit.excess(metrics[limit.key])
+        )
+
+    def _train(self, network: nn.Module, job: Job, row: _Row) -> Iterator[Progress]:
+        """Yields the rungs that are passed and were not reported before."""
+        rungs = {epoch: rung for rung, epoch in enumerate(self.training.milestones)}
+        known = {progress.rung: progress for progress in job.reached}
+        trainer = Trainer(network, self.data, self.task, self.training, job.candidate.seed)
+        for epoch in _timed(trainer.epochs(), row):
+            row.curve.append(epoch)
+            rung = rungs.get(epoch.epoch)
+            if rung is None or rung in known:  # a rung reported before was passed
+                continue
+            metrics = {**row.metrics, self.task.spec.metric: epoch.valid_metric}
+            progress = Progress(job.candidate.index, rung, metrics)
+            row.reached.append(progress)
+            if outside(self.objectives.standing(progress), _bar(job, rung)):
+                row.status = Status.STOPPED
+                break
+            if epoch.epoch < self.training.epochs:
+                yield progress
+        row.metrics = dict(row.reached[-1].metrics)
+
+    def _worth_keeping(self, job: Job, row: _Row) -> bool:
+        standing = self.objectives.standing(row.reached[-1])
+        return not standing.violation and not any(dominates(member, standing) for member in job.front)
+
+    def _conditions(self) -> dict[str, str]:
+        own = {
+            "host": platform.node(),
+            "device": device_name(self.device),
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+            "dtype": precision(self.training, self.device),
+            "threads": str(self.training.threads),
+        }
+        if self.device.type == "cuda":
+            own["cuda"] = str(torch.version.cuda)
+        measured = {f"{key}[{name}]": text for name, t in self.targets.items() for key, text in t.conditions.items()}
+        return own | measured
+
+    def _free(self) -> None:
+        gc.collect()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+def weights(network: nn.Module) -> dict[str, Tensor]:
+    """The state of a network as safetensors takes it: on the CPU, contiguous, each tensor with memory of its own."""
+    return {
+        name: t.detach().cpu().clone(memory_format=torch.contiguous_format) for name, t in network.state_dict().items()
+    }
+
+
+def _timed(epochs: Iterator[Epoch], row: _Row) -> Iterator[Epoch]:
+    """The epochs; adds the time that they take, not what passes between them, to the row."""
+    while True:
+        start = time.perf_counter()
+        try:
+            epoch = next(epochs, None)
+        finally:
+            row.train_s += time.perf_counter() - start
+        if epoch is None:
+            return
+        yield epoch
+
+
+def _bar(job: Job, rung: int) -> tuple[Standing, ...]:
+    """No bar: go on. Full training has none."""
+    return job.bars[rung] if rung < len(job.bars) else ()
+
+
+def _text(value: float) -> str:
+    return f"{value:,.0f}" if value == int(value) else f"{value:.4g}"
+
+
+def _name(space: Space) -> str:
+    return type(space).__name__

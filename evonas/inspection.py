@@ -1,0 +1,103 @@
+"""Looking at parts without a search: a config's space, its JSON schema, one network's latency."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+
+from evonas.config import Config, construct, load_config, options_model
+from evonas.evaluation import TARGETS, TASKS
+from evonas.evaluation.latency import middle
+from evonas.rebuild import config_of, space_of, task_of
+from evonas.records import UserError
+from evonas.run import Run
+from evonas.spaces import SPACES
+from evonas.spaces.genes import Scalar
+from evonas.strategies import STRATEGIES
+from evonas.streams import stream
+
+EXAMPLES = 3
+
+
+def describe_space(config_path: str, overrides: Sequence[str]) -> Iterator[str | Table]:
+    """The genes of a config's space, its size, and a few random networks with their parameters."""
+    config = load_config(config_path, overrides)
+    space = construct(SPACES, config.space, "space")
+    table = Table("gene", "values", title=f"space {config.space.kind}", title_justify="left")
+    for name, leaf in space.leaves:
+        table.add_row(name, ", ".join(map(str, leaf.values)))
+    yield table
+    yield f"{len(space.genes)} genes, {_about(space.size())} networks"
+    task = construct(TASKS, config.task, "task").spec
+    rng = stream(config.seed, "example")
+    for genome in (space.sample(rng) for _ in range(EXAMPLES)):
+        network = space.build(space.decode(genome), task)
+        parameters = sum(p.numel() for p in network.parameters())
+        yield f"{parameters:>9,} parameters: {_brief(space.describe(genome))}"
+
+
+def measure_again(folder: str, candidate: int, target: str | None) -> Iterator[str]:
+    """Latency of a candidate's network on this machine, beside what the run recorded.
+
+    Raises:
+        UserError: no such candidate or target, or the target's device is not here.
+    """
+    run = Run(folder)
+    config = config_of(run.folder, run.description)
+    row = run.evaluations[run.evaluations["candidate"] == candidate]
+    if row.empty:
+        raise UserError(f"no decided candidate {candidate}; the run has {len(run.evaluations):,}")
+    if target is not None and target not in config.targets:
+        raise UserError(f"--target: no target {target!r}; the run has {', '.join(config.targets) or 'none'}")
+    space, task = space_of(run.description, None), task_of(run.description)
+    network = space.build(space.decode(tuple(row.iloc[0]["genome"])), task)
+    for name in [target] if target else config.targets:
+        section = config.targets[name]
+        times = TARGETS[section.backend](name, section).measure(network, task.input_shape)
+        median, iqr = middle(times)
+        column = f"latency_ms[{name}]"
+        recorded = f"; recorded {row.iloc[0][column]:.4g}" if column in row else ""
+        yield f"{column}: median {median:.4g}, interquartile range {iqr:.2g}, {len(times)} samples{recorded}"
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of a config: every section, and the options of each kind."""
+    result = Config.model_json_schema()
+    definitions = result["$defs"]
+    for section, registry, base, skip in (
+        ("space", SPACES, "Kind", 0),
+        ("task", TASKS, "Kind", 0),
+        ("strategy", STRATEGIES, "StrategyKind", 3),
+    ):
+        kinds = [_kind(name, part, skip, definitions[base], definitions) for name, part in registry.items()]
+        own = {**definitions[base], "description": f"a {section} of your own, registered by --import"}
+        own["properties"] = {**own["properties"], "kind": {"type": "string", "not": {"enum": list(registry)}}}
+        default = {"default": result["properties"][section]["default"]} if section == "strategy" else {}
+        result["properties"][section] = {"anyOf": [*kinds, own], **default}
+    for base in ("Kind", "StrategyKind"):
+        definitions.pop(base)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "evonas config", **result}
+
+
+def _kind(
+    name: str, part: Callable[..., Any], skip: int, base: Mapping[str, Any], definitions: dict[str, Any]
+) -> dict[str, Any]:
+    """The schema of one kind of a section: the section's own keys and the options of its constructor."""
+    options = options_model(part, skip).model_json_schema()
+    definitions.update(options.pop("$defs", {}))
+    first_line = (part.__doc__ or name).strip().splitlines()[0]
+    return {
+        "type": "object",
+        "description": first_line,
+        "properties": {**base["properties"], "kind": {"const": name}, **options.get("properties", {})},
+        "required": ["kind", *options.get("required", [])],
+        "additionalProperties": False,
+    }
+
+
+def _about(size: int) -> str:
+    return f"{size:,}" if size < 10**9 else f"about {size:.1e}"
+
+
+def _brief(genes: Mapping[str, Scalar]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in genes.items())

@@ -1,0 +1,144 @@
+"""The loop: breed what may be bred, hear what was reached, record what is complete."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from evonas import pareto
+from evonas.breeding import Breeder
+from evonas.config import Config
+from evonas.objectives import Objectives
+from evonas.records import Evaluation, Job, Progress, Standing
+from evonas.runtime import Message, Runtime
+from evonas.spaces.genes import Space
+from evonas.store import Recovered, Store, to_row
+from evonas.strategies import Exhausted
+
+PATIENCE_S = 0.5  # how long to wait for news before the watcher is asked again
+Watch = Callable[["Search", Evaluation | None], None]
+"""Called with each decided candidate, and with None while nothing happens."""
+
+
+class Search:
+    def __init__(
+        self, config: Config, space: Space, objectives: Objectives, store: Store, runtime: Runtime, watch: Watch
+    ) -> None:
+        self.config, self.objectives, self.runtime = config, objectives, runtime
+        self.breeder = Breeder(config, space, objectives)
+        self.statuses: Counter[str] = Counter()
+        self.gpu_s = 0.0
+        self.ended = ""
+        """Why nothing more is bred; empty while something may be."""
+        self._space, self._store, self._watch = space, store, watch
+        self._waiting: list[Job] = []  # born before a restart and not decided
+        self._committed = 0
+        self._earlier_s, self._started = 0.0, time.monotonic()
+
+    @property
+    def elapsed_s(self) -> float:
+        """Running time over all starts."""
+        return self._earlier_s + time.monotonic() - self._started
+
+    @property
+    def decided(self) -> int:
+        return sum(self.statuses.values())
+
+    @property
+    def fully_trained(self) -> list[Standing]:
+        """What the front of the run is chosen from, by index."""
+        return self.breeder.ledger.fully_trained(range(self.breeder.next))
+
+    def restore(self, record: Recovered) -> None:
+        """Replay what was recorded; candidates that were born and not decided are submitted again."""
+        for evaluation in record.decided:
+            self.breeder.ledger.decided(evaluation)
+            self._count(evaluation)
+        for progress in record.reached:
+            self.breeder.ledger.reached(progress)
+        for candidate, reached in record.births():
+            job = self.breeder.recall(candidate, reached or ())
+            if reached is not None:
+                self._waiting.append(job)
+        self._store.restore(record)
+        self._committed, self._earlier_s = record.committed, record.elapsed_s
+
+    def run(self) -> None:
+        """Until the budget is used up or the space holds nothing new; then nothing is left undecided."""
+        while True:
+            self._submit()
+            if not self.runtime.busy:
+                break
+            messages = self.runtime.wait(PATIENCE_S)
+            for message in messages:
+                self._hear(message)
+            self._commit(self.config.strategy.population)
+            if not messages:
+                self._watch(self, None)
+        self._commit(1)
+
+    def _submit(self) -> None:
+        jobs: list[Job] = []
+        while len(jobs) < self.runtime.room and (job := self._next()):
+            jobs.append(job)
+        self._store.flush()
+        for job in jobs:
+            self.runtime.submit(job)
+
+    def _next(self) -> Job | None:
+        if self._waiting:
+            return self._waiting.pop(0)
+        self.ended = self.ended or self._spent()
+        if self.ended or not self.breeder.ready():
+            return None
+        try:
+            job = self.breeder.breed()
+        except Exhausted as reason:
+            self.ended = str(reason)
+            return None
+        self._store.born(job.candidate)
+        return job
+
+    def _spent(self) -> str:
+        budget = self.config.budget
+        if budget.evaluations and self.breeder.next >= budget.evaluations:
+            return f"the budget of {budget.evaluations:,} evaluations is used up"
+        if budget.hours and self.elapsed_s >= budget.hours * 3600:
+            return f"the budget of {budget.hours:g} hours is used up"
+        if budget.gpu_hours and self.gpu_s >= budget.gpu_hours * 3600:
+            return f"the budget of {budget.gpu_hours:g} GPU hours is used up"
+        return ""
+
+    def _hear(self, message: Message) -> None:
+        if isinstance(message, Progress):
+            self._store.reached(message)
+            self.breeder.ledger.reached(message)
+            return
+        genome = message.candidate.genome
+        arch = json.dumps(self._space.decode(genome).to_dict())
+        violation = self.objectives.violation(message.metrics)
+        self._store.decided(to_row(message, arch, self._space.identity(genome), violation), self.elapsed_s)
+        self.breeder.ledger.decided(message)
+        self._count(message)
+        if message.weights and message.candidate.index in self._front():
+            self._store.save_weights(message.candidate.index, message.weights)
+        self._watch(self, message)
+
+    def _commit(self, least: int) -> None:
+        """Record complete generations; with least = 1, also the last one that is not."""
+        size = self.config.strategy.population
+        order = self.breeder.ledger.order
+        while len(order) - self._committed >= least:
+            block = order[self._committed : self._committed + size]
+            end = self._committed + len(block)
+            population = ((s.index, s.rank, s.crowding) for s in self.breeder.population(end))
+            self._store.commit(block, self._committed, population, self.elapsed_s)
+            self._committed = end
+            self._store.keep_weights(self._front())
+
+    def _front(self) -> set[int]:
+        return {standing.index for standing in pareto.front(self.fully_trained)}
+
+    def _count(self, evaluation: Evaluation) -> None:
+        self.statuses[evaluation.status.value] += 1
+        self.gpu_s += (evaluation.measure_s + evaluation.train_s) * self.config.runtime.gpus_per_worker

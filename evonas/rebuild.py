@@ -1,0 +1,65 @@
+"""From a run's record back to its networks, and to the search it came from."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import safetensors.torch
+from torch import nn
+
+from evonas.config import Config, Kind, construct, validated
+from evonas.objectives import Objectives
+from evonas.records import TaskSpec, UserError
+from evonas.spaces import SPACES
+from evonas.spaces.genes import Space
+from evonas.store import weights_path
+from evonas.verify import Verdict, verify
+
+
+def rebuild(folder: Path, description: Mapping[str, Any], row: "pd.Series[Any]", space: Space | None) -> nn.Module:
+    """The trained network of one row of `evaluations`."""
+    path = weights_path(folder, row["candidate"])
+    if not path.exists():
+        raise UserError(
+            f"the weights of candidate {row['candidate']} ({row['status']}) are not kept: "
+            f"a run keeps those of its front; {folder / 'weights'} has the others"
+        )
+    space = space_of(description, space)
+    network = space.build(space.decode(tuple(row["genome"])), task_of(description))
+    network.load_state_dict(safetensors.torch.load_file(path))
+    return network.eval()
+
+
+def derive(folder: Path, description: Mapping[str, Any], space: Space | None) -> Verdict:
+    """`verify` with the parts that run.json names."""
+    config = config_of(folder, description)
+    objectives = Objectives(config, task_of(description))
+    return verify(folder, config, space_of(description, space), objectives)
+
+
+def config_of(folder: Path, description: Mapping[str, Any]) -> Config:
+    return validated(Config, description["config"], f"{folder / 'run.json'}: config")
+
+
+def task_of(description: Mapping[str, Any]) -> TaskSpec:
+    task = description["task"]
+    return TaskSpec(**{**task, "input_shape": tuple(task["input_shape"])})
+
+
+def space_of(description: Mapping[str, Any], space: Space | None) -> Space:
+    """The run's space, which must be the one it was searched with.
+
+    Raises:
+        UserError: it is the user's own and not given, or its genes have changed.
+    """
+    section = Kind.model_validate(description["config"]["space"])
+    if space is None:
+        if section.kind not in SPACES:
+            raise UserError(
+                f"the space {section.kind!r} of this run is not evonas's own: give it (space=, or --import)"
+            )
+        space = construct(SPACES, section, "space")
+    if space.signature() != description["space"]:
+        raise UserError(f"the genes of {section.kind} have changed since the run: {description['space']} then")
+    return space

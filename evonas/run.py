@@ -1,0 +1,118 @@
+"""A run folder as an object: its tables as data frames, its networks as modules."""
+
+import math
+from collections import Counter
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from evonas import analysis
+from evonas.records import UserError
+from evonas.store import Recovered, is_locked, read_run, recover
+
+if TYPE_CHECKING:  # a run is read without torch
+    from torch import nn
+
+    from evonas.spaces.genes import Space
+    from evonas.verify import Verdict
+
+
+class Run:
+    """What a search has found so far. Reads a live run too; `load` it again to see more.
+
+    space: the user's own, where the config does not name one of evonas.
+
+    Raises:
+        UserError: the folder is no run, or is damaged.
+    """
+
+    def __init__(self, folder: str | Path, space: "Space | None" = None) -> None:
+        self.folder = Path(folder)
+        self.description: dict[str, Any] = read_run(self.folder)
+        self._space = space
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.folder)!r}: {len(self.evaluations):,} decided, front of {len(self.front())})"
+
+    @property
+    def objectives(self) -> list[str]:
+        """Their columns in `evaluations`."""
+        return [objective["column"] for objective in self.description["objectives"]]
+
+    @cached_property
+    def evaluations(self) -> pd.DataFrame:
+        """One row a decided candidate, by index; the columns are those of the Parquet files."""
+        return analysis.evaluations(self.folder, self.description)
+
+    @cached_property
+    def populations(self) -> pd.DataFrame:
+        """The survivors of every generation: generation, candidate, rank, crowding."""
+        return analysis.populations(self.folder)
+
+    def status(self) -> dict[str, Any]:
+        """How far the run is: decided, by status, generations, front, elapsed_s, state."""
+        record = recover(self.folder, self.description["metrics"])
+        return {
+            "decided": len(record.decided),
+            "statuses": dict(Counter(evaluation.status.value for evaluation in record.decided)),
+            "undecided": len(record.born),
+            "generations": record.generations,
+            "front": len(self.front()),
+            "elapsed_s": round(record.elapsed_s, 1),
+            "state": self._state(record),
+        }
+
+    def front(self) -> pd.DataFrame:
+        """The fully trained, feasible candidates that none dominates, by the first objective."""
+        signs = [objective["sign"] for objective in self.description["objectives"]]
+        return analysis.front(self.evaluations, self.objectives, signs)
+
+    def population(self, generation: int) -> pd.DataFrame:
+        """The survivors after a generation (from 1), best first, with their evaluations."""
+        generations = sorted(set(self.populations.get("generation", ())))
+        if generation not in generations:
+            known = f"1 to {generations[-1]}" if generations else "none yet"
+            raise UserError(f"no generation {generation}; the run has {known}")
+        members = self.populations[self.populations["generation"] == generation]
+        return members.drop(columns="generation").merge(self.evaluations, on="candidate", how="left")
+
+    def lineage(self, candidate: int) -> pd.DataFrame:
+        """A candidate and all its ancestors, founders first."""
+        return analysis.lineage(self.evaluations, candidate)
+
+    def build(self, candidate: int) -> "nn.Module":
+        """The network of a candidate in eval mode, with its trained weights where they are kept (the front).
+
+        It takes what the task's `prepare` gives: float tensors (N, *input_shape), standardised.
+
+        Raises:
+            UserError: no such candidate; its weights are not kept.
+        """
+        from evonas.rebuild import rebuild  # the one thing here that needs torch
+
+        row = self.evaluations[self.evaluations["candidate"] == candidate]
+        if row.empty:
+            raise UserError(f"no decided candidate {candidate}; the run has {len(self.evaluations):,}")
+        return rebuild(self.folder, self.description, row.iloc[0], self._space)
+
+    def verify(self) -> "Verdict":
+        """Derive every genome, parent, stop decision and population again from the record."""
+        from evonas.rebuild import derive
+
+        return derive(self.folder, self.description, self._space)
+
+    def _state(self, record: Recovered) -> str:
+        budget = self.description["config"]["budget"]
+        if is_locked(self.folder):
+            return "running"
+        used = len(record.decided) >= (budget["evaluations"] or math.inf)
+        if used or record.elapsed_s >= 3600 * (budget["hours"] or math.inf):
+            return "finished: its budget is used up"
+        return f"not running; to go on: evonas resume {self.folder}"
+
+
+def load(folder: str | Path, space: "Space | None" = None) -> Run:
+    """A run folder, finished or live."""
+    return Run(folder, space)

@@ -1,0 +1,72 @@
+"""The contract of a runtime: submit jobs while it has room, wait for what they report."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from evonas.records import Evaluation, Job, Progress, Status
+
+Message = Progress | Evaluation
+Work = Callable[[Job], Iterator[Message]]
+"""Does one job: any number of `Progress`, then one `Evaluation`."""
+Factory = Callable[[], Work]
+"""Makes the `Work` of one worker, there; what it holds (the data) is shared by the workers of a node."""
+
+
+class Runtime(Protocol):
+    workers: int
+    """Jobs that run at the same time."""
+
+    @property
+    def room(self) -> int:
+        """Jobs that it would take now: one in work and one waiting for each worker."""
+
+    @property
+    def busy(self) -> int:
+        """Workers that have a job."""
+
+    def submit(self, job: Job) -> None:
+        """Take a job; only while there is room."""
+
+    def wait(self, seconds: float) -> Sequence[Message]:
+        """What jobs reported since, in order of arrival; waits up to `seconds` for the first. Nothing of a job
+        follows its `Evaluation`; every job submitted gets one, whatever happens to its worker."""
+
+    def close(self) -> None:
+        """End all workers; jobs in work are given up."""
+
+
+@dataclass(slots=True)
+class Attempt:
+    """A job as the pool follows it: how often it was tried, what it reported, when it was handed in."""
+
+    job: Job
+    tries: int = 1
+    submitted: float = field(default_factory=time.monotonic)
+
+    def hear(self, message: Message) -> Message:
+        """Remember a progress, so that another try goes on from there; complete a final word."""
+        if isinstance(message, Progress):
+            self.job = replace(self.job, reached=(*self.job.reached, message))
+            return message
+        waited = time.monotonic() - self.submitted - message.measure_s - message.train_s
+        return replace(message, attempts=self.tries, queued_s=max(0.0, waited))
+
+    def crashed(self, why: str) -> Evaluation:
+        return self._failed(Status.FAILED_CRASH, f"its worker died {self.tries} times; last: {why}")
+
+    def broke(self, why: str) -> Evaluation:
+        return self._failed(Status.FAILED_ERROR, why)
+
+    def _failed(self, status: Status, message: str) -> Evaluation:
+        metrics = self.job.reached[-1].metrics if self.job.reached else {}
+        return Evaluation(
+            self.job.candidate,
+            status,
+            metrics,
+            rungs=self.job.reached,
+            message=message,
+            attempts=self.tries,
+            finished_at=time.time(),
+        )

@@ -1,0 +1,93 @@
+"""Macro search: how wide, how deep and of which blocks each stage of a convolutional network is."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal, TypeVar, get_args
+
+from evonas.records import TaskSpec
+from evonas.spaces.genes import Arch, Choice, Group, OneOf, Space
+from evonas.spaces.options import at_least, image_shape, listed
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Block = Literal["residual", "inverted", "separable"]
+Activation = Literal["relu", "hardswish", "silu"]
+T = TypeVar("T")
+
+
+class Mobile(Space):
+    """Stages of searched blocks: MnasNet (Tan et al. 2019), ProxylessNAS and Once-for-all (Cai et al. 2019, 2020).
+
+    All blocks of a stage are alike, as in MnasNet. The first block of each stage but the first halves height and
+    width, down to 2 pixels.
+
+    stages: number of stages.
+    stem: channels of the first convolution.
+    strides: of the first convolution; 2 halves the resolution of the whole network.
+    widths: channels of a stage: one list for all stages, or a list for each.
+    depths: blocks in a stage.
+    blocks: residual (two 3x3 convolutions, He et al. 2016), inverted (Sandler et al. 2018) or separable (Howard
+        et al. 2017).
+    kernels: of the depthwise convolutions, odd.
+    expansions: how many times wider an inverted block is inside.
+    squeeze: whether a stage has squeeze-and-excitation (Hu et al. 2018).
+    activations: of the whole network.
+    """
+
+    def __init__(
+        self,
+        stages: int = 3,
+        stem: int | Sequence[int] = (8, 16),
+        strides: int | Sequence[int] = (1, 2),
+        widths: Sequence[int] | Sequence[Sequence[int]] = (8, 16, 24, 32),
+        depths: int | Sequence[int] = (1, 2, 3),
+        blocks: Sequence[Block] = ("residual", "inverted", "separable"),
+        kernels: int | Sequence[int] = (3, 5, 7),
+        expansions: int | Sequence[int] = (2, 4),
+        squeeze: Sequence[bool] = (False, True),
+        activations: Sequence[Activation] = ("relu", "hardswish", "silu"),
+    ) -> None:
+        at_least("stages", stages, 1)
+        if any(kernel % 2 == 0 for kernel in listed("kernels", kernels)):
+            raise ValueError(f"kernels: takes odd numbers, not {kernels}")
+        if not set(listed("strides", strides)) <= {1, 2, 4}:
+            raise ValueError(f"strides: takes 1, 2 or 4, not {strides}")
+        kernel, expansion = Choice(*listed("kernels", kernels)), Choice(*listed("expansions", expansions))
+        groups = {
+            "residual": Group(),
+            "inverted": Group(kernel=kernel, expansion=expansion),
+            "separable": Group(kernel=kernel),
+        }
+        body = {
+            "depth": Choice(*listed("depths", depths)),
+            "squeeze": Choice(*_some("squeeze", squeeze, (False, True))),
+            "block": OneOf(**{name: groups[name] for name in _some("blocks", blocks, tuple(groups))}),
+        }
+        self.stem = Group(width=Choice(*listed("stem", stem)), stride=Choice(*listed("strides", strides)))
+        self.activation = Choice(*_some("activations", activations, get_args(Activation)))
+        self._stages = tuple(f"stage_{at}" for at in range(stages))
+        for name, own in zip(self._stages, _per_stage(widths, stages), strict=True):
+            setattr(self, name, Group(width=Choice(*own), **body))
+
+    def build(self, arch: Arch, task: TaskSpec) -> "nn.Module":
+        """Raises ValueError where the task's inputs are no images."""
+        from evonas.spaces.mobile_network import mobile_network  # a driver samples and breeds without torch
+
+        stages = [getattr(arch, name) for name in self._stages]
+        return mobile_network(image_shape("mobile", task), task.outputs, arch.stem, arch.activation, stages)
+
+
+def _some(name: str, values: Sequence[T], known: Sequence[T]) -> Sequence[T]:
+    """One or more different values of those known."""
+    if not values or len(set(values)) < len(values) or not set(values) <= set(known):
+        raise ValueError(f"{name}: takes different ones of {', '.join(map(str, known))}, not {list(values)}")
+    return values
+
+
+def _per_stage(widths: Sequence[int] | Sequence[Sequence[int]], stages: int) -> list[tuple[int, ...]]:
+    lists = [item for item in widths if not isinstance(item, int)]
+    if not lists:
+        return [listed("widths", [item for item in widths if isinstance(item, int)])] * stages
+    if len(lists) != len(widths) or len(lists) != stages:
+        raise ValueError(f"widths: takes one list of channels, or {stages} such lists, one a stage")
+    return [listed("widths", own) for own in lists]

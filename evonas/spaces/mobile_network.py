@@ -1,0 +1,96 @@
+"""The network of a `Mobile` space: stem, stages of blocks, head."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from torch import nn
+
+from evonas.spaces.blocks import (
+    ACTIVATIONS,
+    Head,
+    Residual,
+    Size,
+    SqueezeExcite,
+    conv_bn,
+    halving,
+    initialise,
+    shrunk,
+)
+from evonas.spaces.genes import Arch
+
+SQUEEZED = 4  # channels of a block's input a hidden unit of its squeeze-and-excitation (MnasNet's ratio of 0.25)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a block takes and gives, and the choices of its stage."""
+
+    inputs: int
+    outputs: int
+    stride: Size
+    act: str
+    squeeze: bool
+
+    def squeezed(self, channels: int) -> list[nn.Module]:
+        return [SqueezeExcite(channels, max(2, self.inputs // SQUEEZED))] if self.squeeze else []
+
+    @property
+    def same(self) -> bool:
+        return self.inputs == self.outputs and self.stride == (1, 1)
+
+
+def residual(shape: Shape, block: Arch) -> nn.Module:
+    """Two 3x3 convolutions beside a shortcut, which is projected where the size changes (He et al. 2016)."""
+    body = nn.Sequential(
+        conv_bn(shape.inputs, shape.outputs, 3, shape.stride, act=shape.act),
+        conv_bn(shape.outputs, shape.outputs, 3),
+        *shape.squeezed(shape.outputs),
+    )
+    shortcut = None if shape.same else conv_bn(shape.inputs, shape.outputs, 1, shape.stride)
+    return nn.Sequential(Residual(body, shortcut), ACTIVATIONS[shape.act]())
+
+
+def inverted(shape: Shape, block: Arch) -> nn.Module:
+    """Wide inside, narrow and linear outside (Sandler et al. 2018)."""
+    inner = shape.inputs * block.expansion
+    body = nn.Sequential(
+        *([conv_bn(shape.inputs, inner, 1, act=shape.act)] if block.expansion > 1 else []),
+        conv_bn(inner, inner, block.kernel, shape.stride, groups=inner, act=shape.act),
+        *shape.squeezed(inner),
+        conv_bn(inner, shape.outputs, 1),
+    )
+    return Residual(body) if shape.same else body
+
+
+def separable(shape: Shape, block: Arch) -> nn.Module:
+    """Depthwise, then pointwise (Howard et al. 2017)."""
+    return nn.Sequential(
+        conv_bn(shape.inputs, shape.inputs, block.kernel, shape.stride, groups=shape.inputs, act=shape.act),
+        *shape.squeezed(shape.inputs),
+        conv_bn(shape.inputs, shape.outputs, 1, act=shape.act),
+    )
+
+
+BLOCKS: dict[str, Callable[[Shape, Arch], nn.Module]] = {
+    "residual": residual,
+    "inverted": inverted,
+    "separable": separable,
+}
+
+
+def mobile_network(
+    shape: tuple[int, int, int], outputs: int, stem: Arch, act: str, stages: Sequence[Arch]
+) -> nn.Module:
+    """(N, *shape) -> (N, outputs). stem: width, stride. A stage: width, depth, squeeze, block."""
+    size, channels = shape[1:], stem.width
+    stride = halving(size, stem.stride)
+    size = shrunk(size, stride)
+    layers: list[nn.Module] = [conv_bn(shape[0], channels, 3, stride, act=act)]
+    for index, stage in enumerate(stages):
+        for block in range(stage.depth):
+            stride = halving(size) if index and not block else (1, 1)
+            size = shrunk(size, stride)
+            form = Shape(channels, stage.width, stride, act, stage.squeeze)
+            layers.append(BLOCKS[stage.block.kind](form, stage.block))
+            channels = stage.width
+    return initialise(nn.Sequential(*layers, Head(channels, outputs)))

@@ -1,0 +1,28 @@
+"""Checks that the constructors of spaces share. Every error is one line that begins with the option's name."""
+
+from collections.abc import Sequence
+
+from evonas.records import TaskSpec
+
+
+def at_least(name: str, value: int, least: int) -> int:
+    if value < least:
+        raise ValueError(f"{name}: takes {least} or more, not {value}")
+    return value
+
+
+def listed(name: str, values: int | Sequence[int], least: int = 1) -> tuple[int, ...]:
+    """One or several different whole numbers, each at least `least`."""
+    numbers = (values,) if isinstance(values, int) else tuple(values)
+    if not numbers or len(set(numbers)) < len(numbers) or min(numbers) < least:
+        raise ValueError(f"{name}: takes different whole numbers of {least} or more, not {list(numbers)}")
+    return numbers
+
+
+def image_shape(kind: str, task: TaskSpec) -> tuple[int, int, int]:
+    """(channels, height, width) of a task's inputs, or a ValueError."""
+    if len(task.input_shape) != 3:
+        given = ", ".join(map(str, task.input_shape))
+        raise ValueError(f"{kind} builds networks for images (channels, height, width), not for inputs ({given})")
+    channels, height, width = task.input_shape
+    return channels, height, width

@@ -1,0 +1,173 @@
+"""From a config to a search that runs: the parts, the run folder, the runtime."""
+
+import dataclasses
+import platform
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from evonas.config import Config, construct, load_config
+from evonas.evaluation import TASKS, Evaluator, Task
+from evonas.loop import Search, Watch
+from evonas.objectives import Objectives
+from evonas.records import TaskSpec, UserError
+from evonas.run import Run
+from evonas.runtime import RUNTIMES, Factory
+from evonas.spaces import SPACES
+from evonas.spaces.genes import Space
+from evonas.store import Store, create_run, evaluations_schema, read_run, recover
+
+Source = str | Path | Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Parts:
+    """What a config stands for. factory: makes the work of one worker."""
+
+    config: Config
+    space: Space
+    spec: TaskSpec
+    objectives: Objectives
+    factory: Factory
+
+
+def assemble(config: Config, space: Space | None = None, task: Task | None = None) -> Parts:
+    """Load the data and make the space, unless they are given.
+
+    Raises:
+        UserError: a section names a part that does not exist, or asks it for what it cannot do.
+    """
+    space = space or construct(SPACES, config.space, "space")
+    task = task or construct(TASKS, config.task, "task")
+    objectives = Objectives(config, task.spec)
+    device = "cuda" if config.runtime.gpus_per_worker else "cpu"
+    factory = partial(Evaluator, space, task, config, objectives, device)
+    return Parts(config, space, task.spec, objectives, factory)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Prepared:
+    """A search that can start: its parts and its run folder, which is there and its own."""
+
+    parts: Parts
+    folder: Path
+
+
+def search(
+    config: Source,
+    *,
+    space: Space | None = None,
+    task: Task | None = None,
+    run: str | Path | None = None,
+    modules: Sequence[ModuleType] = (),
+    watch: Watch = lambda loop, evaluation: None,
+) -> Run:
+    """Run a search to its end, or go on with the one in the run folder.
+
+    config: a YAML file or the same as a mapping. space, task: your own, in the place of the config's sections.
+    run: the folder; default `runs/NAME-FINGERPRINT`. modules: your own code that workers elsewhere do not have.
+
+    Raises:
+        UserError: the config is wrong, or the folder holds another search or is damaged.
+    """
+    prepared = prepare(config, space=space, task=task, run=run)
+    execute(prepared, modules=modules, watch=watch)
+    return Run(prepared.folder, prepared.parts.space)
+
+
+def prepare(
+    config: Source,
+    *,
+    overrides: Sequence[str] = (),
+    space: Space | None = None,
+    task: Task | None = None,
+    run: str | Path | None = None,
+) -> Prepared:
+    """Check everything that can be checked before a worker starts, and open the run folder."""
+    name = Path(config).stem if isinstance(config, str | Path) else "search"
+    given = {
+        section: {"kind": kind}
+        for section, kind in (("space", space and type(space).__name__), ("task", task and task.spec.name))
+        if kind
+    }
+    parts = assemble(load_config(config, overrides, given), space, task)
+    folder = Path(run) if run is not None else default_folder(name, parts.config)
+    open_run(folder, parts)
+    return Prepared(parts, folder)
+
+
+def prepare_again(folder: str | Path, overrides: Sequence[str] = ()) -> Prepared:
+    """The search of a run folder, as it was configured there; `overrides` may change its budget and runtime."""
+    return prepare(read_run(Path(folder))["config"], overrides=overrides, run=folder)
+
+
+def execute(prepared: Prepared, *, modules: Sequence[ModuleType] = (), watch: Watch) -> str:
+    """Go on from what the run folder proves until the search ends; why it ended."""
+    parts, config = prepared.parts, prepared.parts.config
+    schema = evaluations_schema(parts.objectives.metrics, parts.objectives.targets)
+    with closing(Store(prepared.folder, schema)) as store:
+        record = recover(prepared.folder, parts.objectives.metrics)
+        with closing(RUNTIMES[config.runtime.kind](parts.factory, config.runtime, modules)) as runtime:
+            loop = Search(config, parts.space, parts.objectives, store, runtime, watch)
+            loop.restore(record)
+            loop.run()
+    return loop.ended
+
+
+def default_folder(name: str, config: Config) -> Path:
+    return Path("runs") / f"{name}-{config.fingerprint[:8]}"
+
+
+def open_run(folder: Path, parts: Parts) -> None:
+    """Describe a new run in its run.json, or check that the one there is the same search.
+
+    Raises:
+        UserError: it is another search; names the first difference.
+    """
+    description = describe(parts)
+    if not (folder / "run.json").exists():
+        if folder.exists() and any(folder.iterdir()):
+            raise UserError(f"{folder} is neither empty nor a run folder; give another --run")
+        create_run(folder, {**description, "versions": versions()})
+        return
+    recorded = read_run(folder)
+    difference = _difference(recorded["config"], description["config"])
+    for key in ("space", "task"):
+        if not difference and recorded[key] != description[key]:
+            difference = f"{key} is {recorded[key]} there, {description[key]} here"
+    if difference:
+        raise UserError(f"{folder} holds another search: {difference}; give another --run, or the config of that run")
+
+
+def describe(parts: Parts) -> dict[str, Any]:
+    """What run.json says, as plain data: enough to read the run without the user's code."""
+    return {
+        "fingerprint": parts.config.fingerprint,
+        "config": parts.config.model_dump(mode="json"),
+        "space": parts.space.signature(),
+        "task": {**dataclasses.asdict(parts.spec), "input_shape": list(parts.spec.input_shape)},
+        "objectives": [{"column": o.key, "unit": o.unit, "sign": o.sign} for o in parts.objectives.objectives],
+        "metrics": list(parts.objectives.metrics),
+        "targets": list(parts.objectives.targets),
+    }
+
+
+def versions() -> dict[str, str]:
+    names = ("evonas", "torch", "ray", "pymoo", "moocore", "numpy", "pyarrow")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
+
+
+def _difference(recorded: Mapping[str, Any], wanted: Mapping[str, Any], path: str = "") -> str:
+    """The first key, budget and runtime aside, that has another value."""
+    for key in dict.fromkeys((*recorded, *wanted)):
+        have, want = recorded.get(key), wanted.get(key)
+        if have == want or path + key in ("budget", "runtime"):
+            continue
+        if isinstance(have, Mapping) and isinstance(want, Mapping):
+            return _difference(have, want, f"{path}{key}.")
+        return f"{path}{key} is {have} there, {want} here"
+    return ""

@@ -1,0 +1,123 @@
+"""Derive a run again from what it recorded, and name the first difference.
+
+Nothing is evaluated: the recorded evaluations are told to the same ledger and strategy, which must give the recorded
+genomes, parents, stop decisions and survivors.
+"""
+
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import pyarrow as pa
+
+from evonas.breeding import Breeder
+from evonas.config import Config
+from evonas.evaluation.early_stopping import outside
+from evonas.objectives import Objectives
+from evonas.records import Candidate, Evaluation, Job, Status
+from evonas.spaces.genes import Space
+from evonas.store import Recovered, Tables, read_tables, recover
+from evonas.strategies import Exhausted
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """difference: the first thing that does not follow from the record; empty where all does."""
+
+    candidates: int
+    generations: int
+    difference: str = ""
+
+
+class _Differs(Exception):
+    pass
+
+
+def verify(folder: Path, config: Config, space: Space, objectives: Objectives) -> Verdict:
+    """Check a run folder.
+
+    Raises:
+        UserError: a file is missing or damaged.
+    """
+    record = recover(folder, objectives.metrics)
+    tables = read_tables(folder)
+    breeder = Breeder(config, space, objectives)
+    try:
+        for evaluation in record.decided:
+            breeder.ledger.decided(evaluation)
+        for progress in record.reached:
+            breeder.ledger.reached(progress)
+        _check_births(record, breeder, objectives)
+        _check_rows(tables, space, objectives)
+        _check_populations(tables, breeder)
+    except _Differs as difference:
+        return Verdict(len(record.decided), record.generations, str(difference))
+    return Verdict(len(record.decided), record.generations)
+
+
+def _check_births(record: Recovered, breeder: Breeder, objectives: Objectives) -> None:
+    """Breed every candidate anew."""
+    decided = {evaluation.candidate.index: evaluation for evaluation in record.decided}
+    for candidate, _ in record.births():
+        if candidate.index != breeder.next:
+            raise _Differs(f"candidate {breeder.next} is missing")
+        try:
+            job = breeder.breed(candidate.born_after)
+        except Exhausted as reason:
+            raise _Differs(f"candidate {candidate.index} exists, but {reason}") from None
+        _compare(candidate, job.candidate)
+        if candidate.index in decided:
+            _check_stop(decided[candidate.index], job, objectives)
+
+
+def _compare(recorded: Candidate, derived: Candidate) -> None:
+    for field in fields(Candidate):
+        have, want = getattr(recorded, field.name), getattr(derived, field.name)
+        if have != want:
+            raise _Differs(f"candidate {recorded.index}: {field.name} is {have}, but the record gives {want}")
+
+
+def _check_stop(evaluation: Evaluation, job: Job, objectives: Objectives) -> None:
+    """A candidate stopped exactly where it was outside the bar of a rung."""
+    last = len(job.bars)
+    for progress in evaluation.rungs:
+        stopped = evaluation.status is Status.STOPPED and progress is evaluation.rungs[-1]
+        if progress.rung < last and stopped != outside(objectives.standing(progress), job.bars[progress.rung]):
+            verb = "stopped at" if stopped else "passed"
+            raise _Differs(f"candidate {progress.index} {verb} rung {progress.rung}, which its bar does not give")
+    if evaluation.status is Status.STOPPED and (not evaluation.rungs or evaluation.rungs[-1].rung >= last):
+        raise _Differs(f"candidate {evaluation.candidate.index} is stopped, but not at a rung")
+
+
+def _check_rows(tables: Tables, space: Space, objectives: Objectives) -> None:
+    for table in tables.evaluations:
+        for row in table.to_pylist(maps_as_pydicts="strict"):
+            genome = tuple(row["genome"])
+            metrics = {name: row[name] for name in objectives.metrics if row[name] is not None}
+            derived = {
+                "arch": json.dumps(space.decode(genome).to_dict()),
+                "arch_hash": space.identity(genome),
+                "violation": objectives.violation(metrics),
+            }
+            for name, value in derived.items():
+                if row[name] != value:
+                    raise _Differs(f"candidate {row['candidate']}: {name} is {row[name]}, but it has {value}")
+
+
+def _check_populations(tables: Tables, breeder: Breeder) -> None:
+    end = 0
+    for number, (evaluations, population) in enumerate(zip(tables.evaluations, tables.populations, strict=True), 1):
+        block = evaluations["candidate"].to_pylist()
+        if block != breeder.ledger.order[end : end + len(block)]:
+            raise _Differs(f"generation {number} holds candidates {block} out of order")
+        end += len(block)
+        survivors = [(s.index, s.rank, s.crowding) for s in breeder.population(end)]
+        for have, want in zip(_members(population), survivors, strict=False):
+            if have != want:
+                raise _Differs(f"generation {number}: survivor {have[0]} (rank {have[1]}) should be {want[0]}")
+        if population.num_rows != len(survivors):
+            raise _Differs(f"generation {number} has {population.num_rows} survivors instead of {len(survivors)}")
+
+
+def _members(population: pa.Table) -> list[tuple[int, int, float]]:
+    return [(row["candidate"], row["rank"], row["crowding"]) for row in population.to_pylist()]

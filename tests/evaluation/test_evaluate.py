@@ -1,0 +1,241 @@
+from collections.abc import Sequence
+
+import pytest
+import torch
+from safetensors.torch import load
+
+from evonas.evaluation.early_stopping import outside
+from evonas.evaluation.evaluate import weights
+from evonas.records import Progress, Standing, Status, UserError
+from tests.evaluation.small import ConvNets, Moods, bars_task, config, conv_net, evaluator, global_state, job, run
+
+BEST = Standing(0, 0, (0.0, 0.0))
+BIG_AND_BAD = Standing(0, 0, (2.0, 1e9))
+CPU = {"cpu": {"samples": 11, "max_seconds": 0.2}}
+WITH_LATENCY = {"objectives": [{"metric": "error"}, {"metric": "latency_ms", "target": "cpu"}], "targets": CPU}
+MOODS = {value: i for i, value in enumerate(Moods.mood.values)}
+
+
+@pytest.mark.parametrize(
+    ("bar", "expected"),
+    [
+        ([], False),
+        ([Standing(1, 0, (0.2, 20.0))], False),  # equal
+        ([Standing(1, 0, (0.1, 30.0))], False),  # more accurate but larger
+        ([Standing(1, 0, (0.1, 20.0))], True),
+        ([Standing(1, 0, (0.3, 30.0)), Standing(2, 0, (0.2, 19.0))], True),  # one is enough
+        ([Standing(1, 0, (0.1, 10.0), violation=0.5)], False),  # not feasible
+    ],
+)
+def test_outside_is_constrained_domination_by_a_member(bar: Sequence[Standing], expected: bool) -> None:
+    assert outside(Standing(9, 0, (0.2, 20.0)), bar) is expected
+
+
+def test_a_feasible_member_stops_whoever_violates_a_limit() -> None:
+    assert outside(Standing(9, 0, (0.1, 10.0), violation=0.1), [Standing(1, 0, (0.9, 90.0))])
+
+
+def test_full_training_reports_each_rung_and_then_itself() -> None:
+    evaluate = evaluator(of=config({"epochs": 4, "rungs": [1, 3]}))
+    passed, last = run(evaluate, job(bars=((BIG_AND_BAD,), ())))
+    assert last.status is Status.OK, last.message
+    assert [p.rung for p in passed] == [0, 1]
+    assert [p.rung for p in last.rungs] == [0, 1, 2]
+    assert last.rungs[:2] == tuple(passed)
+    assert [epoch.epoch for epoch in last.curve] == [1, 2, 3, 4]
+    for progress, epoch in zip(last.rungs, (last.curve[0], last.curve[2], last.curve[3]), strict=True):
+        assert progress.index == 5
+        assert progress.metrics["error"] == epoch.valid_metric
+        assert {"params", "macs", "train_memory_mb"} < set(progress.metrics)
+    assert last.metrics == last.rungs[-1].metrics
+    assert last.measure_s > 0
+    assert last.train_s > 0
+    assert last.started_at <= last.finished_at
+    assert {"host", "device", "torch", "python", "dtype", "threads"} <= set(last.conditions)
+
+
+def test_a_dominated_candidate_stops_and_its_last_rung_is_in_the_row_alone() -> None:
+    evaluate = evaluator(of=config({"epochs": 4, "rungs": [1, 2]}))
+    passed, last = run(evaluate, job(bars=((BIG_AND_BAD,), (BEST,))))
+    assert last.status is Status.STOPPED
+    assert [p.rung for p in passed] == [0]
+    assert [p.rung for p in last.rungs] == [0, 1]
+    assert len(last.curve) == 2
+    assert last.metrics == last.rungs[-1].metrics
+    assert last.weights is None
+
+
+def test_a_candidate_over_a_cost_limit_is_never_trained() -> None:
+    limits = [{"metric": "params", "at_most": 100}, {"metric": "macs", "at_least": 1}]
+    _, last = run(evaluator(of=config(limits=limits)), job())
+    assert last.status is Status.INFEASIBLE
+    assert last.message == "params is 366, the limit 100"
+    assert "error" not in last.metrics
+    assert last.metrics["params"] == 366
+    assert (last.curve, last.rungs, last.train_s) == ((), (), 0.0)
+
+
+def test_a_limit_on_a_latency_counts_before_training() -> None:
+    limits = [{"metric": "latency_ms", "target": "cpu", "at_most": 1e-6}]
+    _, last = run(evaluator(of=config(limits=limits, targets=CPU)), job())
+    assert last.status is Status.INFEASIBLE
+    assert "latency_ms[cpu]" in last.message
+
+
+def test_a_limit_on_what_is_trained_is_judged_elsewhere_but_earns_no_weights() -> None:
+    _, last = run(evaluator(of=config(limits=[{"metric": "error", "at_most": -1}])), job())
+    assert last.status is Status.OK
+    assert last.weights is None
+
+
+@pytest.mark.parametrize(
+    ("mood", "status", "message"),
+    [
+        ("no number", Status.FAILED_DIVERGED, "not finite after epoch 1"),
+        ("huge", Status.FAILED_OOM, "can't allocate memory"),
+        ("memory", Status.FAILED_OOM, "MemoryError"),
+        ("bug", Status.FAILED_ERROR, "KeyError: 'the line\\nand more of it' (small.py:"),
+        ("raises", Status.FAILED_BUILD, "ValueError: width 3 does not divide by heads 2 (small.py:"),
+        ("shape", Status.FAILED_BUILD, "Moods: two examples (1, 8, 8) gave (2, 64), not (2, 2)"),
+        ("list", Status.FAILED_BUILD, "gave (2, 1, 8, 8), not (2, 2)"),
+        ("frozen", Status.FAILED_BUILD, "without trainable parameters"),
+        ("text", Status.FAILED_BUILD, "Moods.build returned 'a network', not an nn.Module"),
+    ],
+)
+def test_a_failure_is_a_row(mood: str, status: Status, message: str) -> None:
+    evaluate = evaluator(Moods())
+    before = global_state()
+    _, last = run(evaluate, job(MOODS[mood]))
+    assert last.status is status
+    assert message in last.message
+    assert last.weights is None
+    assert ("params" in last.metrics) is (status is not Status.FAILED_BUILD)
+    assert global_state() == before
+    _, good = run(evaluate, job(MOODS["good"]))
+    assert good.status is Status.OK, "a failure must not touch the candidates after it"
+
+
+def test_a_genome_of_another_space_is_a_failed_build() -> None:
+    _, last = run(evaluator(), job(99))
+    assert last.status is Status.FAILED_BUILD
+    assert "index 99" in last.message
+
+
+def test_a_failure_keeps_what_was_known() -> None:
+    class LateTrouble(ConvNets):
+        def build(self, arch, task):  # type: ignore[no-untyped-def]
+            net = conv_net(arch.width, task)
+            count = iter(range(100))
+            net.register_forward_pre_hook(lambda module, x: _fail_after(next(count), 16))
+            return net
+
+    evaluate = evaluator(LateTrouble(), of=config({"epochs": 3, "rungs": [1, 2]}))
+    passed, last = run(evaluate, job())
+    assert last.status is Status.FAILED_ERROR
+    assert last.metrics["params"] == 366
+    assert [p.rung for p in last.rungs] == [p.rung for p in passed] == [0]
+    assert len(last.curve) == 1
+
+
+def _fail_after(calls: int, most: int) -> None:
+    if calls >= most:
+        raise RuntimeError("enough")
+
+
+def test_weights_come_only_with_a_candidate_that_may_be_on_the_front() -> None:
+    evaluate = evaluator()
+    _, kept = run(evaluate, job(front=(BIG_AND_BAD, Standing(1, 0, (0.0, 0.0), violation=1.0))))
+    _, dropped = run(evaluate, job(front=(BEST,)))
+    assert dropped.status is Status.OK
+    assert dropped.weights is None
+    assert kept.weights is not None
+    network = conv_net(4, evaluate.task.spec)
+    network.load_state_dict(load(kept.weights))
+    network.eval()
+    data = evaluate.data
+    error = (network(data.prepare(data.x_valid)).argmax(1) != data.y_valid).double().mean().item()
+    assert error == pytest.approx(kept.metrics["error"])
+
+
+def test_weights_of_shared_and_transposed_tensors_have_memory_of_their_own() -> None:
+    net = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.Linear(3, 3))
+    net[1].weight = net[0].weight
+    net[0].register_buffer("view", net[0].weight.detach().t())
+    state = weights(net)
+    assert len({t.data_ptr() for t in state.values()}) == len(state)
+    assert all(t.is_contiguous() for t in state.values())
+    assert torch.equal(state["0.view"], state["1.weight"].t())
+
+
+def test_what_was_reached_before_is_not_measured_or_reported_again() -> None:
+    evaluate = evaluator(of=config({"epochs": 3, "rungs": [1, 2]}, **WITH_LATENCY))
+    passed, whole = run(evaluate, job())
+    costs = {"params": 366.0, "macs": 1.0, "latency_ms[cpu]": 123.0, "latency_iqr_ms[cpu]": 4.0}
+    reached = Progress(5, 0, {**costs, "error": 0.75})
+    again, last = run(evaluate, job(reached=(reached,), bars=((BEST,), ())))
+    assert [p.rung for p in again] == [1]
+    assert last.rungs[0] == reached
+    assert [p.rung for p in last.rungs] == [0, 1, 2]
+    assert last.metrics["latency_ms[cpu]"] == 123.0
+    assert last.latency_samples == {}
+    assert last.curve == whole.curve
+    assert again[0].metrics["error"] == passed[1].metrics["error"]
+
+
+def test_a_second_attempt_that_fails_early_keeps_what_the_first_reported() -> None:
+    reached = Progress(5, 0, {"params": 366.0, "error": 0.5})
+    _, last = run(evaluator(Moods(), of=config({"rungs": [1]})), job(MOODS["bug"], reached=(reached,)))
+    assert last.status is Status.FAILED_ERROR
+    assert last.rungs == (reached,)
+
+
+def test_latency_is_in_the_row_with_its_samples_and_conditions() -> None:
+    _, last = run(evaluator(of=config(**WITH_LATENCY)), job())
+    samples = sorted(last.latency_samples["cpu"])
+    assert len(samples) == 11
+    assert last.metrics["latency_ms[cpu]"] == samples[5]
+    assert last.metrics["latency_iqr_ms[cpu]"] >= 0
+    assert last.conditions["threads[cpu]"] == "1"
+    assert last.conditions["batch[cpu]"] == "1"
+
+
+def test_targets_that_nothing_asks_for_are_not_measured() -> None:
+    _, last = run(evaluator(of=config(targets=CPU)), job())
+    assert last.latency_samples == {}
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_does_not() -> None:
+    first, same, other = (run(evaluator(), job(seed=seed))[1] for seed in (1, 1, 2))
+    assert first.curve == same.curve
+    assert first.weights == same.weights
+    assert first.curve != other.curve
+
+
+def test_the_process_is_left_as_it_was() -> None:
+    evaluate = evaluator(of=config({"rungs": [1]}, **WITH_LATENCY))
+    torch.manual_seed(3)
+    before = global_state()
+    for _ in evaluate(job()):
+        assert global_state() == before
+
+
+def test_an_augmentation_that_does_not_fit_is_the_users_error() -> None:
+    with pytest.raises(UserError, match="augment: 9 pixels"):
+        evaluator(of=config({"augment": {"cutout": 9}}))
+
+
+def test_a_device_that_is_not_there_is_the_users_error() -> None:
+    with pytest.raises(UserError, match=r"targets\.gpu\.device: there is no cuda:77 "):
+        evaluator(
+            of=config(objectives=[{"metric": "latency_ms", "target": "gpu"}], targets={"gpu": {"device": "cuda:77"}})
+        )
+
+
+def test_read_only_arrays_do_not_warn(recwarn: pytest.WarningsRecorder) -> None:
+    task = bars_task()
+    for split in (task.splits.train, task.splits.valid):
+        split.x.setflags(write=False)
+        split.y.setflags(write=False)
+    _, last = run(evaluator(task=task), job())
+    assert last.status is Status.OK
+    assert not [w for w in recwarn if "writable" in str(w.message)]

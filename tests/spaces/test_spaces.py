@@ -1,0 +1,273 @@
+"""The contract of a space, on every space of the registry with its defaults and with options."""
+
+import copy
+import pickle
+from collections import defaultdict
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from evonas.config import Kind, construct
+from evonas.records import TaskSpec, UserError
+from evonas.spaces import SPACES
+from evonas.spaces.blocks import halving, shrunk
+from evonas.spaces.cell import OPS
+from evonas.spaces.genes import Space
+
+VARIANTS = {
+    "cell-exact": {"kind": "cell", "isomorphism": "exact"},
+    "cell-sizes": {"kind": "cell", "stages": 3, "channels": [4, 6, 8], "cells": [1, 2], "isomorphism": "exact"},
+    "cell-reduction": {"kind": "cell", "nodes": 3, "reduction": "cell", "cells": [1, 2], "isomorphism": "exact"},
+    "cell-all-ops": {"kind": "cell", "nodes": 5, "ops": list(OPS), "channels": 4, "isomorphism": "exact"},
+    "cell-one-stage": {"kind": "cell", "stages": 1, "nodes": 2, "ops": ["none", "conv3x3"]},
+    "mobile-one-stage": {"kind": "mobile", "stages": 1, "widths": [4], "stem": 4, "depths": 1},
+    "mobile-per-stage": {"kind": "mobile", "stages": 2, "widths": [[4, 8], [8, 16]], "strides": 4, "expansions": [1]},
+    "mobile-inverted": {"kind": "mobile", "blocks": ["inverted"], "squeeze": [True], "activations": ["silu"]},
+}
+SECTIONS = {**{kind: {"kind": kind} for kind in SPACES}, **VARIANTS}
+SHAPES = [(1, 8, 8), (3, 32, 32), (1, 28, 28), (2, 7, 5), (3, 1, 1)]
+
+
+@pytest.fixture(params=SECTIONS)
+def space(request) -> Space:
+    return construct(SPACES, Kind(**SECTIONS[request.param]), "space")
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def sampled(space: Space, count: int, seed: int = 0) -> list[tuple[int, ...]]:
+    rng = np.random.default_rng(seed)
+    return [space.sample(rng) for _ in range(count)]
+
+
+def built(space: Space, genome: tuple[int, ...], shape: tuple[int, ...] = (1, 8, 8), outputs: int = 10) -> nn.Module:
+    return space.build(space.decode(genome), TaskSpec("test", shape, outputs))
+
+
+def structure(network: nn.Module) -> list[tuple[str, tuple[int, ...]]]:
+    return [(name, tuple(parameter.shape)) for name, parameter in network.named_parameters()]
+
+
+def parameters(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def test_samples_are_legal_and_cover_every_value(space):
+    drawn = np.array(sampled(space, 400))
+    for at, gene in enumerate(space.genes):
+        assert set(drawn[:, at]) == set(range(gene.size))
+    for genome in drawn[:20].tolist():
+        assert space.encode(space.decode(tuple(genome))) == space.canonical(tuple(genome))
+
+
+def test_identity_is_that_of_the_canonical_genome_and_of_an_equal_space(space):
+    again = pickle.loads(pickle.dumps(space))
+    for genome in sampled(space, 50):
+        assert space.identity(genome) == space.identity(space.canonical(genome)) == again.identity(genome)
+        assert space.decode(genome) == space.decode(space.canonical(genome))
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_builds_and_learns_for_every_image(space, shape):
+    outputs = 2 if shape[0] == 3 else 10
+    genomes = sampled(space, 2, seed=sum(shape))
+    for genome in genomes:
+        torch.manual_seed(0)
+        network = built(space, genome, shape, outputs)
+        output = network(torch.randn(4, *shape))
+        assert output.shape == (4, outputs)
+        assert output.dtype == torch.float32
+        nn.functional.cross_entropy(output, torch.arange(4) % outputs).backward()
+        gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
+        assert gradients
+        assert all(gradient.isfinite().all() for gradient in gradients)
+        with torch.inference_mode():
+            assert network.eval()(torch.randn(1, *shape)).isfinite().all()
+
+
+def test_a_network_is_picklable_copyable_and_has_no_empty_tensor(space):
+    for genome in sampled(space, 3):
+        network = built(space, genome).eval()
+        x = torch.randn(2, 1, 8, 8)
+        assert all(parameter.numel() for parameter in network.parameters())
+        for copied in (copy.deepcopy(network), pickle.loads(pickle.dumps(network))):
+            assert torch.equal(copied(x), network(x))
+
+
+def test_a_network_learns(space):
+    """The brightest quadrant of an image, after 60 steps: every space has networks that see that."""
+    rng = torch.Generator().manual_seed(0)
+    y = torch.randint(4, (128,), generator=rng)
+    x = torch.randn(128, 1, 8, 8, generator=rng)
+    x = x + 2 * torch.eye(4)[y].view(-1, 1, 2, 2).repeat_interleave(4, 2).repeat_interleave(4, 3) * ramp()
+    errors = []
+    for genome in sampled(space, 2, seed=3):
+        torch.manual_seed(0)
+        network = built(space, genome, outputs=4)
+        optimizer = torch.optim.SGD(network.parameters(), 0.05, momentum=0.9)
+        for step in range(60):
+            rows = torch.arange(32) + 32 * (step % 4)
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(network(x[rows]), y[rows]).backward()
+            optimizer.step()
+        errors.append((network(x).argmax(1) != y).float().mean().item())
+    assert min(errors) < 0.3  # 0.75 by chance
+
+
+def ramp() -> torch.Tensor:
+    """A different pattern in each quadrant, as global pooling does not see where something is."""
+    pattern = torch.ones(8, 8)
+    pattern[:4, 4:] = -1
+    pattern[4:, :4][::2] *= -1
+    pattern[4:, 4:][:, ::2] *= -1
+    return pattern
+
+
+SMALL = {
+    "cell-exact": {"kind": "cell", "nodes": 3, "isomorphism": "exact", "channels": 4, "stages": 2},
+    "cell-stacked": {
+        "kind": "cell",
+        "nodes": 3,
+        "ops": ["none", "skip", "conv1x1"],
+        "channels": [4, 6],
+        "cells": [1, 2],
+        "stages": 2,
+        "isomorphism": "exact",
+    },
+    "mobile": {"kind": "mobile", "stages": 1, "strides": 1, "stem": 4, "activations": ["relu"], "depths": [1, 2]},
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_equal_networks_are_one_identity_and_one_identity_has_one_number_of_parameters(name):
+    space = construct(SPACES, Kind(**SMALL[name]), "space")
+    genomes = sampled(space, 300)
+    networks = {genome: built(space, genome) for genome in set(genomes)}
+    sizes, graphs = defaultdict(set), defaultdict(set)
+    for genome, network in networks.items():
+        sizes[space.identity(genome)].add(parameters(network))
+        graphs[repr(network), str(wires(network)), str(structure(network))].add(space.identity(genome))
+    assert all(len(found) == 1 for found in sizes.values())
+    assert all(len(found) == 1 for found in graphs.values())
+    assert len(sizes) > 10
+
+
+def wires(network: nn.Module) -> list[object]:
+    return [getattr(module, "wires", None) for module in network.modules()]
+
+
+def test_same_genome_same_seed_same_network(space):
+    for genome in sampled(space, 2):
+        torch.manual_seed(1)
+        first = built(space, genome)
+        torch.manual_seed(1)
+        second = built(space, space.canonical(genome))
+        x = torch.randn(2, 1, 8, 8)
+        assert torch.equal(first.eval()(x), second.eval()(x))
+
+
+def test_images_only(space):
+    with pytest.raises(ValueError, match=r"builds networks for images \(channels, height, width\), not .*\(16\)"):
+        built(space, sampled(space, 1)[0], shape=(16,))
+
+
+def test_signatures_tell_every_variant_apart():
+    signatures = {name: construct(SPACES, Kind(**section), "space").signature() for name, section in SECTIONS.items()}
+    assert signatures.pop("cell-exact") == signatures["cell"]  # a genome means the same in both
+    assert len(set(signatures.values())) == len(signatures)
+
+
+@pytest.mark.parametrize(
+    ("change", "other"),
+    [
+        ({"stages": 2}, {"stages": 3}),
+        ({"channels": 8}, {"channels": 16}),
+        ({"cells": 1}, {"cells": 2}),
+        ({"nodes": 3}, {"nodes": 4}),
+        ({"reduction": "cell"}, {"reduction": "resnet"}),
+    ],
+)
+def test_a_fixed_option_of_a_cell_is_in_its_signature(change, other):
+    assert SPACES["cell"](**change).signature() != SPACES["cell"](**other).signature()
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ({"kind": "sell"}, "space.kind: unknown 'sell'; did you mean 'cell'"),
+        ({"kind": "cell", "chanels": 8}, "space: unknown 'chanels'; did you mean 'channels'"),
+        ({"kind": "cell", "nodes": 1}, "nodes: takes 2 or more, not 1"),
+        ({"kind": "cell", "nodes": 9}, "nodes: a cell has at most 8 nodes, not 9"),
+        ({"kind": "cell", "ops": ["skip", "conv9x9"]}, "ops: no operation 'conv9x9'; there are none, skip"),
+        ({"kind": "cell", "ops": ["skip", "skip"]}, "ops: takes two or more different operations, not skip, skip"),
+        ({"kind": "cell", "ops": []}, "ops: takes two or more different operations, not none at all"),
+        ({"kind": "cell", "stages": 0}, "stages: takes 1 or more"),
+        ({"kind": "cell", "stages": 1, "reduction": "cell"}, "reduction: cell stands between stages"),
+        ({"kind": "cell", "reduction": "pool"}, "reduction: input should be 'resnet' or 'cell'"),
+        ({"kind": "cell", "channels": []}, "channels: takes different whole numbers of 1 or more"),
+        ({"kind": "cell", "cells": [0, 1]}, "cells: takes different whole numbers of 1 or more"),
+        ({"kind": "cell", "channels": "many"}, "channels"),
+        ({"kind": "mobile", "kernels": [3, 4]}, "kernels: takes odd numbers"),
+        ({"kind": "mobile", "strides": 3}, "strides: takes 1, 2 or 4"),
+        ({"kind": "mobile", "widths": []}, "widths: takes"),
+        ({"kind": "mobile", "widths": [[8], [16]]}, "widths: takes one list of channels, or 3 such lists"),
+        ({"kind": "mobile", "widths": [8, [16]]}, "widths"),
+        ({"kind": "mobile", "depths": [0]}, "depths: takes different whole numbers of 1 or more"),
+        ({"kind": "mobile", "blocks": ["inverted", "dense"]}, "blocks"),
+        ({"kind": "mobile", "blocks": []}, "blocks: takes different ones of residual, inverted, separable"),
+        ({"kind": "mobile", "squeeze": [True, True]}, "squeeze: takes different ones of False, True"),
+        ({"kind": "mobile", "activations": ["relu", "relu"]}, "activations: takes different ones"),
+        ({"kind": "mobile", "stages": 0}, "stages: takes 1 or more"),
+    ],
+)
+def test_a_wrong_option_is_one_clear_line(section, message):
+    with pytest.raises(UserError, match=message) as caught:
+        construct(SPACES, Kind(**section), "space")
+    assert "\n" not in str(caught.value)
+
+
+def test_sizes_of_the_networks_for_digits():
+    """Small enough to train on a CPU, and far apart: there is something to trade."""
+    for kind, low, high in (("cell", 10_000, 100_000), ("mobile", 500, 200_000)):
+        space = SPACES[kind]()
+        sizes = [parameters(built(space, genome)) for genome in sampled(space, 60)]
+        assert low < min(sizes)
+        assert max(sizes) < high
+        assert max(sizes) > 3 * min(sizes)
+
+
+def test_inactive_genes_of_mobile_are_those_of_blocks_not_taken():
+    space = SPACES["mobile"](stages=1)
+    arch = {
+        "stem": {"width": 8, "stride": 1},
+        "activation": "relu",
+        "stage_0": {"width": 8, "depth": 1, "squeeze": False, "block": {"kind": "separable", "kernel": 5}},
+    }
+    genome = space.encode(arch)
+    off = [gene.name for gene, on in zip(space.genes, space.active(genome), strict=True) if not on]
+    assert off == ["stage_0.block.inverted.kernel", "stage_0.block.inverted.expansion"]
+
+
+def test_mobile_by_hand():
+    """One separable block: stem 9*8 + 16, depthwise 25*8 + 16, pointwise 8*16 + 32, head 16*10 + 10."""
+    space = SPACES["mobile"](stages=1)
+    arch = {
+        "stem": {"width": 8, "stride": 1},
+        "activation": "relu",
+        "stage_0": {"width": 16, "depth": 1, "squeeze": False, "block": {"kind": "separable", "kernel": 5}},
+    }
+    assert parameters(built(space, space.encode(arch))) == (72 + 16) + (200 + 16) + (128 + 32) + 170
+
+
+def test_images_are_halved_down_to_two_pixels():
+    halved = [shrunk(size, halving(size)) for size in ((32, 32), (7, 5), (3, 2), (2, 100), (1, 1))]
+    assert halved == [(16, 16), (4, 3), (2, 2), (2, 50), (1, 1)]
+    assert shrunk((7, 5), halving((7, 5), 4)) == (2, 2)

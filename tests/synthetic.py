@@ -1,0 +1,112 @@
+"""A search without networks: a small space and a work that computes what training would have reached.
+
+Everything but the evaluation is real: breeding, runtimes, record, resume.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from evonas.config import Config, validated
+from evonas.evaluation.early_stopping import outside
+from evonas.objectives import Objectives
+from evonas.records import Evaluation, Job, Progress, Status, TaskSpec
+from evonas.runtime import Message
+from evonas.spaces.genes import Arch, Choice, Integer, Repeat, Space
+from evonas.start import Parts, Prepared, open_run
+
+SPEC = TaskSpec("synthetic", (1, 8, 8), 10)
+
+
+class Toy(Space):
+    stem = Choice(8, 16, 32)
+    blocks = Repeat(Integer(1, 4), width=Choice(8, 16, 32, 64), op=Choice("conv", "pool", "skip"))
+
+    def build(self, arch: Arch, task: TaskSpec) -> nn.Module:
+        return nn.Sequential(nn.Flatten(), nn.Linear(64, arch.stem), nn.ReLU(), nn.Linear(arch.stem, task.outputs))
+
+
+@dataclass
+class Work:
+    """Objectives error and params as a smooth function of the genome; more blocks learn more slowly.
+
+    delay: seconds a rung takes, by a hash of the candidate. failing: candidates whose training fails. killing:
+    candidates that kill their process, the first `kills` times.
+    """
+
+    space: Space
+    config: Config
+    objectives: Objectives
+    delay: float = 0.0
+    failing: tuple[int, ...] = ()
+    killing: tuple[int, ...] = ()
+    marks: str = ""
+    kills: int = 1
+    _done: dict[int, int] = field(default_factory=dict)
+
+    def __call__(self, job: Job) -> Iterator[Message]:
+        index = job.candidate.index
+        self._maybe_die(index)
+        arch = self.space.decode(job.candidate.genome)
+        params = float(arch.stem * 10 + sum(b.width * {"conv": 9, "pool": 1, "skip": 2}[b.op] for b in arch.blocks))
+        costs = {"params": params, "macs": 64 * params, "train_memory_mb": params / 1000}
+        if self.objectives.violation(costs) > 0:
+            yield Evaluation(job.candidate, Status.INFEASIBLE, costs, message="over a limit")
+            return
+        rungs: list[Progress] = []
+        for rung, epoch in enumerate(self.config.training.milestones):
+            time.sleep(self.delay * (1 + (index * 7919 + rung) % 5))
+            error = 1 / (1 + params**0.5 / 40) / (1 + epoch / (1 + len(arch.blocks)))
+            progress = Progress(index, rung, {**costs, "error": error})
+            rungs.append(progress)
+            if index in self.failing and rung == index % 2:
+                yield Evaluation(job.candidate, Status.FAILED_DIVERGED, costs, rungs=rungs[:-1], message="loss is nan")
+                return
+            if rung == len(job.bars):
+                yield Evaluation(job.candidate, Status.OK, progress.metrics, rungs=rungs)
+            elif outside(self.objectives.standing(progress), job.bars[rung]):
+                yield Evaluation(job.candidate, Status.STOPPED, progress.metrics, rungs=rungs)
+                return
+            elif rung >= len(job.reached):
+                yield progress
+
+    def _maybe_die(self, index: int) -> None:
+        for attempt in range(self.kills if index in self.killing else 0):
+            mark = Path(self.marks) / f"{index}-{attempt}"
+            if not mark.exists():
+                mark.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+
+
+def config(**changes: Any) -> Config:
+    data: dict[str, Any] = {
+        "seed": 3,
+        "space": {"kind": "Toy"},
+        "task": {"kind": "synthetic"},
+        "objectives": [{"metric": "error"}, {"metric": "params"}],
+        "strategy": {"kind": "nsga2", "population": 8},
+        "training": {"epochs": 9, "rungs": [1, 3], "keep": 0.5},
+        "budget": {"evaluations": 40},
+        "runtime": {"kind": "serial"},
+    }
+    for key, value in changes.items():
+        section = data.get(key)
+        data[key] = {**section, **value} if isinstance(section, dict) else value
+    return validated(Config, data, "config")
+
+
+def prepared(folder: Path, settings: Config, space: Space | None = None, **work: Any) -> Prepared:
+    """A search that can start, like `evonas.start.prepare`, but for the work."""
+    space = space or Toy()
+    objectives = Objectives(settings, SPEC)
+    factory = partial(Work, space, settings, objectives, **work)
+    parts = Parts(settings, space, SPEC, objectives, factory)
+    open_run(folder, parts)
+    return Prepared(parts, folder)

@@ -1,0 +1,218 @@
+"""The search itself: one search for any number of workers, any runtime, any interruption."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import evonas
+from evonas.loop import Search
+from evonas.records import Evaluation, UserError
+from evonas.start import execute
+from evonas.store import CIRCUMSTANCE
+from tests.synthetic import Toy, config, prepared
+
+MODES = pytest.mark.parametrize("mode", ["window", "async", "generation"])
+
+
+def quiet(loop: Search, evaluation: Evaluation | None) -> None: ...
+
+
+def run(folder: Path, watch: Any = quiet, work: dict[str, Any] | None = None, **changes: Any) -> evonas.Run:
+    execute(prepared(folder, config(**changes), **(work or {})), watch=watch)
+    return evonas.load(folder, Toy())
+
+
+def content(run: evonas.Run) -> str:
+    """A hash of what was found, without when and where."""
+    frame = run.evaluations.drop(columns=[*CIRCUMSTANCE])
+    return hashlib.sha256(frame.to_json(orient="records").encode()).hexdigest()
+
+
+def populations(run: evonas.Run) -> list[dict[str, Any]]:
+    return run.populations.to_dict("records")
+
+
+@MODES
+def test_a_search_decides_its_budget_and_verifies(mode: str, tmp_path: Path) -> None:
+    found = run(tmp_path / "run", schedule={"mode": mode})
+    assert found.evaluations["candidate"].tolist() == list(range(40))
+    assert found.evaluations["arch_hash"].is_unique
+    assert set(found.evaluations["status"]) == {"ok", "stopped"}
+    assert found.populations["generation"].max() == 5
+    verdict = found.verify()
+    assert (verdict.difference, verdict.candidates, verdict.generations) == ("", 40, 5)
+
+
+def test_the_front_is_fully_trained_feasible_and_non_dominated(tmp_path: Path) -> None:
+    found = run(tmp_path / "run", limits=[{"metric": "params", "at_most": 700}])
+    front = found.front()
+    assert (found.evaluations["status"] == "infeasible").any()
+    assert (front["status"] == "ok").all()
+    assert (front["params"] <= 700).all()
+    assert front["error"].is_monotonic_increasing
+    assert front["params"].is_monotonic_decreasing
+
+
+def test_nothing_trains_beyond_its_rung_where_a_bar_is_higher(tmp_path: Path) -> None:
+    frame = run(tmp_path / "run").evaluations
+    stopped = frame[frame["status"] == "stopped"]
+    assert len(stopped) > 5
+    assert set(stopped["rungs"].map(len)) <= {1, 2}
+    assert set(frame[frame["status"] == "ok"]["rungs"].map(len)) == {3}
+
+
+class Stop(Exception):
+    pass
+
+
+def stopping_after(count: int) -> Any:
+    def watch(loop: Search, evaluation: Evaluation | None) -> None:
+        if loop.decided >= count:
+            raise Stop
+
+    return watch
+
+
+@MODES
+def test_an_interrupted_search_goes_on_as_the_same(mode: str, tmp_path: Path) -> None:
+    whole = run(tmp_path / "whole", schedule={"mode": mode}, work={"failing": (5, 11, 12)})
+    for count in (1, 7, 19, 30):
+        with pytest.raises(Stop):
+            run(tmp_path / "parts", stopping_after(count), schedule={"mode": mode}, work={"failing": (5, 11, 12)})
+    parts = run(tmp_path / "parts", schedule={"mode": mode}, work={"failing": (5, 11, 12)})
+    assert content(parts) == content(whole)
+    assert populations(parts) == populations(whole)
+    assert parts.verify().difference == ""
+
+
+def test_resuming_a_finished_search_changes_nothing(tmp_path: Path) -> None:
+    before = content(run(tmp_path / "run"))
+    files = sorted(p.name for p in (tmp_path / "run" / "evaluations").iterdir())
+    assert content(run(tmp_path / "run")) == before
+    assert sorted(p.name for p in (tmp_path / "run" / "evaluations").iterdir()) == files
+
+
+def test_a_larger_budget_extends_the_search(tmp_path: Path) -> None:
+    whole = run(tmp_path / "whole", budget={"evaluations": 50})
+    run(tmp_path / "run", budget={"evaluations": 30})
+    longer = run(tmp_path / "run", budget={"evaluations": 50})
+    assert content(longer) == content(whole)
+    assert longer.verify().difference == ""
+
+
+def test_another_config_is_refused_by_its_first_difference(tmp_path: Path) -> None:
+    run(tmp_path / "run")
+    with pytest.raises(UserError, match=r"strategy\.population is 8 there, 10 here"):
+        run(tmp_path / "run", strategy={"population": 10})
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("do not touch")
+    with pytest.raises(UserError, match="neither empty nor a run folder"):
+        run(tmp_path)
+
+
+def test_a_second_search_on_the_same_folder_is_refused(tmp_path: Path) -> None:
+    def watch(loop: Search, evaluation: Evaluation | None) -> None:
+        with pytest.raises(UserError, match="another search is writing"):
+            run(tmp_path / "run")
+        raise Stop
+
+    with pytest.raises(Stop):
+        run(tmp_path / "run", watch)
+
+
+def test_an_exhausted_space_ends_the_search(tmp_path: Path) -> None:
+    start = prepared(tmp_path / "run", config(budget={"evaluations": 10**6}), Small())
+    assert execute(start, watch=quiet) == "all 9 different networks of the space were evaluated"
+    assert len(evonas.load(tmp_path / "run").evaluations) == 9
+
+
+class Small(Toy):
+    """Nine networks: one block of one width."""
+
+    stem = evonas.Choice(8, 16, 32)
+    blocks = evonas.Repeat(1, width=evonas.Choice(8), op=evonas.Choice("conv", "pool", "skip"))
+
+
+def test_a_live_run_can_be_read(tmp_path: Path) -> None:
+    seen: list[int] = []
+
+    def watch(loop: Search, evaluation: Evaluation | None) -> None:
+        seen.append(len(evonas.load(tmp_path / "run").evaluations))
+        assert evonas.load(tmp_path / "run").status()["state"] == "running"
+
+    run(tmp_path / "run", watch, budget={"evaluations": 12})
+    assert seen[-1] >= 8
+    assert len(pd.read_parquet(tmp_path / "run" / "evaluations")) == 12
+
+
+def test_lineage_leads_back_to_founders(tmp_path: Path) -> None:
+    found = run(tmp_path / "run")
+    child = found.evaluations[found.evaluations["operator"] != "founder"]["candidate"].iloc[-1]
+    family = found.lineage(child)
+    assert family["candidate"].iloc[-1] == child
+    assert family["operator"].iloc[0] == "founder"
+    members = set(family["candidate"])
+    assert all(set(parents) <= members for parents in family["parents"])
+
+
+class TestVerifyCatches:
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        run(tmp_path / "run")
+        return tmp_path / "run"
+
+    def rewrite(self, folder: Path, name: str, column: str, row: int, value: Any) -> str:
+        """Change one cell of generation 2 and all that vouches for it, then verify."""
+        path = folder / name / "generation-00002.parquet"
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        table = pq.read_table(path)
+        rows = table.to_pylist(maps_as_pydicts="strict")
+        rows[row][column] = value(rows[row][column]) if callable(value) else value
+        pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), path)
+        previous = None
+        for manifest in sorted((folder / "manifest").iterdir()):
+            entry = json.loads(manifest.read_text())
+            entry["previous"] = previous
+            for kind in entry["sha256"]:
+                data = (folder / kind / f"{manifest.stem}.parquet").read_bytes()
+                entry["sha256"][kind] = hashlib.sha256(data).hexdigest()
+            manifest.write_text(json.dumps(entry))
+            previous = hashlib.sha256(manifest.read_bytes()).hexdigest()
+        return evonas.load(folder, Toy()).verify().difference
+
+    def test_a_changed_gene(self, folder: Path) -> None:
+        changed = self.rewrite(folder, "evaluations", "genome", 3, lambda g: [(g[0] + 1) % 3, *g[1:]])
+        assert changed.startswith("candidate 11: genome is")
+
+    def test_another_parent(self, folder: Path) -> None:
+        assert self.rewrite(folder, "evaluations", "parents", 5, [0]).startswith("candidate 13: parents is")
+
+    def test_a_better_error_than_was_reached(self, folder: Path) -> None:
+        def better(rungs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+            return [{**r, "metrics": {**r["metrics"], "error": 0.0}} for r in rungs]
+
+        assert self.rewrite(folder, "evaluations", "rungs", 0, better)
+
+    def test_a_stop_that_no_bar_gives(self, folder: Path) -> None:
+        frame = evonas.load(folder).evaluations.iloc[8:16]
+        row = frame["status"].tolist().index("ok")
+        assert "stopped" in self.rewrite(folder, "evaluations", "status", row, "stopped")
+
+    def test_a_swapped_survivor(self, folder: Path) -> None:
+        assert self.rewrite(folder, "populations", "candidate", 1, 0).startswith("generation 2: survivor")
+
+    def test_a_flipped_byte(self, folder: Path) -> None:
+        path = folder / "evaluations" / "generation-00002.parquet"
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(data)
+        with pytest.raises(UserError, match=r"generation-00002\.parquet is damaged.*generations 1-1 are intact"):
+            evonas.load(folder, Toy()).verify()

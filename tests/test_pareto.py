@@ -1,0 +1,83 @@
+"""Ranks, fronts, bars and hypervolume against hand-made answers and brute force."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evonas import pareto
+from evonas.evaluation.early_stopping import outside
+from evonas.objectives import dominates
+from evonas.records import Standing
+
+
+def stand(*points: tuple[float, ...], violations: tuple[float, ...] = ()) -> list[Standing]:
+    return [Standing(i, 0, p, violations[i] if violations else 0.0) for i, p in enumerate(points)]
+
+
+def test_ranks_of_a_known_set() -> None:
+    # (1,3) (2,2) (3,1) trade off; (2,3) is behind (2,2) and (1,3); (4,4) is behind (2,3).
+    assert pareto.ranks(stand((1, 3), (2, 2), (3, 1), (2, 3), (4, 4))).tolist() == [0, 0, 0, 1, 2]
+
+
+def test_equal_points_share_a_rank() -> None:
+    assert pareto.ranks(stand((1, 1), (1, 1), (2, 2))).tolist() == [0, 0, 1]
+
+
+def test_the_infeasible_rank_last_by_violation() -> None:
+    standings = stand((9, 9), (0, 0), (1, 1), (0, 1), violations=(0, 0.5, 0.2, 0.5))
+    assert pareto.ranks(standings).tolist() == [0, 2, 1, 2]
+
+
+def test_front_leaves_out_the_infeasible() -> None:
+    standings = stand((0, 0), (1, 2), (2, 1), (2, 2), violations=(1, 0, 0, 0))
+    assert [s.index for s in pareto.front(standings)] == [1, 2]
+    assert pareto.front([]) == []
+
+
+@pytest.mark.parametrize(
+    ("reference", "volume"),
+    [((4, 4), 6.0), ((2, 2), 0.0)],  # unit squares under the staircase (1,3) (2,2) (3,1), counted by hand
+)
+def test_hypervolume_of_a_staircase(reference: tuple[float, float], volume: float) -> None:
+    assert pareto.hypervolume(stand((1, 3), (2, 2), (3, 1)), reference) == pytest.approx(volume)
+
+
+def test_nothing_has_no_hypervolume() -> None:
+    assert pareto.hypervolume([], (1, 1)) == 0.0
+
+
+values = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5), st.integers(0, 3)), min_size=1, max_size=24)
+
+
+@given(values, st.floats(0.05, 1))
+def test_a_newcomer_is_outside_exactly_when_it_ranks_behind_the_share(points: list, keep: float) -> None:
+    """The bar is all a worker needs: compare with ranking the newcomer among the rest, by brute force."""
+    *known, newcomer = [Standing(i, 0, p[:2], max(0, p[2] - 1)) for i, p in enumerate([*points, points[0]])]
+    bar = pareto.bar(known, keep)
+    if len(known) * keep < 1:
+        assert bar == ()
+        return
+    ranks = brute_ranks(known)
+    kept = next(k for k in range(len(known)) if sum(r <= k for r in ranks) >= keep * len(known) - 1e-9)
+    beaten_by = [ranks[i] for i, other in enumerate(known) if dominates(other, newcomer)]
+    rank = 1 + max(beaten_by) if beaten_by else 0
+    assert outside(newcomer, bar) == (rank > kept)
+
+
+@given(values)
+def test_ranks_equal_brute_force(points: list) -> None:
+    standings = [Standing(i, 0, p[:2], max(0, p[2] - 1)) for i, p in enumerate(points)]
+    assert pareto.ranks(standings).tolist() == brute_ranks(standings)
+
+
+def brute_ranks(standings: list[Standing]) -> list[int]:
+    """Peel fronts by comparing all pairs."""
+    ranks = np.full(len(standings), -1)
+    rank = 0
+    while (ranks < 0).any():
+        left = [i for i in range(len(standings)) if ranks[i] < 0]
+        front = [i for i in left if not any(dominates(standings[j], standings[i]) for j in left)]
+        ranks[front] = rank
+        rank += 1
+    return ranks.tolist()

@@ -1,0 +1,74 @@
+"""Real Ray, real processes: the same search for any number of workers, whatever happens to them."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evonas.records import UserError
+from evonas.runtime import RayPool
+from evonas.start import execute
+from tests.synthetic import config, prepared
+from tests.test_loop import Stop, content, populations, quiet, run, stopping_after
+
+RAY = {"kind": "ray", "cpus_per_worker": 0.5}
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return run(tmp_path_factory.mktemp("serial") / "run", work={"failing": (5, 11)})
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_one_search_for_any_number_of_workers(workers: int, reference: Any, tmp_path: Path) -> None:
+    found = run(tmp_path / "run", runtime={**RAY, "workers": workers}, work={"failing": (5, 11), "delay": 0.01})
+    assert content(found) == content(reference)
+    assert populations(found) == populations(reference)
+
+
+def test_one_search_across_an_interruption_and_another_number_of_workers(reference: Any, tmp_path: Path) -> None:
+    work = {"failing": (5, 11), "delay": 0.02}
+    with pytest.raises(Stop):
+        run(tmp_path / "run", stopping_after(17), runtime={**RAY, "workers": 4}, work=work)
+    found = run(tmp_path / "run", runtime={**RAY, "workers": 2}, work=work)
+    assert content(found) == content(reference)
+    assert populations(found) == populations(reference)
+    assert found.verify().difference == ""
+
+
+def test_async_on_ray_replays(tmp_path: Path) -> None:
+    found = run(tmp_path / "run", schedule={"mode": "async"}, runtime={**RAY, "workers": 3}, work={"delay": 0.01})
+    assert found.evaluations.sort_values("position")["candidate"].tolist() != list(range(40))
+    assert found.verify().difference == ""
+
+
+def test_a_killed_worker_costs_an_attempt_and_not_the_run(reference: Any, tmp_path: Path) -> None:
+    work = {"failing": (5, 11), "killing": (3, 20), "marks": str(tmp_path)}
+    found = run(tmp_path / "run", runtime={**RAY, "workers": 2}, work=work)
+    assert content(found) == content(reference)
+    attempts = found.evaluations.set_index("candidate")["attempts"]
+    assert attempts[[3, 20]].tolist() == [2, 2]
+    assert attempts.drop([3, 20]).eq(1).all(), "a job that waited behind a crash is not blamed"
+
+
+def test_a_candidate_that_always_kills_its_worker_is_a_row(tmp_path: Path) -> None:
+    work = {"killing": (3,), "kills": 9, "marks": str(tmp_path)}
+    found = run(tmp_path / "run", runtime={**RAY, "workers": 2}, work=work, budget={"evaluations": 16})
+    row = found.evaluations.set_index("candidate").loc[3]
+    assert row["status"] == "failed:crash"
+    assert "died 2 times" in row["message"]
+    assert set(found.evaluations.drop(3)["status"]) <= {"ok", "stopped"}
+
+
+def test_no_cluster_at_the_address(tmp_path: Path) -> None:
+    start = prepared(tmp_path / "run", config(runtime={"kind": "ray", "address": "127.0.0.1:1"}))
+    with pytest.raises(UserError, match="no Ray cluster at '127.0.0.1:1'"):
+        execute(start, watch=quiet)
+
+
+def test_a_worker_that_cannot_start_says_why() -> None:
+    def factory() -> Any:
+        raise UserError("targets.gpu: no such device")
+
+    with pytest.raises(UserError, match=r"targets\.gpu: no such device"):
+        RayPool(factory, config(runtime={**RAY, "workers": 1}).runtime)
