@@ -29,8 +29,10 @@ def evaluations(folder: Path, description: dict[str, Any]) -> pd.DataFrame:
     known = set(committed["candidate"].to_pylist())
     loose = pa.Table.from_pylist([row for row in rows if row["candidate"] not in known], schema=schema)
     frame: pd.DataFrame = pa.concat_tables([committed, loose]).to_pandas(maps_as_pydicts="strict")
-    frame = frame.astype({"generation": "Int32", "position": "Int64"})
-    return frame.sort_values("candidate", ignore_index=True)
+    for column in ("generation", "position"):
+        frame[column] = frame[column].astype("Int64")
+    ordered: pd.DataFrame = frame.sort_values("candidate", ignore_index=True)
+    return ordered
 
 
 def populations(folder: Path) -> pd.DataFrame:

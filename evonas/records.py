@@ -6,6 +6,7 @@ Knows nothing of how a record is made, moved, stored or ranked, and imports noth
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 Genome = tuple[int, ...]
 """One small int a gene, in the order of the space's genes: the index of the chosen value."""
@@ -84,9 +85,8 @@ class Progress:
     metrics: Mapping[str, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A candidate as selection and early stopping compare it, at one rung.
+class Standing(NamedTuple):
+    """A candidate as selection and early stopping compare it, at one rung. A tuple: jobs carry many of them.
 
     values: one number an objective, all minimised and finite; empty where the candidate was decided by
         its costs alone (then `violation` > 0).

@@ -60,6 +60,7 @@ class Ledger:
         self._prefix = [0] * self.rungs  # leading candidates settled at each rung
         self._told = [0] * self.rungs
         self._bars: dict[int, tuple[int, tuple[Standing, ...]]] = {}
+        self._front: tuple[Standing, ...] = ()
         self.order: list[int] = []
         """Decided candidates in the order that counts: by index, or by arrival in async mode."""
         self._arrived: set[int] = set()
@@ -100,9 +101,11 @@ class Ledger:
             seen = self._sequence(self._told[rung], horizon)
             news += [(i, self._at[rung][i]) for i in seen if i in self._at[rung]]
             self._told[rung] = max(self._told[rung], horizon)
-        bars = tuple(self._bar(rung, horizons[rung], self._keep) for rung in range(self.rungs - 1))
-        front = self._bar(self.rungs - 1, horizons[-1], 0.0)
-        return View(horizons[0], tuple(news), bars, front)
+        bars = tuple(self._bar(rung, horizons[rung]) for rung in range(self.rungs - 1))
+        finals = [standing for _, standing in news if standing and standing.rung == self.rungs - 1 and standing.values]
+        if finals:  # a front of a front and what is new: standings at one rung never change
+            self._front = tuple(pareto.front([*self._front, *finals]))
+        return View(horizons[0], tuple(news), bars, self._front)
 
     def final(self, indices: Sequence[int]) -> list[Standing]:
         """The last standing of each candidate that has not failed."""
@@ -128,12 +131,12 @@ class Ledger:
     def _sequence(self, start: int, stop: int) -> Iterator[int]:
         return iter(self.order[start:stop]) if self._mode == "async" else iter(range(start, stop))
 
-    def _bar(self, rung: int, horizon: int, keep: float) -> tuple[Standing, ...]:
-        """The bar at a rung, or with keep 0 its first front; remembered until the horizon moves."""
+    def _bar(self, rung: int, horizon: int) -> tuple[Standing, ...]:
+        """The bar at a rung; remembered until the horizon moves."""
         if rung not in self._bars or self._bars[rung][0] != horizon:
             at = self._at[rung]
             known = [s for i in self._sequence(0, horizon) if (s := at.get(i)) is not None and s.values]
-            self._bars[rung] = horizon, pareto.bar(known, keep) if keep else tuple(pareto.front(known))
+            self._bars[rung] = horizon, pareto.bar(known, self._keep)
         return self._bars[rung][1]
 
     def _settle(self, index: int, rungs: int) -> None:

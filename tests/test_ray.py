@@ -62,7 +62,7 @@ def test_a_candidate_that_always_kills_its_worker_is_a_row(tmp_path: Path) -> No
 
 def test_no_cluster_at_the_address(tmp_path: Path) -> None:
     start = prepared(tmp_path / "run", config(runtime={"kind": "ray", "address": "127.0.0.1:1"}))
-    with pytest.raises(UserError, match="no Ray cluster at '127.0.0.1:1'"):
+    with pytest.raises(UserError, match=r"no Ray cluster at '127\.0\.0\.1:1'"):
         execute(start, watch=quiet)
 
 

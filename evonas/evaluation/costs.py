@@ -47,8 +47,14 @@ def multiply_accumulates(network: nn.Module, input_shape: tuple[int, ...]) -> in
 
 @contextmanager
 def _plain_kernels() -> Iterator[None]:
-    with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), torch.backends.mkldnn.flags(enabled=False):
-        yield
+    onednn: Any = torch.backends.mkldnn
+    before = onednn.enabled
+    onednn.enabled = False
+    try:
+        with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        onednn.enabled = before
 
 
 def train_memory_mb(network: nn.Module, task: Task, data: Data, config: TrainingConfig) -> float:

@@ -82,8 +82,6 @@ class Standardise(nn.Module):
     def __init__(self, train: Array) -> None:
         super().__init__()
         mean, deviation = channel_statistics(train)
-        if not np.isfinite(deviation).all():
-            raise UserError("task: training examples hold NaN or infinite numbers; remove or replace them")
         shape = (-1, *(1,) * (train.ndim - 2))
         self.register_buffer("mean", torch.from_numpy(mean).float().reshape(shape))
         self.register_buffer("deviation", torch.from_numpy(deviation).float().reshape(shape))
@@ -130,9 +128,9 @@ def classification(name: str, splits: Splits) -> Task:
     """A task of telling classes 0, 1, ... apart, on standardised inputs; the metric is the error rate.
 
     Raises:
-        UserError: labels are not integers (n,) from 0, or there is one class only.
+        UserError: labels are not integers (n,) from 0, there is one class only, or some number is not finite.
     """
-    splits = Splits(*(Split(s.x, labels(s.y)) for s in (splits.train, splits.valid, splits.test)))
+    splits = Splits(*(Split(_finite(s.x), labels(s.y)) for s in (splits.train, splits.valid, splits.test)))
     classes = 1 + max(int(s.y.max()) for s in (splits.train, splits.valid, splits.test))
     if classes < 2:
         raise UserError(f"task {name}: all labels are 0; a classification needs two classes or more")
@@ -142,7 +140,7 @@ def classification(name: str, splits: Splits) -> Task:
 
 def regression(name: str, splits: Splits) -> Task:
     """A task of predicting values (n,) or (n, outputs) from standardised inputs; the metric is `mse`."""
-    splits = Splits(*(Split(s.x, _values(s.y)) for s in (splits.train, splits.valid, splits.test)))
+    splits = Splits(*(Split(_finite(s.x), _values(s.y)) for s in (splits.train, splits.valid, splits.test)))
     spec = TaskSpec(name, splits.train.x.shape[1:], splits.train.y.shape[1], "mse")
     return Task(spec, splits, Standardise(splits.train.x), mean_squared_error, squared_error)
 
@@ -214,7 +212,10 @@ def labels(y: Array) -> Array:
 def _values(y: Array) -> Array:
     if y.ndim > 2 or not np.issubdtype(y.dtype, np.number):
         raise UserError(f"task: values must be numbers (n,) or (n, outputs), not {y.dtype} {y.shape}")
-    values = y.reshape(len(y), -1).astype(np.float32)
-    if not np.isfinite(values).all():
-        raise UserError("task: values to predict hold NaN or infinite numbers; remove those examples")
-    return values
+    return _finite(y.reshape(len(y), -1).astype(np.float32))
+
+
+def _finite(array: Array) -> Array:
+    if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
+        raise UserError("task: the data hold NaN or infinite numbers; remove or replace those examples")
+    return array

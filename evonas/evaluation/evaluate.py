@@ -32,7 +32,7 @@ from evonas.streams import seed_for
 
 @dataclass
 class _Row:
-    """An evaluation in the making. reached: by rung; fresh and recorded ones alike."""
+    """An evaluation in the making. reached: the rungs in order, those that an interrupted attempt reported included."""
 
     metrics: dict[str, float] = field(default_factory=dict)
     curve: list[Epoch] = field(default_factory=list)
@@ -229,7 +229,7 @@ def _bar(job: Job, rung: int) -> tuple[Standing, ...]:
 
 
 def _text(value: float) -> str:
-    return f"{value:,.0f}" if value == int(value) else f"{value:.4g}"
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4g}"
 
 
 def _name(space: Space) -> str:

@@ -64,9 +64,10 @@ def images_first(x: Array, layout: str = "auto") -> Array:
 
 def _arrays(path: Path) -> dict[str, Array]:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if isinstance(file, np.ndarray):
-                raise UserError(f"task.path: {path} holds one array, not several: write it with numpy.savez")
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            raise UserError(f"task.path: {path} holds one array without a name: write it with numpy.savez")
+        with loaded as file:
             arrays = {name: _array(file, name, path) for name in file.files if name[:2] in ("x_", "y_")}
     except FileNotFoundError:
         raise UserError(f"task.path: no file {path.absolute()}") from None

@@ -95,7 +95,8 @@ class Cell(Space):
 
     def signature(self) -> str:
         fixed = f"nodes={self._nodes}, stages={self._stages}, cells={self._cells}, channels={self._channels}"
-        return f"{super().signature()[:-1]}; {fixed}, reduction={self._reduction!r})"
+        kind = f"reduction={self._reduction!r}, isomorphism={self._isomorphism!r}"
+        return f"{super().signature()[:-1]}; {fixed}, {kind})"
 
     def build(self, arch: Arch, task: TaskSpec) -> "nn.Module":
         """Dead edges get no parameters; a cell without a path from input to output gives zero.

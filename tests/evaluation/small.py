@@ -14,7 +14,7 @@ from evonas.records import Candidate, Evaluation, Job, Progress, Standing, TaskS
 from evonas.spaces.genes import Arch, Choice, Space
 
 
-def conv_net(width: int, task: TaskSpec) -> nn.Module:
+def conv_net(width: int, task: TaskSpec) -> nn.Sequential:
     """conv3x3 - BN - ReLU - conv3x3/2 - BN - ReLU - mean - linear."""
     return nn.Sequential(
         nn.Conv2d(task.input_shape[0], width, 3, padding=1, bias=False),
@@ -140,4 +140,5 @@ def run(evaluate: Evaluator, what: Job) -> tuple[list[Progress], Evaluation]:
 
 def global_state() -> tuple[Any, ...]:
     """What a part must leave alone: torch's random state, its threads, its default type."""
-    return torch.get_rng_state().tolist(), torch.get_num_threads(), torch.get_default_dtype()
+    onednn: Any = torch.backends.mkldnn
+    return torch.get_rng_state().tolist(), torch.get_num_threads(), torch.get_default_dtype(), onednn.enabled

