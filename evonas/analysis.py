@@ -31,8 +31,7 @@ def evaluations(folder: Path, description: dict[str, Any]) -> pd.DataFrame:
     frame: pd.DataFrame = pa.concat_tables([committed, loose]).to_pandas(maps_as_pydicts="strict")
     for column in ("generation", "position"):
         frame[column] = frame[column].astype("Int64")
-    ordered: pd.DataFrame = frame.sort_values("candidate", ignore_index=True)
-    return ordered
+    return frame.sort_values("candidate", ignore_index=True)
 
 
 def populations(folder: Path) -> pd.DataFrame:
@@ -51,7 +50,8 @@ def front(frame: pd.DataFrame, columns: Sequence[str], signs: Sequence[int]) -> 
     if able.empty:
         return able
     values = able[list(columns)].to_numpy(float) * np.asarray(signs)
-    return able[moocore.is_nondominated(values, keep_weakly=True)].sort_values([*columns, "candidate"])
+    best: pd.DataFrame = able[moocore.is_nondominated(values, keep_weakly=True)]
+    return best.sort_values([*columns, "candidate"])
 
 
 def lineage(frame: pd.DataFrame, candidate: int) -> pd.DataFrame:

@@ -226,8 +226,8 @@ def _outcomes(run: "Run") -> str:
 
 def _short(run: "Run", front: Any) -> Any:
     """The columns that a person chooses by."""
-    metrics = [name for name in run.description["metrics"] if name not in run.objectives and "iqr" not in name]
-    return front[["candidate", *run.objectives, *metrics, "generation", "operator", "arch"]]
+    costs = [name for name in ("params", "macs") if name not in run.objectives]
+    return front[["candidate", *run.objectives, *costs, "generation", "arch"]]
 
 
 def _print_front(run: "Run", front: Any) -> None:

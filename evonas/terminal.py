@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from evonas import pareto
@@ -111,10 +112,11 @@ class _Screen:
             self._live.update(self._table(search))
 
     def _table(self, search: Search) -> Table:
-        names = search.objectives.names
+        names = [escape(name) for name in search.objectives.names]
         table = Table("candidate", "status", *names, "bred by", title=self._progress.line(search), title_justify="left")
         for evaluation in self._recent:
-            known = [number(evaluation.metrics[name]) if name in evaluation.metrics else "" for name in names]
+            metrics = evaluation.metrics
+            known = [number(metrics[name]) if name in metrics else "" for name in search.objectives.names]
             candidate = evaluation.candidate
             table.add_row(str(candidate.index), evaluation.status.value, *known, candidate.operator)
         return table
@@ -125,9 +127,9 @@ def frame_table(frame: pd.DataFrame, title: str = "") -> Table:
     table = Table(title=title or None, title_justify="left")
     for name in frame:
         numeric = pd.api.types.is_numeric_dtype(frame[name])
-        table.add_column(str(name), justify="right" if numeric else "left", no_wrap=True, overflow="ellipsis")
+        table.add_column(escape(str(name)), justify="right" if numeric else "left", no_wrap=True, overflow="ellipsis")
     for row in frame.itertuples(index=False):
-        table.add_row(*(number(value) if isinstance(value, int | float) else str(value) for value in row))
+        table.add_row(*(number(value) if isinstance(value, int | float) else escape(str(value)) for value in row))
     return table
 
 

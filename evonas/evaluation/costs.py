@@ -73,7 +73,7 @@ def train_memory_mb(network: nn.Module, task: Task, data: Data, config: Training
         trainer.step(x, y, generator)
 
     def own() -> list[Tensor]:
-        return [x, y, *probe.parameters(), *probe.buffers(), *_tensors(trainer.optimizer.state.values())]
+        return [x, y, *probe.parameters(), *probe.buffers(), *_tensors(list(trainer.optimizer.state.values()))]
 
     probe.train()
     with cpu_threads(config.threads), seeded(0, data.device):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
 from evonas.records import TaskSpec
-from evonas.spaces.genes import Arch, Choice, Group, OneOf, Space
+from evonas.spaces.genes import Arch, Choice, Group, OneOf, Optional, Space
 from evonas.spaces.options import at_least, image_shape, listed
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Mobile(Space):
     stem: channels of the first convolution.
     strides: of the first convolution; 2 halves the resolution of the whole network.
     widths: channels of a stage: one list for all stages, or a list for each.
-    depths: blocks in a stage.
+    depths: blocks in a stage; 0 among them: the stage may be absent.
     blocks: residual (two 3x3 convolutions, He et al. 2016), inverted (Sandler et al. 2018) or separable (Howard
         et al. 2017).
     kernels: of the depthwise convolutions, odd.
@@ -58,8 +58,11 @@ class Mobile(Space):
             "inverted": Group(kernel=kernel, expansion=expansion),
             "separable": Group(kernel=kernel),
         }
+        counts = listed("depths", depths, least=0)
+        if counts == (0,):
+            raise ValueError("depths: 0 alone leaves no blocks to search")
         body = {
-            "depth": Choice(*listed("depths", depths)),
+            "depth": Choice(*(count for count in counts if count)),
             "squeeze": Choice(*_some("squeeze", squeeze, (False, True))),
             "block": OneOf(**{name: groups[name] for name in _some("blocks", blocks, tuple(groups))}),
         }
@@ -67,14 +70,16 @@ class Mobile(Space):
         self.activation = Choice(*_some("activations", activations, get_args(Activation)))
         self._stages = tuple(f"stage_{at}" for at in range(stages))
         for name, own in zip(self._stages, _per_stage(widths, stages), strict=True):
-            setattr(self, name, Group(width=Choice(*own), **body))
+            stage = Group(width=Choice(*own), **body)
+            setattr(self, name, Optional(stage) if 0 in counts else stage)
 
     def build(self, arch: Arch, task: TaskSpec) -> "nn.Module":
         """Raises ValueError where the task's inputs are no images."""
         from evonas.spaces.mobile_network import mobile_network  # a driver samples and breeds without torch
 
-        stages = [getattr(arch, name) for name in self._stages]
-        return mobile_network(image_shape("mobile", task), task.outputs, arch.stem, arch.activation, stages)
+        stages = (getattr(arch, name) for name in self._stages)
+        present = [stage for stage in stages if stage is not None]
+        return mobile_network(image_shape("mobile", task), task.outputs, arch.stem, arch.activation, present)
 
 
 def _some(name: str, values: Sequence[T], known: Sequence[T]) -> Sequence[T]:

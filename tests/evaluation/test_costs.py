@@ -90,6 +90,17 @@ def test_memory_of_a_linear_net_by_hand() -> None:
     assert memory(optimizer="adamw") >= 4 * one + batch
 
 
+def test_the_optimisers_state_is_there_while_activations_are() -> None:
+    def memory(**training: object) -> float:
+        config = TrainingConfig.model_validate({"batch_size": 64, **training})
+        return train_memory_mb(conv_net(64, TASK.spec), TASK, DATA, config)
+
+    one = 4 * parameters(conv_net(64, TASK.spec)) / 1e6
+    assert memory(momentum=0) > 10 * one  # so the peak is in the backward pass
+    assert memory() - memory(momentum=0) == pytest.approx(one, rel=1e-3)
+    assert memory(optimizer="adamw") - memory(momentum=0) == pytest.approx(2 * one, rel=1e-3)
+
+
 def test_memory_grows_with_width_and_batch_and_repeats_exactly() -> None:
     def memory(width: int, batch: int) -> float:
         return train_memory_mb(conv_net(width, TASK.spec), TASK, DATA, TrainingConfig(batch_size=batch))
