@@ -186,7 +186,7 @@ def _space(options: argparse.Namespace) -> int:
 
     _imported(options.modules)
     for part in describe_space(options.config, options.overrides):
-        Console(highlight=False).print(part)
+        Console(highlight=False).print(part, soft_wrap=isinstance(part, str))
     return 0
 
 

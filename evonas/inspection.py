@@ -76,7 +76,7 @@ def schema() -> dict[str, Any]:
         result["properties"][section] = {"anyOf": [*kinds, own], **default}
     for base in ("Kind", "StrategyKind"):
         definitions.pop(base)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "evonas config", **result}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **result, "title": "evonas config"}
 
 
 def _kind(

@@ -1,9 +1,10 @@
 """Macro search: how wide, how deep and of which blocks each stage of a convolutional network is."""
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
-from evonas.records import TaskSpec
+from evonas.records import Genome, TaskSpec
 from evonas.spaces.genes import Arch, Choice, Group, OneOf, Optional, Space
 from evonas.spaces.options import at_least, image_shape, listed
 
@@ -68,18 +69,29 @@ class Mobile(Space):
         }
         self.stem = Group(width=Choice(*listed("stem", stem)), stride=Choice(*listed("strides", strides)))
         self.activation = Choice(*_some("activations", activations, get_args(Activation)))
+        self._optional = 0 in counts
         self._stages = tuple(f"stage_{at}" for at in range(stages))
         for name, own in zip(self._stages, _per_stage(widths, stages), strict=True):
             stage = Group(width=Choice(*own), **body)
-            setattr(self, name, Optional(stage) if 0 in counts else stage)
+            setattr(self, name, Optional(stage) if self._optional else stage)
+
+    def identity(self, genome: Genome) -> str:
+        """Absent stages have no place: a network is told by its stages that are there."""
+        if not self._optional:
+            return super().identity(genome)
+        arch = self.decode(genome)
+        return json.dumps([arch.stem.to_dict(), arch.activation, *(stage.to_dict() for stage in self._present(arch))])
 
     def build(self, arch: Arch, task: TaskSpec) -> "nn.Module":
         """Raises ValueError where the task's inputs are no images."""
         from evonas.spaces.mobile_network import mobile_network  # a driver samples and breeds without torch
 
+        shape = image_shape("mobile", task)
+        return mobile_network(shape, task.outputs, arch.stem, arch.activation, self._present(arch))
+
+    def _present(self, arch: Arch) -> list[Arch]:
         stages = (getattr(arch, name) for name in self._stages)
-        present = [stage for stage in stages if stage is not None]
-        return mobile_network(image_shape("mobile", task), task.outputs, arch.stem, arch.activation, present)
+        return [stage for stage in stages if stage is not None]
 
 
 def _some(name: str, values: Sequence[T], known: Sequence[T]) -> Sequence[T]:
