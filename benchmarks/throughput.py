@@ -22,7 +22,7 @@ from evonas.objectives import Objectives
 from evonas.records import Evaluation, Job, Progress, Status, TaskSpec
 from evonas.runtime import Message, Work
 from evonas.spaces import SPACES
-from evonas.start import Parts, Prepared, execute, open_run
+from evonas.start import Parts, Prepared, execute
 
 SPEC = TaskSpec("nothing", (1, 8, 8), 10)
 WARM = 1000  # candidates before the driver's memory counts as warm
@@ -78,7 +78,6 @@ def evonas_rate(folder: Path, candidates: int, workers: int) -> tuple[float, flo
     )
     space, objectives = SPACES["mobile"](), Objectives(config, SPEC)
     parts = Parts(config, space, SPEC, objectives, make)
-    open_run(folder / "run", parts)
     meter = Meter()
     meter_from_first_birth = partial(_from_first, meter)
     execute(Prepared(parts, folder / "run"), watch=meter_from_first_birth)

@@ -4,9 +4,11 @@ import argparse
 import importlib
 import json
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -14,6 +16,7 @@ from evonas.records import UserError
 
 if TYPE_CHECKING:
     from evonas.run import Run
+    from evonas.start import Prepared
 
 INTERRUPTED, TERMINATED = 130, 143
 
@@ -99,17 +102,17 @@ def _search(options: argparse.Namespace) -> int:
     from evonas.start import prepare
 
     modules = _imported(options.modules)
-    return _run(prepare(options.config, overrides=options.overrides, run=options.run), options, modules)
+    return _run(prepare(options.config, overrides=options.overrides, run=options.run, modules=modules), options)
 
 
 def _resume(options: argparse.Namespace) -> int:
     from evonas.start import prepare_again
 
     modules = _imported(options.modules)
-    return _run(prepare_again(options.run, options.overrides), options, modules)
+    return _run(prepare_again(options.run, overrides=options.overrides, modules=modules), options)
 
 
-def _run(prepared: Any, options: argparse.Namespace, modules: Sequence[ModuleType]) -> int:
+def _run(prepared: "Prepared", options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from evonas.run import Run
@@ -121,9 +124,9 @@ def _run(prepared: Any, options: argparse.Namespace, modules: Sequence[ModuleTyp
     folder = prepared.folder
     try:
         with watching(console) as watch:
-            ended = execute(prepared, modules=modules, watch=watch)
+            ended = execute(prepared, watch=watch)
     except (KeyboardInterrupt, SystemExit) as stop:
-        again = " ".join(["evonas resume", str(folder), *(f"--import {name}" for name in options.modules)])
+        again = shlex.join(_again(folder, options))
         print(f"interrupted; nothing decided is lost. To go on: {again}\nrun: {folder}", flush=True)
         return TERMINATED if isinstance(stop, SystemExit) else INTERRUPTED
     run = Run(folder)
@@ -131,6 +134,13 @@ def _run(prepared: Any, options: argparse.Namespace, modules: Sequence[ModuleTyp
     _print_front(run, run.front())
     print(f"run: {folder}")
     return 0
+
+
+def _again(folder: Path, options: argparse.Namespace) -> list[str]:
+    """The command that goes on with an interrupted run."""
+    sets = [word for override in options.overrides for word in ("--set", override)]
+    imports = [word for name in options.modules for word in ("--import", name)]
+    return ["evonas", "resume", str(folder), *sets, *imports]
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:

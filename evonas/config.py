@@ -174,15 +174,14 @@ def load_config(
 ) -> Config:
     """A validated config from a YAML file or a mapping.
 
-    overrides: KEY=VALUE, a value is read as YAML. given: sections that take the place of those in the source.
+    overrides: KEY=VALUE, a value is read as YAML. given: sections for a source that lacks them.
 
     Raises:
         UserError: the file is missing or not YAML, or a key or value is wrong.
     """
-    data = dict(source) if isinstance(source, Mapping) else _read_yaml(Path(source))
+    data = {**(given or {}), **(source if isinstance(source, Mapping) else _read_yaml(Path(source)))}
     for override in overrides:
         _set(data, override)
-    data.update(given or {})
     return validated(Config, data, "config")
 
 

@@ -1,11 +1,12 @@
 """From a config to a search that runs: the parts, the run folder, the runtime."""
 
 import dataclasses
+import inspect
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
-from importlib.metadata import version
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,7 +20,7 @@ from evonas.run import Run
 from evonas.runtime import RUNTIMES, Factory
 from evonas.spaces import SPACES
 from evonas.spaces.genes import Space
-from evonas.store import Store, create_run, evaluations_schema, read_run, recover
+from evonas.store import Store, create_run, evaluations_schema, is_locked, is_new, read_run, recover
 
 Source = str | Path | Mapping[str, Any]
 
@@ -51,10 +52,14 @@ def assemble(config: Config, space: Space | None = None, task: Task | None = Non
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Prepared:
-    """A search that can start: its parts and its run folder, which is there and its own."""
+    """A search that can start: its parts and its run folder, which may be new.
+
+    modules: the user's own, for workers that cannot import them.
+    """
 
     parts: Parts
     folder: Path
+    modules: tuple[ModuleType, ...] = ()
 
 
 def search(
@@ -63,19 +68,18 @@ def search(
     space: Space | None = None,
     task: Task | None = None,
     run: str | Path | None = None,
-    modules: Sequence[ModuleType] = (),
     watch: Watch = lambda loop, evaluation: None,
 ) -> Run:
     """Run a search to its end, or go on with the one in the run folder.
 
     config: a YAML file or the same as a mapping. space, task: your own, in the place of the config's sections.
-    run: the folder; default `runs/NAME-FINGERPRINT`. modules: your own code that workers elsewhere do not have.
+    run: the folder; default `runs/NAME-FINGERPRINT`. watch: called with each decided candidate.
 
     Raises:
         UserError: the config is wrong, or the folder holds another search or is damaged.
     """
     prepared = prepare(config, space=space, task=task, run=run)
-    execute(prepared, modules=modules, watch=watch)
+    execute(prepared, watch=watch)
     return Run(prepared.folder, prepared.parts.space)
 
 
@@ -86,8 +90,12 @@ def prepare(
     space: Space | None = None,
     task: Task | None = None,
     run: str | Path | None = None,
+    modules: Sequence[ModuleType] = (),
 ) -> Prepared:
-    """Check everything that can be checked before a worker starts, and open the run folder."""
+    """Check everything that can be checked before a worker starts. Writes nothing.
+
+    overrides: KEY=VALUE. modules: the user's own; those that define `space` and `task` are found.
+    """
     name = Path(config).stem if isinstance(config, str | Path) else "search"
     given = {
         section: {"kind": kind}
@@ -96,25 +104,28 @@ def prepare(
     }
     parts = assemble(load_config(config, overrides, given), space, task)
     folder = Path(run) if run is not None else default_folder(name, parts.config)
-    open_run(folder, parts)
-    return Prepared(parts, folder)
+    if is_locked(folder):
+        raise UserError(f"another search is writing to {folder}; wait for it or give another --run")
+    check_run(folder, parts)
+    found = _modules_of(type(space), task and task.loss, task and task.score, task and type(task.prepare))
+    return Prepared(parts, folder, (*modules, *found))
 
 
-def prepare_again(folder: str | Path, overrides: Sequence[str] = ()) -> Prepared:
+def prepare_again(folder: str | Path, *, overrides: Sequence[str] = (), modules: Sequence[ModuleType] = ()) -> Prepared:
     """The search of a run folder, as it was configured there; `overrides` may change its budget and runtime."""
-    return prepare(read_run(Path(folder))["config"], overrides=overrides, run=folder)
+    return prepare(read_run(Path(folder))["config"], overrides=overrides, run=folder, modules=modules)
 
 
-def execute(prepared: Prepared, *, modules: Sequence[ModuleType] = (), watch: Watch) -> str:
+def execute(prepared: Prepared, *, watch: Watch) -> str:
     """Go on from what the run folder proves until the search ends; why it ended."""
-    parts, config = prepared.parts, prepared.parts.config
+    parts, folder = prepared.parts, prepared.folder
     schema = evaluations_schema(parts.objectives.metrics, parts.objectives.targets)
-    with closing(Store(prepared.folder, schema)) as store:
-        record = recover(prepared.folder, parts.objectives.metrics)
-        with closing(RUNTIMES[config.runtime.kind](parts.factory, config.runtime, modules)) as runtime:
-            loop = Search(config, parts.space, parts.objectives, store, runtime, watch)
-            loop.restore(record)
-            loop.run()
+    runtime = RUNTIMES[parts.config.runtime.kind](parts.factory, parts.config.runtime, prepared.modules)
+    with closing(runtime), closing(Store(folder, schema)) as store:
+        claim(folder, parts)
+        loop = Search(parts.config, parts.space, parts.objectives, store, runtime, watch)
+        loop.restore(recover(folder, parts.objectives.metrics))
+        loop.run()
     return loop.ended
 
 
@@ -122,25 +133,30 @@ def default_folder(name: str, config: Config) -> Path:
     return Path("runs") / f"{name}-{config.fingerprint[:8]}"
 
 
-def open_run(folder: Path, parts: Parts) -> None:
-    """Describe a new run in its run.json, or check that the one there is the same search.
+def check_run(folder: Path, parts: Parts) -> None:
+    """Make sure that this search may use the folder: it is new, or holds this search.
 
     Raises:
-        UserError: it is another search; names the first difference.
+        UserError: it holds another search (names the first difference), or something else.
     """
-    description = describe(parts)
     if not (folder / "run.json").exists():
-        if folder.exists() and any(folder.iterdir()):
+        if not is_new(folder):
             raise UserError(f"{folder} is neither empty nor a run folder; give another --run")
-        create_run(folder, {**description, "versions": versions()})
         return
-    recorded = read_run(folder)
+    recorded, description = read_run(folder), describe(parts)
     difference = _difference(recorded["config"], description["config"])
     for key in ("space", "task"):
         if not difference and recorded[key] != description[key]:
             difference = f"{key} is {recorded[key]} there, {description[key]} here"
     if difference:
         raise UserError(f"{folder} holds another search: {difference}; give another --run, or the config of that run")
+
+
+def claim(folder: Path, parts: Parts) -> None:
+    """Describe a new run in its run.json; what is there by now must be this search. For the holder of the lock."""
+    check_run(folder, parts)
+    if not (folder / "run.json").exists():
+        create_run(folder, {**describe(parts), "versions": versions()})
 
 
 def describe(parts: Parts) -> dict[str, Any]:
@@ -159,6 +175,15 @@ def describe(parts: Parts) -> dict[str, Any]:
 def versions() -> dict[str, str]:
     names = ("evonas", "torch", "ray", "pymoo", "moocore", "numpy", "pyarrow")
     return {"python": platform.python_version(), **{name: version(name) for name in names}}
+
+
+def _modules_of(*parts: object) -> Iterator[ModuleType]:
+    """The modules of the user's own parts: not installed, so that a worker may not have them."""
+    modules = {module for part in parts if (module := inspect.getmodule(part))}
+    for module in sorted(modules, key=lambda module: module.__name__):
+        installed = not module.__file__ or module.__name__.split(".")[0] in packages_distributions()
+        if module.__name__ != "__main__" and not installed:
+            yield module
 
 
 def _difference(recorded: Mapping[str, Any], wanted: Mapping[str, Any], path: str = "") -> str:

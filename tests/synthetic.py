@@ -20,7 +20,7 @@ from evonas.objectives import Objectives
 from evonas.records import Evaluation, Job, Progress, Status, TaskSpec
 from evonas.runtime import Message
 from evonas.spaces.genes import Arch, Choice, Integer, Repeat, Space
-from evonas.start import Parts, Prepared, open_run
+from evonas.start import Parts, Prepared, check_run
 
 SPEC = TaskSpec("synthetic", (1, 8, 8), 10)
 
@@ -108,5 +108,5 @@ def prepared(folder: Path, settings: Config, space: Space | None = None, **work:
     objectives = Objectives(settings, SPEC)
     factory = partial(Work, space, settings, objectives, **work)
     parts = Parts(settings, space, SPEC, objectives, factory)
-    open_run(folder, parts)
+    check_run(folder, parts)
     return Prepared(parts, folder)

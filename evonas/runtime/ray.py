@@ -20,6 +20,7 @@ from evonas.records import Evaluation, Job, UserError
 from evonas.runtime.pool import Attempt, Factory, Message, Work
 
 CONNECT_S = 5.0
+USER_ERROR = f"{UserError.__module__}.{UserError.__qualname__}: "
 TRIES = 2
 START_S = 300.0  # until the first worker must be there; a cluster may have to start a machine
 AHEAD = 2  # jobs handed to a worker: one in work, one waiting
@@ -184,4 +185,4 @@ def _first_ready(calls: list[Any], config: RuntimeConfig) -> None:
 
 def _first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[-1] if isinstance(error, RayError) else lines[0]
+    return lines[-1].removeprefix(USER_ERROR) if isinstance(error, RayError) else lines[0]

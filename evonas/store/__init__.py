@@ -13,7 +13,7 @@ Knows nothing of who writes, or why.
 from evonas.store.files import is_locked
 from evonas.store.reading import Recovered, Tables, read_journal_rows, read_run, read_tables, recover, weights_path
 from evonas.store.schema import CIRCUMSTANCE, evaluations_schema, from_row, to_row
-from evonas.store.writing import Store, create_run
+from evonas.store.writing import Store, create_run, is_new
 
 __all__ = [
     "CIRCUMSTANCE",
@@ -24,6 +24,7 @@ __all__ = [
     "evaluations_schema",
     "from_row",
     "is_locked",
+    "is_new",
     "read_journal_rows",
     "read_run",
     "read_tables",

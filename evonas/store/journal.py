@@ -98,7 +98,7 @@ def _line(entry: Entry) -> bytes:
 def _parse(line: bytes) -> Entry | None:
     checksum, _, data = line.partition(b" ")
     try:
-        entry = json.loads(data) if int(checksum, 16) == zlib.crc32(data) else None
+        entry = json.loads(data) if checksum == b"%08x" % zlib.crc32(data) else None
     except ValueError:
         return None
     return entry if isinstance(entry, dict) else None

@@ -20,9 +20,13 @@ FOLDERS = ("journal", "evaluations", "populations", "manifest", "weights")
 
 def create_run(folder: Path, description: Mapping[str, Any]) -> None:
     """Write run.json, once."""
-    folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"schema_version": SCHEMA_VERSION, **description}, indent=2)
     write_once(folder / "run.json", text.encode())
+
+
+def is_new(folder: Path) -> bool:
+    """Whether nothing is there but what a writer lays out before its first record."""
+    return not folder.exists() or {path.name for path in folder.iterdir()} <= {".lock", *FOLDERS}
 
 
 class Store:

@@ -1,0 +1,202 @@
+"""The command line as a user types it, in processes of its own."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+CONFIG = """
+space: {kind: cell, stages: 1, channels: [4, 6]}
+task: {kind: digits}
+objectives: [{metric: error}, {metric: latency_ms, target: cpu}]
+targets: {cpu: {samples: 20}}
+strategy: {population: 4}
+training: {epochs: 2, rungs: [1]}
+budget: {evaluations: 8}
+runtime: {kind: serial}
+"""
+
+
+def evonas(*words: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "evonas", *words]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("user")
+    (folder / "config.yaml").write_text(CONFIG)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def searched(folder: Path) -> subprocess.CompletedProcess[str]:
+    return evonas("search", "config.yaml", folder=folder)
+
+
+@pytest.fixture(scope="module")
+def found(searched: subprocess.CompletedProcess[str], folder: Path) -> str:
+    assert searched.returncode == 0, searched.stderr
+    return searched.stdout.splitlines()[-1].removeprefix("run: ")
+
+
+def test_search_says_how_it_goes_and_ends_with_the_run(searched: subprocess.CompletedProcess[str], found: str) -> None:
+    assert re.fullmatch(r"runs/config-[0-9a-f]{8}", found)
+    assert "8/8 decided" in searched.stdout or "0/8 decided" in searched.stdout
+    assert "the budget of 8 evaluations is used up; 8 candidates decided" in searched.stdout
+    assert "latency_ms[cpu]" in searched.stdout
+    assert searched.stderr == ""
+
+
+def test_the_same_line_again_has_nothing_to_do(found: str, folder: Path) -> None:
+    again = evonas("search", "config.yaml", folder=folder)
+    assert again.returncode == 0
+    assert "8 candidates decided" in again.stdout
+    assert again.stdout.splitlines()[-1] == f"run: {found}"
+
+
+def test_status_verify_and_front(found: str, folder: Path) -> None:
+    status = json.loads(evonas("status", found, "--json", folder=folder).stdout)
+    assert (status["decided"], status["generations"], status["undecided"]) == (8, 2, 0)
+    assert "finished: its budget is used up" in evonas("status", found, folder=folder).stdout
+    assert evonas("verify", found, folder=folder).stdout.startswith("verified: 8 candidates and 2 generations")
+    front = json.loads(evonas("front", found, "--format", "json", folder=folder).stdout)
+    assert front
+    assert {"candidate", "error", "latency_ms[cpu]", "params", "arch"} <= set(front[0])
+    fewer = json.loads(evonas("front", found, "--format", "json", "--where", "error<0", folder=folder).stdout)
+    assert fewer == []
+    assert evonas("front", found, "--format", "csv", folder=folder).stdout.startswith("candidate,error,latency_ms[cpu]")
+
+
+def test_front_draws_a_picture(found: str, folder: Path) -> None:
+    assert evonas("front", found, "--plot", "front.png", folder=folder).returncode == 0
+    assert (folder / "front.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_measure_shows_what_was_recorded(found: str, folder: Path) -> None:
+    lines = evonas("measure", found, "0", folder=folder).stdout
+    assert re.fullmatch(r"latency_ms\[cpu\]: median \S+, interquartile range \S+, \d+ samples; recorded \S+\n", lines)
+
+
+def test_space_lists_the_genes(folder: Path) -> None:
+    text = evonas("space", "config.yaml", folder=folder).stdout
+    assert "7 genes, 31,250 networks" in text
+    assert "cell.edge_0_1" in text
+    assert text.count("parameters") == 3
+
+
+def test_schema_is_json() -> None:
+    assert json.loads(evonas("schema").stdout)["title"] == "evonas config"
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["search", "none.yaml"], "config: no file none.yaml"),
+        (["search", "config.yaml", "--set", "trainig.epochs=3"], "unknown 'trainig'; did you mean 'training'?"),
+        (["search", "config.yaml", "--set", "space.kind=cel"], "space.kind: unknown 'cel'; did you mean 'cell'?"),
+        (["search", "config.yaml", "--set", "space.nods=3"], "space: unknown 'nods'; did you mean 'nodes'?"),
+        (["search", "config.yaml", "--set", "task.kind=digit"], "task.kind: unknown 'digit'; did you mean 'digits'?"),
+        (["search", "config.yaml", "--set", "task={kind: npz, path: x.npz}"], "x.npz"),
+        (["search", "config.yaml", "--set", "strategy.kind=nsga3"], "strategy.kind: unknown 'nsga3'"),
+        (["search", "config.yaml", "--set", "strategy.crossover=2"], "strategy"),
+        (["search", "config.yaml", "--set", "targets={}"], "latency_ms needs a target"),
+        (["search", "config.yaml", "--set", "targets.cpu.device=cuda", "--run", "new"], "there is no cuda"),
+        (["search", "config.yaml", "--set", "training.augment.crop=9", "--run", "new"], "augment"),
+        (["search", "config.yaml", "--import", "nothing_here"], "--import nothing_here: No module named"),
+        (["status", "nowhere"], "nowhere is not a run folder"),
+        (["resume", "nowhere"], "nowhere is not a run folder"),
+        (["space", "config.yaml", "--set", "space.nodes=1"], "nodes"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_2(words: list[str], says: str, folder: Path) -> None:
+    answer = evonas(*words, folder=folder)
+    assert answer.returncode == 2
+    assert says in answer.stderr
+    assert len(answer.stderr.splitlines()) == 1
+    assert not (folder / "new" / "run.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["search", "config.yaml", "--set", "training.epochs=3"], "training.epochs is 2 there, 3 here"),
+        (["front", "--where", "eror<1"], "unknown 'eror'; did you mean 'error'?"),
+        (["front", "--where", "error is small"], "--where takes COLUMN OPERATOR VALUE"),
+        (["measure", "99"], "no decided candidate 99; the run has 8"),
+        (["measure", "0", "--target", "phone"], "no target 'phone'; the run has cpu"),
+        (["resume", "--set", "seed=4"], "seed is 0 there, 4 here"),
+    ],
+)
+def test_bad_input_on_a_run(words: list[str], says: str, found: str, folder: Path) -> None:
+    command, *rest = words
+    words = [command, *rest, "--run", found] if command == "search" else [command, found, *rest]
+    answer = evonas(*words, folder=folder)
+    assert (answer.returncode, len(answer.stderr.splitlines())) == (2, 1)
+    assert says in answer.stderr
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("kind", ["serial", "ray"])
+def test_an_interrupted_search_says_how_to_go_on(kind: str, number: int, status: int, folder: Path) -> None:
+    run = f"{kind}-{status}"
+    command = [sys.executable, "-m", "evonas", "search", "config.yaml", "--run", run]
+    command += ["--set", f"runtime={{kind: {kind}, workers: 2}}", "--set", "budget.evaluations=1000"]
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: (folder / run / "evaluations" / "generation-00001.parquet").exists())
+    os.kill(process.pid, number)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == status, errors
+    assert "Traceback" not in errors
+    *_, advice, last = output.splitlines()
+    assert last == f"run: {run}"
+    assert f"To go on: evonas resume {run} --set" in advice
+    resumed = evonas("resume", run, "--set", "budget.evaluations=8", "--set", "runtime.kind=serial", folder=folder)
+    assert resumed.returncode == 0
+    assert evonas("verify", run, folder=folder).returncode == 0
+
+
+def wait_for(condition: object, seconds: float = 90) -> None:
+    end = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.05)
+
+
+def test_an_own_space_comes_by_import(folder: Path) -> None:
+    module = (ROOT / "examples" / "custom_space.py").read_text()
+    (folder / "custom_space.py").write_text(module)
+    words = ["search", "config.yaml", "--run", "own", "--set", "space={kind: mynet}", "--set", "budget.evaluations=5"]
+    runtime = ["--set", "runtime={kind: ray, workers: 1}"]
+    assert evonas(*words, folder=folder).returncode == 2
+    answer = evonas(*words, *runtime, "--import", "custom_space", folder=folder)
+    assert answer.returncode == 0, answer.stderr
+    assert evonas("verify", "own", "--import", "custom_space", folder=folder).stdout.startswith("verified: 5")
+    assert "give it" in evonas("verify", "own", folder=folder).stderr
+
+
+@pytest.mark.parametrize("missing", [("torch", "ray", "pymoo"), ("matplotlib",)])
+def test_a_run_is_read_where_heavy_things_are_absent(missing: tuple[str, ...], found: str, folder: Path) -> None:
+    program = f"""
+import sys
+for name in {missing!r}: sys.modules[name] = None
+import evonas
+run = evonas.load({found!r})
+print(len(run.front()), len(run.evaluations), len(run.population(1)), len(run.lineage(0)))
+"""
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=folder, check=False)
+    assert answer.stdout.split()[1:] == ["8", "4", "1"], answer.stderr
+
+
+def test_help_imports_nothing_heavy() -> None:
+    program = (
+        "import sys, evonas, evonas.cli; print([m for m in ('torch', 'ray', 'pandas', 'numpy') if m in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "[]\n"

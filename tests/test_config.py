@@ -1,0 +1,129 @@
+"""A wrong config is one line that names the key and the nearest right thing."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evonas.config import Config, load_config
+from evonas.inspection import schema
+from evonas.objectives import Objectives
+from evonas.records import TaskSpec, UserError
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+MINIMAL: dict[str, Any] = {
+    "space": {"kind": "cell"},
+    "task": {"kind": "digits"},
+    "objectives": [{"metric": "error"}],
+    "budget": {"evaluations": 1},
+}
+
+
+def wrong(*overrides: str) -> str:
+    with pytest.raises(UserError) as caught:
+        load_config(MINIMAL, overrides)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_our_configs_are_right(path: Path) -> None:
+    config = load_config(path)
+    Objectives(config, TaskSpec("any", (1, 8, 8), 10))
+
+
+def test_custom_yaml_shows_every_key() -> None:
+    text = (CONFIGS / "custom.yaml").read_text()
+    model = Config.model_json_schema()
+    for name, section in model["$defs"].items():
+        if name not in {"Kind"}:
+            missing = [key for key in section["properties"] if f"{key}:" not in text]
+            assert missing in ([], ["at_least"], ["evaluations", "hours", "gpu_hours"], ["hours", "gpu_hours"]), name
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("stratgy={}", "unknown 'stratgy'; did you mean 'strategy'?"),
+        ("training.epoch=3", "training: unknown 'epoch'; did you mean 'epochs'?"),
+        ("training.augment.flips=true", "unknown 'flips'; did you mean 'flip'?"),
+        ("training.epochs=0", "training.epochs: input should be greater than or equal to 1, not 0"),
+        ("training.rungs=[9]", "rungs must ascend and lie between 1 and epochs - 1 = 7"),
+        ("schedule.mode=fast", "schedule.mode: input should be 'window', 'async' or 'generation', not 'fast'"),
+        ("budget={}", "a budget needs evaluations, hours or gpu_hours"),
+        ("objectives=[]", "objectives"),
+        ("limits=[{metric: params}]", "a limit takes exactly one of at_most, at_least"),
+        ("targets.cpu.device=tpu", "targets.cpu.device"),
+        ("seed=-1", "seed"),
+    ],
+)
+def test_a_wrong_value(override: str, says: str) -> None:
+    assert says in wrong(override)
+
+
+def test_a_wrong_override() -> None:
+    assert wrong("epochs").startswith("--set takes KEY=VALUE")
+    assert "kind is not a section" in wrong("space.kind.x=1")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        (["objectives=[{metric: eror}]"], "objectives.0.metric: unknown 'eror'; did you mean 'error'?"),
+        (["objectives=[{metric: latency_ms}]"], "latency_ms needs a target"),
+        (["objectives=[{metric: latency_ms, target: phone}]", "targets.cpu={}"], "unknown 'phone' (known: cpu)"),
+        (["objectives=[{metric: params, target: cpu}]"], "params does not depend on a target; remove it"),
+        (["objectives=[{metric: error}, {metric: error}]"], "names a metric twice"),
+    ],
+)
+def test_wrong_objectives(overrides: list[str], says: str) -> None:
+    with pytest.raises(UserError) as caught:
+        Objectives(load_config(MINIMAL, overrides), TaskSpec("digits", (1, 8, 8), 10))
+    assert says in str(caught.value)
+
+
+def test_a_missing_and_a_broken_file(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no file"):
+        load_config(tmp_path / "none.yaml")
+    (tmp_path / "broken.yaml").write_text("a: [1")
+    with pytest.raises(UserError, match="is not YAML"):
+        load_config(tmp_path / "broken.yaml")
+    (tmp_path / "list.yaml").write_text("- 1")
+    with pytest.raises(UserError, match="must hold sections"):
+        load_config(tmp_path / "list.yaml")
+
+
+def test_the_fingerprint_is_of_the_search_and_not_of_where_it_runs() -> None:
+    plain = load_config(MINIMAL)
+    assert plain.fingerprint == load_config(MINIMAL, ["runtime.workers=7", "budget.hours=2"]).fingerprint
+    assert plain.fingerprint != load_config(MINIMAL, ["training.epochs=9"]).fingerprint
+
+
+def test_a_maximised_metric_is_turned_round_and_back() -> None:
+    spec = TaskSpec("any", (1,), 1, metric="accuracy", direction="maximize")
+    config = load_config({**MINIMAL, "objectives": [{"metric": "accuracy"}, {"metric": "params"}]})
+    objectives = Objectives(config, spec)
+    from evonas.records import Progress
+
+    standing = objectives.standing(Progress(0, 0, {"accuracy": 0.9, "params": 5.0}))
+    assert standing.values == (-0.9, 5.0)
+    assert objectives.natural(standing.values) == {"accuracy": 0.9, "params": 5.0}
+
+
+def test_the_published_schema_is_this_one() -> None:
+    published = json.loads((CONFIGS / "config.schema.json").read_text())
+    assert published == schema(), "run: evonas schema > configs/config.schema.json"
+
+
+def test_the_schema_takes_our_configs_and_no_others() -> None:
+    import jsonschema
+    import yaml
+
+    validator = jsonschema.Draft202012Validator(schema())
+    for path in CONFIGS.glob("*.yaml"):
+        validator.validate(yaml.safe_load(path.read_text()))
+    validator.validate({**MINIMAL, "space": {"kind": "my_own", "anything": 1}})
+    for section in ({"kind": "cell", "nods": 4}, {"kind": "cell", "nodes": "four"}, {}):
+        assert not validator.is_valid({**MINIMAL, "space": section})
