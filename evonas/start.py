@@ -3,10 +3,11 @@
 import dataclasses
 import inspect
 import platform
+import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
-from importlib.metadata import packages_distributions, version
+from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -107,7 +108,7 @@ def prepare(
     if is_locked(folder):
         raise UserError(f"another search is writing to {folder}; wait for it or give another --run")
     check_run(folder, parts)
-    found = _modules_of(type(space), task and task.loss, task and task.score, task and type(task.prepare))
+    found = _modules_of(*_own_code(space, task))
     return Prepared(parts, folder, (*modules, *found))
 
 
@@ -177,12 +178,19 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in names}}
 
 
+def _own_code(space: Space | None, task: Task | None) -> list[object]:
+    """The classes and functions that given parts are made of."""
+    return [*([type(space)] if space else []), *([task.loss, task.score, type(task.prepare)] if task else [])]
+
+
 def _modules_of(*parts: object) -> Iterator[ModuleType]:
-    """The modules of the user's own parts: not installed, so that a worker may not have them."""
+    """The modules of the user's own parts, which are in no place of installed packages: a worker may not have them."""
     modules = {module for part in parts if (module := inspect.getmodule(part))}
+    places = [sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")]
     for module in sorted(modules, key=lambda module: module.__name__):
-        installed = not module.__file__ or module.__name__.split(".")[0] in packages_distributions()
-        if module.__name__ != "__main__" and not installed:
+        file = vars(module).get("__file__")
+        installed = not file or any(Path(file).is_relative_to(place) for place in places)
+        if not installed and module.__name__.split(".")[0] not in {"__main__", "evonas"}:
             yield module
 
 
