@@ -23,12 +23,15 @@ INTERRUPTED, TERMINATED = 130, 143
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit status: 0 done, 1 not as it should be, 2 wrong input, 130 or 143 interrupted."""
-    options = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    options = _parser().parse_args(words, argparse.Namespace(line=shlex.join(["evonas", *words])))
     try:
         return int(options.command(options) or 0)
     except UserError as error:
         print(f"evonas: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except BrokenPipeError:  # the reader of our output has gone, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -126,21 +129,13 @@ def _run(prepared: "Prepared", options: argparse.Namespace) -> int:
         with watching(console) as watch:
             ended = execute(prepared, watch=watch)
     except (KeyboardInterrupt, SystemExit) as stop:
-        again = shlex.join(_again(folder, options))
-        print(f"interrupted; nothing decided is lost. To go on: {again}\nrun: {folder}", flush=True)
+        print(f"interrupted; nothing decided is lost. To go on: {options.line}\nrun: {folder}", flush=True)
         return TERMINATED if isinstance(stop, SystemExit) else INTERRUPTED
     run = Run(folder)
     print(f"{ended}; {_outcomes(run)}")
     _print_front(run, run.front())
     print(f"run: {folder}")
     return 0
-
-
-def _again(folder: Path, options: argparse.Namespace) -> list[str]:
-    """The command that goes on with an interrupted run."""
-    sets = [word for override in options.overrides for word in ("--set", override)]
-    imports = [word for name in options.modules for word in ("--import", name)]
-    return ["evonas", "resume", str(folder), *sets, *imports]
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
@@ -221,8 +216,10 @@ def _imported(names: Sequence[str]) -> list[ModuleType]:
     sys.path.insert(0, os.getcwd())
     modules = []
     for name in names:
+        if name.endswith(".py"):
+            sys.path.insert(0, str(Path(name).resolve().parent))
         try:
-            modules.append(importlib.import_module(name.removesuffix(".py").replace("/", ".")))
+            modules.append(importlib.import_module(Path(name).stem if name.endswith(".py") else name))
         except ImportError as error:
             raise UserError(f"--import {name}: {error}") from None
     return modules

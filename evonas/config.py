@@ -11,10 +11,10 @@ import inspect
 import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator, model_validator
 
 from evonas.records import UserError
 
@@ -134,10 +134,17 @@ class BudgetConfig(Section):
 
 class RuntimeConfig(Section):
     kind: Literal["ray", "serial"] = "ray"
-    workers: int | Literal["auto"] = "auto"
+    workers: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     cpus_per_worker: float = Field(default=1, ge=0)
     gpus_per_worker: float = Field(default=0, ge=0)
     address: str = Field(default="local", description="local: a Ray of this run's own; else a cluster's address")
+
+    @field_validator("workers", mode="before")
+    @classmethod
+    def _some_workers(cls, workers: object) -> object:
+        if workers == "auto" or (isinstance(workers, int) and workers >= 1):
+            return workers
+        raise ValueError(f"takes auto or a whole number of 1 or more, not {workers!r}")
 
 
 class Config(Section):
@@ -154,6 +161,12 @@ class Config(Section):
     training: TrainingConfig = TrainingConfig()
     budget: BudgetConfig
     runtime: RuntimeConfig = RuntimeConfig()
+
+    @model_validator(mode="after")
+    def _gpu_hours_need_gpus(self) -> "Config":
+        if self.budget.gpu_hours and not self.runtime.gpus_per_worker:
+            raise ValueError("budget.gpu_hours is never used up where runtime.gpus_per_worker is 0; give hours")
+        return self
 
     @property
     def lookahead(self) -> int:
@@ -174,12 +187,12 @@ def load_config(
 ) -> Config:
     """A validated config from a YAML file or a mapping.
 
-    overrides: KEY=VALUE, a value is read as YAML. given: sections for a source that lacks them.
+    overrides: KEY=VALUE, a value is read as YAML. given: sections that take the place of those in the source.
 
     Raises:
         UserError: the file is missing or not YAML, or a key or value is wrong.
     """
-    data = {**(given or {}), **(source if isinstance(source, Mapping) else _read_yaml(Path(source)))}
+    data = {**(source if isinstance(source, Mapping) else _read_yaml(Path(source))), **(given or {})}
     for override in overrides:
         _set(data, override)
     return validated(Config, data, "config")
@@ -202,7 +215,11 @@ def construct(registry: Mapping[str, Callable[..., T]], section: Kind, noun: str
     if section.kind not in registry:
         raise UserError(f"{noun}.kind: {unknown(section.kind, registry)}")
     part = registry[section.kind]
-    options = validated(options_model(part, skip=len(given)), section.options, noun)
+    model = options_model(part, skip=len(given))
+    for key in section.options:
+        if key not in model.model_fields:
+            raise UserError(f"{noun}: {unknown(key, (*type(section).model_fields, *model.model_fields))}")
+    options = validated(model, section.options, noun)
     try:
         return part(*given, **{name: getattr(options, name) for name in options.model_fields_set})
     except ValueError as error:
@@ -212,9 +229,10 @@ def construct(registry: Mapping[str, Callable[..., T]], section: Kind, noun: str
 def options_model(constructor: Callable[..., Any], skip: int = 0) -> type[BaseModel]:
     """A strict model of a constructor's parameters after the first `skip` (for validation and the JSON schema)."""
     fields: dict[str, Any] = {}
-    for name, parameter in list(inspect.signature(constructor).parameters.items())[skip:]:
-        required = parameter.default is inspect.Parameter.empty
-        fields[name] = (parameter.annotation, ... if required else parameter.default)
+    empty = inspect.Parameter.empty
+    for name, parameter in list(inspect.signature(constructor, eval_str=True).parameters.items())[skip:]:
+        annotation = Any if parameter.annotation is empty else parameter.annotation
+        fields[name] = (annotation, ... if parameter.default is empty else parameter.default)
     return create_model(constructor.__name__, __config__=ConfigDict(extra="forbid"), **fields)
 
 

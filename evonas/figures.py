@@ -36,4 +36,7 @@ def plot_front(run: Run, path: str | Path) -> None:
     axes.set_yscale("log" if (run.evaluations[y].dropna() > 0).all() else "linear")
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=150)
+    try:
+        figure.savefig(path, dpi=150)
+    except (OSError, ValueError) as error:
+        raise UserError(f"--plot {path}: {error}") from None

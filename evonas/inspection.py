@@ -49,6 +49,8 @@ def measure_again(folder: str, candidate: int, target: str | None) -> Iterator[s
         raise UserError(f"no decided candidate {candidate}; the run has {len(run.evaluations):,}")
     if target is not None and target not in config.targets:
         raise UserError(f"--target: no target {target!r}; the run has {', '.join(config.targets) or 'none'}")
+    if not config.targets:
+        raise UserError("the run has no targets to measure on")
     space, task = space_of(run.description, None), task_of(run.description)
     network = space.build(space.decode(tuple(row.iloc[0]["genome"])), task)
     for name in [target] if target else config.targets:

@@ -45,6 +45,11 @@ class Search:
         return sum(self.statuses.values())
 
     @property
+    def order(self) -> list[int]:
+        """Decided candidates in the order that counts."""
+        return self.breeder.ledger.order
+
+    @property
     def fully_trained(self) -> list[Standing]:
         """What the front of the run is chosen from, by index."""
         return self.breeder.ledger.fully_trained(range(self.breeder.next))
@@ -67,7 +72,7 @@ class Search:
         """Until the budget is used up or the space holds nothing new; then nothing is left undecided."""
         while True:
             self._submit()
-            if not self.runtime.busy:
+            if not self.runtime.open:
                 break
             messages = self.runtime.wait(PATIENCE_S)
             for message in messages:
@@ -117,19 +122,18 @@ class Search:
         genome = message.candidate.genome
         arch = json.dumps(self._space.decode(genome).to_dict())
         violation = self.objectives.violation(message.metrics)
-        self._store.decided(to_row(message, arch, self._space.identity(genome), violation), self.elapsed_s)
         self.breeder.ledger.decided(message)
-        self._count(message)
-        if message.weights and message.candidate.index in self._front():
+        if message.weights and message.candidate.index in self._front():  # before the decision can become durable
             self._store.save_weights(message.candidate.index, message.weights)
+        self._store.decided(to_row(message, arch, self._space.identity(genome), violation), self.elapsed_s)
+        self._count(message)
         self._watch(self, message)
 
     def _commit(self, least: int) -> None:
         """Record complete generations; with least = 1, also the last one that is not."""
         size = self.config.strategy.population
-        order = self.breeder.ledger.order
-        while len(order) - self._committed >= least:
-            block = order[self._committed : self._committed + size]
+        while len(self.order) - self._committed >= least:
+            block = self.order[self._committed : self._committed + size]
             end = self._committed + len(block)
             population = ((s.index, s.rank, s.crowding) for s in self.breeder.population(end))
             self._store.commit(block, self._committed, population, self.elapsed_s)

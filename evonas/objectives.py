@@ -5,7 +5,7 @@ Knows nothing of populations. Constrained domination: Deb et al., "A fast and el
 algorithm: NSGA-II", IEEE TEC 6(2), 2002, definition 1.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from evonas.config import Config, LimitConfig, ObjectiveConfig, unknown
@@ -89,10 +89,6 @@ class Objectives:
         values = tuple(o.sign * metrics[o.key] for o in self.objectives) if known else ()
         return Standing(progress.index, progress.rung, values, self.violation(metrics))
 
-    def natural(self, values: Sequence[float]) -> dict[str, float]:
-        """Minimised values back in the metrics' own direction, by name."""
-        return {o.key: o.sign * value for o, value in zip(self.objectives, values, strict=True)}
-
     def _objective(self, i: int, config: ObjectiveConfig) -> Objective:
         metric, key = self._resolve(f"objectives.{i}", config)
         return Objective(key, metric.unit, 1 if metric.direction == "minimize" else -1)
@@ -112,9 +108,11 @@ class Objectives:
             if config.target is not None:
                 raise UserError(f"{where}.target: {config.metric} does not depend on a target; remove it")
             return metric, config.metric
+        if not self._config.targets:
+            raise UserError(f"{where}: {config.metric} needs a target: add a section, e.g. targets: {{cpu: {{}}}}")
         if config.target is None:
-            names = ", ".join(self._config.targets) or "none yet: add a section targets"
-            raise UserError(f"{where}: {config.metric} needs a target, e.g. target: cpu (targets: {names})")
+            names = " or ".join(self._config.targets)
+            raise UserError(f"{where}: {config.metric} needs a target (target: {names})")
         if config.target not in self._config.targets:
             raise UserError(f"{where}.target: {unknown(config.target, self._config.targets)}")
         return metric, f"{config.metric}[{config.target}]"

@@ -24,7 +24,6 @@ class Status(StrEnum):
     FAILED_BUILD = "failed:build"
     FAILED_DIVERGED = "failed:diverged"
     FAILED_OOM = "failed:oom"
-    FAILED_TIMEOUT = "failed:timeout"
     FAILED_CRASH = "failed:crash"
     FAILED_ERROR = "failed:error"
 

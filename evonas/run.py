@@ -1,6 +1,5 @@
 """A run folder as an object: its tables as data frames, its networks as modules."""
 
-import math
 from collections import Counter
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +9,7 @@ import pandas as pd
 
 from evonas import analysis
 from evonas.records import UserError
-from evonas.store import Recovered, is_locked, read_run, recover
+from evonas.store import is_locked, read_run, read_starts, recover
 
 if TYPE_CHECKING:  # a run is read without torch
     from torch import nn
@@ -61,7 +60,7 @@ class Run:
             "generations": record.generations,
             "front": len(self.front()),
             "elapsed_s": round(record.elapsed_s, 1),
-            "state": self._state(record),
+            "state": self._state(),
         }
 
     def front(self) -> pd.DataFrame:
@@ -103,14 +102,11 @@ class Run:
 
         return derive(self.folder, self.description, self._space)
 
-    def _state(self, record: Recovered) -> str:
-        budget = self.description["config"]["budget"]
+    def _state(self) -> str:
         if is_locked(self.folder):
             return "running"
-        used = len(record.decided) >= (budget["evaluations"] or math.inf)
-        if used or record.elapsed_s >= 3600 * (budget["hours"] or math.inf):
-            return "finished: its budget is used up"
-        return f"not running; to go on: evonas resume {self.folder}"
+        ended = [start.get("ended") for start in read_starts(self.folder)]
+        return f"finished: {ended[-1]}" if ended and ended[-1] else f"stopped; to go on: evonas resume {self.folder}"
 
 
 def load(folder: str | Path, space: "Space | None" = None) -> Run:

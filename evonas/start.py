@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from evonas.breeding import Breeder
 from evonas.config import Config, construct, load_config
 from evonas.evaluation import TASKS, Evaluator, Task
 from evonas.loop import Search, Watch
@@ -21,8 +22,10 @@ from evonas.run import Run
 from evonas.runtime import RUNTIMES, Factory
 from evonas.spaces import SPACES
 from evonas.spaces.genes import Space
-from evonas.store import Store, create_run, evaluations_schema, is_locked, is_new, read_run, recover
+from evonas.store import Store, create_run, evaluations_schema, is_locked, is_new, read_run, read_starts, recover
 
+RUNNING = ("budget", "runtime")
+"""The sections that may change from one start of a search to the next."""
 Source = str | Path | Mapping[str, Any]
 
 
@@ -46,6 +49,7 @@ def assemble(config: Config, space: Space | None = None, task: Task | None = Non
     space = space or construct(SPACES, config.space, "space")
     task = task or construct(TASKS, config.task, "task")
     objectives = Objectives(config, task.spec)
+    Breeder(config, space, objectives)  # finds fault with the strategy's options now rather than later
     device = "cuda" if config.runtime.gpus_per_worker else "cpu"
     factory = partial(Evaluator, space, task, config, objectives, device)
     return Parts(config, space, task.spec, objectives, factory)
@@ -69,7 +73,7 @@ def search(
     space: Space | None = None,
     task: Task | None = None,
     run: str | Path | None = None,
-    watch: Watch = lambda loop, evaluation: None,
+    watch: Watch = lambda search, evaluation: None,
 ) -> Run:
     """Run a search to its end, or go on with the one in the run folder.
 
@@ -98,23 +102,27 @@ def prepare(
     overrides: KEY=VALUE. modules: the user's own; those that define `space` and `task` are found.
     """
     name = Path(config).stem if isinstance(config, str | Path) else "search"
-    given = {
-        section: {"kind": kind}
-        for section, kind in (("space", space and type(space).__name__), ("task", task and task.spec.name))
-        if kind
-    }
+    given = {}
+    if space:
+        names = [kind for kind, part in SPACES.items() if part is type(space)]
+        given["space"] = {"kind": names[0] if names else type(space).__name__}
+    if task:
+        given["task"] = {"kind": task.spec.name}
     parts = assemble(load_config(config, overrides, given), space, task)
     folder = Path(run) if run is not None else default_folder(name, parts.config)
+    check_run(folder, parts)
     if is_locked(folder):
         raise UserError(f"another search is writing to {folder}; wait for it or give another --run")
-    check_run(folder, parts)
     found = _modules_of(*_own_code(space, task))
     return Prepared(parts, folder, (*modules, *found))
 
 
 def prepare_again(folder: str | Path, *, overrides: Sequence[str] = (), modules: Sequence[ModuleType] = ()) -> Prepared:
-    """The search of a run folder, as it was configured there; `overrides` may change its budget and runtime."""
-    return prepare(read_run(Path(folder))["config"], overrides=overrides, run=folder, modules=modules)
+    """The search of a run folder as it was last started; `overrides` may change its budget and runtime."""
+    config = read_run(Path(folder))["config"]
+    for start in read_starts(Path(folder)):
+        config.update({section: start[section] for section in RUNNING})
+    return prepare(config, overrides=overrides, run=folder, modules=modules)
 
 
 def execute(prepared: Prepared, *, watch: Watch) -> str:
@@ -124,9 +132,11 @@ def execute(prepared: Prepared, *, watch: Watch) -> str:
     runtime = RUNTIMES[parts.config.runtime.kind](parts.factory, parts.config.runtime, prepared.modules)
     with closing(runtime), closing(Store(folder, schema)) as store:
         claim(folder, parts)
+        store.started({**parts.config.model_dump(mode="json", include=set(RUNNING)), "versions": versions()})
         loop = Search(parts.config, parts.space, parts.objectives, store, runtime, watch)
         loop.restore(recover(folder, parts.objectives.metrics))
         loop.run()
+        store.ended(loop.ended)
     return loop.ended
 
 
@@ -140,6 +150,8 @@ def check_run(folder: Path, parts: Parts) -> None:
     Raises:
         UserError: it holds another search (names the first difference), or something else.
     """
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file; a run takes a folder")
     if not (folder / "run.json").exists():
         if not is_new(folder):
             raise UserError(f"{folder} is neither empty nor a run folder; give another --run")
@@ -157,7 +169,7 @@ def claim(folder: Path, parts: Parts) -> None:
     """Describe a new run in its run.json; what is there by now must be this search. For the holder of the lock."""
     check_run(folder, parts)
     if not (folder / "run.json").exists():
-        create_run(folder, {**describe(parts), "versions": versions()})
+        create_run(folder, describe(parts))
 
 
 def describe(parts: Parts) -> dict[str, Any]:
@@ -198,7 +210,7 @@ def _difference(recorded: Mapping[str, Any], wanted: Mapping[str, Any], path: st
     """The first key, budget and runtime aside, that has another value."""
     for key in dict.fromkeys((*recorded, *wanted)):
         have, want = recorded.get(key), wanted.get(key)
-        if have == want or path + key in ("budget", "runtime"):
+        if have == want or path + key in RUNNING:
             continue
         if isinstance(have, Mapping) and isinstance(want, Mapping):
             return _difference(have, want, f"{path}{key}.")

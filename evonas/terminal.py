@@ -40,16 +40,16 @@ class Yardstick:
         return pareto.hypervolume(standings, self._reference) / self._unit if self._unit else None
 
 
-class Progress:
+class StatusLine:
     """One line about a search: decided, front, hypervolume, workers, time."""
 
     def __init__(self) -> None:
         self._yardstick = Yardstick()
         self._from: tuple[int, float] | None = None  # decided and seconds when this start began
 
-    def line(self, search: Search) -> str:
+    def text(self, search: Search) -> str:
         standings = search.fully_trained
-        order, size = search.breeder.ledger.order, search.config.strategy.population
+        order, size = search.order, search.config.strategy.population
         volume = self._yardstick.measure(standings, order[:size]) if len(order) >= size else None
         budget = search.config.budget.evaluations
         parts = [
@@ -88,19 +88,19 @@ def watching(console: Console) -> Iterator[Watch]:
 class _Lines:
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._progress = Progress()
+        self._line = StatusLine()
         self._next = 0.0
 
     def __call__(self, search: Search, evaluation: Evaluation | None) -> None:
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + LINE_EVERY_S
-            self._console.print(self._progress.line(search), soft_wrap=True)
+            self._console.print(self._line.text(search), soft_wrap=True)
 
 
 class _Screen:
     def __init__(self, live: Live) -> None:
         self._live = live
-        self._progress = Progress()
+        self._line = StatusLine()
         self._recent: list[Evaluation] = []
         self._next = 0.0
 
@@ -113,7 +113,7 @@ class _Screen:
 
     def _table(self, search: Search) -> Table:
         names = [escape(name) for name in search.objectives.names]
-        table = Table("candidate", "status", *names, "bred by", title=self._progress.line(search), title_justify="left")
+        table = Table("candidate", "status", *names, "bred by", title=self._line.text(search), title_justify="left")
         for evaluation in self._recent:
             metrics = evaluation.metrics
             known = [number(metrics[name]) if name in metrics else "" for name in search.objectives.names]

@@ -16,7 +16,7 @@ from evonas.evaluation.early_stopping import outside
 from evonas.objectives import Objectives
 from evonas.records import Candidate, Evaluation, Job, Status
 from evonas.spaces.genes import Space
-from evonas.store import Recovered, Tables, read_tables, recover
+from evonas.store import Recovered, Tables, recover
 from evonas.strategies import Exhausted
 
 
@@ -40,7 +40,7 @@ def verify(folder: Path, config: Config, space: Space, objectives: Objectives) -
         UserError: a file is missing or damaged.
     """
     record = recover(folder, objectives.metrics)
-    tables = read_tables(folder)
+    tables = record.tables
     breeder = Breeder(config, space, objectives)
     try:
         for evaluation in record.decided:

@@ -49,6 +49,7 @@ class Work:
     killing: tuple[int, ...] = ()
     marks: str = ""
     kills: int = 1
+    weighty: bool = False
     _done: dict[int, int] = field(default_factory=dict)
 
     def __call__(self, job: Job) -> Iterator[Message]:
@@ -70,7 +71,8 @@ class Work:
                 yield Evaluation(job.candidate, Status.FAILED_DIVERGED, costs, rungs=rungs[:-1], message="loss is nan")
                 return
             if rung == len(job.bars):
-                yield Evaluation(job.candidate, Status.OK, progress.metrics, rungs=rungs)
+                weights = b"weights" if self.weighty else None
+                yield Evaluation(job.candidate, Status.OK, progress.metrics, rungs=rungs, weights=weights)
             elif outside(self.objectives.standing(progress), job.bars[rung]):
                 yield Evaluation(job.candidate, Status.STOPPED, progress.metrics, rungs=rungs)
                 return

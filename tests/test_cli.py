@@ -3,13 +3,17 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from evonas.cli import main
 
 ROOT = Path(__file__).parents[1]
 CONFIG = """
@@ -47,9 +51,20 @@ def found(searched: subprocess.CompletedProcess[str], folder: Path) -> str:
     return searched.stdout.splitlines()[-1].removeprefix("run: ")
 
 
+Here = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def here(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
+    """A command in this process and the user's folder: its exit status and what it says of errors."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    return lambda *words: (main(words), capsys.readouterr().err)
+
+
 def test_search_says_how_it_goes_and_ends_with_the_run(searched: subprocess.CompletedProcess[str], found: str) -> None:
     assert re.fullmatch(r"runs/config-[0-9a-f]{8}", found)
-    assert "8/8 decided" in searched.stdout or "0/8 decided" in searched.stdout
+    assert re.search(r"^\d/8 decided, front \d", searched.stdout)
     assert "the budget of 8 evaluations is used up; 8 candidates decided" in searched.stdout
     assert "latency_ms[cpu]" in searched.stdout
     assert searched.stderr == ""
@@ -65,7 +80,7 @@ def test_the_same_line_again_has_nothing_to_do(found: str, folder: Path) -> None
 def test_status_verify_and_front(found: str, folder: Path) -> None:
     status = json.loads(evonas("status", found, "--json", folder=folder).stdout)
     assert (status["decided"], status["generations"], status["undecided"]) == (8, 2, 0)
-    assert "finished: its budget is used up" in evonas("status", found, folder=folder).stdout
+    assert "finished: the budget of 8 evaluations is used up" in evonas("status", found, folder=folder).stdout
     assert evonas("verify", found, folder=folder).stdout.startswith("verified: 8 candidates and 2 generations")
     front = json.loads(evonas("front", found, "--format", "json", folder=folder).stdout)
     assert front
@@ -110,17 +125,23 @@ def test_schema_is_json() -> None:
         (["search", "config.yaml", "--set", "targets={}"], "latency_ms needs a target"),
         (["search", "config.yaml", "--set", "targets.cpu.device=cuda", "--run", "new"], "there is no cuda"),
         (["search", "config.yaml", "--set", "training.augment.crop=9", "--run", "new"], "augment"),
+        (["search", "config.yaml", "--set", "strategy.populaton=8", "--run", "new"], "did you mean 'population'?"),
+        (["search", "config.yaml", "--set", "strategy.kind=nsga", "--run", "new"], "did you mean 'nsga2'?"),
+        (["search", "config.yaml", "--set", "runtime.workers=0"], "takes auto or a whole number of 1 or more, not 0"),
+        (["search", "config.yaml", "--set", "budget={gpu_hours: 1}"], "budget.gpu_hours is never used up"),
+        (["search", "config.yaml", "--run", "config.yaml"], "config.yaml is a file; a run takes a folder"),
+        (["search", "config.yaml", "--import", "./nothing.py"], "--import ./nothing.py: No module named 'nothing'"),
         (["search", "config.yaml", "--import", "nothing_here"], "--import nothing_here: No module named"),
         (["status", "nowhere"], "nowhere is not a run folder"),
         (["resume", "nowhere"], "nowhere is not a run folder"),
         (["space", "config.yaml", "--set", "space.nodes=1"], "nodes"),
     ],
 )
-def test_bad_input_is_one_line_and_exit_2(words: list[str], says: str, folder: Path) -> None:
-    answer = evonas(*words, folder=folder)
-    assert answer.returncode == 2
-    assert says in answer.stderr
-    assert len(answer.stderr.splitlines()) == 1
+def test_bad_input_is_one_line_and_exit_2(words: list[str], says: str, folder: Path, here: Here) -> None:
+    status, error = here(*words)
+    assert status == 2
+    assert says in error
+    assert len(error.splitlines()) == 1
     assert not (folder / "new" / "run.json").exists()
 
 
@@ -128,6 +149,8 @@ def test_bad_input_is_one_line_and_exit_2(words: list[str], says: str, folder: P
     ("words", "says"),
     [
         (["search", "config.yaml", "--set", "training.epochs=3"], "training.epochs is 2 there, 3 here"),
+        (["front", "--plot", "no/such/folder.png"], "--plot no/such/folder.png"),
+        (["front", "--plot", "front.xyz"], "--plot front.xyz"),
         (["front", "--where", "eror<1"], "unknown 'eror'; did you mean 'error'?"),
         (["front", "--where", "error is small"], "--where takes COLUMN OPERATOR VALUE"),
         (["measure", "99"], "no decided candidate 99; the run has 8"),
@@ -135,12 +158,12 @@ def test_bad_input_is_one_line_and_exit_2(words: list[str], says: str, folder: P
         (["resume", "--set", "seed=4"], "seed is 0 there, 4 here"),
     ],
 )
-def test_bad_input_on_a_run(words: list[str], says: str, found: str, folder: Path) -> None:
+def test_bad_input_on_a_run(words: list[str], says: str, found: str, here: Here) -> None:
     command, *rest = words
     words = [command, *rest, "--run", found] if command == "search" else [command, found, *rest]
-    answer = evonas(*words, folder=folder)
-    assert (answer.returncode, len(answer.stderr.splitlines())) == (2, 1)
-    assert says in answer.stderr
+    status, error = here(*words)
+    assert (status, len(error.splitlines())) == (2, 1)
+    assert says in error
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -149,15 +172,20 @@ def test_an_interrupted_search_says_how_to_go_on(kind: str, number: int, status:
     run = f"{kind}-{status}"
     command = [sys.executable, "-m", "evonas", "search", "config.yaml", "--run", run]
     command += ["--set", f"runtime={{kind: {kind}, workers: 2}}", "--set", "budget.evaluations=1000"]
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
     wait_for(lambda: (folder / run / "evaluations" / "generation-00001.parquet").exists())
-    os.kill(process.pid, number)
+    if number == signal.SIGINT:
+        os.killpg(process.pid, number)  # ctrl-C reaches the whole process group
+    else:
+        process.send_signal(number)
     output, errors = process.communicate(timeout=60)
     assert process.returncode == status, errors
     assert "Traceback" not in errors
     *_, advice, last = output.splitlines()
     assert last == f"run: {run}"
-    assert f"To go on: evonas resume {run} --set" in advice
+    assert advice.endswith(f"To go on: {shlex.join(['evonas', *command[3:]])}")
     resumed = evonas("resume", run, "--set", "budget.evaluations=8", "--set", "runtime.kind=serial", folder=folder)
     assert resumed.returncode == 0
     assert evonas("verify", run, folder=folder).returncode == 0

@@ -101,7 +101,7 @@ def test_the_fingerprint_is_of_the_search_and_not_of_where_it_runs() -> None:
     assert plain.fingerprint != load_config(MINIMAL, ["training.epochs=9"]).fingerprint
 
 
-def test_a_maximised_metric_is_turned_round_and_back() -> None:
+def test_a_maximised_metric_is_turned_round() -> None:
     spec = TaskSpec("any", (1,), 1, metric="accuracy", direction="maximize")
     config = load_config({**MINIMAL, "objectives": [{"metric": "accuracy"}, {"metric": "params"}]})
     objectives = Objectives(config, spec)
@@ -109,7 +109,6 @@ def test_a_maximised_metric_is_turned_round_and_back() -> None:
 
     standing = objectives.standing(Progress(0, 0, {"accuracy": 0.9, "params": 5.0}))
     assert standing.values == (-0.9, 5.0)
-    assert objectives.natural(standing.values) == {"accuracy": 0.9, "params": 5.0}
 
 
 def test_the_published_schema_is_this_one() -> None:

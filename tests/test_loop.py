@@ -12,7 +12,7 @@ import evonas
 from evonas.loop import Search
 from evonas.records import Evaluation, UserError
 from evonas.start import execute
-from evonas.store import CIRCUMSTANCE
+from evonas.store import CIRCUMSTANCE, Store
 from tests.synthetic import Toy, config, prepared
 
 MODES = pytest.mark.parametrize("mode", ["window", "async", "generation"])
@@ -149,6 +149,34 @@ def test_a_live_run_can_be_read(tmp_path: Path) -> None:
     run(tmp_path / "run", watch, budget={"evaluations": 12})
     assert seen[-1] >= 8
     assert len(pd.read_parquet(tmp_path / "run" / "evaluations")) == 12
+
+
+def test_an_option_without_annotation_and_one_that_is_text_are_options() -> None:
+    from evonas.config import Kind, construct
+
+    def part(width, depth: "int" = 1):  # type: ignore[no-untyped-def]
+        return width, depth
+
+    assert construct({"part": part}, Kind(kind="part", width="wide", depth=2), "part") == ("wide", 2)
+    with pytest.raises(UserError, match="depth"):
+        construct({"part": part}, Kind(kind="part", width=1, depth="deep"), "part")
+
+
+def test_weights_are_written_before_their_decision(tmp_path: Path) -> None:
+    start = prepared(tmp_path / "run", config(), weighty=True)
+
+    def broken(self: Store, index: int, data: bytes) -> None:
+        raise OSError("disk full")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Store, "save_weights", broken)
+        with pytest.raises(OSError, match="disk full"):
+            execute(start, watch=quiet)
+    assert evonas.load(tmp_path / "run").front().empty
+    execute(start, watch=quiet)
+    found = evonas.load(tmp_path / "run")
+    kept = {int(path.stem) for path in (tmp_path / "run" / "weights").iterdir()}
+    assert kept == set(found.front()["candidate"])
 
 
 def test_lineage_leads_back_to_founders(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import ray
 
 from evonas.records import UserError
 from evonas.runtime import RayPool
@@ -60,6 +61,17 @@ def test_a_candidate_that_always_kills_its_worker_is_a_row(tmp_path: Path) -> No
     assert set(found.evaluations.drop(3)["status"]) <= {"ok", "stopped"}
 
 
+def test_workers_that_find_no_room_are_done_without(reference: Any, tmp_path: Path) -> None:
+    """Also: a Ray that the caller has started is used, and left running."""
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
+    try:
+        found = run(tmp_path / "run", runtime={"workers": 5, "cpus_per_worker": 1}, work={"failing": (5, 11)})
+        assert ray.is_initialized()
+    finally:
+        ray.shutdown()
+    assert content(found) == content(reference)
+
+
 def test_no_cluster_at_the_address(tmp_path: Path) -> None:
     start = prepared(tmp_path / "run", config(runtime={"kind": "ray", "address": "127.0.0.1:1"}))
     with pytest.raises(UserError, match=r"no Ray cluster at '127\.0\.0\.1:1'"):
@@ -72,3 +84,4 @@ def test_a_worker_that_cannot_start_says_why() -> None:
 
     with pytest.raises(UserError, match=r"targets\.gpu: no such device"):
         RayPool(factory, config(runtime={**RAY, "workers": 1}).runtime)
+    assert not ray.is_initialized(), "a failed start leaves nothing behind"

@@ -103,6 +103,35 @@ def test_following_the_advice_on_damage_gives_the_same_search(finished: Path, tm
     assert content(again) == content(whole)
 
 
+def test_a_gap_that_damage_leaves_is_evaluated_again(tmp_path: Path) -> None:
+    """An interrupted run loses its last generation: what the journal holds beyond it cannot stand on nothing."""
+    whole = run(tmp_path / "whole", budget={"evaluations": 40})
+    with pytest.raises(Stop):
+        run(tmp_path / "run", stopping_after(30))
+    for name in ("manifest", "evaluations", "populations"):
+        next((tmp_path / "run" / name).glob("generation-00003.*")).unlink()
+    assert evonas.load(tmp_path / "run", Toy()).verify().difference == ""
+    with pytest.raises(Stop):
+        run(tmp_path / "run", stopping_after(21))
+    again = run(tmp_path / "run", budget={"evaluations": 40})
+    assert content(again) == content(whole)
+    assert again.verify().difference == ""
+
+
+def test_a_crash_between_two_segments_shows_nothing_twice(tmp_path: Path) -> None:
+    with pytest.raises(Stop):
+        run(tmp_path / "run", stopping_after(11), schedule={"mode": "async"})
+    journal = tmp_path / "run" / "journal"
+    before = {path.name: path.read_bytes() for path in journal.iterdir()}
+    with pytest.raises(Stop):
+        run(tmp_path / "run", stopping_after(13), schedule={"mode": "async"})
+    for name, data in before.items():
+        (journal / name).write_bytes(data)
+    found = evonas.load(tmp_path / "run", Toy())
+    assert found.evaluations["candidate"].tolist() == list(range(13))
+    assert found.verify().difference == ""
+
+
 def test_a_run_of_another_schema_is_refused(finished: Path, tmp_path: Path) -> None:
     copy = copied(finished, tmp_path)
     path = copy / "run.json"
@@ -126,7 +155,7 @@ def test_an_interrupted_run_shows_what_is_decided(tmp_path: Path) -> None:
     found = evonas.load(tmp_path / "run", Toy())
     assert len(found.evaluations) == 11
     assert found.evaluations["generation"].isna().sum() == 3
-    assert found.status()["state"].startswith("not running; to go on: evonas resume")
+    assert found.status()["state"].startswith("stopped; to go on: evonas resume")
     assert found.verify().difference == ""
 
 

@@ -83,6 +83,27 @@ def test_failed_candidates_are_never_parents(make: Make) -> None:
     assert all(parent % 2 for parent in parents)
 
 
+@every
+def test_a_nearly_exhausted_space_goes_on_the_same_after_a_restart(make: Make) -> None:
+    """One strategy asks all the way and counts out the space; the other is only told, and asked at the end."""
+
+    class Square(Space):
+        a, b = Integer(1, 30), Integer(1, 30)
+
+        def build(self, arch: Arch, task: object) -> None: ...
+
+    space = Square()
+    asked, told = make(space, 2, 6), make(space, 2, 6)
+    for index, (genome, _, _) in enumerate(drive(asked, space, 895)):
+        told.born(index, genome)
+        told.tell(standing(index, genome))
+    for index in range(895, 900):
+        proposal = asked.ask(index)
+        assert told.ask(index) == proposal
+        asked.born(index, proposal.genome)
+        told.born(index, proposal.genome)
+
+
 def test_nsga2_founds_half_a_population_then_breeds() -> None:
     space = Toy()
     bred = drive(NSGA2(space, 0, 10), space, 40)

@@ -26,6 +26,10 @@ class Runtime(Protocol):
     def busy(self) -> int:
         """Workers that have a job."""
 
+    @property
+    def open(self) -> int:
+        """Jobs submitted whose `Evaluation` has not been heard."""
+
     def submit(self, job: Job) -> None:
         """Take a job; only while there is room."""
 

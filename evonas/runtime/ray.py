@@ -7,13 +7,14 @@ elsewhere, a job that only waited behind it is submitted again and not blamed.
 import math
 import os
 import socket
+import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError, RayError
+from ray.exceptions import RayError, RayTaskError
 
 from evonas.config import RuntimeConfig
 from evonas.records import Evaluation, Job, UserError
@@ -49,51 +50,73 @@ class _Slot:
 
 
 class RayPool:
-    """Workers on a Ray of this run's own (`address: local`) or on a cluster.
+    """Workers on a Ray of this run's own (`address: local`), on a cluster, or on the Ray that the caller has started.
+
+    A worker gets jobs once it has answered; those that find no room in the cluster wait for it and cost nothing.
 
     modules: the user's modules, sent to the workers by value, so that a cluster need not have them.
 
     Raises:
-        UserError: no cluster at the address, or one with no room for a single worker.
+        UserError: no cluster at the address, one with no room for a single worker, or a config that workers refuse.
     """
 
     def __init__(self, factory: Factory, config: RuntimeConfig, modules: Sequence[ModuleType] = ()) -> None:
-        _connect(config)
+        self._slots: list[_Slot] = []
+        self._starting: dict[Any, _Slot] = {}  # its answer to come -> worker
+        self._homeless: deque[Attempt] = deque()  # jobs of dead workers while there is no other
+        self._own = not ray.is_initialized()
+        if self._own:
+            _connect(config)
         for module in modules:
             ray.cloudpickle.register_pickle_by_value(module)  # type: ignore[no-untyped-call]
-        self.workers = _fitting(config) if config.workers == "auto" else config.workers
-        self._actor = ray.remote(
+        self._actor: Any = ray.remote(
             num_cpus=config.cpus_per_worker, num_gpus=config.gpus_per_worker, max_restarts=0, max_task_retries=0
         )(_Worker)
-        self._factory = ray.put(factory)
-        self._slots = [self._slot() for _ in range(self.workers)]
-        _first_ready([slot.actor.ready.remote() for slot in self._slots], config)
+        try:
+            self.workers = _fitting(config) if config.workers == "auto" else config.workers
+            self._factory = ray.put(factory)
+            for _ in range(self.workers):
+                self._hire()
+            self._welcome(START_S)
+            if not self._slots:
+                needs = f"{config.cpus_per_worker:g} CPUs and {config.gpus_per_worker:g} GPUs"
+                raise UserError(f"runtime: no worker of {needs} started in {START_S:g} s; is the cluster that large?")
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def room(self) -> int:
-        return AHEAD * self.workers - sum(len(slot.jobs) for slot in self._slots)
+        return max(0, AHEAD * len(self._slots) - self.open)
 
     @property
     def busy(self) -> int:
         return sum(bool(slot.jobs) for slot in self._slots)
+
+    @property
+    def open(self) -> int:
+        return sum(len(slot.jobs) for slot in self._slots) + len(self._homeless)
 
     def submit(self, job: Job) -> None:
         self._start(Attempt(job))
 
     def wait(self, seconds: float) -> Sequence[Message]:
         streams = {slot.jobs[0][1]: slot for slot in self._slots if slot.jobs}
-        if not streams:
+        sources = [*streams, *self._starting]
+        if not sources:
             return ()
-        ready, _ = ray.wait(list(streams), num_returns=1, timeout=seconds, fetch_local=False)
-        if ready and len(streams) > 1:
-            ready, _ = ray.wait(list(streams), num_returns=len(streams), timeout=0, fetch_local=False)
-        return [message for stream in ready for message in self._hear(streams[stream])]
+        ready, _ = ray.wait(sources, num_returns=1, timeout=seconds, fetch_local=False)
+        if ready and len(sources) > 1:
+            ready, _ = ray.wait(sources, num_returns=len(sources), timeout=0, fetch_local=False)
+        self._welcome(0)
+        return [message for source in ready if source in streams for message in self._hear(streams[source])]
 
     def close(self) -> None:
-        for slot in self._slots:
+        for slot in (*self._slots, *self._starting.values()):
             ray.kill(slot.actor)
-        self._slots = []
-        ray.shutdown()
+        self._slots, self._starting = [], {}
+        if self._own:
+            ray.shutdown()
 
     def _hear(self, slot: _Slot) -> list[Message]:
         """The next report of a worker's oldest job; of its end, whatever that was."""
@@ -102,17 +125,19 @@ class RayPool:
             message = attempt.hear(ray.get(next(stream)))
         except StopIteration:
             message = attempt.broke("its work ended without a result")
-        except RayActorError as error:
-            return self._bury(slot, _first_line(error))
-        except RayError as error:
-            message = attempt.broke(_first_line(error))
+        except RayTaskError as error:  # what the work itself raised
+            message = attempt.broke(_last_line(error))
+        except RayError as error:  # its process or node is gone, or what it reported is
+            return self._bury(slot, _last_line(error))
         if isinstance(message, Evaluation):
             slot.jobs.popleft()
         return [message]
 
     def _bury(self, slot: _Slot, why: str) -> list[Message]:
         """Replace a dead worker; its job in work gets another try, or is at its end."""
-        self._slots[self._slots.index(slot)] = self._slot()
+        ray.kill(slot.actor)
+        self._slots.remove(slot)
+        self._hire()
         attempts = [attempt for attempt, _ in slot.jobs]
         ended: list[Message] = []
         if attempts[0].tries == TRIES:
@@ -124,17 +149,45 @@ class RayPool:
         return ended
 
     def _start(self, attempt: Attempt) -> None:
-        min(self._slots, key=lambda slot: len(slot.jobs)).start(attempt)
+        if self._slots:
+            min(self._slots, key=lambda slot: len(slot.jobs)).start(attempt)
+        else:
+            self._homeless.append(attempt)
 
-    def _slot(self) -> _Slot:
-        return _Slot(self._actor.remote(self._factory))
+    def _hire(self) -> None:
+        actor = self._actor.remote(self._factory)
+        self._starting[actor.ready.remote()] = _Slot(actor)
+
+    def _welcome(self, seconds: float) -> None:
+        """Take up the workers that have answered; wait so long for the first.
+
+        Raises:
+            UserError: a worker could not start, and no other is there or to come.
+        """
+        if not self._starting:
+            return
+        calls = list(self._starting)
+        answered, _ = ray.wait(calls, num_returns=1, timeout=seconds)
+        if answered and len(calls) > 1:
+            answered, _ = ray.wait(calls, num_returns=len(calls), timeout=0)
+        for call in answered:
+            slot = self._starting.pop(call)
+            try:
+                ray.get(call)
+            except RayError as error:
+                if not self._slots and not self._starting:
+                    raise UserError(f"runtime: a worker could not start: {_last_line(error)}") from None
+                continue
+            self._slots.append(slot)
+        while self._slots and self._homeless:
+            self._start(self._homeless.popleft())
 
 
 def _connect(config: RuntimeConfig) -> None:
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "error", "configure_logging": True}
     if config.address == "local":
         # As many workers as asked for run on this machine, even where they share its cores.
-        cores = len(os.sched_getaffinity(0))
+        cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
         asked = 0 if config.workers == "auto" else math.ceil(config.workers * config.cpus_per_worker)
         options |= {"num_cpus": max(cores, asked), "include_dashboard": False}
     elif config.address != "auto":
@@ -142,7 +195,8 @@ def _connect(config: RuntimeConfig) -> None:
     try:
         ray.init(address=config.address, **options)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        raise UserError(f"runtime.address: no Ray cluster at {config.address!r}: {_first_line(error)}") from None
+        reason = " ".join(str(error).split())
+        raise UserError(f"runtime.address: no Ray cluster at {config.address!r}: {reason}") from None
 
 
 def _check_reachable(address: str) -> None:
@@ -170,19 +224,7 @@ def _fitting(config: RuntimeConfig) -> int:
     return workers
 
 
-def _first_ready(calls: list[Any], config: RuntimeConfig) -> None:
-    ready, _ = ray.wait(calls, num_returns=1, timeout=START_S)
-    try:
-        ray.get(ready)
-    except RayError as error:
-        raise UserError(f"runtime: a worker could not start: {_first_line(error)}") from None
-    if not ready:
-        raise UserError(
-            f"runtime: no worker of {config.cpus_per_worker:g} CPUs and {config.gpus_per_worker:g} GPUs "
-            f"started in {START_S:g} s"
-        )
-
-
-def _first_line(error: BaseException) -> str:
+def _last_line(error: RayError) -> str:
+    """Ray ends its reports with the exception that was raised there."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[-1].removeprefix(USER_ERROR) if isinstance(error, RayError) else lines[0]
+    return lines[-1].removeprefix(USER_ERROR)

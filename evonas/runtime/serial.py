@@ -25,6 +25,10 @@ class Serial:
     def busy(self) -> int:
         return int(self._running is not None)
 
+    @property
+    def open(self) -> int:
+        return self.busy
+
     def submit(self, job: Job) -> None:
         self._running = Attempt(job), self._work(job)
 

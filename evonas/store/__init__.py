@@ -1,6 +1,7 @@
 """A run folder: write-once Parquet a generation, a journal of what is not in one yet, one schema.
 
-run.json                                 resolved config, fingerprint, versions; written once
+run.json                                 resolved config, fingerprint, genes; written once
+starts/0001.json                         budget, runtime and versions of each start; ended-0001.json: how it ended
 journal/000001.jsonl                     births, rungs and decisions that are not yet in a generation
 evaluations/generation-00001.parquet     one row a candidate decided in that generation
 populations/generation-00001.parquet     its survivors
@@ -11,7 +12,16 @@ Knows nothing of who writes, or why.
 """
 
 from evonas.store.files import is_locked
-from evonas.store.reading import Recovered, Tables, read_journal_rows, read_run, read_tables, recover, weights_path
+from evonas.store.reading import (
+    Recovered,
+    Tables,
+    read_journal_rows,
+    read_run,
+    read_starts,
+    read_tables,
+    recover,
+    weights_path,
+)
 from evonas.store.schema import CIRCUMSTANCE, evaluations_schema, from_row, to_row
 from evonas.store.writing import Store, create_run, is_new
 
@@ -27,6 +37,7 @@ __all__ = [
     "is_new",
     "read_journal_rows",
     "read_run",
+    "read_starts",
     "read_tables",
     "recover",
     "to_row",

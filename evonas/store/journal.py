@@ -47,8 +47,10 @@ class Journal:
         self._open()
 
     def close(self) -> None:
-        self.flush()
-        self._file.close()
+        """Also in the midst of a rotation: an interrupted writer leaves what a crash leaves, and no more."""
+        if not self._file.closed:
+            self.flush()
+            self._file.close()
 
     def _open(self) -> None:
         self._number += 1

@@ -5,8 +5,9 @@ passed over.
 """
 
 import hashlib
+import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ class Recovered:
     born: list[Candidate]
     reached: list[Progress]
     elapsed_s: float
+    tables: Tables
 
     def births(self) -> Iterator[tuple[Candidate, list[Progress] | None]]:
         """Every candidate by index, with what it had reached where it was not decided."""
@@ -73,6 +75,22 @@ def read_run(folder: Path) -> dict[str, Any]:
     return dict(description)
 
 
+def read_starts(folder: Path) -> list[dict[str, Any]]:
+    """How the search was started each time: budget, runtime, versions; `ended`, where it came to its end."""
+    starts = []
+    for path in sorted((folder / "starts").glob("[0-9]*.json")):
+        ended = path.with_name(f"ended-{path.name}")
+        starts.append(_json(path) | (_json(ended) if ended.exists() else {}))
+    return starts
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except ValueError:
+        raise UserError(f"{path} is damaged: it is not JSON; restore it from a copy") from None
+
+
 def read_tables(folder: Path) -> Tables:
     """The committed generations of a run, each file checked.
 
@@ -92,7 +110,8 @@ def read_tables(folder: Path) -> Tables:
 
 def read_journal_rows(folder: Path) -> list[dict[str, Any]]:
     """The decided candidates in the journal: all that are in no generation, and perhaps some that are."""
-    return [entry for entry in read_journal(folder / "journal") if entry["kind"] == "decided"]
+    decided = (entry for entry in read_journal(folder / "journal") if entry["kind"] == "decided")
+    return list(_newest(decided).values())
 
 
 def recover(folder: Path, metrics: Sequence[str]) -> Recovered:
@@ -101,8 +120,15 @@ def recover(folder: Path, metrics: Sequence[str]) -> Recovered:
     tables = read_tables(folder)
     rows = [row for table in tables.evaluations for row in table.to_pylist(maps_as_pydicts="strict")]
     committed = {row["candidate"] for row in rows}
-    journal = [entry for entry in entries if entry["candidate"] not in committed]
-    loose = {entry["candidate"]: entry for entry in journal if entry["kind"] == "decided"}
+    known = committed | {entry["candidate"] for entry in entries}
+    end = next(index for index in itertools.count() if index not in known)
+    if max(committed, default=-1) > end:
+        raise UserError(
+            f"{folder}: candidate {end} is missing, and later ones are in a generation; restore the journal"
+        )
+    # Candidates beyond a gap, as it is left where damaged files were moved away, are bred and evaluated again.
+    journal = [entry for entry in entries if entry["candidate"] not in committed and entry["candidate"] < end]
+    loose = _newest(entry for entry in journal if entry["kind"] == "decided")
     undecided = [entry for entry in journal if entry["candidate"] not in loose]
     born = {entry["candidate"]: candidate_from(entry) for entry in undecided if entry["kind"] == "born"}
     reached = {(e["candidate"], e["rung"]): _progress(e) for e in undecided if e["kind"] == "reached"}
@@ -113,8 +139,18 @@ def recover(folder: Path, metrics: Sequence[str]) -> Recovered:
         rows=list(loose.values()),
         born=sorted(born.values(), key=lambda candidate: candidate.index),
         reached=list(reached.values()),
+        tables=tables,
         elapsed_s=max([tables.elapsed_s, *(entry["elapsed_s"] for entry in loose.values())]),
     )
+
+
+def _newest(entries: Iterable[Entry]) -> dict[int, Entry]:
+    """By candidate, in the order of the newest segment: a crash may leave an entry in an older one as well."""
+    newest: dict[int, Entry] = {}
+    for entry in entries:
+        newest.pop(entry["candidate"], None)
+        newest[entry["candidate"]] = entry
+    return newest
 
 
 def weights_path(folder: Path, index: int) -> Path:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 from evonas.records import Candidate, Progress
 from evonas.store.files import lock, write_once
 from evonas.store.journal import Journal
-from evonas.store.reading import Recovered, generation_name, weights_path
+from evonas.store.reading import Recovered, generation_name, read_starts, weights_path
 from evonas.store.schema import POPULATIONS, SCHEMA_VERSION, candidate_row
 
-FOLDERS = ("journal", "evaluations", "populations", "manifest", "weights")
+FOLDERS = ("starts", "journal", "evaluations", "populations", "manifest", "weights")
 
 
 def create_run(folder: Path, description: Mapping[str, Any]) -> None:
@@ -26,7 +26,7 @@ def create_run(folder: Path, description: Mapping[str, Any]) -> None:
 
 def is_new(folder: Path) -> bool:
     """Whether nothing is there but what a writer lays out before its first record."""
-    return not folder.exists() or {path.name for path in folder.iterdir()} <= {".lock", *FOLDERS}
+    return not folder.exists() or all(path.name in FOLDERS or path.name[0] == "." for path in folder.iterdir())
 
 
 class Store:
@@ -47,6 +47,17 @@ class Store:
         self._journal = Journal(folder / "journal")
         self._open: dict[int, dict[str, dict[str, Any]]] = {}  # candidate -> its journal entries, by kind
         self._generations = 0
+        self._start = 0
+
+    def started(self, description: Mapping[str, Any]) -> None:
+        """Note with what budget, where and in which versions the search goes on from here."""
+        self._start = 1 + len(read_starts(self.folder))
+        write_once(self.folder / "starts" / f"{self._start:04d}.json", json.dumps(description, indent=2).encode())
+
+    def ended(self, reason: str) -> None:
+        """Note that the search came to its end, and did not just stop."""
+        text = json.dumps({"ended": reason}, indent=2)
+        write_once(self.folder / "starts" / f"ended-{self._start:04d}.json", text.encode())
 
     def restore(self, recovered: Recovered) -> None:
         """Take up what was left open when the search last ended."""
@@ -56,6 +67,7 @@ class Store:
             self._keep({"kind": "born", **candidate_row(candidate)})
         for progress in recovered.reached:
             self._keep(_reached(progress))
+        self._journal.rotate(self._entries())
 
     def born(self, candidate: Candidate) -> None:
         self._record({"kind": "born", **candidate_row(candidate)})
@@ -93,7 +105,7 @@ class Store:
             "populations": self._write("populations", members, POPULATIONS),
         }
         self._write_manifest({"rows": len(rows), "elapsed_s": elapsed_s, "sha256": digests})
-        self._journal.rotate(entry for entries in self._open.values() for entry in entries.values())
+        self._journal.rotate(self._entries())
 
     def save_weights(self, index: int, data: bytes) -> None:
         write_once(weights_path(self.folder, index), data)
@@ -108,6 +120,9 @@ class Store:
     def close(self) -> None:
         self._journal.close()
         self._lock.close()
+
+    def _entries(self) -> Iterator[dict[str, Any]]:
+        return (entry for entries in self._open.values() for entry in entries.values())
 
     def _record(self, entry: dict[str, Any]) -> None:
         self._keep(entry)

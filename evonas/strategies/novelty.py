@@ -38,7 +38,7 @@ class Novelty:
         Raises:
             Exhausted: every network of the space was proposed, or a large space yields none in 2,000 draws.
         """
-        genome = self.first_new(lambda: self._space.sample(rng), tries=2_000 if self._unseen is None else 20)
+        genome = self.first_new(lambda: self._space.sample(rng), tries=2_000)
         if genome is not None:
             return genome
         if self._space.size() > ENUMERABLE:
