@@ -9,7 +9,7 @@ from evonas.config import Config, construct
 from evonas.objectives import Objectives
 from evonas.records import Candidate, Job, Progress
 from evonas.schedule import Ledger, View
-from evonas.spaces.genes import Space
+from evonas.spaces.space import Space
 from evonas.strategies import STRATEGIES, Strategy, Survivor, survivors
 from evonas.streams import seed_for
 

@@ -131,6 +131,16 @@ class BudgetConfig(Section):
             raise ValueError("a budget needs evaluations, hours or gpu_hours")
         return self
 
+    def spent(self, evaluations: int, seconds: float, gpu_seconds: float) -> str:
+        """Which part of the budget is used up, in words; empty while none is."""
+        if self.evaluations and evaluations >= self.evaluations:
+            return f"the budget of {self.evaluations:,} evaluations is used up"
+        if self.hours and seconds >= self.hours * 3600:
+            return f"the budget of {self.hours:g} hours is used up"
+        if self.gpu_hours and gpu_seconds >= self.gpu_hours * 3600:
+            return f"the budget of {self.gpu_hours:g} GPU hours is used up"
+        return ""
+
 
 class RuntimeConfig(Section):
     kind: Literal["ray", "serial"] = "ray"

@@ -11,7 +11,7 @@ from evonas.config import Config
 from evonas.objectives import Objectives
 from evonas.records import Evaluation, Job, Progress, Standing
 from evonas.runtime import Message, Runtime
-from evonas.spaces.genes import Space
+from evonas.spaces.space import Space
 from evonas.store import Recovered, Store, to_row
 from evonas.strategies import Exhausted
 
@@ -93,7 +93,7 @@ class Search:
     def _next(self) -> Job | None:
         if self._waiting:
             return self._waiting.pop(0)
-        self.ended = self.ended or self._spent()
+        self.ended = self.ended or self.config.budget.spent(self.breeder.next, self.elapsed_s, self.gpu_s)
         if self.ended or not self.breeder.ready():
             return None
         try:
@@ -103,16 +103,6 @@ class Search:
             return None
         self._store.born(job.candidate)
         return job
-
-    def _spent(self) -> str:
-        budget = self.config.budget
-        if budget.evaluations and self.breeder.next >= budget.evaluations:
-            return f"the budget of {budget.evaluations:,} evaluations is used up"
-        if budget.hours and self.elapsed_s >= budget.hours * 3600:
-            return f"the budget of {budget.hours:g} hours is used up"
-        if budget.gpu_hours and self.gpu_s >= budget.gpu_hours * 3600:
-            return f"the budget of {budget.gpu_hours:g} GPU hours is used up"
-        return ""
 
     def _hear(self, message: Message) -> None:
         if isinstance(message, Progress):

@@ -12,7 +12,7 @@ from evonas.config import Config, Kind, construct, validated
 from evonas.objectives import Objectives
 from evonas.records import TaskSpec, UserError
 from evonas.spaces import SPACES
-from evonas.spaces.genes import Space
+from evonas.spaces.space import Space
 from evonas.store import weights_path
 from evonas.verify import Verdict, verify
 

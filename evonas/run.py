@@ -14,7 +14,7 @@ from evonas.store import is_locked, read_run, read_starts, recover
 if TYPE_CHECKING:  # a run is read without torch
     from torch import nn
 
-    from evonas.spaces.genes import Space
+    from evonas.spaces.space import Space
     from evonas.verify import Verdict
 
 

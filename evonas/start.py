@@ -21,7 +21,7 @@ from evonas.records import TaskSpec, UserError
 from evonas.run import Run
 from evonas.runtime import RUNTIMES, Factory
 from evonas.spaces import SPACES
-from evonas.spaces.genes import Space
+from evonas.spaces.space import Space
 from evonas.store import Store, create_run, evaluations_schema, is_locked, is_new, read_run, read_starts, recover
 
 RUNNING = ("budget", "runtime")

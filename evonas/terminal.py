@@ -75,9 +75,18 @@ class StatusLine:
         return max(0.0, min(ends)) if ends else None
 
 
+def advice(search: Search) -> str:
+    """A line for who has more workers than the window can feed; empty for the others."""
+    workers, lookahead = search.runtime.workers, search.config.lookahead
+    if search.config.schedule.mode != "window" or lookahead >= 2 * workers:
+        return ""
+    return f"note: a lookahead of {lookahead} cannot keep {workers} workers busy; for them: schedule.lookahead={4 * workers}"
+
+
 @contextmanager
 def watching(console: Console) -> Iterator[Watch]:
     """A watcher for the time of a search."""
+    console.print("starting workers", soft_wrap=True)
     if console.is_terminal:
         with Live(console=console, refresh_per_second=4, transient=True) as live:
             yield _Screen(live)
@@ -92,6 +101,8 @@ class _Lines:
         self._next = 0.0
 
     def __call__(self, search: Search, evaluation: Evaluation | None) -> None:
+        if not self._next and (note := advice(search)):
+            self._console.print(note, soft_wrap=True)
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + LINE_EVERY_S
             self._console.print(self._line.text(search), soft_wrap=True)
@@ -105,6 +116,8 @@ class _Screen:
         self._next = 0.0
 
     def __call__(self, search: Search, evaluation: Evaluation | None) -> None:
+        if not self._next and (note := advice(search)):
+            self._live.console.print(note, soft_wrap=True)
         if evaluation:
             self._recent = [*self._recent, evaluation][-RECENT:]
         if time.monotonic() >= self._next:

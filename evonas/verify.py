@@ -15,7 +15,7 @@ from evonas.config import Config
 from evonas.evaluation.early_stopping import outside
 from evonas.objectives import Objectives
 from evonas.records import Candidate, Evaluation, Job, Status
-from evonas.spaces.genes import Space
+from evonas.spaces.space import Space
 from evonas.store import Recovered, Tables, recover
 from evonas.strategies import Exhausted
 

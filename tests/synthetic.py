@@ -19,7 +19,8 @@ from evonas.evaluation.early_stopping import outside
 from evonas.objectives import Objectives
 from evonas.records import Evaluation, Job, Progress, Status, TaskSpec
 from evonas.runtime import Message
-from evonas.spaces.genes import Arch, Choice, Integer, Repeat, Space
+from evonas.spaces.genes import Arch, Choice, Integer, Repeat
+from evonas.spaces.space import Space
 from evonas.start import Parts, Prepared, check_run
 
 SPEC = TaskSpec("synthetic", (1, 8, 8), 10)

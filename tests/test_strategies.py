@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evonas.records import Genome, Standing
-from evonas.spaces.genes import Arch, Choice, Integer, Optional, Space
+from evonas.spaces.genes import Arch, Choice, Integer, Optional
+from evonas.spaces.space import Space
 from evonas.strategies import NSGA2, STRATEGIES, Exhausted, Strategy, survivors
 from tests.synthetic import Toy
 

@@ -26,7 +26,7 @@ from evonas.evaluation.targets import TARGETS, available, device_name
 from evonas.evaluation.training import Trainer, precision
 from evonas.objectives import Objectives, dominates
 from evonas.records import Epoch, Evaluation, Job, Progress, Standing, Status, UserError
-from evonas.spaces.genes import Space
+from evonas.spaces.space import Space
 from evonas.streams import seed_for
 
 

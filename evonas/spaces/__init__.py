@@ -1,8 +1,9 @@
 from collections.abc import Callable
 
 from evonas.spaces.cell import Cell
-from evonas.spaces.genes import Arch, Choice, Gene, Group, Integer, OneOf, Optional, Repeat, Space
+from evonas.spaces.genes import Arch, Choice, Group, Integer, OneOf, Optional, Repeat
 from evonas.spaces.mobile import Mobile
+from evonas.spaces.space import Gene, Space
 
 SPACES: dict[str, Callable[..., Space]] = {"cell": Cell, "mobile": Mobile}
 """By the `kind` of a config's space section; its other keys are options of the constructor."""

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Literal
 
 from evonas.records import Genome, TaskSpec
 from evonas.spaces import dag
-from evonas.spaces.genes import Arch, Choice, Group, Repeat, Space
+from evonas.spaces.genes import Arch, Choice, Group, Repeat
 from evonas.spaces.options import at_least, image_shape, listed
+from evonas.spaces.space import Space
 
 if TYPE_CHECKING:
     from torch import nn

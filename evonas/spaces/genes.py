@@ -7,30 +7,13 @@ stays in the genome, so that offspring inherit it, and `Space.canonical` sets it
 
 import json
 import math
-import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
-
-from evonas.records import Genome, TaskSpec
-
-if TYPE_CHECKING:  # a space can be sampled, encoded and read without torch
-    from torch import nn
+from evonas.records import Genome
 
 Scalar = str | int | float | bool | None
-
-
-@dataclass(frozen=True, slots=True)
-class Gene:
-    """One position of a genome: an index below `size`. `ordered`: neighbouring indices are similar values."""
-
-    name: str
-    size: int
-    ordered: bool
 
 
 class Arch:
@@ -61,7 +44,7 @@ class Arch:
         return Arch, (self._fields,)
 
     def __repr__(self) -> str:
-        return f"Arch({_arguments(self._fields)})"
+        return f"Arch({listing(self._fields)})"
 
     def to_dict(self) -> dict[str, Any]:
         """Nested dicts, lists and scalars: JSON-able, and what `Space.encode` takes."""
@@ -158,7 +141,7 @@ class Group(Node):
         self.length = sum(node.length for node in fields.values())
 
     def __repr__(self) -> str:
-        return f"Group({_arguments(self.fields)})"
+        return f"Group({listing(self.fields)})"
 
     def leaves(self, name: str) -> Iterator[tuple[str, Choice]]:
         for field, node in self.fields.items():
@@ -209,7 +192,7 @@ class Repeat(Node):
 
     def __repr__(self) -> str:
         count = self.counts if self.variable else self._numbers[0]
-        return f"Repeat({count!r}, {_arguments(self.body.fields)})"
+        return f"Repeat({count!r}, {listing(self.body.fields)})"
 
     def leaves(self, name: str) -> Iterator[tuple[str, Choice]]:
         if self.variable:
@@ -264,7 +247,7 @@ class OneOf(Node):
         self.length = 1 + sum(branch.length for branch in self.branches)
 
     def __repr__(self) -> str:
-        return f"OneOf({_arguments(dict(zip(self.kinds.values, self.branches, strict=True)))})"
+        return f"OneOf({listing(dict(zip(self.kinds.values, self.branches, strict=True)))})"
 
     def leaves(self, name: str) -> Iterator[tuple[str, Choice]]:
         yield f"{name}.kind", self.kinds
@@ -342,104 +325,6 @@ class Optional(Node):
             yield (1, *own)
 
 
-class Space(ABC):
-    """A space of networks: its genes are its attributes that are genes, in the order of their definition.
-
-    They may stand in the class, or `__init__` may set them on the instance where they depend on options; an
-    instance attribute takes the place of a class attribute of the same name. They are fixed at first use.
-    """
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        _check_names(vars(cls))
-
-    @abstractmethod
-    def build(self, arch: Arch, task: TaskSpec) -> "nn.Module":
-        """The untrained network: float tensors (N, *task.input_shape), normalised -> (N, task.outputs)."""
-
-    @cached_property
-    def tree(self) -> Group:
-        """All genes of the space as one group."""
-        found: dict[str, Any] = {}
-        for attributes in (*map(vars, reversed(type(self).__mro__)), vars(self)):
-            found.update(attributes)
-        fields = {name: node for name, node in found.items() if isinstance(node, Node)}
-        _check_names(vars(self))
-        return Group(**fields)
-
-    @cached_property
-    def leaves(self) -> tuple[tuple[str, Choice], ...]:
-        """Names and genes in genome order."""
-        leaves = tuple(self.tree.leaves(""))
-        names = [name for name, _ in leaves]
-        if not leaves:
-            raise ValueError(f"{type(self).__name__} has no genes: set attributes such as width = Choice(16, 32)")
-        if twice := {name for name in names if names.count(name) > 1}:
-            raise ValueError(f"two genes are called {', '.join(sorted(twice))}: rename a field")
-        return leaves
-
-    @cached_property
-    def genes(self) -> tuple[Gene, ...]:
-        """One a position of the genome, in order."""
-        return tuple(Gene(name, len(leaf.values), leaf.ordered) for name, leaf in self.leaves)
-
-    def sample(self, rng: np.random.Generator) -> Genome:
-        """A genome uniform in each gene, inactive ones included: they are there to be inherited."""
-        return tuple(rng.integers([gene.size for gene in self.genes]).tolist())
-
-    def active(self, genome: Genome) -> tuple[bool, ...]:
-        """Which genes matter for this genome. Raises ValueError where it is none of this space."""
-        return self.tree.active(self._checked(genome))
-
-    def canonical(self, genome: Genome) -> Genome:
-        """The genome with its inactive genes set to 0. Raises ValueError where it is none of this space."""
-        own = self._checked(genome)
-        return tuple(index if on else 0 for index, on in zip(own, self.tree.active(own), strict=True))
-
-    def identity(self, genome: Genome) -> str:
-        """Equal for two genomes exactly when they count as the same network; a space may see more symmetries."""
-        return "-".join(map(str, self.canonical(genome)))
-
-    def decode(self, genome: Genome) -> Arch:
-        """The architecture to read and build: `arch.stages[0].depth`; inactive genes have no place in it."""
-        return self.tree.decode(self._checked(genome))
-
-    def encode(self, arch: Arch | Mapping[str, Any]) -> Genome:
-        """The canonical genome of an architecture (nested mappings and sequences); ValueError says what is wrong."""
-        return self.tree.encode(arch)
-
-    def describe(self, genome: Genome) -> dict[str, Scalar]:
-        """The active genes by name with their values, e.g. {"stem": 16, "stages.0.depth": 2}."""
-        on = self.active(genome)
-        return {name: leaf.values[genome[i]] for i, (name, leaf) in enumerate(self.leaves) if on[i]}
-
-    def size(self) -> int:
-        """Number of canonical genomes, exact; an upper bound on the number of distinct networks."""
-        return self.tree.size()
-
-    def genomes(self) -> Iterator[Genome]:
-        """All canonical genomes, lazily and in a fixed order."""
-        return self.tree.genomes()
-
-    def signature(self) -> str:
-        """The genes as text: equal for two spaces exactly when a genome means the same in both."""
-        return f"{type(self).__name__}({_arguments(self.tree.fields)})"
-
-    def _checked(self, genome: Genome) -> Genome:
-        if len(genome) != len(self.genes):
-            raise ValueError(f"a genome of {type(self).__name__} has {len(self.genes)} genes, not {len(genome)}")
-        for gene, index in zip(self.genes, genome, strict=True):
-            if not 0 <= index < gene.size:
-                raise ValueError(f"{gene.name}: index {index} is not in 0..{gene.size - 1}")
-        return tuple(map(operator.index, genome))
-
-
-def _check_names(attributes: Mapping[str, Any]) -> None:
-    for name, value in attributes.items():
-        if isinstance(value, Node) and name != "tree" and (hasattr(Space, name) or name.startswith("_")):
-            raise ValueError(f"a gene cannot be called {name!r}: Space needs that name; choose another")
-
-
 def _check_field(name: str, node: object) -> None:
     if not isinstance(node, Node):
         raise ValueError(f"{name} must be a gene (Choice, Integer, Group, Repeat, Optional, OneOf), not {node!r}")
@@ -492,5 +377,5 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
-def _arguments(fields: Mapping[Any, Any]) -> str:
+def listing(fields: Mapping[Any, Any]) -> str:
     return ", ".join(f"{name}={value!r}" for name, value in fields.items())

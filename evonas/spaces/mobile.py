@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
 from evonas.records import Genome, TaskSpec
-from evonas.spaces.genes import Arch, Choice, Group, OneOf, Optional, Space
+from evonas.spaces.genes import Arch, Choice, Group, OneOf, Optional
 from evonas.spaces.options import at_least, image_shape, listed
+from evonas.spaces.space import Space
 
 if TYPE_CHECKING:
     from torch import nn

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from evonas.records import Genome
-from evonas.spaces.genes import Space
+from evonas.spaces.space import Space
 from evonas.strategies.strategy import Exhausted
 
 ENUMERABLE = 200_000

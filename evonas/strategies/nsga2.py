@@ -11,7 +11,7 @@ from pydantic import Field
 from pymoo.operators.crossover.ux import UX
 
 from evonas.records import Genome, Standing
-from evonas.spaces.genes import Space
+from evonas.spaces.space import Space
 from evonas.strategies.novelty import Novelty
 from evonas.strategies.strategy import Proposal
 from evonas.strategies.survival import Survivor, survivors

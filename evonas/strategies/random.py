@@ -1,7 +1,7 @@
 """Random search without repeats: the baseline that every strategy has to beat."""
 
 from evonas.records import Genome, Standing
-from evonas.spaces.genes import Space
+from evonas.spaces.space import Space
 from evonas.strategies.novelty import Novelty
 from evonas.strategies.strategy import Proposal
 from evonas.streams import stream

@@ -11,7 +11,8 @@ from evonas.config import Config, load_config
 from evonas.evaluation import Evaluator, Split, Splits, Task, classification
 from evonas.objectives import Objectives
 from evonas.records import Candidate, Evaluation, Job, Progress, Standing, TaskSpec
-from evonas.spaces.genes import Arch, Choice, Space
+from evonas.spaces.genes import Arch, Choice
+from evonas.spaces.space import Space
 
 
 def conv_net(width: int, task: TaskSpec) -> nn.Sequential:

@@ -9,7 +9,8 @@ from torch import nn
 
 from evonas.evaluation import TASKS
 from evonas.records import Status, TaskSpec
-from evonas.spaces.genes import Arch, Choice, Space
+from evonas.spaces.genes import Arch, Choice
+from evonas.spaces.space import Space
 from tests.evaluation.small import config, evaluator, job, run
 
 ALONE = """

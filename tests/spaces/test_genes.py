@@ -10,7 +10,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from evonas.spaces.genes import Arch, Choice, Group, Integer, Node, OneOf, Optional, Repeat, Space
+from evonas.spaces.genes import Arch, Choice, Group, Integer, Node, OneOf, Optional, Repeat
+from evonas.spaces.space import Space
 
 untimed = settings(deadline=None)  # a busy machine is no failure
 

@@ -14,7 +14,7 @@ from evonas.records import TaskSpec, UserError
 from evonas.spaces import SPACES
 from evonas.spaces.blocks import halving, shrunk
 from evonas.spaces.cell import OPS
-from evonas.spaces.genes import Space
+from evonas.spaces.space import Space
 
 VARIANTS = {
     "cell-exact": {"kind": "cell", "isomorphism": "exact"},

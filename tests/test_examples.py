@@ -1,0 +1,40 @@
+"""What the README and the examples show runs as it is."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FIRST_SPACE = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+
+
+def test_the_first_space_of_the_readme_is_twenty_lines() -> None:
+    assert FIRST_SPACE
+    code = [line for line in FIRST_SPACE[1].splitlines() if line.strip()]
+    assert len(code) <= 20
+
+
+def test_no_placeholder_is_left() -> None:
+    for path in (ROOT / "README.md", ROOT / "benchmarks" / "RESULTS.md"):
+        assert not re.findall(r"@[A-Z0-9]+@", path.read_text()), path
+
+
+def test_every_file_that_the_readme_names_is_there() -> None:
+    for name in re.findall(r"\b(?:configs|examples|benchmarks|docs)/[\w./-]+\w", (ROOT / "README.md").read_text()):
+        assert (ROOT / name).exists(), name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["custom_space.py", "custom_task.py", "README.md"])
+def test_it_runs(name: str, tmp_path: Path) -> None:
+    assert FIRST_SPACE
+    script = ROOT / "examples" / name
+    if name == "README.md":
+        script = tmp_path / "first.py"
+        script.write_text(FIRST_SPACE[1])
+    answer = subprocess.run([sys.executable, script], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert answer.returncode == 0, answer.stderr
+    assert "candidate" in answer.stdout
