@@ -80,7 +80,7 @@ def advice(search: Search) -> str:
     workers, lookahead = search.runtime.workers, search.config.lookahead
     if search.config.schedule.mode != "window" or lookahead >= 2 * workers:
         return ""
-    return f"note: a lookahead of {lookahead} cannot keep {workers} workers busy; for them: schedule.lookahead={4 * workers}"
+    return f"note: lookahead {lookahead} cannot keep {workers} workers busy; they want schedule.lookahead={4 * workers}"
 
 
 @contextmanager
