@@ -34,7 +34,7 @@ def test_it_runs(name: str, tmp_path: Path) -> None:
     script = ROOT / "examples" / name
     if name == "README.md":
         script = tmp_path / "first.py"
-        script.write_text(FIRST_SPACE[1])
+        script.write_text(FIRST_SPACE[1].replace("configs/", f"{ROOT}/configs/"))
     answer = subprocess.run([sys.executable, script], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert answer.returncode == 0, answer.stderr
     assert "candidate" in answer.stdout
