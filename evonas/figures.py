@@ -16,6 +16,7 @@ def plot_front(run: Run, path: str | Path) -> None:
     """
     try:
         from matplotlib.figure import Figure
+        from matplotlib.ticker import LogLocator, NullFormatter
     except ImportError:
         raise UserError("a plot needs matplotlib: pip install 'evonas[plot]'") from None
     if len(run.objectives) < 2:
@@ -28,12 +29,17 @@ def plot_front(run: Run, path: str | Path) -> None:
         label = {"stopped": "stopped early", "ok": "fully trained"}[status]
         axes.scatter(rows[x], rows[y], s=size, color=colour, label=f"{label} ({len(rows):,})", linewidths=0)
     front = run.front().sort_values(x)
-    axes.plot(front[x], front[y], "o-", color=FRONT, markersize=5, label=f"Pareto front ({len(front):,})")
+    label = f"Pareto front ({len(front):,})"
+    axes.step(front[x], front[y], "o-", where="post", color=FRONT, markersize=5, label=label)
     units = {objective["column"]: objective["unit"] for objective in run.description["objectives"]}
     axes.set_xlabel(f"{x}{f' ({units[x]})' if units[x] not in ('', x) and '_ms' not in x else ''}")
     axes.set_ylabel(y)
-    axes.set_xscale("log")
-    axes.set_yscale("log" if (run.evaluations[y].dropna() > 0).all() else "linear")
+    for axis, name, set_scale in ((axes.xaxis, x, axes.set_xscale), (axes.yaxis, y, axes.set_yscale)):
+        if (run.evaluations[name].dropna() > 0).all():
+            set_scale("log")
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.set_major_formatter("{x:g}")
+            axis.set_minor_formatter(NullFormatter())
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     try:
