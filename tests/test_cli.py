@@ -64,7 +64,7 @@ def here(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
 
 def test_search_says_how_it_goes_and_ends_with_the_run(searched: subprocess.CompletedProcess[str], found: str) -> None:
     assert re.fullmatch(r"runs/config-[0-9a-f]{8}", found)
-    assert re.search(r"^\d/8 decided, front \d", searched.stdout)
+    assert re.search(r"^\d/8 decided, front \d", searched.stdout, re.MULTILINE)
     assert "the budget of 8 evaluations is used up; 8 candidates decided" in searched.stdout
     assert "latency_ms[cpu]" in searched.stdout
     assert searched.stderr == ""

@@ -11,11 +11,11 @@ from tests.test_loop import Stop, content, stopping_after
 
 CONFIG: dict[str, Any] = {
     "seed": 1,
-    "space": {"kind": "cell", "stages": 1, "channels": [4, 6], "cells": 1},
+    "space": {"kind": "cell", "stages": 1, "channels": [6, 8], "cells": 1},
     "task": {"kind": "digits"},
     "objectives": [{"metric": "error"}, {"metric": "params"}],
     "strategy": {"population": 6},
-    "training": {"epochs": 3, "rungs": [1], "batch_size": 64, "augment": {"crop": 1}},
+    "training": {"epochs": 4, "rungs": [1], "batch_size": 16, "augment": {"crop": 1}},
     "budget": {"evaluations": 18},
 }
 
