@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +15,10 @@ import evonas
 from evonas.loop import Search
 from evonas.records import Evaluation, UserError
 from evonas.start import execute
-from evonas.store import CIRCUMSTANCE, Store
+from evonas.store import CIRCUMSTANCE, Store, recover
 from tests.synthetic import Toy, config, prepared
 
+ROOT = Path(__file__).parents[1]
 MODES = pytest.mark.parametrize("mode", ["window", "async", "generation"])
 
 
@@ -83,10 +87,43 @@ def test_an_interrupted_search_goes_on_as_the_same(mode: str, tmp_path: Path) ->
     for count in (1, 7, 19, 30):
         with pytest.raises(Stop):
             run(tmp_path / "parts", stopping_after(count), schedule={"mode": mode}, work={"failing": (5, 11, 12)})
+        assert len(list((tmp_path / "parts" / "journal").iterdir())) <= 2, "old segments are cleared away"
     parts = run(tmp_path / "parts", schedule={"mode": mode}, work={"failing": (5, 11, 12)})
     assert content(parts) == content(whole)
     assert populations(parts) == populations(whole)
     assert parts.verify().difference == ""
+
+
+def test_a_killed_driver_has_every_birth_on_disk_and_goes_on(tmp_path: Path) -> None:
+    """In the serial runtime the candidates that kill their process kill the driver."""
+    whole = run(tmp_path / "whole")
+    work = {"killing": (0, 3, 20), "marks": str(tmp_path)}
+    program = f"from tests.test_loop import *; run(Path({str(tmp_path / 'run')!r}), work={work!r})"
+    for killer in (0, 3, 20):
+        killed = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        record = recover(tmp_path / "run", whole.description["metrics"])
+        assert [candidate.index for candidate in record.born] == [killer]
+        assert len(record.decided) <= killer
+    found = run(tmp_path / "run", work=work)
+    assert content(found) == content(whole)
+    assert populations(found) == populations(whole)
+
+
+def test_running_time_adds_up_over_restarts(tmp_path: Path) -> None:
+    with pytest.raises(Stop):
+        run(tmp_path / "run", stopping_after(9), work={"delay": 0.01})
+    before = evonas.load(tmp_path / "run", Toy()).status()["elapsed_s"]
+    seen: list[float] = []
+    run(tmp_path / "run", lambda search, evaluation: seen.append(search.elapsed_s))
+    assert seen[0] >= before > 0.1
+
+
+def test_another_seed_is_another_search_and_trains_with_other_seeds(tmp_path: Path) -> None:
+    first, second = run(tmp_path / "first"), run(tmp_path / "second", seed=4)
+    assert not set(first.evaluations["seed"]) & set(second.evaluations["seed"])
+    assert first.evaluations["seed"].is_unique
+    assert first.evaluations["genome"].map(tuple).tolist() != second.evaluations["genome"].map(tuple).tolist()
 
 
 def test_resuming_a_finished_search_changes_nothing(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evonas import pareto
 from evonas.objectives import Objectives
 from evonas.records import Candidate, Evaluation, Progress, Status
 from evonas.schedule import Ledger, lookaheads
@@ -107,6 +108,19 @@ def test_what_is_seen_does_not_depend_on_arrival(order: list[int], mode: str) ->
         while not shuffled.ready(index):
             shuffled.decided(done(next(arrivals)))
         assert shuffled.view(index) == sorted_.view(index)
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=30, max_size=30))
+def test_the_front_that_is_seen_is_that_of_all_visible(points: list[tuple[int, int]]) -> None:
+    book = ledger("window")
+    for index, (error, params) in enumerate(points):
+        metrics = {"error": float(error), "params": float(params)}
+        candidate = Candidate(index, (0,), (), "founder", 0, 0)
+        rungs = [Progress(index, rung, metrics) for rung in range(3)]
+        book.decided(Evaluation(candidate, Status.OK, metrics, rungs=rungs))
+    for index in range(30):
+        visible = book.fully_trained(range(max(0, index - 10)))  # the window of the last rung is 11
+        assert {s.index for s in book.view(index).front} == {s.index for s in pareto.front(visible)}
 
 
 @pytest.mark.parametrize("mode", ["window", "generation", "async"])

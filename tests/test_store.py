@@ -10,6 +10,7 @@ import pytest
 
 import evonas
 from evonas.records import UserError
+from evonas.store import read_journal_rows
 from evonas.store.journal import Journal, read_journal
 from tests.synthetic import Toy
 from tests.test_loop import Stop, content, run, stopping_after
@@ -53,6 +54,16 @@ class TestJournal:
         path.write_bytes(path.read_bytes()[:-5])
         self.write(tmp_path, 3).close()
         assert self.read(tmp_path) == [1, 3]
+
+    def test_the_newest_segment_says_the_order_of_decisions(self, tmp_path: Path) -> None:
+        """Two segments from before a restart, one of which outlived the rotation to the third."""
+        (tmp_path / "journal").mkdir()
+        for numbers in ([3], [5, 3, 4]):
+            journal = Journal(tmp_path / "journal")
+            for number in numbers:
+                journal.append({"kind": "decided", "candidate": number})
+            journal.close()
+        assert [row["candidate"] for row in read_journal_rows(tmp_path)] == [5, 3, 4]
 
     def test_every_flipped_bit_before_the_last_line_is_named(self, tmp_path: Path) -> None:
         self.write(tmp_path, 1, 2, 3).close()
