@@ -32,6 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return INTERRUPTED
+    except (NotADirectoryError, PermissionError, FileNotFoundError) as error:
+        print(f"evonas: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 2
     except BrokenPipeError:  # the reader of our output has gone, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -178,7 +181,8 @@ def _front(options: argparse.Namespace) -> int:
     if options.format == "csv":
         print(_short(run, front).to_csv(index=False), end="")
     elif options.format == "json":
-        print(_short(run, front).to_json(orient="records", indent=1))
+        rows = _short(run, front).assign(arch=front["arch"].map(json.loads))
+        print(rows.to_json(orient="records", indent=1))
     else:
         _print_front(run, front)
     return 0
@@ -234,7 +238,7 @@ def _outcomes(run: "Run") -> str:
 def _short(run: "Run", front: Any) -> Any:
     """The columns that a person chooses by."""
     costs = [name for name in ("params", "macs") if name not in run.objectives]
-    return front[["candidate", *run.objectives, *costs, "generation", "arch"]]
+    return front[["candidate", *run.objectives, *costs, "generation", "arch"]].astype(dict.fromkeys(costs, "int64"))
 
 
 def _print_front(run: "Run", front: Any) -> None:
@@ -243,7 +247,8 @@ def _print_front(run: "Run", front: Any) -> None:
     from evonas.terminal import frame_table
 
     if front.empty:
-        print("the front is empty: no candidate was fully trained within the limits")
+        none = "the front is empty: no candidate was fully trained within the limits"
+        print(none if run.front().empty else "no network of the front meets every --where")
         return
     Console(highlight=False).print(
         frame_table(_short(run, front).drop(columns="arch"), f"front: {len(front)} networks")

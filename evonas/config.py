@@ -18,12 +18,20 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from evonas.records import UserError
 
+SAID = {
+    "model_type": "takes a section of keys",
+    "dict_type": "takes a section of keys",
+    "tuple_type": "takes a list",
+    "list_type": "takes a list",
+    "too_short": "takes a list with something in it",
+}
+"""What pydantic says in the terms of Python, in those of YAML."""
 M = TypeVar("M", bound=BaseModel)
 T = TypeVar("T")
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Kind(BaseModel):
@@ -119,7 +127,7 @@ class ScheduleConfig(Section):
 
 
 class BudgetConfig(Section):
-    """When the search ends; the first that is used up ends it."""
+    """Nothing more is bred once the first of these is used up; what trains by then is finished."""
 
     evaluations: int | None = Field(default=None, ge=1, description="candidates decided")
     hours: float | None = Field(default=None, gt=0, description="running time of the search, over all its starts")
@@ -160,7 +168,7 @@ class RuntimeConfig(Section):
 class Config(Section):
     """A whole run. Everything but `budget` and `runtime` shapes the search and is in the fingerprint."""
 
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, strict=True)
     space: Kind
     task: Kind
     objectives: tuple[ObjectiveConfig, ...] = Field(min_length=1)
@@ -257,8 +265,10 @@ def unknown(name: str, known: Iterable[str]) -> str:
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, IsADirectoryError):
+    except FileNotFoundError:
         raise UserError(f"config: no file {path}") from None
+    except OSError as error:
+        raise UserError(f"config: {path} cannot be read: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"config: {path} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(data, dict):
@@ -293,6 +303,7 @@ def _first_error(error: ValidationError, model: type[BaseModel]) -> str:
         names = _fields_at(model, where[:-1])
         return f"{section + ': ' if section else ''}{unknown(where[-1], names)}{more}"
     message = first["msg"].removeprefix("Value error, ")
+    message = SAID.get(first["type"], message)
     given = "" if first["type"] in {"missing", "value_error"} else f", not {first['input']!r}"
     return f"{'.'.join(where)}: {message[0].lower()}{message[1:]}{given}{more}"
 

@@ -31,8 +31,11 @@ def describe_space(config_path: str, overrides: Sequence[str]) -> Iterator[str |
     task = construct(TASKS, config.task, "task").spec
     rng = stream(config.seed, "example")
     for genome in (space.sample(rng) for _ in range(EXAMPLES)):
-        network = space.build(space.decode(genome), task)
-        parameters = sum(p.numel() for p in network.parameters())
+        try:
+            parameters = sum(p.numel() for p in space.build(space.decode(genome), task).parameters())
+        except Exception as error:
+            wrong = f"{type(error).__name__}: {error}".splitlines()[0]
+            raise UserError(f"{config.space.kind}.build fails for {space.describe(genome)}: {wrong}") from error
         yield f"{parameters:>9,} parameters: {_brief(space.describe(genome))}"
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import safetensors
 import safetensors.torch
 from torch import nn
 
@@ -27,7 +28,10 @@ def rebuild(folder: Path, description: Mapping[str, Any], row: "pd.Series[Any]",
         )
     space = space_of(description, space)
     network = space.build(space.decode(tuple(row["genome"])), task_of(description))
-    network.load_state_dict(safetensors.torch.load_file(path))
+    try:
+        network.load_state_dict(safetensors.torch.load_file(path))
+    except (safetensors.SafetensorError, RuntimeError) as error:
+        raise UserError(f"{path} is damaged or of another network: {str(error).splitlines()[0]}") from None
     return network.eval()
 
 

@@ -113,6 +113,8 @@ def prepare(
     check_run(folder, parts)
     if is_locked(folder):
         raise UserError(f"another search is writing to {folder}; wait for it or give another --run")
+    if (folder / "run.json").exists():
+        recover(folder, parts.objectives.metrics)  # finds damage before any worker starts
     found = _modules_of(*_own_code(space, task))
     return Prepared(parts, folder, (*modules, *found))
 

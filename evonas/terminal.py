@@ -58,10 +58,16 @@ class StatusLine:
             *([f"hypervolume {volume:.2f}x"] if volume is not None else []),
             f"{search.runtime.busy}/{search.runtime.workers} busy",
             f"{clock(search.elapsed_s)} elapsed",
-            *([f"{clock(left)} left"] if (left := self._left_s(search)) is not None else []),
+            *self._ending(search),
         ]
         failed = sum(n for status, n in search.statuses.items() if status.startswith("failed"))
         return ", ".join(parts + ([f"{failed} failed"] if failed else []))
+
+    def _ending(self, search: Search) -> list[str]:
+        if search.ended:
+            return [f"{search.ended}: finishing {search.runtime.open}"] if search.runtime.open else []
+        left = self._left_s(search)
+        return [] if left is None else [f"{clock(left)} left"]
 
     def _left_s(self, search: Search) -> float | None:
         """Seconds to the end at the present pace; the nearest end counts."""

@@ -128,7 +128,7 @@ class RayPool:
         except RayTaskError as error:  # what the work itself raised
             message = attempt.broke(_last_line(error))
         except RayError as error:  # its process or node is gone, or what it reported is
-            return self._bury(slot, _last_line(error))
+            return self._bury(slot, _last_line(error).partition(". ")[0])
         if isinstance(message, Evaluation):
             slot.jobs.popleft()
         return [message]
