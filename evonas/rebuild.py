@@ -1,11 +1,11 @@
 """From a run's record back to its networks, and to the search it came from."""
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import safetensors
 import safetensors.torch
 from torch import nn
 
@@ -26,12 +26,15 @@ def rebuild(folder: Path, description: Mapping[str, Any], row: "pd.Series[Any]",
             f"the weights of candidate {row['candidate']} ({row['status']}) are not kept: "
             f"a run keeps those of its front; {folder / 'weights'} has the others"
         )
+    data = path.read_bytes()
+    if hashlib.sha256(data).hexdigest() != row["weights_sha256"]:
+        raise UserError(f"{path} is damaged: its SHA-256 is not the recorded one; restore it from a copy")
     space = space_of(description, space)
     network = space.build(space.decode(tuple(row["genome"])), task_of(description))
     try:
-        network.load_state_dict(safetensors.torch.load_file(path))
-    except (safetensors.SafetensorError, RuntimeError) as error:
-        raise UserError(f"{path} is damaged or of another network: {str(error).splitlines()[0]}") from None
+        network.load_state_dict(safetensors.torch.load(data))
+    except RuntimeError as error:
+        raise UserError(f"{path} is of another network: has its build changed? {str(error).splitlines()[0]}") from None
     return network.eval()
 
 

@@ -1,5 +1,6 @@
 """Real networks, really trained: error and params are the same for any runtime, number of workers and interruption."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,17 @@ def test_a_network_of_the_front_comes_back_as_it_was_trained(reference: evonas.R
     error = (output.argmax(1) != torch.from_numpy(task.splits.valid.y)).float().mean().item()
     assert error == pytest.approx(best["error"], abs=1e-6)
     assert sum(p.numel() for p in network.parameters()) == best["params"]
+
+
+def test_damaged_weights_are_named(reference: evonas.Run, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(reference.folder, tmp_path / "copy"))
+    best = reference.front()["candidate"].iloc[0]
+    path = folder / "weights" / f"{best:06d}.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(evonas.UserError, match=r"\.safetensors is damaged"):
+        evonas.load(folder).build(best)
 
 
 def test_weights_are_kept_for_the_front_alone(reference: evonas.Run) -> None:

@@ -3,6 +3,7 @@
 Units: metrics as in `Evaluation`; `latency_samples[T]` in ms; `*_s` in seconds; `*_at` in seconds since the epoch.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -31,7 +32,8 @@ def evaluations_schema(metrics: Sequence[str], targets: Sequence[str]) -> pa.Sch
 
     position: order of decision that counts (by index; by arrival in async mode). arch: JSON of the named genes.
     arch_hash: equal for two candidates exactly when they count as the same network. violation: summed relative
-    excess over the limits. rungs: the metrics with which a candidate stood at each rung it reached.
+    excess over the limits. weights_sha256: of the file in weights/, for a network that may have been on the front when
+    it was decided. rungs: the metrics with which a candidate stood at each rung it reached.
     """
     return pa.schema(
         [
@@ -55,6 +57,7 @@ def evaluations_schema(metrics: Sequence[str], targets: Sequence[str]) -> pa.Sch
             ("conditions", pa.map_(_TEXT, _TEXT)),
             ("attempts", _SHORT),
             ("message", _TEXT),
+            ("weights_sha256", _TEXT),
             *((name, _REAL) for name in TIMINGS),
         ],
         metadata={"evonas_schema": str(SCHEMA_VERSION)},
@@ -83,6 +86,7 @@ def to_row(evaluation: Evaluation, arch: str, arch_hash: str, violation: float) 
         "conditions": dict(evaluation.conditions),
         "attempts": evaluation.attempts,
         "message": evaluation.message,
+        "weights_sha256": hashlib.sha256(evaluation.weights).hexdigest() if evaluation.weights else None,
         **{name: getattr(evaluation, name) for name in TIMINGS},
     }
 
