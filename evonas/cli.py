@@ -177,7 +177,7 @@ def _front(options: argparse.Namespace) -> int:
     run = Run(options.run)
     front = analysis.where(run.front(), options.where)
     if options.plot:
-        plot_front(run, options.plot)
+        plot_front(run, front, options.plot)
     if options.format == "csv":
         print(_short(run, front).to_csv(index=False), end="")
     elif options.format == "json":
@@ -238,7 +238,8 @@ def _outcomes(run: "Run") -> str:
 def _short(run: "Run", front: Any) -> Any:
     """The columns that a person chooses by."""
     costs = [name for name in ("params", "macs") if name not in run.objectives]
-    return front[["candidate", *run.objectives, *costs, "generation", "arch"]].astype(dict.fromkeys(costs, "int64"))
+    columns = ["candidate", *run.objectives, *costs, "generation", "arch"]
+    return front[columns].astype(dict.fromkeys(("params", "macs"), "int64"))
 
 
 def _print_front(run: "Run", front: Any) -> None:

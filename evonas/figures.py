@@ -2,14 +2,18 @@
 
 from pathlib import Path
 
+import pandas as pd
+
 from evonas.records import UserError
 from evonas.run import Run
 
 TRAINED, STOPPED, FRONT = "#0072b2", "#b0b0b0", "#d55e00"  # told apart by the colour-blind too (Okabe & Ito 2008)
 
 
-def plot_front(run: Run, path: str | Path) -> None:
-    """The first two objectives of every candidate that has both, the front as a line; png, svg or pdf.
+def plot_front(run: Run, front: pd.DataFrame, path: str | Path) -> None:
+    """The first two objectives of every candidate that has both, and of the front as a line; png, svg or pdf.
+
+    front: rows of `run.front()`.
 
     Raises:
         UserError: matplotlib is missing, or the run has one objective only.
@@ -28,7 +32,7 @@ def plot_front(run: Run, path: str | Path) -> None:
         rows = run.evaluations[run.evaluations["status"] == status]
         label = {"stopped": "stopped early", "ok": "fully trained"}[status]
         axes.scatter(rows[x], rows[y], s=size, color=colour, label=f"{label} ({len(rows):,})", linewidths=0)
-    front = run.front().sort_values(x)
+    front = front.sort_values(x)
     label = f"Pareto front ({len(front):,})"
     axes.step(front[x], front[y], "o-", where="post", color=FRONT, markersize=5, label=label)
     units = {objective["column"]: objective["unit"] for objective in run.description["objectives"]}

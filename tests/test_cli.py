@@ -93,6 +93,8 @@ def test_status_verify_and_front(found: str, folder: Path) -> None:
 def test_front_draws_a_picture(found: str, folder: Path) -> None:
     assert evonas("front", found, "--plot", "front.png", folder=folder).returncode == 0
     assert (folder / "front.png").read_bytes().startswith(b"\x89PNG")
+    assert evonas("front", found, "--plot", "none.png", "--where", "error<0", folder=folder).returncode == 0
+    assert (folder / "none.png").read_bytes() != (folder / "front.png").read_bytes()
 
 
 def test_measure_shows_what_was_recorded(found: str, folder: Path) -> None:
