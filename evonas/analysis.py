@@ -6,7 +6,6 @@ A frame of evaluations has the columns of `evonas.store.evaluations_schema`.
 import operator
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import moocore
@@ -16,16 +15,17 @@ import pyarrow as pa
 
 from evonas.config import unknown
 from evonas.records import UserError
-from evonas.store import Tables, evaluations_schema, read_journal_rows, read_tables
+from evonas.store import Folder, Tables, evaluations_schema, read_journal_rows, read_tables
 
 _COMPARE = {"<=": operator.le, ">=": operator.ge, "==": operator.eq, "<": operator.lt, ">": operator.gt}
 
 
-def evaluations(folder: Path, description: dict[str, Any]) -> pd.DataFrame:
+def evaluations(folder: Folder, description: dict[str, Any]) -> pd.DataFrame:
     """Every decided candidate of a run, live or finished, by index; `generation` is missing for the newest."""
     schema = evaluations_schema(description["metrics"], description["targets"])
     rows = read_journal_rows(folder)  # first: what a live search commits meanwhile is then seen twice, not never
-    committed = _table(read_tables(folder), "evaluations", schema)
+    tables = read_tables(folder, description["metrics"], description["targets"])
+    committed = _table(tables, "evaluations", schema)
     known = set(committed["candidate"].to_pylist())
     loose = pa.Table.from_pylist([row for row in rows if row["candidate"] not in known], schema=schema)
     frame: pd.DataFrame = pa.concat_tables([committed, loose]).to_pandas(maps_as_pydicts="strict")
@@ -34,9 +34,9 @@ def evaluations(folder: Path, description: dict[str, Any]) -> pd.DataFrame:
     return frame.sort_values("candidate", ignore_index=True)
 
 
-def populations(folder: Path) -> pd.DataFrame:
+def populations(folder: Folder, description: dict[str, Any]) -> pd.DataFrame:
     """The survivors of every generation, best first: generation, candidate, rank, crowding."""
-    tables = read_tables(folder).populations
+    tables = read_tables(folder, description["metrics"], description["targets"]).populations
     frame: pd.DataFrame = pa.concat_tables(tables).to_pandas() if tables else pd.DataFrame()
     return frame
 

@@ -7,18 +7,21 @@ import os
 import shlex
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from evonas.records import UserError
+from evonas.records import Halted, UserError
 
 if TYPE_CHECKING:
     from evonas.run import Run
     from evonas.start import Prepared
 
-INTERRUPTED, TERMINATED = 130, 143
+GRACE_S = 1.2
+HALTED, INTERRUPTED, TERMINATED = 1, 130, 143
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.command(options) or 0)
     except UserError as error:
-        print(f"evonas: {error}", file=sys.stderr)
+        print(f"evonas: {_printable(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -54,12 +57,14 @@ def _parser() -> argparse.ArgumentParser:
 
     search = add("search", _search, "run a search; the same line again resumes it")
     search.add_argument("config", metavar="CONFIG", help="YAML file")
-    search.add_argument("--run", metavar="DIR", help="run folder (default: runs/NAME-FINGERPRINT)")
+    search.add_argument("--run", metavar="DIR", help="run folder or s3://... (default: runs/NAME-FINGERPRINT)")
+    _add_take_over(search)
     _add_set(search)
     _add_import(search)
 
     resume = add("resume", _resume, "go on with a run as it was configured")
     resume.add_argument("run", metavar="RUN", help=run_help)
+    _add_take_over(resume)
     _add_set(resume)
     _add_import(resume)
 
@@ -98,6 +103,11 @@ def _add_set(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_take_over(parser: argparse.ArgumentParser) -> None:
+    text = "go on although another search holds the folder; that one can record nothing any more"
+    parser.add_argument("--take-over", action="store_true", help=text)
+
+
 def _add_import(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--import", action="append", default=[], metavar="MODULE", dest="modules", help="your own spaces and tasks"
@@ -126,14 +136,20 @@ def _run(prepared: "Prepared", options: argparse.Namespace) -> int:
     from evonas.terminal import watching
 
     console = Console(highlight=False)
-    signal.signal(signal.SIGTERM, _terminate)
     folder = prepared.folder
+    interrupted = f"interrupted; nothing decided is lost. To go on: {options.line}\nrun: {folder}"
+    signal.signal(signal.SIGTERM, partial(_terminate, interrupted))
+    for note in prepared.notes:
+        print(f"note: {note}")
     try:
         with watching(console) as watch:
-            ended = execute(prepared, watch=watch)
+            ended = execute(prepared, watch=watch, take_over=options.take_over)
     except (KeyboardInterrupt, SystemExit) as stop:
-        print(f"interrupted; nothing decided is lost. To go on: {options.line}\nrun: {folder}", flush=True)
+        print(interrupted, flush=True)
         return TERMINATED if isinstance(stop, SystemExit) else INTERRUPTED
+    except Halted as reason:
+        print(f"evonas: stopped: {_printable(reason)}. To go on: {options.line}\nrun: {folder}", file=sys.stderr)
+        return HALTED
     run = Run(folder)
     print(f"{ended}; {_outcomes(run)}")
     _print_front(run, run.front())
@@ -141,8 +157,26 @@ def _run(prepared: "Prepared", options: argparse.Namespace) -> int:
     return 0
 
 
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+def _terminate(last_words: str, number: int, frame: FrameType | None) -> NoReturn:
+    """Ends the search by an exception, which closes the record first, and the process soon after in any case.
+
+    Who sends SIGTERM sends SIGKILL after it, `ray job stop` after 3 s; ending workers can take longer.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not break off the ending
+
+    def give_up() -> None:
+        print(last_words, flush=True)
+        os._exit(TERMINATED)
+
+    timer = threading.Timer(GRACE_S, give_up)
+    timer.daemon = True
+    timer.start()
     raise SystemExit(TERMINATED)
+
+
+def _printable(message: object) -> str:
+    """What a candidate or a foreign file put into a message must not steer the terminal."""
+    return "".join(c if c.isprintable() else " " for c in str(message))
 
 
 def _status(options: argparse.Namespace) -> int:

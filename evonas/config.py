@@ -132,6 +132,13 @@ class BudgetConfig(Section):
     evaluations: int | None = Field(default=None, ge=1, description="candidates decided")
     hours: float | None = Field(default=None, gt=0, description="running time of the search, over all its starts")
     gpu_hours: float | None = Field(default=None, gt=0, description="time of GPUs in use, over all workers")
+    same_failure: float = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        description="the search stops where more than this share of the last candidates (a population, 10 at least) "
+        "failed with one message; 1: never",
+    )
 
     @model_validator(mode="after")
     def _some_end(self) -> "BudgetConfig":
@@ -155,14 +162,21 @@ class RuntimeConfig(Section):
     workers: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     cpus_per_worker: float = Field(default=1, ge=0)
     gpus_per_worker: float = Field(default=0, ge=0)
+    memory_mb_per_worker: Annotated[int, Field(gt=0)] | Literal["auto"] = Field(
+        default="auto", description="host memory that a candidate may take; auto: the worker's share of its machine"
+    )
+    deadline_minutes: float = Field(default=60, gt=0, description="longest that one candidate may take")
+    lease_s: float = Field(
+        default=30, gt=0, description="longest silence of a worker before its candidate is tried elsewhere"
+    )
     address: str = Field(default="local", description="local: a Ray of this run's own; else a cluster's address")
 
-    @field_validator("workers", mode="before")
+    @field_validator("workers", "memory_mb_per_worker", mode="before")
     @classmethod
-    def _some_workers(cls, workers: object) -> object:
-        if workers == "auto" or (isinstance(workers, int) and workers >= 1):
-            return workers
-        raise ValueError(f"takes auto or a whole number of 1 or more, not {workers!r}")
+    def _some(cls, number: object) -> object:
+        if number == "auto" or (isinstance(number, int) and number >= 1):
+            return number
+        raise ValueError(f"takes auto or a whole number of 1 or more, not {number!r}")
 
 
 class Config(Section):

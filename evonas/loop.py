@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from evonas import pareto
+from evonas.breaker import Breaker
 from evonas.breeding import Breeder
 from evonas.config import Config
 from evonas.objectives import Objectives
@@ -26,6 +27,7 @@ class Search:
     ) -> None:
         self.config, self.objectives, self.runtime = config, objectives, runtime
         self.breeder = Breeder(config, space, objectives)
+        self.breaker = Breaker(config)
         self.statuses: Counter[str] = Counter()
         self.gpu_s = 0.0
         self.ended = ""
@@ -69,7 +71,11 @@ class Search:
         self._committed, self._earlier_s = record.committed, record.elapsed_s
 
     def run(self) -> None:
-        """Until the budget is used up or the space holds nothing new; then nothing is left undecided."""
+        """Until the budget is used up or the space holds nothing new; then nothing is left undecided.
+
+        Raises:
+            Halted: most candidates fail in the same way, or the record cannot be written any more.
+        """
         while True:
             self._submit()
             if not self.runtime.open:
@@ -78,6 +84,7 @@ class Search:
             for message in messages:
                 self._hear(message)
             self._commit(self.config.strategy.population)
+            self.breaker.check()
             if not messages:
                 self._watch(self, None)
         self._commit(1)
@@ -117,6 +124,7 @@ class Search:
             self._store.save_weights(message.candidate.index, message.weights)
         self._store.decided(to_row(message, arch, self._space.identity(genome), violation), self.elapsed_s)
         self._count(message)
+        self.breaker.hear(message)
         self._watch(self, message)
 
     def _commit(self, least: int) -> None:

@@ -2,10 +2,10 @@
 
 import hashlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import safetensors
 import safetensors.torch
 from torch import nn
 
@@ -14,39 +14,44 @@ from evonas.objectives import Objectives
 from evonas.records import TaskSpec, UserError
 from evonas.spaces import SPACES
 from evonas.spaces.space import Space
-from evonas.store import weights_path
+from evonas.store import Folder, weights_name
 from evonas.verify import Verdict, verify
 
 
-def rebuild(folder: Path, description: Mapping[str, Any], row: "pd.Series[Any]", space: Space | None) -> nn.Module:
+def rebuild(folder: Folder, description: Mapping[str, Any], row: "pd.Series[Any]", space: Space | None) -> nn.Module:
     """The trained network of one row of `evaluations`."""
-    path = weights_path(folder, row["candidate"])
-    if not path.exists():
+    path = f"{folder}/{weights_name(row['candidate'])}"
+    try:
+        data = folder.read(weights_name(row["candidate"]))
+    except FileNotFoundError:
         raise UserError(
             f"the weights of candidate {row['candidate']} ({row['status']}) are not kept: "
-            f"a run keeps those of its front; {folder / 'weights'} has the others"
-        )
-    data = path.read_bytes()
+            f"a run keeps those of its front; {folder}/weights has the others"
+        ) from None
     if hashlib.sha256(data).hexdigest() != row["weights_sha256"]:
         raise UserError(f"{path} is damaged: its SHA-256 is not the recorded one; restore it from a copy")
     space = space_of(description, space)
     network = space.build(space.decode(tuple(row["genome"])), task_of(description))
     try:
-        network.load_state_dict(safetensors.torch.load(data))
+        state = safetensors.torch.load(data)
+    except (safetensors.SafetensorError, ValueError, KeyError) as error:
+        raise UserError(f"{path} is not a safetensors file: {str(error).splitlines()[0]}") from None
+    try:
+        network.load_state_dict(state)
     except RuntimeError as error:
         raise UserError(f"{path} is of another network: has its build changed? {str(error).splitlines()[0]}") from None
     return network.eval()
 
 
-def derive(folder: Path, description: Mapping[str, Any], space: Space | None) -> Verdict:
+def derive(folder: Folder, description: Mapping[str, Any], space: Space | None) -> Verdict:
     """`verify` with the parts that run.json names."""
     config = config_of(folder, description)
     objectives = Objectives(config, task_of(description))
     return verify(folder, config, space_of(description, space), objectives)
 
 
-def config_of(folder: Path, description: Mapping[str, Any]) -> Config:
-    return validated(Config, description["config"], f"{folder / 'run.json'}: config")
+def config_of(folder: Folder, description: Mapping[str, Any]) -> Config:
+    return validated(Config, description["config"], f"{folder}/run.json: config")
 
 
 def task_of(description: Mapping[str, Any]) -> TaskSpec:

@@ -15,6 +15,10 @@ class UserError(Exception):
     """The user's input is wrong. The message is one line: what is wrong and what would be right."""
 
 
+class Halted(Exception):
+    """The search had to stop before its end. What it had recorded stands. The message is one line: why."""
+
+
 class Status(StrEnum):
     """How a candidate was decided. A failure is a status, never an exception and never a fake score."""
 
@@ -24,6 +28,7 @@ class Status(StrEnum):
     FAILED_BUILD = "failed:build"
     FAILED_DIVERGED = "failed:diverged"
     FAILED_OOM = "failed:oom"
+    FAILED_TIMEOUT = "failed:timeout"
     FAILED_CRASH = "failed:crash"
     FAILED_ERROR = "failed:error"
 
@@ -125,6 +130,8 @@ class Evaluation:
         one example), `train_memory_mb`, and per target T `latency_ms[T]`, `latency_iqr_ms[T]` (milliseconds).
     curve: one point an epoch. rungs: what was reported at each rung reached, in order.
     latency_samples: target -> raw samples, milliseconds.
+    batch_size: examples in one training step: the config's, or half of it where memory ran out; 0 where no network was
+        built to be trained.
     conditions: host, device, driver, torch, dtype, threads, ... as text.
     weights: the trained network in safetensors bytes, where it may be on the front; never stored in a table.
     *_s: seconds. started_at, finished_at: seconds since the epoch, for people; nothing decides by them.
@@ -137,6 +144,7 @@ class Evaluation:
     rungs: Sequence[Progress] = ()
     latency_samples: Mapping[str, Sequence[float]] = field(default_factory=dict)
     conditions: Mapping[str, str] = field(default_factory=dict)
+    batch_size: int = 0
     message: str = ""
     attempts: int = 1
     measure_s: float = 0.0

@@ -9,7 +9,7 @@ import pandas as pd
 
 from evonas import analysis
 from evonas.records import UserError
-from evonas.store import is_locked, read_run, read_starts, recover
+from evonas.store import Folder, open_folder, read_run, read_starts, recover
 
 if TYPE_CHECKING:  # a run is read without torch
     from torch import nn
@@ -21,14 +21,14 @@ if TYPE_CHECKING:  # a run is read without torch
 class Run:
     """What a search has found so far. Reads a live run too; `load` it again to see more.
 
-    space: the user's own, where the config does not name one of evonas.
+    folder: a path, or a URL such as s3://bucket/run. space: the user's own, where the config names none of evonas.
 
     Raises:
         UserError: the folder is no run, or is damaged.
     """
 
-    def __init__(self, folder: str | Path, space: "Space | None" = None) -> None:
-        self.folder = Path(folder)
+    def __init__(self, folder: str | Path | Folder, space: "Space | None" = None) -> None:
+        self.folder = open_folder(folder)
         self.description: dict[str, Any] = read_run(self.folder)
         self._space = space
 
@@ -48,11 +48,11 @@ class Run:
     @cached_property
     def populations(self) -> pd.DataFrame:
         """The survivors of every generation: generation, candidate, rank, crowding."""
-        return analysis.populations(self.folder)
+        return analysis.populations(self.folder, self.description)
 
     def status(self) -> dict[str, Any]:
         """How far the run is: decided, by status, generations, front, elapsed_s, state."""
-        record = recover(self.folder, self.description["metrics"])
+        record = recover(self.folder, self.description["metrics"], self.description["targets"])
         return {
             "decided": len(record.decided),
             "statuses": dict(Counter(evaluation.status.value for evaluation in record.decided)),
@@ -103,12 +103,12 @@ class Run:
         return derive(self.folder, self.description, self._space)
 
     def _state(self) -> str:
-        if is_locked(self.folder):
+        if self.folder.is_locked():
             return "running"
         ended = [start.get("ended") for start in read_starts(self.folder)]
         return f"finished: {ended[-1]}" if ended and ended[-1] else f"stopped; to go on: evonas resume {self.folder}"
 
 
 def load(folder: str | Path, space: "Space | None" = None) -> Run:
-    """A run folder, finished or live."""
+    """A run folder, finished or live: a path, or a URL such as s3://bucket/run."""
     return Run(folder, space)

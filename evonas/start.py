@@ -2,10 +2,12 @@
 
 import dataclasses
 import inspect
+import os
 import platform
 import sysconfig
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -22,7 +24,18 @@ from evonas.run import Run
 from evonas.runtime import RUNTIMES, Factory
 from evonas.spaces import SPACES
 from evonas.spaces.space import Space
-from evonas.store import Store, create_run, evaluations_schema, is_locked, is_new, read_run, read_starts, recover
+from evonas.store import (
+    Folder,
+    Store,
+    create_run,
+    evaluations_schema,
+    is_new,
+    is_run,
+    open_folder,
+    read_run,
+    read_starts,
+    recover,
+)
 
 RUNNING = ("budget", "runtime")
 """The sections that may change from one start of a search to the next."""
@@ -59,12 +72,13 @@ def assemble(config: Config, space: Space | None = None, task: Task | None = Non
 class Prepared:
     """A search that can start: its parts and its run folder, which may be new.
 
-    modules: the user's own, for workers that cannot import them.
+    modules: the user's own, for workers that cannot import them. notes: what a person should know before it starts.
     """
 
     parts: Parts
-    folder: Path
+    folder: Folder
     modules: tuple[ModuleType, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def search(
@@ -78,12 +92,16 @@ def search(
     """Run a search to its end, or go on with the one in the run folder.
 
     config: a YAML file or the same as a mapping. space, task: your own, in the place of the config's sections.
-    run: the folder; default `runs/NAME-FINGERPRINT`. watch: called with each decided candidate.
+    run: the folder, or a URL such as s3://bucket/run; default `runs/NAME-FINGERPRINT`. watch: called with each decided
+    candidate. What is damaged in the folder is set aside with a warning.
 
     Raises:
-        UserError: the config is wrong, or the folder holds another search or is damaged.
+        UserError: the config is wrong, or the folder holds another search.
+        Halted: the search had to stop; called again, it goes on.
     """
     prepared = prepare(config, space=space, task=task, run=run)
+    for note in prepared.notes:
+        warnings.warn(note, stacklevel=2)
     execute(prepared, watch=watch)
     return Run(prepared.folder, prepared.parts.space)
 
@@ -94,7 +112,7 @@ def prepare(
     overrides: Sequence[str] = (),
     space: Space | None = None,
     task: Task | None = None,
-    run: str | Path | None = None,
+    run: str | Path | Folder | None = None,
     modules: Sequence[ModuleType] = (),
 ) -> Prepared:
     """Check everything that can be checked before a worker starts. Writes nothing.
@@ -109,36 +127,44 @@ def prepare(
     if task:
         given["task"] = {"kind": task.spec.name}
     parts = assemble(load_config(config, overrides, given), space, task)
-    folder = Path(run) if run is not None else default_folder(name, parts.config)
+    folder = open_folder(run if run is not None else default_folder(name, parts.config))
     check_run(folder, parts)
-    if is_locked(folder):
-        raise UserError(f"another search is writing to {folder}; wait for it or give another --run")
-    if (folder / "run.json").exists():
-        recover(folder, parts.objectives.metrics)  # finds damage before any worker starts
     found = _modules_of(*_own_code(space, task))
-    return Prepared(parts, folder, (*modules, *found))
+    return Prepared(parts, folder, (*modules, *found), tuple(_notes(folder, parts)))
 
 
-def prepare_again(folder: str | Path, *, overrides: Sequence[str] = (), modules: Sequence[ModuleType] = ()) -> Prepared:
+def prepare_again(where: str | Path, *, overrides: Sequence[str] = (), modules: Sequence[ModuleType] = ()) -> Prepared:
     """The search of a run folder as it was last started; `overrides` may change its budget and runtime."""
-    config = read_run(Path(folder))["config"]
-    for start in read_starts(Path(folder)):
+    folder = open_folder(where)
+    config = read_run(folder)["config"]
+    for start in read_starts(folder):
         config.update({section: start[section] for section in RUNNING})
     return prepare(config, overrides=overrides, run=folder, modules=modules)
 
 
-def execute(prepared: Prepared, *, watch: Watch) -> str:
-    """Go on from what the run folder proves until the search ends; why it ended."""
+def execute(prepared: Prepared, *, watch: Watch, take_over: bool = False) -> str:
+    """Go on from what the run folder proves until the search ends; why it ended.
+
+    take_over: also where another search seems to hold the folder, which then cannot record anything any more.
+
+    Raises:
+        UserError: another search holds the folder, or no worker could start.
+        Halted: the search had to stop.
+    """
     parts, folder = prepared.parts, prepared.folder
-    schema = evaluations_schema(parts.objectives.metrics, parts.objectives.targets)
-    runtime = RUNTIMES[parts.config.runtime.kind](parts.factory, parts.config.runtime, prepared.modules)
-    with closing(runtime), closing(Store(folder, schema)) as store:
+    metrics, targets = parts.objectives.metrics, parts.objectives.targets
+    store = Store(folder, evaluations_schema(metrics, targets), take_over)
+    with ExitStack() as ends:
+        ends.callback(store.close)
+        runtime = RUNTIMES[parts.config.runtime.kind](parts.factory, parts.config.runtime, prepared.modules)
+        ends.callback(runtime.close)
+        ends.callback(store.close)  # before the workers are ended: what is decided is on disk, whatever that takes
         claim(folder, parts)
-        store.started({**parts.config.model_dump(mode="json", include=set(RUNNING)), "versions": versions()})
+        store.started(_start(parts))
         loop = Search(parts.config, parts.space, parts.objectives, store, runtime, watch)
-        loop.restore(recover(folder, parts.objectives.metrics))
+        loop.restore(recover(folder, metrics, targets, salvage=True))
         loop.run()
-        store.ended(loop.ended)
+        store.ended(loop.ended, runtime.late)
     return loop.ended
 
 
@@ -146,15 +172,13 @@ def default_folder(name: str, config: Config) -> Path:
     return Path("runs") / f"{name}-{config.fingerprint[:8]}"
 
 
-def check_run(folder: Path, parts: Parts) -> None:
+def check_run(folder: Folder, parts: Parts) -> None:
     """Make sure that this search may use the folder: it is new, or holds this search.
 
     Raises:
         UserError: it holds another search (names the first difference), or something else.
     """
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"{folder} is a file; a run takes a folder")
-    if not (folder / "run.json").exists():
+    if not is_run(folder):
         if not is_new(folder):
             raise UserError(f"{folder} is neither empty nor a run folder; give another --run")
         return
@@ -167,10 +191,10 @@ def check_run(folder: Path, parts: Parts) -> None:
         raise UserError(f"{folder} holds another search: {difference}; give another --run, or the config of that run")
 
 
-def claim(folder: Path, parts: Parts) -> None:
+def claim(folder: Folder, parts: Parts) -> None:
     """Describe a new run in its run.json; what is there by now must be this search. For the holder of the lock."""
     check_run(folder, parts)
-    if not (folder / "run.json").exists():
+    if not is_run(folder):
         create_run(folder, describe(parts))
 
 
@@ -185,6 +209,26 @@ def describe(parts: Parts) -> dict[str, Any]:
         "metrics": list(parts.objectives.metrics),
         "targets": list(parts.objectives.targets),
     }
+
+
+def _start(parts: Parts) -> dict[str, Any]:
+    """What a start notes of itself."""
+    who = {"host": platform.node(), "process": os.getpid(), "versions": versions()}
+    return {**parts.config.model_dump(mode="json", include=set(RUNNING)), **who}
+
+
+def _notes(folder: Folder, parts: Parts) -> Iterator[str]:
+    """What is wrong with the record of a run that is to go on."""
+    if not is_run(folder):
+        return
+    record = recover(folder, parts.objectives.metrics, parts.objectives.targets, salvage=True)
+    if record.damage:
+        yield (
+            f"{folder}/{record.damage.name} {record.damage.what}; going on from generation {record.generations} and "
+            f"{len(record.rows)} candidates after it; copies of what does not count are kept in {folder}/damaged"
+        )
+    elif record.torn:
+        yield f"the journal of {folder} ends in half a line, as a crash leaves it; the rest is intact"
 
 
 def versions() -> dict[str, str]:

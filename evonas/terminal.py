@@ -61,7 +61,7 @@ class StatusLine:
             *self._ending(search),
         ]
         failed = sum(n for status, n in search.statuses.items() if status.startswith("failed"))
-        return ", ".join(parts + ([f"{failed} failed"] if failed else []))
+        return ", ".join([*parts, *([f"{failed} failed"] if failed else []), *search.runtime.notes])
 
     def _ending(self, search: Search) -> list[str]:
         if search.ended:

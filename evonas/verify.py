@@ -4,20 +4,24 @@ Nothing is evaluated: the recorded evaluations are told to the same ledger and s
 genomes, parents, stop decisions and survivors.
 """
 
+import hashlib
 import json
 from dataclasses import dataclass, fields
-from pathlib import Path
 
 import pyarrow as pa
 
+from evonas import pareto
 from evonas.breeding import Breeder
 from evonas.config import Config
 from evonas.evaluation.early_stopping import outside
 from evonas.objectives import Objectives
-from evonas.records import Candidate, Evaluation, Job, Status
+from evonas.records import Candidate, Evaluation, Job, Status, UserError
 from evonas.spaces.space import Space
-from evonas.store import Recovered, Tables, recover
+from evonas.store import Folder, Recovered, Tables, read_starts, recover, weights_name
+from evonas.store.folder import digits
 from evonas.strategies import Exhausted
+
+_WEIGHTS = ["candidate", "weights_sha256"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +37,14 @@ class _Differs(Exception):
     pass
 
 
-def verify(folder: Path, config: Config, space: Space, objectives: Objectives) -> Verdict:
+def verify(folder: Folder, config: Config, space: Space, objectives: Objectives) -> Verdict:
     """Check a run folder.
 
     Raises:
         UserError: a file is missing or damaged.
     """
-    record = recover(folder, objectives.metrics)
+    record = recover(folder, objectives.metrics, objectives.targets)
+    read_starts(folder)  # every file of the record is looked at
     tables = record.tables
     breeder = Breeder(config, space, objectives)
     try:
@@ -48,8 +53,9 @@ def verify(folder: Path, config: Config, space: Space, objectives: Objectives) -
         for progress in record.reached:
             breeder.ledger.reached(progress)
         _check_births(record, breeder, objectives)
-        _check_rows(tables, space, objectives)
+        _check_rows(record, space, objectives)
         _check_populations(tables, breeder)
+        _check_weights(folder, record, breeder)
     except _Differs as difference:
         return Verdict(len(record.decided), record.generations, str(difference))
     return Verdict(len(record.decided), record.generations)
@@ -85,23 +91,27 @@ def _check_stop(evaluation: Evaluation, job: Job, objectives: Objectives) -> Non
         if progress.rung < last and stopped != outside(objectives.standing(progress), job.bars[progress.rung]):
             verb = "stopped at" if stopped else "passed"
             raise _Differs(f"candidate {progress.index} {verb} rung {progress.rung}, which its bar does not give")
-    if evaluation.status is Status.STOPPED and (not evaluation.rungs or evaluation.rungs[-1].rung >= last):
-        raise _Differs(f"candidate {evaluation.candidate.index} is stopped, but not at a rung")
+    reached = evaluation.rungs[-1].rung if evaluation.rungs else -1
+    fits = {Status.OK: reached == last, Status.STOPPED: 0 <= reached < last}
+    if not fits.get(evaluation.status, True):
+        raise _Differs(f"candidate {evaluation.candidate.index} is {evaluation.status}, but not by its rungs")
 
 
-def _check_rows(tables: Tables, space: Space, objectives: Objectives) -> None:
-    for table in tables.evaluations:
-        for row in table.to_pylist(maps_as_pydicts="strict"):
-            genome = tuple(row["genome"])
-            metrics = {name: row[name] for name in objectives.metrics if row[name] is not None}
-            derived = {
-                "arch": json.dumps(space.decode(genome).to_dict()),
-                "arch_hash": space.identity(genome),
-                "violation": objectives.violation(metrics),
-            }
-            for name, value in derived.items():
-                if row[name] != value:
-                    raise _Differs(f"candidate {row['candidate']}: {name} is {row[name]}, but it has {value}")
+def _check_rows(record: Recovered, space: Space, objectives: Objectives) -> None:
+    """What a row says follows from its genome and from what the candidate had reached last."""
+    committed = (row for table in record.tables.evaluations for row in table.to_pylist(maps_as_pydicts="strict"))
+    for row in (*committed, *record.rows):
+        genome = tuple(row["genome"])
+        metrics = {name: row[name] for name in objectives.metrics if row.get(name) is not None}
+        derived = {
+            "arch": json.dumps(space.decode(genome).to_dict()),
+            "arch_hash": space.identity(genome),
+            "violation": objectives.violation(metrics),
+            **(row["rungs"][-1]["metrics"] if row["status"] in (Status.OK, Status.STOPPED) else {}),
+        }
+        for name, value in derived.items():
+            if row[name] != value:
+                raise _Differs(f"candidate {row['candidate']}: {name} is {row[name]}, but it has {value}")
 
 
 def _check_populations(tables: Tables, breeder: Breeder) -> None:
@@ -117,6 +127,24 @@ def _check_populations(tables: Tables, breeder: Breeder) -> None:
                 raise _Differs(f"generation {number}: survivor {have[0]} (rank {have[1]}) should be {want[0]}")
         if population.num_rows != len(survivors):
             raise _Differs(f"generation {number} has {population.num_rows} survivors instead of {len(survivors)}")
+
+
+def _check_weights(folder: Folder, record: Recovered, breeder: Breeder) -> None:
+    """The networks of the front are there, and no file of weights is another's.
+
+    Raises:
+        UserError: a file is damaged.
+    """
+    rows = [row for table in record.tables.evaluations for row in table.select(_WEIGHTS).to_pylist()]
+    recorded = {row["candidate"]: row["weights_sha256"] for row in (*rows, *record.rows)}
+    there = folder.names("weights")
+    for index in (standing.index for standing in pareto.front(breeder.ledger.fully_trained(range(breeder.next)))):
+        if recorded[index] and weights_name(index).partition("/")[2] not in there:
+            raise _Differs(f"candidate {index} is on the front, but {weights_name(index)} is missing")
+    for name in there:
+        digest = recorded.get(digits(name))
+        if digest and hashlib.sha256(folder.read(f"weights/{name}")).hexdigest() != digest:
+            raise UserError(f"{folder}/weights/{name} is damaged: its SHA-256 is not the recorded one")
 
 
 def _members(population: pa.Table) -> list[tuple[int, int, float]]:

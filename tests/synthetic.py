@@ -6,7 +6,7 @@ Everything but the evaluation is real: breeding, runtimes, record, resume.
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from evonas.runtime import Message
 from evonas.spaces.genes import Arch, Choice, Integer, Repeat
 from evonas.spaces.space import Space
 from evonas.start import Parts, Prepared, check_run
+from evonas.store import open_folder
 
 SPEC = TaskSpec("synthetic", (1, 8, 8), 10)
 
@@ -39,7 +40,9 @@ class Work:
     """Objectives error and params as a smooth function of the genome; more blocks learn more slowly.
 
     delay: seconds a rung takes, by a hash of the candidate. failing: candidates whose training fails. killing:
-    candidates that kill their process, the first `kills` times.
+    candidates that kill their process, the first `kills` times. unbuildable: candidates that fail at once. log: a
+    file that gets a line for each job begun. broken: a variable of the environment that makes a machine on which
+    every job crashes.
     """
 
     space: Space
@@ -48,16 +51,30 @@ class Work:
     delay: float = 0.0
     failing: tuple[int, ...] = ()
     killing: tuple[int, ...] = ()
+    unbuildable: Container[int] = ()
     marks: str = ""
     kills: int = 1
-    weighty: bool = False
+    weights_kb: float = 0
+    log: str = ""
+    broken: str = ""
     _done: dict[int, int] = field(default_factory=dict)
 
     def __call__(self, job: Job) -> Iterator[Message]:
         index = job.candidate.index
+        if self.log:
+            with open(self.log, "a") as file:
+                file.write(f"{index}\n")
         self._maybe_die(index)
+        if self.broken in os.environ:
+            os.abort()
+        if index in self.unbuildable:
+            yield Evaluation(job.candidate, Status.FAILED_BUILD, message=f"layer {index} does not fit")
+            return
         arch = self.space.decode(job.candidate.genome)
-        params = float(arch.stem * 10 + sum(b.width * {"conv": 9, "pool": 1, "skip": 2}[b.op] for b in arch.blocks))
+        params = float(
+            10 * (arch.stem if isinstance(arch.stem, int) else 8)
+            + sum(b.width * {"conv": 9, "pool": 1, "skip": 2}[b.op] for b in arch.blocks)
+        )
         costs = {"params": params, "macs": 64 * params, "train_memory_mb": params / 1000}
         if self.objectives.violation(costs) > 0:
             yield Evaluation(job.candidate, Status.INFEASIBLE, costs, message="over a limit")
@@ -72,7 +89,7 @@ class Work:
                 yield Evaluation(job.candidate, Status.FAILED_DIVERGED, costs, rungs=rungs[:-1], message="loss is nan")
                 return
             if rung == len(job.bars):
-                weights = b"weights" if self.weighty else None
+                weights = bytes(int(self.weights_kb * 1000)) or None
                 yield Evaluation(job.candidate, Status.OK, progress.metrics, rungs=rungs, weights=weights)
             elif outside(self.objectives.standing(progress), job.bars[rung]):
                 yield Evaluation(job.candidate, Status.STOPPED, progress.metrics, rungs=rungs)
@@ -105,11 +122,12 @@ def config(**changes: Any) -> Config:
     return validated(Config, data, "config")
 
 
-def prepared(folder: Path, settings: Config, space: Space | None = None, **work: Any) -> Prepared:
+def prepared(folder: str | Path, settings: Config, space: Space | None = None, **work: Any) -> Prepared:
     """A search that can start, like `evonas.start.prepare`, but for the work."""
     space = space or Toy()
     objectives = Objectives(settings, SPEC)
     factory = partial(Work, space, settings, objectives, **work)
     parts = Parts(settings, space, SPEC, objectives, factory)
-    check_run(folder, parts)
-    return Prepared(parts, folder)
+    where = open_folder(folder)
+    check_run(where, parts)
+    return Prepared(parts, where)

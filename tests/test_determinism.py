@@ -38,7 +38,9 @@ def test_the_reference_learned_something(reference: evonas.Run) -> None:
     assert reference.verify().difference == ""
 
 
-@pytest.mark.parametrize("workers", [1, 2, 4])
+@pytest.mark.parametrize(
+    "workers", [pytest.param(1, marks=pytest.mark.slow), 2, pytest.param(4, marks=pytest.mark.slow)]
+)
 def test_any_number_of_ray_workers(workers: int, reference: evonas.Run, tmp_path: Path) -> None:
     assert content(run(tmp_path / "run", {"workers": workers})) == content(reference)
 

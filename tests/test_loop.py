@@ -1,7 +1,6 @@
 """The search itself: one search for any number of workers, any runtime, any interruption."""
 
 import hashlib
-import json
 import signal
 import subprocess
 import sys
@@ -15,7 +14,8 @@ import evonas
 from evonas.loop import Search
 from evonas.records import Evaluation, UserError
 from evonas.start import execute
-from evonas.store import CIRCUMSTANCE, Store, recover
+from evonas.store import CIRCUMSTANCE, Recovered, Store, open_folder, recover
+from tests.forging import forge_cell
 from tests.synthetic import Toy, config, prepared
 
 ROOT = Path(__file__).parents[1]
@@ -25,8 +25,10 @@ MODES = pytest.mark.parametrize("mode", ["window", "async", "generation"])
 def quiet(loop: Search, evaluation: Evaluation | None) -> None: ...
 
 
-def run(folder: Path, watch: Any = quiet, work: dict[str, Any] | None = None, **changes: Any) -> evonas.Run:
-    execute(prepared(folder, config(**changes), **(work or {})), watch=watch)
+def run(
+    folder: Path | str, watch: Any = quiet, work: dict[str, Any] | None = None, take_over: bool = False, **changes: Any
+) -> evonas.Run:
+    execute(prepared(folder, config(**changes), **(work or {})), watch=watch, take_over=take_over)
     return evonas.load(folder, Toy())
 
 
@@ -34,6 +36,11 @@ def content(run: evonas.Run) -> str:
     """A hash of what was found, without when and where."""
     frame = run.evaluations.drop(columns=[*CIRCUMSTANCE])
     return hashlib.sha256(frame.to_json(orient="records").encode()).hexdigest()
+
+
+def recovered(folder: Path) -> Recovered:
+    description = evonas.load(folder).description
+    return recover(open_folder(folder), description["metrics"], description["targets"])
 
 
 def populations(run: evonas.Run) -> list[dict[str, Any]]:
@@ -102,7 +109,7 @@ def test_a_killed_driver_has_every_birth_on_disk_and_goes_on(tmp_path: Path) -> 
     for killer in (0, 3, 20):
         killed = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
         assert killed.returncode == -signal.SIGKILL, killed.stderr
-        record = recover(tmp_path / "run", whole.description["metrics"])
+        record = recovered(tmp_path / "run")
         assert [candidate.index for candidate in record.born] == [killer]
         assert len(record.decided) <= killer
     found = run(tmp_path / "run", work=work)
@@ -113,7 +120,7 @@ def test_a_killed_driver_has_every_birth_on_disk_and_goes_on(tmp_path: Path) -> 
 def test_running_time_adds_up_over_restarts(tmp_path: Path) -> None:
     with pytest.raises(Stop):
         run(tmp_path / "run", stopping_after(9), work={"delay": 0.01})
-    before = recover(tmp_path / "run", evonas.load(tmp_path / "run").description["metrics"]).elapsed_s
+    before = recovered(tmp_path / "run").elapsed_s
     seen: list[float] = []
     run(tmp_path / "run", lambda search, evaluation: seen.append(search.elapsed_s))
     assert seen[0] >= before > 0.1
@@ -200,7 +207,7 @@ def test_an_option_without_annotation_and_one_that_is_text_are_options() -> None
 
 
 def test_weights_are_written_before_their_decision(tmp_path: Path) -> None:
-    start = prepared(tmp_path / "run", config(), weighty=True)
+    start = prepared(tmp_path / "run", config(), weights_kb=0.1)
 
     def broken(self: Store, index: int, data: bytes) -> None:
         raise OSError("disk full")
@@ -234,23 +241,7 @@ class TestVerifyCatches:
 
     def rewrite(self, folder: Path, name: str, column: str, row: int, value: Any) -> str:
         """Change one cell of generation 2 and all that vouches for it, then verify."""
-        path = folder / name / "generation-00002.parquet"
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        table = pq.read_table(path)
-        rows = table.to_pylist(maps_as_pydicts="strict")
-        rows[row][column] = value(rows[row][column]) if callable(value) else value
-        pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), path)
-        previous = None
-        for manifest in sorted((folder / "manifest").iterdir()):
-            entry = json.loads(manifest.read_text())
-            entry["previous"] = previous
-            for kind in entry["sha256"]:
-                data = (folder / kind / f"{manifest.stem}.parquet").read_bytes()
-                entry["sha256"][kind] = hashlib.sha256(data).hexdigest()
-            manifest.write_text(json.dumps(entry))
-            previous = hashlib.sha256(manifest.read_bytes()).hexdigest()
+        forge_cell(folder, name, 2, column, row, value)
         return evonas.load(folder, Toy()).verify().difference
 
     def test_a_changed_gene(self, folder: Path) -> None:
@@ -270,6 +261,9 @@ class TestVerifyCatches:
         frame = evonas.load(folder).evaluations.iloc[8:16]
         row = frame["status"].tolist().index("ok")
         assert "stopped" in self.rewrite(folder, "evaluations", "status", row, "stopped")
+
+    def test_an_objective_that_no_rung_gave(self, folder: Path) -> None:
+        assert "error is 0.0" in self.rewrite(folder, "evaluations", "error", 2, 0.0)
 
     def test_a_swapped_survivor(self, folder: Path) -> None:
         assert self.rewrite(folder, "populations", "candidate", 1, 0).startswith("generation 2: survivor")

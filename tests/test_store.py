@@ -1,7 +1,12 @@
 """What is on disk: written once, checked on reading, and named when it is damaged."""
 
 import itertools
+import json
+import resource
 import shutil
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,71 +15,112 @@ import pytest
 
 import evonas
 from evonas.records import UserError
-from evonas.store import read_journal_rows
+from evonas.start import execute
+from evonas.store import Folder, open_folder
+from evonas.store.documents import from_document, to_document
 from evonas.store.journal import Journal, read_journal
-from tests.synthetic import Toy
-from tests.test_loop import Stop, content, run, stopping_after
+from tests.synthetic import Toy, config, prepared
+from tests.test_loop import Stop, content, quiet, run, stopping_after
 
 
 class TestJournal:
-    def write(self, folder: Path, *numbers: int) -> Journal:
-        journal = Journal(folder)
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Folder:
+        folder = open_folder(tmp_path)
+        folder.lock(take_over=False).close()
+        return folder
+
+    def write(self, folder: Folder, start: int, held: Sequence[int], *numbers: int) -> Journal:
+        journal = Journal(folder, start)
+        journal.checkpoint(0, None, [{"kind": "born", "candidate": number} for number in held])
         for number in numbers:
             journal.append({"kind": "born", "candidate": number})
         journal.flush()
         return journal
 
-    def read(self, folder: Path) -> list[int]:
-        return [entry["candidate"] for entry in read_journal(folder)]
+    def read(self, folder: Folder) -> list[int]:
+        segment = read_journal(folder)
+        assert segment
+        assert not segment.damage
+        return [entry["candidate"] for entry in segment.entries]
 
-    def test_writers_follow_each_other(self, tmp_path: Path) -> None:
-        self.write(tmp_path, 1, 2).close()
-        self.write(tmp_path, 3).close()
-        assert self.read(tmp_path) == [1, 2, 3]
+    def test_the_newest_writer_counts(self, folder: Folder) -> None:
+        self.write(folder, 1, [], 1, 2).close()
+        self.write(folder, 2, [2], 3).close()
+        assert self.read(folder) == [2, 3]
+        assert folder.names("journal") == ["0002-000001.jsonl"]
 
-    def test_rotation_keeps_what_is_open(self, tmp_path: Path) -> None:
-        journal = self.write(tmp_path, 1, 2, 3)
-        journal.rotate([{"kind": "born", "candidate": 3}])
+    def test_a_replaced_writer_counts_for_nothing(self, folder: Folder) -> None:
+        stale = self.write(folder, 1, [], 1)
+        self.write(folder, 2, [1], 2).close()
+        stale.checkpoint(7, None, [{"kind": "born", "candidate": 99}])
+        stale.append({"kind": "born", "candidate": 100})
+        stale.flush()
+        assert self.read(folder) == [1, 2]
+
+    def test_a_checkpoint_keeps_what_is_open(self, folder: Folder) -> None:
+        journal = self.write(folder, 1, [], 1, 2, 3)
+        journal.checkpoint(0, None, [{"kind": "born", "candidate": 3}])
         journal.append({"kind": "born", "candidate": 4})
         journal.close()
-        assert self.read(tmp_path) == [3, 4]
-        assert len(list(tmp_path.iterdir())) == 2
+        assert self.read(folder) == [3, 4]
+        assert folder.names("journal") == ["0001-000002.jsonl"]
 
-    def test_a_crash_at_any_byte_loses_at_most_the_last_entry(self, tmp_path: Path) -> None:
-        self.write(tmp_path, 1, 2, 3).close()
-        (path,) = tmp_path.iterdir()
+    def test_cut_at_any_byte_it_is_a_crash_or_named(self, folder: Folder, tmp_path: Path) -> None:
+        self.write(folder, 1, [1, 2], 3, 4).close()
+        (path,) = (tmp_path / "journal").iterdir()
         data = path.read_bytes()
+        checkpoint = [i for i, byte in enumerate(data) if byte == 10][2] + 1
         for length in range(len(data)):
             path.write_bytes(data[:length])
-            assert self.read(tmp_path) == [1, 2, 3][: data[:length].count(b"\n")]
+            segment = read_journal(folder)
+            assert segment
+            if length < checkpoint:  # it appeared as a whole, so no crash leaves this
+                assert segment.damage
+                assert segment.damage.name == "journal/0001-000001.jsonl"
+            else:
+                assert not segment.damage
+                assert segment.torn == (data[length - 1] != 10)
+            lines = max(0, data[:length].count(b"\n") - 1)
+            assert [entry["candidate"] for entry in segment.entries] == [1, 2, 3, 4][:lines]
 
-    def test_a_new_writer_does_not_append_behind_a_torn_line(self, tmp_path: Path) -> None:
-        self.write(tmp_path, 1, 2).close()
-        (path,) = tmp_path.iterdir()
-        path.write_bytes(path.read_bytes()[:-5])
-        self.write(tmp_path, 3).close()
-        assert self.read(tmp_path) == [1, 3]
-
-    def test_the_newest_segment_says_the_order_of_decisions(self, tmp_path: Path) -> None:
-        """Two segments from before a restart, one of which outlived the rotation to the third."""
-        (tmp_path / "journal").mkdir()
-        for numbers in ([3], [5, 3, 4]):
-            journal = Journal(tmp_path / "journal")
-            for number in numbers:
-                journal.append({"kind": "decided", "candidate": number})
-            journal.close()
-        assert [row["candidate"] for row in read_journal_rows(tmp_path)] == [5, 3, 4]
-
-    def test_every_flipped_bit_before_the_last_line_is_named(self, tmp_path: Path) -> None:
-        self.write(tmp_path, 1, 2, 3).close()
-        (path,) = tmp_path.iterdir()
+    def test_every_flipped_bit_is_named_with_what_is_before_it(self, folder: Folder, tmp_path: Path) -> None:
+        self.write(folder, 1, [1], 2, 3).close()
+        (path,) = (tmp_path / "journal").iterdir()
         data = path.read_bytes()
-        for at, bit in itertools.product(range(data.rindex(b"\n", 0, -1)), range(8)):
+        for at, bit in itertools.product(range(len(data)), range(8)):
             flipped = bytearray(data)
             flipped[at] ^= 1 << bit
             path.write_bytes(flipped)
-            with pytest.raises(UserError, match=r"is damaged at line \d; everything before it is intact"):
-                read_journal(tmp_path)
+            segment = read_journal(folder)
+            assert segment
+            assert segment.damage, f"bit {bit} of byte {at}"
+            assert "journal/0001-000001.jsonl" in segment.damage.name
+            assert [entry["candidate"] for entry in segment.entries] == [1, 2, 3][: max(0, data[:at].count(b"\n") - 1)]
+
+    def test_what_cannot_be_written_leaves_nothing(self, folder: Folder, tmp_path: Path) -> None:
+        journal = self.write(folder, 1, [], 1)
+        (path,) = (tmp_path / "journal").iterdir()
+        before = path.read_bytes()
+        with limited_file_size(len(before) + 20):
+            journal.append({"kind": "born", "candidate": 2})
+            with pytest.raises(OSError, match="File too large"):
+                journal.flush()
+        journal.close()
+        assert path.read_bytes() == before
+
+
+@contextmanager
+def limited_file_size(size: int) -> Iterator[None]:
+    """A disk that is full, for files that grow beyond so many bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
 @pytest.fixture(scope="module")
@@ -92,41 +138,87 @@ def test_pandas_and_duckdb_read_the_folder_as_it_is(finished: Path) -> None:
     assert frame["rungs"][0][0]["rung"] == 0
 
 
-@pytest.mark.parametrize("name", ["evaluations", "populations"])
-def test_a_damaged_parquet_file_is_named_with_what_is_intact(name: str, finished: Path, tmp_path: Path) -> None:
+def test_a_damaged_or_missing_file_is_named_with_what_is_intact(finished: Path, tmp_path: Path) -> None:
     copy = copied(finished, tmp_path)
-    path = copy / name / "generation-00002.parquet"
-    path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(UserError, match=rf"{name}/generation-00002\.parquet is damaged.*generations 1-1 are intact"):
-        run(copy, budget={"evaluations": 30})
-    path.unlink()
-    with pytest.raises(UserError, match=rf"{name}/generation-00002\.parquet is missing"):
-        evonas.load(copy, Toy()).front()
+    for path in (copy / "evaluations" / "generation-00002.parquet", copy / "manifest" / "generation-00002.json"):
+        data = path.read_bytes()
+        path.unlink()
+        with pytest.raises(UserError, match=rf"{path.name} is missing; generations 1-1 are intact"):
+            evonas.load(copy, Toy()).front()
+        path.write_bytes(data[:-1])
+        with pytest.raises(UserError, match=rf"{path.name} is damaged.*generations 1-1 are intact"):
+            evonas.load(copy, Toy()).status()
+        path.write_bytes(data)
+    evonas.load(copy, Toy()).status()
 
 
-def test_following_the_advice_on_damage_gives_the_same_search(finished: Path, tmp_path: Path) -> None:
-    whole = run(tmp_path / "whole", budget={"evaluations": 30})
+def test_a_removed_newest_generation_is_noticed(finished: Path, tmp_path: Path) -> None:
     copy = copied(finished, tmp_path)
-    for folder in ("manifest", "evaluations", "populations"):
-        for number in (2, 3):
-            next((copy / folder).glob(f"generation-{number:05d}.*")).unlink()
-    again = run(copy, budget={"evaluations": 30})
-    assert content(again) == content(whole)
+    for kind in ("manifest", "evaluations", "populations"):
+        next((copy / kind).glob("generation-00003.*")).unlink()
+    with pytest.raises(UserError, match=r"manifest/generation-00003\.json is missing; generations 1-2 are intact"):
+        evonas.load(copy, Toy()).verify()
 
 
-def test_a_gap_that_damage_leaves_is_evaluated_again(tmp_path: Path) -> None:
-    """An interrupted run loses its last generation: what the journal holds beyond it cannot stand on nothing."""
-    whole = run(tmp_path / "whole", budget={"evaluations": 40})
+def test_a_removed_journal_is_noticed(finished: Path, tmp_path: Path) -> None:
+    copy = copied(finished, tmp_path)
+    next((copy / "journal").iterdir()).unlink()
+    with pytest.raises(UserError, match=r"journal is missing; generations 1-3 are intact"):
+        evonas.load(copy, Toy()).verify()
+
+
+@pytest.mark.parametrize("name", ["run.json", "starts/0001.json", "starts/ended-0001.json", "manifest", "evaluations"])
+def test_every_flipped_byte_of_a_file_is_named(name: str, finished: Path, tmp_path: Path) -> None:
+    copy = copied(finished, tmp_path)
+    path = copy / name if name.endswith("json") else next((copy / name).glob("generation-00001.*"))
+    data = path.read_bytes()
+    for at in range(0, len(data), 1 if len(data) < 1500 else 7):
+        flipped = bytearray(data)
+        flipped[at] ^= 1 << at % 8
+        path.write_bytes(flipped)
+        if json_alike(data, flipped):  # white space between the tokens: the content is the same
+            continue
+        with pytest.raises(UserError, match=path.name):
+            evonas.load(copy, Toy()).verify()
+
+
+def json_alike(first: bytes, second: bytes) -> bool:
+    try:
+        return bool(json.loads(first) == json.loads(second))
+    except ValueError:
+        return False
+
+
+@pytest.mark.parametrize("kind", ["journal", "manifest", "evaluations", "populations"])
+@pytest.mark.parametrize("mode", ["window", "async"])
+def test_a_damaged_run_goes_on_from_what_is_proven(kind: str, mode: str, tmp_path: Path) -> None:
+    """Cut and flipped at many places, each time the search that follows verifies; in window mode it is the same."""
+    whole = run(tmp_path / "whole", schedule={"mode": mode})
     with pytest.raises(Stop):
-        run(tmp_path / "run", stopping_after(30))
-    for name in ("manifest", "evaluations", "populations"):
-        next((tmp_path / "run" / name).glob("generation-00003.*")).unlink()
-    assert evonas.load(tmp_path / "run", Toy()).verify().difference == ""
-    with pytest.raises(Stop):
-        run(tmp_path / "run", stopping_after(21))
-    again = run(tmp_path / "run", budget={"evaluations": 40})
-    assert content(again) == content(whole)
-    assert again.verify().difference == ""
+        run(tmp_path / "half", stopping_after(29), schedule={"mode": mode})
+    (victim, *_) = sorted((tmp_path / "half" / kind).iterdir())[-1:]
+    data = victim.read_bytes()
+    for at in range(3, len(data), len(data) // 4):
+        copy = copied(tmp_path / "half", tmp_path)
+        damaged = copy / kind / victim.name
+        damaged.write_bytes(data[:at] + bytes([data[at] ^ 4]) + data[at + 1 :])
+        with pytest.raises(UserError, match=victim.name):
+            evonas.load(copy, Toy()).verify()
+        start = prepared(copy, config(schedule={"mode": mode}))
+        execute(start, watch=quiet)
+        found = evonas.load(copy, Toy())
+        assert found.verify().difference == ""
+        assert found.evaluations["candidate"].tolist() == list(range(40))
+        assert [path.read_bytes() for path in (copy / "damaged").glob(f"*{kind}-{victim.name}")] == [
+            damaged_data(data, at)
+        ]
+        if mode == "window":
+            assert content(found) == content(whole)
+        shutil.rmtree(copy)
+
+
+def damaged_data(data: bytes, at: int) -> bytes:
+    return data[:at] + bytes([data[at] ^ 4]) + data[at + 1 :]
 
 
 def test_a_crash_between_two_segments_shows_nothing_twice(tmp_path: Path) -> None:
@@ -146,8 +238,9 @@ def test_a_crash_between_two_segments_shows_nothing_twice(tmp_path: Path) -> Non
 def test_a_run_of_another_schema_is_refused(finished: Path, tmp_path: Path) -> None:
     copy = copied(finished, tmp_path)
     path = copy / "run.json"
-    path.write_text(path.read_text().replace('"schema_version": 1', '"schema_version": 99'))
-    with pytest.raises(UserError, match="schema version 99; this evonas reads version 1"):
+    description = from_document("run.json", path.read_bytes())
+    path.write_bytes(to_document({**description, "schema_version": 99}))
+    with pytest.raises(UserError, match="schema version 99; this evonas reads version 2"):
         evonas.load(copy)
     path.write_text("{")
     with pytest.raises(UserError, match=r"run\.json is damaged"):

@@ -19,13 +19,14 @@ from evonas.evaluation.isolation import cpu_threads, seeded
 from evonas.evaluation.training import Trainer
 
 MB = 1e6
+TRAIN_MEMORY = "train_memory_mb"
 
 
 def costs(network: nn.Module, task: Task, data: Data, config: TrainingConfig) -> Iterator[tuple[str, float]]:
     """`params`, `macs` and `train_memory_mb`, the cheap ones first. The network is left as it was, on `data.device`."""
     yield "params", float(parameters(network))
     yield "macs", float(multiply_accumulates(network, task.spec.input_shape))
-    yield "train_memory_mb", train_memory_mb(network, task, data, config)
+    yield TRAIN_MEMORY, train_memory_mb(network, task, data, config)
 
 
 def parameters(network: nn.Module) -> int:

@@ -14,9 +14,9 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from evonas.config import Config
+from evonas.config import Config, TrainingConfig
 from evonas.evaluation import augment
-from evonas.evaluation.costs import costs, parameters
+from evonas.evaluation.costs import TRAIN_MEMORY, costs, parameters
 from evonas.evaluation.data import Task, placed
 from evonas.evaluation.early_stopping import outside
 from evonas.evaluation.failures import BuildError, message_of, status_of
@@ -41,6 +41,7 @@ class _Row:
     status: Status = Status.OK
     message: str = ""
     built: bool = False
+    batch_size: int = 0
     measure_s: float = 0.0
     train_s: float = 0.0
     weights: bytes | None = None
@@ -72,12 +73,9 @@ class Evaluator:
     def __call__(self, job: Job) -> Iterator[Progress | Evaluation]:
         """Raises nothing of the candidate's: whatever goes wrong with it is in the last item's status and message."""
         row, started = _Row(reached=list(job.reached)), time.time()
-        try:
-            yield from self._evaluate(job, row)
-        except Exception as error:
-            row.status, row.message = status_of(error, row.built), message_of(error)
-        if row.status is Status.FAILED_OOM:
-            self._free()
+        yield from self._attempt(job, row, self.training)
+        if row.status is Status.FAILED_OOM and row.batch_size > 1:
+            yield from self._attempt_half(job, row)
         yield Evaluation(
             job.candidate,
             row.status,
@@ -86,6 +84,7 @@ class Evaluator:
             rungs=tuple(row.reached),
             latency_samples=row.latency_samples,
             conditions=self.conditions,
+            batch_size=row.batch_size,
             message=row.message,
             measure_s=row.measure_s,
             train_s=row.train_s,
@@ -94,17 +93,47 @@ class Evaluator:
             weights=row.weights,
         )
 
-    def _evaluate(self, job: Job, row: _Row) -> Iterator[Progress]:
+    def _attempt(self, job: Job, row: _Row, training: TrainingConfig) -> Iterator[Progress]:
+        try:
+            yield from self._evaluate(job, row, training)
+        except (KeyboardInterrupt, GeneratorExit):  # not the candidate's
+            raise
+        except BaseException as error:  # sys.exit() in a network is one
+            row.status, row.message = status_of(error, row.built), message_of(error)
+        if row.status is Status.FAILED_OOM:
+            self._free()  # only now: the error held the frames that hold the tensors
+
+    def _attempt_half(self, job: Job, row: _Row) -> Iterator[Progress]:
+        """Once more, with half the batches and, scaled linearly (Goyal et al., 2017), half the learning rate.
+
+        What was measured or reported before stays.
+        """
+        batch = row.batch_size
+        half = batch // 2
+        rate = self.training.learning_rate * half / batch
+        row.status, row.message, row.curve, row.built = Status.OK, "", [], False
+        full = len(self.training.milestones) - 1  # that rung is reported with the evaluation alone
+        row.reached = [progress for progress in row.reached if progress.rung < full]
+        yield from self._attempt(job, row, self.training.model_copy(update={"batch_size": half, "learning_rate": rate}))
+        if row.status is Status.FAILED_OOM:
+            row.message = f"out of memory at batch sizes {batch} and {half}: {row.message}"
+        elif row.status in (Status.OK, Status.STOPPED):
+            row.message = f"out of memory at batch size {batch}; trained at {half}"
+        else:
+            row.message += f" (at batch size {half}, after out of memory at {batch})"
+
+    def _evaluate(self, job: Job, row: _Row, training: TrainingConfig) -> Iterator[Progress]:
         start = time.perf_counter()
         try:
             network = self._build(job, row)
-            self._measure(network, job, row)
+            row.batch_size = min(training.batch_size, len(self.data.x_train))
+            self._measure(network, row, training)
         finally:
-            row.measure_s = time.perf_counter() - start
+            row.measure_s += time.perf_counter() - start
         if message := self._over_limits(row.metrics):
             row.status, row.message = Status.INFEASIBLE, message
             return
-        yield from self._train(network, job, row)
+        yield from self._train(network, job, row, training)
         if row.status is Status.OK and self._worth_keeping(job, row):
             row.weights = save(weights(network))
 
@@ -138,15 +167,23 @@ class Evaluator:
                 f"{_name(self.space)}: two examples {spec.input_shape} gave {shape}, not (2, {spec.outputs})"
             )
 
-    def _measure(self, network: nn.Module, job: Job, row: _Row) -> None:
-        """Costs, then latencies; what an interrupted attempt has reported is taken over instead."""
-        if job.reached:
-            known = job.reached[0].metrics
+    def _measure(self, network: nn.Module, row: _Row, training: TrainingConfig) -> None:
+        """Costs, then latencies; what an earlier attempt has reported or measured is taken over instead.
+
+        The memory of half a batch counts twice: no less than a whole one would have taken.
+        """
+        if row.reached:
+            known = row.reached[0].metrics
             row.metrics.update({name: value for name, value in known.items() if name != self.task.spec.metric})
             return
-        for cost, value in costs(network, self.task, self.data, self.training):
-            row.metrics[cost] = value  # one by one: a failure keeps what is known by then
+        if TRAIN_MEMORY not in row.metrics:
+            whole = min(self.training.batch_size, len(self.data.x_train))
+            for cost, value in costs(network, self.task, self.data, training):
+                # one by one: a failure keeps what is known by then
+                row.metrics[cost] = value * whole / row.batch_size if cost == TRAIN_MEMORY else value
         for name, target in self.targets.items():
+            if name in row.latency_samples:
+                continue
             times = target.measure(network, self.task.spec.input_shape)
             row.latency_samples[name] = times
             row.metrics[f"latency_ms[{name}]"], row.metrics[f"latency_iqr_ms[{name}]"] = middle(times)
@@ -159,11 +196,11 @@ class Evaluator:
             if not limit.trained and limit.excess(metrics[limit.key])
         )
 
-    def _train(self, network: nn.Module, job: Job, row: _Row) -> Iterator[Progress]:
+    def _train(self, network: nn.Module, job: Job, row: _Row, training: TrainingConfig) -> Iterator[Progress]:
         """Yields the rungs that are passed and were not reported before."""
-        rungs = {epoch: rung for rung, epoch in enumerate(self.training.milestones)}
-        known = {progress.rung: progress for progress in job.reached}
-        trainer = Trainer(network, self.data, self.task, self.training, job.candidate.seed)
+        rungs = {epoch: rung for rung, epoch in enumerate(training.milestones)}
+        known = {progress.rung for progress in row.reached}
+        trainer = Trainer(network, self.data, self.task, training, job.candidate.seed)
         for epoch in _timed(trainer.epochs(), row):
             row.curve.append(epoch)
             rung = rungs.get(epoch.epoch)
@@ -175,7 +212,7 @@ class Evaluator:
             if outside(self.objectives.standing(progress), _bar(job, rung)):
                 row.status = Status.STOPPED
                 break
-            if epoch.epoch < self.training.epochs:
+            if epoch.epoch < training.epochs:
                 yield progress
         row.metrics = dict(row.reached[-1].metrics)
 
@@ -187,7 +224,7 @@ class Evaluator:
         own = {
             "host": platform.node(),
             "device": device_name(self.device),
-            "torch": torch.__version__,
+            "torch": str(torch.__version__),  # a class of torch's own, which would travel as such
             "python": platform.python_version(),
             "dtype": precision(self.training, self.device),
             "threads": str(self.training.threads),

@@ -7,11 +7,19 @@ from types import TracebackType
 import torch
 
 from evonas.evaluation.training import Diverged
+from evonas.lines import line, line_of, text_of
 from evonas.records import Status
 
 _OURS = os.path.dirname(__file__)
 _TORCH = os.path.dirname(torch.__file__)
-_NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
+_NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "_status_alloc_failed")
+_BROKEN_GPU = (
+    "cuda error",
+    "cudnn_status_execution_failed",
+    "cudnn_status_internal_error",
+    "cublas_status_execution_failed",
+    "cublas_status_internal_error",
+)
 
 
 class BuildError(Exception):
@@ -24,23 +32,43 @@ def status_of(error: BaseException, built: bool) -> Status:
         return Status.FAILED_DIVERGED
     if _out_of_memory(error):
         return Status.FAILED_OOM
+    if _gpu_is_broken(error):
+        return Status.FAILED_CRASH
     return Status.FAILED_ERROR if built else Status.FAILED_BUILD
 
 
 def message_of(error: BaseException) -> str:
     """One line: the type, the first line of the text, the place in the user's code."""
     if isinstance(error, Diverged | BuildError):
-        return str(error)
-    lines = str(error).strip().splitlines()
-    text = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
-    where = _place(error.__traceback__)
-    return f"{text} ({where})" if where else text
+        return line(str(error))
+    error = _first_cause(error)
+    text, where = line_of(error), _place(error.__traceback__)
+    if _gpu_is_broken(error):
+        text = f"after a CUDA error a process can use its GPU no more: {text}"
+    return line(f"{text} ({where})" if where else text)
 
 
 def _out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in _NO_MEMORY)
+    return isinstance(error, RuntimeError) and any(sign in text_of(error).lower() for sign in _NO_MEMORY)
+
+
+def _gpu_is_broken(error: BaseException) -> bool:
+    """CUDA reports such an error to each later call of the process. Out of memory is not one of them."""
+    if _out_of_memory(error) or not isinstance(error, RuntimeError):
+        return False
+    accelerator = getattr(torch, "AcceleratorError", None)  # since torch 2.8
+    if accelerator and isinstance(error, accelerator):
+        return True
+    return any(sign in text_of(error).lower() for sign in _BROKEN_GPU)
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    """Of a chain of CUDA errors the first: those after it come from whatever had to be put back."""
+    while _gpu_is_broken(error) and error.__context__ is not None and _gpu_is_broken(error.__context__):
+        error = error.__context__
+    return error
 
 
 def _place(trace: TracebackType | None) -> str:

@@ -1,14 +1,34 @@
 """Where jobs run. Knows nothing of what a job means.
 
-To add one: a file here and a line in RUNTIMES.
+To add one: a file here and a line in RUNTIMES. Ray is imported when it is used: a worker's processes do without it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
+from evonas.config import RuntimeConfig
 from evonas.runtime.pool import Factory, Message, Runtime, Work
-from evonas.runtime.ray import RayPool
 from evonas.runtime.serial import Serial
 
-RUNTIMES: dict[str, Callable[..., Runtime]] = {"serial": Serial, "ray": RayPool}
+if TYPE_CHECKING:
+    from evonas.runtime.ray import RayPool
+
+
+def _ray(factory: Factory, config: RuntimeConfig, modules: Sequence[ModuleType] = ()) -> Runtime:
+    from evonas.runtime.ray import RayPool
+
+    return RayPool(factory, config, modules)
+
+
+RUNTIMES: dict[str, Callable[..., Runtime]] = {"serial": Serial, "ray": _ray}
 
 __all__ = ["RUNTIMES", "Factory", "Message", "RayPool", "Runtime", "Serial", "Work"]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "RayPool":
+        raise AttributeError(f"module 'evonas.runtime' has no attribute {name!r}")
+    from evonas.runtime.ray import RayPool
+
+    return RayPool

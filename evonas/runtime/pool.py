@@ -15,8 +15,17 @@ Factory = Callable[[], Work]
 
 
 class Runtime(Protocol):
-    workers: int
-    """Jobs that run at the same time."""
+    @property
+    def workers(self) -> int:
+        """Jobs that run at the same time, once all workers are there."""
+
+    @property
+    def late(self) -> int:
+        """Results that came after their job had been given to another worker, and were dropped."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What a person should know of the workers; nothing where all is well."""
 
     @property
     def room(self) -> int:
@@ -41,12 +50,30 @@ class Runtime(Protocol):
         """End all workers; jobs in work are given up."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Death:
+    """How a worker process ended under its job, or had to be ended.
+
+    status: FAILED_TIMEOUT, FAILED_OOM, FAILED_CRASH or FAILED_ERROR. message: one line that a person can act on.
+    """
+
+    status: Status
+    message: str
+
+
+@dataclass(slots=True, eq=False)
 class Attempt:
-    """A job as the pool follows it: how often it was tried, what it reported, when it was handed in."""
+    """A job as the pool follows it: what it reported, how often it was started, when it was handed in.
+
+    tries: times it was begun. crashes: nodes on which it crashed, which may be its own fault. losses: nodes that took
+    it along when they or their workers vanished, which is not. spent_s: time that its ended tries took.
+    """
 
     job: Job
     tries: int = 1
+    crashes: list[str] = field(default_factory=list)
+    losses: list[str] = field(default_factory=list)
+    spent_s: float = 0.0
     submitted: float = field(default_factory=time.monotonic)
 
     def hear(self, message: Message) -> Message:
@@ -57,8 +84,9 @@ class Attempt:
         waited = time.monotonic() - self.submitted - message.measure_s - message.train_s
         return replace(message, attempts=self.tries, queued_s=max(0.0, waited))
 
-    def crashed(self, why: str) -> Evaluation:
-        return self._failed(Status.FAILED_CRASH, f"its worker died {self.tries} times; last: {why}")
+    def died(self, death: Death) -> Evaluation:
+        times = f" (crashed {len(self.crashes)} times)" if len(self.crashes) > 1 else ""
+        return self._failed(death.status, death.message + times)
 
     def broke(self, why: str) -> Evaluation:
         return self._failed(Status.FAILED_ERROR, why)

@@ -1,58 +1,83 @@
 """A pool of persistent Ray actors. Ray is transport: attempts and their outcomes are ours.
 
-Actors neither restart nor retry by themselves. A worker that dies is replaced; its job in work is tried once more
-elsewhere, a job that only waited behind it is submitted again and not blamed.
+An actor runs no candidate itself: it keeps a process that does (`sandbox.py`) and passes on what that reports. So
+when an actor dies or falls silent, its node or Ray is to blame, and its jobs go elsewhere; what a candidate does to
+its process comes back as an ordinary answer. Actors neither restart nor retry by themselves.
 """
 
-import math
-import os
-import socket
-import sys
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
 import ray
-from ray.exceptions import RayError, RayTaskError
+from ray.exceptions import GetTimeoutError, RayError, RayTaskError
 
 from evonas.config import RuntimeConfig
-from evonas.records import Evaluation, Job, UserError
-from evonas.runtime.pool import Attempt, Factory, Message, Work
+from evonas.records import Evaluation, Job, Status, UserError
+from evonas.runtime.cluster import connect, last_line, look
+from evonas.runtime.nodes import Nodes
+from evonas.runtime.payload import Payload, pack
+from evonas.runtime.pool import Attempt, Death, Factory, Message
+from evonas.runtime.processes import machine_memory
+from evonas.runtime.sandbox import Sandbox, SandboxLost
 
-CONNECT_S = 5.0
-USER_ERROR = f"{UserError.__module__}.{UserError.__qualname__}: "
-TRIES = 2
 START_S = 300.0  # until the first worker must be there; a cluster may have to start a machine
 AHEAD = 2  # jobs handed to a worker: one in work, one waiting
+CRASHES = 2  # a job that crashes so often is at its end
+LOSSES = 5  # so many workers on nodes that live on: then it was the job after all
+PATROL_S = 1.0
+MEMORY_SHARE = 0.9
 
 
 class _Worker:
-    def __init__(self, factory: Factory) -> None:
-        self._work: Work = factory()
+    def __init__(self, payload: Payload, memory_mb: int | None) -> None:
+        self._payload, self._memory_mb = payload, memory_mb
 
-    def ready(self) -> None:
-        """Answers once the worker can work."""
+    def node(self) -> str:
+        return str(ray.get_runtime_context().get_node_id())
 
-    def run(self, job: Job) -> Iterator[Message]:
-        yield from self._work(job)
+    def ready(self, share: float) -> None:
+        """Answers once the worker can work. share: the part of this machine's memory that is its own."""
+        memory = self._memory_mb * 10**6 if self._memory_mb else int(MEMORY_SHARE * share * machine_memory())
+        self._sandbox = Sandbox(self._payload, memory)
+        self._sandbox.ready(START_S)
+
+    def run(self, job: Job, seconds: float, beat: float) -> Iterator[Message | Death | None]:
+        yield from self._sandbox.run(job, seconds, beat)
 
 
 class _Slot:
-    """One worker and the jobs handed to it, oldest first; each with the stream of its reports."""
+    """One worker and the jobs handed to it, oldest first; each with the stream of its reports.
 
-    def __init__(self, actor: Any) -> None:
-        self.actor = actor
+    heard: when there was last a sign of life, or nothing to wait for.
+    """
+
+    def __init__(self, actor: Any, node: str) -> None:
+        self.actor, self.node = actor, node
         self.jobs: deque[tuple[Attempt, Any]] = deque()
+        self.heard = self.began = time.monotonic()
 
-    def start(self, attempt: Attempt) -> None:
-        self.jobs.append((attempt, self.actor.run.options(num_returns="streaming").remote(attempt.job)))
+    def start(self, attempt: Attempt, config: RuntimeConfig) -> None:
+        if not self.jobs:
+            self.heard = self.began = time.monotonic()
+        seconds = max(1.0, config.deadline_minutes * 60 - attempt.spent_s)
+        run = self.actor.run.options(num_returns="streaming")
+        self.jobs.append((attempt, run.remote(attempt.job, seconds, config.lease_s / 4)))
+
+    def done(self) -> Attempt:
+        attempt, _ = self.jobs.popleft()
+        attempt.spent_s += time.monotonic() - self.began
+        self.heard = self.began = time.monotonic()
+        return attempt
 
 
 class RayPool:
     """Workers on a Ray of this run's own (`address: local`), on a cluster, or on the Ray that the caller has started.
 
-    A worker gets jobs once it has answered; those that find no room in the cluster wait for it and cost nothing.
+    A worker gets jobs once it has answered; those that find no room in the cluster wait for it and cost nothing. With
+    `workers: auto` the pool follows the cluster: nodes that join are used, nodes that are drained get no new jobs.
 
     modules: the user's modules, sent to the workers by value, so that a cluster need not have them.
 
@@ -61,33 +86,48 @@ class RayPool:
     """
 
     def __init__(self, factory: Factory, config: RuntimeConfig, modules: Sequence[ModuleType] = ()) -> None:
+        self.late = 0
+        self._config = config
         self._slots: list[_Slot] = []
-        self._starting: dict[Any, _Slot] = {}  # its answer to come -> worker
+        self._starting: dict[Any, tuple[Any, str]] = {}  # its answer to come -> actor, and its node once that is known
         self._homeless: deque[Attempt] = deque()  # jobs of dead workers while there is no other
+        self._ghosts: list[Any] = []  # streams of jobs that were given to another worker
+        self._refused = 0  # workers that cannot start, whatever is tried
+        needs = {"CPU": config.cpus_per_worker, "GPU": config.gpus_per_worker}
+        self.nodes = Nodes(needs)
         self._own = not ray.is_initialized()
         if self._own:
-            _connect(config)
-        for module in modules:
-            ray.cloudpickle.register_pickle_by_value(module)  # type: ignore[no-untyped-call]
+            connect(config)
         self._actor: Any = ray.remote(
             num_cpus=config.cpus_per_worker, num_gpus=config.gpus_per_worker, max_restarts=0, max_task_retries=0
         )(_Worker)
         try:
-            self.workers = _fitting(config) if config.workers == "auto" else config.workers
-            self._factory = ray.put(factory)
-            for _ in range(self.workers):
-                self._hire()
+            self._payload = ray.put(pack(factory, modules))
+            self._patrolled = 0.0
+            self._patrol()
+            self._check_room()
             self._welcome(START_S)
             if not self._slots:
-                needs = f"{config.cpus_per_worker:g} CPUs and {config.gpus_per_worker:g} GPUs"
-                raise UserError(f"runtime: no worker of {needs} started in {START_S:g} s; is the cluster that large?")
+                needed = f"{config.cpus_per_worker:g} CPUs and {config.gpus_per_worker:g} GPUs"
+                raise UserError(f"runtime: no worker of {needed} started in {START_S:g} s; is the cluster that large?")
         except BaseException:
             self.close()
             raise
 
     @property
+    def workers(self) -> int:
+        wanted = self.nodes.capacity if self._config.workers == "auto" else self._config.workers
+        return max(1, wanted - self._refused)
+
+    @property
+    def notes(self) -> Sequence[str]:
+        aside = [f"{host} set aside, jobs keep crashing there" for host in self.nodes.aside]
+        lost = max(0, self.workers - len(self._slots))
+        return [*aside, *([f"{lost} workers to come"] if lost else []), *([f"{self.late} late"] if self.late else [])]
+
+    @property
     def room(self) -> int:
-        return max(0, AHEAD * len(self._slots) - self.open)
+        return max(0, AHEAD * len(self._able) - self.open)
 
     @property
     def busy(self) -> int:
@@ -97,10 +137,18 @@ class RayPool:
     def open(self) -> int:
         return sum(len(slot.jobs) for slot in self._slots) + len(self._homeless)
 
+    @property
+    def _able(self) -> list[_Slot]:
+        """Workers that may get jobs."""
+        usable = {node.id for node in self.nodes.usable}
+        return [slot for slot in self._slots if slot.node in usable]
+
     def submit(self, job: Job) -> None:
         self._start(Attempt(job))
 
     def wait(self, seconds: float) -> Sequence[Message]:
+        if time.monotonic() - self._patrolled >= PATROL_S:
+            self._patrol()
         streams = {slot.jobs[0][1]: slot for slot in self._slots if slot.jobs}
         sources = [*streams, *self._starting]
         if not sources:
@@ -112,8 +160,8 @@ class RayPool:
         return [message for source in ready if source in streams for message in self._hear(streams[source])]
 
     def close(self) -> None:
-        for slot in (*self._slots, *self._starting.values()):
-            ray.kill(slot.actor)
+        for actor in (*(slot.actor for slot in self._slots), *(actor for actor, _ in self._starting.values())):
+            ray.kill(actor)
         self._slots, self._starting = [], {}
         if self._own:
             ray.shutdown()
@@ -122,41 +170,137 @@ class RayPool:
         """The next report of a worker's oldest job; of its end, whatever that was."""
         attempt, stream = slot.jobs[0]
         try:
-            message = attempt.hear(ray.get(next(stream)))
+            message = ray.get(next(stream), timeout=self._config.lease_s)
         except StopIteration:
-            message = attempt.broke("its work ended without a result")
-        except RayTaskError as error:  # what the work itself raised
-            message = attempt.broke(_last_line(error))
+            return [slot.done().broke("its work ended without a result")]
+        except (SandboxLost, GetTimeoutError) as error:
+            return self._bury(slot, str(error))
+        except RayTaskError as error:
+            return [slot.done().broke(last_line(error))]
         except RayError as error:  # its process or node is gone, or what it reported is
-            return self._bury(slot, _last_line(error).partition(". ")[0])
+            return self._bury(slot, last_line(error).partition(". ")[0])
+        slot.heard = time.monotonic()
+        if message is None:
+            return []
+        if isinstance(message, Death) or (isinstance(message, Evaluation) and message.status is Status.FAILED_CRASH):
+            return self._crashed(slot, Death(message.status, message.message))
         if isinstance(message, Evaluation):
-            slot.jobs.popleft()
-        return [message]
+            slot.done()
+            for node in {*attempt.crashes} - {slot.node}:
+                self.nodes.crashed(node)
+            self.nodes.worked(slot.node)
+        return [attempt.hear(message)]
+
+    def _crashed(self, slot: _Slot, death: Death) -> list[Message]:
+        """A job killed its process, or had to be killed: it is at its end, or gets another try on another node."""
+        attempt = slot.done()
+        if death.status is Status.FAILED_CRASH:
+            attempt.crashes.append(slot.node)
+            if len(attempt.crashes) < CRASHES:
+                self._again(attempt)
+                return []
+        return [attempt.died(death)]
 
     def _bury(self, slot: _Slot, why: str) -> list[Message]:
-        """Replace a dead worker; its job in work gets another try, or is at its end."""
-        ray.kill(slot.actor)
-        self._slots.remove(slot)
-        self._hire()
+        """A worker is lost; its job in work is begun again elsewhere, those that waited are as they were."""
+        self._dismiss(slot)
         attempts = [attempt for attempt, _ in slot.jobs]
         ended: list[Message] = []
-        if attempts[0].tries == TRIES:
-            ended.append(attempts.pop(0).crashed(why))
-        else:
-            attempts[0].tries += 1
+        if attempts:
+            first = attempts.pop(0)
+            first.losses.append(slot.node)
+            if sum(map(self.nodes.lives, first.losses)) >= LOSSES:
+                ended.append(first.died(Death(Status.FAILED_CRASH, f"lost {LOSSES} workers; the last: {why}")))
+            else:
+                self._again(first)
         for attempt in attempts:
             self._start(attempt)
         return ended
 
+    def _again(self, attempt: Attempt) -> None:
+        attempt.tries += 1
+        self._start(attempt)
+
     def _start(self, attempt: Attempt) -> None:
-        if self._slots:
-            min(self._slots, key=lambda slot: len(slot.jobs)).start(attempt)
+        able = self._able
+        if able:
+            shun = {*attempt.crashes, *attempt.losses}
+            min(able, key=lambda slot: (slot.node in shun, len(slot.jobs))).start(attempt, self._config)
         else:
             self._homeless.append(attempt)
 
+    def _patrol(self) -> None:
+        """Look after nodes and leases: what no report of a job tells."""
+        now, paused = time.monotonic(), time.monotonic() - self._patrolled
+        self._patrolled = now
+        self.nodes.update(*look())
+        if paused > PATROL_S + max(1.0, self._config.lease_s / 2):  # it was this process that stood still
+            for slot in self._slots:
+                slot.heard = now
+        self._abandon([slot for slot in self._slots if slot.jobs and self._overdue(slot)])
+        for slot in list(self._slots):
+            if self.nodes.leaves(slot.node) or not (slot.jobs or self.nodes.lives(slot.node)):
+                self._retire(slot)
+        for _ in range(self.workers - len(self._able) - len(self._starting)):
+            self._hire()
+        self._house()
+        self._listen()
+
+    def _overdue(self, slot: _Slot) -> bool:
+        """Whether a worker is silent beyond its lease, and nothing of it waits to be heard."""
+        silent = time.monotonic() - slot.heard > self._config.lease_s
+        return silent and not ray.wait([slot.jobs[0][1]], timeout=0, fetch_local=False)[0]
+
+    def _abandon(self, slots: Sequence[_Slot]) -> None:
+        """Begin the jobs of silent workers elsewhere. What those may still answer counts for nothing."""
+        for slot in slots:
+            self.nodes.silent(slot.node)
+            self._dismiss(slot)
+        silent = {slot.node for slot in slots}
+        for call, (actor, node) in list(self._starting.items()):
+            if silent and (not node or node in silent):  # it may be on its way to the same node
+                del self._starting[call]
+                ray.kill(actor)
+        for slot in slots:
+            self._ghosts += [stream for _, stream in slot.jobs]
+            slot.jobs[0][0].tries += 1
+            for attempt, _ in slot.jobs:
+                self._start(attempt)
+
+    def _retire(self, slot: _Slot) -> None:
+        """A worker's node is going: it ends the job in work and gets no other."""
+        while len(slot.jobs) > 1:
+            attempt, stream = slot.jobs.pop()
+            ray.cancel(stream)
+            self._ghosts.append(stream)
+            self._start(attempt)
+        if not slot.jobs:
+            self._dismiss(slot)
+
+    def _dismiss(self, slot: _Slot) -> None:
+        self._slots.remove(slot)
+        ray.kill(slot.actor)
+
+    def _listen(self) -> None:
+        """Count the results that come too late, so that they are nowhere heard twice."""
+        if not self._ghosts:
+            return
+        ready: list[Any]
+        ready, self._ghosts = ray.wait(self._ghosts, num_returns=len(self._ghosts), timeout=0, fetch_local=False)
+        for stream in ready:
+            try:
+                message = ray.get(next(stream), timeout=0.1)
+            except (StopIteration, RayError):
+                continue
+            self.late += isinstance(message, Evaluation | Death)
+            self._ghosts.append(stream)
+
     def _hire(self) -> None:
-        actor = self._actor.remote(self._factory)
-        self._starting[actor.ready.remote()] = _Slot(actor)
+        avoided = self.nodes.avoided
+        where = {"label_selector": {"ray.io/node-id": f"!in({','.join(avoided)})"}} if avoided else {}
+        memory = self._config.memory_mb_per_worker
+        actor = self._actor.options(**where).remote(self._payload, None if memory == "auto" else memory)
+        self._starting[actor.node.remote()] = actor, ""
 
     def _welcome(self, seconds: float) -> None:
         """Take up the workers that have answered; wait so long for the first.
@@ -164,67 +308,46 @@ class RayPool:
         Raises:
             UserError: a worker could not start, and no other is there or to come.
         """
-        if not self._starting:
+        end = time.monotonic() + seconds
+        while self._starting:
+            calls = list(self._starting)
+            answered, _ = ray.wait(calls, num_returns=1, timeout=max(0.0, end - time.monotonic()))
+            if answered and len(calls) > 1:
+                answered, _ = ray.wait(calls, num_returns=len(calls), timeout=0)
+            for call in answered:
+                self._answered(call)
+            if self._slots or not answered:
+                break
+        self._house()
+
+    def _answered(self, call: Any) -> None:
+        """A worker says where it is, or that it is ready."""
+        actor, node = self._starting.pop(call)
+        try:
+            answer = ray.get(call)
+        except RayTaskError as error:
+            ray.kill(actor)
+            self._refused += 1
+            if not self._slots and not self._starting:
+                raise UserError(f"runtime: a worker could not start: {last_line(error)}") from None
+        except RayError:  # its node is gone: the next patrol hires another
             return
-        calls = list(self._starting)
-        answered, _ = ray.wait(calls, num_returns=1, timeout=seconds)
-        if answered and len(calls) > 1:
-            answered, _ = ray.wait(calls, num_returns=len(calls), timeout=0)
-        for call in answered:
-            slot = self._starting.pop(call)
-            try:
-                ray.get(call)
-            except RayError as error:
-                if not self._slots and not self._starting:
-                    raise UserError(f"runtime: a worker could not start: {_last_line(error)}") from None
-                continue
-            self._slots.append(slot)
-        while self._slots and self._homeless:
+        else:
+            if node:
+                self._slots.append(_Slot(actor, node))
+            elif answer in self.nodes.avoided or not self.nodes.lives(answer):
+                ray.kill(actor)
+            else:
+                self._starting[actor.ready.remote(self.nodes.share(answer))] = actor, answer
+
+    def _house(self) -> None:
+        while self._homeless and self._able:
             self._start(self._homeless.popleft())
 
-
-def _connect(config: RuntimeConfig) -> None:
-    options: dict[str, Any] = {"log_to_driver": False, "logging_level": "error", "configure_logging": True}
-    if config.address == "local":
-        # As many workers as asked for run on this machine, even where they share its cores.
-        cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-        asked = 0 if config.workers == "auto" else math.ceil(config.workers * config.cpus_per_worker)
-        options |= {"num_cpus": max(cores, asked), "include_dashboard": False}
-    elif config.address != "auto":
-        _check_reachable(config.address)
-    try:
-        ray.init(address=config.address, **options)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"runtime.address: no Ray cluster at {config.address!r}: {reason}") from None
-
-
-def _check_reachable(address: str) -> None:
-    """Ray itself tries an address for minutes before it gives up."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    try:
-        socket.create_connection((host, int(port)), timeout=CONNECT_S).close()
-    except (OSError, ValueError) as error:
-        raise UserError(f"runtime.address: no Ray cluster at {address!r} (HOST:PORT of its head): {error}") from None
-
-
-def _fitting(config: RuntimeConfig) -> int:
-    have = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    rooms = [
-        have.get(name, 0) / need
-        for name, need in (("CPU", config.cpus_per_worker), ("GPU", config.gpus_per_worker))
-        if need
-    ]
-    workers = int(min(rooms, default=1))
-    if workers < 1:
-        raise UserError(
-            f"runtime: a worker needs {config.cpus_per_worker:g} CPUs and {config.gpus_per_worker:g} GPUs, "
-            f"but Ray has {have.get('CPU', 0):g} and {have.get('GPU', 0):g}"
-        )
-    return workers
-
-
-def _last_line(error: RayError) -> str:
-    """Ray ends its reports with the exception that was raised there."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[-1].removeprefix(USER_ERROR)
+    def _check_room(self) -> None:
+        if self._config.workers == "auto" and not self.nodes.capacity:
+            have = ray.cluster_resources()  # type: ignore[no-untyped-call]
+            raise UserError(
+                f"runtime: a worker needs {self._config.cpus_per_worker:g} CPUs and "
+                f"{self._config.gpus_per_worker:g} GPUs, but Ray has {have.get('CPU', 0):g} and {have.get('GPU', 0):g}"
+            )

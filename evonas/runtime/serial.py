@@ -9,9 +9,15 @@ from evonas.runtime.pool import Attempt, Factory, Message
 
 
 class Serial:
-    """`wait` runs the job up to its next report, in the calling thread."""
+    """`wait` runs the job up to its next report, in the calling thread.
+
+    A candidate that hangs or kills its process hangs or kills the search: deadlines and limits would end a debugger's
+    pause as well. A killed search resumes.
+    """
 
     workers = 1
+    late = 0
+    notes: Sequence[str] = ()
 
     def __init__(self, factory: Factory, config: RuntimeConfig, modules: Sequence[ModuleType] = ()) -> None:
         self._work = factory()

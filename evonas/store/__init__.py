@@ -2,44 +2,48 @@
 
 run.json                                 resolved config, fingerprint, genes; written once
 starts/0001.json                         budget, runtime and versions of each start; ended-0001.json: how it ended
-journal/000001.jsonl                     births, rungs and decisions that are not yet in a generation
+journal/0001-000001.jsonl                births, rungs and decisions that are not yet in a generation
 evaluations/generation-00001.parquet     one row a candidate decided in that generation
 populations/generation-00001.parquet     its survivors
 manifest/generation-00001.json           SHA-256 of both files and of the manifest before; its presence commits them
 weights/000042.safetensors               trained networks of the front
+damaged/                                 copies of what was found damaged and set aside
 
 Knows nothing of who writes, or why.
 """
 
-from evonas.store.files import is_locked
+from evonas.store.folder import Folder, open_folder
 from evonas.store.reading import (
     Recovered,
     Tables,
+    is_run,
     read_journal_rows,
     read_run,
     read_starts,
     read_tables,
     recover,
-    weights_path,
+    weights_name,
 )
 from evonas.store.schema import CIRCUMSTANCE, evaluations_schema, from_row, to_row
 from evonas.store.writing import Store, create_run, is_new
 
 __all__ = [
     "CIRCUMSTANCE",
+    "Folder",
     "Recovered",
     "Store",
     "Tables",
     "create_run",
     "evaluations_schema",
     "from_row",
-    "is_locked",
     "is_new",
+    "is_run",
+    "open_folder",
     "read_journal_rows",
     "read_run",
     "read_starts",
     "read_tables",
     "recover",
     "to_row",
-    "weights_path",
+    "weights_name",
 ]

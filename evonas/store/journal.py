@@ -1,98 +1,146 @@
-"""An append-only journal of checksummed JSON lines, in numbered segments.
+"""A journal of checksummed JSON lines: what is open, and what has happened since.
 
-A line is eight hex digits (CRC-32 of the rest), a space, and one JSON object with a `kind`. Each writer starts a
-segment of its own, so nothing is ever appended behind a torn line. A torn last line of a segment is what a crash
-leaves: it was never acted on, and is passed over. Any other bad line is damage and an error.
+A line is eight hex digits (CRC-32 of the rest), a space, and one JSON object with a `kind`. A segment begins with a
+checkpoint, everything that was open when it was begun, so that the newest segment alone is the journal. Its first
+line says who wrote it (`start`), what was committed by then (`generations`, `manifest`: digest of the newest) and
+how many lines the checkpoint has: it appeared at once, so that a shorter one is damaged. Behind it a torn last line is
+what a crash leaves: it was never acted on, and is passed over. Nothing is ever appended behind a torn line, for each
+writer begins a segment of its own.
+
+Segments are named START-NUMBER.jsonl and count in that order: what a driver writes that was replaced by a later
+start counts for nothing.
 """
 
 import json
-import os
+import re
 import zlib
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from evonas.records import UserError
-from evonas.store.files import sync_folder, write_once
+from evonas.store.documents import Damaged
+from evonas.store.folder import Folder, Log
 
 Entry = dict[str, Any]
+KINDS = ("checkpoint", "born", "reached", "decided")
+_NAME = re.compile(r"(\d+)-(\d+)(?:\.(\d+))?\.jsonl")
 
 
 class Journal:
-    """The writer. Entries are durable after `flush`, which is one fsync however many entries wait."""
+    """The writer. Entries are durable after `flush`, which is one write however many entries wait.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._number = max((_number(path) for path in segments(folder)), default=0)
-        self._open()
+    start: which start of the search writes.
+    """
+
+    def __init__(self, folder: Folder, start: int) -> None:
+        self._folder, self._start = folder, start
+        self._number = 0
+        self._waiting: list[bytes] = []
+        self._log: Log | None = None
+
+    @property
+    def waiting(self) -> bool:
+        return bool(self._waiting)
 
     def append(self, entry: Entry) -> None:
-        self._file.write(_line(entry))
-        self._dirty = True
+        self._waiting.append(_line(entry))
 
     def flush(self) -> None:
-        if self._dirty:
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self._dirty = False
+        if self._waiting and self._log:
+            data, self._waiting = b"".join(self._waiting), []  # never tried twice: a failed write ends the search
+            self._log.append(data)
 
-    def rotate(self, entries: Iterable[Entry]) -> None:
-        """Go on in a new segment that starts with `entries`; older segments are removed once it is durable."""
-        self._file.close()
-        old = segments(self._folder)
-        write_once(self._folder / f"{self._number + 1:06d}.jsonl", b"".join(_line(entry) for entry in entries))
-        for path in old:
-            path.unlink()
+    def checkpoint(self, generations: int, manifest: str | None, entries: Iterable[Entry]) -> None:
+        """Go on in a new segment that begins with `entries`; older segments are removed once it is durable."""
+        lines = [_line(entry) for entry in entries]
+        head = {"kind": "checkpoint", "start": self._start, "generations": generations, "manifest": manifest}
+        self.close()
+        old = [name for name in segments(self._folder) if _key(name) <= (self._start, self._number)]
         self._number += 1
-        self._open()
+        name = f"journal/{self._start:04d}-{self._number:06d}.jsonl"
+        self._log = self._folder.log(name, b"".join([_line({**head, "lines": len(lines)}), *lines]))
+        for name in old:
+            self._folder.remove(f"journal/{name}")
 
     def close(self) -> None:
-        """Also in the midst of a rotation: an interrupted writer leaves what a crash leaves, and no more."""
-        if not self._file.closed:
-            self.flush()
-            self._file.close()
-
-    def _open(self) -> None:
-        self._number += 1
-        self._file = (self._folder / f"{self._number:06d}.jsonl").open("xb")
-        sync_folder(self._folder)
-        self._dirty = False
+        """Also in the midst of a checkpoint: an interrupted writer leaves what a crash leaves, and no more."""
+        if self._log:
+            try:
+                self.flush()
+            finally:
+                self._log.close()
+                self._log = None
 
 
-def segments(folder: Path) -> list[Path]:
-    """The segments of a journal, oldest first."""
-    return sorted(folder.glob("[0-9]*.jsonl"))
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """The newest segment, up to the first line that is damaged.
 
-
-def read_journal(folder: Path) -> list[Entry]:
-    """Every entry, oldest first; of a live journal, as it was at some moment of the call.
-
-    Raises:
-        UserError: a line before the last of its segment is damaged; names the file and the line.
+    start, generations, manifest: as its first line says; 0, 0 and None where that is lost. damage: what is wrong.
+    torn: it ends in half a line.
     """
+
+    name: str
+    start: int = 0
+    generations: int = 0
+    manifest: str | None = None
+    entries: tuple[Entry, ...] = ()
+    damage: Damaged | None = None
+    torn: bool = False
+
+
+def segments(folder: Folder) -> list[str]:
+    """File names of the journal, oldest first."""
+    return sorted((name for name in folder.names("journal") if _NAME.fullmatch(name)), key=_order)
+
+
+def read_journal(folder: Folder) -> Segment | None:
+    """The newest segment; None where there is none yet. Of a live journal, as it was at some moment of the call."""
     while True:
+        names = segments(folder)
+        if not names:
+            return None
+        newest = [name for name in names if _key(name) == _key(names[-1])]
         try:
-            return _read(segments(folder))
+            return _read([f"journal/{name}" for name in newest], folder)
         except FileNotFoundError:  # the writer has just gone on to a new segment
-            continue
+            if segments(folder) == names:
+                raise
 
 
-def _read(paths: list[Path]) -> list[Entry]:
+def _read(names: list[str], folder: Folder) -> Segment:
+    """A segment in one file or, on an object store, in numbered parts."""
     entries: list[Entry] = []
-    for path in paths:
-        lines = path.read_bytes().split(b"\n")
-        for number, line in enumerate(lines[:-1], start=1):
+    head: Mapping[str, Any] = {}
+    for number, name in enumerate(names):
+        if _order(name.removeprefix("journal/"))[2] != number:
+            return _damaged(head, entries, names[0], f"is damaged: its part {number} is missing")
+        *lines, rest = folder.read(name).split(b"\n")
+        for at, line in enumerate(lines, start=1):
             entry = _parse(line)
             if entry is None:
-                raise UserError(
-                    f"{path} is damaged at line {number}; everything before it is intact ({len(entries)} entries): "
-                    f"to resume from there, cut the file before that line"
-                )
-            entries.append(entry)
-    return entries
+                return _damaged(head, entries, name, f"is damaged at line {at}")
+            if head:
+                entries.append(entry)
+            elif entry["kind"] == "checkpoint":
+                head = entry
+            else:
+                return _damaged(head, entries, name, "is damaged: it does not begin with a checkpoint")
+        if not head or len(entries) < head["lines"]:
+            return _damaged(head, entries, name, "is damaged: it ends within its checkpoint")
+        if rest and (len(names) > 1 or _parse(rest[:-1]) is not None):
+            return _damaged(head, entries, name, f"is damaged at line {len(lines) + 1}")
+    return Segment(names[0], head["start"], head["generations"], head["manifest"], tuple(entries), torn=bool(rest))
 
 
-def _line(entry: Entry) -> bytes:
+def _damaged(head: Mapping[str, Any], entries: list[Entry], name: str, what: str) -> Segment:
+    damage = Damaged(name, what)
+    if not head:
+        return Segment(name, damage=damage)
+    return Segment(name, head["start"], head["generations"], head["manifest"], tuple(entries), damage)
+
+
+def _line(entry: Mapping[str, Any]) -> bytes:
     data = json.dumps(entry, separators=(",", ":")).encode()
     return b"%08x %s\n" % (zlib.crc32(data), data)
 
@@ -101,10 +149,15 @@ def _parse(line: bytes) -> Entry | None:
     checksum, _, data = line.partition(b" ")
     try:
         entry = json.loads(data) if checksum == b"%08x" % zlib.crc32(data) else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    return entry if isinstance(entry, dict) else None
+    return entry if isinstance(entry, dict) and entry.get("kind") in KINDS else None
 
 
-def _number(path: Path) -> int:
-    return int(path.stem)
+def _order(name: str) -> tuple[int, int, int]:
+    start, number, part = _NAME.fullmatch(name).groups()  # type: ignore[union-attr]
+    return int(start), int(number), int(part or 0)
+
+
+def _key(name: str) -> tuple[int, int]:
+    return _order(name)[:2]

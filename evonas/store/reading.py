@@ -1,40 +1,47 @@
-"""Reading a run folder: every file checked against its recorded SHA-256, nothing imported or unpickled.
+"""Reading a run: every file checked against its recorded SHA-256, nothing imported or unpickled.
 
 Works on a live run: a generation counts once its manifest is there, and the journal's unfinished last line is
-passed over.
+passed over. The journal's newest segment says how many generations there must be, and from which start later ones
+may come, so that neither a removed generation nor one of a driver that had been replaced goes unnoticed.
 """
 
 import hashlib
 import itertools
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evonas.records import Candidate, Evaluation, Progress, UserError
-from evonas.store.journal import Entry, read_journal
-from evonas.store.schema import SCHEMA_VERSION, candidate_from, from_row
+from evonas.store.documents import Damaged, from_document
+from evonas.store.folder import Folder, digits
+from evonas.store.journal import Entry, Segment, read_journal
+from evonas.store.schema import POPULATIONS, SCHEMA_VERSION, candidate_from, evaluations_schema, from_row
+
+RUN = "run.json"
+_MANIFEST_KEYS = {"generation", "start", "previous", "elapsed_s", "rows", "sha256"}
 
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """The committed generations. elapsed_s: running time of the search up to the last of them."""
+    """The committed generations. elapsed_s: running time of the search up to the last of them; digest: of its
+    manifest, or of run.json where there is none."""
 
-    evaluations: list[pa.Table] = field(default_factory=list)
-    populations: list[pa.Table] = field(default_factory=list)
-    elapsed_s: float = 0.0
+    evaluations: list[pa.Table]
+    populations: list[pa.Table]
+    elapsed_s: float
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What a run folder proves, for going on with the search.
+    """What a run proves, for going on with the search.
 
     decided: in the order that was recorded. committed: how many of them are in a generation. rows: those that are
-    not. born: candidates that were not decided. reached: what those had reported.
+    not. born: candidates that were not decided. reached: what those had reported. torn: the journal ends in half a
+    line. damage: what is wrong beyond that; the rest is then what was recorded before it.
     """
 
     decided: list[Evaluation]
@@ -45,6 +52,8 @@ class Recovered:
     reached: list[Progress]
     elapsed_s: float
     tables: Tables
+    torn: bool
+    damage: Damaged | None
 
     def births(self) -> Iterator[tuple[Candidate, list[Progress] | None]]:
         """Every candidate by index, with what it had reached where it was not decided."""
@@ -56,79 +65,102 @@ class Recovered:
             yield candidate, reached.get(candidate.index)
 
 
-def read_run(folder: Path) -> dict[str, Any]:
-    """run.json of a run folder.
+def read_run(folder: Folder) -> dict[str, Any]:
+    """run.json of a run.
 
     Raises:
         UserError: there is none, it is damaged, or another version of evonas wrote it.
     """
-    path = folder / "run.json"
     try:
-        description = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        raise UserError(f"{folder} is not a run folder: it has no run.json") from None
-    except ValueError:
-        raise UserError(f"{path} is damaged: it is not JSON; restore it from a copy") from None
-    version = description.get("schema_version") if isinstance(description, dict) else None
-    if version != SCHEMA_VERSION:
-        raise UserError(f"{path} has schema version {version}; this evonas reads version {SCHEMA_VERSION}")
-    return dict(description)
+        description = from_document(RUN, folder.read(RUN))
+    except FileNotFoundError:
+        raise UserError(f"{folder} is not a run folder: it has no {RUN}") from None
+    except Damaged as damage:
+        raise UserError(f"{folder}/{RUN} {damage.what}; restore it from a copy") from None
+    if description.get("schema_version") != SCHEMA_VERSION:
+        version = description.get("schema_version")
+        raise UserError(f"{folder}/{RUN} has schema version {version}; this evonas reads version {SCHEMA_VERSION}")
+    return description
 
 
-def read_starts(folder: Path) -> list[dict[str, Any]]:
+def is_run(folder: Folder) -> bool:
+    return RUN in folder.names()
+
+
+def read_starts(folder: Folder) -> list[dict[str, Any]]:
     """How the search was started each time: budget, runtime, versions; `ended`, where it came to its end."""
+    names = folder.names("starts")
     starts = []
-    for path in sorted((folder / "starts").glob("[0-9]*.json")):
-        ended = path.with_name(f"ended-{path.name}")
-        starts.append(_json(path) | (_json(ended) if ended.exists() else {}))
+    try:
+        for name in names:
+            if name.startswith("ended-"):
+                continue
+            start = _document(folder, f"starts/{name}")
+            ended = f"ended-{name}"
+            starts.append(start | (_document(folder, f"starts/{ended}") if ended in names else {}))
+    except Damaged as damage:
+        raise UserError(f"{folder}/{damage.name} {damage.what}; restore it from a copy, or remove it") from None
     return starts
 
 
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except ValueError:
-        raise UserError(f"{path} is damaged: it is not JSON; restore it from a copy") from None
+def last_start(folder: Folder) -> int:
+    """Number of the newest start; 0 where there is none."""
+    return max((digits(name) for name in folder.names("starts")), default=0)
 
 
-def read_tables(folder: Path) -> Tables:
+def read_tables(folder: Folder, metrics: Sequence[str], targets: Sequence[str]) -> Tables:
     """The committed generations of a run, each file checked.
 
     Raises:
         UserError: a file is missing or differs from what was recorded; names it and says what is intact.
     """
-    tables, elapsed, chain = Tables(), 0.0, None
-    for generation in range(1, 1 + len(list((folder / "manifest").glob("generation-*.json")))):
-        entry, digest = _manifest(folder, generation)
-        if entry["previous"] != chain:
-            raise _damaged(folder, generation, "manifest", "does not follow the manifest before it")
-        chain, elapsed = digest, float(entry["elapsed_s"])
-        for name, kind in (("evaluations", tables.evaluations), ("populations", tables.populations)):
-            kind.append(_parquet(folder, generation, name, entry["sha256"].get(name)))
-    return Tables(tables.evaluations, tables.populations, elapsed)
+    tables, damage = _tables(folder, read_journal(folder), evaluations_schema(metrics, targets))
+    if damage:
+        raise _refusal(folder, damage, len(tables.evaluations))
+    return tables
 
 
-def read_journal_rows(folder: Path) -> list[dict[str, Any]]:
-    """The decided candidates in the journal: all that are in no generation, and perhaps some that are."""
-    decided = (entry for entry in read_journal(folder / "journal") if entry["kind"] == "decided")
-    return list(_newest(decided).values())
+def read_journal_rows(folder: Folder) -> list[dict[str, Any]]:
+    """The decided candidates in the journal: all that are in no generation, and perhaps some that are.
+
+    Raises:
+        UserError: the journal is damaged.
+    """
+    segment = read_journal(folder)
+    if segment and segment.damage:
+        raise _refusal(folder, segment.damage, segment.generations)
+    decided = (entry for entry in (segment.entries if segment else ()) if entry["kind"] == "decided")
+    return list(_by_candidate(decided).values())
 
 
-def recover(folder: Path, metrics: Sequence[str]) -> Recovered:
-    """Everything decided, born and reached, each once."""
-    entries = read_journal(folder / "journal")  # first: what a live search commits meanwhile is then seen twice
-    tables = read_tables(folder)
+def recover(folder: Folder, metrics: Sequence[str], targets: Sequence[str], salvage: bool = False) -> Recovered:
+    """Everything decided, born and reached, each once.
+
+    salvage: where files are damaged, give what was recorded before the damage.
+
+    Raises:
+        UserError: a file is damaged or missing, unless it is to be salvaged.
+    """
+    segment = read_journal(folder)  # first: what a live search commits meanwhile is then seen twice
+    tables, damage = _tables(folder, segment, evaluations_schema(metrics, targets))
+    damage = damage or (segment.damage if segment else None)
+    if damage and not salvage:
+        raise _refusal(folder, damage, len(tables.evaluations))
+    try:
+        return _recovered(tables, segment, damage, metrics)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(f"the record of {folder} is not of evonas's making: {type(error).__name__}: {error}") from None
+
+
+def _recovered(tables: Tables, segment: Segment | None, damage: Damaged | None, metrics: Sequence[str]) -> Recovered:
+    entries = segment.entries if segment else ()
     rows = [row for table in tables.evaluations for row in table.to_pylist(maps_as_pydicts="strict")]
     committed = {row["candidate"] for row in rows}
-    known = committed | {entry["candidate"] for entry in entries}
+    known = committed | {int(entry["candidate"]) for entry in entries}
     end = next(index for index in itertools.count() if index not in known)
-    if max(committed, default=-1) > end:
-        raise UserError(
-            f"{folder}: candidate {end} is missing, and later ones are in a generation; restore the journal"
-        )
-    # Candidates beyond a gap, as it is left where damaged files were moved away, are bred and evaluated again.
+    # What a damaged file leaves beyond a gap is bred and evaluated again.
     journal = [entry for entry in entries if entry["candidate"] not in committed and entry["candidate"] < end]
-    loose = _newest(entry for entry in journal if entry["kind"] == "decided")
+    loose = _by_candidate(entry for entry in journal if entry["kind"] == "decided")
     undecided = [entry for entry in journal if entry["candidate"] not in loose]
     born = {entry["candidate"]: candidate_from(entry) for entry in undecided if entry["kind"] == "born"}
     reached = {(e["candidate"], e["rung"]): _progress(e) for e in undecided if e["kind"] == "reached"}
@@ -141,11 +173,96 @@ def recover(folder: Path, metrics: Sequence[str]) -> Recovered:
         reached=list(reached.values()),
         tables=tables,
         elapsed_s=max([tables.elapsed_s, *(entry["elapsed_s"] for entry in loose.values())]),
+        torn=bool(segment and segment.torn),
+        damage=damage,
     )
 
 
-def _newest(entries: Iterable[Entry]) -> dict[int, Entry]:
-    """By candidate, in the order of the newest segment: a crash may leave an entry in an older one as well."""
+def weights_name(index: int) -> str:
+    return f"weights/{index:06d}.safetensors"
+
+
+def generation_name(kind: str, generation: int) -> str:
+    """kind: manifest, evaluations or populations."""
+    return f"{kind}/generation-{generation:05d}.{'json' if kind == 'manifest' else 'parquet'}"
+
+
+def _tables(folder: Folder, segment: Segment | None, schema: pa.Schema) -> tuple[Tables, Damaged | None]:
+    """The generations before the first that is damaged, and what is wrong with that one."""
+    evaluations: list[pa.Table] = []
+    populations: list[pa.Table] = []
+    elapsed, chain, damage = 0.0, _digest(folder.read(RUN)), None
+    due = segment.generations if segment else 0
+    present = max((digits(name) for name in folder.names("manifest")), default=0)
+    try:
+        for generation in range(1, 1 + max(present, due)):
+            entry, digest = _manifest(folder, generation)
+            if segment and generation > due and entry["start"] < segment.start:
+                break  # the work of a driver that had been replaced by then
+            if entry["previous"] != chain:
+                name = generation_name("manifest", generation)
+                raise Damaged(name, f"does not follow {RUN if generation == 1 else 'the manifest before it'}")
+            rows = _parquet(folder, generation, "evaluations", entry, schema)
+            members = _parquet(folder, generation, "populations", entry, POPULATIONS)
+            if segment and generation == due and digest != segment.manifest:
+                raise Damaged(generation_name("manifest", generation), "is not the one that the journal names")
+            evaluations.append(rows)
+            populations.append(members)
+            chain, elapsed = digest, float(entry["elapsed_s"])
+        if segment is None and present:
+            damage = Damaged("journal", "is missing")
+    except Damaged as found:
+        damage = found
+    return Tables(evaluations, populations, elapsed, chain), damage
+
+
+def _manifest(folder: Folder, generation: int) -> tuple[Mapping[str, Any], str]:
+    name = generation_name("manifest", generation)
+    try:
+        data = folder.read(name)
+    except FileNotFoundError:
+        raise Damaged(name, "is missing") from None
+    entry = from_document(name, data)
+    if entry.keys() != _MANIFEST_KEYS or entry["generation"] != generation:
+        raise Damaged(name, "is damaged: it is not this generation's manifest")
+    return entry, _digest(data)
+
+
+def _parquet(folder: Folder, generation: int, kind: str, manifest: Mapping[str, Any], schema: pa.Schema) -> pa.Table:
+    name = generation_name(kind, generation)
+    try:
+        data = folder.read(name)
+    except FileNotFoundError:
+        raise Damaged(name, "is missing") from None
+    if _digest(data) != manifest["sha256"].get(kind):
+        raise Damaged(name, "is damaged: its SHA-256 is not the recorded one")
+    try:
+        table = pq.read_table(pa.BufferReader(data))
+    except (pa.ArrowException, OSError) as error:
+        raise Damaged(name, f"is damaged: it is not Parquet ({str(error).splitlines()[0]})") from None
+    if not table.schema.equals(schema):
+        raise Damaged(name, "is damaged: its columns are not those of this run")
+    return table
+
+
+def _refusal(folder: Folder, damage: Damaged, generations: int) -> UserError:
+    intact = f"generations 1-{generations} are intact" if generations else "no generation before it is intact"
+    return UserError(
+        f"{folder}/{damage.name} {damage.what}; {intact}: restore it from a copy, or let "
+        f"`evonas resume {folder}` go on from there (what is damaged is set aside, nothing is deleted)"
+    )
+
+
+def _document(folder: Folder, name: str) -> dict[str, Any]:
+    return from_document(name, folder.read(name))
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _by_candidate(entries: Iterable[Entry]) -> dict[int, Entry]:
+    """The last entry of each candidate, in the order of those."""
     newest: dict[int, Entry] = {}
     for entry in entries:
         newest.pop(entry["candidate"], None)
@@ -153,48 +270,5 @@ def _newest(entries: Iterable[Entry]) -> dict[int, Entry]:
     return newest
 
 
-def weights_path(folder: Path, index: int) -> Path:
-    return folder / "weights" / f"{index:06d}.safetensors"
-
-
-def generation_name(generation: int) -> str:
-    return f"generation-{generation:05d}"
-
-
 def _progress(entry: Entry) -> Progress:
     return Progress(entry["candidate"], entry["rung"], entry["metrics"])
-
-
-def _manifest(folder: Path, generation: int) -> tuple[Mapping[str, Any], str]:
-    path = folder / "manifest" / f"{generation_name(generation)}.json"
-    try:
-        data = path.read_bytes()
-        entry = json.loads(data)
-        complete = {"previous", "elapsed_s", "sha256"} <= entry.keys()
-    except FileNotFoundError:
-        raise _damaged(folder, generation, "manifest", "is missing") from None
-    except (ValueError, AttributeError):
-        complete = False
-    if not complete:
-        raise _damaged(folder, generation, "manifest", "is damaged: it is not a manifest")
-    return entry, hashlib.sha256(data).hexdigest()
-
-
-def _parquet(folder: Path, generation: int, name: str, digest: str | None) -> pa.Table:
-    path = folder / name / f"{generation_name(generation)}.parquet"
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise _damaged(folder, generation, name, "is missing") from None
-    if hashlib.sha256(data).hexdigest() != digest:
-        raise _damaged(folder, generation, name, "is damaged: its SHA-256 is not the recorded one")
-    return pq.read_table(pa.BufferReader(data))
-
-
-def _damaged(folder: Path, generation: int, name: str, what: str) -> UserError:
-    path = folder / name / f"{generation_name(generation)}.{'json' if name == 'manifest' else 'parquet'}"
-    intact = f"generations 1-{generation - 1} are" if generation > 1 else "no generation before it is"
-    return UserError(
-        f"{path} {what}; {intact} intact: to go on from there, move the files of generation {generation} and later "
-        f"out of manifest/, evaluations/ and populations/, or restore this file from a copy"
-    )

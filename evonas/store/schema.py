@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from evonas.records import Candidate, Epoch, Evaluation, Progress, Status
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _TEXT, _REAL, _INT, _SHORT = pa.string(), pa.float64(), pa.int64(), pa.int32()
 _METRICS = pa.map_(_TEXT, _REAL)
@@ -33,7 +33,8 @@ def evaluations_schema(metrics: Sequence[str], targets: Sequence[str]) -> pa.Sch
     position: order of decision that counts (by index; by arrival in async mode). arch: JSON of the named genes.
     arch_hash: equal for two candidates exactly when they count as the same network. violation: summed relative
     excess over the limits. weights_sha256: of the file in weights/, for a network that may have been on the front when
-    it was decided. rungs: the metrics with which a candidate stood at each rung it reached.
+    it was decided. rungs: the metrics with which a candidate stood at each rung it reached. batch_size: of its
+    training; half of the config's where memory ran out at that.
     """
     return pa.schema(
         [
@@ -51,6 +52,7 @@ def evaluations_schema(metrics: Sequence[str], targets: Sequence[str]) -> pa.Sch
             ("violation", _REAL),
             *((name, _REAL) for name in metrics),
             ("epochs", _SHORT),
+            ("batch_size", _INT),
             ("curve", pa.list_(pa.struct([("epoch", _SHORT), *((name, _REAL) for name in _LOSSES)]))),
             ("rungs", pa.list_(pa.struct([("rung", _SHORT), ("metrics", _METRICS)]))),
             *((f"latency_samples[{target}]", pa.list_(pa.float32())) for target in targets),
@@ -80,6 +82,7 @@ def to_row(evaluation: Evaluation, arch: str, arch_hash: str, violation: float) 
         "violation": violation,
         **evaluation.metrics,
         "epochs": len(evaluation.curve),
+        "batch_size": evaluation.batch_size,
         "curve": [{"epoch": e.epoch, **{name: getattr(e, name) for name in _LOSSES}} for e in evaluation.curve],
         "rungs": [{"rung": p.rung, "metrics": dict(p.metrics)} for p in evaluation.rungs],
         **{f"latency_samples[{target}]": list(ms) for target, ms in evaluation.latency_samples.items()},
@@ -101,6 +104,7 @@ def from_row(row: Mapping[str, Any], metrics: Sequence[str]) -> Evaluation:
         curve=tuple(Epoch(**point) for point in row["curve"]),
         rungs=tuple(Progress(candidate.index, r["rung"], r["metrics"]) for r in row["rungs"]),
         conditions=row["conditions"],
+        batch_size=row["batch_size"],
         message=row["message"],
         attempts=row["attempts"],
         **{name: row[name] for name in TIMINGS},
@@ -110,8 +114,8 @@ def from_row(row: Mapping[str, Any], metrics: Sequence[str]) -> Evaluation:
 def candidate_from(row: Mapping[str, Any]) -> Candidate:
     return Candidate(
         index=row["candidate"],
-        genome=tuple(row["genome"]),
-        parents=tuple(row["parents"]),
+        genome=tuple(map(int, row["genome"])),
+        parents=tuple(map(int, row["parents"])),
         operator=row["operator"],
         born_after=row["born_after"],
         seed=row["seed"],

@@ -1,73 +1,98 @@
-"""The one writer of a run folder."""
+"""The one writer of a run."""
 
 import hashlib
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from evonas.records import Candidate, Progress
-from evonas.store.files import lock, write_once
+from evonas.records import Candidate, Halted, Progress
+from evonas.store.documents import to_document
+from evonas.store.folder import FOLDERS, Folder, digits
 from evonas.store.journal import Journal
-from evonas.store.reading import Recovered, generation_name, read_starts, weights_path
+from evonas.store.reading import RUN, Recovered, generation_name, last_start, weights_name
 from evonas.store.schema import POPULATIONS, SCHEMA_VERSION, candidate_row
 
-FOLDERS = ("starts", "journal", "evaluations", "populations", "manifest", "weights")
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
-def create_run(folder: Path, description: Mapping[str, Any]) -> None:
+def create_run(folder: Folder, description: Mapping[str, Any]) -> None:
     """Write run.json, once."""
-    text = json.dumps({"schema_version": SCHEMA_VERSION, **description}, indent=2)
-    write_once(folder / "run.json", text.encode())
+    folder.create(RUN, to_document({"schema_version": SCHEMA_VERSION, **description}))
 
 
-def is_new(folder: Path) -> bool:
+def is_new(folder: Folder) -> bool:
     """Whether nothing is there but what a writer lays out before its first record."""
-    return not folder.exists() or all(path.name in FOLDERS or path.name[0] == "." for path in folder.iterdir())
+    return set(folder.names()) <= {*FOLDERS, "damaged", "lease.json"}
+
+
+def _recorded(method: "Callable[Concatenate[Store, P], T]") -> "Callable[Concatenate[Store, P], T]":
+    """A record that cannot be written ends the search, which goes on later from what was written."""
+
+    @wraps(method)
+    def checked(store: "Store", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return method(store, *args, **kwargs)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise Halted(f"{store.folder} cannot be written: {reason}; what was recorded before is intact") from error
+
+    return checked
 
 
 class Store:
     """Records births, rungs and decisions in the journal, and generations as Parquet.
 
-    Nothing is acted on before it is durable: `flush` comes before a job is dispatched.
+    Nothing is acted on before it is durable: `flush` comes before a job is dispatched. Each start of a search has a
+    number, claimed by creating its file; a writer that finds a later one stops, and what it may have written at
+    that moment does not count.
 
     Raises:
-        UserError: another search is writing to the folder.
+        UserError: another search is writing to the folder, and it is not to be taken over.
     """
 
-    def __init__(self, folder: Path, schema: pa.Schema) -> None:
+    def __init__(self, folder: Folder, schema: pa.Schema, take_over: bool = False) -> None:
         self.folder = folder
         self._schema = schema
-        for name in FOLDERS:
-            (folder / name).mkdir(parents=True, exist_ok=True)
-        self._lock = lock(folder / ".lock")
-        self._journal = Journal(folder / "journal")
+        self._lock = folder.lock(take_over)
+        self._journal: Journal | None = None
         self._open: dict[int, dict[str, dict[str, Any]]] = {}  # candidate -> its journal entries, by kind
         self._generations = 0
+        self._digest = ""  # of the newest manifest
         self._start = 0
 
+    @_recorded
     def started(self, description: Mapping[str, Any]) -> None:
-        """Note with what budget, where and in which versions the search goes on from here."""
-        self._start = 1 + len(read_starts(self.folder))
-        write_once(self.folder / "starts" / f"{self._start:04d}.json", json.dumps(description, indent=2).encode())
+        """Claim the next start, and note with what budget, where and in which versions the search goes on."""
+        self._start = 1 + last_start(self.folder)
+        try:
+            self.folder.create(f"starts/{self._start:04d}.json", to_document(description))
+        except FileExistsError:
+            raise Halted(f"another search has just started on {self.folder}") from None
 
-    def ended(self, reason: str) -> None:
+    @_recorded
+    def ended(self, reason: str, late_results: int) -> None:
         """Note that the search came to its end, and did not just stop."""
-        text = json.dumps({"ended": reason}, indent=2)
-        write_once(self.folder / "starts" / f"ended-{self._start:04d}.json", text.encode())
+        self.folder.create(
+            f"starts/ended-{self._start:04d}.json", to_document({"ended": reason, "late_results": late_results})
+        )
 
+    @_recorded
     def restore(self, recovered: Recovered) -> None:
-        """Take up what was left open when the search last ended."""
-        self._generations = recovered.generations
+        """Take up what was left open when the search last ended; what is damaged is set aside."""
+        self._generations, self._digest = recovered.generations, recovered.tables.digest
+        self._clear(aside=recovered.damage is not None)
         self._open = {row["candidate"]: {"decided": row} for row in recovered.rows}
         for candidate in recovered.born:
             self._keep({"kind": "born", **candidate_row(candidate)})
         for progress in recovered.reached:
             self._keep(_reached(progress))
-        self._journal.rotate(self._entries())
+        self._journal = Journal(self.folder, self._start)
+        self._checkpoint()
 
     def born(self, candidate: Candidate) -> None:
         self._record({"kind": "born", **candidate_row(candidate)})
@@ -79,9 +104,13 @@ class Store:
         self._open.pop(row["candidate"], None)
         self._record({"kind": "decided", "elapsed_s": elapsed_s, **row})
 
+    @_recorded
     def flush(self) -> None:
-        self._journal.flush()
+        if self._journal and self._journal.waiting:
+            self._check_start()
+            self._journal.flush()
 
+    @_recorded
     def commit(
         self, indices: Sequence[int], first: int, population: Iterable[tuple[int, int, float]], elapsed_s: float
     ) -> None:
@@ -90,8 +119,8 @@ class Store:
         indices: its candidates in order. first: position of the first of them. population: (candidate, rank,
         crowding) of each survivor, best first.
         """
-        self._generations += 1
-        number = self._generations
+        self._check_start()
+        number = self._generations + 1
         rows = [
             {**self._open.pop(index)["decided"], "generation": number, "position": first + i}
             for i, index in enumerate(indices)
@@ -101,53 +130,97 @@ class Store:
             for index, rank, crowding in population
         ]
         digests = {
-            "evaluations": self._write("evaluations", rows, self._schema),
-            "populations": self._write("populations", members, POPULATIONS),
+            "evaluations": self._put(generation_name("evaluations", number), _parquet(rows, self._schema)),
+            "populations": self._put(generation_name("populations", number), _parquet(members, POPULATIONS)),
         }
-        self._write_manifest({"rows": len(rows), "elapsed_s": elapsed_s, "sha256": digests})
-        self._journal.rotate(self._entries())
+        manifest = {
+            "generation": number,
+            "start": self._start,
+            "previous": self._digest,
+            "rows": len(rows),
+            "elapsed_s": elapsed_s,
+            "sha256": digests,
+        }
+        self._digest = self._put(generation_name("manifest", number), to_document(manifest))  # the commit
+        self._generations = number
+        self._checkpoint()
 
+    @_recorded
     def save_weights(self, index: int, data: bytes) -> None:
-        write_once(weights_path(self.folder, index), data)
+        self._put(weights_name(index), data)
 
+    @_recorded
     def keep_weights(self, indices: Iterable[int]) -> None:
         """Remove the weights of every candidate that is not among `indices`."""
-        kept = {weights_path(self.folder, index).name for index in indices}
-        for path in (self.folder / "weights").glob("*.safetensors"):
-            if path.name not in kept:
-                path.unlink()
+        kept = {weights_name(index) for index in indices}
+        for name in self.folder.names("weights"):
+            if digits(name) >= 0 and f"weights/{name}" not in kept:
+                self.folder.remove(f"weights/{name}")
 
     def close(self) -> None:
-        self._journal.close()
-        self._lock.close()
+        """Let go of the folder, whatever can still be written or not."""
+        try:
+            if self._journal:
+                with suppress(OSError):  # what waits could not be written before, or the search is ending badly
+                    self._journal.close()
+        finally:
+            with suppress(OSError):
+                self._lock.close()
 
     def _entries(self) -> Iterator[dict[str, Any]]:
         return (entry for entries in self._open.values() for entry in entries.values())
 
     def _record(self, entry: dict[str, Any]) -> None:
         self._keep(entry)
+        assert self._journal is not None
         self._journal.append(entry)
 
     def _keep(self, entry: dict[str, Any]) -> None:
         kind = entry["kind"] + str(entry.get("rung", ""))
         self._open.setdefault(entry["candidate"], {})[kind] = entry
 
-    def _write(self, name: str, rows: list[dict[str, Any]], schema: pa.Schema) -> str:
-        """One Parquet file of the generation being committed; returns its SHA-256."""
-        sink = pa.BufferOutputStream()
-        table = pa.Table.from_pylist(rows, schema=schema)
-        pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
-        data = sink.getvalue().to_pybytes()
-        write_once(self.folder / name / f"{generation_name(self._generations)}.parquet", data)
+    def _checkpoint(self) -> None:
+        assert self._journal is not None
+        self._journal.checkpoint(self._generations, self._digest if self._generations else None, self._entries())
+
+    def _put(self, name: str, data: bytes) -> str:
+        """Create a file; its SHA-256. One that is in the way was left by an interrupted or replaced driver."""
+        try:
+            self.folder.create(name, data)
+        except FileExistsError:
+            self._check_start()
+            self.folder.remove(name)
+            self.folder.create(name, data)
         return hashlib.sha256(data).hexdigest()
 
-    def _write_manifest(self, entry: dict[str, Any]) -> None:
-        """The commit: a generation counts once this file is there. Each names the one before it by its SHA-256."""
-        folder = self.folder / "manifest"
-        before = folder / f"{generation_name(self._generations - 1)}.json"
-        previous = hashlib.sha256(before.read_bytes()).hexdigest() if self._generations > 1 else None
-        entry = {"generation": self._generations, "previous": previous, **entry}
-        write_once(folder / f"{generation_name(self._generations)}.json", json.dumps(entry, indent=1).encode())
+    def _check_start(self) -> None:
+        """
+        Raises:
+            Halted: a later start has taken the folder over.
+        """
+        if last_start(self.folder) > self._start:
+            raise Halted(f"another search has taken over {self.folder}; this one records nothing any more")
+
+    def _clear(self, aside: bool) -> None:
+        """Remove what is beyond the record, and keep a copy in damaged/ where it may be of use to a person."""
+        beyond = [
+            f"{kind}/{name}"
+            for kind in ("manifest", "evaluations", "populations")
+            for name in self.folder.names(kind)
+            if digits(name) > self._generations
+        ]
+        journal = [f"journal/{name}" for name in self.folder.names("journal")]
+        for name in [*beyond, *journal] if aside else ():
+            self.folder.create(f"damaged/{self._start:04d}-{name.replace('/', '-')}", self.folder.read(name))
+        for name in beyond:
+            self.folder.remove(name)
+
+
+def _parquet(rows: list[dict[str, Any]], schema: pa.Schema) -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), sink, compression="zstd", write_page_checksum=True)
+    data: bytes = sink.getvalue().to_pybytes()
+    return data
 
 
 def _reached(progress: Progress) -> dict[str, Any]:

@@ -1,0 +1,37 @@
+"""When a search stops by itself because its candidates fail for one and the same reason."""
+
+import re
+from collections import Counter, deque
+
+from evonas.config import Config
+from evonas.records import Evaluation, Halted
+
+LEAST = 10
+"""Fewer candidates than this prove nothing."""
+
+
+class Breaker:
+    """Remembers the failures among the last candidates of this start; those before it may be mended by now."""
+
+    def __init__(self, config: Config) -> None:
+        self._share = config.budget.same_failure
+        self._last: deque[str] = deque(maxlen=max(LEAST, config.strategy.population))
+        self._example = ""
+
+    def hear(self, evaluation: Evaluation) -> None:
+        failed = evaluation.status.failed
+        if failed:
+            self._example = f"{evaluation.status}: {evaluation.message}"
+        self._last.append(re.sub(r"\d+", "#", self._example) if failed else "")
+
+    def check(self) -> None:
+        """
+        Raises:
+            Halted: more than the share allowed failed with one message, numbers in it aside.
+        """
+        if len(self._last) < LEAST or self._share == 1:
+            return
+        message, count = Counter(self._last).most_common(1)[0]
+        if message and count > self._share * len(self._last):
+            among = f"{count} of the last {len(self._last)} candidates"
+            raise Halted(f"{among} failed in the same way, the last with {self._example}")

@@ -1,0 +1,95 @@
+"""Which nodes of a cluster get jobs: all that live, but for those that are going, silent or keep crashing them.
+
+Decides from what it is told (`update`, `silent`, `crashed`, `worked`); knows nothing of Ray or of what a job means.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+STRIKES = 3
+"""Jobs in a row that crashed on a node and not elsewhere: then it is set aside."""
+SHUNNED_S = 120.0
+"""How long a node whose workers fell silent gets no new ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A machine of the cluster that is alive. resources: name -> amount in all."""
+
+    id: str
+    host: str
+    resources: Mapping[str, float]
+
+
+class Nodes:
+    """needs: resources of one worker, those above 0."""
+
+    def __init__(self, needs: Mapping[str, float]) -> None:
+        self._needs = {name: need for name, need in needs.items() if need}
+        self._alive: dict[str, Node] = {}
+        self._draining: Collection[str] = ()
+        self._silent: dict[str, float] = {}  # node -> until when it is shunned
+        self._strikes: Counter[str] = Counter()
+        self._aside: dict[str, str] = {}  # node -> its host
+
+    @property
+    def aside(self) -> list[str]:
+        """Hosts that were set aside because jobs kept crashing there."""
+        return sorted(self._aside.values())
+
+    @property
+    def usable(self) -> list[Node]:
+        return [node for node in self._alive.values() if node.id not in self._avoided()]
+
+    @property
+    def avoided(self) -> list[str]:
+        """Living nodes that must get no new worker."""
+        return [id for id in self._alive if id in self._avoided()]
+
+    @property
+    def capacity(self) -> int:
+        """Workers that all usable nodes hold together."""
+        return sum(self._fitting(node) for node in self.usable)
+
+    def lives(self, id: str) -> bool:
+        return id in self._alive
+
+    def leaves(self, id: str) -> bool:
+        """Whether a node gets no new jobs, though those in work may end there."""
+        return id in self._draining or id in self._aside
+
+    def share(self, id: str) -> float:
+        """The part of a node that one worker takes, by its scarcest resource; 1 where it needs none."""
+        have = self._alive[id].resources
+        return max((need / have[name] for name, need in self._needs.items() if have.get(name)), default=1.0)
+
+    def update(self, alive: Iterable[Node], draining: Collection[str]) -> None:
+        self._alive = {node.id: node for node in alive}
+        self._draining = draining
+
+    def silent(self, id: str) -> None:
+        """A worker there has not been heard for longer than its lease."""
+        self._silent[id] = time.monotonic() + SHUNNED_S
+
+    def worked(self, id: str) -> None:
+        self._strikes[id] = 0
+
+    def crashed(self, id: str) -> None:
+        """A job crashed there and not elsewhere. The last usable node is never set aside."""
+        self._strikes[id] += 1
+        others = any(node.id != id for node in self.usable)
+        if self._strikes[id] >= STRIKES and others and id in self._alive:
+            self._aside[id] = self._alive[id].host
+
+    def _avoided(self) -> set[str]:
+        now = time.monotonic()
+        silent = {id for id, until in self._silent.items() if until > now}
+        firm = {*self._draining, *self._aside}
+        # Where every other node is silent too, the fault may be ours: then they are tried again.
+        return firm | silent if self._alive.keys() - firm - silent else firm
+
+    def _fitting(self, node: Node) -> int:
+        rooms = [node.resources.get(name, 0) / need for name, need in self._needs.items()]
+        return int(min(rooms, default=1) + 1e-9)

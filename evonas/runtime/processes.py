@@ -1,0 +1,142 @@
+"""The processes below this one: which there are, what memory they hold, how all of them are ended.
+
+On Linux this process adopts those whose parents have died, so that none gets out of sight. Elsewhere one that cuts
+itself off from its parents does.
+"""
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+import time
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+import psutil
+
+LINUX = sys.platform == "linux"
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+END_S = 5.0
+"""A process that a kill has not ended by then hangs in its kernel and is given up."""
+CGROUP = Path("/sys/fs/cgroup")
+_libc = ctypes.CDLL(None)
+
+
+def adopt_orphans() -> None:
+    if LINUX:
+        _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def die_with(parent: int) -> None:
+    """The kernel ends this process once its parent is gone; if that is so already, it ends itself."""
+    if LINUX:
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def die_first() -> None:
+    """When the machine runs out of memory, the kernel should end this process rather than another."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+def descendants() -> list[int]:
+    """All processes below this one that live."""
+    return [pid for pid in _below(os.getpid()) if not _is_zombie(pid)]
+
+
+def private_memory(exact: bool = False) -> int:
+    """Bytes that the processes below this one hold and share with no file and no object store.
+
+    Pages that a fork shares count in each process, unless it must be exact, which costs milliseconds a gigabyte.
+    """
+    return sum(_private(pid, exact) for pid in _below(os.getpid()))
+
+
+def end_all(group: int, hopeless: Collection[int] = ()) -> list[int]:
+    """Kill all descendants, and a process group that some of them may be in, and reap them.
+
+    hopeless: those that a kill did not end before. Returns those that this one did not.
+    """
+    if not LINUX:
+        with contextlib.suppress(OSError):
+            os.killpg(group, signal.SIGKILL)
+    end = time.monotonic() + END_S
+    while True:
+        reap()
+        left = [pid for pid in _below(os.getpid()) if pid not in hopeless]
+        if not left or time.monotonic() > end:
+            return left
+        for pid in left:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.001)
+
+
+def reap() -> dict[int, int]:
+    """The children that have ended and not been reaped: pid -> wait status."""
+    ended = {}
+    with contextlib.suppress(ChildProcessError):
+        while (child := os.waitpid(-1, os.WNOHANG)) != (0, 0):
+            ended[child[0]] = child[1]
+    return ended
+
+
+def machine_memory() -> int:
+    """Bytes of memory of this machine, or of its container where that has a limit."""
+    limits = [int(psutil.virtual_memory().total)]
+    for file in _limit_files():
+        with contextlib.suppress(OSError, ValueError):  # it is not there, or says "max"
+            limits.append(int(file.read_text()))
+    return min(limits)
+
+
+def _below(pid: int) -> Iterator[int]:
+    """Everything below a process, what has ended and waits to be reaped included."""
+    for child in _children(pid):
+        yield child
+        yield from _below(child)
+
+
+def _children(pid: int) -> list[int]:
+    if not LINUX:
+        with contextlib.suppress(psutil.Error):
+            return [child.pid for child in psutil.Process(pid).children()]
+        return []
+    found: list[int] = []
+    with contextlib.suppress(OSError):  # it has just ended
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{thread}/children") as file:
+                found += map(int, file.read().split())
+    return found
+
+
+def _is_zombie(pid: int) -> bool:
+    """Whether a process has ended in all its threads: where the first has, the others may run on."""
+    try:
+        process = psutil.Process(pid)
+        return bool(process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1)
+    except psutil.Error:
+        return True
+
+
+def _private(pid: int, exact: bool) -> int:
+    try:
+        process = psutil.Process(pid)
+        memory = process.memory_full_info() if exact else process.memory_info()
+    except psutil.Error:
+        return 0
+    private = int(memory.rss) - int(getattr(memory, "shared", 0))
+    return min(private, int(getattr(memory, "pss", private)))
+
+
+def _limit_files() -> Iterator[Path]:
+    """Where cgroups of version 2, then 1, keep the memory limits that may hold for this process."""
+    with contextlib.suppress(OSError):
+        own = Path("/proc/self/cgroup").read_text().rpartition("::")[2].strip()
+        place = CGROUP / own.lstrip("/")
+        yield from (folder / "memory.max" for folder in (place, *place.parents) if folder.is_relative_to(CGROUP))
+    yield CGROUP / "memory" / "memory.limit_in_bytes"

@@ -1,0 +1,213 @@
+"""Where the files of a run are: a folder of this machine or a prefix of an object store, behind one small contract.
+
+A file appears whole and durable or not at all, and only where none of that name was (`create`): the two things that
+the record stands on. Object stores give both with one conditional PUT; a file system with a temporary name, fsync
+and a hard link.
+"""
+
+import errno
+import fcntl
+import os
+from pathlib import Path
+from typing import IO, Protocol
+
+from evonas.records import UserError
+
+FOLDERS = ("starts", "journal", "evaluations", "populations", "manifest", "weights")
+
+
+class Log(Protocol):
+    """A file that grows."""
+
+    def append(self, data: bytes) -> None:
+        """Durable when this returns; where it fails, nothing of `data` is left."""
+
+    def close(self) -> None: ...
+
+
+class Lock(Protocol):
+    def close(self) -> None:
+        """Let another search have the folder."""
+
+
+class Folder(Protocol):
+    """Names are relative, `kind/file` or `file`. Every method may raise OSError."""
+
+    def read(self, name: str) -> bytes:
+        """Raises FileNotFoundError where there is none."""
+
+    def create(self, name: str, data: bytes) -> None:
+        """Raises FileExistsError where there is one, which is then as it was."""
+
+    def log(self, name: str, first: bytes) -> Log:
+        """Create a file that begins with `first` and can be appended to."""
+
+    def names(self, kind: str = "") -> list[str]:
+        """The names in a folder of FOLDERS, or at the top, sorted; whatever is there, hidden files aside."""
+
+    def remove(self, name: str) -> None:
+        """Nothing happens where there is none."""
+
+    def lock(self, take_over: bool) -> Lock:
+        """Be the one writer.
+
+        take_over: also where another holds the lock, which then is no longer worth anything.
+
+        Raises:
+            UserError: another search holds it.
+        """
+
+    def is_locked(self) -> bool:
+        """Whether a search seems to be writing now; for people, nothing decides by it."""
+
+
+def open_folder(where: "str | Path | Folder") -> Folder:
+    """A path, or a URL such as s3://bucket/run.
+
+    Raises:
+        UserError: the path is a file, or the library for the URL is missing.
+    """
+    if isinstance(where, str) and "://" in where:
+        from evonas.store.remote import ObjectFolder  # fsspec, for who needs it
+
+        return ObjectFolder(where)
+    return LocalFolder(Path(where)) if isinstance(where, str | Path) else where
+
+
+def digits(name: str) -> int:
+    """The number that a name ends with, before its suffix; -1 where there is none."""
+    stem = name.rpartition("/")[2].partition(".")[0].rpartition("-")[2]
+    return int(stem) if stem.isascii() and stem.isdigit() else -1
+
+
+class LocalFolder:
+    """Symbolic links inside it are refused: a run folder that came from elsewhere must not lead anywhere else."""
+
+    def __init__(self, root: Path) -> None:
+        if root.exists() and not root.is_dir():
+            raise UserError(f"{root} is a file; a run takes a folder")
+        self.root = root
+
+    def __str__(self) -> str:
+        return str(self.root)
+
+    def read(self, name: str) -> bytes:
+        try:
+            descriptor = os.open(self._path(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except NotADirectoryError as error:
+            raise FileNotFoundError(*error.args) from None
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.EMLINK):
+                raise _linked(self.root / name) from None
+            raise
+        with open(descriptor, "rb") as file:
+            return file.read()
+
+    def create(self, name: str, data: bytes) -> None:
+        path = self._path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            with temporary.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.link(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _sync(path.parent)
+
+    def log(self, name: str, first: bytes) -> Log:
+        self.create(name, first)
+        return _LocalLog(self._path(name), len(first))
+
+    def names(self, kind: str = "") -> list[str]:
+        try:
+            return sorted(name for name in os.listdir(self._path(kind)) if not name.startswith("."))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def remove(self, name: str) -> None:
+        self._path(name).unlink(missing_ok=True)
+
+    def lock(self, take_over: bool) -> Lock:
+        for kind in FOLDERS:
+            self._path(kind).mkdir(parents=True, exist_ok=True)
+        path = self.root / ".lock"
+        file = self._locked(path)
+        if file is None and take_over:
+            path.unlink()  # who holds the old file's lock holds nothing
+            file = self._locked(path)
+        if file is None:
+            raise UserError(
+                f"another search is writing to {self.root}; wait for it or give another --run; "
+                f"if it hangs or its machine is lost: --take-over"
+            )
+        for kind in FOLDERS:
+            for left in self._path(kind).glob(".*.tmp"):
+                left.unlink(missing_ok=True)
+        return file
+
+    def _locked(self, path: Path) -> IO[bytes] | None:
+        """The file with its lock; None where another process holds it."""
+        file = path.open("ab")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            current = path.exists() and path.stat().st_ino == os.fstat(file.fileno()).st_ino
+        except BlockingIOError:
+            current = False
+        if current:
+            return file
+        file.close()
+        return None
+
+    def is_locked(self) -> bool:
+        try:
+            with (self.root / ".lock").open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except BlockingIOError:
+            return True
+        return False
+
+    def _path(self, name: str) -> Path:
+        path = self.root / name
+        folder = path if name in FOLDERS else path.parent
+        if name and folder != self.root and folder.is_symlink():
+            raise _linked(folder)
+        return path
+
+
+class _LocalLog:
+    def __init__(self, path: Path, size: int) -> None:
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)
+        self._size = size
+
+    def append(self, data: bytes) -> None:
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+            os.fsync(self._descriptor)
+        except OSError:
+            os.ftruncate(self._descriptor, self._size)
+            raise
+        self._size += len(data)
+
+    def close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _linked(path: Path) -> UserError:
+    return UserError(f"{path} is a symbolic link; a run folder holds none: put the file itself in its place")

@@ -1,0 +1,86 @@
+from collections.abc import Generator
+
+import pytest
+import torch
+
+from evonas.evaluation.failures import BuildError, message_of, status_of
+from evonas.evaluation.training import Diverged
+from evonas.lines import LONGEST, line, line_of
+from evonas.records import Progress, Status
+from tests.evaluation.small import Moods, config, evaluator, job
+
+ASSERTED = "CUDA error: device-side assert triggered\nCUDA kernel errors might be reported asynchronously"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (Diverged("x"), Status.FAILED_DIVERGED),
+        (MemoryError(), Status.FAILED_OOM),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), Status.FAILED_OOM),
+        (torch.AcceleratorError("CUDA error: out of memory"), Status.FAILED_OOM),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), Status.FAILED_OOM),
+        (torch.AcceleratorError(ASSERTED), Status.FAILED_CRASH),
+        (RuntimeError("CUDA error: an illegal memory access was encountered"), Status.FAILED_CRASH),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"), Status.FAILED_CRASH),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasSgemm`"), Status.FAILED_CRASH),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_NOT_SUPPORTED"), Status.FAILED_ERROR),
+        (ValueError("my own CUDA error"), Status.FAILED_ERROR),
+        (SystemExit(3), Status.FAILED_ERROR),
+    ],
+)
+def test_an_exception_is_a_status(error: BaseException, status: Status) -> None:
+    assert status_of(error, built=True) is status
+    assert status_of(error, built=False) is (Status.FAILED_BUILD if status is Status.FAILED_ERROR else status)
+
+
+def test_an_error_of_a_gpu_says_that_its_process_is_lost() -> None:
+    text = "after a CUDA error a process can use its GPU no more: AcceleratorError: CUDA error: device-side assert trig"
+    assert message_of(torch.AcceleratorError(ASSERTED)).startswith(text)
+    assert message_of(torch.AcceleratorError("CUDA error: out of memory")).startswith("AcceleratorError: CUDA error")
+
+
+def test_the_first_of_many_errors_of_a_gpu_is_told() -> None:
+    def fail() -> None:
+        try:
+            raise torch.AcceleratorError("CUDA error: the first")
+        finally:
+            raise torch.AcceleratorError("CUDA error: the second, of putting things back")
+
+    with pytest.raises(torch.AcceleratorError) as caught:
+        fail()
+    assert "the first" in message_of(caught.value)
+
+
+class Mute(RuntimeError):
+    def __str__(self) -> str:
+        raise SystemExit
+
+
+def test_an_error_that_cannot_be_shown() -> None:
+    assert message_of(Mute()) == "Mute: its text cannot be shown: SystemExit"
+    assert status_of(Mute(), built=True) is Status.FAILED_ERROR
+
+
+def test_a_message_is_one_short_line() -> None:
+    assert line_of(ValueError("\n\x1b[31mred\ttext\x00\ud800 \n more")) == "ValueError: [31mred text"
+    assert message_of(BuildError("one\ntwo")) == "one two"
+    assert len(message_of(ValueError("x" * 10**6))) == LONGEST
+    assert line("é…") == "é…"
+
+
+def test_who_sits_at_the_terminal_can_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Moods, "build", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        list(evaluator(Moods())(job()))
+
+
+def test_an_evaluation_can_be_ended_between_its_reports() -> None:
+    reports = evaluator(of=config({"epochs": 3, "rungs": [1, 2]}))(job())
+    assert isinstance(next(reports), Progress)
+    assert isinstance(reports, Generator)
+    reports.close()
+    assert next(reports, None) is None

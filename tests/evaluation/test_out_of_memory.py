@@ -1,0 +1,162 @@
+"""A candidate too large for its batches gets one more try with half of them."""
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load
+from torch import Tensor, nn
+
+import evonas.evaluation.evaluate
+from evonas.records import Progress, Status
+from evonas.spaces.genes import Arch, Choice
+from evonas.spaces.space import Space
+from tests.evaluation.small import bars_task, config, conv_net, evaluator, job, run
+
+
+class Fits(nn.Module):
+    """Trains with up to `most` examples at once, or with any number for `steps` steps. In a cycle, as networks may be:
+    reference counts do not free it.
+    """
+
+    def __init__(self, network: nn.Module, most: int, steps: int = 0) -> None:
+        super().__init__()
+        self.network, self.most, self.steps = network, most, steps
+        self.__dict__["itself"] = self
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.steps -= self.training
+        if self.training and len(x) > self.most and self.steps < 0:
+            raise torch.OutOfMemoryError(f"CUDA out of memory. Tried to allocate {len(x)} GiB")
+        out: Tensor = self.network(x)
+        return out
+
+
+class Tight(Space):
+    width = Choice(2, 4)
+
+    def __init__(self, most: int, steps: int = 0) -> None:
+        self.most, self.steps = most, steps
+        self.built: list[weakref.ref[nn.Module]] = []
+        self.alive_at_build: list[int] = []
+
+    def build(self, arch: Arch, task: Any) -> nn.Module:
+        self.alive_at_build.append(sum(ref() is not None for ref in self.built))
+        network = Fits(conv_net(arch.width, task), self.most, self.steps)
+        self.built.append(weakref.ref(network))
+        return network
+
+
+THREE = {"epochs": 3, "rungs": [1, 2]}
+
+
+def test_it_is_the_training_with_half_the_batch_and_half_the_rate() -> None:
+    _, last = run(evaluator(Tight(16), of=config({**THREE, "learning_rate": 0.1})), job())
+    half = config({**THREE, "learning_rate": 0.05, "batch_size": 16})
+    _, expected = run(evaluator(Tight(16), of=half), job())
+    assert (last.status, last.batch_size) == (Status.OK, 16)
+    assert last.message == "out of memory at batch size 32; trained at 16"
+    assert (expected.message, expected.batch_size) == ("", 16)
+    assert last.curve == expected.curve
+    assert last.weights == expected.weights
+
+
+def test_memory_that_could_not_be_measured_is_not_less_than_it_would_be() -> None:
+    _, last = run(evaluator(Tight(16)), job())
+    _, half = run(evaluator(Tight(32), of=config({"batch_size": 16})), job())
+    _, whole = run(evaluator(Tight(32)), job())
+    assert last.metrics["train_memory_mb"] == 2 * half.metrics["train_memory_mb"]
+    assert last.metrics["train_memory_mb"] >= whole.metrics["train_memory_mb"]
+    assert last.metrics["params"] == whole.metrics["params"]
+
+
+def test_what_was_measured_and_reported_before_stays() -> None:
+    # 6 batches an epoch: memory runs out in the third epoch
+    passed, last = run(evaluator(Tight(16, steps=14), of=config(THREE)), job())
+    _, whole = run(evaluator(Tight(32), of=config(THREE)), job())
+    _, half = run(evaluator(Tight(32), of=config({**THREE, "batch_size": 16, "learning_rate": 0.05})), job())
+    assert last.message == "out of memory at batch size 32; trained at 16"
+    assert [progress.rung for progress in passed] == [0, 1]
+    assert last.rungs[:2] == tuple(passed) == whole.rungs[:2]
+    assert last.curve == half.curve
+    assert last.metrics == {**whole.metrics, "error": half.metrics["error"]}
+
+
+def test_what_the_first_try_held_is_free_before_the_second() -> None:
+    space = Tight(16)
+    run(evaluator(space), job())
+    assert space.alive_at_build == [0, 0]
+
+
+def test_memory_that_runs_out_again_is_a_failure_with_both_sizes() -> None:
+    _, last = run(evaluator(Tight(8)), job())
+    assert last.status is Status.FAILED_OOM
+    assert last.message.startswith("out of memory at batch sizes 32 and 16: OutOfMemoryError: CUDA out of memory.")
+    assert last.batch_size == 16
+
+
+def test_another_failure_of_the_second_try_says_what_was_before() -> None:
+    class Worse(Tight):
+        def build(self, arch: Arch, task: Any) -> nn.Module:
+            network = super().build(arch, task)
+            if len(self.built) > 1:
+                raise ValueError("not again")
+            return network
+
+    _, last = run(evaluator(Worse(16)), job())
+    assert last.status is Status.FAILED_BUILD
+    assert last.message.startswith("ValueError: not again (test_out_of_memory.py:")
+    assert last.message.endswith("(at batch size 16, after out of memory at 32)")
+
+
+def test_where_the_batch_is_not_to_blame_there_is_no_second_try() -> None:
+    class Huge(Tight):
+        def build(self, arch: Arch, task: Any) -> nn.Module:
+            super().build(arch, task)
+            raise MemoryError
+
+    for space, settings in ((Huge(32), config()), (Tight(0), config({"batch_size": 1}))):
+        _, last = run(evaluator(space, of=settings), job())
+        assert last.status is Status.FAILED_OOM
+        assert len(space.built) == 1
+        assert last.batch_size == (1 if type(space) is Tight else 0)
+
+
+def test_the_batch_is_no_larger_than_the_data() -> None:
+    _, last = run(evaluator(Tight(16), bars_task(n=20)), job())
+    assert last.message == "out of memory at batch size 20; trained at 10"
+
+
+def test_weights_are_those_of_the_recorded_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory runs out when everything is trained and the weights are written down."""
+    save: Callable[..., bytes] = evonas.evaluation.evaluate.save
+    calls: list[int] = []
+
+    def once(tensors: Any) -> bytes:
+        calls.append(1)
+        if len(calls) == 1:
+            raise MemoryError
+        return save(tensors)
+
+    monkeypatch.setattr(evonas.evaluation.evaluate, "save", once)
+    evaluate = evaluator(of=config({"epochs": 2, "rungs": [1]}))
+    passed, last = run(evaluate, job())
+    assert (last.status, last.batch_size) == (Status.OK, 16)
+    assert [progress.rung for progress in passed] == [0]
+    assert last.weights is not None
+    network = conv_net(4, evaluate.task.spec)
+    network.load_state_dict(load(last.weights))
+    network.eval()
+    data = evaluate.data
+    error = (network(data.prepare(data.x_valid)).argmax(1) != data.y_valid).double().mean().item()
+    assert error == pytest.approx(last.metrics["error"])
+
+
+def test_what_an_interrupted_attempt_reported_is_kept() -> None:
+    reached = Progress(5, 0, {"params": 1.0, "macs": 2.0, "train_memory_mb": 3.0, "error": 0.75})
+    passed, last = run(evaluator(Tight(16), of=config(THREE)), job(reached=(reached,)))
+    assert [progress.rung for progress in passed] == [1]
+    assert last.rungs[0] == reached
+    assert last.metrics["train_memory_mb"] == 3.0

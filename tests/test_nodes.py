@@ -1,0 +1,73 @@
+"""Which nodes get jobs: decided from what happens to jobs, without a cluster."""
+
+import pytest
+
+from evonas.runtime import nodes as module
+from evonas.runtime.nodes import STRIKES, Node, Nodes
+
+A, B, C = (Node(id, f"host-{id}", {"CPU": 4.0}) for id in "abc")
+
+
+@pytest.fixture
+def cluster() -> Nodes:
+    found = Nodes({"CPU": 1.5, "GPU": 0})
+    found.update([A, B, C], ())
+    return found
+
+
+def ids(cluster: Nodes) -> str:
+    return "".join(node.id for node in cluster.usable)
+
+
+def test_capacity_counts_whole_workers_a_node(cluster: Nodes) -> None:
+    assert cluster.capacity == 3 * 2
+    assert cluster.share("a") == pytest.approx(1.5 / 4)
+    gpus = Nodes({"CPU": 1, "GPU": 0.5})
+    gpus.update([A, Node("d", "d", {"CPU": 8.0, "GPU": 1.0})], ())
+    assert gpus.capacity == 2
+    assert gpus.share("d") == 0.5
+
+
+def test_a_drained_node_gets_nothing_and_counts_for_nothing(cluster: Nodes) -> None:
+    cluster.update([A, B, C], ["b"])
+    assert (ids(cluster), cluster.avoided, cluster.capacity) == ("ac", ["b"], 4)
+    assert cluster.leaves("b")
+    assert cluster.lives("b")
+
+
+def test_dead_nodes_are_gone_and_new_ones_are_there(cluster: Nodes) -> None:
+    cluster.update([B, Node("d", "d", {"CPU": 2.0})], ())
+    assert (ids(cluster), cluster.lives("a"), cluster.capacity) == ("bd", False, 3)
+
+
+def test_a_silent_node_is_shunned_for_a_while(cluster: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster.silent("a")
+    assert (ids(cluster), cluster.avoided) == ("bc", ["a"])
+    assert not cluster.leaves("a"), "what runs there may go on"
+    monkeypatch.setattr(module.time, "monotonic", lambda: 10**9)
+    assert ids(cluster) == "abc"
+
+
+def test_where_all_are_silent_the_fault_may_be_ours(cluster: Nodes) -> None:
+    for id in "abc":
+        cluster.silent(id)
+    assert ids(cluster) == "abc"
+
+
+def test_a_node_that_keeps_crashing_jobs_is_set_aside(cluster: Nodes) -> None:
+    for _ in range(STRIKES - 1):
+        cluster.crashed("a")
+    assert ids(cluster) == "abc"
+    cluster.worked("a")
+    for _ in range(STRIKES):
+        assert ids(cluster) == "abc"
+        cluster.crashed("a")
+    assert (ids(cluster), cluster.aside) == ("bc", ["host-a"])
+    assert cluster.leaves("a")
+
+
+def test_the_last_node_is_never_set_aside(cluster: Nodes) -> None:
+    for id in "abc":
+        for _ in range(STRIKES):
+            cluster.crashed(id)
+    assert ids(cluster) == "c"

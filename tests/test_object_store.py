@@ -1,0 +1,156 @@
+"""Runs on an object store, against a real S3-compatible server on this machine (moto)."""
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+
+import evonas
+from evonas.cli import main
+from evonas.records import Halted, UserError
+from evonas.store import open_folder
+from evonas.store import remote as object_store
+from evonas.store.remote import ObjectFolder
+from tests.synthetic import Toy
+from tests.test_loop import Stop, content, populations, run, stopping_after
+from tests.test_survival import ROOT, until
+
+pytest.importorskip("s3fs")
+pytest.importorskip("moto")
+WORK = {"failing": (5, 11), "weights_kb": 0.1}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", "test")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+        until(lambda: listens(port))
+        open_folder("s3://bucket/x")._files.mkdir("bucket")  # type: ignore[attr-defined]
+        yield
+    process.terminate()
+    process.wait()
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> evonas.Run:
+    return run(tmp_path_factory.mktemp("whole") / "run", work=WORK)
+
+
+@pytest.fixture
+def url(server: None, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(object_store, "BEAT_S", 0.2)
+    monkeypatch.setattr(object_store, "SILENT_S", 0.8)
+    return f"s3://bucket/{request.node.name}"
+
+
+def test_a_search_is_the_same_there_and_goes_on_after_an_interruption(url: str, whole: evonas.Run) -> None:
+    for count in (1, 9, 20):
+        with pytest.raises(Stop):
+            run(url, stopping_after(count), work=WORK)
+    found = run(url, work=WORK)
+    assert content(found) == content(whole)
+    assert populations(found) == populations(whole)
+    assert found.verify().difference == ""
+    kept = [int(name.partition(".")[0]) for name in open_folder(url).names("weights")]
+    assert kept == sorted(found.front()["candidate"])
+    assert open_folder(url).names("journal") == ["0004-000004.jsonl"]
+
+
+def test_a_killed_driver_is_followed_by_another(url: str, whole: evonas.Run) -> None:
+    program = f"from tests.test_loop import *; run({url!r}, work={ {**WORK, 'delay': 0.01}!r})"
+    process = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT)
+    until(lambda: open_folder(url).names("manifest"))
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    found = run(url, work=WORK)
+    assert content(found) == content(whole)
+    assert found.verify().difference == ""
+
+
+def test_a_living_driver_refuses_another_and_a_stopped_one_is_replaced(url: str, whole: evonas.Run) -> None:
+    program = f"from tests.test_loop import *; run({url!r}, work={ {**WORK, 'delay': 0.01}!r})"
+    setting = "from evonas.store import remote; remote.BEAT_S = 0.2; "
+    process = subprocess.Popen([sys.executable, "-c", setting + program], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    try:
+        until(lambda: open_folder(url).names("manifest"))
+        with pytest.raises(UserError, match=r"another search \(.*\) is writing to s3://bucket"):
+            run(url)
+        process.send_signal(signal.SIGSTOP)
+        second = run(url, work=WORK)
+        process.send_signal(signal.SIGCONT)
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+    assert "Halted: another search has taken over" in errors
+    assert content(second) == content(whole)
+    assert evonas.load(url, Toy()).verify().difference == ""
+
+
+def test_nothing_is_written_over(url: str) -> None:
+    folder = open_folder(url)
+    folder.create("weights/000001.safetensors", b"first")
+    with pytest.raises(FileExistsError):
+        folder.create("weights/000001.safetensors", b"second")
+    assert folder.read("weights/000001.safetensors") == b"first"
+    with pytest.raises(FileNotFoundError):
+        folder.read("weights/000002.safetensors")
+    folder.remove("weights/000002.safetensors")
+
+
+def test_a_lost_part_of_the_journal_is_named(url: str) -> None:
+    with pytest.raises(Stop):
+        run(url, stopping_after(5), work=WORK)
+    folder = open_folder(url)
+    parts = [name for name in folder.names("journal") if name.count(".") == 2]
+    assert len(parts) > 3
+    folder.remove(f"journal/{parts[1]}")
+    with pytest.raises(UserError, match="its part 2 is missing"):
+        evonas.load(url, Toy()).verify()
+
+
+def test_the_command_line_reads_it(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    run(url, work=WORK)
+    assert main(["status", url]) == 0
+    assert "40 candidates decided" in capsys.readouterr().out
+    assert main(["front", url, "--format", "csv"]) == 0
+    assert capsys.readouterr().out.startswith("candidate,error,params")
+    assert main(["status", "s3://bucket/none"]) == 2
+    assert "s3://bucket/none is not a run folder" in capsys.readouterr().err
+
+
+def test_a_store_that_is_gone_halts_the_search(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(self: ObjectFolder, name: str, data: bytes) -> None:
+        raise OSError("connection refused")
+
+    def watch(loop: object, evaluation: object) -> None:
+        monkeypatch.setattr(ObjectFolder, "create", lost)
+
+    with pytest.raises(Halted, match="cannot be written: connection refused; what was recorded before is intact"):
+        run(url, watch, work=WORK)
+    monkeypatch.undo()
+    time.sleep(1)
+    assert run(url, work=WORK).verify().difference == ""
+
+
+@pytest.mark.parametrize(("where", "says"), [("s3://bucket", "give a bucket and a name"), ("abc://x/y", "known are")])
+def test_a_wrong_address_is_one_line(where: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", where]) == 2
+    assert says in capsys.readouterr().err

@@ -1,0 +1,496 @@
+"""What candidates can do to their process, with real processes; after each of them the next candidate is well."""
+
+import fcntl
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+
+import psutil
+import pytest
+
+from evonas.records import Evaluation, Progress, Status, UserError
+from evonas.runtime.payload import PREFIX, hold, load, pack, sweep
+from evonas.runtime.pool import Death, Factory
+from evonas.runtime.sandbox import Sandbox, SandboxLost
+from tests import works
+from tests.evaluation.small import job
+from tests.misbehaving import MB, Misdeeds, factory
+
+SHARE = 700 * MB
+GENE = {deed: i for i, deed in enumerate(Misdeeds.deed.values)}
+WORK = {work: i for i, work in enumerate(works.WORKS)}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("deeds")
+
+
+@pytest.fixture(scope="module")
+def shared(folder: Path) -> Iterator[Sandbox]:
+    yield from opened(factory(folder), SHARE)
+
+
+@pytest.fixture(scope="module")
+def light() -> Iterator[Sandbox]:
+    """Runs the works of `tests/works.py`."""
+    yield from opened(works.by_gene)
+
+
+@pytest.fixture
+def sandbox(shared: Sandbox, folder: Path) -> Iterator[Sandbox]:
+    """Whatever a test lets happen in it, the next candidate is trained."""
+    yield shared
+    for mark in folder.iterdir():
+        mark.unlink()
+    last = answer(shared, "none")
+    assert isinstance(last, Evaluation)
+    assert (last.status, last.message, last.batch_size) == (Status.OK, "", 32)
+
+
+def opened(what: Factory, memory: int | None = None) -> Iterator[Sandbox]:
+    sandbox = Sandbox(pack(what), memory)
+    try:
+        sandbox.ready(60)
+        yield sandbox
+    finally:
+        sandbox.close()
+
+
+def answer(sandbox: Sandbox, deed: str, seconds: float = 20.0) -> Evaluation | Death:
+    """The last word on a candidate. Also: it came within the deadline and a moment."""
+    start = time.monotonic()
+    *_, last = sandbox.run(job(GENE[deed]), seconds, 5.0)
+    assert isinstance(last, Evaluation | Death)
+    assert time.monotonic() - start < seconds + 2.0
+    return last
+
+
+def done(sandbox: Sandbox, work: Callable[..., object], seconds: float = 20.0) -> Evaluation | Death:
+    *_, last = sandbox.run(job(WORK[work]), seconds, 5.0)
+    assert isinstance(last, Evaluation | Death)
+    return last
+
+
+def pid_of(sandbox: Sandbox) -> int:
+    last = done(sandbox, works.good)
+    assert isinstance(last, Evaluation)
+    return int(last.metrics["pid"])
+
+
+def lives(pid: int) -> bool:
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+def is_gone(pid: int, seconds: float = 5.0) -> bool:
+    return within(seconds, lambda: not lives(pid))
+
+
+def within(seconds: float, true: Callable[[], bool]) -> bool:
+    until = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+@pytest.mark.parametrize(
+    ("deed", "status", "message"),
+    [
+        ("build", Status.FAILED_BUILD, "ValueError: no such network [31m (misbehaving.py:"),
+        ("nan", Status.FAILED_DIVERGED, "not finite after epoch 1"),
+        ("text", Status.FAILED_ERROR, "AttributeError: 'str' object"),
+        ("exits", Status.FAILED_ERROR, "SystemExit: 3 (misbehaving.py:"),
+        ("stubborn", Status.FAILED_ERROR, "Stubborn: its text cannot be shown: ValueError (misbehaving.py:"),
+        ("no gpu", Status.FAILED_OOM, "out of memory at batch sizes 32 and 16: OutOfMemoryError: CUDA out of memory."),
+        ("cuda", Status.FAILED_CRASH, "can use its GPU no more: AcceleratorError: CUDA error: device-side assert trig"),
+    ],
+)
+def test_what_a_network_raises_is_a_row(sandbox: Sandbox, deed: str, status: Status, message: str) -> None:
+    last = answer(sandbox, deed)
+    assert isinstance(last, Evaluation)
+    assert last.status is status
+    assert message in last.message
+    assert last.message.isprintable()
+
+
+def test_a_network_too_large_for_its_batches_is_trained_with_half(sandbox: Sandbox) -> None:
+    last = answer(sandbox, "half a gpu")
+    assert isinstance(last, Evaluation)
+    assert (last.status, last.batch_size) == (Status.OK, 16)
+    assert last.message == "out of memory at batch size 32; trained at 16"
+
+
+@pytest.mark.parametrize(("deed", "place"), [("loops", "loop"), ("blocks", "block")])
+def test_a_candidate_that_never_ends_costs_its_deadline(sandbox: Sandbox, deed: str, place: str) -> None:
+    last = answer(sandbox, deed, 1.5)
+    assert isinstance(last, Death)
+    assert last.status is Status.FAILED_TIMEOUT
+    assert last.message.startswith("over its deadline of 1.5 s (runtime.deadline_minutes), at misbehaving.py:")
+    assert last.message.endswith(f" in {place}")
+
+
+def test_a_candidate_that_eats_memory_is_ended_and_its_machine_is_not(sandbox: Sandbox) -> None:
+    last = answer(sandbox, "eats")
+    assert isinstance(last, Death)
+    assert last.status is Status.FAILED_OOM
+    took = int(last.message.split()[1].replace(",", ""))
+    assert 700 < took < 3000
+    assert last.message.endswith(" MB of host memory, its worker's share is 700 MB (runtime.memory_mb_per_worker)")
+
+
+@pytest.mark.parametrize(
+    ("deed", "message"),
+    [
+        ("quits", "its process ended by itself with exit code 0 (os._exit?)"),
+        ("is killed", "its process was killed from outside (SIGKILL), as the kernel does when memory runs out"),
+        ("segfault", "segmentation fault (SIGSEGV), at misbehaving.py:"),
+        ("build segfault", "segmentation fault (SIGSEGV), at misbehaving.py:"),
+    ],
+)
+def test_a_candidate_that_takes_its_process_along_says_how(sandbox: Sandbox, deed: str, message: str) -> None:
+    last = answer(sandbox, deed)
+    assert isinstance(last, Death)
+    assert last.status is Status.FAILED_CRASH
+    assert last.message.startswith(message)
+
+
+@pytest.mark.parametrize("deed", ["child", "session", "daemon"])
+def test_a_process_left_behind_is_ended(sandbox: Sandbox, folder: Path, deed: str) -> None:
+    last = answer(sandbox, deed)
+    assert isinstance(last, Evaluation)
+    assert last.status is Status.OK
+    assert last.message == "it left 1 process behind, which was ended"
+    assert not lives(int((folder / "child").read_text()))
+
+
+def test_a_process_left_behind_by_a_crash_is_ended_too(light: Sandbox) -> None:
+    """Also: half a frame, with its other end held open by a child, is no reason to wait."""
+    before = pid_of(light)
+    last = done(light, works.torn)
+    assert isinstance(last, Death)
+    assert last.message == "its process ended by itself with exit code 7 (os._exit?)"
+    assert [child.pid for child in psutil.Process(light._keeper.pid).children()] == [pid_of(light)] != [before]
+
+
+def test_a_forked_copy_of_the_worker_has_no_say(sandbox: Sandbox) -> None:
+    heard = list(sandbox.run(job(GENE["double"]), 20.0, 5.0))
+    assert [type(item) for item in heard] == [Progress, Evaluation]
+    last = heard[-1]
+    assert isinstance(last, Evaluation)
+    assert last.status is Status.OK
+
+
+@pytest.mark.parametrize(("deed", "replaced"), [("none", False), ("zombie", False), ("cuda", True), ("thread", True)])
+def test_a_process_that_cannot_be_trusted_is_replaced(sandbox: Sandbox, deed: str, replaced: bool) -> None:
+    answer(sandbox, "none")
+    (before,) = psutil.Process(sandbox._keeper.pid).children()
+    assert isinstance(answer(sandbox, deed), Evaluation)
+    (after,) = psutil.Process(sandbox._keeper.pid).children()
+    assert (after.pid != before.pid) is replaced
+    assert not after.children()
+
+
+@pytest.mark.parametrize(
+    ("work", "message"),
+    [
+        (works.local, "its result cannot be sent: "),
+        (works.foreign, "its result cannot be sent: it holds a decimal.Decimal"),
+        (works.text, "its work reported a str, not an Evaluation"),
+        (works.silent, "its work ended without a result"),
+        (works.interrupted, "KeyboardInterrupt"),
+    ],
+)
+def test_a_work_without_a_result_is_an_error(light: Sandbox, work: Callable[..., object], message: str) -> None:
+    last = done(light, work)
+    assert isinstance(last, Death)
+    assert last.status is Status.FAILED_ERROR
+    assert last.message.startswith(message)
+    assert pid_of(light)
+
+
+def test_a_worker_that_closes_what_is_not_its_own_is_replaced(light: Sandbox) -> None:
+    last = done(light, works.closing, 5.0)
+    assert isinstance(last, Death)
+    assert last.message == "its process ended by itself with exit code 1 (os._exit?)"
+    assert pid_of(light)
+
+
+def test_what_a_worker_said_before_its_end_is_heard(light: Sandbox) -> None:
+    reports = light.run(job(WORK[works.lasting]), 20.0, 5.0)
+    next(reports)
+    os.kill(light._keeper.pid, signal.SIGSTOP)
+    time.sleep(1.0)  # now it has ended
+    os.kill(light._keeper.pid, signal.SIGCONT)
+    assert isinstance(next(reports), Evaluation)
+    assert pid_of(light)
+
+
+def test_a_worker_is_on_its_own(light: Sandbox) -> None:
+    keeper, worker = light._keeper.pid, pid_of(light)
+    assert len({os.getsid(0), os.getsid(keeper), os.getsid(worker)}) == 3, "no Ctrl-C reaches it"
+    assert Path(f"/proc/{worker}/oom_score_adj").read_text().strip() == "1000"
+    links = [os.readlink(link) for link in Path(f"/proc/{worker}/fd").iterdir() if int(link.name) > 2]
+    assert sum(link.startswith("socket:") for link in links) == 1, "it holds no end of another's talk"
+
+
+def test_large_and_many_reports_arrive_whole(light: Sandbox) -> None:
+    last = done(light, works.large)
+    assert isinstance(last, Evaluation)
+    assert last.weights == bytes(works.LARGE)
+    *passed, last = light.run(job(WORK[works.many]), 20.0, 5.0)
+    assert [item.rung for item in passed if isinstance(item, Progress)] == list(range(2000))
+
+
+def test_signs_of_life_come_while_a_candidate_is_silent(light: Sandbox) -> None:
+    heard = list(light.run(job(WORK[works.slow]), 1.0, 0.1))
+    assert isinstance(heard[0], Progress)
+    assert isinstance(heard[-1], Death)
+    assert 6 <= heard.count(None) <= 14
+
+
+def test_a_job_that_nobody_listens_to_any_more_is_given_up(light: Sandbox) -> None:
+    reports = light.run(job(WORK[works.slow]), 100.0, 5.0)
+    first = next(reports)
+    assert isinstance(first, Progress)
+    del reports
+    assert pid_of(light) != first.metrics["pid"]
+    assert is_gone(int(first.metrics["pid"]))
+
+
+def test_an_idle_worker_that_is_killed_is_nobodys_fault(light: Sandbox) -> None:
+    before = pid_of(light)
+    os.kill(before, signal.SIGKILL)
+    assert pid_of(light) != before
+
+
+def test_a_worker_killed_from_outside(light: Sandbox) -> None:
+    reports = light.run(job(WORK[works.slow]), 100.0, 5.0)
+    first = next(reports)
+    assert isinstance(first, Progress)
+    os.kill(int(first.metrics["pid"]), signal.SIGKILL)
+    last = next(reports)
+    assert isinstance(last, Death)
+    assert (last.status, "killed from outside" in last.message) == (Status.FAILED_CRASH, True)
+    assert pid_of(light)
+
+
+def test_many_deaths_leave_nothing_open(light: Sandbox) -> None:
+    def descriptors() -> list[int]:
+        processes = [psutil.Process(light._keeper.pid), psutil.Process(pid_of(light))]
+        return [process.num_fds() for process in processes]
+
+    before = descriptors()
+    for _ in range(20):
+        assert isinstance(done(light, works.silent), Death)
+    assert descriptors() == before
+
+
+def test_a_killed_keeper_takes_its_worker_along_and_blames_no_candidate() -> None:
+    for sandbox in opened(works.by_gene):
+        reports = sandbox.run(job(WORK[works.slow]), 100.0, 5.0)
+        first = next(reports)
+        assert isinstance(first, Progress)
+        sandbox._keeper.kill()
+        with pytest.raises(SandboxLost, match=r"keeper of its process was killed \(SIGKILL\)"):
+            next(reports)
+        assert is_gone(int(first.metrics["pid"]))
+        with pytest.raises(SandboxLost):
+            done(sandbox, works.good)
+
+
+SUPERVISOR = """
+from evonas.runtime.payload import pack
+from evonas.runtime.sandbox import Sandbox
+from tests import works
+from tests.evaluation.small import job
+if __name__ == "__main__":
+    sandbox = Sandbox(pack(works.by_gene))
+    for item in sandbox.run(job(works.WORKS.index(works.slow)), 100.0, 0.1):
+        if item:
+            print(sandbox._keeper.pid, int(item.metrics["pid"]), flush=True)
+"""
+
+
+def test_a_killed_supervisor_takes_everything_along() -> None:
+    supervisor = subprocess.Popen([sys.executable, "-c", SUPERVISOR], stdout=subprocess.PIPE, text=True)
+    assert supervisor.stdout
+    pids = [int(pid) for pid in supervisor.stdout.readline().split()]
+    assert len(pids) == 2
+    assert all(map(lives, pids))
+    supervisor.kill()
+    supervisor.wait()
+    assert all(map(is_gone, pids))
+
+
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        (works.refusing, r"^targets\.gpu: there is no cuda:7$"),
+        (works.dying, r"^its process ended by itself with exit code 4"),
+        (works.failing, r"^KeyError: 'x'$"),
+    ],
+)
+def test_a_worker_that_cannot_start_says_why(what: Factory, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        list(opened(what))
+
+
+def test_what_cannot_be_sent_is_the_users_error() -> None:
+    with pytest.raises(UserError, match="the space or the task cannot be sent to a worker: TypeError: cannot pickle"):
+        pack(partial(works.by_gene, threading.Lock()))
+
+
+def test_a_worker_that_does_not_start_in_time() -> None:
+    sandbox = Sandbox(pack(works.hanging))
+    with pytest.raises(UserError, match=r"did not start within 0\.2 s"):
+        sandbox.ready(0.2)
+    sandbox.close()
+    assert sandbox._keeper.poll() is not None
+
+
+def test_where_no_worker_can_start_any_more_the_sandbox_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for sandbox in opened(partial(works.vanishing, str(tmp_path / "mark"))):
+        assert isinstance(done(sandbox, works.silent), Death)
+        with pytest.raises(SandboxLost, match="no worker can start any more: the GPU has gone"):
+            done(sandbox, works.good)
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder for temporary files of this test's own, here and in keepers."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    return tmp_path
+
+
+def test_workers_of_a_node_share_one_copy_of_the_data(temporary: Path) -> None:
+    payload = pack(partial(works.by_gene, works.ones(10 * MB)))
+    payload = pickle.loads(pickle.dumps(payload))
+    first, second = Sandbox(payload), Sandbox(payload)
+    for sandbox in (first, second):
+        sandbox.ready(60)
+    (file,) = temporary.iterdir()
+    assert file.name.startswith(PREFIX)
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert 10 * MB < file.stat().st_size < 10.1 * MB
+    first.close()
+    assert file.exists()
+    assert pid_of(second)
+    second._keeper.kill()  # even then
+    second.close()
+    assert not list(temporary.iterdir())
+
+
+def test_files_of_dead_processes_are_swept(temporary: Path) -> None:
+    payload = pack(works.by_gene)
+    stale = temporary / f"{PREFIX}{payload.digest}"
+    stale.write_bytes(b"half of i")
+    (temporary / f"{PREFIX}other").touch()
+    (temporary / "another").touch()
+    for sandbox in opened(works.by_gene):
+        assert [file.name for file in temporary.glob("evonas*")] == [stale.name]
+        assert pid_of(sandbox)
+    assert [file.name for file in temporary.iterdir()] == ["another"]
+
+
+def test_a_half_written_file_is_written_again_and_others_wait(temporary: Path) -> None:
+    payload = pack(partial(works.by_gene, works.ones(20 * MB)))
+    (temporary / f"{PREFIX}{payload.digest}").write_bytes(b"half of i")
+    held: list[int] = []
+    threads = [threading.Thread(target=lambda: held.append(hold(payload))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({os.fstat(file).st_ino for file in held}) == 1
+    for file in held:
+        load(file)()
+        os.close(file)
+
+
+def test_holding_and_sweeping_at_the_same_time(temporary: Path) -> None:
+    payload = pack(partial(works.by_gene, works.ones(1000)))
+    name = f"{PREFIX}{payload.digest}"
+    until = time.monotonic() + 1.0
+    rounds: list[bool] = []
+
+    def live() -> None:
+        while time.monotonic() < until:
+            sweep()
+            file = hold(payload)
+            same = os.path.samestat(os.fstat(file), (temporary / name).stat())
+            load(file)()
+            os.close(file)
+            rounds.append(same)
+
+    threads = [threading.Thread(target=live) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(rounds) > 50
+    assert all(rounds)
+    sweep()
+    assert not list(temporary.iterdir())
+
+
+def test_a_sweep_spares_what_has_just_taken_the_place_of_a_stale_file(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payload = pack(works.by_gene)
+    path = temporary / f"{PREFIX}{payload.digest}"
+    path.touch()
+    held: list[int] = []
+
+    def flock(file: int, operation: int, real: Callable[[int, int], None] = fcntl.flock) -> None:
+        if not held:  # another sweep and another worker come between the opening and the locking
+            held.append(-1)
+            path.unlink()
+            held[0] = hold(payload)
+        real(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    sweep()
+    assert os.path.samestat(os.fstat(held[0]), path.stat())
+    os.close(held[0])
+
+
+def test_what_is_not_ours_is_not_used(temporary: Path) -> None:
+    payload = pack(works.by_gene)
+    victim = temporary / "victim"
+    victim.write_text("precious")
+    (temporary / f"{PREFIX}{payload.digest}").symlink_to(victim)
+    sweep()
+    with pytest.raises(UserError, match="do not get into"):
+        hold(payload)
+    assert victim.read_text() == "precious"
+
+
+def test_modules_by_value_need_not_be_there(tmp_path: Path) -> None:
+    module = ModuleType("nowhere_else")
+    exec("import os\ndef make():\n    from tests import works\n    return works.by_gene()", vars(module))
+    sys.modules[module.__name__] = module
+    try:
+        payload = pack(module.make, [module])
+    finally:
+        del sys.modules[module.__name__]
+    assert payload.preload == ""
+    sandbox = Sandbox(payload)
+    try:
+        sandbox.ready(60)
+        assert pid_of(sandbox)
+    finally:
+        sandbox.close()

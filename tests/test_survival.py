@@ -1,0 +1,206 @@
+"""What a search survives: kills, signals, full disks, rivals, clocks. Real processes, the serial runtime."""
+
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import evonas
+from evonas.records import Halted, UserError
+from evonas.store.documents import from_document, to_document
+from tests.synthetic import Toy
+from tests.test_loop import Stop, content, populations, run, stopping_after
+
+ROOT = Path(__file__).parents[1]
+
+
+def python(program: str, *words: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", f"from tests.test_loop import *\n{program}", *words]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.fixture
+def reaped() -> Iterator[list[subprocess.Popen[str]]]:
+    """Whatever a test starts is gone behind it."""
+    processes: list[subprocess.Popen[str]] = []
+    yield processes
+    for process in processes:
+        if process.poll() is None:
+            process.send_signal(signal.SIGCONT)
+            process.kill()
+        process.communicate()
+
+
+def until(condition: Callable[[], Any], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.01)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> evonas.Run:
+    work = {"failing": (5, 11), "weights_kb": 0.1}
+    return run(tmp_path_factory.mktemp("whole") / "run", work=work)
+
+
+@pytest.mark.parametrize(("mode", "kills"), [("window", 60), ("async", 20), ("generation", 20)])
+def test_killed_at_any_instant_nothing_is_lost_or_done_twice(
+    mode: str, kills: int, whole: evonas.Run, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "tests.killing", str(tmp_path), mode, str(kills), "1"]
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert answer.stdout.startswith(f"{kills} kills"), answer.stdout
+    for folder in tmp_path.glob(f"{mode}-?"):
+        found = evonas.load(folder, Toy())
+        assert found.verify().difference == ""
+        assert found.evaluations["candidate"].tolist() == list(range(40))
+        if mode == "window":
+            assert content(found) == content(whole)
+            assert populations(found) == populations(whole)
+
+
+class TestRivals:
+    PROGRAM = "run(Path(sys.argv[1]), work={'delay': 0.01, 'failing': (5, 11), 'weights_kb': 0.1})"
+
+    def test_a_second_driver_is_refused_and_a_replaced_one_records_nothing(
+        self, whole: evonas.Run, tmp_path: Path, reaped: list[subprocess.Popen[str]]
+    ) -> None:
+        """Stopped with SIGSTOP, replaced, woken with SIGCONT."""
+        folder = tmp_path / "run"
+        first = python(self.PROGRAM, str(folder))
+        reaped.append(first)
+        until((folder / "manifest" / "generation-00001.json").exists)
+        with pytest.raises(UserError, match=r"another search is writing to .*--take-over"):
+            run(folder)
+        first.send_signal(signal.SIGSTOP)
+        with pytest.raises(UserError, match="another search is writing"):
+            run(folder)
+        second = run(folder, work={"failing": (5, 11), "weights_kb": 0.1}, take_over=True)
+        before = everything(folder)
+        first.send_signal(signal.SIGCONT)
+        _, errors = first.communicate(timeout=60)
+        assert "Halted: another search has taken over" in errors
+        assert everything(folder) == before
+        assert content(second) == content(whole)
+        assert evonas.load(folder, Toy()).verify().difference == ""
+
+    def test_what_a_replaced_driver_commits_in_the_very_moment_does_not_count(
+        self, whole: evonas.Run, tmp_path: Path
+    ) -> None:
+        """Its last look at who has the folder came before it was stopped, what it writes comes after."""
+        folder = tmp_path / "run"
+        with pytest.raises(Stop):
+            run(folder, stopping_after(9), work={"failing": (5, 11), "weights_kb": 0.1})
+        stale = Path(shutil.copytree(folder, tmp_path / "stale"))
+        with pytest.raises(Stop):
+            run(folder, stopping_after(12), work={"failing": (5, 11), "weights_kb": 0.1})
+        run(stale, budget={"evaluations": 20}, work={"weights_kb": 0.1})
+        for kind in ("evaluations", "populations", "manifest"):
+            for path in (stale / kind).glob("generation-0000[23].*"):
+                data = path.read_bytes()
+                if kind == "manifest":
+                    entry = from_document(path.name, data)
+                    data = to_document({**entry, "start": 1})
+                (folder / kind / path.name).write_bytes(data)
+        assert evonas.load(folder, Toy()).status()["generations"] == 1
+        found = run(folder, work={"failing": (5, 11), "weights_kb": 0.1})
+        assert content(found) == content(whole)
+        assert found.verify().difference == ""
+
+
+def everything(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+class TestFullDisk:
+    PROGRAM = """
+import subprocess
+from evonas.records import Halted
+folder, size = Path(sys.argv[1]), sys.argv[2]
+def tmpfs(*options): subprocess.run(["mount", "-t", "tmpfs", "-o", *options, "tmpfs", str(folder)], check=True)
+tmpfs("size=" + size)
+try:
+    run(folder / "run", work=WORK)
+    print("it was large enough")
+except Halted as reason:
+    print(reason)
+print(len(recovered(folder / "run").decided), evonas.load(folder / "run", Toy()).verify().difference)
+tmpfs("remount,size=64m")
+found = run(folder / "run", work=WORK)
+print(content(found), found.verify().difference)
+"""
+
+    @pytest.mark.parametrize(("kilobytes", "weights_kb"), [(100, 0.1), (200, 20), (440, 60), (1024, 300)])
+    def test_a_full_disk_stops_the_search_and_room_lets_it_go_on(
+        self, kilobytes: int, weights_kb: float, tmp_path: Path
+    ) -> None:
+        """A tmpfs in a mount namespace of its own; at several sizes, so that different files meet its end."""
+        unshare = ["unshare", "--mount", "--map-root-user"]
+        if subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode:
+            pytest.skip("this machine lets nobody mount a tmpfs of their own")
+        work = {"failing": (5, 11), "weights_kb": weights_kb}
+        program = f"from tests.test_loop import *\nWORK = {work!r}\n{self.PROGRAM}"
+        command = [*unshare, sys.executable, "-c", program, str(tmp_path), f"{kilobytes}k"]
+        answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert answer.returncode == 0, answer.stderr
+        halted, intact, end = answer.stdout.splitlines()
+        assert "cannot be written: No space left on device; what was recorded before is intact" in halted
+        assert int(intact) >= 1
+        whole = run(tmp_path / "whole", work=work)
+        assert end.strip() == content(whole)
+
+    def test_a_journal_that_cannot_grow(self, whole: evonas.Run, tmp_path: Path) -> None:
+        program = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000)); {TestRivals.PROGRAM}"
+        process = python(program, str(tmp_path / "run"))
+        _, errors = process.communicate()
+        assert "Halted" in errors
+        assert "File too large" in errors
+        assert content(run(tmp_path / "run", work={"failing": (5, 11), "weights_kb": 0.1})) == content(whole)
+
+
+@pytest.mark.parametrize("jump", [86_400, -86_400])
+def test_no_decision_looks_at_the_clock(
+    jump: int, whole: evonas.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock of the wall jumps by a day, there and back, each time that somebody looks."""
+    real, looks = time.time, iter(range(10**9))
+    monkeypatch.setattr(time, "time", lambda: real() + jump * (next(looks) % 2))
+    with pytest.raises(Stop):
+        run(tmp_path / "run", stopping_after(17), work={"failing": (5, 11), "weights_kb": 0.1})
+    found = run(tmp_path / "run", work={"failing": (5, 11), "weights_kb": 0.1})
+    assert content(found) == content(whole)
+    assert found.verify().difference == ""
+
+
+class TestBreaker:
+    def test_a_search_whose_candidates_fail_alike_stops_with_their_message_and_can_go_on(self, tmp_path: Path) -> None:
+        message = (
+            r"10 of the last 10 candidates failed in the same way, the last with failed:build: layer 9 does not fit"
+        )
+        with pytest.raises(Halted, match=message):
+            run(tmp_path / "run", work={"unbuildable": range(40)})
+        assert len(evonas.load(tmp_path / "run").evaluations) == 10
+        found = run(tmp_path / "run")  # mended
+        assert found.evaluations["status"].tolist()[:10] == ["failed:build"] * 10
+        assert len(found.evaluations) == 40
+        assert found.verify().difference == ""
+
+    def test_the_share_is_the_users(self, tmp_path: Path) -> None:
+        found = run(tmp_path / "run", work={"unbuildable": range(0, 40, 2)})
+        assert (found.evaluations["status"] == "failed:build").sum() == 20
+        with pytest.raises(Halted, match="5 of the last 10 candidates"):
+            run(
+                tmp_path / "strict",
+                work={"unbuildable": range(0, 40, 2)},
+                budget={"evaluations": 40, "same_failure": 0.4},
+            )
+        off = run(tmp_path / "off", work={"unbuildable": range(40)}, budget={"evaluations": 15, "same_failure": 1})
+        assert set(off.evaluations["status"]) == {"failed:build"}

@@ -1,0 +1,122 @@
+"""Works that need no torch: they show what passes between a worker process and its supervisor."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from evonas.records import Evaluation, Job, Progress, Status, UserError
+from evonas.runtime.pool import Work
+
+LARGE = 100 * 10**6
+
+
+def good(job: Job) -> Iterator[Any]:
+    yield Evaluation(job.candidate, Status.OK, {"pid": float(os.getpid())})
+
+
+def slow(job: Job) -> Iterator[Any]:
+    yield Progress(job.candidate.index, 0, {"pid": float(os.getpid())})
+    time.sleep(100)
+
+
+def large(job: Job) -> Iterator[Any]:
+    yield Evaluation(job.candidate, Status.OK, weights=bytes(LARGE))
+
+
+def local(job: Job) -> Iterator[Any]:
+    yield Evaluation(job.candidate, Status.OK, {"x": lambda: 0})  # type: ignore[dict-item]
+
+
+def foreign(job: Job) -> Iterator[Any]:
+    yield Evaluation(job.candidate, Status.OK, {"x": Decimal(1)})  # type: ignore[dict-item]
+
+
+def text(job: Job) -> Iterator[Any]:
+    yield "a result"
+
+
+def silent(job: Job) -> Iterator[Any]:
+    yield Progress(job.candidate.index, 0, {})
+
+
+def interrupted(job: Job) -> Iterator[Any]:
+    raise KeyboardInterrupt
+    yield
+
+
+def many(job: Job) -> Iterator[Any]:
+    for rung in range(2000):
+        yield Progress(job.candidate.index, rung, {"x": 1.0})
+    yield Evaluation(job.candidate, Status.OK)
+
+
+def lasting(job: Job) -> Iterator[Any]:
+    """Its process ends just after it has said everything."""
+    yield Progress(job.candidate.index, 0, {})
+    signal.setitimer(signal.ITIMER_REAL, 0.6)
+    time.sleep(0.3)
+    yield Evaluation(job.candidate, Status.OK)
+
+
+def closing(job: Job) -> Iterator[Any]:
+    os.closerange(3, 100)
+    yield Evaluation(job.candidate, Status.OK)
+
+
+def torn(job: Job) -> Iterator[Any]:
+    """Dies in the middle of a frame, while a child of its own holds the other end open."""
+    if not os.fork():
+        time.sleep(100)
+        os._exit(0)
+    for descriptor in range(3, 100):
+        try:
+            os.write(descriptor, b"e" + (1000).to_bytes(8) + b"half")
+        except OSError:
+            continue
+    os._exit(7)
+    yield
+
+
+WORKS: tuple[Callable[[Job], Iterator[Any]], ...] = (
+    good, slow, large, local, foreign, text, silent, interrupted, many, closing, torn, lasting,
+)  # fmt: skip
+
+
+def by_gene(data: Any = None) -> Work:
+    """The work that a genome's gene names; checks that the data came through."""
+    assert data is None or (not data.flags.writeable and data.sum() == data.size)
+    return lambda job: WORKS[job.candidate.genome[0]](job)
+
+
+def ones(count: int) -> Any:
+    return np.ones(count, np.uint8)
+
+
+def refusing() -> Work:
+    raise UserError("targets.gpu: there is no cuda:7")
+
+
+def failing() -> Work:
+    raise KeyError("x")
+
+
+def dying() -> Work:
+    os._exit(4)
+
+
+def vanishing(mark: str) -> Work:
+    """Works once; no worker after the first can start."""
+    if os.path.exists(mark):
+        raise UserError("the GPU has gone")
+    open(mark, "w").close()
+    return by_gene()
+
+
+def hanging() -> Work:
+    time.sleep(100)
+    return by_gene()
