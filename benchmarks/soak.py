@@ -34,18 +34,17 @@ WORKER_S, NODE_S = 2.0, 20.0
 BEGIN = {"num_cpus": CPUS, "object_store_memory": 100 * 2**20}
 
 
-class Chaos(threading.Thread):
-    """Shoots workers and nodes until it is told to stop."""
+class Chaos:
+    """Shoots workers and nodes. In the main thread, for Ray starts a node in no other."""
 
     def __init__(self, cluster: Cluster) -> None:
-        super().__init__(daemon=True)
         self.cluster, self.workers, self.nodes = cluster, 0, 0
-        self.done = threading.Event()
         self._rng = random.Random(0)
 
-    def run(self) -> None:
+    def during(self, search: threading.Thread) -> None:
         node_at = time.monotonic() + NODE_S
-        while not self.done.wait(WORKER_S):
+        while search.is_alive():
+            search.join(WORKER_S)
             if time.monotonic() >= node_at:
                 node_at += NODE_S
                 self._shoot_node()
@@ -100,7 +99,8 @@ def main(candidates: int) -> None:
     settings: dict[str, Any] = {
         "budget": {"evaluations": candidates},
         "strategy": {"kind": "nsga2", "population": 100},
-        "schedule": {"lookahead": 200},
+        "schedule": {"lookahead": 100},
+        "training": {"epochs": 9, "rungs": [3]},
     }
     home = Path(tempfile.mkdtemp(prefix="soak-"))
     quiet_run = run(home / "undisturbed", **settings, work={"failing": range(0, candidates, 97)})
@@ -111,12 +111,9 @@ def main(candidates: int) -> None:
     runtime = {"kind": "ray", "address": cluster.address, "lease_s": 10, "cpus_per_worker": 1}
     start = prepared(home / "run", config(**settings, runtime=runtime), delay=0.008, failing=range(0, candidates, 97))
     began = time.monotonic()
-    chaos.start()
-    try:
-        execute(start, watch=meter)
-    finally:
-        chaos.done.set()
-        chaos.join()
+    search = threading.Thread(target=execute, args=(start,), kwargs={"watch": meter})
+    search.start()
+    chaos.during(search)
     seconds = time.monotonic() - began
     from evonas import load
 

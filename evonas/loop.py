@@ -78,7 +78,7 @@ class Search:
         """
         while True:
             self._submit()
-            if not self.runtime.open:
+            if self.ended and not (self._waiting or self.runtime.open):
                 break
             messages = self.runtime.wait(PATIENCE_S)
             for message in messages:
@@ -90,6 +90,7 @@ class Search:
         self._commit(1)
 
     def _submit(self) -> None:
+        self.ended = self.ended or self.config.budget.spent(self.breeder.next, self.elapsed_s, self.gpu_s)
         jobs: list[Job] = []
         while len(jobs) < self.runtime.room and (job := self._next()):
             jobs.append(job)
@@ -100,7 +101,6 @@ class Search:
     def _next(self) -> Job | None:
         if self._waiting:
             return self._waiting.pop(0)
-        self.ended = self.ended or self.config.budget.spent(self.breeder.next, self.elapsed_s, self.gpu_s)
         if self.ended or not self.breeder.ready():
             return None
         try:
@@ -109,6 +109,7 @@ class Search:
             self.ended = str(reason)
             return None
         self._store.born(job.candidate)
+        self.ended = self.config.budget.spent(self.breeder.next, self.elapsed_s, self.gpu_s)
         return job
 
     def _hear(self, message: Message) -> None:

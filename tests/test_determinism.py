@@ -78,7 +78,7 @@ def test_damaged_weights_are_named(reference: evonas.Run, tmp_path: Path) -> Non
 
 
 def test_weights_are_kept_for_the_front_alone(reference: evonas.Run) -> None:
-    kept = {int(path.stem) for path in (reference.folder / "weights").iterdir()}
+    kept = {int(path.stem) for path in Path(reference.folder, "weights").iterdir()}
     assert kept == set(reference.front()["candidate"])
     beaten = next(i for i in reference.evaluations["candidate"] if i not in kept)
     with pytest.raises(evonas.UserError, match=rf"weights of candidate {beaten} .* are not kept"):

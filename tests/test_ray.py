@@ -1,14 +1,23 @@
 """Real Ray, real processes: the same search for any number of workers, whatever happens to them."""
 
+import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import ray
 
+import evonas
+from evonas.evaluation import Evaluator
+from evonas.objectives import Objectives
 from evonas.records import UserError
 from evonas.runtime import RayPool
-from evonas.start import execute
+from evonas.start import Parts, Prepared, execute
+from evonas.store import open_folder
+from tests.evaluation.small import bars_task
+from tests.evaluation.small import config as small_config
+from tests.misbehaving import Misdeeds
 from tests.synthetic import config, prepared
 from tests.test_loop import Stop, content, populations, quiet, run, stopping_after
 
@@ -27,6 +36,7 @@ def test_one_search_for_any_number_of_workers(workers: int, reference: Any, tmp_
     assert populations(found) == populations(reference)
 
 
+@pytest.mark.slow
 def test_one_search_across_an_interruption_and_another_number_of_workers(reference: Any, tmp_path: Path) -> None:
     work = {"failing": (5, 11), "delay": 0.02}
     with pytest.raises(Stop):
@@ -50,15 +60,6 @@ def test_a_killed_worker_costs_an_attempt_and_not_the_run(reference: Any, tmp_pa
     attempts = found.evaluations.set_index("candidate")["attempts"]
     assert attempts[[3, 20]].tolist() == [2, 2]
     assert attempts.drop([3, 20]).eq(1).all(), "a job that waited behind a crash is not blamed"
-
-
-def test_a_candidate_that_always_kills_its_worker_is_a_row(tmp_path: Path) -> None:
-    work = {"killing": (3,), "kills": 9, "marks": str(tmp_path)}
-    found = run(tmp_path / "run", runtime={**RAY, "workers": 2}, work=work, budget={"evaluations": 16})
-    row = found.evaluations.set_index("candidate").loc[3]
-    assert row["status"] == "failed:crash"
-    assert "(crashed 2 times)" in row["message"]
-    assert set(found.evaluations.drop(3)["status"]) <= {"ok", "stopped"}
 
 
 def test_workers_that_find_no_room_are_done_without(reference: Any, tmp_path: Path) -> None:
@@ -85,3 +86,40 @@ def test_a_worker_that_cannot_start_says_why() -> None:
     with pytest.raises(UserError, match=r"targets\.gpu: no such device"):
         RayPool(factory, config(runtime={**RAY, "workers": 1}).runtime)
     assert not ray.is_initialized(), "a failed start leaves nothing behind"
+
+
+def test_every_misdeed_is_a_row_and_the_search_goes_on(tmp_path: Path) -> None:
+    """Real training in real workers; the whole space of misbehaviour, each network once."""
+    task = bars_task()
+    settings = small_config(
+        {"epochs": 2, "rungs": [1]},
+        strategy={"population": 8},
+        budget={"evaluations": 1000, "same_failure": 1},
+        runtime={"workers": 2, "cpus_per_worker": 0.5, "deadline_minutes": 3 / 60, "memory_mb_per_worker": 400},
+    )
+    space, objectives = Misdeeds(tmp_path), Objectives(settings, task.spec)
+    factory = partial(Evaluator, space, task, settings, objectives)
+    start = Prepared(Parts(settings, space, task.spec, objectives, factory), open_folder(tmp_path / "run"))
+    ended = execute(start, watch=quiet)
+    assert ended == f"all {space.size()} different networks of the space were evaluated"
+    rows = evonas.load(tmp_path / "run", space).evaluations
+    found = {json.loads(arch)["deed"]: status for arch, status in zip(rows["arch"], rows["status"], strict=True)}
+    ok = {"none", "half a gpu", "child", "session", "daemon", "double", "thread", "zombie"}
+    assert {deed for deed, status in found.items() if status in ("ok", "stopped")} == ok
+    assert {deed: status.removeprefix("failed:") for deed, status in found.items() if deed not in ok} == {
+        "build": "build",
+        "build segfault": "crash",
+        "text": "error",
+        "nan": "diverged",
+        "loops": "timeout",
+        "blocks": "timeout",
+        "eats": "oom",
+        "no gpu": "oom",
+        "exits": "error",
+        "stubborn": "error",
+        "quits": "crash",
+        "is killed": "crash",
+        "segfault": "crash",
+        "cuda": "crash",
+    }
+    assert not rows[~rows["status"].isin(["ok", "stopped"])]["message"].eq("").any()

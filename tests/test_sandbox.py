@@ -61,6 +61,7 @@ def opened(what: Factory, memory: int | None = None) -> Iterator[Sandbox]:
     sandbox = Sandbox(pack(what), memory)
     try:
         sandbox.ready(60)
+        sandbox.ready(0)
         yield sandbox
     finally:
         sandbox.close()
@@ -323,7 +324,9 @@ if __name__ == "__main__":
 
 
 def test_a_killed_supervisor_takes_everything_along() -> None:
-    supervisor = subprocess.Popen([sys.executable, "-c", SUPERVISOR], stdout=subprocess.PIPE, text=True)
+    supervisor = subprocess.Popen(
+        [sys.executable, "-c", SUPERVISOR], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1]
+    )
     assert supervisor.stdout
     pids = [int(pid) for pid in supervisor.stdout.readline().split()]
     assert len(pids) == 2

@@ -13,6 +13,7 @@ import pytest
 
 import evonas
 from evonas.records import Halted, UserError
+from evonas.store import Store, create_run, evaluations_schema, open_folder, recover
 from evonas.store.documents import from_document, to_document
 from tests.synthetic import Toy
 from tests.test_loop import Stop, content, populations, run, stopping_after
@@ -114,6 +115,25 @@ class TestRivals:
         found = run(folder, work={"failing": (5, 11), "weights_kb": 0.1})
         assert content(found) == content(whole)
         assert found.verify().difference == ""
+
+    def test_what_a_replaced_driver_removes_in_the_very_moment_is_not_its_successors(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        where, schema = open_folder(tmp_path / "run"), evaluations_schema(("error",), ())
+        create_run(where, {})
+        stores = [Store(where, schema, take_over) for take_over in (False, True)]
+        for store in stores:
+            store.started({})
+            store.restore(recover(where, ("error",), ()))
+        stale, successor = stores
+        successor.save_weights(15, b"trained anew")
+        with pytest.raises(Halted, match="another search has taken over"):
+            stale.keep_weights({3})
+        monkeypatch.setattr(Store, "_check_start", lambda self: None)
+        stale.keep_weights({3})
+        assert where.names("weights") == ["000015.safetensors"]
+        for store in stores:
+            store.close()
 
 
 def everything(folder: Path) -> dict[str, bytes]:

@@ -41,7 +41,7 @@ class Payload:
 
     data: its pickle. buffers: the arrays that the pickle refers to, in order; read-only bytes that an object store
         shares without a copy. preload: a module that the factory is made of, "" where it must not be imported outside
-        a worker. digest: names the content of data and buffers (hex BLAKE2).
+        a worker. digest: names the content of data and buffers (hex SHA-256).
     """
 
     data: bytes
@@ -180,7 +180,7 @@ def _read_only(buffer: pickle.PickleBuffer) -> Array:
 
 
 def _digest(parts: Iterable[Any]) -> str:
-    digest = hashlib.blake2b(digest_size=16)
+    digest = hashlib.sha256()
     for part in parts:
         digest.update(len(part).to_bytes(8, "little"))
         digest.update(part)

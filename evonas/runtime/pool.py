@@ -66,7 +66,8 @@ class Attempt:
     """A job as the pool follows it: what it reported, how often it was started, when it was handed in.
 
     tries: times it was begun. crashes: nodes on which it crashed, which may be its own fault. losses: nodes that took
-    it along when they or their workers vanished, which is not. spent_s: time that its ended tries took.
+    it along when they or their workers vanished, which is not. spent_s: time that its ended tries took. patient_until:
+    how long it waits for another node, on the clock of `time.monotonic`.
     """
 
     job: Job
@@ -74,6 +75,7 @@ class Attempt:
     crashes: list[str] = field(default_factory=list)
     losses: list[str] = field(default_factory=list)
     spent_s: float = 0.0
+    patient_until: float = 0.0
     submitted: float = field(default_factory=time.monotonic)
 
     def hear(self, message: Message) -> Message:

@@ -152,6 +152,7 @@ class RayPool:
         streams = {slot.jobs[0][1]: slot for slot in self._slots if slot.jobs}
         sources = [*streams, *self._starting]
         if not sources:
+            time.sleep(min(seconds, PATROL_S) if self._homeless or not self._able else 0)
             return ()
         ready, _ = ray.wait(sources, num_returns=1, timeout=seconds, fetch_local=False)
         if ready and len(sources) > 1:
@@ -197,6 +198,7 @@ class RayPool:
         if death.status is Status.FAILED_CRASH:
             attempt.crashes.append(slot.node)
             if len(attempt.crashes) < CRASHES:
+                attempt.patient_until = time.monotonic() + self._config.lease_s
                 self._again(attempt)
                 return []
         return [attempt.died(death)]
@@ -222,12 +224,17 @@ class RayPool:
         self._start(attempt)
 
     def _start(self, attempt: Attempt) -> None:
-        able = self._able
-        if able:
-            shun = {*attempt.crashes, *attempt.losses}
-            min(able, key=lambda slot: (slot.node in shun, len(slot.jobs))).start(attempt, self._config)
-        else:
+        able, shun = self._able, {*attempt.crashes, *attempt.losses}
+        best = min(able, key=lambda slot: (slot.node in shun, len(slot.jobs)), default=None)
+        if best is None or (best.node in attempt.crashes and self._may_move(attempt)):
             self._homeless.append(attempt)
+        else:
+            best.start(attempt, self._config)
+
+    def _may_move(self, attempt: Attempt) -> bool:
+        """Whether a job that crashed may yet be tried on another node, whose workers are still to come."""
+        others = any(node.id not in attempt.crashes for node in self.nodes.usable)
+        return others and bool(self._starting) and time.monotonic() < attempt.patient_until
 
     def _patrol(self) -> None:
         """Look after nodes and leases: what no report of a job tells."""
@@ -341,8 +348,9 @@ class RayPool:
                 self._starting[actor.ready.remote(self.nodes.share(answer))] = actor, answer
 
     def _house(self) -> None:
-        while self._homeless and self._able:
-            self._start(self._homeless.popleft())
+        waiting, self._homeless = self._homeless, deque()
+        for attempt in waiting:
+            self._start(attempt)
 
     def _check_room(self) -> None:
         if self._config.workers == "auto" and not self.nodes.capacity:

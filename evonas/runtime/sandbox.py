@@ -53,6 +53,7 @@ class Sandbox:
 
     def __init__(self, payload: Payload, memory_bytes: int | None = None) -> None:
         self._number = 0
+        self._ready = False
         self._frames: deque[Frame] = deque()
         sweep()
         file = hold(payload)
@@ -77,6 +78,8 @@ class Sandbox:
             UserError: it cannot start, or not within so many seconds; in the words of the factory's own UserError.
             SandboxLost: the keeper is gone.
         """
+        if self._ready:
+            return
         frame = self._receive(seconds)
         if frame is None:
             raise UserError(f"it did not start within {seconds:g} s")
@@ -132,7 +135,9 @@ class Sandbox:
             if (rest := until - time.monotonic()) <= 0:
                 return None
             self._channel.wait(rest)
-        return self._frames.popleft()
+        frame = self._frames.popleft()
+        self._ready |= frame[0] is Kind.READY
+        return frame
 
     def _end_of_keeper(self) -> str:
         try:

@@ -91,6 +91,10 @@ class LocalFolder:
     def __str__(self) -> str:
         return str(self.root)
 
+    def __fspath__(self) -> str:
+        """So that it serves where a path does: `Path(run.folder)`, `os.listdir(run.folder)`."""
+        return str(self.root)
+
     def read(self, name: str) -> bytes:
         try:
             descriptor = os.open(self._path(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)

@@ -1,7 +1,7 @@
 """The one writer of a run."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -61,6 +61,7 @@ class Store:
         self._lock = folder.lock(take_over)
         self._journal: Journal | None = None
         self._open: dict[int, dict[str, dict[str, Any]]] = {}  # candidate -> its journal entries, by kind
+        self._weights: set[int] = set()
         self._generations = 0
         self._digest = ""  # of the newest manifest
         self._start = 0
@@ -86,6 +87,7 @@ class Store:
         """Take up what was left open when the search last ended; what is damaged is set aside."""
         self._generations, self._digest = recovered.generations, recovered.tables.digest
         self._clear(aside=recovered.damage is not None)
+        self._weights = {index for name in self.folder.names("weights") if (index := digits(name)) >= 0}
         self._open = {row["candidate"]: {"decided": row} for row in recovered.rows}
         for candidate in recovered.born:
             self._keep({"kind": "born", **candidate_row(candidate)})
@@ -148,14 +150,19 @@ class Store:
     @_recorded
     def save_weights(self, index: int, data: bytes) -> None:
         self._put(weights_name(index), data)
+        self._weights.add(index)
 
     @_recorded
-    def keep_weights(self, indices: Iterable[int]) -> None:
-        """Remove the weights of every candidate that is not among `indices`."""
-        kept = {weights_name(index) for index in indices}
-        for name in self.folder.names("weights"):
-            if digits(name) >= 0 and f"weights/{name}" not in kept:
-                self.folder.remove(f"weights/{name}")
+    def keep_weights(self, indices: Collection[int]) -> None:
+        """Remove the weights of every candidate known here that is not among `indices`. For right after a commit.
+
+        A driver that is replaced between its look and the removal thus removes nothing of its successor's, which has
+        read all the decisions by which this one removes.
+        """
+        self._check_start()
+        for index in self._weights.difference(indices):
+            self.folder.remove(weights_name(index))
+        self._weights.intersection_update(indices)
 
     def close(self) -> None:
         """Let go of the folder, whatever can still be written or not."""
