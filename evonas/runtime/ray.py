@@ -27,6 +27,7 @@ START_S = 300.0  # until the first worker must be there; a cluster may have to s
 AHEAD = 2  # jobs handed to a worker: one in work, one waiting
 CRASHES = 2  # a job that crashes so often is at its end
 LOSSES = 5  # so many workers on nodes that live on: then it was the job after all
+LOST_STARTS = 5
 PATROL_S = 1.0
 MEMORY_SHARE = 0.9
 
@@ -93,6 +94,7 @@ class RayPool:
         self._homeless: deque[Attempt] = deque()  # jobs of dead workers while there is no other
         self._ghosts: list[Any] = []  # streams of jobs that were given to another worker
         self._refused = 0  # workers that cannot start, whatever is tried
+        self._lost_starts = 0  # in a row
         needs = {"CPU": config.cpus_per_worker, "GPU": config.gpus_per_worker}
         self.nodes = Nodes(needs)
         self._own = not ray.is_initialized()
@@ -248,10 +250,13 @@ class RayPool:
         for slot in list(self._slots):
             if self.nodes.leaves(slot.node) or not (slot.jobs or self.nodes.lives(slot.node)):
                 self._retire(slot)
-        for _ in range(self.workers - len(self._able) - len(self._starting)):
-            self._hire()
+        self._fill()
         self._house()
         self._listen()
+
+    def _fill(self) -> None:
+        for _ in range(self.workers - len(self._able) - len(self._starting)):
+            self._hire()
 
     def _overdue(self, slot: _Slot) -> bool:
         """Whether a worker is silent beyond its lease, and nothing of it waits to be heard."""
@@ -325,6 +330,8 @@ class RayPool:
                 self._answered(call)
             if self._slots or not answered:
                 break
+            if not self._starting:  # all were lost
+                self._fill()
         self._house()
 
     def _answered(self, call: Any) -> None:
@@ -334,13 +341,16 @@ class RayPool:
             answer = ray.get(call)
         except RayTaskError as error:
             ray.kill(actor)
-            self._refused += 1
-            if not self._slots and not self._starting:
+            lost = isinstance(error, SandboxLost)  # something killed its keeper; but not each time
+            self._lost_starts += lost
+            self._refused += not lost
+            if not self._slots and not self._starting and (not lost or self._lost_starts >= LOST_STARTS):
                 raise UserError(f"runtime: a worker could not start: {last_line(error)}") from None
         except RayError:  # its node is gone: the next patrol hires another
             return
         else:
             if node:
+                self._lost_starts = 0
                 self._slots.append(_Slot(actor, node))
             elif answer in self.nodes.avoided or not self.nodes.lives(answer):
                 ray.kill(actor)
