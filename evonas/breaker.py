@@ -6,6 +6,7 @@ from collections import Counter, deque
 from evonas.config import Config
 from evonas.records import Evaluation, Halted
 
+_NUMBER = re.compile(r"0x[0-9a-f]+|\d[\d.,]*", re.IGNORECASE)
 LEAST = 10
 """Fewer candidates than this prove nothing."""
 
@@ -16,13 +17,13 @@ class Breaker:
     def __init__(self, config: Config) -> None:
         self._share = config.budget.same_failure
         self._last: deque[str] = deque(maxlen=max(LEAST, config.strategy.population))
-        self._example = ""
+        self._examples: dict[str, str] = {}
 
     def hear(self, evaluation: Evaluation) -> None:
-        failed = evaluation.status.failed
-        if failed:
-            self._example = f"{evaluation.status}: {evaluation.message}"
-        self._last.append(re.sub(r"\d+", "#", self._example) if failed else "")
+        example = f"{evaluation.status}: {evaluation.message}" if evaluation.status.failed else ""
+        alike = _NUMBER.sub("#", example)
+        self._examples[alike] = example
+        self._last.append(alike)
 
     def check(self) -> None:
         """
@@ -34,4 +35,4 @@ class Breaker:
         message, count = Counter(self._last).most_common(1)[0]
         if message and count > self._share * len(self._last):
             among = f"{count} of the last {len(self._last)} candidates"
-            raise Halted(f"{among} failed in the same way, the last with {self._example}")
+            raise Halted(f"{among} failed in the same way, the last with {self._examples[message]}")

@@ -44,6 +44,7 @@ class Breeder:
 
     def recall(self, candidate: Candidate, reached: Sequence[Progress] = ()) -> Job:
         """The next candidate as it was recorded; `reached` is what an earlier attempt had reported."""
+        assert candidate.index == self.next, f"candidate {candidate.index} is recalled in the place of {self.next}"
         return self._born(candidate, self._look(candidate.born_after), reached)
 
     def population(self, count: int) -> list[Survivor]:

@@ -41,6 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has gone, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:  # a disk that is full, a store that is out of reach
+        print(f"evonas: {_printable(error)}", file=sys.stderr)
+        return HALTED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -144,9 +147,9 @@ def _run(prepared: "Prepared", options: argparse.Namespace) -> int:
     try:
         with watching(console) as watch:
             ended = execute(prepared, watch=watch, take_over=options.take_over)
-    except (KeyboardInterrupt, SystemExit) as stop:
+    except KeyboardInterrupt as stop:
         print(interrupted, flush=True)
-        return TERMINATED if isinstance(stop, SystemExit) else INTERRUPTED
+        return TERMINATED if isinstance(stop, _Terminated) else INTERRUPTED
     except Halted as reason:
         print(f"evonas: stopped: {_printable(reason)}. To go on: {options.line}\nrun: {folder}", file=sys.stderr)
         return HALTED
@@ -155,6 +158,10 @@ def _run(prepared: "Prepared", options: argparse.Namespace) -> int:
     _print_front(run, run.front())
     print(f"run: {folder}")
     return 0
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM came. Not a SystemExit, which in the serial runtime would be taken for the candidate's own."""
 
 
 def _terminate(last_words: str, number: int, frame: FrameType | None) -> NoReturn:
@@ -171,7 +178,7 @@ def _terminate(last_words: str, number: int, frame: FrameType | None) -> NoRetur
     timer = threading.Timer(GRACE_S, give_up)
     timer.daemon = True
     timer.start()
-    raise SystemExit(TERMINATED)
+    raise _Terminated
 
 
 def _printable(message: object) -> str:

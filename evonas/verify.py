@@ -52,8 +52,8 @@ def verify(folder: Folder, config: Config, space: Space, objectives: Objectives)
             breeder.ledger.decided(evaluation)
         for progress in record.reached:
             breeder.ledger.reached(progress)
-        _check_births(record, breeder, objectives)
         _check_rows(record, space, objectives)
+        _check_births(record, breeder, objectives)
         _check_populations(tables, breeder)
         _check_weights(folder, record, breeder)
     except _Differs as difference:
@@ -107,11 +107,14 @@ def _check_rows(record: Recovered, space: Space, objectives: Objectives) -> None
             "arch": json.dumps(space.decode(genome).to_dict()),
             "arch_hash": space.identity(genome),
             "violation": objectives.violation(metrics),
+            "epochs": len(row["curve"]),
             **(row["rungs"][-1]["metrics"] if row["status"] in (Status.OK, Status.STOPPED) else {}),
         }
         for name, value in derived.items():
             if row[name] != value:
                 raise _Differs(f"candidate {row['candidate']}: {name} is {row[name]}, but it has {value}")
+        if row["status"] == Status.INFEASIBLE and (row["rungs"] or not row["violation"]):
+            raise _Differs(f"candidate {row['candidate']} is infeasible, but within its limits")
 
 
 def _check_populations(tables: Tables, breeder: Breeder) -> None:
@@ -120,6 +123,10 @@ def _check_populations(tables: Tables, breeder: Breeder) -> None:
         block = evaluations["candidate"].to_pylist()
         if block != breeder.ledger.order[end : end + len(block)]:
             raise _Differs(f"generation {number} holds candidates {block} out of order")
+        if evaluations["position"].to_pylist() != list(range(end, end + len(block))):
+            raise _Differs(f"generation {number} has other positions than its place gives")
+        if set(evaluations["generation"].to_pylist()) | set(population["generation"].to_pylist()) != {number}:
+            raise _Differs(f"generation {number} holds rows of another")
         end += len(block)
         survivors = [(s.index, s.rank, s.crowding) for s in breeder.population(end)]
         for have, want in zip(_members(population), survivors, strict=False):

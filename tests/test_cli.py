@@ -194,6 +194,7 @@ def test_an_interrupted_search_says_how_to_go_on(kind: str, number: int, status:
     resumed = evonas("resume", run, "--set", "budget.evaluations=8", "--set", "runtime.kind=serial", folder=folder)
     assert resumed.returncode == 0
     assert evonas("verify", run, folder=folder).returncode == 0
+    assert '"failed' not in evonas("status", run, "--json", folder=folder).stdout, "nobody is blamed for the signal"
 
 
 def wait_for(condition: object, seconds: float = 90) -> None:

@@ -246,7 +246,7 @@ class TestVerifyCatches:
 
     def test_a_changed_gene(self, folder: Path) -> None:
         changed = self.rewrite(folder, "evaluations", "genome", 3, lambda g: [(g[0] + 1) % 3, *g[1:]])
-        assert changed.startswith("candidate 11: genome is")
+        assert changed.startswith("candidate 11: arch is")
 
     def test_another_parent(self, folder: Path) -> None:
         assert self.rewrite(folder, "evaluations", "parents", 5, [0]).startswith("candidate 13: parents is")

@@ -71,3 +71,29 @@ def test_the_last_node_is_never_set_aside(cluster: Nodes) -> None:
         for _ in range(STRIKES):
             cluster.crashed(id)
     assert ids(cluster) == "c"
+
+
+def test_where_only_a_node_set_aside_is_left_it_is_tried_again(cluster: Nodes) -> None:
+    for _ in range(STRIKES):
+        cluster.crashed("a")
+    cluster.update([A], ())
+    assert ids(cluster) == "a"
+    assert not cluster.leaves("a")
+
+
+def test_nodes_without_room_for_a_worker_do_not_count(cluster: Nodes) -> None:
+    head = Node("h", "head", {"CPU": 0.0})
+    cluster.update([head, A], ())
+    assert ids(cluster) == "a"
+    cluster.silent("a")
+    assert ids(cluster) == "a", "there is no other"
+    for _ in range(STRIKES):
+        cluster.crashed("a")
+    assert ids(cluster) == "a"
+
+
+def test_a_node_on_which_no_worker_can_start_is_done_without(cluster: Nodes) -> None:
+    cluster.refused("b")
+    assert (ids(cluster), cluster.capacity) == ("ac", 4)
+    cluster.update([B], ())
+    assert ids(cluster) == ""

@@ -150,7 +150,9 @@ def test_a_store_that_is_gone_halts_the_search(url: str, monkeypatch: pytest.Mon
     assert run(url, work=WORK).verify().difference == ""
 
 
-@pytest.mark.parametrize(("where", "says"), [("s3://bucket", "give a bucket and a name"), ("abc://x/y", "known are")])
+@pytest.mark.parametrize(
+    ("where", "says"), [("s3://bucket", "give a bucket and a name"), ("memory://x/y", "known are s3:// and gs://")]
+)
 def test_a_wrong_address_is_one_line(where: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status", where]) == 2
     assert says in capsys.readouterr().err

@@ -39,7 +39,7 @@ def test_it_follows_from_its_record(mode: str, capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize(
     ("kind", "column", "value", "says"),
     [
-        ("evaluations", "genome", lambda genome: [*genome[:-1], (genome[-1] + 1) % 3], "genome is"),
+        ("evaluations", "genome", lambda genome: [*genome[:-1], (genome[-1] + 1) % 3], "arch is"),
         ("evaluations", "parents", lambda parents: [parents[0], 0 if parents[-1] else 1], "parents is"),
         ("evaluations", "latency_ms[cpu]", lambda ms: ms / 2, "latency_ms[cpu] is"),
         ("evaluations", "seed", lambda seed: seed + 1, "seed is"),

@@ -16,7 +16,7 @@ import pytest
 import evonas
 from evonas.records import UserError
 from evonas.start import execute
-from evonas.store import Folder, open_folder
+from evonas.store import Folder, open_folder, recover
 from evonas.store.documents import from_document, to_document
 from evonas.store.journal import Journal, read_journal
 from tests.synthetic import Toy, config, prepared
@@ -268,3 +268,42 @@ def test_an_interrupted_run_shows_what_is_decided(tmp_path: Path) -> None:
 
 def copied(folder: Path, to: Path) -> Any:
     return Path(shutil.copytree(folder, to / "copy"))
+
+
+def test_async_generations_that_came_after_a_lost_birth_do_not_count(tmp_path: Path) -> None:
+    """Recorded out of order: generation 3 holds candidates born after some of the damaged generation 2."""
+    copy = Path(shutil.copytree(Path(__file__).parent / "recorded" / "async", tmp_path / "run"))
+    for name in ("evaluations/generation-00002.parquet", "journal/0002-000003.jsonl"):
+        path = copy / name
+        data = path.read_bytes()
+        path.write_bytes(data[: len(data) // 2])
+        description = evonas.load(copy).description
+        record = recover(open_folder(copy), description["metrics"], description["targets"], salvage=True)
+        indices = [candidate.index for candidate, _ in record.births()]
+        assert indices == list(range(len(indices)))
+        path.write_bytes(data)
+
+
+def test_a_lost_start_is_not_counted_again(tmp_path: Path) -> None:
+    for count in (3, 6):
+        with pytest.raises(Stop):
+            run(tmp_path / "run", stopping_after(count))
+    (tmp_path / "run" / "starts" / "0002.json").unlink()
+    with pytest.raises(Stop):
+        run(tmp_path / "run", stopping_after(7))
+    assert [path.name for path in (tmp_path / "run" / "journal").iterdir()] == ["0003-000001.jsonl"]
+
+
+def test_a_run_without_its_description_is_not_new(finished: Path, tmp_path: Path) -> None:
+    copy = copied(finished, tmp_path)
+    (copy / "run.json").unlink()
+    with pytest.raises(UserError, match="neither empty nor a run folder"):
+        run(copy)
+
+
+def test_a_lock_that_is_a_link_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UserError, match=r"\.lock cannot be locked"):
+        run(tmp_path / "run")
+    assert not (tmp_path / "elsewhere").exists()

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 import evonas
-from evonas.records import Halted, UserError
+from evonas.breaker import Breaker
+from evonas.records import Candidate, Evaluation, Halted, Status, UserError
 from evonas.store import Store, create_run, evaluations_schema, open_folder, recover
 from evonas.store.documents import from_document, to_document
-from tests.synthetic import Toy
+from tests.synthetic import Toy, config
 from tests.test_loop import Stop, content, populations, run, stopping_after
 
 ROOT = Path(__file__).parents[1]
@@ -212,6 +213,15 @@ class TestBreaker:
         assert found.evaluations["status"].tolist()[:10] == ["failed:build"] * 10
         assert len(found.evaluations) == 40
         assert found.verify().difference == ""
+
+    def test_the_message_is_of_those_that_are_alike_whatever_numbers_are_in_it(self) -> None:
+        breaker = Breaker(config())
+        for index in range(10):
+            error = f"RuntimeError: at 0x7f{index:x}a needs {index * 300:,}.5 MB" if index < 9 else "another one"
+            candidate = Candidate(index, (), (), "founder", 0, 0)
+            breaker.hear(Evaluation(candidate, Status.FAILED_ERROR, message=error))
+        with pytest.raises(Halted, match=r"9 of the last 10 .*: RuntimeError: at 0x7f8a needs 2,400\.5 MB"):
+            breaker.check()
 
     def test_the_share_is_the_users(self, tmp_path: Path) -> None:
         found = run(tmp_path / "run", work={"unbuildable": range(0, 40, 2)})

@@ -33,6 +33,7 @@ class Nodes:
         self._silent: dict[str, float] = {}  # node -> until when it is shunned
         self._strikes: Counter[str] = Counter()
         self._aside: dict[str, str] = {}  # node -> its host
+        self._unfit: set[str] = set()  # no worker can start there
 
     @property
     def aside(self) -> list[str]:
@@ -41,12 +42,15 @@ class Nodes:
 
     @property
     def usable(self) -> list[Node]:
-        return [node for node in self._alive.values() if node.id not in self._avoided()]
+        """Those that have room for a worker and may get one."""
+        avoided = self._avoided()
+        return [node for node in self._alive.values() if node.id not in avoided and self._fitting(node)]
 
     @property
     def avoided(self) -> list[str]:
         """Living nodes that must get no new worker."""
-        return [id for id in self._alive if id in self._avoided()]
+        avoided = self._avoided()
+        return [id for id in self._alive if id in avoided]
 
     @property
     def capacity(self) -> int:
@@ -58,7 +62,7 @@ class Nodes:
 
     def leaves(self, id: str) -> bool:
         """Whether a node gets no new jobs, though those in work may end there."""
-        return id in self._draining or id in self._aside
+        return id in {*self._draining, *self._aside, *self._unfit} and id in self._avoided()
 
     def share(self, id: str) -> float:
         """The part of a node that one worker takes, by its scarcest resource; 1 where it needs none."""
@@ -73,6 +77,10 @@ class Nodes:
         """A worker there has not been heard for longer than its lease."""
         self._silent[id] = time.monotonic() + SHUNNED_S
 
+    def refused(self, id: str) -> None:
+        """No worker can start there."""
+        self._unfit.add(id)
+
     def worked(self, id: str) -> None:
         self._strikes[id] = 0
 
@@ -86,9 +94,13 @@ class Nodes:
     def _avoided(self) -> set[str]:
         now = time.monotonic()
         silent = {id for id, until in self._silent.items() if until > now}
-        firm = {*self._draining, *self._aside}
-        # Where every other node is silent too, the fault may be ours: then they are tried again.
-        return firm | silent if self._alive.keys() - firm - silent else firm
+        avoided = {*self._draining, *self._unfit}
+        able = {node.id for node in self._alive.values() if self._fitting(node)}
+        # Where nothing else is left, those that crash jobs or are silent are tried again: the fault may be ours.
+        for less_firm in (set(self._aside), silent):
+            if able - avoided - less_firm:
+                avoided |= less_firm
+        return avoided
 
     def _fitting(self, node: Node) -> int:
         rooms = [node.resources.get(name, 0) / need for name, need in self._needs.items()]

@@ -102,5 +102,6 @@ class Attempt:
             rungs=self.job.reached,
             message=message,
             attempts=self.tries,
+            train_s=self.spent_s,
             finished_at=time.time(),
         )

@@ -15,7 +15,7 @@ import ray
 from ray.exceptions import GetTimeoutError, RayError, RayTaskError
 
 from evonas.config import RuntimeConfig
-from evonas.records import Evaluation, Job, Status, UserError
+from evonas.records import Evaluation, Halted, Job, Status, UserError
 from evonas.runtime.cluster import connect, last_line, look
 from evonas.runtime.nodes import Nodes
 from evonas.runtime.payload import Payload, pack
@@ -29,6 +29,7 @@ CRASHES = 2  # a job that crashes so often is at its end
 LOSSES = 5  # so many workers on nodes that live on: then it was the job after all
 LOST_STARTS = 5
 PATROL_S = 1.0
+FETCH_S = 1.0
 MEMORY_SHARE = 0.9
 
 
@@ -59,6 +60,7 @@ class _Slot:
         self.actor, self.node = actor, node
         self.jobs: deque[tuple[Attempt, Any]] = deque()
         self.heard = self.began = time.monotonic()
+        self.report: Any = None  # one that is there, and could not be fetched yet
 
     def start(self, attempt: Attempt, config: RuntimeConfig) -> None:
         if not self.jobs:
@@ -93,7 +95,9 @@ class RayPool:
         self._starting: dict[Any, tuple[Any, str]] = {}  # its answer to come -> actor, and its node once that is known
         self._homeless: deque[Attempt] = deque()  # jobs of dead workers while there is no other
         self._ghosts: list[Any] = []  # streams of jobs that were given to another worker
-        self._refused = 0  # workers that cannot start, whatever is tried
+        self._refused = 0  # workers that found no place on nodes where others work
+        self._avoiding: list[str] = []  # nodes that pending hires must not come to
+        self._was_up = False
         self._lost_starts = 0  # in a row
         needs = {"CPU": config.cpus_per_worker, "GPU": config.gpus_per_worker}
         self.nodes = Nodes(needs)
@@ -149,9 +153,10 @@ class RayPool:
         self._start(Attempt(job))
 
     def wait(self, seconds: float) -> Sequence[Message]:
-        if time.monotonic() - self._patrolled >= PATROL_S:
-            self._patrol()
-        streams = {slot.jobs[0][1]: slot for slot in self._slots if slot.jobs}
+        ended = self._patrol() if time.monotonic() - self._patrolled >= PATROL_S else []
+        if ended:
+            return ended
+        streams = {slot.report or slot.jobs[0][1]: slot for slot in self._slots if slot.jobs}
         sources = [*streams, *self._starting]
         if not sources:
             time.sleep(min(seconds, PATROL_S) if self._homeless or not self._able else 0)
@@ -173,16 +178,19 @@ class RayPool:
         """The next report of a worker's oldest job; of its end, whatever that was."""
         attempt, stream = slot.jobs[0]
         try:
-            message = ray.get(next(stream), timeout=self._config.lease_s)
+            slot.report = slot.report or next(stream)
+            message = ray.get(slot.report, timeout=FETCH_S)
         except StopIteration:
             return [slot.done().broke("its work ended without a result")]
-        except (SandboxLost, GetTimeoutError) as error:
+        except GetTimeoutError:  # its node is slow or gone, which the lease decides
+            return []
+        except SandboxLost as error:
             return self._bury(slot, str(error))
         except RayTaskError as error:
             return [slot.done().broke(last_line(error))]
         except RayError as error:  # its process or node is gone, or what it reported is
             return self._bury(slot, last_line(error).partition(". ")[0])
-        slot.heard = time.monotonic()
+        slot.heard, slot.report = time.monotonic(), None
         if message is None:
             return []
         if isinstance(message, Death) or (isinstance(message, Evaluation) and message.status is Status.FAILED_CRASH):
@@ -211,15 +219,19 @@ class RayPool:
         attempts = [attempt for attempt, _ in slot.jobs]
         ended: list[Message] = []
         if attempts:
-            first = attempts.pop(0)
-            first.losses.append(slot.node)
-            if sum(map(self.nodes.lives, first.losses)) >= LOSSES:
-                ended.append(first.died(Death(Status.FAILED_CRASH, f"lost {LOSSES} workers; the last: {why}")))
-            else:
-                self._again(first)
+            ended += self._lost(slot, attempts.pop(0), why)
         for attempt in attempts:
             self._start(attempt)
         return ended
+
+    def _lost(self, slot: _Slot, attempt: Attempt, why: str) -> list[Message]:
+        attempt.losses.append(slot.node)
+        if sum(map(self.nodes.lives, attempt.losses)) >= LOSSES:
+            return [
+                attempt.died(Death(Status.FAILED_CRASH, f"lost {LOSSES} workers on nodes that live; the last: {why}"))
+            ]
+        self._again(attempt)
+        return []
 
     def _again(self, attempt: Attempt) -> None:
         attempt.tries += 1
@@ -238,46 +250,56 @@ class RayPool:
         others = any(node.id not in attempt.crashes for node in self.nodes.usable)
         return others and bool(self._starting) and time.monotonic() < attempt.patient_until
 
-    def _patrol(self) -> None:
-        """Look after nodes and leases: what no report of a job tells."""
+    def _patrol(self) -> list[Message]:
+        """Look after nodes and leases: what no report of a job tells. Returns the jobs that end by that."""
         now, paused = time.monotonic(), time.monotonic() - self._patrolled
         self._patrolled = now
         self.nodes.update(*look())
         if paused > PATROL_S + max(1.0, self._config.lease_s / 2):  # it was this process that stood still
             for slot in self._slots:
                 slot.heard = now
-        self._abandon([slot for slot in self._slots if slot.jobs and self._overdue(slot)])
+        ended = self._abandon([slot for slot in self._slots if slot.jobs and self._overdue(slot)])
         for slot in list(self._slots):
             if self.nodes.leaves(slot.node) or not (slot.jobs or self.nodes.lives(slot.node)):
                 self._retire(slot)
+        if self.nodes.avoided != self._avoiding:  # hires that wait for room must not wait for the wrong nodes
+            self._avoiding = self.nodes.avoided
+            self._recall([""])
         self._fill()
         self._house()
         self._listen()
+        return ended
 
     def _fill(self) -> None:
         for _ in range(self.workers - len(self._able) - len(self._starting)):
             self._hire()
 
-    def _overdue(self, slot: _Slot) -> bool:
+    def _overdue(self, slot: _Slot) -> Any:
         """Whether a worker is silent beyond its lease, and nothing of it waits to be heard."""
         silent = time.monotonic() - slot.heard > self._config.lease_s
-        return silent and not ray.wait([slot.jobs[0][1]], timeout=0, fetch_local=False)[0]
+        return silent and (slot.report or not ray.wait([slot.jobs[0][1]], timeout=0, fetch_local=False)[0])
 
-    def _abandon(self, slots: Sequence[_Slot]) -> None:
+    def _abandon(self, slots: Sequence[_Slot]) -> list[Message]:
         """Begin the jobs of silent workers elsewhere. What those may still answer counts for nothing."""
         for slot in slots:
             self.nodes.silent(slot.node)
             self._dismiss(slot)
-        silent = {slot.node for slot in slots}
-        for call, (actor, node) in list(self._starting.items()):
-            if silent and (not node or node in silent):  # it may be on its way to the same node
-                del self._starting[call]
-                ray.kill(actor)
+        self._recall([slot.node for slot in slots])
+        ended: list[Message] = []
         for slot in slots:
             self._ghosts += [stream for _, stream in slot.jobs]
-            slot.jobs[0][0].tries += 1
-            for attempt, _ in slot.jobs:
+            (first, _), *others = slot.jobs
+            ended += self._lost(slot, first, f"silent for {self._config.lease_s:g} s (runtime.lease_s)")
+            for attempt, _ in others:
                 self._start(attempt)
+        return ended
+
+    def _recall(self, nodes: Sequence[str]) -> None:
+        """Give up workers that have not started yet, by their node; "": not placed yet."""
+        for call, (actor, node) in list(self._starting.items()):
+            if node in nodes:
+                del self._starting[call]
+                ray.kill(actor)
 
     def _retire(self, slot: _Slot) -> None:
         """A worker's node is going: it ends the job in work and gets no other."""
@@ -341,21 +363,37 @@ class RayPool:
             answer = ray.get(call)
         except RayTaskError as error:
             ray.kill(actor)
-            lost = isinstance(error, SandboxLost)  # something killed its keeper; but not each time
-            self._lost_starts += lost
-            self._refused += not lost
-            if not self._slots and not self._starting and (not lost or self._lost_starts >= LOST_STARTS):
-                raise UserError(f"runtime: a worker could not start: {last_line(error)}") from None
+            self._lost_starts += 1
+            if not isinstance(error, SandboxLost) or self._lost_starts >= LOST_STARTS:  # not just shot from outside
+                self._refuse(node, last_line(error))
         except RayError:  # its node is gone: the next patrol hires another
             return
         else:
             if node:
                 self._lost_starts = 0
                 self._slots.append(_Slot(actor, node))
-            elif answer in self.nodes.avoided or not self.nodes.lives(answer):
+                self._was_up = True
+                return
+            if not self.nodes.lives(answer):  # it may have joined a moment ago
+                self.nodes.update(*look())
+            if answer in self.nodes.avoided or not self.nodes.lives(answer):
                 ray.kill(actor)
             else:
                 self._starting[actor.ready.remote(self.nodes.share(answer))] = actor, answer
+
+    def _refuse(self, node: str, why: str) -> None:
+        """No worker can start on a node, or no more than are there.
+
+        Raises:
+            UserError: that was the last node. Halted: likewise, of a search that was under way.
+        """
+        if any(slot.node == node for slot in self._slots):
+            self._refused += 1
+        else:
+            self.nodes.refused(node)
+        if not (self._slots or self._starting or self.nodes.usable):
+            kind = Halted if self._was_up else UserError
+            raise kind(f"runtime: a worker could not start: {why}") from None
 
     def _house(self) -> None:
         waiting, self._homeless = self._homeless, deque()

@@ -154,7 +154,11 @@ class LocalFolder:
 
     def _locked(self, path: Path) -> IO[bytes] | None:
         """The file with its lock; None where another process holds it."""
-        file = path.open("ab")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        try:
+            file = open(os.open(path, flags, 0o644), "ab")  # noqa: SIM115
+        except OSError as error:
+            raise UserError(f"{path} cannot be locked: {error.strerror}; remove it") from None
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             current = path.exists() and path.stat().st_ino == os.fstat(file.fileno()).st_ino
@@ -167,7 +171,7 @@ class LocalFolder:
 
     def is_locked(self) -> bool:
         try:
-            with (self.root / ".lock").open("rb") as file:
+            with open(os.open(self.root / ".lock", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except (FileNotFoundError, NotADirectoryError):
             return False

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from evonas.records import Candidate, Evaluation, Progress, UserError
 from evonas.store.documents import Damaged, from_document
 from evonas.store.folder import Folder, digits
-from evonas.store.journal import Entry, Segment, read_journal
+from evonas.store.journal import Entry, Segment, read_journal, segments
 from evonas.store.schema import POPULATIONS, SCHEMA_VERSION, candidate_from, evaluations_schema, from_row
 
 RUN = "run.json"
@@ -104,8 +104,9 @@ def read_starts(folder: Folder) -> list[dict[str, Any]]:
 
 
 def last_start(folder: Folder) -> int:
-    """Number of the newest start; 0 where there is none."""
-    return max((digits(name) for name in folder.names("starts")), default=0)
+    """Number of the newest start, also where its file is lost; 0 where there is none."""
+    journal = (int(name.partition("-")[0]) for name in segments(folder))
+    return max([0, *map(digits, folder.names("starts")), *journal])
 
 
 def read_tables(folder: Folder, metrics: Sequence[str], targets: Sequence[str]) -> Tables:
@@ -147,9 +148,25 @@ def recover(folder: Folder, metrics: Sequence[str], targets: Sequence[str], salv
     if damage and not salvage:
         raise _refusal(folder, damage, len(tables.evaluations))
     try:
+        while gap := _gap(tables, segment):
+            damage = damage or Damaged("journal", f"does not hold candidate {gap - 1}, which a generation came after")
+            if not salvage:
+                raise _refusal(folder, damage, len(tables.evaluations) - 1)
+            tables, _ = _tables(folder, segment, evaluations_schema(metrics, targets), len(tables.evaluations) - 1)
         return _recovered(tables, segment, damage, metrics)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"the record of {folder} is not of evonas's making: {type(error).__name__}: {error}") from None
+
+
+def _gap(tables: Tables, segment: Segment | None) -> int:
+    """1 + the first candidate that is missing though a generation holds a later one; 0 where there is none.
+
+    Generations are in order of arrival in async mode: one may be intact and yet hold what came after a lost birth.
+    """
+    committed = {index for table in tables.evaluations for index in table["candidate"].to_pylist()}
+    known = committed | {int(entry["candidate"]) for entry in (segment.entries if segment else ())}
+    missing = next(index for index in itertools.count() if index not in known)
+    return missing + 1 if max(committed, default=-1) > missing else 0
 
 
 def _recovered(tables: Tables, segment: Segment | None, damage: Damaged | None, metrics: Sequence[str]) -> Recovered:
@@ -187,15 +204,17 @@ def generation_name(kind: str, generation: int) -> str:
     return f"{kind}/generation-{generation:05d}.{'json' if kind == 'manifest' else 'parquet'}"
 
 
-def _tables(folder: Folder, segment: Segment | None, schema: pa.Schema) -> tuple[Tables, Damaged | None]:
-    """The generations before the first that is damaged, and what is wrong with that one."""
+def _tables(
+    folder: Folder, segment: Segment | None, schema: pa.Schema, most: int | None = None
+) -> tuple[Tables, Damaged | None]:
+    """The generations before the first that is damaged, `most` at most, and what is wrong with that one."""
     evaluations: list[pa.Table] = []
     populations: list[pa.Table] = []
     elapsed, chain, damage = 0.0, _digest(folder.read(RUN)), None
     due = segment.generations if segment else 0
     present = max((digits(name) for name in folder.names("manifest")), default=0)
     try:
-        for generation in range(1, 1 + max(present, due)):
+        for generation in range(1, 1 + (max(present, due) if most is None else most)):
             entry, digest = _manifest(folder, generation)
             if segment and generation > due and entry["start"] < segment.start:
                 break  # the work of a driver that had been replaced by then

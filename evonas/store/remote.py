@@ -5,10 +5,10 @@ ifGenerationMatch on Google Cloud Storage); no rename. What grows is a row of nu
 """
 
 import json
-import os
 import platform
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -33,12 +33,12 @@ class ObjectFolder:
 
     def __init__(self, url: str) -> None:
         scheme = url.partition("://")[0]
+        if scheme not in EXTRAS:
+            raise UserError(f"{url}: known are s3:// and gs://, whose stores create a file only where there is none")
         try:
             self._files: Any = fsspec.filesystem(scheme, use_listings_cache=False)
         except (ImportError, ValueError) as error:
-            extra = EXTRAS.get(scheme)
-            how = f"pip install 'evonas[{extra}]'" if extra else "known are s3:// and gs://"
-            raise UserError(f"{url}: no library for {scheme}://: {how} ({error})") from None
+            raise UserError(f"{url}: {scheme}:// needs pip install 'evonas[{EXTRAS[scheme]}]' ({error})") from None
         self.url = url.rstrip("/")
         self._root = self._files._strip_protocol(self.url)
         if "/" not in self._root:
@@ -52,7 +52,11 @@ class ObjectFolder:
         return data
 
     def create(self, name: str, data: bytes) -> None:
-        self._calling(self._files.pipe_file, f"{self._root}/{name}", data, mode="create")
+        try:
+            self._calling(self._files.pipe_file, f"{self._root}/{name}", data, mode="create")
+        except FileExistsError:
+            if self.read(name) != data:  # it is what a first try wrote whose answer was lost
+                raise
 
     def log(self, name: str, first: bytes) -> Log:
         self.create(name, first)
@@ -93,9 +97,14 @@ class ObjectFolder:
             return False
         return bool(age < SILENT_S)
 
-    def beat(self, count: int) -> None:
-        holder = {"host": platform.node(), "process": os.getpid(), "beat": count}
+    def beat(self, token: str, count: int) -> None:
+        holder = {"host": platform.node(), "token": token, "beat": count}
         self._calling(self._files.pipe_file, f"{self._root}/{LEASE}", json.dumps(holder).encode())
+
+    def holder(self) -> str:
+        """The token of whoever has the lease; empty where nobody has."""
+        lease = self._lease()
+        return str(json.loads(lease).get("token")) if lease else ""
 
     def _lease(self) -> bytes | None:
         try:
@@ -134,7 +143,8 @@ class _Lease:
     def __init__(self, folder: ObjectFolder) -> None:
         self._folder = folder
         self._closed = threading.Event()
-        folder.beat(0)
+        self._token = uuid.uuid4().hex
+        folder.beat(self._token, 0)
         self._thread = threading.Thread(target=self._beat, name="evonas-lease", daemon=True)
         self._thread.start()
 
@@ -142,13 +152,16 @@ class _Lease:
         if not self._closed.is_set():
             self._closed.set()
             self._thread.join(BEAT_S)
-            self._folder.remove(LEASE)
+            if self._folder.holder() == self._token:
+                self._folder.remove(LEASE)
 
     def _beat(self) -> None:
         count = 0
         while not self._closed.wait(BEAT_S):
             count += 1
             try:
-                self._folder.beat(count)
-            except OSError:
+                if self._folder.holder() != self._token:  # another search has taken over
+                    return
+                self._folder.beat(self._token, count)
+            except (OSError, ValueError):
                 continue  # the writer itself will notice

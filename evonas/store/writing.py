@@ -27,7 +27,7 @@ def create_run(folder: Folder, description: Mapping[str, Any]) -> None:
 
 def is_new(folder: Folder) -> bool:
     """Whether nothing is there but what a writer lays out before its first record."""
-    return set(folder.names()) <= {*FOLDERS, "damaged", "lease.json"}
+    return set(folder.names()) <= {*FOLDERS, "lease.json"} and not any(map(folder.names, FOLDERS))
 
 
 def _recorded(method: "Callable[Concatenate[Store, P], T]") -> "Callable[Concatenate[Store, P], T]":
