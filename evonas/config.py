@@ -73,14 +73,49 @@ class LimitConfig(Section):
 
 
 class TargetConfig(Section):
-    """A device that a network runs on, and how it runs there."""
+    """A device that a network runs on, how it runs there, and how it is measured."""
 
-    backend: Literal["torch"] = "torch"
-    device: str = Field(default="cpu", pattern=r"^(cpu|cuda(:\d+)?)$")
+    backend: Literal["torch", "torch.compile", "onnxruntime", "openvino"] = "torch"
+    device: str = Field(
+        default="cpu",
+        pattern=r"^(cpu|cuda(:\d+)?|gpu(\.\d+)?|npu)$",
+        description="cpu, cuda, cuda:1; of openvino also gpu, gpu.1, npu",
+    )
+    dtype: Literal["float32", "float16", "bfloat16"] = "float32"
     threads: int = Field(default=1, ge=1, description="CPU threads of one forward pass")
     batch: int = Field(default=1, ge=1, description="examples in one forward pass")
-    samples: int = Field(default=100, ge=11, description="timed forward passes")
-    max_seconds: float = Field(default=2.0, gt=0, description="time cap of one measurement, warm-up included")
+    graph: bool = Field(default=False, description="replay a CUDA graph: the kernels' time without that of launching them")
+    within: float = Field(
+        default=0.02, gt=0, lt=1, description="sampled until the 95 % interval of the median is within this share of it"
+    )
+    max_seconds: float = Field(default=4.0, gt=0, description="time cap of one measurement, warm-up included")
+    again: int = Field(
+        default=3, ge=0, description="times that a candidate is measured beside members of the front it cannot be told from"
+    )
+    quiet: bool = Field(default=True, description="training on the machine pauses while a network is measured")
+    address: str | None = Field(
+        default=None, pattern=r"^https?://[^/\s]+$", description="http://HOST:PORT of `evonas measure-server`"
+    )
+    token_env: str = Field(
+        default="EVONAS_TOKEN", description="environment variable with the token of the server at the address"
+    )
+    timeout_s: float = Field(default=60.0, gt=0, description="longest wait for the server at the address")
+    resource: str | None = Field(
+        default=None, pattern=r"^\w+$", description="measure on a node of the Ray cluster that has this custom resource"
+    )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "TargetConfig":
+        if self.address and self.resource:
+            raise ValueError("a target is at an address or at a resource of the cluster, not both")
+        if self.graph and not (self.device.startswith("cuda") and self.backend == "torch"):
+            raise ValueError("graph is for backend torch on cuda")
+        return self
+
+    @property
+    def remote(self) -> bool:
+        """Whether it is measured on another machine than the one that trains."""
+        return bool(self.address or self.resource)
 
 
 class AugmentConfig(Section):
@@ -168,6 +203,12 @@ class RuntimeConfig(Section):
     deadline_minutes: float = Field(default=60, gt=0, description="longest that one candidate may take")
     lease_s: float = Field(
         default=30, gt=0, description="longest silence of a worker before its candidate is tried elsewhere"
+    )
+    away_minutes: float = Field(
+        default=60, gt=0, description="longest that candidates wait for a target that cannot be reached; then it stops"
+    )
+    measurements: str | None = Field(
+        default=None, description="folder of measurements that runs share: what is in it is not measured again"
     )
     address: str = Field(default="local", description="local: a Ray of this run's own; else a cluster's address")
 

@@ -66,6 +66,61 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class Measurement:
+    """What a network costs on a target. Times are milliseconds of one forward pass of the target's batch.
+
+    ms: the median, corrected: the ratio to the reference network, times what that takes on the quiet device. low, high:
+        its 95 % interval. p90: the ninth decile, corrected likewise. raw: the median as it was clocked.
+    reference: median of the reference network during this measurement. drift: how much slower that was than on the
+        quiet device, as a share; 0.1 is 10 %.
+    samples: single passes as they were clocked, in order. settled: the interval came within the bound in time.
+    memory_mb, size_mb: peak of a pass, weights included; file of the network; MB of 10^6 bytes. energy_mj: of a pass.
+        None where it was not asked for.
+    conditions: what the numbers depend on, as text: device, driver, clocks, threads, dtype, batch, versions, ...
+    """
+
+    ms: float
+    low: float
+    high: float
+    p90: float
+    raw: float
+    reference: float
+    drift: float
+    samples: tuple[float, ...]
+    settled: bool
+    memory_mb: float | None = None
+    size_mb: float | None = None
+    energy_mj: float | None = None
+    conditions: Mapping[str, str] = field(default_factory=dict)
+
+
+class TargetAway(Exception):
+    """A target cannot be reached for now. No candidate is to blame. The message is one line: which, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a target is measured that is not on the worker itself: a measuring server.
+
+    url: http://HOST:PORT. token: what it asks for.
+    """
+
+    url: str
+    token: str = field(repr=False, default="")
+
+
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """The last word on an attempt that could not be made now: something that it needs is away. Not an evaluation.
+
+    reason: one line for people.
+    """
+
+    index: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Epoch:
     """One point of a learning curve, after `epoch` epochs. Losses are means an example."""
 
@@ -114,12 +169,14 @@ class Job:
     bars: a rung before the last -> the standings a candidate must not be dominated by to go on; empty: go on.
     front: the fully trained front that was visible at birth; a candidate it dominates returns no weights.
     reached: what an interrupted attempt had already reported; it is taken as measured, not measured again.
+    places: target -> where it is measured, of those that are not measured on the worker and can be reached now.
     """
 
     candidate: Candidate
     bars: tuple[tuple[Standing, ...], ...] = ()
     front: tuple[Standing, ...] = ()
     reached: tuple[Progress, ...] = ()
+    places: Mapping[str, Place] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,30 @@
 """The contract of a runtime: submit jobs while it has room, wait for what they report."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from evonas.records import Evaluation, Job, Progress, Status
+from evonas.records import Evaluation, Job, Place, Progress, Status
 
 Message = Progress | Evaluation
 Work = Callable[[Job], Iterator[Message]]
 """Does one job: any number of `Progress`, then one `Evaluation`."""
 Factory = Callable[[], Work]
 """Makes the `Work` of one worker, there; what it holds (the data) is shared by the workers of a node."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remotes:
+    """Targets that are not measured on the worker.
+
+    places: those at fixed addresses. resources: target -> custom resource of the cluster; a node that has it measures.
+    serve: starts a measuring server in the calling process, on the node's own address, and says where it is.
+    """
+
+    places: Mapping[str, Place] = field(default_factory=dict)
+    resources: Mapping[str, str] = field(default_factory=dict)
+    serve: Callable[[str], Place] | None = None
 
 
 class Runtime(Protocol):

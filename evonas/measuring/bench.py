@@ -1,0 +1,126 @@
+"""A device with its reference network: measures one network after another, each on the quiet device."""
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median, quantiles
+from typing import TYPE_CHECKING
+
+from evonas.config import TargetConfig
+from evonas.measuring.attention import attentive
+from evonas.measuring.backend import BACKENDS, Loaded
+from evonas.measuring.energy import Meter
+from evonas.measuring.latency import BLOCK, compare, warm_up
+from evonas.measuring.quiet import Quiet, folder
+from evonas.records import Measurement
+
+if TYPE_CHECKING:
+    from torch import nn
+
+PROTOCOL = 1
+"""Changes whenever the same network on the same device would get another number."""
+REFERENCE_SHAPE = (3, 32, 32)
+"""Of the reference network's examples, whatever the task's are."""
+BASELINE_BLOCKS = 40
+BASELINE_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """A network that another is to be measured beside, in the place of the reference; ms: what it is known to take."""
+
+    network: "nn.Module | bytes"
+    ms: float
+
+
+class Bench:
+    """One target on this machine.
+
+    reference: the fixed network that all others are compared with, as `Backend.load` takes it. quiet: the process's hold
+    on the device. wanted: those of memory_mb, energy_mj that are to be found out besides the latency.
+
+    Raises:
+        UserError: the device or the library is not there, or cannot tell what is wanted.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        config: TargetConfig,
+        reference: "nn.Module | bytes",
+        quiet: Quiet,
+        wanted: Collection[str] = (),
+    ) -> None:
+        self.config = config
+        self.backend = BACKENDS[config.backend](name, config)
+        self._quiet, self._wanted = quiet, wanted
+        self._meter = Meter(name, config) if "energy_mj" in wanted else None
+        self._reference = self.backend.load(reference, REFERENCE_SHAPE)
+        if "memory_mb" in wanted:
+            self._reference.memory_mb()  # finds fault now
+
+    def measure(self, network: "nn.Module | bytes", input_shape: tuple[int, ...], rival: Rival | None = None) -> Measurement:
+        """Raises whatever the network or its conversion raises."""
+        return self.time(self.backend.load(network, input_shape), input_shape, rival)
+
+    def time(self, loaded: Loaded, input_shape: tuple[int, ...], rival: Rival | None = None) -> Measurement:
+        """Measure a network that is on the device."""
+        other = self.backend.load(rival.network, input_shape) if rival else self._reference
+        memory = loaded.memory_mb() if "memory_mb" in self._wanted else None
+        config = self.config
+        with self._quiet.alone(self.backend.device) as alone, attentive(config.threads) as attention:
+            quiet_ms = rival.ms if rival else self._baseline()
+            found = compare(loaded.passes, other.passes, config.within, config.max_seconds)
+            energy = self._meter.per_pass(loaded.passes, median(found.samples)) if self._meter else None
+            state = self.backend.state
+        reference = median(found.others)
+        conditions = {
+            **self.backend.conditions,
+            **state,
+            **attention,
+            "quiet": "yes" if alone else "no",
+            "quiet_reference_ms": f"{quiet_ms:.6g}",
+        }
+        return Measurement(
+            ms=found.ratio * quiet_ms,
+            low=found.low * quiet_ms,
+            high=found.high * quiet_ms,
+            p90=found.p90 * quiet_ms,
+            raw=median(found.samples),
+            reference=reference,
+            drift=reference / quiet_ms - 1,
+            samples=found.samples,
+            settled=found.settled,
+            memory_mb=memory,
+            energy_mj=energy,
+            conditions=conditions,
+        )
+
+    def _baseline(self) -> float:
+        """What the reference takes on this device when it is quiet (ms): measured once, for all processes and runs here.
+
+        The lower quartile of its block medians: what other programs do meanwhile only ever makes it slower.
+        """
+        conditions = json.dumps([PROTOCOL, self.config.backend, dict(self.backend.conditions)], sort_keys=True)
+        path = folder() / f"reference-{hashlib.sha256(conditions.encode()).hexdigest()[:16]}.json"
+        with contextlib.suppress(FileNotFoundError, ValueError, KeyError):
+            return float(json.loads(path.read_text())["ms"])
+        passes = self._reference.passes
+        warm_up(passes, passes, BASELINE_S / 4)
+        blocks = [median(passes(BLOCK)) for _ in range(BASELINE_BLOCKS)]
+        ms = quantiles(blocks, n=4)[0]
+        _write(path, {"ms": ms, "of": conditions})
+        return float(json.loads(path.read_text())["ms"])
+
+
+def _write(path: Path, content: object) -> None:
+    """Whole or not at all; the first one stays."""
+    new = path.with_suffix(f".{os.getpid()}")
+    new.write_text(json.dumps(content))
+    with contextlib.suppress(FileExistsError):
+        os.link(new, path)
+    new.unlink()

@@ -1,0 +1,131 @@
+"""How long a forward pass takes, as a ratio to another network measured at the same time.
+
+What a busy machine does to one network it does to the other, so that the ratio stands where both times drift. Blocks of
+the two alternate; the result is the median over blocks of the ratio of their medians, with its order-statistic
+interval. It is sampled until that interval is narrow enough, or the time is up, which the result then says.
+"""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from statistics import median
+
+Passes = Callable[[int], Sequence[float]]
+"""Runs so many forward passes, each to its very end, and says how many milliseconds each took."""
+
+CONFIDENCE = 0.95
+BLOCK = 10
+"""Passes in a block; fewer of a network that takes long."""
+BLOCK_MS = 20.0
+MIN_BLOCKS = 11
+MAX_BLOCKS = 400
+AGREE = 0.02
+"""Warm-up ends when the ratios of two successive blocks agree so well ..."""
+WARM_UP_SHARE = 0.25
+"""... or this share of the time is used up."""
+WARM_UP_BLOCKS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A network beside another one. Times in milliseconds of single passes, in order.
+
+    ratio: of their medians, median over blocks. low, high: its 95 % interval. p90: the ninth decile of the network's
+    passes, each in multiples of the other network's median in the same block. settled: whether the interval came
+    within the bound before the time was up.
+    """
+
+    ratio: float
+    low: float
+    high: float
+    p90: float
+    samples: tuple[float, ...]
+    others: tuple[float, ...]
+    settled: bool
+
+
+def compare(run: Passes, other: Passes, within: float, seconds: float) -> Comparison:
+    """Alternate blocks of both until the 95 % interval of the ratio lies within `within` of it.
+
+    within: half-width of the interval as a share of the ratio. seconds: cap of the whole, warm-up included; only the
+    11 blocks of very slow networks go beyond it.
+    """
+    end = time.perf_counter() + seconds
+    sizes = warm_up(run, other, WARM_UP_SHARE * seconds)
+    blocks: list[tuple[Sequence[float], Sequence[float]]] = []
+    ratios: list[float] = []
+    settled = False
+    while len(blocks) < MIN_BLOCKS or (not settled and len(blocks) < MAX_BLOCKS and time.perf_counter() < end):
+        blocks.append(_pair(run, other, sizes, len(blocks) % 2 == 1))
+        ratios.append(_ratio(blocks[-1]))
+        low, high = interval(ratios)
+        settled = max(high - median(ratios), median(ratios) - low) <= within * median(ratios)
+    relative = sorted(ms / median(others) for own, others in blocks for ms in own)
+    return Comparison(
+        median(ratios),
+        low,
+        high,
+        relative[math.ceil(0.9 * len(relative)) - 1],
+        tuple(ms for own, _ in blocks for ms in own),
+        tuple(ms for _, others in blocks for ms in others),
+        settled,
+    )
+
+
+def warm_up(run: Passes, other: Passes, seconds: float) -> tuple[int, int]:
+    """Passes of both until two blocks agree or the time is up; how many of each make a block."""
+    end = time.perf_counter() + seconds
+    run(1)
+    other(1)  # first passes allocate, compile and choose kernels
+    sizes = _size(min(run(2))), _size(min(other(2)))
+    before = _ratio(_pair(run, other, sizes, False))
+    for _ in range(MAX_BLOCKS):
+        now = _ratio(_pair(run, other, sizes, True))
+        if abs(now - before) <= AGREE * now or time.perf_counter() >= end:
+            break
+        before = now
+    return sizes
+
+
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """The 95 % interval of the median of independent values, from their order alone; all of them where they are few.
+
+    Conover, Practical Nonparametric Statistics, 1999, section 3.2: between the k-th smallest and the k-th largest, with
+    the largest k for which a fair coin falls fewer than k times on one side with a chance of at most 2.5 %.
+    """
+    ordered = sorted(values)
+    k = _rank(len(ordered))
+    return ordered[k], ordered[-1 - k]
+
+
+@cache
+def _rank(n: int) -> int:
+    """How many of n ordered values lie outside the interval at either end."""
+    tail, chance, k = 0.0, 0.5**n, 0
+    while True:
+        tail += chance
+        if tail > (1 - CONFIDENCE) / 2:
+            return max(0, k - 1)
+        k += 1
+        chance *= (n - k + 1) / k
+
+
+def _size(ms: float) -> int:
+    return max(1, min(BLOCK, int(BLOCK_MS / max(ms, 1e-6))))
+
+
+def _pair(
+    run: Passes, other: Passes, sizes: tuple[int, int], other_first: bool
+) -> tuple[Sequence[float], Sequence[float]]:
+    """A block of each; who comes first alternates, so that neither gains by its place."""
+    if other_first:
+        others = other(sizes[1])
+        return run(sizes[0]), others
+    own = run(sizes[0])
+    return own, other(sizes[1])
+
+
+def _ratio(block: tuple[Sequence[float], Sequence[float]]) -> float:
+    return median(block[0]) / median(block[1])

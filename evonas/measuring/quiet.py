@@ -1,0 +1,170 @@
+"""A device for oneself while it is measured, among all processes of this user on the machine.
+
+A readers-writer lock for each device. Who trains holds it shared and asks between two steps whether somebody waits; who
+measures holds it alone. Two files a device: `room` is held while somebody works or measures, `gate` by who measures from
+when he waits, so that no new work gets in before him and he does not starve. They are file locks: a process that ends,
+however that happens, frees them.
+"""
+
+import fcntl
+import os
+import re
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from evonas.records import UserError
+
+POLL_S = 0.01
+PATIENCE_S = 15.0
+"""Longest that a measurement waits for those at work: one of them may hang in the middle of a step."""
+PAUSE_S = 120.0
+"""Longest that work waits for measurements: one of them may hang too."""
+
+
+class Quiet:
+    """One process's hold on devices.
+
+    devices: those that its work uses, e.g. ["cpu", "GPU-1f2e..."]. settle: waits until the device has finished what it
+    was given, before somebody else may measure. enabled: False works and measures without asking.
+
+    paused_s: time that work has waited for measurements so far. waited_s: and measurements for work.
+    """
+
+    def __init__(self, devices: Sequence[str], settle: Callable[[], None] = lambda: None, enabled: bool = True) -> None:
+        self.paused_s = self.waited_s = 0.0
+        self._settle, self._enabled = settle, enabled
+        self._devices = sorted(set(devices)) if enabled else []
+        self._locks: dict[str, _Lock] = {}
+        self._working = False
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """The block uses the devices; it calls `breathe` now and then."""
+        self._working = True
+        self._enter()
+        try:
+            yield
+        finally:
+            self._working = False
+            self._leave()
+
+    def breathe(self) -> None:
+        """Let those measure who wait; to be called between two steps. Costs some microseconds where nobody waits."""
+        if self._working and any(self._lock(device).wanted() for device in self._devices):
+            self._settle()
+            self._leave()
+            self._enter()
+
+    @contextmanager
+    def alone(self, device: str) -> Iterator[bool]:
+        """Nobody else works on the device during the block; False where that could not be had in time.
+
+        Own work is interrupted, on all devices.
+        """
+        if not self._enabled:
+            yield False
+            return
+        if self._working:
+            self._settle()
+            self._leave()
+        start = time.monotonic()
+        lock = self._lock(device)
+        quiet = lock.alone()
+        self.waited_s += time.monotonic() - start
+        try:
+            yield quiet
+        finally:
+            lock.release()
+            if self._working:
+                self._enter()
+
+    def _enter(self) -> None:
+        start = time.monotonic()
+        for device in self._devices:
+            self._lock(device).share(start + PAUSE_S)
+        waited = time.monotonic() - start
+        self.paused_s += waited if waited > POLL_S else 0.0
+
+    def _leave(self) -> None:
+        for device in self._devices:
+            self._lock(device).release()
+
+    def _lock(self, device: str) -> "_Lock":
+        if device not in self._locks:
+            self._locks[device] = _Lock(device)
+        return self._locks[device]
+
+
+class _Lock:
+    """The two files of a device. A lock belongs to the open file, so each `Quiet` opens them for itself."""
+
+    def __init__(self, device: str) -> None:
+        name = re.sub(r"[^\w.-]", "_", device)
+        self._files = [_open(folder() / f"{name}.{part}") for part in ("gate", "room")]
+        self._gate, self._room = self._files
+        self._given_up = False  # who measures has hung: work goes on until the gate opens again
+
+    def __del__(self) -> None:
+        for file in self._files:
+            os.close(file)
+
+    def wanted(self) -> bool:
+        """Whether somebody measures or waits to."""
+        if not _take(self._gate, fcntl.LOCK_SH):
+            return not self._given_up
+        fcntl.flock(self._gate, fcntl.LOCK_UN)
+        self._given_up = False
+        return False
+
+    def share(self, until: float) -> None:
+        """Work beside others; after so long even beside who measures."""
+        if self._given_up or not _wait(self._gate, fcntl.LOCK_SH, until):
+            self._given_up = True
+            return
+        _wait(self._room, fcntl.LOCK_SH, until)
+        fcntl.flock(self._gate, fcntl.LOCK_UN)
+
+    def alone(self) -> bool:
+        """Wait for those who measure, then for those who work; whether both were done in time."""
+        first = _wait(self._gate, fcntl.LOCK_EX, time.monotonic() + PAUSE_S)
+        return _wait(self._room, fcntl.LOCK_EX, time.monotonic() + PATIENCE_S) and first
+
+    def release(self) -> None:
+        for file in (self._room, self._gate):
+            fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def folder() -> Path:
+    """Where the processes of this user on this machine meet: locks, and what is known of the devices.
+
+    Raises:
+        UserError: the place belongs to somebody else.
+    """
+    path = Path(tempfile.gettempdir()) / f"evonas-devices-{os.getuid()}"
+    path.mkdir(mode=0o700, exist_ok=True)
+    if path.stat().st_uid != os.getuid() or path.is_symlink():
+        raise UserError(f"{path} belongs to somebody else; set TMPDIR to a folder of your own")
+    return path
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+
+
+def _take(file: int, how: int) -> bool:
+    try:
+        fcntl.flock(file, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _wait(file: int, how: int, until: float) -> bool:
+    while not _take(file, how):
+        if time.monotonic() >= until:
+            return False
+        time.sleep(POLL_S)
+    return True
