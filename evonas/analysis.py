@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from evonas.config import unknown
 from evonas.records import UserError
-from evonas.store import Folder, Tables, evaluations_schema, read_journal_rows, read_tables
+from evonas.store import Folder, Tables, evaluations_schema, read_journal_rows, read_measured, read_tables
 
 _COMPARE = {"<=": operator.le, ">=": operator.ge, "==": operator.eq, "<": operator.lt, ">": operator.gt}
 
@@ -52,6 +52,31 @@ def front(frame: pd.DataFrame, columns: Sequence[str], signs: Sequence[int]) -> 
     values = able[list(columns)].to_numpy(float) * np.asarray(signs)
     best: pd.DataFrame = able[moocore.is_nondominated(values, keep_weakly=True)]
     return best.sort_values([*columns, "candidate"])
+
+
+def measured(folder: Folder) -> pd.DataFrame:
+    """What the front took when it was measured at the end of a run with latency tables: candidate, metrics."""
+    rows = {row["candidate"]: row for row in read_measured(folder)}
+    return pd.DataFrame([{"candidate": index, **row["metrics"]} for index, row in sorted(rows.items())])
+
+
+def mismatch(frame: pd.DataFrame, measured: pd.DataFrame, targets: Sequence[str]) -> pd.DataFrame:
+    """How far a table is from the device on the networks of the front: target, networks, mean_error, kendall_tau.
+
+    mean_error: of the absolute differences, as a share of what was measured. kendall_tau: between the order that the
+    table gives and the one measured; 1 is the same order (tau-b, which allows for ties).
+    """
+    rows = []
+    for target in targets:
+        column = f"latency_ms[{target}]"
+        if column not in measured:
+            continue
+        both = measured[["candidate", column]].dropna().merge(frame[["candidate", column]], on="candidate")
+        real, table = both[f"{column}_x"], both[f"{column}_y"]
+        error = float(((table - real).abs() / real).mean())
+        tau = float(real.corr(table, method="kendall")) if len(both) > 1 else float("nan")
+        rows.append({"target": target, "networks": len(both), "mean_error": error, "kendall_tau": tau})
+    return pd.DataFrame(rows, columns=["target", "networks", "mean_error", "kendall_tau"])
 
 
 def lineage(frame: pd.DataFrame, candidate: int) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from evonas.config import Config, construct
 from evonas.objectives import Objectives
-from evonas.records import Candidate, Job, Progress
+from evonas.records import Candidate, Genome, Job, Progress
 from evonas.schedule import Ledger, View
 from evonas.spaces.space import Space
 from evonas.strategies import STRATEGIES, Strategy, Survivor, survivors
@@ -19,6 +19,8 @@ class Breeder:
 
     def __init__(self, config: Config, space: Space, objectives: Objectives) -> None:
         self._config = config
+        self._noisy = objectives.noisy
+        self._genomes: list[Genome] = []
         self.ledger = Ledger(config, objectives)
         self.strategy: Strategy = construct(
             STRATEGIES, config.strategy, "strategy", space, config.seed, config.strategy.population
@@ -47,6 +49,11 @@ class Breeder:
         assert candidate.index == self.next, f"candidate {candidate.index} is recalled in the place of {self.next}"
         return self._born(candidate, self._look(candidate.born_after), reached)
 
+    def check(self, index: int) -> Job:
+        """To measure a candidate that was bred before once more, and nothing else."""
+        seed = seed_for(self._config.seed, "train", index)
+        return Job(Candidate(index, self._genomes[index], (), "check", 0, seed), check=True)
+
     def population(self, count: int) -> list[Survivor]:
         """The survivors of the first `count` decided candidates."""
         return survivors(self.ledger.final(self.ledger.order[:count]), self._config.strategy.population)
@@ -63,4 +70,6 @@ class Breeder:
     def _born(self, candidate: Candidate, view: View, reached: Sequence[Progress] = ()) -> Job:
         self.strategy.born(candidate.index, candidate.genome)
         self.next += 1
-        return Job(candidate, view.bars, view.front, tuple(reached))
+        self._genomes.append(candidate.genome)
+        genomes = tuple(self._genomes[member.index] for member in view.front) if self._noisy else ()
+        return Job(candidate, view.bars, view.front, tuple(reached), genomes=genomes)

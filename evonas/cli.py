@@ -8,7 +8,7 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from types import FrameType, ModuleType
@@ -97,6 +97,22 @@ def _parser() -> argparse.ArgumentParser:
     measure.add_argument("--target", metavar="T", help="default: every target of the run")
     _add_import(measure)
 
+    server = add("measure-server", _measure_server, "measure networks on this machine for searches that run elsewhere")
+    server.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1; 0.0.0.0: all)")
+    server.add_argument("--port", type=int, default=7071, help="default: 7071; 0: any that is free")
+    server.add_argument(
+        "--token-file", metavar="FILE", help="holds the token (default: $EVONAS_TOKEN, else one is made)"
+    )
+    server.add_argument("--max-mb", type=int, default=512, help="largest order (default: 512)")
+    server.add_argument("--max-seconds", type=float, default=600, help="longest that a network may take (default: 600)")
+
+    table = add("table", _table, "measure each block of a config's space, for searches that add latencies up")
+    table.add_argument("config", metavar="CONFIG")
+    table.add_argument("--target", required=True, metavar="T", help="target of the config to measure on")
+    table.add_argument("--out", default="table.parquet", metavar="FILE", help="default: table.parquet")
+    _add_set(table)
+    _add_import(table)
+
     add("schema", _schema, "the JSON schema of a config, for editors")
     return parser
 
@@ -157,6 +173,8 @@ def _run(prepared: "Prepared", options: argparse.Namespace) -> int:
     run = Run(folder)
     print(f"{ended}; {_outcomes(run)}")
     _print_front(run, run.front())
+    for line in _mismatches(run):
+        print(line)
     print(f"run: {folder}")
     return 0
 
@@ -250,6 +268,20 @@ def _measure(options: argparse.Namespace) -> int:
     return 0
 
 
+def _measure_server(options: argparse.Namespace) -> int:
+    from evonas.measuring.server import main
+
+    return main(options.host, options.port, options.token_file, options.max_mb, options.max_seconds)
+
+
+def _table(options: argparse.Namespace) -> int:
+    from evonas.inspection import make_table
+
+    _imported(options.modules)
+    make_table(options.config, options.overrides, options.target, options.out, lambda line: print(line, flush=True))
+    return 0
+
+
 def _schema(options: argparse.Namespace) -> int:
     from evonas.inspection import schema
 
@@ -275,6 +307,15 @@ def _outcomes(run: "Run") -> str:
     counts = run.evaluations["status"].value_counts()
     each = ", ".join(f"{n:,} {status}" for status, n in counts.items())
     return f"{len(run.evaluations):,} candidates decided{f' ({each})' if each else ''}"
+
+
+def _mismatches(run: "Run") -> Iterator[str]:
+    """How well the tables of a run told what its front takes."""
+    for row in run.mismatch().to_dict("records"):
+        yield (
+            f"table against measurement on {row['target']}: mean error {100 * row['mean_error']:.1f} %, "
+            f"Kendall tau {row['kendall_tau']:.2f}, {row['networks']} networks of the front"
+        )
 
 
 def _short(run: "Run", front: Any) -> Any:

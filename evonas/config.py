@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
 
 
 class Kind(BaseModel):
@@ -55,6 +55,9 @@ class ObjectiveConfig(Section):
 
     metric: str
     target: str | None = Field(default=None, description="the target a latency is measured on")
+    table: str | None = Field(
+        default=None, alias="from", description="a Parquet file of `evonas table` to add latencies up from, unmeasured"
+    )
 
 
 class LimitConfig(Section):
@@ -62,6 +65,7 @@ class LimitConfig(Section):
 
     metric: str
     target: str | None = None
+    table: str | None = Field(default=None, alias="from", description="as of an objective")
     at_most: float | None = None
     at_least: float | None = None
 
@@ -84,13 +88,17 @@ class TargetConfig(Section):
     dtype: Literal["float32", "float16", "bfloat16"] = "float32"
     threads: int = Field(default=1, ge=1, description="CPU threads of one forward pass")
     batch: int = Field(default=1, ge=1, description="examples in one forward pass")
-    graph: bool = Field(default=False, description="replay a CUDA graph: the kernels' time without that of launching them")
+    graph: bool = Field(
+        default=False, description="replay a CUDA graph: the kernels' time without that of launching them"
+    )
     within: float = Field(
         default=0.02, gt=0, lt=1, description="sampled until the 95 % interval of the median is within this share of it"
     )
     max_seconds: float = Field(default=4.0, gt=0, description="time cap of one measurement, warm-up included")
     again: int = Field(
-        default=3, ge=0, description="times that a candidate is measured beside members of the front it cannot be told from"
+        default=3,
+        ge=0,
+        description="times that a candidate is measured beside members of the front it cannot be told from",
     )
     quiet: bool = Field(default=True, description="training on the machine pauses while a network is measured")
     address: str | None = Field(

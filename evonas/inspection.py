@@ -4,17 +4,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
+from torch import nn
 
-from evonas.config import Config, construct, load_config, options_model
-from evonas.evaluation import TARGETS, TASKS
-from evonas.evaluation.latency import middle
+from evonas.config import Config, construct, load_config, options_model, unknown
+from evonas.evaluation import TASKS
+from evonas.evaluation.targets import Targets
+from evonas.measuring.quiet import Quiet
+from evonas.objectives import Objectives
 from evonas.rebuild import config_of, space_of, task_of
-from evonas.records import UserError
+from evonas.records import Measurement, TargetAway, UserError
 from evonas.run import Run
 from evonas.spaces import SPACES
 from evonas.spaces.genes import Scalar
+from evonas.start import remotes
 from evonas.strategies import STRATEGIES
 from evonas.streams import stream
+from evonas.tabulate import tabulate
 
 EXAMPLES = 3
 
@@ -55,14 +60,49 @@ def measure_again(folder: str, candidate: int, target: str | None) -> Iterator[s
     if not config.targets:
         raise UserError("the run has no targets to measure on")
     space, task = space_of(run.description, None), task_of(run.description)
-    network = space.build(space.decode(tuple(row.iloc[0]["genome"])), task)
+    genome = tuple(row.iloc[0]["genome"])
+    targets = Targets(space, config, Objectives(config, task), {}, Quiet(["cpu"]), task.input_shape)
+    places = remotes(config, config.targets).places
     for name in [target] if target else config.targets:
-        section = config.targets[name]
-        times = TARGETS[section.backend](name, section).measure(network, task.input_shape)
-        median, iqr = middle(times)
-        column = f"latency_ms[{name}]"
-        recorded = f"; recorded {row.iloc[0][column]:.4g}" if column in row else ""
-        yield f"{column}: median {median:.4g}, interquartile range {iqr:.2g}, {len(times)} samples{recorded}"
+        try:
+            found = targets.measure(name, space.build(space.decode(genome), task), genome, places)
+        except TargetAway as away:
+            raise UserError(str(away)) from None
+        recorded = row.iloc[0].get(f"latency_ms[{name}]")
+        yield f"latency_ms[{name}]: {_in_words(found)}" + (f"; recorded {recorded:.4g}" if recorded else "")
+
+
+def _in_words(found: Measurement) -> str:
+    unsettled = "" if found.settled else ", not settled in time"
+    slower = f"{abs(found.drift):.0%} {'slower' if found.drift > 0 else 'faster'} than on the quiet device"
+    return (
+        f"median {found.ms:.4g} (95 % interval {found.low:.4g} to {found.high:.4g}{unsettled}), p90 {found.p90:.4g}, "
+        f"{len(found.samples)} passes, median as clocked {found.raw:.4g}; the reference network was {slower}"
+    )
+
+
+def make_table(config_path: str, overrides: Sequence[str], target: str, path: str, say: Callable[[str], None]) -> None:
+    """Measure the blocks of a config's space on one of its targets, and write them to a Parquet file.
+
+    Raises:
+        UserError: no such target, it is not there, or the path is taken.
+    """
+    config = load_config(config_path, overrides)
+    if target not in config.targets:
+        raise UserError(f"--target: {unknown(target, config.targets)}")
+    space = construct(SPACES, config.space, "space")
+    task = construct(TASKS, config.task, "task").spec
+    targets = Targets(space, config, Objectives(config, task), {}, Quiet(["cpu"]), task.input_shape)
+    places = remotes(config, [target]).places
+
+    def measure(module: nn.Module, input_shape: tuple[int, ...]) -> Measurement:
+        return targets.part(target, module, input_shape, places)
+
+    try:
+        table = tabulate(config, target, space, task, measure, path, say=say)
+    except TargetAway as away:
+        raise UserError(str(away)) from None
+    say(f"{path}: {len(table.rows):,} blocks of {config.space.kind} on {target}")
 
 
 def schema() -> dict[str, Any]:

@@ -121,7 +121,7 @@ class Search:
         arch = json.dumps(self._space.decode(genome).to_dict())
         violation = self.objectives.violation(message.metrics)
         self.breeder.ledger.decided(message)
-        if message.weights and message.candidate.index in self._front():  # before the decision can become durable
+        if message.weights and message.candidate.index in self.front():  # before the decision can become durable
             self._store.save_weights(message.candidate.index, message.weights)
         self._store.decided(to_row(message, arch, self._space.identity(genome), violation), self.elapsed_s)
         self._count(message)
@@ -137,9 +137,9 @@ class Search:
             population = ((s.index, s.rank, s.crowding) for s in self.breeder.population(end))
             self._store.commit(block, self._committed, population, self.elapsed_s)
             self._committed = end
-            self._store.keep_weights(self._front())
+            self._store.keep_weights(self.front())
 
-    def _front(self) -> set[int]:
+    def front(self) -> set[int]:
         return {standing.index for standing in pareto.front(self.fully_trained)}
 
     def _count(self, evaluation: Evaluation) -> None:

@@ -5,7 +5,7 @@ Knows nothing of populations. Constrained domination: Deb et al., "A fast and el
 algorithm: NSGA-II", IEEE TEC 6(2), 2002, definition 1.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from evonas.config import Config, LimitConfig, ObjectiveConfig, unknown
@@ -27,17 +27,43 @@ COSTS: dict[str, Metric] = {
     "macs": Metric("multiply-accumulates an example"),
     "train_memory_mb": Metric("MB"),
     "latency_ms": Metric("ms", per_target=True),
+    "latency_p90_ms": Metric("ms", per_target=True),
+    "images_per_s": Metric("examples/s", "maximize", per_target=True),
+    "memory_mb": Metric("MB", per_target=True),
+    "size_mb": Metric("MB", per_target=True),
+    "energy_mj": Metric("mJ", per_target=True),
 }
-"""Metrics of every task. The task adds its own."""
+"""Metrics of every task that a config can name. The task adds its own."""
+
+MEASURED = (
+    "latency_ms",
+    "latency_low_ms",
+    "latency_high_ms",
+    "latency_p90_ms",
+    "latency_raw_ms",
+    "reference_ms",
+    "drift",
+    "images_per_s",
+    "settled",
+    "measured_again",
+)
+"""Columns of each target that is measured: `Measurement`, then examples a second, 1 where the interval came within its
+bound, and how often the network was measured again beside members of the front that it could not be told from."""
+TABULATED = ("latency_ms", "images_per_s")
+"""Columns of each target whose latency is added up from a table."""
+EXTRAS = ("memory_mb", "size_mb", "energy_mj")
+"""Columns of a target that are there where an objective or limit names them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """key: the metric's column, e.g. "latency_ms[cpu]". sign: -1 where the metric is maximised."""
+    """key: the metric's column, e.g. "latency_ms[cpu]". sign: -1 where the metric is maximised. target: where it is
+    measured, with an interval; "" of what is the same each time."""
 
     key: str
     unit: str
     sign: int
+    target: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +81,8 @@ class Limit:
 class Objectives:
     """What a run minimises and what it must not exceed.
 
-    names: the metric of each objective. targets: those that some objective or limit needs measured.
+    names: the metric of each objective. targets: those that some objective or limit needs. tables: target -> file, of
+    those whose latency is not measured. extras: target -> what is to be found out there besides the latency.
 
     Raises:
         UserError: an unknown metric, or a target that is missing, unknown, or of no use to the metric.
@@ -72,10 +99,15 @@ class Objectives:
         parts: tuple[ObjectiveConfig | LimitConfig, ...] = (*config.objectives, *config.limits)
         used = {part.target for part in parts if part.target}
         self.targets = tuple(name for name in config.targets if name in used)
+        self.tables = {name: table for name in self.targets if (table := _table(name, parts))}
+        self.extras = {
+            name: tuple(e for e in EXTRAS if any(p.target == name and p.metric == e for p in parts))
+            for name in self.targets
+        }
         self.metrics = (
             task.metric,
             *(name for name, metric in COSTS.items() if not metric.per_target),
-            *(f"{name}[{target}]" for target in self.targets for name in ("latency_ms", "latency_iqr_ms")),
+            *(f"{name}[{target}]" for target in self.targets for name in self._columns(target)),
         )
 
     def violation(self, metrics: Mapping[str, float]) -> float:
@@ -87,11 +119,23 @@ class Objectives:
         metrics = progress.metrics
         known = all(o.key in metrics for o in self.objectives)
         values = tuple(o.sign * metrics[o.key] for o in self.objectives) if known else ()
-        return Standing(progress.index, progress.rung, values, self.violation(metrics))
+        spread = tuple(_interval(o, metrics) for o in self.objectives) if known and self.noisy else ()
+        return Standing(progress.index, progress.rung, values, self.violation(metrics), spread)
+
+    @property
+    def noisy(self) -> bool:
+        """Whether some objective is measured, so that it is another each time."""
+        return any(o.target for o in self.objectives)
+
+    def _columns(self, target: str) -> tuple[str, ...]:
+        return (*(TABULATED if target in self.tables else MEASURED), *self.extras[target])
 
     def _objective(self, i: int, config: ObjectiveConfig) -> Objective:
         metric, key = self._resolve(f"objectives.{i}", config)
-        return Objective(key, metric.unit, 1 if metric.direction == "minimize" else -1)
+        noisy = config.metric in ("latency_ms", "images_per_s") and not config.table
+        return Objective(
+            key, metric.unit, 1 if metric.direction == "minimize" else -1, (config.target or "") if noisy else ""
+        )
 
     def _limit(self, i: int, config: LimitConfig) -> Limit:
         metric, key = self._resolve(f"limits.{i}", config)
@@ -107,7 +151,11 @@ class Objectives:
         if not metric.per_target:
             if config.target is not None:
                 raise UserError(f"{where}.target: {config.metric} does not depend on a target; remove it")
+            if config.table is not None:
+                raise UserError(f"{where}.from: {config.metric} is known without a table; remove it")
             return metric, config.metric
+        if config.table is not None and config.metric not in TABULATED:
+            raise UserError(f"{where}.from: a table holds latencies, {config.metric} is measured; remove it")
         if not self._config.targets:
             raise UserError(f"{where}: {config.metric} needs a target: add a section, e.g. targets: {{cpu: {{}}}}")
         if config.target is None:
@@ -123,3 +171,26 @@ def dominates(a: Standing, b: Standing) -> bool:
     if a.violation or b.violation:
         return a.violation < b.violation
     return all(x <= y for x, y in zip(a.values, b.values, strict=True)) and a.values != b.values
+
+
+def _table(target: str, parts: Iterable[ObjectiveConfig | LimitConfig]) -> str | None:
+    """The table that gives a target's latencies, if one does."""
+    own = [part for part in parts if part.target == target]
+    files = {part.table for part in own}
+    if len(files) > 1:
+        names = " and ".join(sorted(file or "a measurement" for file in files))
+        which = ", ".join(sorted({part.metric for part in own}))
+        raise UserError(
+            f"targets.{target}: {which} come from {names}; give all of them the same `from`, or use two targets"
+        )
+    return files.pop()
+
+
+def _interval(objective: Objective, metrics: Mapping[str, float]) -> tuple[float, float]:
+    """Where the minimised value of an objective lies with 95 % confidence."""
+    value = metrics[objective.key]
+    middle, low, high = (metrics.get(f"latency_{end}ms[{objective.target}]") for end in ("", "low_", "high_"))
+    if not objective.target or middle is None or low is None or high is None:
+        return objective.sign * value, objective.sign * value
+    ends = (low, high) if objective.sign > 0 else (-value * middle / low, -value * middle / high)
+    return min(ends), max(ends)

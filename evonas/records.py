@@ -150,16 +150,19 @@ class Standing:
     values: one number an objective, all minimised and finite; empty where the candidate was decided by
         its costs alone (then `violation` > 0).
     violation: summed relative excess over the limits; 0 is feasible (constrained domination, Deb 2002).
+    spread: of each objective the interval that its value is known within, where some of them are measured. Nothing is
+        compared by it; it says what should be measured again.
     """
 
     index: int
     rung: int
     values: tuple[float, ...]
     violation: float = 0.0
+    spread: tuple[tuple[float, float], ...] = ()
 
     def __reduce__(self) -> tuple[type["Standing"], tuple[object, ...]]:
         """Jobs carry many of these; a dataclass with slots pickles ten times as slowly by itself."""
-        return Standing, (self.index, self.rung, self.values, self.violation)
+        return Standing, (self.index, self.rung, self.values, self.violation, self.spread)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +173,10 @@ class Job:
     front: the fully trained front that was visible at birth; a candidate it dominates returns no weights.
     reached: what an interrupted attempt had already reported; it is taken as measured, not measured again.
     places: target -> where it is measured, of those that are not measured on the worker and can be reached now.
+    genomes: those of the front, in its order, where something is measured that may have to be measured again beside
+        them; else empty.
+    check: it is only to be measured on every target, the latency of which may have come from a table; nothing is
+        trained, no limit holds.
     """
 
     candidate: Candidate
@@ -177,6 +184,8 @@ class Job:
     front: tuple[Standing, ...] = ()
     reached: tuple[Progress, ...] = ()
     places: Mapping[str, Place] = field(default_factory=dict)
+    genomes: tuple[Genome, ...] = ()
+    check: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,12 +193,13 @@ class Evaluation:
     """A decided candidate.
 
     metrics: name -> value, finite: the task's metric (if it trained), `params`, `macs` (multiply-accumulates of
-        one example), `train_memory_mb`, and per target T `latency_ms[T]`, `latency_iqr_ms[T]` (milliseconds).
+        one example), `train_memory_mb`, and per target T those of `objectives.MEASURED`.
     curve: one point an epoch. rungs: what was reported at each rung reached, in order.
     latency_samples: target -> raw samples, milliseconds.
     batch_size: examples in one training step: the config's, or half of it where memory ran out; 0 where no network was
         built to be trained.
-    conditions: host, device, driver, torch, dtype, threads, ... as text.
+    conditions: host, device, driver, torch, dtype, threads, ... as text; those of a measurement by `name[target]`.
+    paused_s: how long its training waited while other networks were measured; part of train_s and measure_s.
     weights: the trained network in safetensors bytes, where it may be on the front; never stored in a table.
     *_s: seconds. started_at, finished_at: seconds since the epoch, for people; nothing decides by them.
     """
@@ -206,6 +216,7 @@ class Evaluation:
     attempts: int = 1
     measure_s: float = 0.0
     train_s: float = 0.0
+    paused_s: float = 0.0
     queued_s: float = 0.0
     started_at: float = 0.0
     finished_at: float = 0.0

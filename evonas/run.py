@@ -50,6 +50,15 @@ class Run:
         """The survivors of every generation: generation, candidate, rank, crowding."""
         return analysis.populations(self.folder, self.description)
 
+    @cached_property
+    def measured(self) -> pd.DataFrame:
+        """What the front took when it was measured at the end of a run with latency tables; else empty."""
+        return analysis.measured(self.folder)
+
+    def mismatch(self) -> pd.DataFrame:
+        """Table against measurement, of each target with a table: target, networks, mean_error, kendall_tau."""
+        return analysis.mismatch(self.evaluations, self.measured, list(self.description["tables"]))
+
     def status(self) -> dict[str, Any]:
         """How far the run is: decided, by status, generations, front, elapsed_s, state."""
         record = recover(self.folder, self.description["metrics"], self.description["targets"])

@@ -6,7 +6,7 @@ import os
 import platform
 import sysconfig
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from importlib.metadata import version
@@ -15,13 +15,16 @@ from types import ModuleType
 from typing import Any
 
 from evonas.breeding import Breeder
+from evonas.checking import check
 from evonas.config import Config, construct, load_config
 from evonas.evaluation import TASKS, Evaluator, Task
 from evonas.loop import Search, Watch
+from evonas.measuring.client import Remote
+from evonas.measuring.server import serve_here
 from evonas.objectives import Objectives
-from evonas.records import TaskSpec, UserError
+from evonas.records import Place, TargetAway, TaskSpec, UserError
 from evonas.run import Run
-from evonas.runtime import RUNTIMES, Factory
+from evonas.runtime import RUNTIMES, Factory, Remotes
 from evonas.spaces import SPACES
 from evonas.spaces.space import Space
 from evonas.store import (
@@ -32,10 +35,12 @@ from evonas.store import (
     is_new,
     is_run,
     open_folder,
+    read_measured,
     read_run,
     read_starts,
     recover,
 )
+from evonas.table import Table, fits, read
 
 RUNNING = ("budget", "runtime")
 """The sections that may change from one start of a search to the next."""
@@ -44,13 +49,16 @@ Source = str | Path | Mapping[str, Any]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Parts:
-    """What a config stands for. factory: makes the work of one worker."""
+    """What a config stands for. factory: makes the work of one worker. tables: target -> where its latencies come from,
+    of those that are not measured. remotes: targets that are not measured on the workers."""
 
     config: Config
     space: Space
     spec: TaskSpec
     objectives: Objectives
     factory: Factory
+    tables: Mapping[str, Table] = dataclasses.field(default_factory=dict)
+    remotes: Remotes = dataclasses.field(default_factory=Remotes)
 
 
 def assemble(config: Config, space: Space | None = None, task: Task | None = None) -> Parts:
@@ -63,9 +71,11 @@ def assemble(config: Config, space: Space | None = None, task: Task | None = Non
     task = task or construct(TASKS, config.task, "task")
     objectives = Objectives(config, task.spec)
     Breeder(config, space, objectives)  # finds fault with the strategy's options now rather than later
+    tables = {name: _table(name, path, config, space, task.spec) for name, path in objectives.tables.items()}
     device = "cuda" if config.runtime.gpus_per_worker else "cpu"
-    factory = partial(Evaluator, space, task, config, objectives, device)
-    return Parts(config, space, task.spec, objectives, factory)
+    entries = {name: table.entries for name, table in tables.items()}
+    factory = partial(Evaluator, space, task, config, objectives, device, entries)
+    return Parts(config, space, task.spec, objectives, factory, tables, remotes(config, objectives.targets))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -156,7 +166,10 @@ def execute(prepared: Prepared, *, watch: Watch, take_over: bool = False) -> str
     store = Store(folder, evaluations_schema(metrics, targets), take_over)
     with ExitStack() as ends:
         ends.callback(store.close)
-        runtime = RUNTIMES[parts.config.runtime.kind](parts.factory, parts.config.runtime, prepared.modules)
+        check_places(parts)
+        runtime = RUNTIMES[parts.config.runtime.kind](
+            parts.factory, parts.config.runtime, prepared.modules, parts.remotes
+        )
         ends.callback(runtime.close)
         ends.callback(store.close)  # before the workers are ended: what is decided is on disk, whatever that takes
         claim(folder, parts)
@@ -164,6 +177,9 @@ def execute(prepared: Prepared, *, watch: Watch, take_over: bool = False) -> str
         loop = Search(parts.config, parts.space, parts.objectives, store, runtime, watch)
         loop.restore(recover(folder, metrics, targets, salvage=True))
         loop.run()
+        if parts.tables:
+            unchecked = sorted(loop.front() - {row["candidate"] for row in read_measured(folder)})
+            store.measured(check([*map(loop.breeder.check, unchecked)], runtime, lambda: watch(loop, None)))
         store.ended(loop.ended, runtime.late)
     return loop.ended
 
@@ -184,7 +200,7 @@ def check_run(folder: Folder, parts: Parts) -> None:
         return
     recorded, description = read_run(folder), describe(parts)
     difference = _difference(recorded["config"], description["config"])
-    for key in ("space", "task"):
+    for key in ("space", "task", "tables"):
         if not difference and recorded[key] != description[key]:
             difference = f"{key} is {recorded[key]} there, {description[key]} here"
     if difference:
@@ -208,7 +224,40 @@ def describe(parts: Parts) -> dict[str, Any]:
         "objectives": [{"column": o.key, "unit": o.unit, "sign": o.sign} for o in parts.objectives.objectives],
         "metrics": list(parts.objectives.metrics),
         "targets": list(parts.objectives.targets),
+        "tables": {name: table.sha256 for name, table in parts.tables.items()},
     }
+
+
+def check_places(parts: Parts) -> None:
+    """Ask the servers of targets at addresses whether they can measure what is wanted.
+
+    Raises:
+        UserError: one cannot, or does not answer.
+    """
+    for name, place in parts.remotes.places.items():
+        section = parts.config.targets[name]
+        try:
+            Remote(name, section, parts.objectives.extras[name]).about(place)
+        except TargetAway as away:
+            raise UserError(str(away)) from None
+
+
+def remotes(config: Config, targets: Iterable[str]) -> Remotes:
+    """Where those of the targets are measured that are not on the machine that trains."""
+    sections = {name: config.targets[name] for name in targets}
+    places = {
+        name: Place(section.address, os.environ.get(section.token_env, ""))
+        for name, section in sections.items()
+        if section.address
+    }
+    resources = {name: section.resource for name, section in sections.items() if section.resource}
+    return Remotes(places, resources, serve_here)
+
+
+def _table(name: str, path: str, config: Config, space: Space, spec: TaskSpec) -> Table:
+    table = read(path)
+    fits(table, config.targets[name], space, spec)
+    return table
 
 
 def _start(parts: Parts) -> dict[str, Any]:

@@ -20,7 +20,7 @@ CONFIG = """
 space: {kind: cell, stages: 1, channels: [4, 6]}
 task: {kind: digits}
 objectives: [{metric: error}, {metric: latency_ms, target: cpu}]
-targets: {cpu: {samples: 20}}
+targets: {cpu: {max_seconds: 0.1}}
 strategy: {population: 4}
 training: {epochs: 2, rungs: [1]}
 budget: {evaluations: 8}

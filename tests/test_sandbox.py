@@ -17,11 +17,11 @@ from types import ModuleType
 import psutil
 import pytest
 
-from evonas.records import Evaluation, Progress, Status, UserError
+from evonas.records import Evaluation, Postponed, Progress, Status, UserError
 from evonas.runtime.payload import PREFIX, hold, load, pack, sweep
 from evonas.runtime.pool import Death, Factory
 from evonas.runtime.sandbox import Sandbox, SandboxLost
-from tests import works
+from tests import away, works
 from tests.evaluation.small import job
 from tests.misbehaving import MB, Misdeeds, factory
 
@@ -218,6 +218,14 @@ def test_a_work_without_a_result_is_an_error(light: Sandbox, work: Callable[...,
     assert last.status is Status.FAILED_ERROR
     assert last.message.startswith(message)
     assert pid_of(light)
+
+
+def test_a_postponed_job_leaves_nothing_behind_either() -> None:
+    for sandbox in opened(partial(away.made, away.leaving)):
+        (last,) = sandbox.run(away.job(3), 20.0, 5.0)
+        assert isinstance(last, Postponed)
+        assert last.index == 3
+        assert not lives(int(last.reason))
 
 
 def test_a_worker_that_closes_what_is_not_its_own_is_replaced(light: Sandbox) -> None:

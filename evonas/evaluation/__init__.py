@@ -6,16 +6,13 @@ Knows nothing of populations, files and Ray. A worker makes one `Evaluator` for 
 
 from evonas.evaluation.data import Split, Splits, Task, classification, divided, regression
 from evonas.evaluation.evaluate import Evaluator
-from evonas.evaluation.targets import TARGETS, Target
 from evonas.evaluation.tasks import TASKS
 
 __all__ = [
-    "TARGETS",
     "TASKS",
     "Evaluator",
     "Split",
     "Splits",
-    "Target",
     "Task",
     "classification",
     "divided",

@@ -1,7 +1,6 @@
 """What a network costs whatever it learns: parameters, multiply-accumulates, memory of a training step."""
 
 import copy
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,14 +8,13 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from evonas.config import TrainingConfig
 from evonas.evaluation.data import Data, Task
 from evonas.evaluation.isolation import cpu_threads, seeded
 from evonas.evaluation.training import Trainer
+from evonas.measuring.storage import StorageMeter, stored, tensors
 
 MB = 1e6
 TRAIN_MEMORY = "train_memory_mb"
@@ -74,7 +72,7 @@ def train_memory_mb(network: nn.Module, task: Task, data: Data, config: Training
         trainer.step(x, y, generator)
 
     def own() -> list[Tensor]:
-        return [x, y, *probe.parameters(), *probe.buffers(), *_tensors(list(trainer.optimizer.state.values()))]
+        return [x, y, *probe.parameters(), *probe.buffers(), *tensors(list(trainer.optimizer.state.values()))]
 
     probe.train()
     with cpu_threads(config.threads), seeded(0, data.device):
@@ -99,46 +97,4 @@ def _cuda_peak(step: Callable[[], None], own: Callable[[], list[Tensor]], device
     before = torch.cuda.memory_allocated(device)
     step()
     torch.cuda.synchronize(device)
-    sizes = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in own()}
-    return sum(sizes.values()) + int(torch.cuda.max_memory_allocated(device)) - before
-
-
-class StorageMeter(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Follows the storages that the operators inside the block return, until each is freed.
-
-    peak: the largest sum of bytes alive at once. Views share a storage, which counts once.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.alive = self.peak = 0
-        self._known: dict[int, weakref.ref[torch.UntypedStorage]] = {}
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        result = func(*args, **(kwargs or {}))
-        self.count(_tensors(result))
-        return result
-
-    def count(self, tensors: list[Tensor]) -> None:
-        for tensor in tensors:
-            self._count(tensor.untyped_storage())
-
-    def _count(self, storage: torch.UntypedStorage) -> None:
-        key = id(storage)
-        if key in self._known:
-            return
-        size = storage.nbytes()
-
-        def freed(_: object) -> None:
-            del self._known[key]
-            self.alive -= size
-
-        self._known[key] = weakref.ref(storage, freed)
-        self.alive += size
-        self.peak = max(self.peak, self.alive)
-
-
-def _tensors(tree: Any) -> list[Tensor]:
-    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
+    return stored(own()) + int(torch.cuda.max_memory_allocated(device)) - before

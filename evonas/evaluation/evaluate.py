@@ -8,6 +8,7 @@ import gc
 import platform
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import torch
@@ -18,14 +19,27 @@ from evonas.config import Config, TrainingConfig
 from evonas.evaluation import augment
 from evonas.evaluation.costs import TRAIN_MEMORY, costs, parameters
 from evonas.evaluation.data import Task, placed
+from evonas.evaluation.devices import available, device_name, lock_name
+from evonas.evaluation.duel import Duel
 from evonas.evaluation.early_stopping import outside
 from evonas.evaluation.failures import BuildError, message_of, status_of
 from evonas.evaluation.isolation import cpu_threads, seeded
-from evonas.evaluation.latency import middle
-from evonas.evaluation.targets import TARGETS, available, device_name
+from evonas.evaluation.targets import Targets
 from evonas.evaluation.training import Trainer, precision
+from evonas.measuring.quiet import Quiet
 from evonas.objectives import Objectives, dominates
-from evonas.records import Epoch, Evaluation, Job, Progress, Standing, Status, UserError
+from evonas.records import (
+    Epoch,
+    Evaluation,
+    Genome,
+    Job,
+    Postponed,
+    Progress,
+    Standing,
+    Status,
+    TargetAway,
+    UserError,
+)
 from evonas.spaces.space import Space
 from evonas.streams import seed_for
 
@@ -38,6 +52,7 @@ class _Row:
     curve: list[Epoch] = field(default_factory=list)
     reached: list[Progress] = field(default_factory=list)
     latency_samples: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    conditions: dict[str, str] = field(default_factory=dict)
     status: Status = Status.OK
     message: str = ""
     built: bool = False
@@ -50,13 +65,22 @@ class _Row:
 class Evaluator:
     """What a worker holds for a whole run: the space, the task's data on its device, the targets.
 
-    device: where networks train, "cpu" or "cuda[:i]". Targets have devices of their own.
+    device: where networks train, "cpu" or "cuda[:i]". Targets have devices of their own. tables: target -> block -> ms,
+    of targets whose latency is added up.
 
     Raises:
         UserError: the device or a target is not there, or the augmentation does not fit the examples.
     """
 
-    def __init__(self, space: Space, task: Task, config: Config, objectives: Objectives, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        space: Space,
+        task: Task,
+        config: Config,
+        objectives: Objectives,
+        device: str = "cpu",
+        tables: Mapping[str, Mapping[str, float]] | None = None,
+    ) -> None:
         try:
             augment.check(config.training.augment, task.spec.input_shape)
         except ValueError as error:
@@ -65,17 +89,26 @@ class Evaluator:
         self.training = config.training
         self.device = available(device, "runtime")
         self.data = placed(task, self.device)
-        self.targets = {
-            name: TARGETS[c.backend](name, c) for name, c in config.targets.items() if name in objectives.targets
-        }
+        courteous = all(target.quiet for target in config.targets.values())
+        self.quiet = Quiet(["cpu", lock_name(self.device)], self._settle, courteous)
+        self.targets = Targets(space, config, objectives, tables or {}, self.quiet, task.spec.input_shape)
+        self.targets.prepare()
+        self.again = {name: config.targets[name].again for name in self.targets.measured}
         self.conditions = self._conditions()
 
-    def __call__(self, job: Job) -> Iterator[Progress | Evaluation]:
-        """Raises nothing of the candidate's: whatever goes wrong with it is in the last item's status and message."""
-        row, started = _Row(reached=list(job.reached)), time.time()
-        yield from self._attempt(job, row, self.training)
-        if row.status is Status.FAILED_OOM and row.batch_size > 1:
-            yield from self._attempt_half(job, row)
+    def __call__(self, job: Job) -> Iterator[Progress | Evaluation | Postponed]:
+        """Raises nothing of the candidate's: whatever goes wrong with it is in the last item's status and message.
+
+        The last item is a `Postponed` where a target is away that the candidate has to be measured on.
+        """
+        row, started, paused_s = _Row(reached=list(job.reached)), time.time(), self.quiet.paused_s
+        try:
+            yield from self._attempt(job, row, self.training)
+            if row.status is Status.FAILED_OOM and row.batch_size > 1:
+                yield from self._attempt_half(job, row)
+        except TargetAway as away:
+            yield Postponed(job.candidate.index, str(away))
+            return
         yield Evaluation(
             job.candidate,
             row.status,
@@ -83,11 +116,12 @@ class Evaluator:
             curve=tuple(row.curve),
             rungs=tuple(row.reached),
             latency_samples=row.latency_samples,
-            conditions=self.conditions,
+            conditions=self.conditions | row.conditions,
             batch_size=row.batch_size,
             message=row.message,
             measure_s=row.measure_s,
             train_s=row.train_s,
+            paused_s=self.quiet.paused_s - paused_s,
             started_at=started,
             finished_at=time.time(),
             weights=row.weights,
@@ -95,8 +129,9 @@ class Evaluator:
 
     def _attempt(self, job: Job, row: _Row, training: TrainingConfig) -> Iterator[Progress]:
         try:
-            yield from self._evaluate(job, row, training)
-        except (KeyboardInterrupt, GeneratorExit):  # not the candidate's
+            with self.quiet.working():
+                yield from self._evaluate(job, row, training)
+        except (KeyboardInterrupt, GeneratorExit, TargetAway):  # not the candidate's
             raise
         except BaseException as error:  # sys.exit() in a network is one
             row.status, row.message = status_of(error, row.built), message_of(error)
@@ -127,11 +162,13 @@ class Evaluator:
         try:
             network = self._build(job, row)
             row.batch_size = min(training.batch_size, len(self.data.x_train))
-            self._measure(network, row, training)
+            self._measure(network, job, row, training)
         finally:
             row.measure_s += time.perf_counter() - start
-        if message := self._over_limits(row.metrics):
+        if message := "" if job.check else self._over_limits(row.metrics):
             row.status, row.message = Status.INFEASIBLE, message
+            return
+        if job.check:
             return
         yield from self._train(network, job, row, training)
         if row.status is Status.OK and self._worth_keeping(job, row):
@@ -167,12 +204,15 @@ class Evaluator:
                 f"{_name(self.space)}: two examples {spec.input_shape} gave {shape}, not (2, {spec.outputs})"
             )
 
-    def _measure(self, network: nn.Module, row: _Row, training: TrainingConfig) -> None:
+    def _measure(self, network: nn.Module, job: Job, row: _Row, training: TrainingConfig) -> None:
         """Costs, then latencies; what an earlier attempt has reported or measured is taken over instead.
 
         The memory of half a batch counts twice: no less than a whole one would have taken.
+
+        Raises:
+            TargetAway: only a target that cannot be reached can tell whether the candidate is within its limits.
         """
-        if row.reached:
+        if row.reached and not job.check:
             known = row.reached[0].metrics
             row.metrics.update({name: value for name, value in known.items() if name != self.task.spec.metric})
             return
@@ -181,32 +221,48 @@ class Evaluator:
             for cost, value in costs(network, self.task, self.data, training):
                 # one by one: a failure keeps what is known by then
                 row.metrics[cost] = value * whole / row.batch_size if cost == TRAIN_MEMORY else value
-        for name, target in self.targets.items():
-            if name in row.latency_samples:
+        for name in self.targets.tables:
+            ms = self.targets.estimate(name, network)
+            row.metrics |= {f"latency_ms[{name}]": ms, f"images_per_s[{name}]": self.targets.images_per_s(name, ms)}
+        self._measure_on_targets(network, job, row)
+
+    def _measure_on_targets(self, network: nn.Module, job: Job, row: _Row) -> None:
+        away: TargetAway | None = None
+        for name in self.objectives.targets if job.check else self.targets.measured:
+            if name in row.latency_samples or (self._over_limits(row.metrics) and not job.check):
                 continue
-            times = target.measure(network, self.task.spec.input_shape)
-            row.latency_samples[name] = times
-            row.metrics[f"latency_ms[{name}]"], row.metrics[f"latency_iqr_ms[{name}]"] = middle(times)
+            try:
+                found = self.targets.measure(name, network, job.candidate.genome, job.places)
+            except TargetAway as error:
+                away = error
+                continue
+            row.metrics |= {**self.targets.metrics(name, found), f"measured_again[{name}]": 0.0}
+            row.latency_samples[name] = found.samples
+            row.conditions |= _named(found.conditions, name)
+        if away and not self._over_limits(row.metrics):
+            raise away
 
     def _over_limits(self, metrics: Mapping[str, float]) -> str:
         """The limits that the costs break, as text; empty where there are none."""
         return "; ".join(
             f"{limit.key} is {_text(metrics[limit.key])}, the limit {_text(limit.bound)}"
             for limit in self.objectives.limits
-            if not limit.trained and limit.excess(metrics[limit.key])
+            if limit.key in metrics and not limit.trained and limit.excess(metrics[limit.key])
         )
 
     def _train(self, network: nn.Module, job: Job, row: _Row, training: TrainingConfig) -> Iterator[Progress]:
         """Yields the rungs that are passed and were not reported before."""
         rungs = {epoch: rung for rung, epoch in enumerate(training.milestones)}
         known = {progress.rung for progress in row.reached}
-        trainer = Trainer(network, self.data, self.task, training, job.candidate.seed)
+        trainer = Trainer(network, self.data, self.task, training, job.candidate.seed, self.quiet.breathe)
         for epoch in _timed(trainer.epochs(), row):
             row.curve.append(epoch)
             rung = rungs.get(epoch.epoch)
             if rung is None or rung in known:  # a rung reported before was passed
                 continue
             metrics = {**row.metrics, self.task.spec.metric: epoch.valid_metric}
+            if epoch.epoch == training.epochs:
+                metrics = self._told_apart(job, row, metrics)
             progress = Progress(job.candidate.index, rung, metrics)
             row.reached.append(progress)
             if outside(self.objectives.standing(progress), _bar(job, rung)):
@@ -215,6 +271,26 @@ class Evaluator:
             if epoch.epoch < training.epochs:
                 yield progress
         row.metrics = dict(row.reached[-1].metrics)
+
+    def _told_apart(self, job: Job, row: _Row, metrics: Mapping[str, float]) -> dict[str, float]:
+        """Metrics, after it was measured again beside members of the front where noise would decide who stays."""
+        start = time.perf_counter()
+        result = dict(metrics)
+        duel = Duel(self.objectives, job, self.again)
+        with suppress(TargetAway):  # what it was measured before stands
+            while (rival := duel.next(result)) is not None:
+                own, other = map(self._untrained, (job.candidate.genome, rival.genome))
+                found = self.targets.beside(rival.target, own, other, rival.ms, job.places)
+                result |= duel.decided(rival, found, self.targets.metrics(rival.target, found))
+                row.latency_samples[rival.target] = (*row.latency_samples.get(rival.target, ()), *found.samples)
+                row.conditions |= _named({**found.conditions, "beside": duel.beside(rival.target)}, rival.target)
+        row.measure_s += time.perf_counter() - start
+        return result
+
+    def _untrained(self, genome: Genome) -> nn.Module:
+        """A network as it is first measured: training changes how its weights lie in memory."""
+        with cpu_threads(self.training.threads), seeded(0, self.device):
+            return self.space.build(self.space.decode(genome), self.task.spec).to(self.device)
 
     def _worth_keeping(self, job: Job, row: _Row) -> bool:
         standing = self.objectives.standing(row.reached[-1])
@@ -231,8 +307,12 @@ class Evaluator:
         }
         if self.device.type == "cuda":
             own["cuda"] = str(torch.version.cuda)
-        measured = {f"{key}[{name}]": text for name, t in self.targets.items() for key, text in t.conditions.items()}
-        return own | measured
+        return own
+
+    def _settle(self) -> None:
+        """What was given to the training device is done."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
 
     def _free(self) -> None:
         gc.collect()
@@ -245,6 +325,10 @@ def weights(network: nn.Module) -> dict[str, Tensor]:
     return {
         name: t.detach().cpu().clone(memory_format=torch.contiguous_format) for name, t in network.state_dict().items()
     }
+
+
+def _named(conditions: Mapping[str, str], target: str) -> dict[str, str]:
+    return {f"{key}[{target}]": text for key, text in conditions.items()}
 
 
 def _timed(epochs: Iterator[Epoch], row: _Row) -> Iterator[Epoch]:

@@ -1,107 +1,166 @@
-"""Devices that networks run on. A backend is one class and one line in TARGETS."""
+"""What candidates cost on the targets of a run: measured on the worker or by a server, or added up from a table."""
 
-import copy
 import platform
-import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Protocol
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from evonas.config import TargetConfig
-from evonas.evaluation.isolation import cpu_threads, no_garbage_collection, seeded
-from evonas.evaluation.latency import Pass, samples
-from evonas.records import UserError
+from evonas.config import Config, TargetConfig
+from evonas.measuring.bench import Bench, Rival
+from evonas.measuring.blocks import estimate
+from evonas.measuring.client import Remote
+from evonas.measuring.export import file_size
+from evonas.measuring.memo import Memo, print_of
+from evonas.measuring.quiet import Quiet
+from evonas.measuring.reference import reference
+from evonas.objectives import Objectives
+from evonas.records import Genome, Measurement, Place
+from evonas.spaces.space import Space
+
+MB = 1e6
 
 
 class Target(Protocol):
-    """A device, ready to measure."""
+    """One of a run's targets."""
 
     @property
     def conditions(self) -> Mapping[str, str]:
-        """What a number measured here depends on, as text."""
+        """What is known of it before anything is measured, as text."""
 
-    def measure(self, network: nn.Module, input_shape: tuple[int, ...]) -> tuple[float, ...]:
-        """Milliseconds of single forward passes; the network is left as it was."""
+    def measure(
+        self,
+        network: nn.Module,
+        input_shape: tuple[int, ...],
+        place: Place | None,
+        rival: tuple[nn.Module, float] | None,
+    ) -> Measurement:
+        """place: where the server is, of a target that has one. rival: a network to measure beside, and its ms."""
 
 
-class TorchTarget:
-    """PyTorch as a user calls it: eager, float32, evaluation mode, a batch that is already on the device.
-
-    On a GPU a sample is the time between two events around the pass, its launches included.
+class Local:
+    """A device of the worker itself.
 
     Raises:
-        UserError: the device is not there.
+        UserError: it is not there.
     """
 
-    def __init__(self, name: str, config: TargetConfig) -> None:
-        self.config = config
-        self.device = available(config.device, f"targets.{name}.device")
+    def __init__(self, name: str, config: TargetConfig, quiet: Quiet, wanted: tuple[str, ...]) -> None:
+        self._bench = Bench(name, config, reference(), quiet if config.quiet else Quiet([], enabled=False), wanted)
 
     @property
     def conditions(self) -> Mapping[str, str]:
-        return {
-            "device": device_name(self.device),
-            "threads": str(self.config.threads),
-            "batch": str(self.config.batch),
-            "dtype": "float32",
+        return self._bench.backend.conditions
+
+    def measure(
+        self,
+        network: nn.Module,
+        input_shape: tuple[int, ...],
+        place: Place | None,
+        rival: tuple[nn.Module, float] | None,
+    ) -> Measurement:
+        return self._bench.measure(network, input_shape, Rival(*rival) if rival else None)
+
+
+class Targets:
+    """The targets of a run, each set up when it is first used. tables: target -> block -> ms, of those whose latency is
+    added up."""
+
+    def __init__(
+        self,
+        space: Space,
+        config: Config,
+        objectives: Objectives,
+        tables: Mapping[str, Mapping[str, float]],
+        quiet: Quiet,
+        input_shape: tuple[int, ...],
+    ) -> None:
+        self.tables = tables
+        self._space, self._shape, self._quiet = space, input_shape, quiet
+        self._configs, self._extras = config.targets, objectives.extras
+        self._memo = Memo(config.runtime.measurements)
+        self._made: dict[str, Target] = {}
+        needed = [name for name in objectives.targets if name not in tables]
+        self.measured = sorted(needed, key=lambda name: config.targets[name].remote)
+        """Those that each candidate is measured on; what may be away comes last."""
+
+    def prepare(self) -> None:
+        """Set up those that each candidate is measured on.
+
+        Raises:
+            UserError: a device is not there, or cannot tell what is wanted.
+        """
+        for name in self.measured:
+            self._target(name)
+
+    def measure(self, name: str, network: nn.Module, genome: Genome, places: Mapping[str, Place]) -> Measurement:
+        """A network that was measured here before, or in a run with the same folder of measurements, is not again.
+
+        Raises:
+            TargetAway: its server cannot be reached. Whatever the network raises.
+        """
+        key = self._key(name, network, genome)
+        if (known := self._memo.get(key)) is not None:
+            return known
+        found = self._target(name).measure(network, self._shape, places.get(name), None)
+        if "size_mb" in self._extras.get(name, ()):
+            found = replace(found, size_mb=file_size(network, self._shape, self._configs[name]) / MB)
+        self._memo.put(key, found)
+        return found
+
+    def part(
+        self, name: str, module: nn.Module, input_shape: tuple[int, ...], places: Mapping[str, Place]
+    ) -> Measurement:
+        """A module by itself, that is not one of the run's networks."""
+        return self._target(name).measure(module, input_shape, places.get(name), None)
+
+    def beside(
+        self, name: str, network: nn.Module, rival: nn.Module, ms: float, places: Mapping[str, Place]
+    ) -> Measurement:
+        """A network measured in turns with another one, which takes the place of the reference and takes `ms`."""
+        return self._target(name).measure(network, self._shape, places.get(name), (rival, ms))
+
+    def estimate(self, name: str, network: nn.Module) -> float:
+        """Milliseconds, from the target's table.
+
+        Raises:
+            MissingBlock: the table lacks one of the network's blocks.
+        """
+        return estimate(network, self._shape, self.tables[name])
+
+    def images_per_s(self, name: str, ms: float) -> float:
+        return 1e3 * self._configs[name].batch / ms
+
+    def metrics(self, name: str, found: Measurement) -> dict[str, float]:
+        """A measurement as the columns of a row."""
+        extras = {extra: getattr(found, extra) for extra in self._extras.get(name, ())}
+        values = {
+            "latency_ms": found.ms,
+            "latency_low_ms": found.low,
+            "latency_high_ms": found.high,
+            "latency_p90_ms": found.p90,
+            "latency_raw_ms": found.raw,
+            "reference_ms": found.reference,
+            "drift": found.drift,
+            "images_per_s": self.images_per_s(name, found.ms),
+            "settled": float(found.settled),
+            **{extra: value for extra, value in extras.items() if value is not None},
         }
+        return {f"{metric}[{name}]": value for metric, value in values.items()}
 
-    def measure(self, network: nn.Module, input_shape: tuple[int, ...]) -> tuple[float, ...]:
-        config = self.config
-        probe = copy.deepcopy(network).to(self.device).eval()
-        with cpu_threads(config.threads), seeded(0, self.device), torch.inference_mode(), no_garbage_collection():
-            x = torch.randn(config.batch, *input_shape).to(self.device)
-            return samples(_pass(probe, x), config.samples, config.max_seconds)
+    def _target(self, name: str) -> Target:
+        if name not in self._made:
+            config = self._configs[name]
+            wanted = tuple(extra for extra in self._extras.get(name, ()) if extra != "size_mb")
+            self._made[name] = (
+                Remote(name, config, wanted) if config.remote else Local(name, config, self._quiet, wanted)
+            )
+        return self._made[name]
 
-
-TARGETS: dict[str, Callable[[str, TargetConfig], Target]] = {"torch": TorchTarget}
-"""Backend -> constructor, from the target's name and its section of the config."""
-
-
-def available(device: str, what: str) -> torch.device:
-    """The device, if this machine has it.
-
-    Raises:
-        UserError: it has not; says what there is.
-    """
-    found = torch.device(device)
-    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if found.type == "cuda" and (found.index or 0) >= gpus:
-        there = "only cpu" if not gpus else f"cpu, cuda:0 to cuda:{gpus - 1}"
-        raise UserError(f"{what}: there is no {device} on {platform.node()}, {there} (torch {torch.__version__})")
-    return found
-
-
-def device_name(device: torch.device) -> str:
-    """The model of a GPU or CPU."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(models, platform.processor() or platform.machine())
-
-
-def _pass(network: nn.Module, x: Tensor) -> Pass:
-    def on_cpu() -> float:
-        start = time.perf_counter_ns()
-        network(x)
-        return (time.perf_counter_ns() - start) / 1e6
-
-    def on_gpu() -> float:
-        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
-        start.record(stream)
-        network(x)
-        end.record(stream)
-        end.synchronize()
-        return float(start.elapsed_time(end))
-
-    if not x.is_cuda:
-        return on_cpu
-    stream = torch.cuda.current_stream(x.device)
-    return on_gpu
+    def _key(self, name: str, network: nn.Module, genome: Genome) -> str:
+        architecture = [self._space.signature(), list(self._space.canonical(genome))]
+        config = self._configs[name]
+        section = config.model_dump(exclude={"again", "token_env", "timeout_s"})
+        device = ["" if config.remote else platform.node(), dict(self._target(name).conditions)]
+        return print_of([architecture, list(self._shape), section, device, list(self._extras.get(name, ()))], network)

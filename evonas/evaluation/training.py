@@ -79,10 +79,18 @@ def laid_out(x: Tensor) -> Tensor:
 class Trainer:
     """One network on its way through training.
 
-    network: on `data.device`; it is trained in place.
+    network: on `data.device`; it is trained in place. breathe: called between two steps, which it may delay.
     """
 
-    def __init__(self, network: nn.Module, data: Data, task: Task, config: TrainingConfig, seed: int) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        data: Data,
+        task: Task,
+        config: TrainingConfig,
+        seed: int,
+        breathe: Callable[[], None] = lambda: None,
+    ) -> None:
         if data.x_train.ndim == 4:
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network = network
@@ -90,6 +98,7 @@ class Trainer:
         self.optimizer = optimizer_for(network, config)
         self.batch = min(config.batch_size, len(data.x_train))
         self.steps = len(data.x_train) // self.batch
+        self._breathe = breathe
         self._rate = SCHEDULES[config.schedule]
 
     def epochs(self) -> Iterator[Epoch]:
@@ -131,6 +140,7 @@ class Trainer:
             self._set_rate((epoch * self.steps + i) / (self.config.epochs * self.steps))
             rows = order[i * self.batch : (i + 1) * self.batch]
             total += self.step(data.x_train[rows], data.y_train[rows], generator)
+            self._breathe()
         return total / self.steps
 
     def _set_rate(self, progress: float) -> None:
@@ -150,6 +160,7 @@ class Trainer:
             output = output.float()
             loss = self.task.loss(output, y, 0.0)
             total += torch.stack([loss * len(x), self.task.score(output, y).sum()])
+            self._breathe()
         return total / len(data.x_valid)
 
 

@@ -35,8 +35,8 @@ def _threads() -> Collection[int]:
         return []
 
 
-def _state() -> dict[int, tuple[int, Collection[int]]]:
-    found = {}
+def _state() -> Mapping[int, tuple[int, Collection[int]]]:
+    found: dict[int, tuple[int, Collection[int]]] = {}
     for thread in _threads():
         with suppress(OSError):  # it has just ended
             found[thread] = os.getpriority(os.PRIO_PROCESS, thread), os.sched_getaffinity(thread)

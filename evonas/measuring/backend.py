@@ -35,8 +35,8 @@ class Loaded(Protocol):
 class Backend(Protocol):
     """A way to run networks on a device that is there.
 
-    Its constructor takes the target's name and section of the config, and raises UserError where the device or a library
-    is missing: what was asked for, and what this machine has or what to install.
+    Its constructor takes the target's name and section of the config, and raises UserError where the device or a
+    library is missing: what was asked for, and what this machine has or what to install.
     """
 
     @property
@@ -45,8 +45,8 @@ class Backend(Protocol):
 
     @property
     def conditions(self) -> Mapping[str, str]:
-        """What a number measured here depends on, as text: device, driver, dtype, threads, batch, backend, versions. The
-        same each time: clocks and temperatures are in `state`."""
+        """What a number measured here depends on, as text: device, driver, dtype, threads, batch, backend, versions.
+        The same each time: clocks and temperatures are in `state`."""
 
     @property
     def state(self) -> Mapping[str, str]:

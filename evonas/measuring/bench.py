@@ -14,7 +14,7 @@ from evonas.config import TargetConfig
 from evonas.measuring.attention import attentive
 from evonas.measuring.backend import BACKENDS, Loaded
 from evonas.measuring.energy import Meter
-from evonas.measuring.latency import BLOCK, compare, warm_up
+from evonas.measuring.latency import compare, warm_up
 from evonas.measuring.quiet import Quiet, folder
 from evonas.records import Measurement
 
@@ -26,7 +26,7 @@ PROTOCOL = 1
 REFERENCE_SHAPE = (3, 32, 32)
 """Of the reference network's examples, whatever the task's are."""
 BASELINE_BLOCKS = 40
-BASELINE_S = 3.0
+WARM_UP_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,8 @@ class Rival:
 class Bench:
     """One target on this machine.
 
-    reference: the fixed network that all others are compared with, as `Backend.load` takes it. quiet: the process's hold
-    on the device. wanted: those of memory_mb, energy_mj that are to be found out besides the latency.
+    reference: the fixed network that all others are compared with, as `Backend.load` takes it. quiet: the process's
+    hold on the device. wanted: those of memory_mb, energy_mj that are to be found out besides the latency.
 
     Raises:
         UserError: the device or the library is not there, or cannot tell what is wanted.
@@ -63,7 +63,9 @@ class Bench:
         if "memory_mb" in wanted:
             self._reference.memory_mb()  # finds fault now
 
-    def measure(self, network: "nn.Module | bytes", input_shape: tuple[int, ...], rival: Rival | None = None) -> Measurement:
+    def measure(
+        self, network: "nn.Module | bytes", input_shape: tuple[int, ...], rival: Rival | None = None
+    ) -> Measurement:
         """Raises whatever the network or its conversion raises."""
         return self.time(self.backend.load(network, input_shape), input_shape, rival)
 
@@ -101,20 +103,28 @@ class Bench:
         )
 
     def _baseline(self) -> float:
-        """What the reference takes on this device when it is quiet (ms): measured once, for all processes and runs here.
+        """What the reference takes on this device when it is quiet (ms): measured once, for all processes and runs.
 
-        The lower quartile of its block medians: what other programs do meanwhile only ever makes it slower.
+        The lower quartile of its blocks' medians: what other programs do meanwhile only ever makes it slower.
         """
         conditions = json.dumps([PROTOCOL, self.config.backend, dict(self.backend.conditions)], sort_keys=True)
         path = folder() / f"reference-{hashlib.sha256(conditions.encode()).hexdigest()[:16]}.json"
-        with contextlib.suppress(FileNotFoundError, ValueError, KeyError):
-            return float(json.loads(path.read_text())["ms"])
+        if (known := _read(path)) is not None:
+            return known
         passes = self._reference.passes
-        warm_up(passes, passes, BASELINE_S / 4)
-        blocks = [median(passes(BLOCK)) for _ in range(BASELINE_BLOCKS)]
+        size, _ = warm_up(passes, passes, WARM_UP_S)
+        blocks = [median(passes(size)) for _ in range(BASELINE_BLOCKS)]
         ms = quantiles(blocks, n=4)[0]
+        path.unlink(missing_ok=True)  # what is there cannot be read
         _write(path, {"ms": ms, "of": conditions})
+        return _read(path) or ms
+
+
+def _read(path: Path) -> float | None:
+    try:
         return float(json.loads(path.read_text())["ms"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _write(path: Path, content: object) -> None:

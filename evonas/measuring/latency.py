@@ -1,8 +1,9 @@
 """How long a forward pass takes, as a ratio to another network measured at the same time.
 
 What a busy machine does to one network it does to the other, so that the ratio stands where both times drift. Blocks of
-the two alternate; the result is the median over blocks of the ratio of their medians, with its order-statistic
-interval. It is sampled until that interval is narrow enough, or the time is up, which the result then says.
+the two alternate, both about as long, since a system that takes the processor away does so in slices of time: of long
+passes it hits each, of short ones few. The result is the median over blocks of the ratio of their means, with its
+order-statistic interval. It is sampled until that is narrow enough, or the time is up, which the result then says.
 """
 
 import math
@@ -10,15 +11,16 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from statistics import median
+from statistics import fmean, median
 
 Passes = Callable[[int], Sequence[float]]
 """Runs so many forward passes, each to its very end, and says how many milliseconds each took."""
 
 CONFIDENCE = 0.95
-BLOCK = 10
-"""Passes in a block; fewer of a network that takes long."""
-BLOCK_MS = 20.0
+BLOCK_MS = 8.0
+"""How long a block is; that of a network which takes longer is one pass."""
+MOST = 200
+"""Passes in a block, at most."""
 MIN_BLOCKS = 11
 MAX_BLOCKS = 400
 AGREE = 0.02
@@ -32,9 +34,9 @@ WARM_UP_BLOCKS = 2
 class Comparison:
     """A network beside another one. Times in milliseconds of single passes, in order.
 
-    ratio: of their medians, median over blocks. low, high: its 95 % interval. p90: the ninth decile of the network's
-    passes, each in multiples of the other network's median in the same block. settled: whether the interval came
-    within the bound before the time was up.
+    ratio: of their means, median over blocks. low, high: its 95 % interval. p90: the ninth decile of the network's
+    passes, each in multiples of the other network's mean in the same block. settled: whether the interval came within
+    the bound before the time was up.
     """
 
     ratio: float
@@ -62,7 +64,7 @@ def compare(run: Passes, other: Passes, within: float, seconds: float) -> Compar
         ratios.append(_ratio(blocks[-1]))
         low, high = interval(ratios)
         settled = max(high - median(ratios), median(ratios) - low) <= within * median(ratios)
-    relative = sorted(ms / median(others) for own, others in blocks for ms in own)
+    relative = sorted(ms / fmean(others) for own, others in blocks for ms in own)
     return Comparison(
         median(ratios),
         low,
@@ -79,7 +81,7 @@ def warm_up(run: Passes, other: Passes, seconds: float) -> tuple[int, int]:
     end = time.perf_counter() + seconds
     run(1)
     other(1)  # first passes allocate, compile and choose kernels
-    sizes = _size(min(run(2))), _size(min(other(2)))
+    sizes = _sizes(min(run(3)), min(other(3)))
     before = _ratio(_pair(run, other, sizes, False))
     for _ in range(MAX_BLOCKS):
         now = _ratio(_pair(run, other, sizes, True))
@@ -112,8 +114,10 @@ def _rank(n: int) -> int:
         chance *= (n - k + 1) / k
 
 
-def _size(ms: float) -> int:
-    return max(1, min(BLOCK, int(BLOCK_MS / max(ms, 1e-6))))
+def _sizes(ms: float, other_ms: float) -> tuple[int, int]:
+    """Passes of each in a block, so that both take about as long."""
+    long = max(BLOCK_MS, ms, other_ms)
+    return tuple(max(1, min(MOST, round(long / max(each, 1e-6)))) for each in (ms, other_ms))  # type: ignore[return-value]
 
 
 def _pair(
@@ -128,4 +132,4 @@ def _pair(
 
 
 def _ratio(block: tuple[Sequence[float], Sequence[float]]) -> float:
-    return median(block[0]) / median(block[1])
+    return fmean(block[0]) / fmean(block[1])

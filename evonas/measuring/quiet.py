@@ -1,9 +1,9 @@
 """A device for oneself while it is measured, among all processes of this user on the machine.
 
 A readers-writer lock for each device. Who trains holds it shared and asks between two steps whether somebody waits; who
-measures holds it alone. Two files a device: `room` is held while somebody works or measures, `gate` by who measures from
-when he waits, so that no new work gets in before him and he does not starve. They are file locks: a process that ends,
-however that happens, frees them.
+measures holds it alone. Three files a device: `room` is held while somebody works or measures, `gate` by who measures,
+from when he waits, so that no new work gets in before him and he does not starve, and `queue` by work that waits, which
+the next measurement lets in first. They are file locks: a process that ends, however that happens, frees them.
 """
 
 import fcntl
@@ -20,8 +20,10 @@ from evonas.records import UserError
 POLL_S = 0.01
 PATIENCE_S = 15.0
 """Longest that a measurement waits for those at work: one of them may hang in the middle of a step."""
-PAUSE_S = 120.0
+PAUSE_S = 60.0
 """Longest that work waits for measurements: one of them may hang too."""
+TURN_S = 3.0
+"""Work that has waited goes on for as long as it has waited, at most so long, before it makes way again."""
 
 
 class Quiet:
@@ -39,6 +41,7 @@ class Quiet:
         self._devices = sorted(set(devices)) if enabled else []
         self._locks: dict[str, _Lock] = {}
         self._working = False
+        self._turn_ends = 0.0
 
     @contextmanager
     def working(self) -> Iterator[None]:
@@ -53,7 +56,9 @@ class Quiet:
 
     def breathe(self) -> None:
         """Let those measure who wait; to be called between two steps. Costs some microseconds where nobody waits."""
-        if self._working and any(self._lock(device).wanted() for device in self._devices):
+        if not self._working or time.monotonic() < self._turn_ends:
+            return
+        if any(self._lock(device).wanted() for device in self._devices):
             self._settle()
             self._leave()
             self._enter()
@@ -86,7 +91,9 @@ class Quiet:
         for device in self._devices:
             self._lock(device).share(start + PAUSE_S)
         waited = time.monotonic() - start
-        self.paused_s += waited if waited > POLL_S else 0.0
+        if waited > POLL_S:
+            self.paused_s += waited
+            self._turn_ends = start + waited + min(waited, TURN_S)
 
     def _leave(self) -> None:
         for device in self._devices:
@@ -99,12 +106,12 @@ class Quiet:
 
 
 class _Lock:
-    """The two files of a device. A lock belongs to the open file, so each `Quiet` opens them for itself."""
+    """The three files of a device. A lock belongs to the open file, so each `Quiet` opens them for itself."""
 
     def __init__(self, device: str) -> None:
         name = re.sub(r"[^\w.-]", "_", device)
-        self._files = [_open(folder() / f"{name}.{part}") for part in ("gate", "room")]
-        self._gate, self._room = self._files
+        self._files = [_open(folder() / f"{name}.{part}") for part in ("gate", "room", "queue")]
+        self._gate, self._room, self._queue = self._files
         self._given_up = False  # who measures has hung: work goes on until the gate opens again
 
     def __del__(self) -> None:
@@ -121,16 +128,27 @@ class _Lock:
 
     def share(self, until: float) -> None:
         """Work beside others; after so long even beside who measures."""
-        if self._given_up or not _wait(self._gate, fcntl.LOCK_SH, until):
-            self._given_up = True
-            return
-        _wait(self._room, fcntl.LOCK_SH, until)
-        fcntl.flock(self._gate, fcntl.LOCK_UN)
+        if _take(self._gate, fcntl.LOCK_SH) or self._let_in(until):
+            _wait(self._room, fcntl.LOCK_SH, until)
+            fcntl.flock(self._gate, fcntl.LOCK_UN)
 
     def alone(self) -> bool:
-        """Wait for those who measure, then for those who work; whether both were done in time."""
+        """Wait for work that waits, for those who measure, and for those who work; whether all were done in time."""
+        _wait(self._queue, fcntl.LOCK_EX, time.monotonic() + PATIENCE_S)
+        fcntl.flock(self._queue, fcntl.LOCK_UN)
         first = _wait(self._gate, fcntl.LOCK_EX, time.monotonic() + PAUSE_S)
         return _wait(self._room, fcntl.LOCK_EX, time.monotonic() + PATIENCE_S) and first
+
+    def _let_in(self, until: float) -> bool:
+        """Wait at the gate; False where that took too long, and once it has, until the gate has been open again."""
+        if self._given_up:
+            return False
+        fcntl.flock(self._queue, fcntl.LOCK_SH)
+        try:
+            self._given_up = not _wait(self._gate, fcntl.LOCK_SH, until)
+        finally:
+            fcntl.flock(self._queue, fcntl.LOCK_UN)
+        return not self._given_up
 
     def release(self) -> None:
         for file in (self._room, self._gate):

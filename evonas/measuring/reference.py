@@ -1,4 +1,6 @@
-"""The network that all measurements are compared with: small, fixed, made of what is common in the networks searched."""
+"""The network that all measurements are compared with: small, fixed, made of what networks searched have in common."""
+
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +14,7 @@ class Reference(nn.Module):
         super().__init__()
         widths = (16, 24, 32, 48)
         layers = [_conv(3, 16, 3, stride=2)]
-        for inputs, outputs in zip(widths, widths[1:], strict=False):
+        for inputs, outputs in pairwise(widths):
             layers += [_conv(inputs, inputs, 3, groups=inputs), _conv(inputs, outputs, 1)]
         self.layers = nn.Sequential(*layers)
         self.head = nn.Linear(widths[-1], 10)

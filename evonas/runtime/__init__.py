@@ -8,22 +8,24 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from evonas.config import RuntimeConfig
-from evonas.runtime.pool import Factory, Message, Runtime, Work
+from evonas.runtime.pool import NO_REMOTES, Factory, Message, Remotes, Runtime, Work
 from evonas.runtime.serial import Serial
 
 if TYPE_CHECKING:
     from evonas.runtime.ray import RayPool
 
 
-def _ray(factory: Factory, config: RuntimeConfig, modules: Sequence[ModuleType] = ()) -> Runtime:
+def _ray(
+    factory: Factory, config: RuntimeConfig, modules: Sequence[ModuleType] = (), remotes: Remotes = NO_REMOTES
+) -> Runtime:
     from evonas.runtime.ray import RayPool
 
-    return RayPool(factory, config, modules)
+    return RayPool(factory, config, modules, remotes)
 
 
 RUNTIMES: dict[str, Callable[..., Runtime]] = {"serial": Serial, "ray": _ray}
 
-__all__ = ["RUNTIMES", "Factory", "Message", "RayPool", "Runtime", "Serial", "Work"]
+__all__ = ["RUNTIMES", "Factory", "Message", "RayPool", "Remotes", "Runtime", "Serial", "Work"]
 
 
 def __getattr__(name: str) -> Any:

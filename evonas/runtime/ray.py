@@ -1,4 +1,4 @@
-"""A pool of persistent Ray actors. Ray is transport: attempts and their outcomes are ours.
+"""A pool of persistent Ray actors. Ray is transport: attempts and their outcomes are ours (`retries.py`).
 
 An actor runs no candidate itself: it keeps a process that does (`sandbox.py`) and passes on what that reports. So
 when an actor dies or falls silent, its node or Ray is to blame, and its jobs go elsewhere; what a candidate does to
@@ -8,6 +8,7 @@ its process comes back as an ordinary answer. Actors neither restart nor retry b
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -15,18 +16,18 @@ import ray
 from ray.exceptions import GetTimeoutError, RayError, RayTaskError
 
 from evonas.config import RuntimeConfig
-from evonas.records import Evaluation, Halted, Job, Status, UserError
+from evonas.records import Evaluation, Halted, Job, Postponed, Status, UserError
+from evonas.runtime.boards import Boards
 from evonas.runtime.cluster import connect, last_line, look
 from evonas.runtime.nodes import Nodes
 from evonas.runtime.payload import Payload, pack
-from evonas.runtime.pool import Attempt, Death, Factory, Message
+from evonas.runtime.pool import NO_REMOTES, Death, Factory, Message, Remotes, Report
 from evonas.runtime.processes import machine_memory
+from evonas.runtime.retries import Attempt, Retries
 from evonas.runtime.sandbox import Sandbox, SandboxLost
 
 START_S = 300.0  # until the first worker must be there; a cluster may have to start a machine
 AHEAD = 2  # jobs handed to a worker: one in work, one waiting
-CRASHES = 2  # a job that crashes so often is at its end
-LOSSES = 5  # so many workers on nodes that live on: then it was the job after all
 LOST_STARTS = 5
 PATROL_S = 1.0
 FETCH_S = 1.0
@@ -46,7 +47,7 @@ class _Worker:
         self._sandbox = Sandbox(self._payload, memory)
         self._sandbox.ready(START_S)
 
-    def run(self, job: Job, seconds: float, beat: float) -> Iterator[Message | Death | None]:
+    def run(self, job: Job, seconds: float, beat: float) -> Iterator[Report | None]:
         yield from self._sandbox.run(job, seconds, beat)
 
 
@@ -62,18 +63,19 @@ class _Slot:
         self.heard = self.began = time.monotonic()
         self.report: Any = None  # one that is there, and could not be fetched yet
 
-    def start(self, attempt: Attempt, config: RuntimeConfig) -> None:
+    def start(self, attempt: Attempt, job: Job, seconds: float, beat: float) -> None:
+        """job: as it is now. seconds: deadline. beat: of the signs of life."""
         if not self.jobs:
             self.heard = self.began = time.monotonic()
-        seconds = max(1.0, config.deadline_minutes * 60 - attempt.spent_s)
         run = self.actor.run.options(num_returns="streaming")
-        self.jobs.append((attempt, run.remote(attempt.job, seconds, config.lease_s / 4)))
+        self.jobs.append((attempt, run.remote(job, seconds, beat)))
 
-    def done(self) -> Attempt:
+    def done(self) -> tuple[Attempt, float]:
+        """Its oldest job, and how long that is known to have been in work (s)."""
         attempt, _ = self.jobs.popleft()
-        attempt.spent_s += time.monotonic() - self.began
+        spent_s = self.heard - self.began
         self.heard = self.began = time.monotonic()
-        return attempt
+        return attempt, spent_s
 
 
 class RayPool:
@@ -85,15 +87,22 @@ class RayPool:
     modules: the user's modules, sent to the workers by value, so that a cluster need not have them.
 
     Raises:
-        UserError: no cluster at the address, one with no room for a single worker, or a config that workers refuse.
+        UserError: no cluster at the address, one with no room for a single worker or without the resource of a target,
+            or a config that workers refuse.
     """
 
-    def __init__(self, factory: Factory, config: RuntimeConfig, modules: Sequence[ModuleType] = ()) -> None:
+    def __init__(
+        self,
+        factory: Factory,
+        config: RuntimeConfig,
+        modules: Sequence[ModuleType] = (),
+        remotes: Remotes = NO_REMOTES,
+    ) -> None:
         self.late = 0
         self._config = config
         self._slots: list[_Slot] = []
         self._starting: dict[Any, tuple[Any, str]] = {}  # its answer to come -> actor, and its node once that is known
-        self._homeless: deque[Attempt] = deque()  # jobs of dead workers while there is no other
+        self._retries, self._boards = Retries(config), Boards(remotes)
         self._ghosts: list[Any] = []  # streams of jobs that were given to another worker
         self._refused = 0  # workers that found no place on nodes where others work
         self._avoiding: list[str] = []  # nodes that pending hires must not come to
@@ -108,6 +117,7 @@ class RayPool:
             num_cpus=config.cpus_per_worker, num_gpus=config.gpus_per_worker, max_restarts=0, max_task_retries=0
         )(_Worker)
         try:
+            self._boards.open(look()[0])
             self._payload = ray.put(pack(factory, modules))
             self._patrolled = 0.0
             self._patrol()
@@ -129,7 +139,8 @@ class RayPool:
     def notes(self) -> Sequence[str]:
         aside = [f"{host} set aside, jobs keep crashing there" for host in self.nodes.aside]
         lost = max(0, self.workers - len(self._slots))
-        return [*aside, *([f"{lost} workers to come"] if lost else []), *([f"{self.late} late"] if self.late else [])]
+        others = [*([f"{lost} workers to come"] if lost else []), *([f"{self.late} late"] if self.late else [])]
+        return [*self._retries.notes, *self._boards.notes, *aside, *others]
 
     @property
     def room(self) -> int:
@@ -141,7 +152,7 @@ class RayPool:
 
     @property
     def open(self) -> int:
-        return sum(len(slot.jobs) for slot in self._slots) + len(self._homeless)
+        return self._retries.open
 
     @property
     def _able(self) -> list[_Slot]:
@@ -150,16 +161,20 @@ class RayPool:
         return [slot for slot in self._slots if slot.node in usable]
 
     def submit(self, job: Job) -> None:
-        self._start(Attempt(job))
+        self._retries.submit(job)
+        self._house()
 
     def wait(self, seconds: float) -> Sequence[Message]:
+        self._retries.check()
         ended = self._patrol() if time.monotonic() - self._patrolled >= PATROL_S else []
         if ended:
             return ended
+        self._house()
+        seconds = min(seconds, self._retries.rest)
         streams = {slot.report or slot.jobs[0][1]: slot for slot in self._slots if slot.jobs}
         sources = [*streams, *self._starting]
         if not sources:
-            time.sleep(min(seconds, PATROL_S) if self._homeless or not self._able else 0)
+            time.sleep(min(seconds, PATROL_S) if self.open or not self._able else 0)
             return ()
         ready, _ = ray.wait(sources, num_returns=1, timeout=seconds, fetch_local=False)
         if ready and len(sources) > 1:
@@ -170,91 +185,75 @@ class RayPool:
     def close(self) -> None:
         for actor in (*(slot.actor for slot in self._slots), *(actor for actor, _ in self._starting.values())):
             ray.kill(actor)
+        self._boards.close()
         self._slots, self._starting = [], {}
         if self._own:
             ray.shutdown()
 
-    def _hear(self, slot: _Slot) -> list[Message]:
+    def _hear(self, slot: _Slot) -> Sequence[Message]:
         """The next report of a worker's oldest job; of its end, whatever that was."""
         attempt, stream = slot.jobs[0]
         try:
             slot.report = slot.report or next(stream)
             message = ray.get(slot.report, timeout=FETCH_S)
         except StopIteration:
-            return [slot.done().broke("its work ended without a result")]
+            return self._retries.broke(*slot.done(), "its work ended without a result")
         except GetTimeoutError:  # its node is slow or gone, which the lease decides
             return []
         except SandboxLost as error:
             return self._bury(slot, str(error))
         except RayTaskError as error:
-            return [slot.done().broke(last_line(error))]
+            return self._retries.broke(*slot.done(), last_line(error))
         except RayError as error:  # its process or node is gone, or what it reported is
             return self._bury(slot, last_line(error).partition(". ")[0])
         slot.heard, slot.report = time.monotonic(), None
         if message is None:
             return []
+        return self._take(slot, attempt, message)
+
+    def _take(self, slot: _Slot, attempt: Attempt, message: Report) -> Sequence[Message]:
+        if isinstance(message, Postponed):
+            slot.done()
+            self._retries.postponed(attempt, message.reason)
+            return []
         if isinstance(message, Death) or (isinstance(message, Evaluation) and message.status is Status.FAILED_CRASH):
-            return self._crashed(slot, Death(message.status, message.message))
+            return self._retries.crashed(*slot.done(), slot.node, Death(message.status, message.message))
         if isinstance(message, Evaluation):
             slot.done()
             for node in {*attempt.crashes} - {slot.node}:
                 self.nodes.crashed(node)
             self.nodes.worked(slot.node)
-        return [attempt.hear(message)]
+        return [self._retries.heard(attempt, message)]
 
-    def _crashed(self, slot: _Slot, death: Death) -> list[Message]:
-        """A job killed its process, or had to be killed: it is at its end, or gets another try on another node."""
-        attempt = slot.done()
-        if death.status is Status.FAILED_CRASH:
-            attempt.crashes.append(slot.node)
-            if len(attempt.crashes) < CRASHES:
-                attempt.patient_until = time.monotonic() + self._config.lease_s
-                self._again(attempt)
-                return []
-        return [attempt.died(death)]
-
-    def _bury(self, slot: _Slot, why: str) -> list[Message]:
-        """A worker is lost; its job in work is begun again elsewhere, those that waited are as they were."""
+    def _bury(self, slot: _Slot, why: str) -> Sequence[Message]:
         self._dismiss(slot)
-        attempts = [attempt for attempt, _ in slot.jobs]
-        ended: list[Message] = []
-        if attempts:
-            ended += self._lost(slot, attempts.pop(0), why)
-        for attempt in attempts:
-            self._start(attempt)
+        return self._lost(slot, why)
+
+    def _lost(self, slot: _Slot, why: str) -> Sequence[Message]:
+        """A worker is lost; its job in work is begun again elsewhere, those that waited are as they were."""
+        ended = self._retries.lost(*slot.done(), slot.node, self.nodes.lives, why) if slot.jobs else []
+        for attempt, _ in slot.jobs:
+            self._retries.give_back(attempt)
         return ended
 
-    def _lost(self, slot: _Slot, attempt: Attempt, why: str) -> list[Message]:
-        attempt.losses.append(slot.node)
-        if sum(map(self.nodes.lives, attempt.losses)) >= LOSSES:
-            return [
-                attempt.died(Death(Status.FAILED_CRASH, f"lost {LOSSES} workers on nodes that live; the last: {why}"))
-            ]
-        self._again(attempt)
-        return []
-
-    def _again(self, attempt: Attempt) -> None:
-        attempt.tries += 1
-        self._start(attempt)
-
-    def _start(self, attempt: Attempt) -> None:
-        able, shun = self._able, {*attempt.crashes, *attempt.losses}
-        best = min(able, key=lambda slot: (slot.node in shun, len(slot.jobs)), default=None)
-        if best is None or (best.node in attempt.crashes and self._may_move(attempt)):
-            self._homeless.append(attempt)
-        else:
-            best.start(attempt, self._config)
-
-    def _may_move(self, attempt: Attempt) -> bool:
-        """Whether a job that crashed may yet be tried on another node, whose workers are still to come."""
-        others = any(node.id not in attempt.crashes for node in self.nodes.usable)
-        return others and bool(self._starting) and time.monotonic() < attempt.patient_until
+    def _house(self) -> None:
+        """Hand to workers what is to be begun."""
+        for attempt in self._retries.due():
+            others = bool(self._starting) and any(node.id not in attempt.crashes for node in self.nodes.usable)
+            slot = self._retries.choose(attempt, self._able, others)
+            if slot is None:
+                self._retries.give_back(attempt)
+            else:
+                job = replace(attempt.job, places=self._boards.places())
+                slot.start(attempt, job, self._retries.seconds(attempt), self._config.lease_s / 4)
 
     def _patrol(self) -> list[Message]:
         """Look after nodes and leases: what no report of a job tells. Returns the jobs that end by that."""
         now, paused = time.monotonic(), time.monotonic() - self._patrolled
         self._patrolled = now
-        self.nodes.update(*look())
+        alive, draining = look()
+        self.nodes.update(alive, draining)
+        self._boards.patrol(alive)
         if paused > PATROL_S + max(1.0, self._config.lease_s / 2):  # it was this process that stood still
             for slot in self._slots:
                 slot.heard = now
@@ -266,7 +265,6 @@ class RayPool:
             self._avoiding = self.nodes.avoided
             self._recall([""])
         self._fill()
-        self._house()
         self._listen()
         return ended
 
@@ -288,10 +286,7 @@ class RayPool:
         ended: list[Message] = []
         for slot in slots:
             self._ghosts += [stream for _, stream in slot.jobs]
-            (first, _), *others = slot.jobs
-            ended += self._lost(slot, first, f"silent for {self._config.lease_s:g} s (runtime.lease_s)")
-            for attempt, _ in others:
-                self._start(attempt)
+            ended += self._lost(slot, f"silent for {self._config.lease_s:g} s (runtime.lease_s)")
         return ended
 
     def _recall(self, nodes: Sequence[str]) -> None:
@@ -307,7 +302,7 @@ class RayPool:
             attempt, stream = slot.jobs.pop()
             ray.cancel(stream)
             self._ghosts.append(stream)
-            self._start(attempt)
+            self._retries.give_back(attempt)
         if not slot.jobs:
             self._dismiss(slot)
 
@@ -354,7 +349,6 @@ class RayPool:
                 break
             if not self._starting:  # all were lost
                 self._fill()
-        self._house()
 
     def _answered(self, call: Any) -> None:
         """A worker says where it is, or that it is ready."""
@@ -394,11 +388,6 @@ class RayPool:
         if not (self._slots or self._starting or self.nodes.usable):
             kind = Halted if self._was_up else UserError
             raise kind(f"runtime: a worker could not start: {why}") from None
-
-    def _house(self) -> None:
-        waiting, self._homeless = self._homeless, deque()
-        for attempt in waiting:
-            self._start(attempt)
 
     def _check_room(self) -> None:
         if self._config.workers == "auto" and not self.nodes.capacity:

@@ -20,10 +20,10 @@ from dataclasses import replace
 from typing import Any
 
 from evonas import records
-from evonas.records import Evaluation, Job, Progress, Status, UserError
+from evonas.records import Evaluation, Job, Postponed, Progress, Status, UserError
 from evonas.runtime.frames import ANSWER, ORDER, Channel, Frame, Kind
 from evonas.runtime.payload import Payload, hold, sweep
-from evonas.runtime.pool import Death, Message
+from evonas.runtime.pool import Death, Message, Report
 from evonas.runtime.processes import machine_memory
 
 __all__ = ["Sandbox", "SandboxLost", "machine_memory"]
@@ -87,8 +87,9 @@ class Sandbox:
         if kind is Kind.REFUSED:
             raise UserError(body.decode())
 
-    def run(self, job: Job, seconds: float, beat: float) -> Iterator[Message | Death | None]:
-        """Each `Progress`, then one `Evaluation` or `Death`; None whenever `beat` seconds passed without a word.
+    def run(self, job: Job, seconds: float, beat: float) -> Iterator[Report | None]:
+        """Each `Progress`, then one `Evaluation`, `Postponed` or `Death`; None whenever `beat` seconds passed without a
+        word.
 
         seconds: deadline, from when the worker takes the job. A job whose reports are not heard to the end is given up.
 
@@ -100,8 +101,8 @@ class Sandbox:
             self._channel.send(Kind.JOB, ORDER.pack(self._number, seconds), pickle.dumps(job, protocol=5))
         except OSError:
             raise SandboxLost(self._end_of_keeper()) from None
-        item: Message | Death | None = None
-        while not isinstance(item, Evaluation | Death):
+        item: Report | None = None
+        while not isinstance(item, Evaluation | Postponed | Death):
             frame = self._receive(beat)
             if frame and not self._is_of_this_job(frame):
                 continue
@@ -157,7 +158,7 @@ class _Records(pickle.Unpickler):
         return super().find_class(module, name)
 
 
-def _item(frame: Frame) -> Message | Death:
+def _item(frame: Frame) -> Report:
     kind, body = frame
     _, left = ANSWER.unpack_from(body)
     content = io.BytesIO(body)
@@ -166,10 +167,10 @@ def _item(frame: Frame) -> Message | Death:
         status, message = content.read().decode().split("\n", 1)
         return Death(Status(status), message)
     try:
-        item: Message = _Records(content).load()
+        item: Message | Postponed = _Records(content).load()
     except pickle.UnpicklingError as error:
         return Death(Status.FAILED_ERROR, f"its result cannot be sent: {error}")
-    if isinstance(item, Progress) or not left:
+    if isinstance(item, Progress | Postponed) or not left:
         return item
     behind = "1 process behind, which was" if left == 1 else f"{left} processes behind, which were"
     return replace(item, message="; ".join(filter(None, [item.message, f"it left {behind} ended"])))

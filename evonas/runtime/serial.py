@@ -1,11 +1,14 @@
 """One job after the other in this process: the real thing for a debugger."""
 
+import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from types import ModuleType
 
 from evonas.config import RuntimeConfig
-from evonas.records import Evaluation, Job
-from evonas.runtime.pool import Attempt, Factory, Message
+from evonas.records import Job, Postponed, Progress, UserError
+from evonas.runtime.pool import NO_REMOTES, Factory, Message, Remotes
+from evonas.runtime.retries import Attempt, Retries
 
 
 class Serial:
@@ -13,19 +16,34 @@ class Serial:
 
     A candidate that hangs or kills its process hangs or kills the search: deadlines and limits would end a debugger's
     pause as well. A killed search resumes.
+
+    Raises:
+        UserError: a target is to be measured on a node of a cluster.
     """
 
     workers = 1
     late = 0
-    notes: Sequence[str] = ()
 
-    def __init__(self, factory: Factory, config: RuntimeConfig, modules: Sequence[ModuleType] = ()) -> None:
-        self._work = factory()
-        self._running: tuple[Attempt, Iterator[Message]] | None = None
+    def __init__(
+        self,
+        factory: Factory,
+        config: RuntimeConfig,
+        modules: Sequence[ModuleType] = (),
+        remotes: Remotes = NO_REMOTES,
+    ) -> None:
+        if remotes.resources:
+            raise UserError(f"targets.{min(remotes.resources)}.resource needs runtime.kind: ray")
+        self._work, self._places = factory(), remotes.places
+        self._retries = Retries(config)
+        self._running: tuple[Attempt, Iterator[Message | Postponed]] | None = None
+
+    @property
+    def notes(self) -> Sequence[str]:
+        return self._retries.notes
 
     @property
     def room(self) -> int:
-        return 1 - self.busy
+        return 1 - self.open
 
     @property
     def busy(self) -> int:
@@ -33,19 +51,31 @@ class Serial:
 
     @property
     def open(self) -> int:
-        return self.busy
+        return self._retries.open
 
     def submit(self, job: Job) -> None:
-        self._running = Attempt(job), self._work(job)
+        self._retries.submit(job)
+        self._begin()
 
     def wait(self, seconds: float) -> Sequence[Message]:
+        self._retries.check()
+        if self.open and self._running is None:
+            time.sleep(min(seconds, self._retries.rest))
+            self._begin()
         if self._running is None:
             return ()
         attempt, reports = self._running
-        message = attempt.hear(next(reports))
-        if isinstance(message, Evaluation):
+        message = next(reports)
+        if not isinstance(message, Progress):
             self._running = None
-        return (message,)
+        if isinstance(message, Postponed):
+            self._retries.postponed(attempt, message.reason)
+            return ()
+        return (self._retries.heard(attempt, message),)
 
     def close(self) -> None:
         self._running = None
+
+    def _begin(self) -> None:
+        for attempt in self._retries.due():
+            self._running = attempt, self._work(replace(attempt.job, places=self._places))

@@ -14,10 +14,10 @@ import threading
 from collections.abc import Collection, Generator
 
 from evonas.lines import line_of
-from evonas.records import Evaluation, Job, Progress, Status, UserError
+from evonas.records import Evaluation, Job, Postponed, Progress, Status, UserError
 from evonas.runtime.frames import Channel, Kind
 from evonas.runtime.payload import load
-from evonas.runtime.pool import Work
+from evonas.runtime.pool import Message, Work
 from evonas.runtime.processes import die_first, die_with, reap
 
 STACK_SIGNAL = signal.SIGUSR2
@@ -94,17 +94,18 @@ def _do(work: Work, job: Job, channel: Channel) -> tuple[Kind, bytes]:
 def _report(work: Work, job: Job, channel: Channel) -> tuple[Kind, bytes]:
     reports = work(job)
     for item in reports:
-        if isinstance(item, Evaluation):
+        if isinstance(item, Evaluation | Postponed):
             if isinstance(reports, Generator):
                 reports.close()
-            return Kind.SPENT if item.status is Status.FAILED_CRASH else Kind.EVALUATION, _packed(item)
+            crashed = isinstance(item, Evaluation) and item.status is Status.FAILED_CRASH
+            return Kind.SPENT if crashed else Kind.EVALUATION, _packed(item)
         if not isinstance(item, Progress):
             return Kind.DEATH, f"its work reported a {type(item).__name__}, not an Evaluation".encode()
         channel.send(Kind.PROGRESS, _packed(item))
     return Kind.DEATH, b"its work ended without a result"
 
 
-def _packed(item: Progress | Evaluation) -> bytes:
+def _packed(item: Message | Postponed) -> bytes:
     try:
         return pickle.dumps(item, protocol=5)
     except BaseException as error:

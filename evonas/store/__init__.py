@@ -7,6 +7,7 @@ evaluations/generation-00001.parquet     one row a candidate decided in that gen
 populations/generation-00001.parquet     its survivors
 manifest/generation-00001.json           SHA-256 of both files and of the manifest before; its presence commits them
 weights/000042.safetensors               trained networks of the front
+measured/0001.json                       what the front took in the end, where latencies came from a table
 damaged/                                 copies of what was found damaged and set aside
 
 Knows nothing of who writes, or why.
@@ -18,6 +19,7 @@ from evonas.store.reading import (
     Tables,
     is_run,
     read_journal_rows,
+    read_measured,
     read_run,
     read_starts,
     read_tables,
@@ -40,6 +42,7 @@ __all__ = [
     "is_run",
     "open_folder",
     "read_journal_rows",
+    "read_measured",
     "read_run",
     "read_starts",
     "read_tables",

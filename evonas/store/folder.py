@@ -13,7 +13,7 @@ from typing import IO, Protocol
 
 from evonas.records import UserError
 
-FOLDERS = ("starts", "journal", "evaluations", "populations", "manifest", "weights")
+FOLDERS = ("starts", "journal", "evaluations", "populations", "manifest", "weights", "measured")
 
 
 class Log(Protocol):

@@ -103,6 +103,15 @@ def read_starts(folder: Folder) -> list[dict[str, Any]]:
     return starts
 
 
+def read_measured(folder: Folder) -> list[dict[str, Any]]:
+    """What candidates took that were measured after a search: candidate, message, metrics, conditions."""
+    try:
+        documents = [_document(folder, f"measured/{name}") for name in folder.names("measured")]
+    except Damaged as damage:
+        raise UserError(f"{folder}/{damage.name} {damage.what}; restore it from a copy, or remove it") from None
+    return [row for document in documents for row in document["measured"]]
+
+
 def last_start(folder: Folder) -> int:
     """Number of the newest start, also where its file is lost; 0 where there is none."""
     journal = (int(name.partition("-")[0]) for name in segments(folder))

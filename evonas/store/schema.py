@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from evonas.records import Candidate, Epoch, Evaluation, Progress, Status
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _TEXT, _REAL, _INT, _SHORT = pa.string(), pa.float64(), pa.int64(), pa.int32()
 _METRICS = pa.map_(_TEXT, _REAL)
@@ -22,7 +22,7 @@ POPULATIONS = pa.schema(
     metadata={"evonas_schema": str(SCHEMA_VERSION)},
 )
 
-TIMINGS = ("queued_s", "measure_s", "train_s", "started_at", "finished_at")
+TIMINGS = ("queued_s", "measure_s", "train_s", "paused_s", "started_at", "finished_at")
 CIRCUMSTANCE = ("generation", "position", "conditions", "attempts", *TIMINGS)
 """Columns that may differ between two runs of one search: when and where, not what."""
 

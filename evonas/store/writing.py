@@ -9,7 +9,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from evonas.records import Candidate, Halted, Progress
+from evonas.records import Candidate, Evaluation, Halted, Progress
 from evonas.store.documents import to_document
 from evonas.store.folder import FOLDERS, Folder, digits
 from evonas.store.journal import Journal
@@ -146,6 +146,22 @@ class Store:
         self._digest = self._put(generation_name("manifest", number), to_document(manifest))  # the commit
         self._generations = number
         self._checkpoint()
+
+    @_recorded
+    def measured(self, evaluations: Sequence[Evaluation]) -> None:
+        """Note what candidates took that were measured after the search, besides what their rows say."""
+        rows = [
+            {
+                "candidate": found.candidate.index,
+                "message": found.message,
+                "metrics": dict(found.metrics),
+                "conditions": dict(found.conditions),
+            }
+            for found in evaluations
+        ]
+        if rows:
+            self._check_start()
+            self._put(f"measured/{self._start:04d}.json", to_document({"measured": rows}))
 
     @_recorded
     def save_weights(self, index: int, data: bytes) -> None:

@@ -7,8 +7,9 @@ from torch import Tensor, nn
 
 from evonas.config import TrainingConfig
 from evonas.evaluation import Split, Splits, regression
-from evonas.evaluation.costs import StorageMeter, costs, multiply_accumulates, parameters, train_memory_mb
+from evonas.evaluation.costs import costs, multiply_accumulates, parameters, train_memory_mb
 from evonas.evaluation.data import placed
+from evonas.measuring.storage import StorageMeter
 from tests.evaluation.small import bars_task, conv_net, global_state
 
 TASK = bars_task()

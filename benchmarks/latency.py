@@ -1,0 +1,161 @@
+"""How repeatable a latency is, idle and beside trainers on every core: evonas against what is common.
+
+    python benchmarks/latency.py [--networks 30] [--repeats 5] [--device cpu] [--trainers 2]
+
+The same random networks of the `mobile` space, measured in turns by three methods in each repeat:
+  evonas       Bench: quiet device, blocks in turns with a reference network, sampled until the interval is within 2 %
+  mean of 10   without warm-up (what once-for-all and ProxylessNAS do)
+  median of 200
+under three conditions: idle; beside trainers that pause for evonas, as those of a search do; beside others.
+For each: the coefficient of variation over the repeats, median over networks; and Kendall's tau of the order of the
+networks in single repeats against that of the idle condition, mean over repeats.
+"""
+
+import argparse
+import multiprocessing
+import platform
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from statistics import fmean, median
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy.stats import kendalltau
+from torch import nn
+
+from evonas.config import TargetConfig, load_config
+from evonas.evaluation import TASKS
+from evonas.evaluation.data import placed
+from evonas.evaluation.devices import available, device_name, lock_name
+from evonas.evaluation.training import Trainer
+from evonas.measuring.bench import Bench
+from evonas.measuring.quiet import Quiet
+from evonas.measuring.reference import reference
+from evonas.records import TaskSpec
+from evonas.spaces import SPACES
+from evonas.streams import stream
+
+SHAPE = (3, 32, 32)
+Times = npt.NDArray[np.float64]
+
+
+def train(device: str, quiet: bool, seed: int, ready: "multiprocessing.synchronize.Event") -> None:
+    """Trains networks of the same space on digits, one after another, for as long as the process lives."""
+    torch.set_num_threads(1)
+    quiet_hold = Quiet(["cpu", lock_name(available(device, "--device"))], enabled=quiet)
+    task, space = TASKS["digits"](), SPACES["mobile"]()
+    config = load_config("configs/digits.yaml", ["training.epochs=100"]).training
+    data, rng = placed(task, torch.device(device)), stream(seed, "trainer")
+    while True:
+        network = space.build(space.decode(space.sample(rng)), task.spec).to(device)
+        with quiet_hold.working():
+            for _ in Trainer(network, data, task, config, seed, quiet_hold.breathe).epochs():
+                ready.set()
+
+
+@contextmanager
+def load(trainers: int, device: str, quiet: bool) -> Iterator[None]:
+    context = multiprocessing.get_context("spawn")
+    events = [context.Event() for _ in range(trainers)]
+    crew = [context.Process(target=train, args=(device, quiet, i, e), daemon=True) for i, e in enumerate(events)]
+    for process in crew:
+        process.start()
+    try:
+        for event in events:
+            event.wait()
+        yield
+    finally:
+        for process in crew:
+            process.kill()
+            process.join()
+
+
+def common(network: nn.Module, device: str, passes: int) -> list[float]:
+    """Milliseconds of single passes, batch 1, as scripts time them (here with the synchronisation that they forget)."""
+    x = torch.randn(1, *SHAPE).to(device)
+    probe = network.to(device).eval()
+    times = []
+    with torch.inference_mode():
+        for _ in range(passes):
+            start = time.perf_counter()
+            probe(x)
+            if device != "cpu":
+                torch.cuda.synchronize()
+            times.append(1e3 * (time.perf_counter() - start))
+    return times
+
+
+def measured(
+    networks: list[nn.Module], repeats: int, methods: dict[str, Callable[[nn.Module], float]]
+) -> dict[str, Times]:
+    """Method -> (repeats, networks) milliseconds."""
+    found = {name: np.zeros((repeats, len(networks))) for name in methods}
+    for repeat in range(repeats):
+        for i, network in enumerate(networks):
+            for name, method in methods.items():
+                found[name][repeat, i] = method(network)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--networks", type=int, default=30)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--trainers", type=int, default=2)
+    parser.add_argument("--graph", action="store_true")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    space, rng = SPACES["mobile"](), stream(0, "latency")
+    spec = TaskSpec("images", SHAPE, 10)
+    networks = [space.build(space.decode(space.sample(rng)), spec).eval() for _ in range(options.networks)]
+    target = TargetConfig(device=options.device, graph=options.graph)
+    device = available(options.device, "--device")
+    bench = Bench("here", target, reference(), Quiet(["cpu", lock_name(device)]))
+    seconds: list[float] = []
+    settled: list[bool] = []
+
+    def ours(network: nn.Module) -> float:
+        start = time.perf_counter()
+        found = bench.measure(network, SHAPE)
+        seconds.append(time.perf_counter() - start)
+        settled.append(found.settled)
+        return found.ms
+
+    methods: dict[str, Callable[[nn.Module], float]] = {
+        "mean of 10": lambda network: fmean(common(network, options.device, 10)),
+        "median of 200": lambda network: median(common(network, options.device, 200)),
+        "evonas": ours,
+    }
+    print(f"{device_name(device)}, torch {torch.__version__}, Python {platform.python_version()}")
+    print(
+        f"{options.networks} networks of mobile at {SHAPE}, batch 1, {options.repeats} repeats, "
+        f"{options.trainers} trainers"
+    )
+    idle = measured(networks, options.repeats, methods)
+    report("idle", idle, idle, seconds, settled)
+    for name, quiet in (("trainers that pause", True), ("trainers that do not", False)):
+        with load(options.trainers, options.device, quiet):
+            report(name, measured(networks, options.repeats, methods), idle, seconds, settled)
+
+
+def report(
+    name: str, found: dict[str, Times], idle: dict[str, Times], seconds: list[float], settled: list[bool]
+) -> None:
+    for method, times in found.items():
+        cv = float(np.median(times.std(0, ddof=1) / times.mean(0)))
+        taus = [kendalltau(times[i], idle[method][i - 1]).statistic for i in range(len(times))]  # another repeat
+        bias = float(np.median(times.mean(0) / idle[method].mean(0))) - 1
+        print(
+            f"{name:22} {method:14} CV {100 * cv:6.2f} %  tau {fmean(taus):.3f}  against idle {100 * bias:+6.1f} %",
+            flush=True,
+        )
+    print(f"{'':22} evonas: {median(seconds):.2f} s a measurement, {100 * fmean(settled):.0f} % settled", flush=True)
+    seconds.clear()
+    settled.clear()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""What the lock is worth in a search: its latency column against a measurement in peace, with the lock and without.
+
+    python benchmarks/quiet_search.py [--candidates 60] [--limit 0.35]
+
+The same random networks (same seed) are searched twice on as many workers as there are cores, so that trainers are busy
+on all of them: with `targets.cpu.quiet` and without. Then, with nothing else running, each network is measured again.
+Also without the reference network: the medians as they were clocked. Last, NSGA-II with a limit on the latency: how far
+over the limit the members of its front are when they are measured again.
+"""
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from scipy.stats import kendalltau
+
+import evonas
+from evonas.config import TargetConfig, load_config
+from evonas.measuring.bench import Bench
+from evonas.measuring.quiet import Quiet
+from evonas.measuring.reference import reference
+from evonas.rebuild import config_of, space_of, task_of
+
+CONFIG = "configs/digits.yaml"
+Times = npt.NDArray[np.float64]
+
+
+def search(folder: Path, overrides: list[str]) -> evonas.Run:
+    config = load_config(CONFIG, overrides).model_dump(mode="json")
+    return evonas.search(config, run=folder)
+
+
+def again(run: evonas.Run, rows: pd.DataFrame) -> Times:
+    """Milliseconds of each row's network, measured here and now."""
+    config = config_of(run.folder, run.description)
+    space, task = space_of(run.description, None), task_of(run.description)
+    section = TargetConfig.model_validate({**config.targets["cpu"].model_dump(), "quiet": True})
+    bench = Bench("cpu", section, reference(), Quiet([]))
+    networks = (space.build(space.decode(tuple(genome)), task).eval() for genome in rows["genome"])
+    return np.array([bench.measure(network, task.input_shape).ms for network in networks])
+
+
+def compare(lock: str, rows: pd.DataFrame, real: Times) -> None:
+    for what, column in (("corrected", "latency_ms[cpu]"), ("as clocked", "latency_raw_ms[cpu]")):
+        found = rows[column].to_numpy()
+        tau, off = kendalltau(found, real).statistic, 100 * np.abs(found / real - 1)
+        print(
+            f"lock {lock:3} {what:10} tau {tau:.3f}, difference: median {np.median(off):.1f} %, "
+            f"95th percentile {np.quantile(off, 0.95):.1f} %, n = {len(rows)}",
+            flush=True,
+        )
+    print(f"         training paused {rows['paused_s'].sum():.1f} s of {rows['train_s'].sum():.1f} s", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--candidates", type=int, default=60)
+    parser.add_argument("--limit", type=float, default=0.5)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    budget = f"budget.evaluations={options.candidates}"
+    with tempfile.TemporaryDirectory() as folder:
+        for lock, quiet in (("on", "true"), ("off", "false")):
+            keys = [budget, "strategy={kind: random, population: 20}", f"targets.cpu.quiet={quiet}"]
+            run = search(Path(folder) / lock, keys)
+            rows = run.evaluations.dropna(subset=["latency_ms[cpu]"])
+            compare(lock, rows, again(run, rows))
+        limits = json.dumps([{"metric": "latency_ms", "target": "cpu", "at_most": options.limit}])
+        run = search(Path(folder) / "limit", [budget, f"limits={limits}"])
+        over = 100 * (again(run, run.front()) / options.limit - 1)
+        infeasible = int((run.evaluations["status"] == "infeasible").sum())
+        print(
+            f"limit of {options.limit:g} ms: {infeasible} of {len(run.evaluations)} infeasible; the slowest of a front of "
+            f"{len(over)}, measured again, is {over.max():+.1f} % over it"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,27 @@
+"""At the end of a search whose latencies were added up from a table: what its front really takes."""
+
+from collections.abc import Callable, Sequence
+
+from evonas.records import Evaluation, Job
+from evonas.runtime import Runtime
+
+PATIENCE_S = 0.5
+
+
+def check(jobs: Sequence[Job], runtime: Runtime, waiting: Callable[[], None]) -> list[Evaluation]:
+    """Measure candidates on every target, by the workers of a search that has ended.
+
+    waiting: called while nothing happens.
+
+    Raises:
+        Halted: a target is away for too long.
+    """
+    left, found = list(jobs), []
+    while left or runtime.open:
+        while left and runtime.room:
+            runtime.submit(left.pop(0))
+        messages = runtime.wait(PATIENCE_S)
+        found += [message for message in messages if isinstance(message, Evaluation)]
+        if not messages:
+            waiting()
+    return found

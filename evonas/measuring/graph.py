@@ -1,0 +1,156 @@
+"""A network as a list of torch's operators and its weights: data that whoever gets it can run without trusting it.
+
+A pickle, a TorchScript archive and a torch.export archive can each do what they like on the machine that loads them.
+This is a safetensors file whose metadata hold the calls, in JSON. Only operators of torch's `aten` that take tensors
+and numbers and give tensors are called, so that nothing in it reaches a file, a network or Python.
+"""
+
+import json
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from operator import getitem
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+from torch._ops import OpOverload
+from torch.fx import Graph, GraphModule, Node
+from torch.fx.experimental.proxy_tensor import make_fx
+
+FUSED = {"_native_multi_head_attention", "_transformer_encoder_layer_fwd", "_to_copy", "_weight_norm"}
+"""Operators with a leading underscore that ordinary layers call; others trust their arguments more than is good."""
+ENUMS = (torch.dtype, torch.layout, torch.memory_format)
+Value = Any
+"""What JSON holds."""
+
+
+def to_bytes(network: nn.Module, x: Tensor) -> bytes:
+    """What the network calls for this input, which is on the CPU.
+
+    Raises:
+        ValueError: it calls what cannot be sent.
+        Whatever the network raises, and torch where the calls depend on values of the input.
+    """
+    with torch.no_grad():
+        traced = make_fx(network, pre_dispatch=True)(x)
+    places: dict[Node, int] = {}
+    weights: dict[str, Tensor] = {}
+    steps = []
+    for node in traced.graph.nodes:
+        steps.append(_step(node, places, traced, weights))
+        places[node] = len(places)
+    return safetensors.torch.save(weights, {"steps": json.dumps(steps)})
+
+
+def from_bytes(data: bytes, device: torch.device) -> nn.Module:
+    """The network on the device. It runs as fast as eager modules do, or slightly faster.
+
+    Raises:
+        ValueError: the data is not what `to_bytes` makes.
+    """
+    try:
+        weights = safetensors.torch.load(data)
+        steps = json.loads(_metadata(data)["steps"])
+        root, graph, nodes = nn.Module(), Graph(), list[Node]()
+        for name, tensor in weights.items():
+            root.register_buffer(name, tensor.to(device))
+        for step in steps:
+            nodes.append(_node(step, graph, nodes, device))
+        return GraphModule(root, graph)
+    except (safetensors.SafetensorError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"this is not a network as evonas sends it: {error}") from error
+
+
+def _metadata(data: bytes) -> Mapping[str, str]:
+    """Of a safetensors file: its length in 8 bytes, then a JSON object."""
+    (length,) = struct.unpack_from("<Q", data)
+    found: Mapping[str, str] = json.loads(data[8 : 8 + length])["__metadata__"]
+    return found
+
+
+def _step(node: Node, places: Mapping[Node, int], traced: GraphModule, weights: dict[str, Tensor]) -> list[Value]:
+    match node.op:
+        case "placeholder":
+            return ["input"]
+        case "get_attr":
+            name = f"w{len(weights)}"
+            weights[name] = getattr(traced, str(node.target)).detach().clone().contiguous()
+            return ["weight", name]
+        case "call_function":
+            named = {key: _packed(value, places) for key, value in node.kwargs.items()}
+            return ["call", _name(node.target), _packed(node.args, places), named]
+        case "output":
+            return ["output", _packed(node.args[0], places)]
+    raise ValueError(f"{node.op} {node.target} cannot be sent")
+
+
+def _node(step: Sequence[Value], graph: Graph, nodes: Sequence[Node], device: torch.device) -> Any:
+    """Names and values become Python that torch.fx compiles: the values as literals, the names as they are."""
+    match step:
+        case ["input"]:
+            return graph.placeholder("x")
+        case ["weight", str(name)] if name.isidentifier():
+            return graph.get_attr(name)
+        case ["call", str(name), list(args), dict(named)] if all(key.isidentifier() for key in named):
+            found = {key: _unpacked(value, nodes, device) for key, value in named.items()}
+            return graph.call_function(_operator(name), tuple(_unpacked(args, nodes, device)), found)
+        case ["output", value]:
+            return graph.output(_unpacked(value, nodes, device))
+    raise ValueError(f"no step {step!r}")
+
+
+def _packed(value: Any, places: Mapping[Node, int]) -> Value:
+    match value:
+        case Node():
+            return {"step": places[value]}
+        case torch.device():
+            return {"device": True}
+        case None | bool() | int() | float() | str():
+            return value
+        case list() | tuple():
+            return [_packed(item, places) for item in value]
+    if isinstance(value, ENUMS):
+        return {"torch": str(value).removeprefix("torch.")}
+    raise ValueError(f"an argument of type {type(value).__name__} cannot be sent")
+
+
+def _unpacked(value: Value, nodes: Sequence[Node], device: torch.device) -> Any:
+    match value:
+        case {"step": int(place)}:
+            return nodes[place]
+        case {"device": True}:
+            return device
+        case {"torch": str(name)} if isinstance(getattr(torch, name, None), ENUMS):
+            return getattr(torch, name)
+        case None | bool() | int() | float() | str():
+            return value
+        case list():
+            return [_unpacked(item, nodes, device) for item in value]
+    raise ValueError(f"no argument {value!r}")
+
+
+def _name(target: Any) -> str:
+    if target is getitem:
+        return "getitem"
+    name = str(target).removeprefix("aten.")
+    if not isinstance(target, OpOverload) or _operator(name) is not target:
+        raise ValueError(f"{target} cannot be sent")
+    return name
+
+
+def _operator(name: str) -> Callable[..., Any]:
+    if name == "getitem":
+        return getitem
+    packet, _, overload = name.partition(".")
+    found = getattr(getattr(torch.ops.aten, packet, None), overload, None)
+    if not isinstance(found, OpOverload) or not _harmless(packet, found):
+        raise ValueError(f"the operator {name} cannot be sent")
+    return found
+
+
+def _harmless(packet: str, operator: OpOverload) -> bool:
+    schema = operator._schema
+    results = [str(result.type) for result in schema.returns]
+    files = any("file" in argument.name for argument in schema.arguments)
+    return bool(results) and all("Tensor" in r for r in results) and not files and (packet[0] != "_" or packet in FUSED)

@@ -1,0 +1,77 @@
+import gc
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from evonas.measuring.attention import attentive
+
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="priorities and cores of threads are Linux's")
+
+
+@LINUX
+def test_a_process_of_low_priority_gets_the_ordinary_one_if_it_may_and_is_put_back() -> None:
+    code = """
+import os
+from evonas.measuring.attention import attentive
+os.nice(15)
+with attentive(1) as had:
+    print(os.getpriority(os.PRIO_PROCESS, 0), had["nice"])
+print(os.getpriority(os.PRIO_PROCESS, 0))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    inside, said, after = done.stdout.split()
+    assert inside == said == ("0" if os.geteuid() == 0 else inside)
+    assert after == "15"
+
+
+@LINUX
+def test_all_threads_get_as_many_cores_as_asked_for_and_their_own_back() -> None:
+    before = os.sched_getaffinity(0)
+    release, seen = threading.Event(), []
+    ready = threading.Event()
+
+    def other() -> None:
+        ready.set()
+        release.wait()
+        seen.append(os.sched_getaffinity(0))
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    ready.wait()
+    with attentive(1) as had:
+        assert len(os.sched_getaffinity(0)) == 1
+        assert had["cores"] == str(next(iter(os.sched_getaffinity(0))))
+        assert os.sched_getaffinity(thread.native_id or 0) == os.sched_getaffinity(0)
+    release.set()
+    thread.join()
+    assert os.sched_getaffinity(0) == before
+    assert seen == [before]
+
+
+@LINUX
+def test_more_threads_than_cores_get_all_cores() -> None:
+    with attentive(1000):
+        assert len(os.sched_getaffinity(0)) >= 1
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_no_garbage_is_collected_meanwhile(on: bool) -> None:
+    before = gc.isenabled()
+    (gc.enable if on else gc.disable)()
+    try:
+        with attentive(1):
+            assert not gc.isenabled()
+        assert gc.isenabled() == on
+    finally:
+        (gc.enable if before else gc.disable)()
+
+
+def test_what_fails_inside_leaves_the_process_as_it_was() -> None:
+    before = os.sched_getaffinity(0) if sys.platform == "linux" else None
+    with pytest.raises(ZeroDivisionError), attentive(1):
+        raise ZeroDivisionError
+    assert before is None or os.sched_getaffinity(0) == before
+    assert gc.isenabled()

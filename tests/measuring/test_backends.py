@@ -1,0 +1,351 @@
+"""The contract of a backend, over all of them, and what each has of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+import torch
+from torch import Tensor, nn
+
+from evonas.config import TargetConfig
+from evonas.measuring import export, graph
+from evonas.measuring.backend import BACKENDS, Array, Backend, Loaded, example
+from evonas.measuring.export import TOLERANCE
+from evonas.records import UserError
+from tests.measuring.small import SHAPE, Applied, by_the_sign, noisy, small
+
+FAST = [name for name in BACKENDS if name != "torch.compile"]
+CONVERTING = ["onnxruntime", "openvino"]
+NO_GPU = "needs a GPU of NVIDIA"
+
+
+def backend(name: str, **options: Any) -> Backend:
+    return BACKENDS[name]("pi", TargetConfig(backend=name, **options))  # type: ignore[arg-type]
+
+
+def eager(network: nn.Module, config: TargetConfig) -> Array:
+    training = {module: module.training for module in network.modules()}
+    with torch.no_grad():
+        found = network.eval()(torch.from_numpy(example(config, SHAPE))).numpy()
+    for module, mode in training.items():
+        module.training = mode
+    return found
+
+
+def state_of(network: nn.Module) -> list[Any]:
+    """All that a backend could have changed in a network or in this process."""
+    tensors = [(name, tensor.dtype, tensor.sum().item()) for name, tensor in network.state_dict().items()]
+    modes = [module.training for module in network.modules()]
+    hooks = [len(module._forward_hooks) for module in network.modules()]
+    torchs = torch.get_rng_state().tolist(), torch.get_num_threads(), torch.is_grad_enabled()
+    return [tensors, modes, hooks, torchs, [child.pid for child in psutil.Process().children()]]
+
+
+@dataclass
+class Case:
+    name: str
+    backend: Backend
+    network: nn.Module
+    loaded: Loaded
+    before: list[Any]
+    after: list[Any]
+
+
+@pytest.fixture(scope="module", params=list(BACKENDS))
+def case(request: pytest.FixtureRequest) -> Case:
+    found, network = backend(request.param, batch=2), small()
+    before = state_of(network)
+    loaded = found.load(network, SHAPE)
+    loaded.passes(2)
+    loaded.output()
+    loaded.memory_mb()
+    return Case(request.param, found, network, loaded, before, state_of(network))
+
+
+def test_each_pass_takes_its_time(case: Case) -> None:
+    times = case.loaded.passes(7)
+    assert len(times) == 7
+    assert all(isinstance(ms, float) and 0 < ms < 10_000 for ms in times)
+
+
+def test_the_output_is_that_of_the_network(case: Case) -> None:
+    output = case.loaded.output()
+    assert (output.shape, output.dtype) == ((2, 5), np.float32)
+    np.testing.assert_allclose(output, eager(case.network, TargetConfig(batch=2)), atol=1e-5)
+
+
+def test_network_and_process_are_left_as_they_were(case: Case) -> None:
+    assert case.after == case.before
+
+
+def test_the_input_stays_the_same(case: Case) -> None:
+    first = case.loaded.output()
+    case.loaded.passes(3)
+    np.testing.assert_array_equal(case.loaded.output(), first)
+
+
+def test_conditions_are_complete_and_constant(case: Case) -> None:
+    conditions = dict(case.backend.conditions)
+    library = "torch" if case.name.startswith("torch") else case.name
+    assert set(conditions) == {"backend", "device", "dtype", "threads", "batch", library}
+    assert all(isinstance(value, str) and value for value in conditions.values())
+    expected = {"backend": case.name, "dtype": "float32", "threads": "1", "batch": "2"}
+    assert {key: conditions[key] for key in expected} == expected
+    assert dict(case.backend.conditions) == conditions
+    assert case.backend.device == "cpu"
+
+
+def test_the_state_is_text(case: Case) -> None:
+    assert all(isinstance(value, str) and float(value) > 0 for value in case.backend.state.values())
+
+
+def test_more_weights_take_more_memory(case: Case) -> None:
+    large = nn.Sequential(nn.Flatten(), nn.Linear(192, 20_000), nn.ReLU(), nn.Linear(20_000, 5))
+    more = case.backend.load(large, SHAPE).memory_mb() - case.loaded.memory_mb()
+    assert 4 * 197 * 20_000 / 1e6 <= more < 100  # the runtimes copy weights when they load them
+
+
+def test_a_file_gives_what_the_network_gives(case: Case) -> None:
+    file = export.to_file(case.network, SHAPE, TargetConfig(backend=case.name, batch=2))  # type: ignore[arg-type]
+    loaded = case.backend.load(file, SHAPE)
+    np.testing.assert_allclose(loaded.output(), case.loaded.output(), atol=1e-5)
+    assert len(loaded.passes(3)) == 3
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("device", ["cuda", "cuda:7", "npu"])
+def test_a_device_that_is_not_there(name: str, device: str) -> None:
+    if device == "cuda" and torch.cuda.is_available():
+        pytest.skip("there is one")
+    with pytest.raises(UserError, match=rf"^targets\.pi\.device: .*{device}.*(?i:cpu)") as caught:
+        backend(name, device=device)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", FAST)
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_dtypes(name: str, dtype: str) -> None:
+    try:
+        found = backend(name, dtype=dtype)
+    except UserError as error:  # ONNX Runtime has no bfloat16, and OpenVINO what its device has
+        pytest.skip(str(error))
+    output, expected = found.load(small(), SHAPE).output(), eager(small(), TargetConfig())
+    off = np.abs(output - expected).max() / np.abs(expected).max()
+    assert 0 < off < TOLERANCE[dtype]
+    assert output.dtype == np.float32
+    assert found.conditions["dtype"] == dtype
+
+
+def test_onnxruntime_has_no_bfloat16() -> None:
+    with pytest.raises(UserError, match=r"^targets\.pi\.dtype: onnxruntime takes float32 or float16, not bfloat16$"):
+        backend("onnxruntime", dtype="bfloat16")
+
+
+def test_openvino_computes_in_what_the_device_has() -> None:
+    import openvino
+
+    if "FP16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        pytest.skip("this processor computes in float16")
+    with pytest.raises(UserError, match=r"^targets\.pi\.dtype: cpu of .* in float32.* openvino, not in float16$"):
+        backend("openvino", dtype="float16")
+
+
+@pytest.mark.parametrize("name", FAST)
+def test_the_dtype_of_the_network_does_not_matter(name: str) -> None:
+    np.testing.assert_allclose(
+        backend(name).load(small().double(), SHAPE).output(), eager(small(), TargetConfig()), atol=1e-5
+    )
+
+
+def test_torch_runs_with_the_threads_and_the_dtype_of_the_config() -> None:
+    seen: list[tuple[int, torch.dtype, bool, bool, bool]] = []
+
+    def look(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        modes = module.training, torch.is_inference_mode_enabled(), inputs[0].is_contiguous()
+        seen.append((torch.get_num_threads(), output.dtype, *modes))
+
+    network, before = small(), torch.get_num_threads()
+    network[0].register_forward_hook(look)  # type: ignore[operator,index]
+    backend("torch", threads=before + 1, dtype="bfloat16").load(network, SHAPE).passes(2)
+    assert seen == 2 * [(before + 1, torch.bfloat16, False, True, True)]
+    assert torch.get_num_threads() == before
+
+
+def test_onnxruntime_and_openvino_run_with_the_threads_of_the_config() -> None:
+    loaded: Any = backend("onnxruntime", threads=3).load(small(), SHAPE)
+    options = loaded._session.get_session_options()
+    assert (options.intra_op_num_threads, options.inter_op_num_threads) == (3, 1)
+    other: Any = backend("openvino", threads=1).load(small(), SHAPE)
+    compiled = other._request.get_compiled_model()
+    assert (compiled.get_property("INFERENCE_NUM_THREADS"), compiled.get_property("NUM_STREAMS")) == (1, 1)
+    assert compiled.get_property("INFERENCE_PRECISION_HINT").to_string() == "f32"
+
+
+@pytest.mark.parametrize("name", FAST)
+def test_the_random_state_is_left_as_it_was(name: str) -> None:
+    network = Applied(noisy)
+    before = torch.get_rng_state()
+    loaded = backend(name).load(network, SHAPE)
+    loaded.passes(2)
+    loaded.output()
+    loaded.memory_mb()
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_memory_in_torch_is_counted_in_bytes() -> None:
+    """A linear layer: 192 inputs, 100 outputs; the input, the weights and biases, the flat view, the output."""
+    network = nn.Sequential(nn.Flatten(), nn.Linear(192, 100))
+    loaded = backend("torch", batch=3).load(network, SHAPE)
+    assert loaded.memory_mb() == 4 * (3 * 192 + 193 * 100 + 3 * 100) / 1e6
+    assert backend("torch", batch=3, dtype="float16").load(network, SHAPE).memory_mb() == loaded.memory_mb() / 2
+
+
+@pytest.mark.parametrize("name", CONVERTING)
+def test_a_network_that_is_another_one_when_it_is_converted(name: str) -> None:
+    with pytest.raises(export.ExportError, match=r"output differs from PyTorch's by [\d.]+ of the largest"):
+        backend(name).load(Applied(by_the_sign), SHAPE)
+
+
+@pytest.mark.parametrize(
+    ("name", "library"),
+    [("onnxruntime", "onnxruntime"), ("openvino", "openvino")],
+)
+def test_a_library_that_is_not_installed(name: str, library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(UserError, match=rf"^targets\.pi\.backend: {library} is not .*pip install 'evonas\[{name}\]'$"):
+        backend(name)
+
+
+BOARD = """
+import json, sys
+sys.modules["torch"] = None
+from evonas.config import TargetConfig
+from evonas.measuring.backend import BACKENDS
+config = TargetConfig(backend=sys.argv[1])
+loaded = BACKENDS[config.backend]("pi", config).load(sys.stdin.buffer.read(), (3, 8, 8))
+print(json.dumps([loaded.output().tolist(), list(loaded.passes(2)), loaded.memory_mb()]))
+"""
+
+
+@pytest.mark.parametrize("name", CONVERTING)
+def test_a_board_needs_no_torch_and_reports_to_nobody(name: str, tmp_path: Path) -> None:
+    file = export.to_file(small(), SHAPE, TargetConfig(backend=name))  # type: ignore[arg-type]
+    environment = {key: value for key, value in os.environ.items() if key not in ("CI", "ORT_DISABLE_TELEMETRY")}
+    done = subprocess.run(
+        [sys.executable, "-c", BOARD, name],
+        input=file,
+        capture_output=True,
+        env={**environment, "HOME": str(tmp_path)},
+        check=True,
+    )
+    output, times, memory = json.loads(done.stdout)
+    np.testing.assert_allclose(output, eager(small(), TargetConfig()), atol=1e-5)
+    assert (len(times), memory > 1, done.stderr) == (2, True, b"")
+    assert list(tmp_path.rglob("*")) == []  # they keep an identity of the machine there
+
+
+@pytest.mark.parametrize("name", CONVERTING)
+@pytest.mark.parametrize("key", [b"\n\x08location", b"\n\x88\x00location"])
+def test_a_file_that_names_another_file(name: str, key: bytes) -> None:
+    with pytest.raises(ValueError, match="takes weights from other files"):
+        backend(name).load(key + b"\x12\x0b/etc/passwd", SHAPE)
+
+
+class Evil:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, ("owned",)
+
+
+def crafted(steps: list[Any], weight: str = "w0") -> bytes:
+    from safetensors.torch import save
+
+    return save({weight: torch.ones(1)}, {"steps": json.dumps([["input"], *steps, ["output", {"step": 1}]])})
+
+
+MKDIR = '__import__("os").mkdir("owned")'
+NAME = """x"),eval("__import__('os')\\x2emkdir('owned')"),(\""""  # torch refuses points in the names of weights
+ATTACKS = {
+    "a pickle": lambda file: torch.save(Evil(), file),
+    "a script": lambda file: torch.jit.save(torch.jit.trace(nn.Linear(2, 2), torch.ones(1, 2)), file),
+    "nothing": lambda file: file.write(b""),
+    "a weight's name": lambda file: file.write(crafted([["weight", NAME]], NAME)),
+    "an argument's name": lambda file: file.write(crafted([["call", "relu.default", [], {f"x={MKDIR} or self": 1}]])),
+    "a file to write": lambda file: file.write(crafted([["call", "save.default", [{"step": 0}, "owned"], {}]])),
+    "a file to read": lambda file: file.write(crafted([["call", "from_file.default", ["/etc/passwd"], {}]])),
+    "no operator": lambda file: file.write(crafted([["call", "__class__.mro", [], {}]])),
+    "no checks": lambda file: file.write(crafted([["call", "_unsafe_index.Tensor", [{"step": 0}, []], {}]])),
+    "a function": lambda file: file.write(crafted([["call", "relu.default", [{"torch": "load"}], {}]])),
+}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of TorchScript
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_torch_runs_nothing_but_operators_from_a_file(
+    attack: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with open("network", "wb") as file:
+        ATTACKS[attack](file)
+    with pytest.raises(ValueError, match=r"^this is not a network as evonas sends it"):
+        backend("torch").load(Path("network").read_bytes(), SHAPE)
+    assert os.listdir() == ["network"]
+
+
+def test_text_in_a_file_is_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = f"'+{MKDIR}+'"
+    network = graph.from_bytes(
+        crafted([["call", "gelu.default", [{"step": 0}], {"approximate": text}]]), torch.device("cpu")
+    )
+    with pytest.raises(RuntimeError, match="approximate"):
+        network(torch.ones(2))
+    assert os.listdir() == []
+
+
+def test_compiling_a_network_leaves_those_before_it_compiled() -> None:
+    from torch._dynamo.utils import counters
+
+    found = backend("torch.compile")
+    with torch._dynamo.config.patch(recompile_limit=1, fail_on_recompile_limit_hit=True):
+        first = found.load(nn.Sequential(nn.Flatten(), nn.Linear(192, 3)), SHAPE)
+        found.load(nn.Sequential(nn.Flatten(), nn.Linear(192, 5)), SHAPE)
+        compiled = counters["stats"]["unique_graphs"]
+        first.passes(2)
+    assert counters["stats"]["unique_graphs"] == compiled >= 2
+
+
+def test_there_is_no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(
+        UserError, match=r"^targets\.pi\.backend: torch\.compile on cpu needs a C\+\+ .*no-such-compiler"
+    ):
+        backend("torch.compile")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason=NO_GPU)
+@pytest.mark.parametrize(("name", "graphs"), [("torch", False), ("torch", True), ("torch.compile", False)])
+def test_on_a_gpu(name: str, graphs: bool) -> None:
+    found = backend(name, device="cuda", graph=graphs, batch=4)
+    network = small()
+    before = torch.cuda.get_rng_state()
+    loaded = found.load(network, SHAPE)
+    assert all(ms > 0 for ms in loaded.passes(5))
+    np.testing.assert_allclose(loaded.output(), eager(network, TargetConfig(batch=4)), atol=1e-2)
+    assert loaded.memory_mb() > 0
+    assert found.device.startswith("GPU-")
+    assert {"cuda", "graph"} <= set(found.conditions)
+    assert torch.equal(torch.cuda.get_rng_state(), before)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason=NO_GPU)
+def test_a_gpu_has_one_name() -> None:
+    from evonas.measuring import devices
+
+    assert devices.gpu(0) == (torch.cuda.get_device_name(0), backend("torch", device="cuda").device)

@@ -1,0 +1,129 @@
+"""From passes to a measurement: the baseline of a device, the correction, what is asked for besides."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from torch import nn
+
+from evonas.config import TargetConfig
+from evonas.measuring import bench
+from evonas.measuring.backend import BACKENDS, Array
+from evonas.measuring.bench import Bench, Rival
+from evonas.measuring.quiet import Quiet, folder
+from evonas.measuring.reference import reference
+from evonas.records import UserError
+
+QUICK = TargetConfig(max_seconds=0.2)
+
+
+class Clockwork:
+    """A backend on which a network takes as many milliseconds as its name says, times how slow the device is now."""
+
+    slow = 1.0
+    device = "clock"
+
+    def __init__(self, name: str, config: TargetConfig) -> None:
+        self.conditions: Mapping[str, str] = {"device": "clockwork"}
+        self.state: Mapping[str, str] = {"clock": f"{Clockwork.slow:g}"}
+
+    def load(self, network: nn.Module | bytes, input_shape: tuple[int, ...]) -> "Hand":
+        assert isinstance(network, bytes)
+        return Hand(float(network))
+
+
+class Hand:
+    def __init__(self, ms: float) -> None:
+        self.ms = ms
+
+    def passes(self, count: int) -> Sequence[float]:
+        return [self.ms * Clockwork.slow] * count
+
+    def output(self) -> Array:
+        return np.zeros((1, 1), np.float32)
+
+    def memory_mb(self) -> float:
+        if self.ms > 100:
+            raise UserError("too big to tell")
+        return self.ms / 2
+
+
+@pytest.fixture(autouse=True)
+def _clockwork(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setitem(BACKENDS, "torch", Clockwork)
+    Clockwork.slow = 1.0
+
+
+def make(wanted: tuple[str, ...] = (), config: TargetConfig = QUICK) -> Bench:
+    return Bench("cpu", config, b"2.0", Quiet([]), wanted)
+
+
+def test_a_latency_is_the_ratio_times_what_the_reference_takes_in_peace() -> None:
+    found = make().measure(b"3.0", (1,))
+    assert (found.ms, found.low, found.high, found.p90, found.raw) == (3.0, 3.0, 3.0, 3.0, 3.0)
+    assert (found.reference, found.drift, found.settled) == (2.0, 0.0, True)
+    assert set(found.samples) == {3.0}
+    assert found.conditions["quiet"] == "yes"
+    assert found.conditions["clock"] == "1"
+    assert (found.memory_mb, found.size_mb, found.energy_mj) == (None, None, None)
+
+
+def test_a_device_that_has_become_slower_does_not_make_a_network_slower() -> None:
+    one = make()
+    one.measure(b"3.0", (1,))
+    Clockwork.slow = 1.5
+    for again in (one, make()):  # another process would find the baseline too
+        found = again.measure(b"3.0", (1,))
+        assert (found.ms, found.raw, found.reference) == (3.0, 4.5, 3.0)
+        assert found.drift == 0.5
+
+
+def test_the_baseline_is_taken_once_a_device_and_kept_for_all() -> None:
+    make().measure(b"3.0", (1,))
+    (file,) = folder().glob("reference-*.json")
+    assert json.loads(file.read_text())["ms"] == 2.0
+    make(config=TargetConfig(max_seconds=0.2, backend="torch")).measure(b"3.0", (1,))
+    assert len(list(folder().glob("reference-*.json"))) == 1
+
+
+def test_a_damaged_baseline_is_taken_again() -> None:
+    make().measure(b"3.0", (1,))
+    (file,) = folder().glob("reference-*.json")
+    file.write_text("{")
+    assert make().measure(b"3.0", (1,)).ms == 3.0
+    assert json.loads(file.read_text())["ms"] == 2.0
+
+
+def test_beside_a_rival_its_known_time_is_the_measure() -> None:
+    found = make().measure(b"3.0", (1,), Rival(b"4.0", 5.0))
+    assert found.ms == pytest.approx(3.75)
+    assert found.reference == 4.0
+    assert found.drift == pytest.approx(-0.2)
+
+
+def test_memory_is_told_where_it_is_asked_for_and_faults_are_found_at_once() -> None:
+    assert make(("memory_mb",)).measure(b"3.0", (1,)).memory_mb == 1.5
+    with pytest.raises(UserError, match="too big to tell"):
+        Bench("cpu", QUICK, b"200", Quiet([]), ("memory_mb",))
+
+
+def test_without_the_lock_the_row_says_so() -> None:
+    found = Bench("cpu", QUICK, b"2.0", Quiet([], enabled=False)).measure(b"3.0", (1,))
+    assert found.conditions["quiet"] == "no"
+
+
+def test_the_reference_is_the_same_every_time() -> None:
+    first, second = (network.state_dict() for network in (reference(), reference()))
+    assert all(bool((first[name] == second[name]).all()) for name in first)
+
+
+def test_the_same_network_for_real(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    real = Bench("cpu", TargetConfig(max_seconds=1.0), reference(), Quiet(["cpu"]))
+    found = real.measure(reference(), bench.REFERENCE_SHAPE)
+    assert found.low <= found.ms <= found.high <= found.p90 * 1.5
+    assert found.ms == pytest.approx(float(found.conditions["quiet_reference_ms"]), rel=0.2)
+    assert found.conditions["nice"]

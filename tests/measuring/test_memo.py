@@ -1,0 +1,63 @@
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from evonas.measuring import memo
+from evonas.measuring.memo import Memo, print_of
+from evonas.records import Measurement, UserError
+
+FOUND = Measurement(1.0, 0.9, 1.1, 1.2, 1.3, 2.0, 0.1, (1.0, 1.5), True, memory_mb=3.0, conditions={"device": "a chip"})
+KNOWN = {"device": "a chip", "measured": "before"}
+
+
+def test_what_was_measured_here_is_known_and_says_so() -> None:
+    known = Memo()
+    assert known.get("a") is None
+    known.put("a", FOUND)
+    found = known.get("a")
+    assert found is not None
+    assert (found.ms, found.samples, found.memory_mb, found.conditions) == (1.0, (1.0, 1.5), 3.0, KNOWN)
+
+
+def test_a_folder_is_shared_by_runs(tmp_path: Path) -> None:
+    Memo(tmp_path / "new").put("a", FOUND)
+    found = Memo(tmp_path / "new").get("a")
+    assert found is not None
+    assert (found.ms, found.samples, found.conditions) == (1.0, (1.0, 1.5), KNOWN)
+    assert Memo(tmp_path / "new").get("b") is None
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"ms": 1}', "null"])
+def test_a_damaged_file_is_as_good_as_none(text: str, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(text)
+    assert Memo(tmp_path).get("a") is None
+
+
+def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memo, "HELD", 2)
+    known = Memo()
+    for key in "abc":
+        known.put(key, FOUND)
+    assert [known.get(key) is not None for key in "abc"] == [False, True, True]
+
+
+def test_a_folder_that_cannot_be_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"runtime\.measurements: .*file"):
+        Memo(tmp_path / "file")
+
+
+def test_another_network_protocol_or_target_has_another_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    names = {
+        print_of(["a"], nn.Linear(2, 3)),
+        print_of(["b"], nn.Linear(2, 3)),
+        print_of(["a"], nn.Linear(2, 4)),
+        print_of(["a"], nn.Sequential(nn.Linear(2, 3))),
+    }
+    assert len(names) == 4
+    assert print_of(["a"], nn.Linear(2, 3)) in names  # whatever its weights are
+    monkeypatch.setattr(memo, "PROTOCOL", 0)
+    assert print_of(["a"], nn.Linear(2, 3)) not in names

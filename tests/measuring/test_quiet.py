@@ -1,0 +1,218 @@
+"""The lock of a device, between real processes."""
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evonas.measuring import quiet
+from evonas.measuring.quiet import Quiet
+
+SPAWN = multiprocessing.get_context("fork")
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+
+class Worker:
+    """A process that works or measures until it is told to stop, and says what it does when it begins."""
+
+    def __init__(self, task: Any) -> None:
+        self.ours, theirs = SPAWN.Pipe()
+        self.process = SPAWN.Process(target=task, args=(theirs,), daemon=True)
+        self.process.start()
+
+    def said(self, seconds: float = 5.0) -> str:
+        return str(self.ours.recv()) if self.ours.poll(seconds) else ""
+
+    def tell(self, word: str) -> None:
+        self.ours.send(word)
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.join()
+
+
+def train(pipe: Connection) -> None:
+    """Steps of a millisecond; says "step" once for each time that it was let in."""
+    hold = Quiet(["cpu"])
+    with hold.working():
+        pipe.send("in")
+        paused = 0.0
+        while not pipe.poll(0):
+            time.sleep(0.001)
+            hold.breathe()
+            if hold.paused_s > paused:
+                paused = hold.paused_s
+                pipe.send("back")
+    pipe.send(f"{hold.paused_s:.3f}")
+
+
+def train_without_breath(pipe: Connection) -> None:
+    with Quiet(["cpu"]).working():
+        pipe.send("in")
+        pipe.recv()
+
+
+def measure(pipe: Connection) -> None:
+    hold = Quiet(["cpu"])
+    with hold.alone("cpu") as alone:
+        pipe.send("alone" if alone else "not alone")
+        pipe.recv()
+    pipe.send("done")
+
+
+@pytest.fixture
+def crew() -> Iterator[Any]:
+    workers: list[Worker] = []
+
+    def hire(task: Any) -> Worker:
+        workers.append(Worker(task))
+        return workers[-1]
+
+    yield hire
+    for worker in workers:
+        worker.end()
+
+
+def test_trainers_pause_while_one_measures_and_say_for_how_long(crew: Any) -> None:
+    trainers = [crew(train) for _ in range(3)]
+    assert [trainer.said() for trainer in trainers] == ["in"] * 3
+    one = crew(measure)
+    assert one.said() == "alone"
+    time.sleep(0.2)
+    assert not any(trainer.ours.poll(0) for trainer in trainers)
+    one.tell("stop")
+    assert one.said() == "done"
+    assert [trainer.said() for trainer in trainers] == ["back"] * 3
+    for trainer in trainers:
+        trainer.tell("stop")
+        assert float(trainer.said()) >= 0.19
+
+
+def test_two_measurements_never_meet(crew: Any) -> None:
+    first, second = crew(measure), crew(measure)
+    word = first.said(1.0)
+    one, other = (first, second) if word else (second, first)
+    assert (word or one.said()) == "alone"
+    assert other.said(0.2) == ""
+    one.tell("stop")
+    assert one.said() == "done"
+    assert other.said() == "alone"
+
+
+def test_who_trains_alone_is_not_held_up() -> None:
+    hold = Quiet(["cpu"])
+    with hold.working():
+        for _ in range(1000):
+            hold.breathe()
+    assert hold.paused_s == 0
+
+
+def measure_in_a_row(pipe: Connection) -> None:
+    hold = Quiet(["cpu"])
+    pipe.send("in")
+    while not pipe.poll(0):
+        with hold.alone("cpu"):
+            time.sleep(0.1)
+    pipe.send("done")
+
+
+def test_measurements_one_after_another_leave_half_of_the_time_to_work(crew: Any) -> None:
+    measuring = [crew(measure_in_a_row) for _ in range(3)]
+    assert all(worker.said() for worker in measuring)
+    hold, steps = Quiet(["cpu"]), 0
+    start = time.monotonic()
+    with hold.working():
+        while time.monotonic() < start + 2:
+            time.sleep(0.005)
+            steps += 1
+            hold.breathe()
+    assert hold.paused_s > 0.3
+    assert hold.paused_s < 1.5  # without turns it is 1.9: a step between two measurements
+
+
+def test_new_work_waits_for_who_waits_to_measure(crew: Any) -> None:
+    busy = crew(train_without_breath)
+    assert busy.said() == "in"
+    one = crew(measure)
+    assert one.said(0.2) == ""
+    late = crew(train)
+    assert late.said(0.2) == ""  # else those who come and go would keep the measurement waiting for ever
+    busy.tell("stop")
+    assert one.said() == "alone"
+    assert late.said(0.1) == ""
+    one.tell("stop")
+    assert late.said() == "in"
+
+
+@pytest.mark.parametrize("role", [train_without_breath, measure])
+def test_a_dead_process_holds_nothing(crew: Any, role: Any) -> None:
+    victim = crew(role)
+    assert victim.said()
+    one = crew(measure)
+    assert one.said(0.1) == ""
+    os.kill(victim.process.pid, signal.SIGKILL)
+    assert one.said() == "alone"
+
+
+def test_a_trainer_that_hangs_does_not_hold_up_measurements_for_ever(
+    crew: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quiet, "PATIENCE_S", 0.2)
+    assert crew(train_without_breath).said() == "in"
+    assert crew(measure).said() == "not alone"
+
+
+def test_a_measurement_that_hangs_does_not_hold_up_training_for_ever(
+    crew: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quiet, "PAUSE_S", 0.2)
+    assert crew(measure).said() == "alone"
+    trainer = crew(train)
+    assert trainer.said() == "in"
+    assert trainer.said() == "back"  # after it had waited
+    assert trainer.said(0.3) == ""  # and it does not wait at each step again
+    trainer.tell("stop")
+    assert 0.19 <= float(trainer.said()) < 1
+
+
+def test_own_work_makes_way_and_goes_on(crew: Any) -> None:
+    settled = []
+    hold = Quiet(["cpu", "GPU-1"], lambda: settled.append(True))
+    with hold.working():
+        other = crew(train)
+        assert other.said() == "in"
+        with hold.alone("cpu") as alone:
+            assert alone
+            assert settled
+        one = crew(measure)
+        assert one.said(0.2) == ""  # our work holds it up again
+    assert one.said() == "alone"
+
+
+def test_another_device_is_another_matter(crew: Any) -> None:
+    with Quiet(["GPU-1"]).working():
+        assert crew(measure).said() == "alone"
+
+
+def test_without_the_lock_nobody_waits(crew: Any) -> None:
+    assert crew(train_without_breath).said() == "in"
+    hold = Quiet(["cpu"], enabled=False)
+    with hold.working(), hold.alone("cpu") as alone:
+        assert not alone
+
+
+def test_the_folder_must_be_ones_own(tmp_path: Path) -> None:
+    place = tmp_path / f"evonas-devices-{os.getuid()}"
+    place.symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    with pytest.raises((OSError, Exception), match=r"belongs to somebody else|File exists"):
+        quiet.folder()

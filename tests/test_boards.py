@@ -1,0 +1,229 @@
+"""Targets that are away for a while, and nodes of a cluster that measure for the others. Real raylets."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import ray
+from ray.cluster_utils import Cluster
+
+from evonas.config import RuntimeConfig
+from evonas.records import Evaluation, Halted, Place, Progress, Status, UserError
+from evonas.runtime import RUNTIMES, Message, RayPool, Remotes, Runtime, retries
+from evonas.runtime.boards import Boards
+from evonas.runtime.cluster import look
+from tests import away
+from tests.away import Away, job
+
+KINDS = pytest.mark.parametrize("kind", ["serial", "ray"])
+FIXED = Remotes(places={"phone": Place("http://10.0.0.7:8077", "secret")})
+PHONE = Remotes(resources={"phone": "pixel"}, serve=away.serve)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """Its only node for workers has resources that most tests do not measure with."""
+    quick = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500, "health_check_failure_threshold": 2}
+    head = {"num_cpus": 0, "include_dashboard": False, "_system_config": quick}
+    found = Cluster(initialize_head=True, head_node_args=head)
+    found.add_node(num_cpus=2, resources={"tablet": 1, "npu": 2})
+    yield found
+    found.shutdown()
+
+
+@pytest.fixture
+def opened(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
+    """Opens runtimes, which are closed behind the test. Postponed jobs wait a tenth of the time."""
+    monkeypatch.setattr(retries, "FIRST_DELAY_S", 0.2)
+    monkeypatch.setattr(retries, "LONGEST_DELAY_S", 1.0)
+    runtimes: list[Runtime] = []
+
+    def open(kind: str, work: Any, remotes: Remotes = FIXED, **changes: Any) -> Runtime:
+        settings = {"address": cluster.address, "workers": 1, "cpus_per_worker": 0.5, **changes}
+        config = RuntimeConfig(kind=kind, **settings)
+        runtimes.append(RUNTIMES[kind](partial(away.made, work), config, [], remotes))
+        return runtimes[-1]
+
+    yield open
+    for runtime in runtimes:
+        runtime.close()
+
+
+def hear(runtime: Runtime, until: Callable[[list[Message]], bool], seconds: float = 30.0) -> list[Message]:
+    heard: list[Message] = []
+    end = time.monotonic() + seconds
+    while not until(heard):
+        assert time.monotonic() < end, (heard, runtime.notes)
+        heard += runtime.wait(0.2)
+    return heard
+
+
+def evaluations(heard: list[Message]) -> list[Evaluation]:
+    return [message for message in heard if isinstance(message, Evaluation)]
+
+
+@KINDS
+def test_a_job_that_was_postponed_twice_ends_once_and_keeps_what_it_reported(
+    kind: str, opened: Callable[..., Runtime], tmp_path: Path
+) -> None:
+    runtime = opened(kind, Away(tmp_path, {0: 2}))
+    notes: set[str] = set()
+
+    def watch(heard: list[Message]) -> bool:
+        notes.update(runtime.notes)
+        assert runtime.open == (0 if evaluations(heard) else 1)
+        return not runtime.open
+
+    runtime.submit(job(0))
+    first, last = hear(runtime, watch)
+    assert isinstance(first, Progress)
+    assert isinstance(last, Evaluation)
+    assert (last.status, last.attempts, last.metrics["tries"]) == (Status.OK, 1, 3)
+    assert last.rungs == (first,)
+    assert last.conditions == {"phone": "http://10.0.0.7:8077"}
+    assert last.queued_s > 0.5
+    assert f"1 candidate waits: {away.AWAY}" in notes
+    assert not runtime.notes
+    assert not runtime.wait(0)
+
+
+@KINDS
+def test_a_target_that_stays_away_halts_the_search(kind: str, opened: Callable[..., Runtime], tmp_path: Path) -> None:
+    runtime = opened(kind, Away(tmp_path, {0: 1000}), away_minutes=0.7 / 60)
+    runtime.submit(job(0))
+    begin = time.monotonic()
+    with pytest.raises(
+        Halted, match=rf"^{away.AWAY}, for 0\.0116667 minutes \(runtime\.away_minutes\); what was decided"
+    ):
+        hear(runtime, lambda heard: bool(evaluations(heard)))
+    assert time.monotonic() - begin >= 0.7
+
+
+def test_serial_waits_no_longer_than_it_is_told_to(opened: Callable[..., Runtime], tmp_path: Path) -> None:
+    serial = opened("serial", Away(tmp_path, {0: 1}))
+    serial.submit(job(0))
+    assert [type(message) for message in serial.wait(1)] == [Progress]
+    assert serial.wait(1) == ()
+    assert (serial.open, serial.room, serial.busy) == (1, 0, 0)
+    assert serial.wait(0) == ()
+    assert (tmp_path / "0").read_text() == "tried\n"
+    assert [type(message) for message in serial.wait(1)] == [Evaluation]
+
+
+def test_while_one_waits_others_are_decided_and_the_room_is_bounded(
+    opened: Callable[..., Runtime], tmp_path: Path
+) -> None:
+    pool = opened("ray", Away(tmp_path, {0: 1000}))
+    pool.submit(job(0))
+    hear(pool, lambda heard: any("waits" in note for note in pool.notes))
+    for index in range(1, 6):
+        assert (pool.open, pool.room) == (1, 1)
+        pool.submit(job(index))
+        assert pool.room == 0
+        (last,) = evaluations(hear(pool, lambda heard: bool(evaluations(heard))))
+        assert last.candidate.index == index
+    hear(pool, lambda heard: (tmp_path / "0").read_text().count("tried") > 2)
+
+
+def test_a_board_that_is_lost_comes_back_with_another_node(cluster: Cluster, opened: Callable[..., RayPool]) -> None:
+    first = cluster.add_node(num_cpus=0, resources={"pixel": 1})
+    pool = opened("ray", away.by_board, PHONE)
+    pool.submit(job(0))
+    (one,) = evaluations(hear(pool, lambda heard: not pool.open))
+    assert one.conditions["board"].endswith("asked for /secret")
+    assert pool.notes == []
+
+    killed = pool._boards.places()["phone"]
+    vanish(cluster, first)
+    hear(pool, lambda heard: away_notes(pool) == ["target phone is away (no node has the resource pixel)"])
+    assert not pool._boards.places()
+    pool.submit(job(1))
+    hear(pool, lambda heard: f"1 candidate waits: {away.AWAY}" in pool.notes)
+
+    second = cluster.add_node(num_cpus=0, resources={"pixel": 1})
+    (two,) = evaluations(hear(pool, lambda heard: not pool.open))
+    assert pool._boards.places()["phone"] != killed
+    assert (two.attempts, two.conditions["board"] == one.conditions["board"]) == (1, False)
+    assert away_notes(pool) == []
+    cluster.remove_node(second)
+
+
+def away_notes(pool: Runtime) -> list[str]:
+    return [note for note in pool.notes if "is away (" in note]
+
+
+def vanish(cluster: Cluster, node: Any) -> None:
+    raylet = node.all_processes["raylet"][0].process
+    for process in [psutil.Process(raylet.pid), *psutil.Process(raylet.pid).children(recursive=True)]:
+        process.kill()
+    raylet.wait()
+    cluster.remove_node(node)
+
+
+def test_targets_with_one_resource_share_a_board(cluster: Cluster) -> None:
+    """Also: a board is replaced when its process has died, or its node is not seen any more even if it lives."""
+    ray.init(address=cluster.address, log_to_driver=False, logging_level="error")
+    try:
+        remotes = Remotes(FIXED.places, {"quick": "tablet", "exact": "tablet", "other": "npu"}, away.serve)
+        boards = Boards(remotes)
+        boards.open(look()[0])
+        assert {*boards.places()} == {"phone"}
+        assert boards.notes[0] == "target quick is away (its board starts, or the resource tablet is in use)"
+        assert len(boards.notes) == 3
+        before = up(boards, 4)
+        assert before["quick"] == before["exact"] != before["other"]
+        assert boards.notes == []
+        boards.patrol([])
+        assert {*boards.places()} == {"phone"}
+        assert boards.notes[0] == "target quick is away (no node has the resource tablet)"
+        after = up(boards, 4)
+        assert before["quick"] != after["quick"]
+        ray.kill(boards._boards["npu"].actor)
+        patrol(boards, lambda: "other" not in boards.places())
+        assert up(boards, 4)["other"] != after["other"]
+        boards.close()
+    finally:
+        ray.shutdown()
+
+
+def up(boards: Boards, count: int) -> Mapping[str, Place]:
+    patrol(boards, lambda: len(boards.places()) == count)
+    return boards.places()
+
+
+def patrol(boards: Boards, until: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not until():
+        assert time.monotonic() < end, boards.notes
+        boards.patrol(look()[0])
+        time.sleep(0.05)
+
+
+def test_a_board_that_cannot_measure_says_why(cluster: Cluster, opened: Callable[..., Runtime], tmp_path: Path) -> None:
+    pool = opened("ray", Away(tmp_path), Remotes(resources={"phone": "tablet"}, serve=away.serve_nothing))
+    with pytest.raises(UserError, match=r"the resource tablet cannot measure: targets\.phone: no phone at [\d.]+$"):
+        hear(pool, lambda heard: False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "there"),
+    [({}, "npu, tablet"), ({"address": "local"}, "none")],
+)
+def test_a_resource_that_no_node_has(
+    changes: Mapping[str, Any], there: str, opened: Callable[..., Runtime], tmp_path: Path
+) -> None:
+    said = (
+        rf"^targets\.phone\.resource: no node of the Ray cluster has the custom resource 'pixel'; there are: {there}$"
+    )
+    with pytest.raises(UserError, match=said):
+        opened("ray", Away(tmp_path), PHONE, **changes)
+    assert not ray.is_initialized()
+
+
+def test_a_resource_needs_ray(opened: Callable[..., Runtime], tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"^targets\.phone\.resource needs runtime\.kind: ray$"):
+        opened("serial", Away(tmp_path), PHONE)
