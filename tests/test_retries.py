@@ -132,15 +132,14 @@ class AnyEvents(RuleBasedStateMachine):
             self.ends(index, self.retries.crashed(attempt, spent_s, "a", Death(status, "killed")), status, "killed")
 
     @OPEN
-    @rule(data=st.data(), node=NODES, dies=st.booleans(), spent_s=SPENT)
-    def loses_its_worker(self, data: st.DataObject, node: str, dies: bool, spent_s: float) -> None:
+    @rule(data=st.data(), node=NODES, dies=st.booleans())
+    def loses_its_worker(self, data: st.DataObject, node: str, dies: bool) -> None:
         index, attempt = self.take(data)
         if dies:
             self.dead.add(node)
-        answer = self.retries.lost(attempt, spent_s, node, lambda node: node not in self.dead, "silent")
+        answer = self.retries.lost(attempt, node, lambda node: node not in self.dead, "silent")
         known = self.known[index]
         known.losses.append(node)
-        known.spent_s += spent_s
         living = sum(node not in self.dead for node in known.losses)
         self.again_or_ends(index, answer, living >= LOSSES, "lost 5 workers on nodes that live; the last: silent")
 
@@ -270,11 +269,11 @@ def test_a_job_that_loses_many_workers_on_nodes_that_live_is_to_blame() -> None:
     retries.submit(job(0))
     for node in "d" + "a" * (LOSSES - 1):
         (attempt,) = retries.due()
-        assert not retries.lost(attempt, 1.0, node, {"a"}.__contains__, "silent")
+        assert not retries.lost(attempt, node, {"a"}.__contains__, "silent")
     (attempt,) = retries.due()
-    (last,) = retries.lost(attempt, 1.0, "a", {"a"}.__contains__, "silent")
+    (last,) = retries.lost(attempt, "a", {"a"}.__contains__, "silent")
     assert isinstance(last, Evaluation)
-    assert (last.status, last.attempts, last.train_s) == (Status.FAILED_CRASH, LOSSES + 1, LOSSES + 1.0)
+    assert (last.status, last.attempts) == (Status.FAILED_CRASH, LOSSES + 1)
     assert last.message == "lost 5 workers on nodes that live; the last: silent"
 
 

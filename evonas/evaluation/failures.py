@@ -8,6 +8,9 @@ import torch
 
 from evonas.evaluation.training import Diverged
 from evonas.lines import line, line_of, text_of
+from evonas.measuring.blocks import MissingBlock
+from evonas.measuring.client import MeasureError
+from evonas.measuring.export import ExportError
 from evonas.records import Status
 
 _OURS = os.path.dirname(__file__)
@@ -39,7 +42,7 @@ def status_of(error: BaseException, built: bool) -> Status:
 
 def message_of(error: BaseException) -> str:
     """One line: the type, the first line of the text, the place in the user's code."""
-    if isinstance(error, Diverged | BuildError):
+    if isinstance(error, Diverged | BuildError | ExportError | MeasureError | MissingBlock):
         return line(str(error))
     error = _first_cause(error)
     text, where = line_of(error), _place(error.__traceback__)

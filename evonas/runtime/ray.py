@@ -231,7 +231,10 @@ class RayPool:
 
     def _lost(self, slot: _Slot, why: str) -> Sequence[Message]:
         """A worker is lost; its job in work is begun again elsewhere, those that waited are as they were."""
-        ended = self._retries.lost(*slot.done(), slot.node, self.nodes.lives, why) if slot.jobs else []
+        ended: Sequence[Message] = ()
+        if slot.jobs:
+            attempt, _ = slot.done()
+            ended = self._retries.lost(attempt, slot.node, self.nodes.lives, why)
         for attempt, _ in slot.jobs:
             self._retries.give_back(attempt)
         return ended

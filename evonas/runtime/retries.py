@@ -38,7 +38,7 @@ class Attempt:
 
     tries: times it was begun, but for those that were postponed. crashes: nodes on which it crashed, which may be its
     own fault. losses: nodes that took it along when they or their workers vanished, which is not. spent_s: time that
-    its ended tries took. patient_until: how long it waits for a node that it has not crashed on.
+    the tries took which ended by themselves. patient_until: how long it waits for a node that it has not crashed on.
     delay_s: how long it waited for this try, or waits for the next, because the one before was postponed; else 0.
     away_since: when the first of those in a row was postponed. due: when it is tried again. reason: why not now.
     """
@@ -85,8 +85,10 @@ class Retries:
         return max(0.0, min((attempt.due for attempt in self._postponed), default=float("inf")) - self._clock())
 
     def check(self) -> None:
-        """Raises:
-        Halted: a job was postponed for longer than `runtime.away_minutes`, again and again.
+        """See whether to go on.
+
+        Raises:
+            Halted: a job was postponed again and again, for longer than `runtime.away_minutes`.
         """
         if self._over:
             raise Halted(self._over)
@@ -142,11 +144,9 @@ class Retries:
         times = f" (crashed {len(attempt.crashes)} times)" if len(attempt.crashes) > 1 else ""
         return self._failed(attempt, death.status, death.message + times)
 
-    def lost(
-        self, attempt: Attempt, spent_s: float, node: str, lives: Callable[[str], bool], why: str
-    ) -> Sequence[Message]:
-        """Its worker was lost, which is not its fault, unless it loses many on nodes that live on."""
-        attempt.spent_s += spent_s
+    def lost(self, attempt: Attempt, node: str, lives: Callable[[str], bool], why: str) -> Sequence[Message]:
+        """Its worker was lost, which is not its fault, unless it loses many on nodes that live on. So its deadline begins
+        anew."""
         attempt.losses.append(node)
         if sum(map(lives, attempt.losses)) < LOSSES:
             return self._again(attempt)
