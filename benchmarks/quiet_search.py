@@ -75,8 +75,8 @@ def main() -> None:
         over = 100 * (again(run, run.front()) / options.limit - 1)
         infeasible = int((run.evaluations["status"] == "infeasible").sum())
         print(
-            f"limit of {options.limit:g} ms: {infeasible} of {len(run.evaluations)} infeasible; the slowest of a front of "
-            f"{len(over)}, measured again, is {over.max():+.1f} % over it"
+            f"limit of {options.limit:g} ms: {infeasible} of {len(run.evaluations)} infeasible; "
+            f"the slowest of a front of {len(over)}, measured again, is {over.max():+.1f} % over it"
         )
 
 

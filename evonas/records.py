@@ -70,7 +70,7 @@ class Measurement:
     """What a network costs on a target. Times are milliseconds of one forward pass of the target's batch.
 
     ms: the median, corrected: the ratio to the reference network, times what that takes on the quiet device. low, high:
-        its 95 % interval. p90: the ninth decile, corrected likewise. raw: the median as it was clocked.
+        its 95 % interval. p90: the ninth decile, corrected by the same factor. raw: the median as it was clocked.
     reference: median of the reference network during this measurement. drift: how much slower that was than on the
         quiet device, as a share; 0.1 is 10 %.
     samples: single passes as they were clocked, in order. settled: the interval came within the bound in time.

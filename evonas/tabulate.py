@@ -22,7 +22,7 @@ from evonas.table import Check, Row, Table, check_free, scaled, write
 
 ENUMERATED = 5_000
 """Networks of a space that is looked through as a whole. From a larger one is sampled ..."""
-PATIENCE = 300
+PATIENCE = 1_000
 """... until so many networks in a row have brought no new block ..."""
 MOST_SAMPLES = 20_000
 """... or so many have been drawn."""

@@ -16,7 +16,7 @@ from evonas import tabulate
 from evonas.config import Config, Kind, TargetConfig, construct, validated
 from evonas.evaluation.costs import multiply_accumulates, parameters
 from evonas.measuring.bench import Bench
-from evonas.measuring.blocks import PASS, MissingBlock, blocks, estimate
+from evonas.measuring.blocks import PASS, MissingBlock, Replay, blocks, estimate
 from evonas.measuring.quiet import Quiet
 from evonas.measuring.reference import reference
 from evonas.records import Measurement, TaskSpec, UserError
@@ -103,7 +103,9 @@ def test_each_block_is_measured_once_with_the_batch_of_the_target() -> None:
 
     def noting(network: nn.Module, input_shape: tuple[int, ...]) -> Measurement:
         measured.append((network, input_shape))
-        network(torch.zeros(7, *input_shape))
+        assert network(torch.zeros(7, *input_shape)).shape[0] == 7
+        if isinstance(network, Replay):
+            assert all(tensor.shape[0] == 7 for tensor in network.buffers())
         return clockwork(network, input_shape)
 
     space = {"kind": "cell", "nodes": 3, "ops": ["none", "skip", "conv3x3", "avgpool3x3"], "stages": 2, "channels": 4}
@@ -304,8 +306,11 @@ def test_only_a_table_of_the_same_target_is_written_over(tmp_path: Path) -> None
     path = tmp_path / "table.parquet"
     table = board()
     write(table, path)
+    old = tmp_path / "old.parquet"
+    old.hardlink_to(path)
     write(dataclasses.replace(table, scale=2.0), path)
     assert read(path).scale == 2
+    assert read(old) == table  # who was reading it reads on
     with pytest.raises(UserError, match="is the latency table of target board, not other"):
         write(dataclasses.replace(table, target="other"), path)
     assert read(path).target == "board"

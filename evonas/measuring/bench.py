@@ -91,7 +91,7 @@ class Bench:
             ms=found.ratio * quiet_ms,
             low=found.low * quiet_ms,
             high=found.high * quiet_ms,
-            p90=found.p90 * quiet_ms,
+            p90=found.tail * found.ratio * quiet_ms,
             raw=median(found.samples),
             reference=reference,
             drift=reference / quiet_ms - 1,

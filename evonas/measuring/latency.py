@@ -34,15 +34,14 @@ WARM_UP_BLOCKS = 2
 class Comparison:
     """A network beside another one. Times in milliseconds of single passes, in order.
 
-    ratio: of their means, median over blocks. low, high: its 95 % interval. p90: the ninth decile of the network's
-    passes, each in multiples of the other network's mean in the same block. settled: whether the interval came within
-    the bound before the time was up.
+    ratio: of their means, median over blocks. low, high: its 95 % interval. tail: the ninth decile of the network's
+    passes in multiples of their median. settled: whether the interval came within the bound before the time was up.
     """
 
     ratio: float
     low: float
     high: float
-    p90: float
+    tail: float
     samples: tuple[float, ...]
     others: tuple[float, ...]
     settled: bool
@@ -64,16 +63,10 @@ def compare(run: Passes, other: Passes, within: float, seconds: float) -> Compar
         ratios.append(_ratio(blocks[-1]))
         low, high = interval(ratios)
         settled = max(high - median(ratios), median(ratios) - low) <= within * median(ratios)
-    relative = sorted(ms / fmean(others) for own, others in blocks for ms in own)
-    return Comparison(
-        median(ratios),
-        low,
-        high,
-        relative[math.ceil(0.9 * len(relative)) - 1],
-        tuple(ms for own, _ in blocks for ms in own),
-        tuple(ms for _, others in blocks for ms in others),
-        settled,
-    )
+    samples = tuple(ms for own, _ in blocks for ms in own)
+    others = tuple(ms for _, others in blocks for ms in others)
+    tail = sorted(samples)[math.ceil(0.9 * len(samples)) - 1] / median(samples)
+    return Comparison(median(ratios), low, high, tail, samples, others, settled)
 
 
 def warm_up(run: Passes, other: Passes, seconds: float) -> tuple[int, int]:

@@ -64,6 +64,18 @@ class Quiet:
             self._enter()
 
     @contextmanager
+    def resting(self) -> Iterator[None]:
+        """The block waits for something else: nobody need wait for it."""
+        if self._working:
+            self._settle()
+            self._leave()
+        try:
+            yield
+        finally:
+            if self._working:
+                self._enter()
+
+    @contextmanager
     def alone(self, device: str) -> Iterator[bool]:
         """Nobody else works on the device during the block; False where that could not be had in time.
 
@@ -72,19 +84,15 @@ class Quiet:
         if not self._enabled:
             yield False
             return
-        if self._working:
-            self._settle()
-            self._leave()
-        start = time.monotonic()
-        lock = self._lock(device)
-        quiet = lock.alone()
-        self.waited_s += time.monotonic() - start
-        try:
-            yield quiet
-        finally:
-            lock.release()
-            if self._working:
-                self._enter()
+        with self.resting():
+            start = time.monotonic()
+            lock = self._lock(device)
+            quiet = lock.alone()
+            self.waited_s += time.monotonic() - start
+            try:
+                yield quiet
+            finally:
+                lock.release()
 
     def _enter(self) -> None:
         start = time.monotonic()

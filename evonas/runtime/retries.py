@@ -145,8 +145,7 @@ class Retries:
         return self._failed(attempt, death.status, death.message + times)
 
     def lost(self, attempt: Attempt, node: str, lives: Callable[[str], bool], why: str) -> Sequence[Message]:
-        """Its worker was lost, which is not its fault, unless it loses many on nodes that live on. So its deadline begins
-        anew."""
+        """Its worker was lost: not its fault, unless it loses many on nodes that live on. Its deadline begins anew."""
         attempt.losses.append(node)
         if sum(map(lives, attempt.losses)) < LOSSES:
             return self._again(attempt)

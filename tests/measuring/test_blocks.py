@@ -177,6 +177,18 @@ class Scale(nn.Module):
         return x
 
 
+class Own(nn.Module):
+    """Tensors and parts of its own, without hyper-parameters."""
+
+    def __init__(self, width: int = 4, name: str = "before") -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+        self.add_module(name, nn.ReLU())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x
+
+
 def layers(**options: object) -> nn.Module:
     return nn.Sequential(nn.Conv2d(8, 8, 3, **options), nn.ReLU())
 
@@ -187,6 +199,8 @@ DIFFERENT: list[tuple[Callable[[], nn.Module], Callable[[], nn.Module]]] = [
     (layers, lambda: layers(bias=False)),
     (lambda: nn.AvgPool2d(2), lambda: nn.AvgPool2d(2, ceil_mode=True)),
     (lambda: Scale(2), lambda: Scale(3)),
+    (Own, lambda: Own(width=5)),
+    (Own, lambda: Own(name="after")),
     (lambda: Scale(F.relu), lambda: Scale(F.gelu)),
     (lambda: Residual(nn.ReLU()), lambda: Residual(nn.Identity(), nn.ReLU())),
     (lambda: Residual(nn.Sequential(nn.ReLU(), nn.Tanh())), lambda: Residual(nn.Sequential(nn.Tanh(), nn.ReLU()))),
@@ -197,9 +211,9 @@ DIFFERENT: list[tuple[Callable[[], nn.Module], Callable[[], nn.Module]]] = [
 def test_equal_keys_exactly_for_equal_computations(
     one: Callable[[], nn.Module], other: Callable[[], nn.Module]
 ) -> None:
-    assert keys(one(), whole=(Residual,)) == keys(one(), whole=(Residual,))
-    assert keys(one(), whole=(Residual,)) != keys(other(), whole=(Residual,))
-    assert keys(one(), (8, 6, 6)) != keys(one(), (8, 4, 4))
+    assert keys(one(), whole=(Residual, Own)) == keys(one(), whole=(Residual, Own))
+    assert keys(one(), whole=(Residual, Own)) != keys(other(), whole=(Residual, Own))
+    assert keys(one(), (8, 6, 6), whole=(Own,)) != keys(one(), (8, 4, 4), whole=(Own,))
 
 
 def test_the_order_and_the_weights_of_an_lstm_do_not_tell_it_apart() -> None:

@@ -216,3 +216,14 @@ def test_the_folder_must_be_ones_own(tmp_path: Path) -> None:
     place.symlink_to(tmp_path / "elsewhere", target_is_directory=True)
     with pytest.raises((OSError, Exception), match=r"belongs to somebody else|File exists"):
         quiet.folder()
+
+
+def test_who_waits_for_something_else_holds_nobody_up(crew: Any) -> None:
+    hold = Quiet(["cpu"])
+    with hold.working():
+        with hold.resting():
+            one = crew(measure)
+            assert one.said(1.0) == "alone"
+            one.tell("stop")
+        other = crew(measure)
+        assert other.said(0.2) == ""
