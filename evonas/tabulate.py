@@ -68,7 +68,7 @@ def make(
 
     Raises:
         UserError: the config has no such target, no network of the space can be built, it has too many different
-            blocks, or one cannot be measured.
+            blocks, or none can be measured.
         TargetAway: as `measure` raises it.
     """
     if target not in config.targets:
@@ -121,11 +121,14 @@ def _errors(pairs: Sequence[tuple[float, float]], scale: float) -> tuple[float, 
 
 @dataclass
 class _Found:
-    """Where a block is: in which network, and at which place of its pass."""
+    """A network that has a block, and how often all networks run it."""
 
     genome: Genome
-    place: int
     times_seen: int = 0
+
+
+class _Unmeasurable(Exception):
+    """A module fails on the target. The message is one line: how."""
 
 
 class _Maker:
@@ -137,6 +140,7 @@ class _Maker:
         self._target, self._batch = target, config.targets[target].batch
         self._ask, self._say = measure, say
         self._empty: dict[tuple[int, ...], float] = {}
+        self._first = True
 
     def look(self) -> Mapping[str, _Found]:
         """All blocks, by their keys."""
@@ -161,44 +165,49 @@ class _Maker:
         return found
 
     def rows(self, found: Mapping[str, _Found]) -> tuple[Row, ...]:
-        """Each block measured."""
-        rows = []
+        """Each block measured. One that cannot be is left out, as its networks could not be measured either."""
+        rows: list[Row] = []
         for n, (key, where) in enumerate(found.items(), 1):
-            block = self._block(where)
-            taken = self._measured(block.module, block.input_shape, f"block {key}")
-            rows.append(
-                Row(
-                    key,
-                    taken.ms,
-                    taken.low,
-                    taken.high,
-                    taken.p90,
-                    self.empty(block.input_shape),
-                    len(taken.samples),
-                    where.times_seen,
-                )
-            )
+            try:
+                rows.append(self._row(key, where))
+            except _Unmeasurable as failure:
+                self._say(f"left out: block {key}: {failure}")
+                if n == len(found) and not rows:
+                    raise UserError(f"no block can be measured on {self._target}: {failure}") from None
             if n % -(-len(found) // REPORTS) == 0 or n == len(found):
                 self._say(f"{n:,} of {len(found):,} blocks measured")
         return tuple(rows)
 
+    def _row(self, key: str, where: _Found) -> Row:
+        block = self._block(key, where.genome)
+        taken, empty = self._measured(block.module, block.input_shape), self.empty(block.input_shape)
+        times = taken.ms, taken.low, taken.high, taken.p90
+        return Row(key, *times, empty, len(taken.samples), where.times_seen)
+
     def empty(self, input_shape: tuple[int, ...]) -> float:
         """Milliseconds of a network that gives what it gets."""
         if input_shape not in self._empty:
-            self._empty[input_shape] = self._measured(nn.Identity(), input_shape, "an empty network").ms
+            try:
+                self._empty[input_shape] = self._measured(nn.Identity(), input_shape).ms
+            except _Unmeasurable as failure:
+                raise UserError(f"an empty network cannot be measured on {self._target}: {failure}") from None
         return self._empty[input_shape]
 
     def pairs(self, table: Mapping[str, float], count: int) -> list[tuple[float, float]]:
-        """What the table says of so many random networks, and what they take; without those that cannot be built."""
+        """What the table says of so many random networks, and what they take; without those that fail."""
         pairs = []
         for genome in self._different(count):
             try:
                 network = self._network(genome)
                 told = estimate(network, self._spec.input_shape, table)
-            except Exception:  # not built, or with a block that was not found
+                real = self._measured(network, self._spec.input_shape).ms
+            except (UserError, TargetAway):
+                raise
+            except Exception as error:  # a candidate that a search would record as failed
+                self._say(f"left out: network {genome}: {line_of(error)}")
                 continue
-            pairs.append((told, self._measured(network, self._spec.input_shape, f"network {genome}").ms))
-            self._say(f"a whole network: {pairs[-1][0]:.4g} ms added up, {pairs[-1][1]:.4g} ms measured")
+            self._say(f"a whole network: {told:.4g} ms added up, {real:.4g} ms measured")
+            pairs.append((told, real))
         return pairs
 
     def _genomes(self) -> Iterator[Genome]:
@@ -221,8 +230,8 @@ class _Maker:
             ran = blocks(network, self._spec.input_shape)
         except Exception:  # it needs real numbers
             ran = blocks(self._network(genome), self._spec.input_shape)
-        for place, block in enumerate(ran):
-            found.setdefault(block.key, _Found(genome, place)).times_seen += 1
+        for block in ran:
+            found.setdefault(block.key, _Found(genome)).times_seen += 1
 
     def _network(self, genome: Genome) -> nn.Module:
         """The same weights every time; torch's random state is left as it was. Lazy layers are given their sizes."""
@@ -232,17 +241,22 @@ class _Maker:
                 network(torch.zeros(1, *self._spec.input_shape))
         return network
 
-    def _block(self, where: _Found) -> Block:
-        """With the target's batch."""
-        return blocks(self._network(where.genome), self._spec.input_shape, batch=self._batch)[where.place]
+    def _block(self, key: str, genome: Genome) -> Block:
+        """With the target's batch; keys are those of batch 1."""
+        network, shape = self._network(genome), self._spec.input_shape
+        one, many = blocks(network, shape), blocks(network, shape, batch=self._batch)
+        if len(one) != len(many):
+            raise _Unmeasurable(f"its network runs {len(one)} blocks at batch 1, {len(many)} at batch {self._batch}")
+        return next(block for at, block in zip(one, many, strict=True) if at.key == key)
 
-    def _measured(self, network: nn.Module, input_shape: tuple[int, ...], what: str) -> Measurement:
+    def _measured(self, network: nn.Module, input_shape: tuple[int, ...]) -> Measurement:
         try:
             found = self._ask(network, input_shape)
         except (UserError, TargetAway):
             raise
         except Exception as error:
-            raise UserError(f"{what} cannot be measured on {self._target}: {line_of(error)}") from error
-        known = self.conditions or found.conditions
+            raise _Unmeasurable(line_of(error)) from error
+        known = found.conditions if self._first else self.conditions
+        self._first = False
         self.conditions = {key: text for key, text in known.items() if found.conditions.get(key) == text}
         return found

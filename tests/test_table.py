@@ -168,12 +168,57 @@ def test_layers_that_are_sized_when_they_first_run() -> None:
     ]
 
 
+def test_what_cannot_be_measured_is_left_out() -> None:
+    def narrow(network: nn.Module, input_shape: tuple[int, ...]) -> Measurement:
+        if 32 in [tensor.shape[0] for tensor in network.parameters()]:
+            raise RuntimeError("too wide")
+        if len(list(network.modules())) > 70:
+            raise RuntimeError("too deep")
+        return clockwork(network, input_shape)
+
+    lines: list[str] = []
+    own = config()
+    table = make(own, "board", space_of(own), SPEC, narrow, say=lines.append)
+    assert {row.key for row in table.rows} < {row.key for row in board().rows}
+    assert len(table.check.networks) == 1
+    assert sum(line.startswith("left out: block") and "too wide" in line for line in lines) == 2
+    assert sum(line.startswith("left out: network") and "too deep" in line for line in lines) == 1
+    assert sum(line.startswith("left out: network") and "lacks the block" in line for line in lines) == 2
+
+
+def test_a_network_that_is_another_one_at_another_batch_is_left_out() -> None:
+    class Batched(nn.Sequential):
+        def forward(self, x):
+            return self[1](self[0](x.flatten(1)) if len(x) > 1 else x.flatten(1)[:, :10])
+
+    class Odd(Space):
+        width = Choice(10, 11)
+
+        def build(self, arch, task):
+            plain = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+            return plain if arch.width == 10 else Batched(nn.Linear(64, 10), nn.Tanh())
+
+    lines: list[str] = []
+    table = make(config(batch=2), "board", Odd(), SPEC, clockwork, say=lines.append)
+    assert [row.key.split("(")[0] for row in table.rows] == ["Flatten", "Linear"]
+    assert any("its network runs 3 blocks at batch 1, 3 at batch 2" in line for line in lines) is False
+    assert any("at batch 1" in line and "at batch 2" in line for line in lines)
+
+
 def test_what_cannot_be_tabulated(monkeypatch: pytest.MonkeyPatch) -> None:
     def failing(network: nn.Module, input_shape: tuple[int, ...]) -> Measurement:
         raise RuntimeError("no kernel\nfor this")
 
-    with pytest.raises(UserError, match=r"block Conv2d\(1,8.* cannot be measured on board: RuntimeError: no kernel$"):
+    with pytest.raises(UserError, match=r"^no block can be measured on board: RuntimeError: no kernel$"):
         made(measure=failing)
+
+    def full(network: nn.Module, input_shape: tuple[int, ...]) -> Measurement:
+        if isinstance(network, nn.Identity):
+            raise RuntimeError("no input")
+        return clockwork(network, input_shape)
+
+    with pytest.raises(UserError, match=r"^an empty network cannot be measured on board: RuntimeError: no input"):
+        made(measure=full)
     with pytest.raises(UserError, match="did you mean 'board'"):
         make(config(), "bord", space_of(config()), SPEC, clockwork, say=silent)
     monkeypatch.setattr(tabulate, "MOST_BLOCKS", 3)

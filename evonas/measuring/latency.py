@@ -1,9 +1,11 @@
 """How long a forward pass takes, as a ratio to another network measured at the same time.
 
 What a busy machine does to one network it does to the other, so that the ratio stands where both times drift. Blocks of
-the two alternate, both about as long, since a system that takes the processor away does so in slices of time: of long
-passes it hits each, of short ones few. The result is the median over blocks of the ratio of their means, with its
-order-statistic interval. It is sampled until that is narrow enough, or the time is up, which the result then says.
+the two alternate, both about as long; the result is the median over blocks of the ratio of the two medians of a block,
+with its order-statistic interval. It is sampled until that is narrow enough, or the time is up, which the result says.
+
+A system that takes the processor away does so in slices of time: of long passes it hits each, of short ones few, so that
+their medians cannot be compared. Where the other network's mean is far above its median, means take their place.
 """
 
 import math
@@ -15,14 +17,21 @@ from statistics import fmean, median
 
 Passes = Callable[[int], Sequence[float]]
 """Runs so many forward passes, each to its very end, and says how many milliseconds each took."""
+Block = tuple[Sequence[float], Sequence[float]]
+"""Passes of the network, and of the other one."""
 
 CONFIDENCE = 0.95
 BLOCK_MS = 8.0
 """How long a block is; that of a network which takes longer is one pass."""
-MOST = 200
+MOST = 50
 """Passes in a block, at most."""
 MIN_BLOCKS = 11
-MAX_BLOCKS = 400
+MAX_BLOCKS = 200
+LOOKS = 1.25
+"""It is looked at the interval whenever there are so many times as many blocks as at the last look: one that is looked at
+after each block comes out too narrow by chance too often."""
+SLICED = 1.2
+"""Mean over median of the other network's passes from which the processor counts as taken away."""
 AGREE = 0.02
 """Warm-up ends when the ratios of two successive blocks agree so well ..."""
 WARM_UP_SHARE = 0.25
@@ -34,7 +43,7 @@ WARM_UP_BLOCKS = 2
 class Comparison:
     """A network beside another one. Times in milliseconds of single passes, in order.
 
-    ratio: of their means, median over blocks. low, high: its 95 % interval. tail: the ninth decile of the network's
+    ratio: of their times, median over blocks. low, high: its 95 % interval. tail: the ninth decile of the network's
     passes in multiples of their median. settled: whether the interval came within the bound before the time was up.
     """
 
@@ -55,18 +64,27 @@ def compare(run: Passes, other: Passes, within: float, seconds: float) -> Compar
     """
     end = time.perf_counter() + seconds
     sizes = warm_up(run, other, WARM_UP_SHARE * seconds)
-    blocks: list[tuple[Sequence[float], Sequence[float]]] = []
-    ratios: list[float] = []
-    settled = False
-    while len(blocks) < MIN_BLOCKS or (not settled and len(blocks) < MAX_BLOCKS and time.perf_counter() < end):
+    blocks: list[Block] = []
+    look, settled = MIN_BLOCKS, False
+    while not settled and (len(blocks) < MIN_BLOCKS or (len(blocks) < MAX_BLOCKS and time.perf_counter() < end)):
         blocks.append(_pair(run, other, sizes, len(blocks) % 2 == 1))
-        ratios.append(_ratio(blocks[-1]))
-        low, high = interval(ratios)
-        settled = max(high - median(ratios), median(ratios) - low) <= within * median(ratios)
+        if len(blocks) >= look:
+            look = math.ceil(LOOKS * len(blocks))
+            ratio, low, high = _estimate(blocks)
+            settled = max(high - ratio, ratio - low) <= within * ratio
+    ratio, low, high = _estimate(blocks)
     samples = tuple(ms for own, _ in blocks for ms in own)
     others = tuple(ms for _, others in blocks for ms in others)
     tail = sorted(samples)[math.ceil(0.9 * len(samples)) - 1] / median(samples)
-    return Comparison(median(ratios), low, high, tail, samples, others, settled)
+    return Comparison(ratio, low, high, tail, samples, others, settled)
+
+
+def _estimate(blocks: Sequence[Block]) -> tuple[float, float, float]:
+    """The ratio and its interval."""
+    others = [ms for _, block in blocks for ms in block]
+    middle = fmean if fmean(others) > SLICED * median(others) else median
+    ratios = [middle(own) / middle(block) for own, block in blocks]
+    return median(ratios), *interval(ratios)
 
 
 def warm_up(run: Passes, other: Passes, seconds: float) -> tuple[int, int]:
@@ -75,9 +93,9 @@ def warm_up(run: Passes, other: Passes, seconds: float) -> tuple[int, int]:
     run(1)
     other(1)  # first passes allocate, compile and choose kernels
     sizes = _sizes(min(run(3)), min(other(3)))
-    before = _ratio(_pair(run, other, sizes, False))
+    before, *_ = _estimate([_pair(run, other, sizes, False)])
     for _ in range(MAX_BLOCKS):
-        now = _ratio(_pair(run, other, sizes, True))
+        now, *_ = _estimate([_pair(run, other, sizes, True)])
         if abs(now - before) <= AGREE * now or time.perf_counter() >= end:
             break
         before = now
@@ -109,20 +127,15 @@ def _rank(n: int) -> int:
 
 def _sizes(ms: float, other_ms: float) -> tuple[int, int]:
     """Passes of each in a block, so that both take about as long."""
-    long = max(BLOCK_MS, ms, other_ms)
-    return tuple(max(1, min(MOST, round(long / max(each, 1e-6)))) for each in (ms, other_ms))  # type: ignore[return-value]
+    short, long = sorted(max(each, 1e-6) for each in (ms, other_ms))
+    block = max(long, min(BLOCK_MS, MOST * short))
+    return max(1, round(block / max(ms, 1e-6))), max(1, round(block / max(other_ms, 1e-6)))
 
 
-def _pair(
-    run: Passes, other: Passes, sizes: tuple[int, int], other_first: bool
-) -> tuple[Sequence[float], Sequence[float]]:
+def _pair(run: Passes, other: Passes, sizes: tuple[int, int], other_first: bool) -> Block:
     """A block of each; who comes first alternates, so that neither gains by its place."""
     if other_first:
         others = other(sizes[1])
         return run(sizes[0]), others
     own = run(sizes[0])
     return own, other(sizes[1])
-
-
-def _ratio(block: tuple[Sequence[float], Sequence[float]]) -> float:
-    return fmean(block[0]) / fmean(block[1])

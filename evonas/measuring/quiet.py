@@ -1,14 +1,16 @@
 """A device for oneself while it is measured, among all processes of this user on the machine.
 
 A readers-writer lock for each device. Who trains holds it shared and asks between two steps whether somebody waits; who
-measures holds it alone. Three files a device: `room` is held while somebody works or measures, `gate` by who measures,
-from when he waits, so that no new work gets in before him and he does not starve, and `queue` by work that waits, which
-the next measurement lets in first. They are file locks: a process that ends, however that happens, frees them.
+measures holds it alone. Four files a device: `room` is held while somebody works or measures, `gate` by who measures,
+from when he waits, so that no new work gets in before him and he does not starve, `queue` by work that waits, which the
+next measurement lets in first, and `aside` by work that goes on without the room, because who measures seems to hang. They
+are file locks: a process that ends, however that happens, frees them.
 """
 
 import fcntl
 import os
 import re
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -42,6 +44,8 @@ class Quiet:
         self._locks: dict[str, _Lock] = {}
         self._working = False
         self._turn_ends = 0.0
+        for device in self._devices:
+            self._lock(device)  # finds fault now
 
     @contextmanager
     def working(self) -> Iterator[None]:
@@ -84,15 +88,16 @@ class Quiet:
         if not self._enabled:
             yield False
             return
+        locks = [self._lock(name) for name in sorted({"cpu", device})]  # a GPU's passes are launched by the processor
         with self.resting():
             start = time.monotonic()
-            lock = self._lock(device)
-            quiet = lock.alone()
-            self.waited_s += time.monotonic() - start
             try:
+                quiet = all([lock.alone() for lock in locks])
+                self.waited_s += time.monotonic() - start
                 yield quiet
             finally:
-                lock.release()
+                for lock in locks:
+                    lock.release()
 
     def _enter(self) -> None:
         start = time.monotonic()
@@ -114,12 +119,13 @@ class Quiet:
 
 
 class _Lock:
-    """The three files of a device. A lock belongs to the open file, so each `Quiet` opens them for itself."""
+    """The four files of a device. A lock belongs to the open file, so each `Quiet` opens them for itself."""
 
     def __init__(self, device: str) -> None:
         name = re.sub(r"[^\w.-]", "_", device)
-        self._files = [_open(folder() / f"{name}.{part}") for part in ("gate", "room", "queue")]
-        self._gate, self._room, self._queue = self._files
+        self._files: list[int] = []
+        self._files += [_open(folder() / f"{name}.{part}") for part in ("gate", "room", "queue", "aside")]
+        self._gate, self._room, self._queue, self._aside = self._files
         self._given_up = False  # who measures has hung: work goes on until the gate opens again
 
     def __del__(self) -> None:
@@ -131,21 +137,39 @@ class _Lock:
         if not _take(self._gate, fcntl.LOCK_SH):
             return not self._given_up
         fcntl.flock(self._gate, fcntl.LOCK_UN)
-        self._given_up = False
-        return False
+        again, self._given_up = self._given_up, False  # it is open again: in by the door
+        return again
 
     def share(self, until: float) -> None:
         """Work beside others; after so long even beside who measures."""
         if _take(self._gate, fcntl.LOCK_SH) or self._let_in(until):
-            _wait(self._room, fcntl.LOCK_SH, until)
+            inside = _wait(self._room, fcntl.LOCK_SH, until)
             fcntl.flock(self._gate, fcntl.LOCK_UN)
+            if inside:
+                return
+        _take(self._aside, fcntl.LOCK_SH)
 
     def alone(self) -> bool:
-        """Wait for work that waits, for those who measure, and for those who work; whether all were done in time."""
+        """Wait for work that waits, for those who measure, and for those who work; whether nobody is left."""
         _wait(self._queue, fcntl.LOCK_EX, time.monotonic() + PATIENCE_S)
         fcntl.flock(self._queue, fcntl.LOCK_UN)
-        first = _wait(self._gate, fcntl.LOCK_EX, time.monotonic() + PAUSE_S)
-        return _wait(self._room, fcntl.LOCK_EX, time.monotonic() + PATIENCE_S) and first
+        first = self._next()
+        alone = _wait(self._room, fcntl.LOCK_EX, time.monotonic() + PATIENCE_S) and first
+        nobody = _take(self._aside, fcntl.LOCK_EX)
+        fcntl.flock(self._aside, fcntl.LOCK_UN)
+        return alone and nobody
+
+    def _next(self) -> bool:
+        """Close the gate once it is one's turn, however many come before; False where one of them takes too long."""
+        seen, until = b"", time.monotonic() + PAUSE_S
+        while not _take(self._gate, fcntl.LOCK_EX):
+            if (holder := os.pread(self._gate, 64, 0)) != seen:
+                seen, until = holder, time.monotonic() + PAUSE_S
+            if time.monotonic() >= until:
+                return False
+            time.sleep(POLL_S)
+        os.pwrite(self._gate, f"{os.getpid():>20} {time.monotonic_ns():>20}".encode(), 0)
+        return True
 
     def _let_in(self, until: float) -> bool:
         """Wait at the gate; False where that took too long, and once it has, until the gate has been open again."""
@@ -159,7 +183,7 @@ class _Lock:
         return not self._given_up
 
     def release(self) -> None:
-        for file in (self._room, self._gate):
+        for file in (self._room, self._aside, self._gate):
             fcntl.flock(file, fcntl.LOCK_UN)
 
 
@@ -167,11 +191,15 @@ def folder() -> Path:
     """Where the processes of this user on this machine meet: locks, and what is known of the devices.
 
     Raises:
-        UserError: the place belongs to somebody else.
+        UserError: the place belongs to somebody else, or cannot be made.
     """
     path = Path(tempfile.gettempdir()) / f"evonas-devices-{os.getuid()}"
-    path.mkdir(mode=0o700, exist_ok=True)
-    if path.stat().st_uid != os.getuid() or path.is_symlink():
+    try:
+        path.mkdir(mode=0o700, exist_ok=True)
+        status = path.lstat()
+    except OSError as error:
+        raise UserError(f"{path}, where measurements meet, cannot be made: {error.strerror}; set TMPDIR") from None
+    if status.st_uid != os.getuid() or not stat.S_ISDIR(status.st_mode):
         raise UserError(f"{path} belongs to somebody else; set TMPDIR to a folder of your own")
     return path
 

@@ -13,6 +13,7 @@ import pytest
 
 from evonas.measuring import quiet
 from evonas.measuring.quiet import Quiet
+from evonas.records import UserError
 
 SPAWN = multiprocessing.get_context("fork")
 
@@ -117,6 +118,12 @@ def test_who_trains_alone_is_not_held_up() -> None:
     assert hold.paused_s == 0
 
 
+def measure_briefly(pipe: Connection) -> None:
+    with Quiet(["cpu"]).alone("cpu") as alone:
+        time.sleep(0.2)
+    pipe.send("alone" if alone else "not alone")
+
+
 def measure_in_a_row(pipe: Connection) -> None:
     hold = Quiet(["cpu"])
     pipe.send("in")
@@ -201,7 +208,7 @@ def test_own_work_makes_way_and_goes_on(crew: Any) -> None:
 
 def test_another_device_is_another_matter(crew: Any) -> None:
     with Quiet(["GPU-1"]).working():
-        assert crew(measure).said() == "alone"
+        assert crew(measure).said() == "alone"  # of the processor
 
 
 def test_without_the_lock_nobody_waits(crew: Any) -> None:
@@ -214,8 +221,46 @@ def test_without_the_lock_nobody_waits(crew: Any) -> None:
 def test_the_folder_must_be_ones_own(tmp_path: Path) -> None:
     place = tmp_path / f"evonas-devices-{os.getuid()}"
     place.symlink_to(tmp_path / "elsewhere", target_is_directory=True)
-    with pytest.raises((OSError, Exception), match=r"belongs to somebody else|File exists"):
-        quiet.folder()
+    (tmp_path / "elsewhere").mkdir()
+    with pytest.raises(UserError, match="belongs to somebody else"):
+        Quiet(["cpu"])
+    place.unlink()
+    place.write_text("")
+    with pytest.raises(UserError, match="cannot be made: File exists"):
+        Quiet(["cpu"])
+
+
+def test_who_measures_beside_work_that_has_given_up_is_told(crew: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quiet, "PAUSE_S", 0.2)
+    hung = crew(measure)
+    assert hung.said() == "alone"
+    trainer = crew(train)
+    assert [trainer.said(), trainer.said()] == ["in", "back"]  # it goes on without the room
+    hung.end()
+    with quiet.Quiet(["GPU-1"], enabled=True).alone("cpu") as alone:
+        assert not alone
+    time.sleep(0.2)  # the gate was open: the trainer is in the room again
+    with quiet.Quiet(["GPU-1"], enabled=True).alone("cpu") as alone:
+        assert alone
+
+
+def test_many_measurements_wait_for_each_other_longer_than_for_one(crew: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quiet, "PAUSE_S", 0.6)
+    crew_of_eight = [crew(measure_briefly) for _ in range(8)]
+    assert [worker.said(10) for worker in crew_of_eight] == ["alone"] * 8
+
+
+def test_a_gpu_is_measured_on_a_quiet_machine(crew: Any) -> None:
+    assert crew(train_without_breath).said() == "in"
+    monkey = Quiet([])
+    start = time.monotonic()
+    quiet_before, quiet.PATIENCE_S = quiet.PATIENCE_S, 0.2
+    try:
+        with monkey.alone("GPU-1") as alone:
+            assert not alone
+    finally:
+        quiet.PATIENCE_S = quiet_before
+    assert time.monotonic() - start < 5
 
 
 def test_who_waits_for_something_else_holds_nobody_up(crew: Any) -> None:
