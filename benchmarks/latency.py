@@ -1,12 +1,12 @@
 """How repeatable a latency is, idle and beside trainers on every core: evonas against what is common.
 
-    python benchmarks/latency.py [--networks 30] [--repeats 5] [--device cpu] [--trainers 2]
+    python benchmarks/latency.py [--networks 30] [--repeats 5] [--device cpu] [--trainers 2] [--others]
 
 The same random networks of the `mobile` space, measured in turns by three methods in each repeat:
   evonas       Bench: quiet device, blocks in turns with a reference network, sampled until the interval is within 2 %
   mean of 10   without warm-up (what once-for-all and ProxylessNAS do)
   median of 200
-under three conditions: idle; beside trainers that pause for evonas, as those of a search do; beside others.
+idle, and beside trainers that pause for evonas, as those of a search do; with --others also beside some that do not.
 For each: the coefficient of variation over the repeats, median over networks; and Kendall's tau of the order of the
 networks in single repeats against that of the idle condition, mean over repeats.
 """
@@ -106,6 +106,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--trainers", type=int, default=2)
     parser.add_argument("--graph", action="store_true")
+    parser.add_argument("--others", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(1)
     space, rng = SPACES["mobile"](), stream(0, "latency")
@@ -136,7 +137,8 @@ def main() -> None:
     )
     idle = measured(networks, options.repeats, methods)
     report("idle", idle, idle, seconds, settled)
-    for name, quiet in (("trainers that pause", True), ("trainers that do not", False)):
+    loads = [("trainers that pause", True), *([("trainers that do not", False)] if options.others else [])]
+    for name, quiet in loads:
         with load(options.trainers, options.device, quiet):
             report(name, measured(networks, options.repeats, methods), idle, seconds, settled)
 

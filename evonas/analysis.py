@@ -55,9 +55,11 @@ def front(frame: pd.DataFrame, columns: Sequence[str], signs: Sequence[int]) -> 
 
 
 def measured(folder: Folder) -> pd.DataFrame:
-    """What the front took when it was measured at the end of a run with latency tables: candidate, metrics."""
+    """What the front took at the end of a run with latency tables: candidate, message (why it could not be measured),
+    metrics."""
     rows = {row["candidate"]: row for row in read_measured(folder)}
-    return pd.DataFrame([{"candidate": index, **row["metrics"]} for index, row in sorted(rows.items())])
+    found = [{"candidate": i, "message": row["message"], **row["metrics"]} for i, row in sorted(rows.items())]
+    return pd.DataFrame(found, columns=None if found else ["candidate", "message"])
 
 
 def mismatch(frame: pd.DataFrame, measured: pd.DataFrame, targets: Sequence[str]) -> pd.DataFrame:

@@ -311,6 +311,9 @@ def _outcomes(run: "Run") -> str:
 
 def _mismatches(run: "Run") -> Iterator[str]:
     """How well the tables of a run told what its front takes."""
+    failed = run.measured[run.measured["message"] != ""]
+    if len(failed):
+        yield f"{len(failed)} networks of the front could not be measured: {_printable(failed['message'].iloc[0])}"
     for row in run.mismatch().to_dict("records"):
         yield (
             f"table against measurement on {row['target']}: mean error {100 * row['mean_error']:.1f} %, "

@@ -112,10 +112,21 @@ class TargetConfig(Section):
         default=None, pattern=r"^\w+$", description="measure on a node of the Ray cluster that has this custom resource"
     )
 
+    @field_validator("backend", mode="before")
+    @classmethod
+    def _no_place(cls, backend: object) -> object:
+        if backend == "remote":
+            raise ValueError(
+                "a backend says what runs the network, e.g. onnxruntime; where it runs, address or resource"
+            )
+        return backend
+
     @model_validator(mode="after")
     def _one_place(self) -> "TargetConfig":
         if self.address and self.resource:
             raise ValueError("a target is at an address or at a resource of the cluster, not both")
+        if self.remote and self.max_seconds >= self.timeout_s:
+            raise ValueError(f"max_seconds must be below timeout_s, which is {self.timeout_s:g}")
         if self.graph and not (self.device.startswith("cuda") and self.backend == "torch"):
             raise ValueError("graph is for backend torch on cuda")
         return self
@@ -124,6 +135,10 @@ class TargetConfig(Section):
     def remote(self) -> bool:
         """Whether it is measured on another machine than the one that trains."""
         return bool(self.address or self.resource)
+
+
+PLACE = {"address", "token_env", "timeout_s", "resource"}
+"""Keys of a target that may change from one start of a search to the next: a board may get another address."""
 
 
 class AugmentConfig(Section):
@@ -254,8 +269,9 @@ class Config(Section):
         return self.schedule.lookahead or max(1, self.strategy.population // 2)
 
     def trajectory(self) -> dict[str, Any]:
-        """The sections that shape the search, as plain data."""
-        return self.model_dump(mode="json", exclude={"budget", "runtime"})
+        """What shapes the search, as plain data: not budget and runtime, nor where a target is reached."""
+        places: dict[str, Any] = {"targets": dict.fromkeys(self.targets, PLACE)}
+        return self.model_dump(mode="json", exclude={"budget": True, "runtime": True, **places})
 
     @property
     def fingerprint(self) -> str:

@@ -65,7 +65,7 @@ def measure_again(folder: str, candidate: int, target: str | None) -> Iterator[s
     places = remotes(config, config.targets).places
     for name in [target] if target else config.targets:
         try:
-            found = targets.measure(name, space.build(space.decode(genome), task), genome, places)
+            found = targets.part(name, space.build(space.decode(genome), task), task.input_shape, places)
         except TargetAway as away:
             raise UserError(str(away)) from None
         recorded = row.iloc[0].get(f"latency_ms[{name}]")

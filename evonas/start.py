@@ -16,10 +16,12 @@ from typing import Any
 
 from evonas.breeding import Breeder
 from evonas.checking import check
-from evonas.config import Config, construct, load_config
+from evonas.config import PLACE, Config, construct, load_config
 from evonas.evaluation import TASKS, Evaluator, Task
 from evonas.loop import Search, Watch
-from evonas.measuring.client import Remote
+from evonas.measuring.bench import REFERENCE_SHAPE
+from evonas.measuring.client import MeasureError, Remote
+from evonas.measuring.reference import reference
 from evonas.measuring.server import serve_here
 from evonas.objectives import Objectives
 from evonas.records import Place, TargetAway, TaskSpec, UserError
@@ -178,7 +180,8 @@ def execute(prepared: Prepared, *, watch: Watch, take_over: bool = False) -> str
         loop.restore(recover(folder, metrics, targets, salvage=True))
         loop.run()
         if parts.tables:
-            unchecked = sorted(loop.front() - {row["candidate"] for row in read_measured(folder)})
+            known = {row["candidate"] for row in read_measured(folder) if not row["message"]}
+            unchecked = sorted(loop.front() - known)
             store.measured(check([*map(loop.breeder.check, unchecked)], runtime, lambda: watch(loop, None)))
         store.ended(loop.ended, runtime.late)
     return loop.ended
@@ -229,17 +232,20 @@ def describe(parts: Parts) -> dict[str, Any]:
 
 
 def check_places(parts: Parts) -> None:
-    """Ask the servers of targets at addresses whether they can measure what is wanted.
+    """Let the servers of targets at addresses measure the reference network as candidates will be.
 
     Raises:
         UserError: one cannot, or does not answer.
     """
     for name, place in parts.remotes.places.items():
         section = parts.config.targets[name]
+        wanted = [extra for extra in parts.objectives.extras[name] if extra != "size_mb"]
+        remote = Remote(name, section, wanted)
         try:
-            Remote(name, section, parts.objectives.extras[name]).about(place)
-        except TargetAway as away:
-            raise UserError(str(away)) from None
+            remote.about(place)
+            remote.measure(reference(), REFERENCE_SHAPE, place)
+        except (TargetAway, MeasureError) as error:
+            raise UserError(str(error)) from None
 
 
 def remotes(config: Config, targets: Iterable[str]) -> Remotes:
@@ -302,12 +308,13 @@ def _modules_of(*parts: object) -> Iterator[ModuleType]:
 
 
 def _difference(recorded: Mapping[str, Any], wanted: Mapping[str, Any], path: str = "") -> str:
-    """The first key, budget and runtime aside, that has another value."""
+    """The first key that has another value; budget, runtime and the places of targets may."""
     for key in dict.fromkeys((*recorded, *wanted)):
         have, want = recorded.get(key), wanted.get(key)
-        if have == want or path + key in RUNNING:
+        if have == want or path + key in RUNNING or (path.startswith("targets.") and key in PLACE):
             continue
-        if isinstance(have, Mapping) and isinstance(want, Mapping):
-            return _difference(have, want, f"{path}{key}.")
-        return f"{path}{key} is {have} there, {want} here"
+        if not (isinstance(have, Mapping) and isinstance(want, Mapping)):
+            return f"{path}{key} is {have} there, {want} here"
+        if difference := _difference(have, want, f"{path}{key}."):
+            return difference
     return ""

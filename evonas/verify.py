@@ -17,7 +17,7 @@ from evonas.evaluation.early_stopping import outside
 from evonas.objectives import Objectives
 from evonas.records import Candidate, Evaluation, Job, Status, UserError
 from evonas.spaces.space import Space
-from evonas.store import Folder, Recovered, Tables, read_starts, recover, weights_name
+from evonas.store import Folder, Recovered, Tables, read_measured, read_starts, recover, weights_name
 from evonas.store.folder import digits
 from evonas.strategies import Exhausted
 
@@ -45,6 +45,7 @@ def verify(folder: Folder, config: Config, space: Space, objectives: Objectives)
     """
     record = recover(folder, objectives.metrics, objectives.targets)
     read_starts(folder)  # every file of the record is looked at
+    read_measured(folder)
     tables = record.tables
     breeder = Breeder(config, space, objectives)
     try:

@@ -1,6 +1,7 @@
 """A wrong config is one line that names the key and the nearest right thing."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -126,3 +127,33 @@ def test_the_schema_takes_our_configs_and_no_others() -> None:
     validator.validate({**MINIMAL, "space": {"kind": "my_own", "anything": 1}})
     for section in ({"kind": "cell", "nods": 4}, {"kind": "cell", "nodes": "four"}, {}):
         assert not validator.is_valid({**MINIMAL, "space": section})
+
+
+def test_a_board_may_move_without_becoming_another_search() -> None:
+    def config(**target: object) -> Config:
+        objectives = [{"metric": "error"}, {"metric": "latency_ms", "target": "board"}]
+        return load_config({**MINIMAL, "objectives": objectives, "targets": {"board": target}})
+
+    there, moved = config(address="http://10.0.0.1:7071"), config(address="http://10.0.0.2:7071", timeout_s=90)
+    assert there.fingerprint == moved.fingerprint == config(resource="board").fingerprint
+    assert there.fingerprint != config(address="http://10.0.0.1:7071", threads=2).fingerprint
+
+
+@pytest.mark.parametrize(
+    ("target", "says"),
+    [
+        ({"address": "http://a:1", "resource": "b"}, "at an address or at a resource of the cluster, not both"),
+        ({"address": "10.0.0.1:7071"}, "targets.board.address"),
+        ({"address": "http://a:1", "max_seconds": 60}, "max_seconds must be below timeout_s, which is 60"),
+        ({"graph": True}, "graph is for backend torch on cuda"),
+        ({"samples": 100}, "unknown 'samples'"),
+        (
+            {"backend": "remote"},
+            "a backend says what runs the network, e.g. onnxruntime; where it runs, address or resource",
+        ),
+    ],
+)
+def test_targets_that_cannot_be(target: dict[str, object], says: str) -> None:
+    objectives = [{"metric": "latency_ms", "target": "board"}]
+    with pytest.raises(UserError, match=re.escape(says)):
+        load_config({**MINIMAL, "objectives": objectives, "targets": {"board": target}})

@@ -50,7 +50,9 @@ class Duel:
         """The candidate's metrics on the target after a round; the same latency as the rival where that may be."""
         self._met.setdefault(rival.target, []).append(rival.index)
         name, rounds = rival.target, float(len(self._met[rival.target]))
-        result = {**measured, f"measured_again[{name}]": rounds}
+        kept = {f"{metric}[{name}]" for metric in ("reference_ms", "drift")}  # of the reference, not of the rival
+        result = {key: value for key, value in measured.items() if key not in kept}
+        result[f"measured_again[{name}]"] = rounds
         if found.low <= rival.ms <= found.high:
             faster = result[f"latency_ms[{name}]"] / rival.ms
             result |= {

@@ -8,7 +8,6 @@ import gc
 import platform
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 import torch
@@ -89,7 +88,8 @@ class Evaluator:
         self.training = config.training
         self.device = available(device, "runtime")
         self.data = placed(task, self.device)
-        courteous = all(target.quiet for target in config.targets.values())
+        local = [config.targets[name] for name in objectives.targets if not config.targets[name].remote]
+        courteous = any(target.quiet for target in local) or not local  # somebody else may measure here
         self.quiet = Quiet(["cpu", lock_name(self.device)], self._settle, courteous)
         self.targets = Targets(space, config, objectives, tables or {}, self.quiet, task.spec.input_shape)
         self.targets.prepare()
@@ -239,7 +239,7 @@ class Evaluator:
             row.metrics |= {**self.targets.metrics(name, found), f"measured_again[{name}]": 0.0}
             row.latency_samples[name] = found.samples
             row.conditions |= _named(found.conditions, name)
-        if away and not self._over_limits(row.metrics):
+        if away and (job.check or not self._over_limits(row.metrics)):
             raise away
 
     def _over_limits(self, metrics: Mapping[str, float]) -> str:
@@ -273,17 +273,24 @@ class Evaluator:
         row.metrics = dict(row.reached[-1].metrics)
 
     def _told_apart(self, job: Job, row: _Row, metrics: Mapping[str, float]) -> dict[str, float]:
-        """Metrics, after it was measured again beside members of the front where noise would decide who stays."""
+        """Metrics, after it was measured again beside members of the front where noise would decide who stays.
+
+        Where that fails, what it was measured before stands: it has been trained, and works.
+        """
         start = time.perf_counter()
         result = dict(metrics)
         duel = Duel(self.objectives, job, self.again)
-        with suppress(TargetAway):  # what it was measured before stands
+        try:
             while (rival := duel.next(result)) is not None:
                 own, other = map(self._untrained, (job.candidate.genome, rival.genome))
                 found = self.targets.beside(rival.target, own, other, rival.ms, job.places)
                 result |= duel.decided(rival, found, self.targets.metrics(rival.target, found))
                 row.latency_samples[rival.target] = (*row.latency_samples.get(rival.target, ()), *found.samples)
-                row.conditions |= _named({**found.conditions, "beside": duel.beside(rival.target)}, rival.target)
+                row.conditions[f"beside[{rival.target}]"] = duel.beside(rival.target)
+        except Exception as error:
+            if status_of(error, built=True) is Status.FAILED_CRASH:  # the GPU is of no use any more
+                raise
+            row.message = f"not measured again: {message_of(error)}"
         row.measure_s += time.perf_counter() - start
         return result
 

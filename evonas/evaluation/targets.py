@@ -2,7 +2,6 @@
 
 import platform
 from collections.abc import Mapping
-from contextlib import nullcontext
 from dataclasses import replace
 from typing import Protocol
 
@@ -104,23 +103,23 @@ class Targets:
         key = self._key(name, network, genome)
         if (known := self._memo.get(key)) is not None:
             return known
-        found = self._measured(name, network, self._shape, places, None)
+        found = self._target(name).measure(network, self._shape, places.get(name), None)
         if "size_mb" in self._extras.get(name, ()):
             found = replace(found, size_mb=file_size(network, self._shape, self._configs[name]) / MB)
-        self._memo.put(key, found)
+        self._memo.put(key, found, for_good=not self._configs[name].remote)  # another board may answer there tomorrow
         return found
 
     def part(
         self, name: str, module: nn.Module, input_shape: tuple[int, ...], places: Mapping[str, Place]
     ) -> Measurement:
         """A module by itself, that is not one of the run's networks."""
-        return self._measured(name, module, input_shape, places, None)
+        return self._target(name).measure(module, input_shape, places.get(name), None)
 
     def beside(
         self, name: str, network: nn.Module, rival: nn.Module, ms: float, places: Mapping[str, Place]
     ) -> Measurement:
         """A network measured in turns with another one, which takes the place of the reference and takes `ms`."""
-        return self._measured(name, network, self._shape, places, (rival, ms))
+        return self._target(name).measure(network, self._shape, places.get(name), (rival, ms))
 
     def estimate(self, name: str, network: nn.Module) -> float:
         """Milliseconds, from the target's table.
@@ -149,18 +148,6 @@ class Targets:
             **{extra: value for extra, value in extras.items() if value is not None},
         }
         return {f"{metric}[{name}]": value for metric, value in values.items()}
-
-    def _measured(
-        self,
-        name: str,
-        network: nn.Module,
-        input_shape: tuple[int, ...],
-        places: Mapping[str, Place],
-        rival: tuple[nn.Module, float] | None,
-    ) -> Measurement:
-        """While another machine measures, this one has nothing to do, and nobody here need wait for it."""
-        with self._quiet.resting() if self._configs[name].remote else nullcontext():
-            return self._target(name).measure(network, input_shape, places.get(name), rival)
 
     def _target(self, name: str) -> Target:
         if name not in self._made:

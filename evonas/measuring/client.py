@@ -4,8 +4,8 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from http.client import (
     BadStatusLine,
@@ -47,11 +47,17 @@ class Remote:
     """One target on a measuring server.
 
     name, config: the target's in the config. wanted: those of memory_mb, energy_mj that are to be found out besides the
-    latency.
+    latency. waiting: entered while the other machine works and this one does not.
     """
 
-    def __init__(self, name: str, config: TargetConfig, wanted: Collection[str] = ()) -> None:
-        self.name, self.config, self.wanted = name, config, wanted
+    def __init__(
+        self,
+        name: str,
+        config: TargetConfig,
+        wanted: Collection[str] = (),
+        waiting: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        self.name, self.config, self.wanted, self._waiting = name, config, wanted, waiting
         self._reference = b""
 
     @property
@@ -123,7 +129,8 @@ class Remote:
     def _order(self, place: Place, order: wire.Order) -> tuple[Measurement, Array]:
         seconds = self.config.timeout_s
         try:
-            status, found = self._ask(place, "POST", "/measure", wire.pack(order), seconds, LINE_S + seconds)
+            with self._waiting():
+                status, found = self._ask(place, "POST", "/measure", wire.pack(order), seconds, LINE_S + seconds)
         except UserError as error:
             raise TargetAway(str(error)) from None
         if status != 200:

@@ -4,8 +4,8 @@ What a busy machine does to one network it does to the other, so that the ratio 
 the two alternate, both about as long; the result is the median over blocks of the ratio of the two medians of a block,
 with its order-statistic interval. It is sampled until that is narrow enough, or the time is up, which the result says.
 
-A system that takes the processor away does so in slices of time: of long passes it hits each, of short ones few, so that
-their medians cannot be compared. Where the other network's mean is far above its median, means take their place.
+A system that takes the processor away does so in slices of time: of long passes it hits each, of short ones few, so
+that their medians cannot be compared. Where the other network's mean is far above its median, means take their place.
 """
 
 import math
@@ -28,8 +28,8 @@ MOST = 50
 MIN_BLOCKS = 11
 MAX_BLOCKS = 200
 LOOKS = 1.25
-"""It is looked at the interval whenever there are so many times as many blocks as at the last look: one that is looked at
-after each block comes out too narrow by chance too often."""
+"""The interval is looked at whenever there are so many times as many blocks as at the last look: one that is looked at
+after each block is too narrow by chance too often."""
 SLICED = 1.2
 """Mean over median of the other network's passes from which the processor counts as taken away."""
 AGREE = 0.02

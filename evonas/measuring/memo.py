@@ -8,6 +8,7 @@ import os
 import platform
 from collections import OrderedDict
 from pathlib import Path
+from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 from evonas.measuring.bench import PROTOCOL
@@ -45,11 +46,12 @@ class Memo:
             return None
         return dataclasses.replace(found, conditions={**found.conditions, "measured": "before"})
 
-    def put(self, key: str, found: Measurement) -> None:
+    def put(self, key: str, found: Measurement, for_good: bool = True) -> None:
+        """for_good: also in the folder, if it settled on a quiet device."""
         self._held[key] = found
         if len(self._held) > HELD:
             self._held.popitem(last=False)
-        if self._folder:
+        if self._folder and for_good and found.settled and found.conditions.get("quiet") == "yes":
             self._write(self._folder / f"{key}.json", json.dumps(dataclasses.asdict(found)))
 
     def _read(self, key: str) -> Measurement | None:
@@ -73,8 +75,25 @@ class Memo:
 def print_of(description: object, network: "nn.Module") -> str:
     """A name for a measurement: equal for the same description (plain data) of the same network under one protocol.
 
-    The network's modules and the shapes of its weights are part of it, so that changed code is measured anew.
+    The network's modules, their methods and the shapes of its weights are part of it: changed code is measured anew,
+    but for functions outside of the modules' classes.
     """
     shapes = [[name, list(tensor.shape)] for name, tensor in network.state_dict().items()]
-    text = json.dumps([PROTOCOL, description, repr(network), shapes], sort_keys=True)
+    classes = sorted({type(module) for module in network.modules()}, key=lambda kind: kind.__qualname__)
+    code = [[kind.__qualname__, *_methods(kind)] for kind in classes]
+    text = json.dumps([PROTOCOL, description, repr(network), shapes, code], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _methods(kind: type) -> list[str]:
+    """The instructions of a class's own methods."""
+    return [
+        f"{name} {function.__code__.co_code.hex()} {function.__code__.co_names} {_constants(function.__code__)}"
+        for name, function in sorted(vars(kind).items())
+        if isinstance(function, FunctionType)
+    ]
+
+
+def _constants(code: CodeType) -> list[str]:
+    """Nested functions by their instructions: their own text has an address in it."""
+    return [c.co_code.hex() if isinstance(c, CodeType) else repr(c) for c in code.co_consts]

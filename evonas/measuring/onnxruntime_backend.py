@@ -92,7 +92,8 @@ class _Session:
         device = config.device.partition(":")[0], devices.index(config)
         x = example(config, input_shape).astype(np.dtype(config.dtype))
         self._bound = session.io_binding()
-        self._bound.bind_ortvalue_input(session.get_inputs()[0].name, runtime.OrtValue.ortvalue_from_numpy(x, *device))
+        for taken in session.get_inputs():  # none where the output is the same whatever the input
+            self._bound.bind_ortvalue_input(taken.name, runtime.OrtValue.ortvalue_from_numpy(x, *device))
         self._bound.bind_output(session.get_outputs()[0].name, *device)
 
     def passes(self, count: int) -> Sequence[float]:

@@ -3,8 +3,8 @@
 A readers-writer lock for each device. Who trains holds it shared and asks between two steps whether somebody waits; who
 measures holds it alone. Four files a device: `room` is held while somebody works or measures, `gate` by who measures,
 from when he waits, so that no new work gets in before him and he does not starve, `queue` by work that waits, which the
-next measurement lets in first, and `aside` by work that goes on without the room, because who measures seems to hang. They
-are file locks: a process that ends, however that happens, frees them.
+next measurement lets in first, and `aside` by work that goes on without the room, because who measures seems to hang.
+They are file locks: a process that ends, however that happens, frees them.
 """
 
 import fcntl
@@ -92,7 +92,7 @@ class Quiet:
         with self.resting():
             start = time.monotonic()
             try:
-                quiet = all([lock.alone() for lock in locks])
+                quiet = False not in [lock.alone() for lock in locks]
                 self.waited_s += time.monotonic() - start
                 yield quiet
             finally:

@@ -248,6 +248,36 @@ def test_who_would_push_a_member_off_the_front_within_the_noise_is_measured_besi
     assert last.metrics["latency_ms[cpu]"] == pytest.approx(member["latency_ms[cpu]"], rel=0.25)
 
 
+def test_a_duel_that_fails_costs_nothing_but_the_duel(monkeypatch: pytest.MonkeyPatch) -> None:
+    evaluate = evaluator(of=config(**WITH_LATENCY))
+    _, alone = run(evaluate, job())
+    front = (evaluate.objectives.standing(Progress(3, 0, {**alone.metrics, "error": 1.0})),)
+
+    def fails(*args: object) -> None:
+        raise MemoryError("two networks are one too many")
+
+    monkeypatch.setattr(evaluate.targets, "beside", fails)
+    _, last = run(evaluate, replace(job(front=front), genomes=((1,),)))
+    assert last.status is Status.OK
+    assert last.metrics == alone.metrics
+    assert last.message.startswith("not measured again: MemoryError: two networks are one too many")
+
+
+@pytest.mark.parametrize(
+    ("targets", "pauses"),
+    [
+        ({"cpu": {"quiet": False}}, False),
+        ({"cpu": {}}, True),
+        ({"cpu": {}, "unused": {"quiet": False}}, True),
+        ({"cpu": {"address": "http://127.0.0.1:9", "quiet": False}}, True),
+    ],
+)
+def test_training_makes_way_unless_its_targets_do_not_want_it(targets: dict[str, Any], pauses: bool) -> None:
+    evaluate = evaluator(of=config(objectives=WITH_LATENCY["objectives"], targets=targets))
+    with evaluate.quiet.alone("cpu") as alone:
+        assert alone is pauses
+
+
 def test_a_check_measures_and_trains_nothing() -> None:
     limits = [{"metric": "params", "at_most": 1}]
     evaluate = evaluator(of=config(**WITH_LATENCY, limits=limits))

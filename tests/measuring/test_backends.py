@@ -349,3 +349,14 @@ def test_a_gpu_has_one_name() -> None:
     from evonas.measuring import devices
 
     assert devices.gpu(0) == (torch.cuda.get_device_name(0), backend("torch", device="cuda").device)
+
+
+@pytest.mark.parametrize("name", FAST)
+def test_a_network_that_ignores_its_input(name: str) -> None:
+    class Constant(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.ones(x.shape[0], 5)
+
+    loaded = backend(name, batch=2).load(Constant(), SHAPE)
+    assert min(loaded.passes(3)) > 0
+    assert loaded.output().tolist() == [[1.0] * 5] * 2

@@ -1,4 +1,7 @@
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -8,8 +11,8 @@ from evonas.measuring import memo
 from evonas.measuring.memo import Memo, print_of
 from evonas.records import Measurement, UserError
 
-FOUND = Measurement(1.0, 0.9, 1.1, 1.2, 1.3, 2.0, 0.1, (1.0, 1.5), True, memory_mb=3.0, conditions={"device": "a chip"})
-KNOWN = {"device": "a chip", "measured": "before"}
+FOUND = Measurement(1.0, 0.9, 1.1, 1.2, 1.3, 2.0, 0.1, (1.0, 1.5), True, memory_mb=3.0, conditions={"quiet": "yes"})
+KNOWN = {"quiet": "yes", "measured": "before"}
 
 
 def test_what_was_measured_here_is_known_and_says_so() -> None:
@@ -49,6 +52,18 @@ def test_a_folder_that_cannot_be_is_an_error(tmp_path: Path) -> None:
         Memo(tmp_path / "file")
 
 
+@pytest.mark.parametrize("fault", [{"settled": False}, {"conditions": {"quiet": "no"}}])
+def test_a_measurement_of_doubt_is_not_kept_for_good(fault: dict[str, Any], tmp_path: Path) -> None:
+    Memo(tmp_path).put("a", replace(FOUND, **fault))
+    assert Memo(tmp_path).get("a") is None
+    Memo(tmp_path).put("a", FOUND, for_good=False)
+    assert Memo(tmp_path).get("a") is None
+
+
+def net_of(forward: Callable[..., Any]) -> nn.Module:
+    return type("Net", (nn.Module,), {"forward": forward})()
+
+
 def test_another_network_protocol_or_target_has_another_name(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     names = {
@@ -59,5 +74,7 @@ def test_another_network_protocol_or_target_has_another_name(monkeypatch: pytest
     }
     assert len(names) == 4
     assert print_of(["a"], nn.Linear(2, 3)) in names  # whatever its weights are
+    assert print_of(["a"], net_of(lambda self, x: x + 1)) != print_of(["a"], net_of(lambda self, x: x * 2))
+    assert print_of(["a"], net_of(lambda self, x: x + 1)) == print_of(["a"], net_of(lambda self, x: x + 1))
     monkeypatch.setattr(memo, "PROTOCOL", 0)
     assert print_of(["a"], nn.Linear(2, 3)) not in names
