@@ -126,7 +126,7 @@ class Bench:
 
 
 def _lowest(run: Passes) -> float:
-    """The lower quartile of the medians of 40 blocks, of the best such series: other programs only ever slow it down."""
+    """The lower quartile of the medians of 40 blocks, of the best such series: others only ever slow it down."""
     size, _ = warm_up(run, run, WARM_UP_S)
     best = math.inf
     start = since = time.monotonic()
