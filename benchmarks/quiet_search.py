@@ -1,6 +1,6 @@
 """What the lock is worth in a search: its latency column against a measurement in peace, with the lock and without.
 
-    python benchmarks/quiet_search.py [--candidates 60] [--limit 0.35]
+    python benchmarks/quiet_search.py [--candidates 60] [--limit 0.5] [--limit-only]
 
 The same random networks (same seed) are searched twice on as many workers as there are cores, so that trainers are busy
 on all of them: with `targets.cpu.quiet` and without. Then, with nothing else running, each network is measured again.
@@ -61,11 +61,12 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--candidates", type=int, default=60)
     parser.add_argument("--limit", type=float, default=0.5)
+    parser.add_argument("--limit-only", action="store_true", help="the last part alone")
     options = parser.parse_args()
     torch.set_num_threads(1)
     budget = f"budget.evaluations={options.candidates}"
     with tempfile.TemporaryDirectory() as folder:
-        for lock, quiet in (("on", "true"), ("off", "false")):
+        for lock, quiet in () if options.limit_only else (("on", "true"), ("off", "false")):
             keys = [budget, "strategy={kind: random, population: 20}", f"targets.cpu.quiet={quiet}"]
             run = search(Path(folder) / lock, keys)
             rows = run.evaluations.dropna(subset=["latency_ms[cpu]"])
