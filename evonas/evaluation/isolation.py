@@ -1,6 +1,5 @@
-"""Leaving things as they were: torch's random state, its number of CPU threads, Python's garbage collector."""
+"""Leaving things as they were: torch's random state and its number of CPU threads."""
 
-import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -25,15 +24,3 @@ def cpu_threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-@contextmanager
-def no_garbage_collection() -> Iterator[None]:
-    """No pause of the collector falls into a measurement."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

@@ -34,11 +34,11 @@ class Quiet:
     devices: those that its work uses, e.g. ["cpu", "GPU-1f2e..."]. settle: waits until the device has finished what it
     was given, before somebody else may measure. enabled: False works and measures without asking.
 
-    paused_s: time that work has waited for measurements so far. waited_s: and measurements for work.
+    paused_s: time that work has waited for measurements so far.
     """
 
     def __init__(self, devices: Sequence[str], settle: Callable[[], None] = lambda: None, enabled: bool = True) -> None:
-        self.paused_s = self.waited_s = 0.0
+        self.paused_s = 0.0
         self._settle, self._enabled = settle, enabled
         self._devices = sorted(set(devices)) if enabled else []
         self._locks: dict[str, _Lock] = {}
@@ -90,11 +90,8 @@ class Quiet:
             return
         locks = [self._lock(name) for name in sorted({"cpu", device})]  # a GPU's passes are launched by the processor
         with self.resting():
-            start = time.monotonic()
             try:
-                quiet = False not in [lock.alone() for lock in locks]
-                self.waited_s += time.monotonic() - start
-                yield quiet
+                yield False not in [lock.alone() for lock in locks]
             finally:
                 for lock in locks:
                     lock.release()
