@@ -28,11 +28,11 @@ from torch import nn
 from evonas.config import TargetConfig, load_config
 from evonas.evaluation import TASKS
 from evonas.evaluation.data import placed
-from evonas.evaluation.devices import available, device_name, lock_name
 from evonas.evaluation.training import Trainer
 from evonas.measuring.bench import Bench
 from evonas.measuring.quiet import Quiet
 from evonas.measuring.reference import reference
+from evonas.measuring.torch_backend import available, device_name, lock_name
 from evonas.records import TaskSpec
 from evonas.spaces import SPACES
 from evonas.streams import stream

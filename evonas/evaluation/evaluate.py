@@ -18,7 +18,6 @@ from evonas.config import Config, TrainingConfig
 from evonas.evaluation import augment
 from evonas.evaluation.costs import TRAIN_MEMORY, costs, parameters
 from evonas.evaluation.data import Task, placed
-from evonas.evaluation.devices import available, device_name, lock_name
 from evonas.evaluation.duel import Duel
 from evonas.evaluation.early_stopping import outside
 from evonas.evaluation.failures import BuildError, message_of, status_of
@@ -26,6 +25,7 @@ from evonas.evaluation.isolation import cpu_threads, seeded
 from evonas.evaluation.targets import Targets
 from evonas.evaluation.training import Trainer, precision
 from evonas.measuring.quiet import Quiet
+from evonas.measuring.torch_backend import available, device_name, lock_name
 from evonas.objectives import Objectives, dominates
 from evonas.records import (
     Epoch,

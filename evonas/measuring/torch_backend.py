@@ -34,21 +34,19 @@ class Eager:
 
     def __init__(self, name: str, config: TargetConfig) -> None:
         self.config = config
-        self.at = _available(name, config)
+        self.at = available(config.device, f"targets.{name}.device")
 
     @property
     def device(self) -> str:
-        if self.at.type == "cpu":
-            return "cpu"
-        return f"GPU-{torch.cuda.get_device_properties(self.at).uuid}"
+        return lock_name(self.at)
 
     @property
     def conditions(self) -> Mapping[str, str]:
         versions = {"torch": str(torch.__version__)}
         if self.at.type == "cpu":
-            return devices.described(self.config, devices.cpu()) | versions
+            return devices.described(self.config, device_name(self.at)) | versions
         versions |= {"cuda": str(torch.version.cuda), "graph": str(self.config.graph).lower(), **devices.driver()}
-        return devices.described(self.config, torch.cuda.get_device_name(self.at)) | versions
+        return devices.described(self.config, device_name(self.at)) | versions
 
     @property
     def state(self) -> Mapping[str, str]:
@@ -210,16 +208,30 @@ def _own_code(network: nn.Module) -> Call:
     return run
 
 
-def _available(name: str, config: TargetConfig) -> torch.device:
+def available(device: str, what: str) -> torch.device:
+    """The device, if this machine has it. what: the key that asks for it.
+
+    Raises:
+        UserError: it has not; says what there is.
+    """
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    kind = config.device.partition(":")[0]
+    kind, _, position = device.partition(":")
     if kind == "cpu":
         return torch.device("cpu")
-    if kind == "cuda" and devices.index(config) < gpus:
-        return torch.device("cuda", devices.index(config))
+    if kind == "cuda" and int(position or 0) < gpus:
+        return torch.device("cuda", int(position or 0))
     there = "only cpu" if not gpus else f"cpu, cuda:0 to cuda:{gpus - 1}"
-    asked = f"there is no {config.device} on {platform.node()}"
-    raise UserError(f"targets.{name}.device: {asked}, {there} (torch {torch.__version__})")
+    raise UserError(f"{what}: there is no {device} on {platform.node()}, {there} (torch {torch.__version__})")
+
+
+def device_name(device: torch.device) -> str:
+    """The model of a GPU or CPU."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else devices.cpu()
+
+
+def lock_name(device: torch.device) -> str:
+    """Under which name a measurement asks for quiet on it."""
+    return f"GPU-{torch.cuda.get_device_properties(device).uuid}" if device.type == "cuda" else "cpu"
 
 
 def _need_compiler(name: str, device: torch.device) -> None:
