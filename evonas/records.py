@@ -36,6 +36,10 @@ class Status(StrEnum):
     def failed(self) -> bool:
         return self.value.startswith("failed:")
 
+    def __reduce_ex__(self, protocol: object) -> tuple[type["Status"], tuple[str]]:
+        """By value: Python 3.11.0 to 3.11.3 pickle it as a call of getattr, which the supervisor does not unpickle."""
+        return Status, (self.value,)
+
 
 @dataclass(frozen=True, slots=True)
 class TaskSpec:

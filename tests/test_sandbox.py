@@ -505,3 +505,12 @@ def test_modules_by_value_need_not_be_there(tmp_path: Path) -> None:
         assert pid_of(sandbox)
     finally:
         sandbox.close()
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_a_status_travels_by_value(status: Status) -> None:
+    """Python 3.11.0 to 3.11.3 would send a call of getattr, which is not let through."""
+    data = pickle.dumps(status, protocol=5)
+    assert b"getattr" not in data
+    assert pickle.loads(data) is status
+    assert status.__reduce_ex__(5) == (Status, (status.value,))
