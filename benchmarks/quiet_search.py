@@ -5,7 +5,7 @@
 The same random networks (same seed) are searched twice on as many workers as there are cores, so that trainers are busy
 on all of them: with `targets.cpu.quiet` and without. Then, with nothing else running, each network is measured again.
 Also without the reference network: the medians as they were clocked. Last, NSGA-II with a limit on the latency: how far
-over the limit the members of its front are when they are measured again.
+over the limit the members of its front, and all others that it took to be within the limit, are when measured again.
 """
 
 import argparse
@@ -73,12 +73,16 @@ def main() -> None:
             compare(lock, rows, again(run, rows))
         limits = json.dumps([{"metric": "latency_ms", "target": "cpu", "at_most": options.limit}])
         run = search(Path(folder) / "limit", [budget, f"limits={limits}"])
-        over = 100 * (again(run, run.front()) / options.limit - 1)
         infeasible = int((run.evaluations["status"] == "infeasible").sum())
-        print(
-            f"limit of {options.limit:g} ms: {infeasible} of {len(run.evaluations)} infeasible; "
-            f"the slowest of a front of {len(over)}, measured again, is {over.max():+.1f} % over it"
-        )
+        print(f"limit of {options.limit:g} ms: {infeasible} of {len(run.evaluations)} infeasible")
+        within = run.evaluations[run.evaluations["latency_ms[cpu]"] <= options.limit]
+        real = again(run, within)
+        off = 100 * np.abs(real / within["latency_ms[cpu]"].to_numpy() - 1)
+        over = 100 * (real / options.limit - 1)
+        front = within["candidate"].isin(run.front()["candidate"]).to_numpy()
+        for what, those in (("of the front", front), ("taken to be within it", ~front)):
+            print(f"the slowest of {those.sum()} {what}, measured again, is {over[those].max():+.1f} % over it")
+        print(f"difference of all {len(off)}: median {np.median(off):.1f} %, largest {off.max():.1f} %")
 
 
 if __name__ == "__main__":

@@ -4,8 +4,10 @@ A search, its resumption and its verification all breed through here, so they ca
 """
 
 from collections.abc import Sequence
+from itertools import chain
 
 from evonas.config import Config, construct
+from evonas.levels import Levels
 from evonas.objectives import Objectives
 from evonas.records import Candidate, Genome, Job, Progress
 from evonas.schedule import Ledger, View
@@ -25,6 +27,7 @@ class Breeder:
         self.strategy: Strategy = construct(
             STRATEGIES, config.strategy, "strategy", space, config.seed, config.strategy.population
         )
+        self._best, self._counted = Levels(lambda count: config.strategy.population), 0
         self.next = 0
         """Index of the next candidate."""
 
@@ -55,8 +58,11 @@ class Breeder:
         return Job(Candidate(index, self._genomes[index], (), "check", 0, seed), check=True)
 
     def population(self, count: int) -> list[Survivor]:
-        """The survivors of the first `count` decided candidates."""
-        return survivors(self.ledger.final(self.ledger.order[:count]), self._config.strategy.population)
+        """The survivors of the first `count` decided candidates, of no fewer than were asked for before."""
+        for standing in self.ledger.final(self.ledger.order[self._counted : count]):
+            self._best.add(standing)
+        self._counted = count
+        return survivors([*chain(*self._best.needed)], self._config.strategy.population)
 
     def _look(self, born_after: int | None = None) -> View:
         view = self.ledger.view(self.next, born_after)

@@ -5,12 +5,11 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from evonas import pareto
 from evonas.breaker import Breaker
 from evonas.breeding import Breeder
 from evonas.config import Config
 from evonas.objectives import Objectives
-from evonas.records import Evaluation, Job, Progress, Standing
+from evonas.records import Evaluation, Job, Progress
 from evonas.runtime import Message, Runtime
 from evonas.spaces.space import Space
 from evonas.store import Recovered, Store, to_row
@@ -50,11 +49,6 @@ class Search:
     def order(self) -> list[int]:
         """Decided candidates in the order that counts."""
         return self.breeder.ledger.order
-
-    @property
-    def fully_trained(self) -> list[Standing]:
-        """What the front of the run is chosen from, by index."""
-        return self.breeder.ledger.fully_trained(range(self.breeder.next))
 
     def restore(self, record: Recovered) -> None:
         """Replay what was recorded; candidates that were born and not decided are submitted again."""
@@ -140,7 +134,7 @@ class Search:
             self._store.keep_weights(self.front())
 
     def front(self) -> set[int]:
-        return {standing.index for standing in pareto.front(self.fully_trained)}
+        return {standing.index for standing in self.breeder.ledger.front}
 
     def _count(self, evaluation: Evaluation) -> None:
         self.statuses[evaluation.status.value] += 1

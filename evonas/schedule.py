@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from evonas import pareto
 from evonas.config import Config
+from evonas.levels import Levels
 from evonas.objectives import Objectives
 from evonas.records import Evaluation, Progress, Standing
 
@@ -53,14 +54,17 @@ class Ledger:
         self._mode = config.schedule.mode
         self._lookaheads = lookaheads(config)
         self._population = config.strategy.population
-        self._keep = config.training.keep
+        self._keep = keep = config.training.keep
         self._objectives = objectives
         self._at: list[dict[int, Standing | None]] = [{} for _ in range(self.rungs)]
         self._settled: dict[int, int] = {}  # candidate -> rungs it has reached or will never reach
         self._prefix = [0] * self.rungs  # leading candidates settled at each rung
         self._told = [0] * self.rungs
-        self._bars: dict[int, tuple[int, tuple[Standing, ...]]] = {}
+        self._levels = [Levels(lambda count: keep * count - 1e-9) for _ in range(self.rungs - 1)]
+        self._bars: list[tuple[Standing, ...]] = [()] * (self.rungs - 1)
         self._front: tuple[Standing, ...] = ()
+        self.front: list[Standing] = []
+        """Of all that are fully trained by now, by index; what a candidate sees of it is in its `View`."""
         self.order: list[int] = []
         """Decided candidates in the order that counts: by index, or by arrival in async mode."""
         self._arrived: set[int] = set()
@@ -80,6 +84,8 @@ class Ledger:
             self._at[min(due, self.rungs - 1)][index] = None
         elif due == 0:
             self._at[0][index] = self._objectives.standing(Progress(index, 0, evaluation.metrics))
+        if (last := self._at[-1].get(index)) is not None and last.values:
+            self.front = sorted(pareto.front([*self.front, last]), key=lambda standing: standing.index)
         self._arrived.add(index)
         self._settle(index, self.rungs)
         self._extend_order(index)
@@ -99,13 +105,15 @@ class Ledger:
         horizons = [self._horizon(index, rung, born_after) for rung in range(self.rungs)]
         for rung, horizon in enumerate(horizons):
             seen = self._sequence(self._told[rung], horizon)
-            news += [(i, self._at[rung][i]) for i in seen if i in self._at[rung]]
+            new = [(i, self._at[rung][i]) for i in seen if i in self._at[rung]]
             self._told[rung] = max(self._told[rung], horizon)
-        bars = tuple(self._bar(rung, horizons[rung]) for rung in range(self.rungs - 1))
+            if rung < self.rungs - 1:
+                self._raise(rung, [standing for _, standing in new if standing and standing.values])
+            news += new
         finals = [standing for _, standing in news if standing and standing.rung == self.rungs - 1 and standing.values]
         if finals:  # a front of a front and what is new: standings at one rung never change
             self._front = tuple(pareto.front([*self._front, *finals]))
-        return View(horizons[0], tuple(news), bars, self._front)
+        return View(horizons[0], tuple(news), tuple(self._bars), self._front)
 
     def final(self, indices: Sequence[int]) -> list[Standing]:
         """The last standing of each candidate that has not failed."""
@@ -131,13 +139,13 @@ class Ledger:
     def _sequence(self, start: int, stop: int) -> Iterator[int]:
         return iter(self.order[start:stop]) if self._mode == "async" else iter(range(start, stop))
 
-    def _bar(self, rung: int, horizon: int) -> tuple[Standing, ...]:
-        """The bar at a rung; remembered until the horizon moves."""
-        if rung not in self._bars or self._bars[rung][0] != horizon:
-            at = self._at[rung]
-            known = [s for i in self._sequence(0, horizon) if (s := at.get(i)) is not None and s.values]
-            self._bars[rung] = horizon, pareto.bar(known, self._keep)
-        return self._bars[rung][1]
+    def _raise(self, rung: int, standings: Sequence[Standing]) -> None:
+        """Set the bar of a rung anew: the last level among the share to keep (`pareto.bar`)."""
+        levels = self._levels[rung]
+        for standing in standings:
+            levels.add(standing)
+        if standings and self._keep * len(levels) >= 1:
+            self._bars[rung] = tuple(sorted(levels.needed[-1], key=lambda standing: standing.index))
 
     def _settle(self, index: int, rungs: int) -> None:
         self._settled[index] = max(rungs, self._settled.get(index, 0))

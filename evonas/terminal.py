@@ -27,17 +27,17 @@ class Yardstick:
     _reference: list[float] = field(default_factory=list)
     _unit: float = 0.0
 
-    def measure(self, standings: Sequence[Standing], first: Iterable[int]) -> float | None:
-        """None while the first generation, whose candidates are `first`, has no front that dominates anything."""
+    def measure(self, front: Sequence[Standing], first: Iterable[Standing]) -> float | None:
+        """first: those of the first generation that are fully trained. None while they have no front that dominates
+        anything."""
         if not self._reference:
-            founders = set(first)
-            early = [s for s in standings if s.index in founders and s.violation == 0]
+            early = [s for s in first if s.violation == 0]
             if len(early) < 2:
                 return None
             values = pareto.points(early)
             self._reference = (values.max(0) + 0.1 * (values.max(0) - values.min(0))).tolist()
             self._unit = pareto.hypervolume(early, self._reference)
-        return pareto.hypervolume(standings, self._reference) / self._unit if self._unit else None
+        return pareto.hypervolume(front, self._reference) / self._unit if self._unit else None
 
 
 class StatusLine:
@@ -48,13 +48,13 @@ class StatusLine:
         self._from: tuple[int, float] | None = None  # decided and seconds when this start began
 
     def text(self, search: Search) -> str:
-        standings = search.fully_trained
-        order, size = search.order, search.config.strategy.population
-        volume = self._yardstick.measure(standings, order[:size]) if len(order) >= size else None
+        ledger, size = search.breeder.ledger, search.config.strategy.population
+        first = ledger.fully_trained(ledger.order[:size])
+        volume = self._yardstick.measure(ledger.front, first) if len(ledger.order) >= size else None
         budget = search.config.budget.evaluations
         parts = [
             f"{search.decided:,}{f'/{budget:,}' if budget else ''} decided",
-            f"front {len(pareto.front(standings))}",
+            f"front {len(ledger.front)}",
             *([f"hypervolume {volume:.2f}x"] if volume is not None else []),
             f"{search.runtime.busy}/{search.runtime.workers} busy",
             f"{clock(search.elapsed_s)} elapsed",

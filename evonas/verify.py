@@ -10,7 +10,6 @@ from dataclasses import dataclass, fields
 
 import pyarrow as pa
 
-from evonas import pareto
 from evonas.breeding import Breeder
 from evonas.config import Config
 from evonas.evaluation.early_stopping import outside
@@ -146,7 +145,7 @@ def _check_weights(folder: Folder, record: Recovered, breeder: Breeder) -> None:
     rows = [row for table in record.tables.evaluations for row in table.select(_WEIGHTS).to_pylist()]
     recorded = {row["candidate"]: row["weights_sha256"] for row in (*rows, *record.rows)}
     there = folder.names("weights")
-    for index in (standing.index for standing in pareto.front(breeder.ledger.fully_trained(range(breeder.next)))):
+    for index in (standing.index for standing in breeder.ledger.front):
         if recorded[index] and weights_name(index).partition("/")[2] not in there:
             raise _Differs(f"candidate {index} is on the front, but {weights_name(index)} is missing")
     for name in there:

@@ -1,6 +1,8 @@
 """Real Ray, real processes: the same search for any number of workers, whatever happens to them."""
 
 import json
+import time
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import ray
 import evonas
 from evonas.evaluation import Evaluator
 from evonas.objectives import Objectives
-from evonas.records import UserError
+from evonas.records import Candidate, Evaluation, Job, Status, UserError
 from evonas.runtime import RayPool
 from evonas.start import Parts, Prepared, execute
 from evonas.store import open_folder
@@ -71,6 +73,27 @@ def test_workers_that_find_no_room_are_done_without(reference: Any, tmp_path: Pa
     finally:
         ray.shutdown()
     assert content(found) == content(reference)
+
+
+def test_a_job_that_waits_behind_a_long_one_goes_to_a_worker_that_has_none() -> None:
+    def uneven(job: Job) -> Iterator[Evaluation]:
+        time.sleep(6 if job.candidate.index == 0 else 0.1)
+        yield Evaluation(job.candidate, Status.OK)
+
+    pool = RayPool(lambda: uneven, config(runtime={**RAY, "workers": 2}).runtime)
+    try:
+        while pool.room < 4:
+            pool.wait(0.1)
+        for index in range(4):
+            pool.submit(Job(Candidate(index, (0,), (), "founder", 0, 0)))
+        order: list[int] = []
+        while pool.open:
+            order += [m.candidate.index for m in pool.wait(0.5) if isinstance(m, Evaluation)]
+    finally:
+        pool.close()
+    assert sorted(order) == [0, 1, 2, 3]
+    assert order[-1] == 0
+    assert pool.late == 0
 
 
 def test_no_cluster_at_the_address(tmp_path: Path) -> None:

@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evonas.levels import Levels
 from evonas.records import Genome, Standing
 from evonas.spaces.genes import Arch, Choice, Integer, Optional
 from evonas.spaces.space import Space
 from evonas.strategies import NSGA2, STRATEGIES, Exhausted, Strategy, survivors
+from evonas.strategies.survival import Ranking
 from tests.synthetic import Toy
 
 every = pytest.mark.parametrize("make", STRATEGIES.values(), ids=STRATEGIES)
@@ -164,3 +166,15 @@ def test_survivors_do_not_depend_on_the_order_of_telling(points: list, random) -
     shuffled = list(standings)
     random.shuffle(shuffled)
     assert survivors(standings, 6) == survivors(shuffled, 6)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.sampled_from([0, 0, 0, 1, 2])), min_size=1, max_size=30)
+)
+def test_a_ranking_by_levels_is_the_order_of_the_survivors(values: list[tuple[int, int, int]]) -> None:
+    standings = [Standing(i, 0, (float(a), float(b)), float(over)) for i, (a, b, over) in enumerate(values)]
+    levels = Levels(lambda count: 7)
+    for standing in standings:
+        levels.add(standing)
+    ranking = Ranking(levels.needed, 7)
+    assert [ranking[place] for place in range(len(ranking))] == [s.index for s in survivors(standings, 7)]

@@ -25,7 +25,7 @@ from evonas.config import TargetConfig
 from evonas.lines import line
 from evonas.measuring import wire
 from evonas.measuring.backend import Array
-from evonas.measuring.bench import PROTOCOL, REFERENCE_SHAPE
+from evonas.measuring.bench import PROTOCOL, REFERENCE_SHAPE, for_reference
 from evonas.records import Measurement, Place, TargetAway, UserError
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ class Remote:
             from evonas.measuring.export import to_file
             from evonas.measuring.reference import reference
 
-            self._reference = to_file(reference(), REFERENCE_SHAPE, self.config)
+            self._reference = to_file(reference(), REFERENCE_SHAPE, for_reference(self.config))
         return self._reference
 
     def _ask(

@@ -5,7 +5,7 @@ the two alternate, both about as long; the result is the median over blocks of t
 with its order-statistic interval. It is sampled until that is narrow enough, or the time is up, which the result says.
 
 A system that takes the processor away does so in slices of time: of long passes it hits each, of short ones few, so
-that their medians cannot be compared. Where the other network's mean is far above its median, means take their place.
+that their medians cannot be compared. Where a mean is far above the median of either network, means take their place.
 """
 
 import math
@@ -31,7 +31,7 @@ LOOKS = 1.25
 """The interval is looked at whenever there are so many times as many blocks as at the last look: one that is looked at
 after each block is too narrow by chance too often."""
 SLICED = 1.2
-"""Mean over median of the other network's passes from which the processor counts as taken away."""
+"""Mean over median of a network's passes from which the processor counts as taken away."""
 AGREE = 0.02
 """Warm-up ends when the ratios of two successive blocks agree so well ..."""
 WARM_UP_SHARE = 0.25
@@ -81,10 +81,15 @@ def compare(run: Passes, other: Passes, within: float, seconds: float) -> Compar
 
 def _estimate(blocks: Sequence[Block]) -> tuple[float, float, float]:
     """The ratio and its interval."""
-    others = [ms for _, block in blocks for ms in block]
-    middle = fmean if fmean(others) > SLICED * median(others) else median
+    middle = fmean if any(map(_sliced, zip(*blocks, strict=True))) else median
     ratios = [middle(own) / middle(block) for own, block in blocks]
     return median(ratios), *interval(ratios)
+
+
+def _sliced(blocks: Sequence[Sequence[float]]) -> bool:
+    """Whether the processor was taken away for a good part of one network's passes."""
+    passes = [ms for block in blocks for ms in block]
+    return fmean(passes) > SLICED * median(passes)
 
 
 def warm_up(run: Passes, other: Passes, seconds: float) -> tuple[int, int]:

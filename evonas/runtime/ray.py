@@ -30,6 +30,7 @@ START_S = 300.0  # until the first worker must be there; a cluster may have to s
 AHEAD = 2  # jobs handed to a worker: one in work, one waiting
 LOST_STARTS = 5
 PATROL_S = 1.0
+STEAL_S = 1.0  # a job that waits is handed on once the one before it has been in work for so long
 FETCH_S = 1.0
 MEMORY_SHARE = 0.9
 
@@ -170,6 +171,7 @@ class RayPool:
         if ended:
             return ended
         self._house()
+        self._even_out()
         seconds = min(seconds, self._retries.rest)
         streams = {slot.report or slot.jobs[0][1]: slot for slot in self._slots if slot.jobs}
         sources = [*streams, *self._starting]
@@ -247,8 +249,27 @@ class RayPool:
             if slot is None:
                 self._retries.give_back(attempt)
             else:
-                job = replace(attempt.job, places=self._boards.places())
-                slot.start(attempt, job, self._retries.seconds(attempt), self._config.lease_s / 4)
+                self._begin(slot, attempt)
+
+    def _begin(self, slot: _Slot, attempt: Attempt) -> None:
+        job = replace(attempt.job, places=self._boards.places())
+        slot.start(attempt, job, self._retries.seconds(attempt), self._config.lease_s / 4)
+
+    def _even_out(self) -> None:
+        """Give jobs that wait behind others to workers that have none.
+
+        A candidate that is stopped early takes a fraction of the time of one that is not. In the window's order, others
+        wait for both.
+        """
+        idle = [slot for slot in self._able if not slot.jobs]
+        begun = time.monotonic() - STEAL_S
+        crowded = [slot for slot in self._slots if len(slot.jobs) > 1 and slot.began < begun] if idle else []
+        for slot in sorted(crowded, key=lambda slot: slot.jobs[-1][0].job.candidate.index):
+            attempt, _ = slot.jobs[-1]
+            free = next((one for one in idle if one.node not in {*attempt.crashes, *attempt.losses}), None)
+            if free:
+                idle.remove(free)
+                self._begin(free, self._take_back(slot))
 
     def _patrol(self) -> list[Message]:
         """Look after nodes and leases: what no report of a job tells. Returns the jobs that end by that."""
@@ -302,12 +323,16 @@ class RayPool:
     def _retire(self, slot: _Slot) -> None:
         """A worker's node is going: it ends the job in work and gets no other."""
         while len(slot.jobs) > 1:
-            attempt, stream = slot.jobs.pop()
-            ray.cancel(stream)
-            self._ghosts.append(stream)
-            self._retries.give_back(attempt)
+            self._retries.give_back(self._take_back(slot))
         if not slot.jobs:
             self._dismiss(slot)
+
+    def _take_back(self, slot: _Slot) -> Attempt:
+        """The job that waits for a worker."""
+        attempt, stream = slot.jobs.pop()
+        ray.cancel(stream)
+        self._ghosts.append(stream)
+        return attempt
 
     def _dismiss(self, slot: _Slot) -> None:
         self._slots.remove(slot)

@@ -10,11 +10,12 @@ import numpy as np
 from pydantic import Field
 from pymoo.operators.crossover.ux import UX
 
+from evonas.levels import Levels
 from evonas.records import Genome, Standing
 from evonas.spaces.space import Space
 from evonas.strategies.novelty import Novelty
 from evonas.strategies.strategy import Proposal
-from evonas.strategies.survival import Survivor, survivors
+from evonas.strategies.survival import Ranking
 from evonas.streams import stream
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -34,8 +35,8 @@ class NSGA2:
         self._mutation = 1 / len(space.genes) if mutation is None else mutation
         self._novelty = Novelty(space)
         self._genomes: dict[int, Genome] = {}
-        self._told: dict[int, Standing] = {}
-        self._parents: list[Survivor] | None = None
+        self._told = Levels(lambda count: population)
+        self._parents: Ranking | None = None
         self._uniform = UX()
 
     def ask(self, index: int) -> Proposal:
@@ -57,11 +58,12 @@ class NSGA2:
         self._novelty.add(genome)
 
     def tell(self, standing: Standing) -> None:
-        self._told[standing.index] = standing
+        self._told.discard(standing.index)
+        self._told.add(standing)
         self._parents = None
 
     def withdraw(self, index: int) -> None:
-        self._told.pop(index, None)
+        self._told.discard(index)
         self._parents = None
 
     def _breed(self, rng: np.random.Generator) -> Proposal:
@@ -74,11 +76,11 @@ class NSGA2:
         return Proposal(self._mutate(tuple(child.tolist()), rng), (mother, father), "crossover+mutation")
 
     def _tournament(self, rng: np.random.Generator) -> int:
-        """Binary tournament by constrained rank, then crowding; survivors are sorted by just that."""
+        """Binary tournament by constrained rank, then crowding: the order of the ranking."""
         if self._parents is None:
-            self._parents = survivors(list(self._told.values()), self._size)
+            self._parents = Ranking(self._told.needed, self._size)
         drawn = rng.integers(len(self._parents), size=2)
-        return self._parents[int(drawn.min())].index
+        return self._parents[int(drawn.min())]
 
     def _mutate(self, genome: Genome, rng: np.random.Generator) -> Genome:
         """Genes change on their own, active or not: an ordered gene by one step, any other to another value."""

@@ -3,8 +3,10 @@
 Ties in crowding are broken by index, never at random, so survivors are a function of the standings alone.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 from pymoo.operators.survival.rank_and_crowding.metrics import get_crowding_function
@@ -24,6 +26,33 @@ class Survivor:
     index: int
     rank: int
     crowding: float
+
+
+class Ranking:
+    """Standings best first: by level, crowding distance, index. A level is ordered when it is asked for.
+
+    levels: non-domination levels, best first. size: how many of the best count.
+    """
+
+    def __init__(self, levels: Sequence[Sequence[Standing]], size: int) -> None:
+        self._levels = levels
+        self._ends = list(accumulate(map(len, levels)))
+        self._ordered: dict[int, list[int]] = {}
+        self._count = min(size, self._ends[-1]) if levels else 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, place: int) -> int:
+        """The index of who is there."""
+        level = bisect_right(self._ends, place)
+        if level not in self._ordered:
+            members = sorted(self._levels[level], key=lambda standing: standing.index)
+            if members[0].violation == 0:
+                crowding = _crowding.do(points(members))
+                members = [members[k] for k in np.lexsort((range(len(members)), -crowding))]
+            self._ordered[level] = [standing.index for standing in members]
+        return self._ordered[level][place - self._ends[level]]
 
 
 def survivors(standings: Sequence[Standing], size: int) -> list[Survivor]:

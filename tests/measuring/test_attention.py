@@ -1,5 +1,6 @@
 import gc
 import os
+import platform
 import subprocess
 import sys
 import threading
@@ -25,6 +26,28 @@ print(os.getpriority(os.PRIO_PROCESS, 0))
     inside, said, after = done.stdout.split()
     assert inside == said == ("0" if os.geteuid() == 0 else inside)
     assert after == "15"
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="how memory is given back is the C library's business")
+def test_memory_that_is_freed_and_taken_again_costs_no_page_faults() -> None:
+    code = """
+import resource, sys
+import torch
+from evonas.measuring.attention import keep_memory
+assert sys.argv[1] == "returned" or keep_memory()
+def passes():
+    for _ in range(20):
+        [torch.ones(2**18) for _ in range(4)]  # pieces of a megabyte
+passes()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+passes()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    faults = {}
+    for how in ("kept", "returned"):
+        done = subprocess.run([sys.executable, "-c", code, how], capture_output=True, text=True, check=True)
+        faults[how] = int(done.stdout)
+    assert faults["kept"] < 20 < faults["returned"]
 
 
 @LINUX

@@ -12,7 +12,7 @@ from torch import nn
 from evonas.config import TargetConfig
 from evonas.measuring import bench
 from evonas.measuring.backend import BACKENDS, Array
-from evonas.measuring.bench import Bench, Rival
+from evonas.measuring.bench import Bench, Rival, for_reference
 from evonas.measuring.quiet import Quiet, folder
 from evonas.measuring.reference import reference
 from evonas.records import UserError
@@ -148,3 +148,8 @@ def test_the_same_network_for_real(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.low <= found.ms <= found.high <= found.p90 * 1.5
     assert found.ms == pytest.approx(float(found.conditions["quiet_reference_ms"]), rel=0.2)
     assert found.conditions["nice"]
+
+
+def test_the_reference_runs_with_one_example_on_a_processor_and_as_the_target_on_a_gpu() -> None:
+    assert for_reference(TargetConfig(batch=32)) == TargetConfig(batch=1)
+    assert for_reference(TargetConfig(device="cuda", batch=32)).batch == 32

@@ -99,10 +99,10 @@ def test_a_slow_network_gets_its_eleven_blocks_and_says_if_that_was_not_enough()
 
 def test_the_ninth_decile() -> None:
     def some_are_slow(count: int) -> Sequence[float]:
-        return [1.0] * (count - 2) + [5.0] * 2 if count == 8 else [1.0] * count
+        return [1.0] * (count - 2) + [1.6] * 2 if count == 8 else [1.0] * count
 
     found = compare(some_are_slow, Machine().network(1.0), within=0.02, seconds=60)
-    assert (found.ratio, found.tail) == (1.0, 5.0)
+    assert (found.ratio, found.tail) == (1.0, 1.6)
 
 
 def test_warm_up_goes_on_until_two_blocks_agree() -> None:
@@ -120,7 +120,8 @@ def test_warm_up_goes_on_until_two_blocks_agree() -> None:
     assert len(blocks) == 8
 
 
-def test_slices_of_time_that_a_system_takes_away_hit_both_alike() -> None:
+@pytest.mark.parametrize(("own", "other"), [(3.1, 0.53), (0.53, 3.1)])
+def test_slices_of_time_that_a_system_takes_away_hit_both_alike(own: float, other: float) -> None:
     """Every 4 ms something else runs for 4 ms: a median of single passes would see it in the long ones alone."""
 
     class Sliced:
@@ -140,8 +141,8 @@ def test_slices_of_time_that_a_system_takes_away_hit_both_alike() -> None:
             return self.now - start
 
     machine = Sliced()
-    found = compare(machine.network(3.1), machine.network(0.53), within=0.01, seconds=60)
-    assert found.ratio == pytest.approx(3.1 / 0.53, rel=0.2)  # by medians of single passes it is 11.7
+    found = compare(machine.network(own), machine.network(other), within=0.01, seconds=60)
+    assert found.ratio == pytest.approx(own / other, rel=0.2)  # by medians of single passes it is twice or half as much
 
 
 def test_who_comes_first_alternates() -> None:
