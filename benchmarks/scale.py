@@ -94,6 +94,8 @@ class Simulated:
         self.own_s += time.process_time() - start
         return [message]
 
+    def wind_down(self) -> None: ...
+
     def close(self) -> None: ...
 
     @property

@@ -219,7 +219,13 @@ class RuntimeConfig(Section):
     kind: Literal["ray", "serial"] = "ray"
     workers: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     cpus_per_worker: float = Field(default=1, ge=0)
-    gpus_per_worker: float = Field(default=0, ge=0)
+    max_workers: Annotated[int, Field(ge=1)] | None = Field(
+        default=None,
+        description="with workers: auto, no more than these; on a cluster so many are asked of its autoscaler",
+    )
+    gpus_per_worker: Annotated[float, Field(ge=0)] | Literal["auto"] = Field(
+        default=0.0, description="0.25: four on a GPU; auto: one, and more while the GPU gets more done and has memory"
+    )
     memory_mb_per_worker: Annotated[int, Field(gt=0)] | Literal["auto"] = Field(
         default="auto", description="host memory that a candidate may take; auto: the worker's share of its machine"
     )
@@ -234,6 +240,24 @@ class RuntimeConfig(Section):
         default=None, description="folder of measurements that runs share: what is in it is not measured again"
     )
     address: str = Field(default="local", description="local: a Ray of this run's own; else a cluster's address")
+
+    @property
+    def gpus_at_first(self) -> float:
+        """GPUs of a worker when a search begins."""
+        return 1.0 if self.gpus_per_worker == "auto" else self.gpus_per_worker
+
+    @model_validator(mode="after")
+    def _max_of_auto(self) -> "RuntimeConfig":
+        if self.max_workers and self.workers != "auto":
+            raise ValueError(f"max_workers is for workers: auto; workers is {self.workers}")
+        return self
+
+    @field_validator("gpus_per_worker", mode="before")
+    @classmethod
+    def _share(cls, number: object) -> object:
+        if number == "auto" or (isinstance(number, int | float) and number >= 0):
+            return number
+        raise ValueError(f"takes auto or a number of 0 or more, not {number!r}")
 
     @field_validator("workers", "memory_mb_per_worker", mode="before")
     @classmethod

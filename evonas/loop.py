@@ -72,8 +72,10 @@ class Search:
         """
         while True:
             self._submit()
-            if self.ended and not (self._waiting or self.runtime.open):
-                break
+            if self.ended and not self._waiting:
+                if not self.runtime.open:
+                    break
+                self.runtime.wind_down()
             messages = self.runtime.wait(PATIENCE_S)
             for message in messages:
                 self._hear(message)
@@ -138,4 +140,5 @@ class Search:
 
     def _count(self, evaluation: Evaluation) -> None:
         self.statuses[evaluation.status.value] += 1
-        self.gpu_s += (evaluation.measure_s + evaluation.train_s) * self.config.runtime.gpus_per_worker
+        share = evaluation.conditions.get("gpus", self.config.runtime.gpus_at_first)
+        self.gpu_s += (evaluation.measure_s + evaluation.train_s) * float(share)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from evonas.config import Config, validated
 from evonas.objectives import Objectives, dominates
-from evonas.records import Evaluation, Job, Progress, Status, TaskSpec
+from evonas.records import Epoch, Evaluation, Job, Progress, Status, TaskSpec
 from evonas.runtime import Message
 from evonas.spaces.genes import Arch, Choice, Integer, Repeat
 from evonas.spaces.space import Space
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from evonas.start import Prepared
 
+CURVE = [Epoch(epoch, 1.0, 1.0, 0.5) for epoch in range(1, 100)]
 SPEC = TaskSpec("synthetic", (1, 8, 8), 10)
 
 
@@ -93,9 +94,9 @@ class Work:
                 return
             if rung == len(job.bars):
                 weights = bytes(int(self.weights_kb * 1000)) or None
-                yield Evaluation(job.candidate, Status.OK, progress.metrics, rungs=rungs, weights=weights)
+                yield Evaluation(job.candidate, Status.OK, progress.metrics, CURVE[:epoch], rungs, weights=weights)
             elif any(dominates(member, self.objectives.standing(progress)) for member in job.bars[rung]):
-                yield Evaluation(job.candidate, Status.STOPPED, progress.metrics, rungs=rungs)
+                yield Evaluation(job.candidate, Status.STOPPED, progress.metrics, CURVE[:epoch], rungs)
                 return
             elif rung >= len(job.reached):
                 yield progress

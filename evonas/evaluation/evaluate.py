@@ -314,6 +314,7 @@ class Evaluator:
         }
         if self.device.type == "cuda":
             own["cuda"] = str(torch.version.cuda)
+            own["gpu_memory_mb"] = f"{torch.cuda.get_device_properties(self.device).total_memory / 1e6:.0f}"
         return own
 
     def _settle(self) -> None:

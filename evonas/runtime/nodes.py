@@ -27,13 +27,17 @@ class Nodes:
     """needs: resources of one worker, those above 0."""
 
     def __init__(self, needs: Mapping[str, float]) -> None:
-        self._needs = {name: need for name, need in needs.items() if need}
+        self.resize(needs)
         self._alive: dict[str, Node] = {}
         self._draining: Collection[str] = ()
         self._silent: dict[str, float] = {}  # node -> until when it is shunned
         self._strikes: Counter[str] = Counter()
         self._aside: dict[str, str] = {}  # node -> its host
         self._unfit: set[str] = set()  # no worker can start there
+
+    def resize(self, needs: Mapping[str, float]) -> None:
+        """From now on a worker needs this."""
+        self._needs = {name: need for name, need in needs.items() if need}
 
     @property
     def aside(self) -> list[str]:
@@ -51,6 +55,11 @@ class Nodes:
         """Living nodes that must get no new worker."""
         avoided = self._avoided()
         return [id for id in self._alive if id in avoided]
+
+    @property
+    def gpus(self) -> int:
+        """GPUs of all usable nodes."""
+        return int(sum(node.resources.get("GPU", 0) for node in self.usable))
 
     @property
     def capacity(self) -> int:

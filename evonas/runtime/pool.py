@@ -65,6 +65,9 @@ class Runtime(Protocol):
             Halted: no worker can start any more, or a target was away for too long (`runtime.away_minutes`).
         """
 
+    def wind_down(self) -> None:
+        """Few jobs will follow, or none: workers without one may go."""
+
     def close(self) -> None:
         """End all workers; jobs in work are given up."""
 

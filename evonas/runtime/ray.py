@@ -7,7 +7,7 @@ its process comes back as an ordinary answer. Actors neither restart nor retry b
 
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from types import ModuleType
 from typing import Any
@@ -20,13 +20,14 @@ from evonas.records import Evaluation, Halted, Job, Postponed, Status, UserError
 from evonas.runtime.boards import Boards
 from evonas.runtime.cluster import connect, last_line, look
 from evonas.runtime.nodes import Nodes
+from evonas.runtime.packing import Packing
 from evonas.runtime.payload import Payload, pack
 from evonas.runtime.pool import NO_REMOTES, Death, Factory, Message, Remotes, Report
 from evonas.runtime.processes import machine_memory
 from evonas.runtime.retries import Attempt, Retries
 from evonas.runtime.sandbox import Sandbox, SandboxLost
 
-START_S = 300.0  # until the first worker must be there; a cluster may have to start a machine
+START_S, CLUSTER_START_S = 300.0, 1800.0  # until the first worker must be there; a cluster may have to start a machine
 AHEAD = 2  # jobs handed to a worker: one in work, one waiting
 LOST_STARTS = 5
 PATROL_S = 1.0
@@ -55,11 +56,11 @@ class _Worker:
 class _Slot:
     """One worker and the jobs handed to it, oldest first; each with the stream of its reports.
 
-    heard: when there was last a sign of life, or nothing to wait for.
+    gpus: its share of one. heard: when there was last a sign of life, or nothing to wait for.
     """
 
-    def __init__(self, actor: Any, node: str) -> None:
-        self.actor, self.node = actor, node
+    def __init__(self, actor: Any, node: str, gpus: float) -> None:
+        self.actor, self.node, self.gpus = actor, node, gpus
         self.jobs: deque[tuple[Attempt, Any]] = deque()
         self.heard = self.began = time.monotonic()
         self.report: Any = None  # one that is there, and could not be fetched yet
@@ -109,32 +110,52 @@ class RayPool:
         self._avoiding: list[str] = []  # nodes that pending hires must not come to
         self._was_up = False
         self._lost_starts = 0  # in a row
-        needs = {"CPU": config.cpus_per_worker, "GPU": config.gpus_per_worker}
-        self.nodes = Nodes(needs)
+        self._last = False
+        self._packing = Packing() if config.gpus_per_worker == "auto" else None
+        self._gpus = config.gpus_at_first  # of each worker that is hired
+        self.nodes = Nodes(self._needs)
         self._own = not ray.is_initialized()
         if self._own:
             connect(config)
-        self._actor: Any = ray.remote(
-            num_cpus=config.cpus_per_worker, num_gpus=config.gpus_per_worker, max_restarts=0, max_task_retries=0
-        )(_Worker)
+        self._actor: Any = ray.remote(num_cpus=config.cpus_per_worker, max_restarts=0, max_task_retries=0)(_Worker)
         try:
             self._boards.open(look()[0])
             self._payload = ray.put(pack(factory, modules))
             self._patrolled = 0.0
             self._patrol()
             self._check_room()
-            self._welcome(START_S)
+            patience = START_S if self._own and config.address == "local" else CLUSTER_START_S
+            self._welcome(patience)
             if not self._slots:
-                needed = f"{config.cpus_per_worker:g} CPUs and {config.gpus_per_worker:g} GPUs"
-                raise UserError(f"runtime: no worker of {needed} started in {START_S:g} s; is the cluster that large?")
+                raise UserError(
+                    f"runtime: no worker of {self._needed} started in {patience:g} s; is the cluster that large?"
+                )
         except BaseException:
             self.close()
             raise
 
     @property
     def workers(self) -> int:
-        wanted = self.nodes.capacity if self._config.workers == "auto" else self._config.workers
-        return max(1, wanted - self._refused)
+        wanted = max(1, self._wanted - self._refused)
+        return min(wanted, max(1, self.open)) if self._last else wanted
+
+    @property
+    def _wanted(self) -> int:
+        """As many as there is room for, or asked for: those that find no room are what an autoscaler sees."""
+        config, most = self._config, self._config.max_workers
+        if config.workers != "auto":
+            return config.workers
+        if most and config.address != "local":
+            return most
+        return min(most or self.nodes.capacity, self.nodes.capacity)
+
+    @property
+    def _needs(self) -> dict[str, float]:
+        return {"CPU": self._config.cpus_per_worker, "GPU": self._gpus}
+
+    @property
+    def _needed(self) -> str:
+        return f"{self._config.cpus_per_worker:g} CPUs and {self._gpus:g} GPUs"
 
     @property
     def notes(self) -> Sequence[str]:
@@ -159,7 +180,7 @@ class RayPool:
     def _able(self) -> list[_Slot]:
         """Workers that may get jobs."""
         usable = {node.id for node in self.nodes.usable}
-        return [slot for slot in self._slots if slot.node in usable]
+        return [slot for slot in self._slots if slot.node in usable and slot.gpus == self._gpus]
 
     def submit(self, job: Job) -> None:
         self._retries.submit(job)
@@ -183,6 +204,9 @@ class RayPool:
             ready, _ = ray.wait(sources, num_returns=len(sources), timeout=0, fetch_local=False)
         self._welcome(0)
         return [message for source in ready if source in streams for message in self._hear(streams[source])]
+
+    def wind_down(self) -> None:
+        self._last = True
 
     def close(self) -> None:
         for actor in (*(slot.actor for slot in self._slots), *(actor for actor, _ in self._starting.values())):
@@ -225,7 +249,20 @@ class RayPool:
             for node in {*attempt.crashes} - {slot.node}:
                 self.nodes.crashed(node)
             self.nodes.worked(slot.node)
+            message = self._placed(slot, message)
         return [self._retries.heard(attempt, message)]
+
+    def _placed(self, slot: _Slot, evaluation: Evaluation) -> Evaluation:
+        """With its share of a GPU; the next workers may get another."""
+        if not slot.gpus:
+            return evaluation
+        if self._packing and slot.gpus == self._gpus:
+            self._packing.heard(evaluation, self.nodes.gpus)
+            if self._packing.share != self._gpus:
+                self._gpus = self._packing.share
+                self.nodes.resize(self._needs)
+                self._recall({node for _, node in self._starting.values()})
+        return replace(evaluation, conditions={**evaluation.conditions, "gpus": f"{slot.gpus:g}"})
 
     def _bury(self, slot: _Slot, why: str) -> Sequence[Message]:
         self._dismiss(slot)
@@ -283,14 +320,25 @@ class RayPool:
                 slot.heard = now
         ended = self._abandon([slot for slot in self._slots if slot.jobs and self._overdue(slot)])
         for slot in list(self._slots):
-            if self.nodes.leaves(slot.node) or not (slot.jobs or self.nodes.lives(slot.node)):
+            leaves = self.nodes.leaves(slot.node) or slot.gpus != self._gpus
+            if leaves or not (slot.jobs or self.nodes.lives(slot.node)):
                 self._retire(slot)
+        if self._last:
+            self._release()
         if self.nodes.avoided != self._avoiding:  # hires that wait for room must not wait for the wrong nodes
             self._avoiding = self.nodes.avoided
             self._recall([""])
         self._fill()
         self._listen()
         return ended
+
+    def _release(self) -> None:
+        """Let workers go that nothing is left for, so that an autoscaler can take their machines down."""
+        if len(self._slots) >= self.workers:
+            self._recall({node for _, node in self._starting.values()})
+        idle = [slot for slot in self._slots if not slot.jobs]
+        for slot in idle[: max(0, len(self._slots) - self.workers)]:
+            self._dismiss(slot)
 
     def _fill(self) -> None:
         for _ in range(self.workers - len(self._able) - len(self._starting)):
@@ -313,7 +361,7 @@ class RayPool:
             ended += self._lost(slot, f"silent for {self._config.lease_s:g} s (runtime.lease_s)")
         return ended
 
-    def _recall(self, nodes: Sequence[str]) -> None:
+    def _recall(self, nodes: Collection[str]) -> None:
         """Give up workers that have not started yet, by their node; "": not placed yet."""
         for call, (actor, node) in list(self._starting.items()):
             if node in nodes:
@@ -354,7 +402,9 @@ class RayPool:
 
     def _hire(self) -> None:
         avoided = self.nodes.avoided
-        where = {"label_selector": {"ray.io/node-id": f"!in({','.join(avoided)})"}} if avoided else {}
+        where: dict[str, Any] = {"num_gpus": self._gpus}
+        if avoided:
+            where["label_selector"] = {"ray.io/node-id": f"!in({','.join(avoided)})"}
         memory = self._config.memory_mb_per_worker
         actor = self._actor.options(**where).remote(self._payload, None if memory == "auto" else memory)
         self._starting[actor.node.remote()] = actor, ""
@@ -393,7 +443,7 @@ class RayPool:
         else:
             if node:
                 self._lost_starts = 0
-                self._slots.append(_Slot(actor, node))
+                self._slots.append(_Slot(actor, node, self._gpus))
                 self._was_up = True
                 return
             if not self.nodes.lives(answer):  # it may have joined a moment ago
@@ -418,9 +468,10 @@ class RayPool:
             raise kind(f"runtime: a worker could not start: {why}") from None
 
     def _check_room(self) -> None:
-        if self._config.workers == "auto" and not self.nodes.capacity:
+        if self._config.workers == "auto" and not self._wanted:
             have = ray.cluster_resources()  # type: ignore[no-untyped-call]
+            there = f"Ray has {have.get('CPU', 0):g} and {have.get('GPU', 0):g}"
             raise UserError(
-                f"runtime: a worker needs {self._config.cpus_per_worker:g} CPUs and "
-                f"{self._config.gpus_per_worker:g} GPUs, but Ray has {have.get('CPU', 0):g} and {have.get('GPU', 0):g}"
+                f"runtime: a worker needs {self._needed}, but {there}; where an autoscaler can start machines, say how "
+                "many workers: runtime.max_workers"
             )

@@ -73,6 +73,8 @@ class Serial:
             return ()
         return (self._retries.heard(attempt, message),)
 
+    def wind_down(self) -> None: ...
+
     def close(self) -> None:
         self._running = None
 

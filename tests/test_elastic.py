@@ -1,0 +1,114 @@
+"""Real raylets with made-up GPUs: shares of them, machines that come, workers that are let go when little is left."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ray
+from ray.cluster_utils import Cluster
+
+from evonas.config import RuntimeConfig
+from evonas.loop import Search
+from evonas.records import Candidate, Evaluation, Job, Status, UserError
+from evonas.runtime import RayPool
+from tests.test_cluster import jobs_on
+from tests.test_loop import run
+
+JOIN_S = 10.0
+
+
+@pytest.fixture(scope="module")
+def head() -> Iterator[Cluster]:
+    found = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    yield found
+    found.shutdown()
+
+
+@pytest.fixture
+def cluster(head: Cluster) -> Iterator[Cluster]:
+    yield head
+    ray.shutdown()
+    for node in list(head.worker_nodes):
+        head.remove_node(node)
+
+
+def runtime(cluster: Cluster, **changes: Any) -> dict[str, Any]:
+    return {"kind": "ray", "address": cluster.address, "cpus_per_worker": 0.25, **changes}
+
+
+def test_shares_of_gpus_are_kept_and_rows_say_them(cluster: Cluster, tmp_path: Path) -> None:
+    cluster.add_node(num_cpus=2, num_gpus=2)
+    cluster.add_node(num_cpus=8)  # without a GPU: no worker belongs there
+    busy: list[int] = []
+
+    def watch(search: Search, evaluation: Evaluation | None) -> None:
+        busy.append(search.runtime.busy)
+
+    found = run(tmp_path / "run", watch, work={"delay": 0.05}, runtime=runtime(cluster, gpus_per_worker=0.5))
+    assert max(busy) == 4
+    assert {row["gpus"] for row in found.evaluations["conditions"]} == {"0.5"}
+
+
+def test_a_gpu_gets_more_candidates_while_it_gets_more_done(cluster: Cluster, tmp_path: Path) -> None:
+    """The work sleeps, so that each worker more is a gain, until there are no processors left."""
+    cluster.add_node(num_cpus=1, num_gpus=1)
+    settings = runtime(cluster, gpus_per_worker="auto", cpus_per_worker=0.34)
+    found = run(tmp_path / "run", work={"delay": 0.1}, budget={"evaluations": 60}, runtime=settings)
+    shares = found.evaluations.sort_values("finished_at")["conditions"].map(lambda row: float(row["gpus"]))
+    assert shares.iloc[0] == 1.0
+    assert 0.5 in set(shares)
+    assert found.verify().difference == ""
+
+
+def test_what_an_autoscaler_starts_is_used_at_once(cluster: Cluster, tmp_path: Path) -> None:
+    """More workers are asked for than there is room for; a node that joins has work within seconds."""
+    cluster.add_node(num_cpus=1)
+    joined: list[Any] = []
+    used: list[float] = []
+    began = 0.0
+
+    def watch(search: Search, evaluation: Evaluation | None) -> None:
+        nonlocal began
+        if search.decided >= 4 and not joined:
+            assert search.runtime.workers == 3
+            assert any("2 workers to come" in note for note in search.runtime.notes)
+            joined.append(cluster.add_node(num_cpus=1))
+            began = time.monotonic()
+        if joined and not used and jobs_on(search.runtime, joined[0]):  # type: ignore[arg-type]
+            used.append(time.monotonic() - began)
+
+    settings = runtime(cluster, cpus_per_worker=1, max_workers=3)
+    run(tmp_path / "run", watch, work={"delay": 0.1}, budget={"evaluations": 40}, runtime=settings)
+    assert used
+    assert used[0] < JOIN_S
+
+
+def test_auto_alone_asks_an_empty_cluster_for_nothing(cluster: Cluster) -> None:
+    cluster.add_node(num_cpus=0)
+    with pytest.raises(UserError, match=r"runtime\.max_workers"):
+        RayPool(lambda: nap, RuntimeConfig.model_validate(runtime(cluster)))
+
+
+def test_workers_that_nothing_is_left_for_are_let_go() -> None:
+    pool = RayPool(lambda: nap, RuntimeConfig(workers=3, cpus_per_worker=0.5))
+    try:
+        until = time.monotonic() + 60
+        while pool.room < 6 and time.monotonic() < until:
+            pool.wait(0.1)
+        pool.submit(Job(Candidate(0, (0,), (), "founder", 0, 0)))
+        pool.wind_down()
+        while pool.open:
+            pool.wait(0.2)
+        assert pool.workers == len(pool._slots) == 1
+        pool.submit(Job(Candidate(1, (0,), (), "check", 0, 0)))  # a last word is still possible
+        while pool.open:
+            pool.wait(0.2)
+    finally:
+        pool.close()
+
+
+def nap(job: Job) -> Iterator[Evaluation]:
+    time.sleep(3)
+    yield Evaluation(job.candidate, Status.OK)
