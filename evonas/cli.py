@@ -113,6 +113,26 @@ def _parser() -> argparse.ArgumentParser:
     _add_set(table)
     _add_import(table)
 
+    submit = add("submit", _submit, "run a search as a job of a Ray cluster; the same line again comes back to it")
+    submit.add_argument("config", metavar="CONFIG", help="YAML file")
+    submit.add_argument("--address", required=True, metavar="URL", help="the cluster's dashboard, http://HOST:8265")
+    submit.add_argument("--run", required=True, metavar="DIR", help="s3://... or an absolute path on the head")
+    submit.add_argument("--follow", action="store_true", help="show the search until it ends; ctrl-C detaches")
+    submit.add_argument("--insecure", action="store_true", help="also on a cluster that takes jobs from anybody")
+    _add_set(submit)
+    _add_import(submit)
+
+    doctor = add("doctor", _doctor, "what stands in the way of a search on this machine or cluster")
+    doctor.add_argument("config", metavar="CONFIG", nargs="?", help="without it: this machine and the cluster alone")
+    doctor.add_argument(
+        "--address",
+        metavar="ADDRESS",
+        help="HOST:PORT of a cluster's head, auto, local, or http://... of its dashboard",
+    )
+    doctor.add_argument("--run", metavar="DIR", help="run folder or s3://... (default: that of evonas search)")
+    _add_set(doctor)
+    _add_import(doctor)
+
     add("schema", _schema, "the JSON schema of a config, for editors")
     return parser
 
@@ -280,6 +300,35 @@ def _table(options: argparse.Namespace) -> int:
     _imported(options.modules)
     make_table(options.config, options.overrides, options.target, options.out, lambda line: print(line, flush=True))
     return 0
+
+
+def _submit(options: argparse.Namespace) -> int:
+    from evonas.submission import submit
+
+    return submit(
+        options.config,
+        options.address,
+        options.run,
+        options.line,
+        overrides=options.overrides,
+        modules=_imported(options.modules),
+        follow=options.follow,
+        insecure=options.insecure,
+    )
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from evonas.doctor import examine, examine_there, show
+
+    modules = _imported(options.modules)
+    if (options.address or "").startswith("http"):
+        return examine_there(options.config, options.address, options.run, options.overrides, modules)
+    findings = examine(
+        options.config, overrides=options.overrides, address=options.address, run=options.run, modules=modules
+    )
+    return show(findings, Console(highlight=False))
 
 
 def _schema(options: argparse.Namespace) -> int:

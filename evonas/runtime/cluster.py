@@ -34,7 +34,7 @@ def connect(config: RuntimeConfig) -> None:
         asked = 0 if config.workers == "auto" else math.ceil(config.workers * config.cpus_per_worker)
         options |= {"num_cpus": max(cores, asked), "include_dashboard": False}
     elif config.address != "auto":
-        _check_reachable(config.address)
+        check_reachable(config.address)
     before = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address=config.address, **options)
@@ -45,7 +45,7 @@ def connect(config: RuntimeConfig) -> None:
         raise UserError(f"runtime.address: no Ray cluster at {config.address!r}: {reason}") from None
 
 
-def _check_reachable(address: str) -> None:
+def check_reachable(address: str) -> None:
     """Ray itself tries an address for minutes before it gives up."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     try:

@@ -1,0 +1,8 @@
+"""`evonas doctor`: what stands in the way of a search."""
+
+from evonas.doctor.afar import examine_there
+from evonas.doctor.examining import examine
+from evonas.doctor.screen import show
+from evonas.doctor.visit import Finding, Visit
+
+__all__ = ["Finding", "Visit", "examine", "examine_there", "show"]

@@ -1,0 +1,159 @@
+"""The cluster by itself: can it be reached, by whom, and what is it made of?"""
+
+import ipaddress
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from evonas.doctor.visit import ROOM_S, Finding, Unknown, Visit, counted, need_ray, shape
+from evonas.records import UserError
+from evonas.runtime import checkup
+from evonas.runtime.checkup import Seen
+from evonas.start import versions
+
+SKEW_NOTE_S, SKEW_CROSS_S = 1.0, 60.0
+NEEDED = ("python", "evonas", "ray", "torch", "numpy")
+"""What a worker uses of `versions`; others may differ from node to node."""
+
+
+def reach(visit: Visit) -> Iterator[Finding]:
+    runtime = visit.runtime
+    if runtime.kind == "serial":
+        raise Unknown("runtime.kind is serial, one candidate after the other in this process")
+    local = runtime.address == "local"
+    if not local:
+        head = checkup.head_of(runtime.address)
+        answer = checkup.ask(head, token=True)
+        visit.head = "" if answer.why else head
+        if (wrong := refusal(head, answer, checkup.versions())) is not None:
+            yield wrong
+            return
+    try:
+        visit.own = not checkup.has_joined()
+        visit.head, visit.joined = checkup.join(runtime), True
+    except UserError as error:
+        yield Finding(
+            "Ray", "cross", str(error), "run this on a machine of the cluster, with the cluster's Ray running"
+        )
+        return
+    visit.nodes = checkup.nodes()
+    ours = "{}, Python {}".format(*checkup.versions())
+    yield Finding("Ray", "ok", f"{ours}, of this run's own" if local else f"{ours} at {visit.head}, the same as here")
+
+
+def refusal(head: str, answer: checkup.Answer, ours: tuple[str, str]) -> Finding | None:
+    """Why we cannot join a cluster; None where we can. ours: versions of Ray and Python here."""
+    if answer.refused:
+        here = "RAY_AUTH_MODE=token and the cluster's token in RAY_AUTH_TOKEN or ~/.ray/auth_token"
+        return Finding("Ray", "cross", f"{head} refuses our token, or wants one", f"set {here}")
+    if answer.why:
+        remedy = "start it (ray start --head), or correct the address: HOST:PORT of its head"
+        return Finding("Ray", "cross", answer.why, remedy)
+    theirs = (answer.ray or ours[0], answer.python or ours[1])
+    if theirs != ours:
+        text = "the cluster has Ray {} and Python {}, here are {} and {}".format(*theirs, *ours)
+        return Finding("Ray", "cross", text, "Ray wants the same of both everywhere: install the cluster's here")
+    return None
+
+
+def authentication(visit: Visit) -> Iterator[Finding]:
+    if not visit.head:
+        raise Unknown("there is no Ray")
+    addresses = [visit.head.rpartition(":")[0], *(checkup.hosts() if visit.joined else ())]
+    yield judged(visit.head, checkup.ask(visit.head, token=False), addresses)
+
+
+def judged(head: str, answer: checkup.Answer, addresses: Sequence[str]) -> Finding:
+    """answer: to a connection without a token. addresses: of the head and the nodes."""
+    name = "authentication"
+    if answer.refused:
+        return Finding(name, "ok", f"{head} refused a connection without a token")
+    if not answer.taken:
+        return Finding(name, "note", f"not known: without a token, {answer.why}")
+    if all(map(_is_loopback, addresses)):
+        return Finding(
+            name, "note", f"{head} took a connection without a token; it is on loopback, for this machine alone"
+        )
+    return Finding(
+        name,
+        "cross",
+        f"{head} took a connection without a token: whoever reaches it can run code on every node",
+        "start every node and the driver with RAY_AUTH_MODE=token and one token (ray get-auth-token --generate)",
+    )
+
+
+def nodes(visit: Visit) -> Iterator[Finding]:
+    need_ray(visit)
+    shapes = Counter(shape(node) for node in visit.nodes)
+    yield Finding("nodes", "ok", "; ".join(f"{count} x {shape}" for shape, count in shapes.items()))
+    visit.seen = checkup.inspect(visit.nodes, NEEDED, ROOM_S)
+    for seen in visit.seen:
+        if seen.why:
+            remedy = f"see the raylet's log on {seen.node.host}; if it is gone, restart Ray there"
+            yield Finding("nodes", "cross", f"{seen.node.host}: {seen.why}", remedy)
+
+
+def gpus(visit: Visit) -> Iterator[Finding]:
+    need_ray(visit)
+    counted = sum(node.resources.get("GPU", 0) for node in visit.nodes)
+    listed = Counter(gpu for seen in visit.seen for gpu in seen.gpus)
+    each = ", ".join(f"{count} x {name}" for name, count in listed.items()) or "none"
+    if counted < visit.runtime.gpus_at_first:
+        text = f"a worker needs {visit.runtime.gpus_at_first:g}; Ray offers {counted:g} (nvidia-smi: {each})"
+        remedy = "set runtime.gpus_per_worker=0, or start Ray on nodes with GPUs (ray start --num-gpus)"
+        yield Finding("GPUs", "cross", text, remedy)
+    elif counted != listed.total():
+        yield Finding("GPUs", "note", f"Ray offers {counted:g}, nvidia-smi lists {each}")
+    else:
+        yield Finding("GPUs", "ok", each)
+
+
+def same_versions(visit: Visit) -> Iterator[Finding]:
+    need_ray(visit)
+    yield from compared(visit.seen, {name: versions()[name] for name in NEEDED})
+
+
+def compared(seen: Sequence[Seen], ours: Mapping[str, str]) -> Iterator[Finding]:
+    """A build for CUDA and one for the CPU (+cu126, +cpu) count as the same version."""
+    different = False
+    for node, there in ((each.node, each.versions) for each in seen if each.versions is not None):
+        for name, want in ours.items():
+            have = there.get(name, "")
+            if _public(have) != _public(want):
+                different = True
+                text = f"{node.host} has {name} {have}, the driver {want}" if have else f"{node.host} has no {name}"
+                yield Finding("versions", "cross", text, f"install {name} {_public(want)} there")
+    if not different:
+        each = ", ".join(f"{name} {version}" for name, version in ours.items())
+        yield Finding("versions", "ok", f"{each} on the driver and {counted(len(seen), 'node')}")
+
+
+def clocks(visit: Visit) -> Iterator[Finding]:
+    """Nothing in evonas decides by a clock; stores in a cloud do."""
+    need_ray(visit)
+    yield from judged_clocks(visit.seen)
+
+
+def judged_clocks(seen: Sequence[Seen]) -> Iterator[Finding]:
+    known = [each for each in seen if not each.why]
+    off = [each for each in known if abs(each.skew_s) - each.error_s > SKEW_NOTE_S]
+    for each in off:
+        text = f"{each.node.host} is {abs(each.skew_s):.1f} s {'ahead of' if each.skew_s > 0 else 'behind'} the driver"
+        if abs(each.skew_s) > SKEW_CROSS_S:
+            remedy = "set it (chrony, NTP): cloud stores refuse what is signed minutes off"
+            yield Finding("clocks", "cross", text, remedy)
+        else:
+            yield Finding("clocks", "note", f"{text}; that distorts times in tables and nothing else")
+    if known and not off:
+        within = max(abs(each.skew_s) + each.error_s for each in known)
+        yield Finding("clocks", "ok", f"within {max(1, 1e3 * within):.0f} ms of the driver's")
+
+
+def _public(version: str) -> str:
+    return version.partition("+")[0]
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,128 @@
+"""Whether a search could run here: one line for each thing that it needs, and what to do where that is not so.
+
+Each check is a function of the `Visit` that yields findings; one that fails stops no other. Nothing stays behind, and
+a search that runs on the same cluster loses nothing but the time in which a network is measured beside it.
+"""
+
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+
+from evonas.config import RuntimeConfig, construct, load_config, unknown, validated
+from evonas.doctor.cluster import authentication, clocks, gpus, nodes, reach, same_versions
+from evonas.doctor.needs import data, folder, remote_targets, worker
+from evonas.doctor.pace import TRY_MOST_S, TRY_S, speed
+from evonas.doctor.visit import Check, Finding, Unknown, Visit
+from evonas.evaluation import TASKS
+from evonas.lines import line_of
+from evonas.records import UserError
+from evonas.runtime import checkup
+from evonas.spaces import SPACES
+from evonas.start import default_folder
+from evonas.strategies import STRATEGIES
+
+NODES_S = 30.0
+LOAD_S = 300.0
+START_S = 180.0
+
+
+def examine(
+    config: str | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    address: str | None = None,
+    run: str | None = None,
+    modules: Sequence[ModuleType] = (),
+) -> Iterator[Finding]:
+    """What stands in the way of a search, one finding after the other. Without a config: the cluster alone.
+
+    address: HOST:PORT of a cluster's head, auto or local, in the place of the config's. run: its folder or URL.
+
+    Raises:
+        UserError: the config or the address is wrong.
+    """
+    found = load_config(config, overrides) if config else None
+    runtime = found.runtime if found else RuntimeConfig()
+    if address is not None:
+        runtime = validated(
+            RuntimeConfig, {**runtime.model_dump(), "address": _address(address), "kind": "ray"}, "runtime"
+        )
+    if found and config:
+        found = found.model_copy(update={"runtime": runtime})
+        run = run or str(default_folder(Path(config).stem, found))
+        if found.task.kind not in TASKS:
+            raise UserError(f"task.kind: {unknown(found.task.kind, TASKS)}")
+        space = construct(SPACES, found.space, "space")
+        construct(STRATEGIES, found.strategy, "strategy", space, found.seed, found.strategy.population)
+    return _examine(Visit(found, runtime, run, modules))
+
+
+def _examine(visit: Visit) -> Iterator[Finding]:
+    try:
+        for name, check, seconds, remedy in CHECKS:
+            if visit.config or check not in FOR_CONFIGS or (check is folder and visit.run):
+                yield from _within(seconds, name, check, remedy, visit)
+    finally:
+        if visit.pool:
+            visit.pool.close()
+        if visit.own:
+            checkup.leave()
+
+
+def _within(seconds: float, name: str, check: Check, remedy: str, visit: Visit) -> list[Finding]:
+    """What a check finds in that time. What it raises is a cross."""
+    found: list[Finding] = []
+    wrong: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            found.extend(check(visit))
+        except BaseException as error:
+            wrong.append(error)
+
+    if check is reach:  # it sets up the handling of signals, which only the main thread can
+        work()
+    else:
+        thread = threading.Thread(target=work, name=f"evonas-doctor-{name}", daemon=True)
+        thread.start()
+        thread.join(seconds)
+        if thread.is_alive():
+            return [*found, Finding(name, "cross", f"no answer within {seconds:g} s", remedy)]
+    if wrong:
+        found.append(_failed(name, wrong[0], remedy))
+    return found
+
+
+def _failed(name: str, error: BaseException, remedy: str) -> Finding:
+    if isinstance(error, Unknown):
+        return Finding(name, "note", f"not looked at: {error}")
+    if isinstance(error, UserError):
+        return Finding(name, "cross", str(error), remedy)
+    if not isinstance(error, Exception):
+        raise error
+    return Finding(name, "cross", line_of(error), remedy)
+
+
+def _address(text: str) -> str:
+    port = text.rpartition(":")[2]
+    if text not in ("auto", "local") and not (":" in text and port.isascii() and port.isdigit()):
+        raise UserError(f"--address takes HOST:PORT of a cluster's head, auto or local, not {text!r}")
+    return text
+
+
+CHECKS: tuple[tuple[str, Check, float, str], ...] = (
+    ("Ray", reach, 0, "correct the address, or start Ray there"),
+    ("authentication", authentication, 2 * checkup.ASK_S, "see that the cluster's head answers"),
+    ("nodes", nodes, NODES_S, "see Ray's logs on the nodes"),
+    ("GPUs", gpus, NODES_S, "see Ray's logs on the nodes"),
+    ("versions", same_versions, NODES_S, "install evonas here as its requirements say"),
+    ("clocks", clocks, NODES_S, "see Ray's logs on the nodes"),
+    ("run folder", folder, LOAD_S, "give another --run"),
+    ("data", data, LOAD_S, "put them where the section task says, or correct it"),
+    ("targets", remote_targets, LOAD_S, "see the log of the measuring server"),
+    ("worker", worker, START_S, "see Ray's logs on the nodes"),
+    ("speed", speed, TRY_MOST_S + 2 * TRY_S, "see Ray's logs on the nodes"),
+)
+"""In order: name on the screen, check, seconds that it may take, what to do where it raises or takes longer."""
+FOR_CONFIGS = (folder, data, remote_targets, worker, speed)

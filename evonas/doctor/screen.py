@@ -1,0 +1,37 @@
+"""Findings for people."""
+
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.text import Text
+
+from evonas.doctor.visit import Finding
+from evonas.lines import line
+
+MARKS = {"ok": ("✓", "+", "green"), "cross": ("✗", "x", "bold red"), "note": ("·", "-", "dim")}
+"""Each also for a terminal without Unicode, and its colour."""
+
+
+def show(findings: Iterator[Finding], console: Console) -> int:
+    """Print them as they come; the exit status, 1 where there is a cross."""
+    plain = not _can_print("".join(marks[0] for marks in MARKS.values()), console.encoding)
+    crosses = 0
+    for finding in findings:
+        mark, ascii_mark, style = MARKS[finding.state]
+        crosses += finding.state == "cross"
+        lines = [Text.assemble((ascii_mark if plain else mark, style), f" {finding.name}: {line(finding.text)}")]
+        if finding.remedy:
+            lines.append(Text(f"  {'->' if plain else '→'} {line(finding.remedy)}"))
+        for each in lines:
+            text = each if not plain else Text(each.plain.encode("ascii", "replace").decode())
+            console.print(text, soft_wrap=True)
+    console.print(f"{crosses} to put right" if crosses else "nothing stands in the way", soft_wrap=True)
+    return int(crosses > 0)
+
+
+def _can_print(text: str, encoding: str) -> bool:
+    try:
+        text.encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True

@@ -1,0 +1,718 @@
+"""The files of cluster/, without a network: what Ray and the schemas accept, their promises, and planted faults."""
+
+import copy
+import json
+import os
+import re
+import shlex
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import botocore.session
+import jsonschema
+import moto
+import pytest
+import yaml
+from botocore.validate import ParamValidator
+from ray.autoscaler._private.aws.config import bootstrap_aws
+from ray.autoscaler._private.aws.node_provider import AWSNodeProvider
+from ray.autoscaler._private.util import prepare_config, validate_config
+
+from evonas.cli import _parser
+
+ROOT = Path(__file__).parent.parent
+CLUSTER = ROOT / "cluster"
+README = (CLUSTER / "README.md").read_text()
+MOST = 32
+"""Machines that a file may ask for."""
+SETTINGS = {
+    "RAY_health_check_period_ms": "2000",
+    "RAY_health_check_timeout_ms": "2000",
+    "RAY_health_check_failure_threshold": "3",
+    "RAY_grpc_client_keepalive_time_ms": "20000",
+    "RAY_grpc_client_keepalive_timeout_ms": "20000",
+    "RAY_JOB_STOP_WAIT_TIME_S": "60",
+    "RAY_task_oom_retries": "0",
+}
+"""Alike on all nodes of each kind of cluster."""
+
+EC2 = ParamValidator()
+RUN_INSTANCES = botocore.session.get_session().get_service_model("ec2").operation_model("RunInstances").input_shape
+RUN_INSTANCES.required_members.clear()  # how many is said by Ray
+"""The parameters of the AWS call that gets a `node_config`, as AWS's own client knows them."""
+
+Change = Callable[[Any], object]
+
+
+# Ray's cluster launcher
+
+
+def launcher(name: str) -> Any:
+    return yaml.safe_load((CLUSTER / name).read_text())
+
+
+def launcher_faults(config: Any) -> Iterator[str]:
+    """What Ray refuses, and what it accepts but we do not."""
+    try:
+        prepared = prepare_config(copy.deepcopy(config))
+        validate_config(prepared)
+    except (ValueError, KeyError, jsonschema.ValidationError) as error:
+        yield f"refused: {str(error).splitlines()[0]}"
+        return
+    types: dict[str, Any] = prepared["available_node_types"]
+    head = types[prepared["head_node_type"]]
+    if head["resources"].get("CPU") != 0 or head.get("max_workers") != 0:
+        yield "work on the head"
+    for name, kind in types.items():
+        measures = [word for word in kind["resources"] if word.startswith("latency_")]
+        if _on_spot(kind["node_config"]) != name.startswith("spot_"):
+            yield f"{name}: spot where it should not be, or not where it should"
+        if measures and (
+            kind["resources"][measures[0]] != 1 or {kind["resources"].get(r) for r in ("CPU", "GPU")} != {0}
+        ):
+            yield f"{name}: others may run beside a measurement"
+        if measures and (kind["min_workers"] < 1 or "--env=RAY_worker_niceness=0" not in _options(kind)):
+            yield f"{name}: measures when there is one, niced"
+        if name not in config["available_node_types"] or "max_workers" not in config["available_node_types"][name]:
+            yield f"{name}: unbounded"
+    if not 0 < config.get("max_workers", MOST + 1) <= MOST:
+        yield "max_workers: unbounded"
+    if not 0 < config.get("idle_timeout_minutes", 0) <= 30:
+        yield "idle machines stay"
+    if config["provider"].get("cache_stopped_nodes") is not False:
+        yield "machines are stopped and not terminated"
+    if not any(measure.startswith("measure") for measure in types) or sum(_is_spot(name) for name in types) < 2:
+        yield "no measuring machine, or one type of spot machine"
+    environment = dict(re.findall(r"--env=(\w+)=(\S+)", " ".join(prepared["docker"]["run_options"])))
+    if environment != {"RAY_AUTH_MODE": "token", **SETTINGS}:
+        yield f"settings: {environment}"
+    installs = [line for line in prepared["setup_commands"] if "-m 600" in line and line.endswith("~/.ray/auth_token")]
+    if not installs or not any(f" {mount}/" in installs[0] for mount in prepared["file_mounts"]):
+        yield "no token on the nodes"
+    if "--dashboard-host=127.0.0.1" not in " ".join(prepared["head_start_ray_commands"]):
+        yield "the dashboard listens elsewhere than on loopback"
+    commands = json.dumps([value for key, value in prepared.items() if key.endswith("commands")])
+    if "0.0.0.0" in commands or ".whl" in commands or "pip install" in commands:
+        yield "a default of Ray's is left: all addresses, or a nightly build"
+    yield from _aws_faults(prepared) if prepared["provider"]["type"] == "aws" else _gcp_faults(prepared)
+
+
+def _on_spot(node: Any) -> bool:
+    market = node.get("InstanceMarketOptions", {}).get("MarketType")
+    return market == "spot" or [rule.get("provisioningModel") for rule in node.get("scheduling", ())] == ["SPOT"]
+
+
+def _is_spot(name: str) -> bool:
+    return name.startswith("spot_")
+
+
+def _options(kind: Any) -> list[str]:
+    options: list[str] = kind.get("docker", {}).get("worker_run_options", [])
+    return options
+
+
+def _aws_faults(config: Any) -> Iterator[str]:
+    if len(config["provider"]["availability_zone"].split(",")) < 3:
+        yield "few zones"
+    if not any("shutdown --poweroff +" in line for line in config["initialization_commands"]):
+        yield "machines have no end"
+    for name, kind in config["available_node_types"].items():
+        node = kind["node_config"]
+        if errors := EC2.validate(node, RUN_INSTANCES).generate_report():
+            yield f"{name}: {errors}"
+        if not node.get("SecurityGroupIds") or not node.get("ImageId"):
+            yield f"{name}: Ray would open SSH to all, or take its old image"
+        if node.get("InstanceInitiatedShutdownBehavior") != "terminate":
+            yield f"{name}: stops and stays on the bill"
+        if not all(disk["Ebs"].get("DeleteOnTermination") for disk in node["BlockDeviceMappings"]):
+            yield f"{name}: leaves a disk"
+
+
+GCP_KEYS = {"machineType", "disks", "networkInterfaces", "scheduling", "guestAccelerators"}
+GCP_RULES = {"provisioningModel", "onHostMaintenance", "maxRunDuration", "instanceTerminationAction"}
+
+
+def _gcp_faults(config: Any) -> Iterator[str]:
+    for name, kind in config["available_node_types"].items():
+        node = kind["node_config"]
+        if unknown := (node.keys() - GCP_KEYS) | (node["scheduling"][0].keys() ^ GCP_RULES):
+            yield f"{name}: {unknown}"
+        if node["scheduling"][0].get("instanceTerminationAction") != "DELETE":
+            yield f"{name}: stops and stays on the bill"
+        if not node.get("networkInterfaces") or not all(disk.get("autoDelete") for disk in node["disks"]):
+            yield f"{name}: the default network, which lets SSH in from anywhere, or a disk is left"
+
+
+@pytest.mark.parametrize("name", ["aws.yaml", "gcp.yaml"])
+def test_launcher_file_keeps_its_promises(name: str) -> None:
+    assert list(launcher_faults(launcher(name))) == []
+
+
+def _types(config: Any) -> Any:
+    return config["available_node_types"]
+
+
+LAUNCHER_FAULTS: dict[str, tuple[str, Change]] = {
+    "unknown key": ("refused", lambda c: c.update(idle_timeout_minuets=5)),
+    "unknown key of a type": ("refused", lambda c: _types(c)["spot_t4"].update(max_worker=5)),
+    "fractional resource": ("refused", lambda c: _types(c)["spot_t4"]["resources"].update(CPU=0.5)),
+    "no such head": ("refused", lambda c: c.update(head_node_type="haed")),
+    "work on the head": ("work on the head", lambda c: _types(c)["head"]["resources"].update(CPU=2)),
+    "spot head": ("head: spot", lambda c: _types(c)["head"].update(node_config=_types(c)["spot_l4"]["node_config"])),
+    "on-demand workers": (
+        "spot_l4: spot",
+        lambda c: _types(c)["spot_l4"].update(node_config=_types(c)["measure_l4"]["node_config"]),
+    ),
+    "trains where it measures": ("beside a measurement", lambda c: _types(c)["measure_l4"]["resources"].update(GPU=1)),
+    "niced": ("niced", lambda c: _types(c)["measure_l4"].pop("docker")),
+    "measures never": ("measures when", lambda c: _types(c)["measure_l4"].update(min_workers=0)),
+    "unbounded type": ("spot_t4: unbounded", lambda c: _types(c)["spot_t4"].pop("max_workers")),
+    "unbounded": ("max_workers: unbounded", lambda c: c.update(max_workers=1000)),
+    "Ray's bound": ("max_workers: unbounded", lambda c: (c.pop("max_workers"), _types(c)["spot_l4"])),
+    "idle for ever": ("idle machines stay", lambda c: c.update(idle_timeout_minutes=600)),
+    "stopped and not terminated": ("stopped", lambda c: c["provider"].pop("cache_stopped_nodes")),
+    "no authentication": ("settings", lambda c: c["docker"]["run_options"].remove("--env=RAY_AUTH_MODE=token")),
+    "slow to notice": ("settings", lambda c: c["docker"]["run_options"].pop()),
+    "token not sent": ("no token", lambda c: c.update(file_mounts={})),
+    "token not installed": ("no token", lambda c: c.update(setup_commands=[])),
+    "dashboard on all addresses": (
+        "dashboard",
+        lambda c: c["head_start_ray_commands"].append(
+            c["head_start_ray_commands"].pop().replace("127.0.0.1", "0.0.0.0")
+        ),
+    ),
+    "Ray's start commands": ("dashboard", lambda c: c.pop("head_start_ray_commands")),
+    "Ray's setup commands": ("no token", lambda c: c.pop("setup_commands")),
+    "Ray's setup of the head": ("nightly build", lambda c: c.pop("head_setup_commands")),
+}
+AWS_FAULTS: dict[str, tuple[str, Change]] = {
+    "typo in spot": ("spot_t4: ", lambda c: _misspelt(_types(c)["spot_t4"]["node_config"], "InstanceMarketOptions")),
+    "one zone": ("few zones", lambda c: c["provider"].update(availability_zone="us-west-2a")),
+    "Ray's security group": ("open SSH", lambda c: _types(c)["head"]["node_config"].pop("SecurityGroupIds")),
+    "no end": ("no end", lambda c: c.update(initialization_commands=[])),
+    "wrong type": ("VolumeSize", lambda c: c["metadata"]["disk"][0]["Ebs"].update(VolumeSize="150 GB")),
+    "disk left": ("leaves a disk", lambda c: c["metadata"]["disk"][0]["Ebs"].pop("DeleteOnTermination")),
+}
+GCP_FAULTS: dict[str, tuple[str, Change]] = {
+    "typo in spot": ("spot_t4: ", lambda c: _misspelt(_types(c)["spot_t4"]["node_config"], "scheduling")),
+    "default network": ("default network", lambda c: _types(c)["spot_t4"]["node_config"].pop("networkInterfaces")),
+    "no end": ("spot_l4: ", lambda c: c["metadata"]["spot"][0].pop("maxRunDuration")),
+}
+
+
+def _misspelt(where: Any, key: str) -> None:
+    where[key[:-1]] = where[key]
+    where[key] = {"InstanceMarketOptions": {}, "scheduling": [{}]}[key]
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [(n, f) for n, own in (("aws.yaml", AWS_FAULTS), ("gcp.yaml", GCP_FAULTS)) for f in {**LAUNCHER_FAULTS, **own}],
+)
+def test_launcher_fault_is_seen(name: str, fault: str) -> None:
+    expected, plant = {**LAUNCHER_FAULTS, **(AWS_FAULTS if name == "aws.yaml" else GCP_FAULTS)}[fault]
+    config = launcher(name)
+    plant(config)
+    assert any(expected in found for found in launcher_faults(config)), list(launcher_faults(config))
+
+
+def test_aws_machines_come_and_go_on_a_simulated_aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray's own code starts and ends them; README.md's query finds what is left."""
+    for name, value in {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "HOME": str(tmp_path)}.items():
+        monkeypatch.setenv(name, value)
+    with moto.mock_aws():
+        ec2 = boto3.client("ec2", "us-west-2")
+        group = ec2.create_security_group(GroupName="evonas", Description="evonas")["GroupId"]
+        image = ec2.describe_images(Owners=["099720109477"])["Images"][0]["ImageId"]
+        config = launcher("aws.yaml")
+        head = config["available_node_types"]["head"]["node_config"]
+        head["IamInstanceProfile"] = {"Arn": "arn:aws:iam::1:instance-profile/a"}  # else Ray makes one, and sleeps 15 s
+        for kind in config["available_node_types"].values():
+            kind["node_config"] |= {
+                "ImageId": image,
+                "SecurityGroupIds": [group],
+            }
+        config = bootstrap_aws(prepare_config(config))
+        provider = AWSNodeProvider(config["provider"], config["cluster_name"])
+        for name in ("spot_t4", "measure_l4"):
+            node = config["available_node_types"][name]["node_config"]
+            assert len(node["SubnetIds"]) == 4
+            provider.create_node(dict(node), {"ray-node-name": name}, 1)
+        assert {machine["InstanceType"]: machine.get("InstanceLifecycle") for machine in _left(ec2)} == {
+            "g4dn.xlarge": "spot",
+            "g6.xlarge": None,
+        }
+        assert {g["GroupName"] for g in ec2.describe_security_groups()["SecurityGroups"]} == {"default", "evonas"}
+        provider.terminate_nodes([machine["InstanceId"] for machine in _left(ec2)])
+        assert _left(ec2) == []
+
+
+def _left(ec2: Any) -> list[Any]:
+    words = re.findall(r"Name=(tag:\S+|instance-\S+),Values=([\w,]+)", README)
+    filters = [{"Name": name, "Values": values.split(",")} for name, values in words]
+    assert len(filters) == 2
+    return [
+        machine for some in ec2.describe_instances(Filters=filters)["Reservations"] for machine in some["Instances"]
+    ]
+
+
+@pytest.mark.parametrize("name", ["aws.yaml", "gcp.yaml", "kuberay/rayjob.yaml", "kuberay/raycluster.yaml"])
+def test_what_must_be_filled_in_cannot_work_by_accident(name: str) -> None:
+    """An image's name is in lower case, and no AMI, group, project or bucket has such a name."""
+    text = (CLUSTER / name).read_text()
+    assert text.count("CHANGE-ME/evonas:") == 1
+    assert "CHANGE-ME" not in text.split("What to change")[0]
+
+
+# KubeRay
+
+
+def _closed(required: str = "", **properties: Any) -> dict[str, Any]:
+    known = {key.replace("__", "-"): value for key, value in properties.items()}
+    return {"type": "object", "additionalProperties": False, "properties": known, "required": required.split()}
+
+
+TEXT, YES, TEXTS = (
+    {"type": "string"},
+    {"type": "boolean"},
+    {"type": "object", "additionalProperties": {"type": "string"}},
+)
+COUNT = {"type": "integer", "minimum": 0}
+
+
+def _list(item: Any) -> dict[str, Any]:
+    return {"type": "array", "items": item, "minItems": 1}
+
+
+AMOUNTS = _closed("requests limits", requests=TEXTS, limits=TEXTS)
+CONTAINER = _closed(
+    "name image securityContext envFrom resources",
+    name=TEXT,
+    image=TEXT,
+    securityContext=_closed(
+        "allowPrivilegeEscalation capabilities",
+        allowPrivilegeEscalation={"const": False},
+        capabilities={"const": {"drop": ["ALL"]}},
+    ),
+    envFrom={"const": [{"configMapRef": {"name": "evonas-settings"}}]},
+    env=_list(_closed("name value", name=TEXT, value=TEXT)),
+    resources=AMOUNTS,
+    volumeMounts=_list(_closed("name mountPath", name=TEXT, mountPath=TEXT, readOnly=YES)),
+)
+POD = _closed(
+    "restartPolicy securityContext nodeSelector containers",
+    restartPolicy={"const": "Never"},
+    serviceAccountName=TEXT,
+    automountServiceAccountToken={"const": False},
+    securityContext=_closed(
+        "runAsNonRoot runAsUser", runAsNonRoot={"const": True}, runAsUser={"const": 1000}, fsGroup=COUNT
+    ),
+    nodeSelector=TEXTS,
+    tolerations=_list(_closed("key operator effect", key=TEXT, operator=TEXT, value=TEXT, effect=TEXT)),
+    terminationGracePeriodSeconds=COUNT,
+    containers=_list(CONTAINER),
+    volumes=_list(
+        _closed(
+            "name",
+            name=TEXT,
+            configMap=_closed("name", name=TEXT),
+            emptyDir=_closed("medium sizeLimit", medium={"const": "Memory"}, sizeLimit=TEXT),
+        )
+    ),
+)
+TEMPLATE = _closed("spec", spec=POD)
+START = {
+    "type": "object",
+    "propertyNames": {"enum": ["num-cpus", "num-gpus", "resources"]},
+    "additionalProperties": TEXT,
+}
+RAY_CLUSTER = _closed(
+    "rayVersion enableInTreeAutoscaling autoscalerOptions authOptions headGroupSpec workerGroupSpecs",
+    rayVersion=TEXT,
+    enableInTreeAutoscaling={"const": True},
+    autoscalerOptions=_closed(
+        "version idleTimeoutSeconds",
+        version={"const": "v2"},
+        idleTimeoutSeconds={"type": "integer", "minimum": 1, "maximum": 1800},
+        upscalingMode={"enum": ["Default", "Aggressive", "Conservative"]},
+    ),
+    authOptions=_closed("mode secretName", mode={"const": "token"}, secretName={"const": "evonas-auth"}),
+    headGroupSpec=_closed(
+        "serviceType rayStartParams template",
+        serviceType={"const": "ClusterIP"},
+        rayStartParams={"const": {"num-cpus": "0"}},
+        template=TEMPLATE,
+    ),
+    workerGroupSpecs=_list(
+        _closed(
+            "groupName replicas minReplicas maxReplicas rayStartParams template",
+            groupName=TEXT,
+            replicas=COUNT,
+            minReplicas=COUNT,
+            maxReplicas={"type": "integer", "minimum": 1, "maximum": MOST},
+            rayStartParams=START,
+            template=TEMPLATE,
+        )
+    ),
+)
+NAMED = _closed("name", name=TEXT)
+SCHEMAS = {
+    "ConfigMap": _closed(
+        "apiVersion kind metadata data", apiVersion={"const": "v1"}, kind=TEXT, metadata=NAMED, data=TEXTS
+    ),
+    "RayCluster": _closed(
+        "apiVersion kind metadata spec", apiVersion={"const": "ray.io/v1"}, kind=TEXT, metadata=NAMED, spec=RAY_CLUSTER
+    ),
+    "RayJob": _closed(
+        "apiVersion kind metadata spec",
+        apiVersion={"const": "ray.io/v1"},
+        kind=TEXT,
+        metadata=NAMED,
+        spec=_closed(
+            "entrypoint submissionMode backoffLimit activeDeadlineSeconds shutdownAfterJobFinishes "
+            "ttlSecondsAfterFinished rayClusterSpec",
+            entrypoint={"type": "string", "pattern": r"^evonas search \S+ --run (gs|s3)://"},  # outside the cluster
+            submissionMode={"enum": ["K8sJobMode", "HTTPMode", "SidecarMode"]},
+            backoffLimit={"type": "integer", "minimum": 1},
+            activeDeadlineSeconds={"type": "integer", "minimum": 1},
+            shutdownAfterJobFinishes={"const": True},
+            ttlSecondsAfterFinished={"type": "integer", "maximum": 3600},
+            rayClusterSpec=RAY_CLUSTER,
+        ),
+    ),
+}
+
+
+def kuberay(name: str) -> tuple[Any, Any]:
+    """The settings and the cluster or job of a file."""
+    settings, cluster = yaml.safe_load_all((CLUSTER / "kuberay" / name).read_text())
+    return settings, cluster
+
+
+def kuberay_faults(settings: Any, cluster: Any) -> Iterator[str]:
+    refused = False
+    for document in (settings, cluster):
+        for error in jsonschema.Draft202012Validator(SCHEMAS[document["kind"]]).iter_errors(document):
+            refused = True
+            yield f"refused: {error.json_path}: {error.message}"
+    if refused:
+        return
+    if settings["data"] != SETTINGS:
+        yield f"settings: {settings['data']}"
+    spec = cluster["spec"].get("rayClusterSpec", cluster["spec"])
+    if _spot_pod(spec["headGroupSpec"]):
+        yield "the head is on spot"
+    spots = [group for group in spec["workerGroupSpecs"] if group["groupName"].startswith("spot-")]
+    boards = [group for group in spec["workerGroupSpecs"] if group["groupName"].startswith("measure-")]
+    if len(spots) < 2 or len(boards) != 1 or len(spots) + len(boards) != len(spec["workerGroupSpecs"]):
+        yield "two groups on spot and one that measures"
+    if any(not _spot_pod(group) or group["minReplicas"] for group in spots) or any(map(_spot_pod, boards)):
+        yield "spot where it should not be, or not where it should"
+    for start, container in ((g["rayStartParams"], g["template"]["spec"]["containers"][0]) for g in boards):
+        resources = json.loads(json.loads(start.get("resources", '"{}"')))  # quoted for a shell
+        if resources != {"latency_l4": 1} or (start.get("num-cpus"), start.get("num-gpus")) != ("0", "0"):
+            yield "others may run beside a measurement"
+        if {"name": "RAY_worker_niceness", "value": "0"} not in container.get("env", ()):
+            yield "measures, niced"
+    for group in spec["workerGroupSpecs"]:
+        if group["template"]["spec"].get("automountServiceAccountToken") is not False:
+            yield "a worker may talk to Kubernetes"
+
+
+def _spot_pod(group: Any) -> bool:
+    return bool(group["template"]["spec"]["nodeSelector"].get("cloud.google.com/gke-spot") == "true")
+
+
+@pytest.mark.parametrize("name", ["rayjob.yaml", "raycluster.yaml"])
+def test_kuberay_file_keeps_its_promises(name: str) -> None:
+    assert list(kuberay_faults(*kuberay(name))) == []
+
+
+def test_kuberay_files_make_the_same_cluster() -> None:
+    job, cluster = kuberay("rayjob.yaml")[1]["spec"]["rayClusterSpec"], kuberay("raycluster.yaml")[1]["spec"]
+    head = job["headGroupSpec"]["template"]["spec"]
+    head.pop("volumes")  # with the config, which `evonas submit` brings along
+    head["containers"][0].pop("volumeMounts")
+    assert job == cluster
+
+
+KUBERAY_FAULTS: dict[str, tuple[str, Change]] = {
+    "typo": ("idleTimeoutSecond", lambda j: _cluster(j)["autoscalerOptions"].update(idleTimeoutSecond=5)),
+    "typo in a pod": ("nodeSelectors", lambda j: _pod(j).update(nodeSelectors={})),
+    "typo in a container": ("envForm", lambda j: _pod(j)["containers"][0].update(envForm=[])),
+    "number for text": ("refused", lambda j: _group(j, 0)["rayStartParams"].update({"num-cpus": 4})),
+    "no token": ("authOptions", lambda j: _cluster(j).pop("authOptions")),
+    "token off": ("authOptions.mode", lambda j: _cluster(j)["authOptions"].update(mode="disabled")),
+    "open to the world": ("serviceType", lambda j: _cluster(j)["headGroupSpec"].update(serviceType="LoadBalancer")),
+    "ingress": ("enableIngress", lambda j: _cluster(j)["headGroupSpec"].update(enableIngress=True)),
+    "no autoscaler": ("enableInTree", lambda j: _cluster(j).update(enableInTreeAutoscaling=False)),
+    "work on the head": ("rayStartParams", lambda j: _cluster(j)["headGroupSpec"].update(rayStartParams={})),
+    "unbounded": ("maxReplicas", lambda j: _group(j, 0).pop("maxReplicas")),
+    "too many": ("maxReplicas", lambda j: _group(j, 0).update(maxReplicas=1000)),
+    "as root": ("runAsUser", lambda j: _pod(j)["securityContext"].update(runAsUser=0)),
+    "not on spot": ("spot where", lambda j: _pod(j)["nodeSelector"].pop("cloud.google.com/gke-spot")),
+    "measures on spot": (
+        "spot where",
+        lambda j: _group(j, 2)["template"]["spec"].update(nodeSelector=dict(_pod(j)["nodeSelector"])),
+    ),
+    "no mutual exclusion": ("beside a measurement", lambda j: _group(j, 2)["rayStartParams"].pop("resources")),
+    "trains where it measures": ("beside a measurement", lambda j: _group(j, 2)["rayStartParams"].pop("num-gpus")),
+    "no retry": ("backoffLimit", lambda j: j["spec"].update(backoffLimit=0)),
+    "cluster left": ("shutdownAfter", lambda j: j["spec"].pop("shutdownAfterJobFinishes")),
+    "no deadline": ("activeDeadline", lambda j: j["spec"].pop("activeDeadlineSeconds")),
+    "mode that KubeRay's schema lets pass": ("submissionMode", lambda j: j["spec"].update(submissionMode="K8sMode")),
+    "run folder in the cluster": ("entrypoint", lambda j: j["spec"].update(entrypoint="evonas search c --run runs/a")),
+}
+
+
+def _cluster(job: Any) -> Any:
+    return job["spec"]["rayClusterSpec"]
+
+
+def _group(job: Any, index: int) -> Any:
+    return _cluster(job)["workerGroupSpecs"][index]
+
+
+def _pod(job: Any) -> Any:
+    return _group(job, 0)["template"]["spec"]
+
+
+@pytest.mark.parametrize("fault", KUBERAY_FAULTS)
+def test_kuberay_fault_is_seen(fault: str) -> None:
+    expected, plant = KUBERAY_FAULTS[fault]
+    settings, job = kuberay("rayjob.yaml")
+    job = json.loads(json.dumps(job))  # without the file's anchors, so that one place changes
+    plant(job)
+    assert any(expected in found for found in kuberay_faults(settings, job)), list(kuberay_faults(settings, job))
+
+
+def test_kuberay_setting_that_is_missing_is_seen() -> None:
+    settings, job = kuberay("rayjob.yaml")
+    settings["data"].pop("RAY_task_oom_retries")
+    assert any(found.startswith("settings") for found in kuberay_faults(settings, job))
+
+
+# The image
+
+
+def _linter(name: str) -> str:
+    path = shutil.which(name, path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+    if path is None:
+        pytest.skip(f"{name} is not installed")
+    return path
+
+
+def _lint(*words: str | Path) -> None:
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_dockerfile_passes_its_linter() -> None:
+    _lint(_linter("hadolint"), "--failure-threshold=info", CLUSTER / "Dockerfile")
+
+
+def test_dockerfile_linter_sees_a_fault(tmp_path: Path) -> None:
+    bad = tmp_path / "Dockerfile"
+    bad.write_text((CLUSTER / "Dockerfile").read_text().replace("ray:2.60.0-py311-gpu", "ray:latest"))
+    assert subprocess.run([_linter("hadolint"), bad], capture_output=True, check=False).returncode != 0
+
+
+def test_image_is_locked_and_not_root() -> None:
+    lines = (CLUSTER / "Dockerfile").read_text().replace("\\\n", " ").splitlines()
+    users = [line for line in lines if line.startswith("USER")]
+    assert users == ["USER 1000"]  # by number: Kubernetes checks runAsNonRoot against it
+    installs = [part for line in lines if line.startswith("RUN") for part in line.split("&&") if "pip install" in part]
+    assert all("requirements.lock" in part or "--no-deps" in part for part in installs)
+    assert len(installs) == 3
+
+
+def test_ray_is_one_version_everywhere() -> None:
+    locked = re.search(r"^ray==(.+)$", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    assert locked is not None
+    assert f"FROM rayproject/ray:{locked[1]}-py311-gpu\n" in (CLUSTER / "Dockerfile").read_text()
+    for name in ("rayjob.yaml", "raycluster.yaml"):
+        assert f'rayVersion: "{locked[1]}"' in (CLUSTER / "kuberay" / name).read_text()
+
+
+def test_image_gets_what_it_copies_and_nothing_else() -> None:
+    copies = re.findall(r"^COPY --chown=\S+ (.+) \S+$", (CLUSTER / "Dockerfile").read_text(), re.MULTILINE)
+    copied = {name for line in copies for name in line.split()}
+    rules = [r for r in (CLUSTER / "Dockerfile.dockerignore").read_text().splitlines() if r and not r.startswith("#")]
+    assert rules[0] == "*"
+    assert {rule[1:] for rule in rules if rule.startswith("!")} == copied
+    assert all((ROOT / name).exists() for name in copied)
+
+
+# Slurm
+
+
+def test_sbatch_passes_its_linter() -> None:
+    _lint(_linter("shellcheck"), "--severity=style", CLUSTER / "slurm.sbatch")
+
+
+def test_sbatch_linter_sees_a_fault(tmp_path: Path) -> None:
+    bad = tmp_path / "slurm.sbatch"
+    bad.write_text((CLUSTER / "slurm.sbatch").read_text().replace('rm -rf "$private"', "rm -rf $private/"))
+    bad.write_text(bad.read_text() + "\nrm $1/x\n")
+    assert subprocess.run([_linter("shellcheck"), bad], capture_output=True, check=False).returncode != 0
+
+
+STAND_INS = {
+    "scontrol": 'printf "node1\\nnode2\\n"',
+    "srun": 'while [ "${1#--}" != "$1" ]; do shift; done; "$@"',
+    # As the real one: 0 when Ray does not start, else what the entrypoint says.
+    "ray": """
+echo "$*" > "$TOLD"; env | grep ^RAY_ >> "$TOLD"; stat -c %a "$RAY_AUTH_TOKEN_PATH" >> "$TOLD"
+cat "$RAY_AUTH_TOKEN_PATH" >> "$TOLD"
+[ "$RAY_STARTS" = yes ] || exit 0
+while [ "$1" != -- ]; do shift; done; shift; "$@"
+""",
+    "evonas": """
+if [ "$1" = search ]; then echo "$LEAVES" > "$RECORD"; exit "$SEARCH_EXITS"; fi
+[ -s "$RECORD" ] || exit 2
+printf '{"decided": 3, "state": "%s"}' "$(cat "$RECORD")"
+""",
+}
+
+
+def _sbatch(tmp_path: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    programs, home = tmp_path / "bin", tmp_path / "home"
+    programs.mkdir()
+    home.mkdir()
+    for name, body in STAND_INS.items():
+        (programs / name).write_text(f"#!/bin/bash\n{body}\n")
+        (programs / name).chmod(0o755)
+    given = {
+        "PATH": f"{programs}:{os.environ['PATH']}",
+        "HOME": str(home),
+        "SLURM_JOB_ID": "7",
+        "SLURM_JOB_NODELIST": "node[1-2]",
+        "SLURM_JOB_NUM_NODES": "2",
+        "TOLD": str(tmp_path / "told"),
+        "RECORD": str(tmp_path / "record"),
+    }
+    words = words or ("config.yaml", "runs/a", "--set", "seed=3")
+    line = ["bash", str(CLUSTER / "slurm.sbatch"), *words]
+    done = subprocess.run(line, env={**given, **environment}, capture_output=True, text=True, check=False, timeout=60)
+    assert list(home.iterdir()) == []  # no token is left
+    return done
+
+
+FINISHED, STOPPED = "finished: the budget is used up", "stopped; to go on: evonas resume runs/a"
+
+
+@pytest.mark.parametrize(
+    ("before", "starts", "exits", "leaves", "status"),
+    [
+        ("", "yes", "0", FINISHED, 0),
+        (STOPPED, "yes", "0", FINISHED, 0),
+        ("", "no", "0", "", 1),  # Ray did not start, and symmetric-run says 0
+        (FINISHED, "no", "0", "", 1),  # the same, after a job that finished on a smaller budget
+        ("", "yes", "0", STOPPED, 1),
+        ("", "yes", "1", STOPPED, 1),
+        ("", "yes", "143", STOPPED, 143),
+        ("", "yes", "2", "", 2),
+    ],
+)
+def test_sbatch_ends_well_only_when_the_record_says_so(
+    tmp_path: Path, before: str, starts: str, exits: str, leaves: str, status: int
+) -> None:
+    if before:
+        (tmp_path / "record").write_text(before)
+    done = _sbatch(tmp_path, RAY_STARTS=starts, SEARCH_EXITS=exits, LEAVES=leaves)
+    assert done.returncode == status, done.stderr
+    assert ("To go on" in done.stderr) == (status != 0)
+
+
+def test_sbatch_without_a_run_folder_says_how(tmp_path: Path) -> None:
+    done = _sbatch(tmp_path, "config.yaml")
+    assert done.returncode == 2
+    assert "usage" in done.stderr
+
+
+def test_sbatch_gives_ray_a_token_and_its_settings(tmp_path: Path) -> None:
+    _sbatch(tmp_path, RAY_STARTS="yes", SEARCH_EXITS="0", LEAVES=FINISHED)
+    line, *rest = (tmp_path / "told").read_text().splitlines()
+    assert line.startswith("symmetric-run --address node1:6379 --min-nodes 2 --dashboard-host=127.0.0.1 -- ")
+    assert line.endswith(
+        "evonas search config.yaml --run runs/a --set runtime.kind=ray --set runtime.address=auto --set seed=3"
+    )
+    *variables, mode, token = rest
+    expected = {**SETTINGS, "RAY_AUTH_MODE": "token", "RAY_worker_niceness": "0"}
+    assert expected.items() <= dict(entry.split("=", 1) for entry in variables).items()
+    assert mode == "600"
+    assert re.fullmatch("[0-9a-f]{64}", token)
+
+
+# The README
+
+
+def _blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def test_every_line_that_runs_anywhere_runs(tmp_path: Path) -> None:
+    script = "\n".join(_blocks("sh")) + '\nprintf "token %s" "$RAY_AUTH_TOKEN"'
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "HOME": str(tmp_path)}
+    line = ["bash", "-euo", "pipefail", "-c", script]
+    done = subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "cluster/aws.yaml is valid\ncluster/gcp.yaml is valid\n" in done.stdout
+    folder = tmp_path / ".evonas-cluster"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    token = (folder / "auth" / "token").read_text()
+    assert re.fullmatch("[0-9a-f]{64}", token)
+    assert done.stdout.endswith(f"token {token}")
+    assert json.loads((folder / "config.schema.json").read_text())["$defs"]
+
+
+def test_token_is_where_the_files_take_it_from() -> None:
+    for name in ("aws.yaml", "gcp.yaml"):
+        assert list(launcher(name)["file_mounts"].values()) == ["~/.evonas-cluster/auth"]
+
+
+def test_lines_for_clouds_are_shell_and_name_what_there_is() -> None:
+    assert len(re.findall("^```", README, re.MULTILINE)) == 2 * (len(_blocks("sh")) + len(_blocks("console")))
+    for block in _blocks("console"):
+        _lint("bash", "-n", "-c", block)
+        assert all((ROOT / path).exists() for path in re.findall(r"(?<!-)cluster/[\w/.]+\w", block))
+    assert set(re.findall(r"--region (us-west-\S+)", README)) == {launcher("aws.yaml")["provider"]["region"]}
+
+
+def test_filling_in_as_written_leaves_nothing_out(tmp_path: Path) -> None:
+    shutil.copytree(CLUSTER, tmp_path / "cluster")
+    lines = [line for block in _blocks("console") for line in block.splitlines() if line.startswith("sed -i")]
+    environment = {**os.environ, "SG": "sg-0123", "AMI": "ami-4567"}
+    subprocess.run(["bash", "-euc", "\n".join(lines)], cwd=tmp_path, env=environment, check=True)
+    for path in (tmp_path / "cluster").rglob("*.yaml"):
+        assert "CHANGE-ME" not in path.read_text()
+        assert "image: &image NAME/evonas:" in path.read_text()
+    for name in ("aws.yaml", "gcp.yaml"):
+        assert list(launcher_faults(yaml.safe_load((tmp_path / "cluster" / name).read_text()))) == []
+    node = yaml.safe_load((tmp_path / "cluster" / "aws.yaml").read_text())["available_node_types"]["spot_t4"]
+    assert (node["node_config"]["ImageId"], node["node_config"]["SecurityGroupIds"]) == ("ami-4567", ["sg-0123"])
+
+
+def _commands() -> Iterator[str]:
+    for block in _blocks("console"):
+        yield from re.findall(r"^evonas .*$", block.replace("\\\n", " "), re.MULTILINE)
+    yield kuberay("rayjob.yaml")[1]["spec"]["entrypoint"]
+
+
+@pytest.mark.parametrize("line", sorted({*_commands()}))
+def test_command_line_takes_what_is_written_here(line: str) -> None:
+    _parser().parse_args(shlex.split(line, comments=True)[1:])
+
+
+def test_every_file_is_explained() -> None:
+    for path in CLUSTER.rglob("*"):
+        if path.is_file() and path.name != "README.md":
+            assert f"`{path.relative_to(CLUSTER)}`" in README
+            assert sum(line.startswith("#") for line in path.read_text().splitlines()[:12]) >= 1

@@ -1,0 +1,438 @@
+"""The doctor: each fault is planted once and found, and nothing stays behind.
+
+What needs Ray runs in processes of its own against a cluster of their own, as Ray keeps its authentication for the
+life of a process.
+"""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from evonas import doctor
+from evonas.config import Config, RuntimeConfig, TrainingConfig, load_config
+from evonas.doctor import Finding, Visit, cluster, examining, needs, pace
+from evonas.measuring.server import serve_here
+from evonas.records import UserError
+from evonas.runtime import checkup
+from evonas.runtime.checkup import Answer, Seen
+from evonas.runtime.nodes import Node
+from evonas.start import versions
+from evonas.store import Store, create_run, evaluations_schema, open_folder
+from evonas.store.folder import LocalFolder
+
+OURS = ("2.60.0", "3.11.7")
+TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef0123456789abcdef"}
+HEAD = """
+import json, sys
+from ray.cluster_utils import Cluster
+head = {"include_dashboard": False, "num_cpus": 1, "num_gpus": 1, "resources": {"board": 1}}
+cluster = Cluster(initialize_head=True, head_node_args=head)
+print(cluster.address, flush=True)
+sys.stdin.read()
+cluster.shutdown()
+"""
+DOCTOR = """
+import dataclasses, json, sys
+from evonas.doctor import examine
+for finding in examine(**json.loads(sys.argv[1])):
+    print(json.dumps(dataclasses.asdict(finding)))
+"""
+SEARCH: dict[str, Any] = {
+    "space": {"kind": "cell", "stages": 1, "channels": [4, 6]},
+    "task": {"kind": "digits"},
+    "objectives": [{"metric": "error"}, {"metric": "latency_ms", "target": "cpu"}],
+    "targets": {"cpu": {"max_seconds": 0.1}},
+    "strategy": {"population": 4},
+    "training": {"epochs": 4, "rungs": [2]},
+    "budget": {"evaluations": 8},
+    "runtime": {"kind": "serial"},
+}
+
+
+def config(**changes: Any) -> Config:
+    return load_config({**SEARCH, **changes})
+
+
+def write(folder: Path, **changes: Any) -> str:
+    (folder / "config.yaml").write_text(json.dumps({**SEARCH, **changes}))
+    return str(folder / "config.yaml")
+
+
+def node(name: str = "here", **resources: float) -> Node:
+    return Node(name, name, {"CPU": 2.0, **resources})
+
+
+def states(findings: Any) -> dict[str, str]:
+    """The worst state of each name."""
+    order = ["ok", "note", "cross"]
+    found: dict[str, str] = {}
+    for finding in findings:
+        found[finding.name] = max(found.get(finding.name, "ok"), finding.state, key=order.index)
+    return found
+
+
+def the(findings: Any, name: str) -> Finding:
+    """The finding of a name that is no tick; else the first."""
+    of_name = [finding for finding in findings if finding.name == name]
+    return next((finding for finding in of_name if finding.state != "ok"), of_name[0])
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measurements of this process meet nobody's else on this machine."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path_factory.mktemp("t")))
+
+
+# A cluster
+
+
+@contextmanager
+def cluster_in(folder: Path, auth: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """The environment of its drivers, with its address under ADDRESS."""
+    for name in ("home", "ray", "tmp"):
+        (folder / name).mkdir()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    environment |= {"HOME": str(folder / "home"), "RAY_TMPDIR": str(folder / "ray")}
+    environment["PATH"] = f"{folder}:{environment['PATH']}"
+    (folder / "nvidia-smi").write_text("#!/bin/sh\necho 'NVIDIA H100 80GB HBM3, 81559'\n")
+    (folder / "nvidia-smi").chmod(0o755)
+    environment["TMPDIR"] = str(folder / "tmp")  # measurements elsewhere on this machine are not waited for
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(
+        [sys.executable, "-c", HEAD], env={**environment, **auth}, stdin=pipe, stdout=pipe, text=True
+    )
+    assert process.stdin
+    assert process.stdout
+    try:
+        yield {**environment, "ADDRESS": process.stdout.readline().strip()}
+    finally:
+        process.stdin.close()
+        process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """One node of a CPU, a GPU and a board, that asks for a token. The GPU is only said to be there."""
+    with cluster_in(tmp_path_factory.mktemp("g"), TOKEN) as environment:
+        yield environment
+
+
+def examined(environment: Mapping[str, str], **options: Any) -> list[Finding]:
+    """By a driver in a process of its own."""
+    command = [sys.executable, "-c", DOCTOR, json.dumps(options)]
+    done = subprocess.run(command, env=dict(environment), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return [Finding(**json.loads(row)) for row in done.stdout.splitlines() if row.startswith("{")]
+
+
+def test_a_good_cluster_gets_ticks_and_keeps_nothing(guarded: dict[str, str], tmp_path: Path) -> None:
+    targets = {"cpu": {"max_seconds": 0.1}, "far": {"resource": "board", "max_seconds": 0.1, "quiet": False}}
+    objectives = [*SEARCH["objectives"], {"metric": "latency_ms", "target": "far"}]
+    path = write(tmp_path, targets=targets, objectives=objectives, runtime={"kind": "ray"})
+    found = examined(guarded | TOKEN, config=path, address=guarded["ADDRESS"], run=str(tmp_path / "a" / "run"))
+    assert set(states(found).values()) == {"ok"}, found
+    assert list(states(found)) == [
+        "Ray", "authentication", "nodes", "GPUs", "versions", "clocks",
+        "run folder", "data", "target far", "worker", "target cpu", "speed",
+    ]  # fmt: skip
+    assert guarded["ADDRESS"] in the(found, "Ray").text
+    assert the(found, "GPUs").text == "1 x NVIDIA H100 80GB HBM3 80 GiB"
+    assert "refused a connection without a token" in the(found, "authentication").text
+    assert "candidates a day on 1 worker (3 random networks" in the(found, "speed").text
+    assert os.listdir(tmp_path) == ["config.yaml"]
+
+
+def test_faults_of_a_cluster_are_all_found_at_once(guarded: dict[str, str], tmp_path: Path) -> None:
+    targets = {"cpu": {"max_seconds": 0.1}, "far": {"resource": "bord", "max_seconds": 0.1}}
+    objectives = [*SEARCH["objectives"], {"metric": "latency_ms", "target": "far"}]
+    runtime = {"kind": "ray", "gpus_per_worker": 2}
+    path = write(tmp_path, targets=targets, objectives=objectives, runtime=runtime)
+    found = examined(guarded | TOKEN, config=path, address=guarded["ADDRESS"], run=path + "/run")
+    crosses = {name for name, state in states(found).items() if state == "cross"}
+    assert crosses == {"GPUs", "run folder", "target far", "worker"}
+    assert "a worker needs 2; Ray offers 1" in the(found, "GPUs").text
+    assert "no node has the custom resource bord; there are: board" in the(found, "target far").text
+    assert "the cluster has 1 CPUs, 1 GPUs and board" in the(found, "worker").text
+    assert all(finding.remedy for finding in found if finding.state == "cross")
+    assert the(found, "speed").state == "note"
+
+
+def test_without_the_token_there_is_one_cross_and_no_waiting(guarded: dict[str, str]) -> None:
+    found = examined(guarded, address=guarded["ADDRESS"])
+    assert states(found).pop("Ray") == "cross"
+    assert "RAY_AUTH_MODE=token" in the(found, "Ray").remedy
+    assert the(found, "authentication").state == "ok"
+    assert {the(found, name).state for name in ("nodes", "GPUs", "versions", "clocks")} == {"note"}
+
+
+def test_a_cluster_that_asks_for_no_token_takes_us_without_one(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with cluster_in(tmp_path_factory.mktemp("o"), {"RAY_AUTH_MODE": "disabled"}) as environment:
+        address = environment["ADDRESS"]
+        for name, value in TOKEN.items():
+            monkeypatch.setenv(name, value)
+        answer = checkup.ask(address, token=False)
+    assert answer == Answer(taken=True, ray=answer.ray, python=answer.python)
+    assert answer.ray
+    assert cluster.refusal(address, answer, checkup.versions()) is None
+
+
+# What is made of an answer
+
+
+def test_no_token_is_a_cross_unless_all_is_on_loopback() -> None:
+    open_to_all = cluster.judged("10.0.0.5:6379", Answer(taken=True), ["10.0.0.5"])
+    assert open_to_all.state == "cross"
+    assert "RAY_AUTH_MODE=token" in open_to_all.remedy
+    assert cluster.judged("127.0.0.1:6379", Answer(taken=True), ["127.0.0.1", "10.0.0.5"]).state == "cross"
+    assert cluster.judged("cluster.example:6379", Answer(taken=True), ["cluster.example"]).state == "cross"
+    assert cluster.judged("127.0.0.1:6379", Answer(taken=True), ["127.0.0.1", "localhost", "[::1]"]).state == "note"
+    assert cluster.judged("10.0.0.5:6379", Answer(refused="no"), ["10.0.0.5"]).state == "ok"
+    assert cluster.judged("10.0.0.5:6379", Answer(why="no answer"), ["10.0.0.5"]).state == "note"
+
+
+def test_another_ray_or_python_is_a_cross_before_ray_is_joined() -> None:
+    assert cluster.refusal("h:1", Answer(True, ray="2.60.0", python="3.11.7"), OURS) is None
+    for other in (Answer(True, ray="2.59.1", python="3.11.7"), Answer(True, ray="2.60.0", python="3.12.0")):
+        found = cluster.refusal("h:1", other, OURS)
+        assert found
+        assert f"the cluster has Ray {other.ray} and Python {other.python}" in found.text
+
+
+def test_nobody_at_the_address() -> None:
+    found = list(doctor.examine(address="127.0.0.1:9"))
+    assert states(found).pop("Ray") == "cross"
+    assert "no Ray cluster at '127.0.0.1:9'" in the(found, "Ray").text
+    assert {finding.state for finding in found if finding.name != "Ray"} == {"note"}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"address": "127.0.0.1"},
+        {"address": "host:port"},
+        {"config": "nowhere.yaml"},
+        {"overrides": ["strategy.populatoin=4"]},
+        {"overrides": ["task.kind=digit"]},
+        {"overrides": ["space.kind=cel"]},
+    ],
+)
+def test_wrong_input_is_an_error_and_no_cross(options: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(UserError):
+        doctor.examine(**{"config": write(tmp_path), **options})
+
+
+def test_versions_are_compared_node_by_node() -> None:
+    ours = {"ray": "2.60.0", "torch": "2.13.0+cpu"}
+    good = Seen(node("a"), {"ray": "2.60.0", "torch": "2.13.0+cu130"})
+    assert states(cluster.compared([good], ours)) == {"versions": "ok"}
+    found = list(cluster.compared([good, Seen(node("b"), {"ray": "2.60.0", "torch": "2.12.0"})], ours))
+    assert [(f.state, f.text) for f in found] == [("cross", "b has torch 2.12.0, the driver 2.13.0+cpu")]
+    found = list(cluster.compared([Seen(node("c"), {"ray": "2.60.0", "torch": ""})], ours))
+    assert [(f.text, f.remedy) for f in found] == [("c has no torch", "install torch 2.13.0 there")]
+    assert {*cluster.NEEDED} <= versions().keys()
+
+
+@pytest.mark.parametrize(("skew_s", "state"), [(0.5, "ok"), (-1.5, "note"), (59.0, "note"), (-61.0, "cross")])
+def test_clocks(skew_s: float, state: str) -> None:
+    assert states(cluster.judged_clocks([Seen(node(), {}, skew_s=skew_s)])) == {"clocks": state}
+    slow = Seen(node(), {}, skew_s=2.0, error_s=1.5)
+    assert states(cluster.judged_clocks([slow])) == {"clocks": "ok"}  # not known to be off
+
+
+def test_gpus_of_ray_and_of_the_machine() -> None:
+    def found(wanted: float, counted: float, listed: int) -> Finding:
+        there = node(GPU=counted)
+        seen = [Seen(there, {}, ("H100 80 GiB",) * listed)]
+        visit = Visit(None, RuntimeConfig(gpus_per_worker=wanted), joined=True, nodes=[there], seen=seen)
+        return next(cluster.gpus(visit))
+
+    assert found(1, 2, 2) == Finding("GPUs", "ok", "2 x H100 80 GiB")
+    assert found(0, 0, 0).state == "ok"
+    assert found(0, 0, 2).state == "note"
+    assert found(1, 0, 2).state == "cross"
+
+
+# Run folder, data, servers
+
+
+def tried(run: str | Path, **options: Any) -> list[Finding]:
+    return list(needs.folder(Visit(None, RuntimeConfig(), run=str(run), **options)))
+
+
+def test_a_run_folder_is_tried_and_left_as_it_was(tmp_path: Path) -> None:
+    assert "(new)" in the(tried(tmp_path / "a" / "b"), "run folder").text
+    assert os.listdir(tmp_path) == []
+    create_run(open_folder(tmp_path), {})
+    before = sorted(os.listdir(tmp_path))
+    assert "(holds a run)" in the(tried(tmp_path), "run folder").text
+    assert sorted(os.listdir(tmp_path)) == before
+
+
+def test_a_folder_that_a_search_writes_to_is_not_touched(tmp_path: Path) -> None:
+    store = Store(open_folder(tmp_path), evaluations_schema((), ()))
+    found = tried(tmp_path)
+    assert states(found) == {"run folder": "note"}
+    assert open_folder(tmp_path).is_locked()
+    store.close()
+
+
+def test_a_folder_that_cannot_be_made_is_a_cross(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for run in (tmp_path / "file" / "run", Path("/proc/run")):
+        assert states(tried(run)) == {"run folder": "cross"}
+
+
+def test_a_folder_that_replaces_files_is_a_cross(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LocalFolder, "create", lambda self, name, data: (self.root / name).write_bytes(data))
+    with pytest.raises(UserError, match="replaced a file"):
+        needs.probe_inside(tmp_path)
+    assert os.listdir(tmp_path) == []
+
+
+def test_serial_searches_are_tried_in_this_process(tmp_path: Path) -> None:
+    found = list(doctor.examine(write(tmp_path), run=str(tmp_path / "run")))
+    assert "cross" not in states(found).values(), found
+    assert the(found, "Ray").state == "note"
+    assert the(found, "speed").state == "ok"
+    assert os.listdir(tmp_path) == ["config.yaml"]
+
+
+def test_another_search_in_the_folder_is_a_cross(tmp_path: Path) -> None:
+    create_run(open_folder(tmp_path / "run"), {"config": config(seed=1).model_dump(mode="json")})
+    visit = Visit(config(), config().runtime, run=str(tmp_path / "run"))
+    assert "seed is 1 there, 0 here" in the(needs.data(visit), "run folder").text
+
+
+def test_missing_data_and_a_server_that_is_away(tmp_path: Path) -> None:
+    task = {"kind": "npz", "path": str(tmp_path / "none.npz")}
+    found = list(doctor.examine(write(tmp_path, task=task), run=str(tmp_path / "run")))
+    assert {name for name, state in states(found).items() if state == "cross"} == {"data"}
+    assert "none.npz" in the(found, "data").text
+    assert the(found, "worker").state == the(found, "speed").state == "note"
+
+
+def with_server(monkeypatch: pytest.MonkeyPatch, address: str, token: str) -> Visit:
+    monkeypatch.setenv("EVONAS_TOKEN", token)
+    found = config(targets={"cpu": {"address": address, "max_seconds": 0.2}})
+    visit = Visit(found, found.runtime)
+    assert states(needs.data(visit))["data"] == "ok"
+    return visit
+
+
+def test_a_server_that_is_away_and_one_with_another_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = serve_here("127.0.0.1")
+    for address, token, state in (
+        (place.url, place.token, "ok"),
+        (place.url, "another", "cross"),
+        ("http://127.0.0.1:9", place.token, "cross"),
+    ):
+        visit = with_server(monkeypatch, address, token)
+        found = list(needs.remote_targets(visit))
+        assert states(found) == {"target cpu": state}, found
+        assert visit.away == ({"cpu"} if state == "cross" else set())
+
+
+# How fast
+
+
+def test_mean_epochs_of_a_candidate() -> None:
+    assert pace.mean_epochs(TrainingConfig(epochs=12)) == 12
+    assert pace.mean_epochs(TrainingConfig(epochs=12, rungs=(2, 4), keep=0.5)) == 2 + 0.5 * 2 + 0.25 * 8
+
+
+def test_candidates_a_day() -> None:
+    """1 s of measuring, 3 s of training."""
+    assert pace.per_day(1, 3, [1], "machine") == pace.DAY_S / 4
+    assert pace.per_day(1, 3, [2, 0, 2], "") == pace.DAY_S
+    assert pace.per_day(1, 3, [3, 3], "machine") == pace.DAY_S  # a machine with three decides one every 2 s
+    assert pace.per_day(1, 3, [100], "board") == pace.DAY_S  # one at a time on the board
+
+
+def test_what_a_network_costs_that_is_not_trained_to_the_end() -> None:
+    """5 s to the first epoch, 2 s from there to the second: 3 s of measuring; 4 epochs in the mean."""
+    assert pace._cost({1: 5.0, 2: 7.0}, None, 4) == [(3.0, 8.0)]
+    assert pace._cost({1: 5.0}, None, 4) == []
+
+
+def test_workers_of_each_node() -> None:
+    machines = [node("a"), node("b", CPU=4.0), node("c", CPU=0.0)]
+    assert pace.rooms(RuntimeConfig(), machines) == [2, 4, 0]
+    assert pace.rooms(RuntimeConfig(workers=3), machines) == [2, 1, 0]
+    assert pace.rooms(RuntimeConfig(max_workers=5), machines) == [2, 3, 0]
+    assert pace.rooms(RuntimeConfig(gpus_per_worker=1), machines) == [0, 0, 0]
+
+
+def test_a_space_whose_networks_all_fail_is_a_cross(monkeypatch: pytest.MonkeyPatch) -> None:
+    visit = Visit(config(), config().runtime)
+    assert states(needs.data(visit))["data"] == "ok"
+    assert visit.parts
+    monkeypatch.setattr(type(visit.parts.space), "build", lambda self, arch, task: 1 / 0)
+    assert states(needs.worker(visit))["worker"] == "ok"
+    found = list(pace.speed(visit))
+    assert states(found) == {"speed": "cross"}
+    assert "4 of 4 random networks failed:build" in found[0].text
+
+
+def test_the_worker_says_what_it_lacks() -> None:
+    found = config(targets={"cpu": {"device": "cuda:7"}})
+    visit = Visit(found, found.runtime)
+    assert states(needs.data(visit))["data"] == "ok"
+    assert "cuda" in the(needs.worker(visit), "worker").text
+    assert visit.pool is None
+
+
+# The screen
+
+
+def test_a_check_that_raises_or_hangs_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    def raising(visit: Visit) -> Iterator[Finding]:
+        yield Finding("first", "ok", "")
+        raise KeyError("x")
+
+    def hanging(visit: Visit) -> Iterator[Finding]:
+        time.sleep(5)
+        yield Finding("third", "ok", "")
+
+    def good(visit: Visit) -> Iterator[Finding]:
+        yield Finding("last", "ok", "")
+
+    steps = (("second", raising, 5, "do"), ("third", hanging, 0.1, "wait"), ("last", good, 5, ""))
+    monkeypatch.setattr(examining, "CHECKS", steps)
+    found = list(doctor.examine())
+    assert [dataclasses.astuple(finding) for finding in found] == [
+        ("first", "ok", "", ""),
+        ("second", "cross", "KeyError: 'x'", "do"),
+        ("third", "cross", "no answer within 0.1 s", "wait"),
+        ("last", "ok", "", ""),
+    ]
+
+
+def test_lines_are_whole_and_plain_where_the_terminal_is(capsys: pytest.CaptureFixture[str]) -> None:
+    findings = [
+        Finding("a", "ok", "x " * 100),
+        Finding("b", "cross", "no\x1b[2J é", "do that"),
+        Finding("c", "note", "n"),
+    ]
+    assert doctor.show(iter(findings), Console(highlight=False)) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "✓ a: " + ("x " * 100).strip()
+    assert lines[1:] == ["✗ b: no [2J é", "  → do that", "· c: n", "1 to put right"]
+    ascii_file = SimpleNamespace(encoding="ascii", write=print, flush=lambda: None)
+    written: list[str] = []
+    ascii_file.write = written.append
+    assert doctor.show(iter(findings[1:]), Console(highlight=False, file=ascii_file)) == 1  # type: ignore[arg-type]
+    assert "".join(written).splitlines() == ["x b: no [2J ?", "  -> do that", "- c: n", "1 to put right"]
+    assert doctor.show(iter(findings[:1]), Console(highlight=False)) == 0
