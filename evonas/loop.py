@@ -88,7 +88,8 @@ class Search:
     def _submit(self) -> None:
         self.ended = self.ended or self.config.budget.spent(self.breeder.next, self.elapsed_s, self.gpu_s)
         jobs: list[Job] = []
-        while len(jobs) < self.runtime.room and (job := self._next()):
+        room = self.runtime.room
+        while len(jobs) < room and (job := self._next()):
             jobs.append(job)
         self._store.flush()
         for job in jobs:
