@@ -154,7 +154,9 @@ class Targets:
             config = self._configs[name]
             wanted = tuple(extra for extra in self._extras.get(name, ()) if extra != "size_mb")
             self._made[name] = (
-                Remote(name, config, wanted) if config.remote else Local(name, config, self._quiet, wanted)
+                Remote(name, config, wanted, self._quiet.resting)
+                if config.remote
+                else Local(name, config, self._quiet, wanted)
             )
         return self._made[name]
 

@@ -1,0 +1,42 @@
+from typing import Any
+
+import pytest
+from torch import nn
+
+from evonas.config import Config, construct, validated
+from evonas.evaluation.targets import Targets
+from evonas.measuring import quiet
+from evonas.measuring.client import Remote
+from evonas.measuring.quiet import Quiet
+from evonas.objectives import Objectives
+from evonas.records import Place, TargetAway, TaskSpec
+from evonas.spaces import SPACES
+
+SPEC = TaskSpec("digits", (1, 8, 8), 10)
+
+
+def test_a_worker_makes_room_while_it_waits_for_a_server_on_its_own_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the server waits for the worker to stop working, and the worker for the server, until one gives up."""
+    had: list[bool] = []
+
+    def asked(*arguments: Any) -> Any:
+        with Quiet(["cpu"]).alone("cpu") as alone:
+            had.append(alone)
+        raise TargetAway("that is all")
+
+    monkeypatch.setattr(quiet, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(Remote, "_ask", asked)
+    sections = {
+        "space": {"kind": "mobile"},
+        "task": {"kind": "digits"},
+        "objectives": [{"metric": "error"}, {"metric": "latency_ms", "target": "board"}],
+        "targets": {"board": {"address": "http://127.0.0.1:1"}},
+        "budget": {"evaluations": 1},
+    }
+    config = validated(Config, sections, "config")
+    space, own = construct(SPACES, config.space, "space"), Quiet(["cpu"])
+    targets = Targets(space, config, Objectives(config, SPEC), {}, own, SPEC.input_shape)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    with own.working(), pytest.raises(TargetAway, match="that is all"):
+        targets.measure("board", network, space.genomes().__next__(), {"board": Place("http://127.0.0.1:1", "")})
+    assert had == [True]
