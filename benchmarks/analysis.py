@@ -91,7 +91,9 @@ def main() -> None:
         runs = [json.loads(subprocess.check_output(command)) for _ in range(options.repeats)]
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     both, everything, front = zip(*runs, strict=True)
-    print(f"{options.candidates:,} candidates, {options.samples} samples each, {size / 1e6:.0f} MB, front of {front[0]}")
+    print(
+        f"{options.candidates:,} candidates, {options.samples} samples each, {size / 1e6:.0f} MB, front of {front[0]}"
+    )
     print(f"load and front {statistics.median(both):.2f} s ({min(both):.2f} to {max(both):.2f})")
     print(f"and all columns {statistics.median(everything):.2f} s ({min(everything):.2f} to {max(everything):.2f})")
     print(f"n = {options.repeats}, {platform.machine()}, Python {platform.python_version()}")
