@@ -26,6 +26,7 @@ from evonas.figures.picture import (
     Mark,
     Picture,
     Points,
+    clock,
     objective_axis,
 )
 from evonas.figures.texts import hover
@@ -101,10 +102,10 @@ def parallel(run: Run | Runs, genes: list[str] | None = None) -> Picture:
     ):
         texts = hover(rows.iloc[own], run.description["objectives"])
         marks.append(_polylines(name, heights[own], texts, colour, width))
-    for place, (_, low, high) in enumerate(scales):
-        marks += [Label(place, -0.06, low), Label(place, 1.06, high)]
-    arrows = ["" for _ in shown] + [f"\nbetter {'↓' if sign > 0 else '↑'}" for sign in run.signs]
-    ticks = [(float(i), f"{n}{a}") for i, (n, a) in enumerate(zip([*shown, *_named(run)], arrows, strict=True))]
+    marks += [Label(place, 1.06, high) for place, (_, _, high) in enumerate(scales)]
+    arrows = ["" for _ in shown] + [f", better {'↓' if sign > 0 else '↑'}" for sign in run.signs]
+    names = zip([*shown, *_named(run)], arrows, scales, strict=True)
+    ticks = [(float(i), f"{low}\n{name}{arrow}") for i, (name, arrow, (_, low, _)) in enumerate(names)]
     return Picture("", Axis(ticks=ticks), Axis("least to largest value", ticks=[]), marks)
 
 
@@ -116,18 +117,20 @@ def progress(run: Run | Runs, over: str = "candidates", point: analysis.Referenc
     """
     curves = analysis.progress(run.evaluations, run.objectives, run.signs, over, point)
     parts = [(name or "this run", part) for name, part in analysis.by_run(curves)]
+    times, unit = clock(curves["hours"].max()) if over == "hours" else (1.0, "")
     marks: list[Mark] = []
     for number, (name, part) in enumerate(parts):
         part = part.sort_values(over)
         texts = [f"{name}: {volume:.4g} after {c:,} candidates" for c, volume in _pairs(part)]
         colour = COLOURS[number % len(COLOURS)]
-        marks.append(Line(name, list(part[over]), list(part["hypervolume"]), colour, texts, step=True))
+        marks.append(Line(name, list(part[over] * times), list(part["hypervolume"]), colour, texts, step=True))
     if len(parts) > 1:
         band = analysis.bands(curves, over)
-        marks.append(Band("95 % interval of the mean", list(band[over]), list(band["low"]), list(band["high"]), BLUE))
-        marks.append(Line("mean", list(band[over]), list(band["mean"]), "#000000", width=2.5, step=True))
+        x = list(band[over] * times)
+        marks.append(Band("95 % interval of the mean", x, list(band["low"]), list(band["high"]), BLUE))
+        marks.append(Line("mean", x, list(band["mean"]), "#000000", width=2.5, step=True))
     fixed = ", ".join(f"{column} {value:.4g}" for column, value in curves.attrs["reference"].items())
-    across = Axis("candidates decided" if over == "candidates" else "hours since the first start (wall clock)")
+    across = Axis("candidates decided" if over == "candidates" else f"{unit} since the first start (wall clock)")
     return Picture(f"reference point: {fixed}", across, Axis("hypervolume, better ↑"), marks)
 
 

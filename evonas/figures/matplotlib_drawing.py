@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+LETTERS = 75
+"""How many fit into a line below the figure."""
 MARKERS = {"circle": "o", "x": "x", "square": "s", "diamond": "D"}
 
 
@@ -25,15 +27,16 @@ def as_matplotlib(picture: Picture) -> "Figure":
         raise UserError("a plot needs matplotlib: pip install 'evonas[plot]'") from None
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     axes = figure.subplots()
-    for mark in picture.marks:
-        DRAWN[type(mark)](axes, mark)
+    for order, mark in enumerate(picture.marks):
+        DRAWN[type(mark)](axes, mark, 2 + order)  # the later ones above; matplotlib puts lines above points
     if picture.title:
         axes.set_title(_plain(picture.title), fontsize="medium")
     _scale(axes, "x", picture.x)
     _scale(axes, "y", picture.y)
     axes.spines[["top", "right"]].set_visible(False)
-    if axes.get_legend_handles_labels()[1]:
-        axes.legend(frameon=False, fontsize="small")
+    if names := axes.get_legend_handles_labels()[1]:
+        columns = max(1, min(len(names), LETTERS // max(map(len, names))))
+        figure.legend(loc="outside lower center", ncols=columns, frameon=False, fontsize="small")
     return figure
 
 
@@ -48,7 +51,10 @@ def _scale(axes: "Axes", name: str, described: Axis) -> None:
         axis.set_major_formatter("{x:g}")
         axis.set_minor_formatter(NullFormatter())
     if described.ticks is not None:
-        axis.set_ticks([place for place, _ in described.ticks], [_plain(text) for _, text in described.ticks])
+        texts = [_plain(text) for _, text in described.ticks]
+        crowded = name == "x" and sum(max(map(len, text.splitlines()), default=0) for text in texts) > LETTERS
+        slanted = {"rotation": 30, "ha": "right"} if crowded else {}
+        axis.set_ticks([place for place, _ in described.ticks], texts, **slanted)
 
 
 def _plain(text: str) -> str:
@@ -56,13 +62,20 @@ def _plain(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def _points(axes: "Axes", mark: Points) -> None:
-    thin = {"linewidths": 0.8} if mark.symbol == "x" else {"linewidths": 0}
-    label = _plain(mark.name)
-    axes.scatter(mark.x, mark.y, s=mark.size**2 / 2, c=mark.colour, marker=MARKERS[mark.symbol], label=label, **thin)
+def _points(axes: "Axes", mark: Points, order: int) -> None:
+    axes.scatter(
+        mark.x,
+        mark.y,
+        s=mark.size**2 / 2,
+        c=mark.colour,
+        marker=MARKERS[mark.symbol],
+        linewidths=0.8 if mark.symbol == "x" else 0,
+        label=_plain(mark.name),
+        zorder=order,
+    )
 
 
-def _line(axes: "Axes", mark: Line) -> None:
+def _line(axes: "Axes", mark: Line, order: int) -> None:
     axes.plot(
         mark.x,
         mark.y,
@@ -72,14 +85,16 @@ def _line(axes: "Axes", mark: Line) -> None:
         markersize=4,
         drawstyle="steps-post" if mark.step else "default",
         label=_plain(mark.name) if mark.in_legend else None,
+        zorder=order,
     )
 
 
-def _band(axes: "Axes", mark: Band) -> None:
-    axes.fill_between(mark.x, mark.low, mark.high, color=mark.colour, alpha=0.2, linewidth=0, label=_plain(mark.name))
+def _band(axes: "Axes", mark: Band, order: int) -> None:
+    look = {"color": mark.colour, "alpha": 0.2, "linewidth": 0, "zorder": order}
+    axes.fill_between(mark.x, mark.low, mark.high, label=_plain(mark.name), **look)
 
 
-def _boxes(axes: "Axes", mark: Boxes) -> None:
+def _boxes(axes: "Axes", mark: Boxes, order: int) -> None:
     widths = [end - start for start, end in zip(mark.x0, mark.x1, strict=True)]
     axes.barh(
         mark.y,
@@ -90,16 +105,26 @@ def _boxes(axes: "Axes", mark: Boxes) -> None:
         label=_plain(mark.name),
         edgecolor="white",
         linewidth=0.3,
+        zorder=order,
     )
     for start, width, y, text in zip(mark.x0, widths, mark.y, mark.text, strict=False):
-        axes.text(start + width / 2, y, _plain(text), ha="center", va="center", fontsize="x-small", color="white")
+        axes.text(
+            start + width / 2,
+            y,
+            _plain(text),
+            ha="center",
+            va="center",
+            fontsize="x-small",
+            color="white",
+            zorder=order,
+        )
 
 
-def _label(axes: "Axes", mark: Label) -> None:
-    axes.text(mark.x, mark.y, _plain(mark.text), ha="center", va="center", fontsize="small")
+def _label(axes: "Axes", mark: Label, order: int) -> None:
+    axes.text(mark.x, mark.y, _plain(mark.text), ha="center", va="center", fontsize="small", zorder=order)
 
 
-DRAWN: dict[type, Callable[["Axes", Any], None]] = {
+DRAWN: dict[type, Callable[["Axes", Any, int], None]] = {
     Points: _points,
     Line: _line,
     Band: _band,

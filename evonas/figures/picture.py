@@ -96,6 +96,13 @@ class Picture:
     marks: Sequence[Mark]
 
 
+def clock(hours: float) -> tuple[float, str]:
+    """How many of which unit an hour is, so that so many hours are a number that people read."""
+    if hours >= 2:
+        return 1.0, "hours"
+    return (60.0, "minutes") if hours >= 2 / 60 else (3600.0, "seconds")
+
+
 def objective_axis(objective: dict[str, Any], arrow: str, values: Sequence[float] = ()) -> Axis:
     """The axis of an objective of a run's description: column, unit, where better is.
 

@@ -26,7 +26,7 @@ def as_plotly(picture: Picture) -> "Figure":
     figure = Figure()
     for mark in picture.marks:
         DRAWN[type(mark)](figure, mark)
-    figure.update_layout(title=escape(picture.title), template="plotly_white", barmode="overlay", hovermode="closest")
+    figure.update_layout(title=_escaped(picture.title), template="plotly_white", barmode="overlay", hovermode="closest")
     figure.update_xaxes(**_axis(picture.x))
     figure.update_yaxes(**_axis(picture.y))
     return figure
@@ -38,14 +38,18 @@ def _axis(axis: Axis) -> dict[str, Any]:
 
 
 def _html(ticks: Sequence[tuple[float, str]]) -> list[str]:
-    return [escape(text) for _, text in ticks]
+    return [_escaped(text) for _, text in ticks]
+
+
+def _escaped(text: str) -> str:
+    """The names in an architecture are whatever its author chose, and plotly takes some HTML."""
+    return escape(text).replace("\n", "<br>")
 
 
 def _hover(texts: Sequence[str]) -> dict[str, Any]:
-    """Escaped: the names in an architecture are whatever its author chose."""
     if not len(texts):
         return {"hoverinfo": "skip"}
-    return {"text": [escape(text).replace("\n", "<br>") for text in texts], "hovertemplate": HOVER}
+    return {"text": [_escaped(text) for text in texts], "hovertemplate": HOVER}
 
 
 def _points(figure: "Figure", mark: Points) -> None:
@@ -72,8 +76,8 @@ def _band(figure: "Figure", mark: Band) -> None:
 
 
 def _boxes(figure: "Figure", mark: Boxes) -> None:
-    inside = [escape(text).replace("\n", "<br>") for text in mark.text] or [""] * len(mark.x0)
-    hover = [escape(text).replace("\n", "<br>") for text in mark.hover] or inside
+    inside = [_escaped(text) for text in mark.text] or [""] * len(mark.x0)
+    hover = [_escaped(text) for text in mark.hover] or inside
     figure.add_bar(
         orientation="h",
         base=mark.x0,
@@ -92,7 +96,7 @@ def _boxes(figure: "Figure", mark: Boxes) -> None:
 
 
 def _label(figure: "Figure", mark: Label) -> None:
-    figure.add_annotation(x=mark.x, y=mark.y, text=escape(mark.text).replace("\n", "<br>"), showarrow=False)
+    figure.add_annotation(x=mark.x, y=mark.y, text=_escaped(mark.text), showarrow=False)
 
 
 def _pale(colour: str) -> str:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from evonas import analysis
-from evonas.figures.picture import BLUE, LABELS, OUTCOMES, Axis, Boxes, Line, Mark, Picture
+from evonas.figures.picture import BLUE, LABELS, OUTCOMES, Axis, Boxes, Line, Mark, Picture, clock
 from evonas.figures.texts import hover
 from evonas.records import UserError
 from evonas.run import Run, Runs
@@ -25,6 +25,7 @@ def curves(run: Run | Runs, column: str = "valid_metric") -> Picture:
     if rows.empty:
         raise UserError("no learning curves: nothing was trained yet")
     rows = rows.iloc[np.unique(np.linspace(0, len(rows) - 1, min(MOST, len(rows))).astype(int))]
+    epochs = np.unique(np.linspace(1, rows["curve"].map(len).max(), 10).astype(int)).tolist()
     became = analysis.outcome(rows)
     marks: list[Mark] = []
     for outcome, colour in OUTCOMES.items():
@@ -37,7 +38,9 @@ def curves(run: Run | Runs, column: str = "valid_metric") -> Picture:
         if len(own):
             width = 1.0 if outcome == "trained" else 0.7
             marks.append(Line(f"{LABELS[outcome]} ({len(own):,})", x, y, colour, texts, width))
-    return Picture("", Axis("epoch"), Axis(_curve_label(run, column)), marks)
+    return Picture(
+        "", Axis("epoch", ticks=[(float(e), str(e)) for e in epochs]), Axis(_curve_label(run, column)), marks
+    )
 
 
 def timeline(run: Run | Runs) -> Picture:
@@ -50,6 +53,7 @@ def timeline(run: Run | Runs) -> Picture:
     if rows.empty:
         raise UserError("no timeline: nothing is decided yet")
     keys = [name for name in ("run", "host", "lane") if name in rows]
+    times, unit = clock(rows["end"].max())
     lanes = rows[keys].drop_duplicates().sort_values(keys, ignore_index=True)
     rows = rows.merge(lanes.assign(place=lanes.index), on=keys)
     keys = [name for name in ("run", "candidate") if name in rows]
@@ -57,17 +61,16 @@ def timeline(run: Run | Runs) -> Picture:
     marks: list[Mark] = []
     for outcome, colour in OUTCOMES.items():
         own = rows[rows["outcome"] == outcome]
-        ends, texts = own["end"], hover(own, run.description["objectives"])
-        took = [
-            f"{3600 * (end - start):.3g} s\n{text}" for start, end, text in zip(own["start"], ends, texts, strict=True)
-        ]
+        texts = hover(own, run.description["objectives"])
+        took = [f"{hours * 3600:.3g} s\n{text}" for hours, text in zip(own["end"] - own["start"], texts, strict=True)]
         if len(own):
             name, height = f"{LABELS[outcome]} ({len(own):,})", [0.8] * len(own)
-            marks.append(Boxes(name, list(own["start"]), list(ends), list(own["place"]), height, colour, took))
+            start, end = list(own["start"] * times), list(own["end"] * times)
+            marks.append(Boxes(name, start, end, list(own["place"]), height, colour, took))
     share = analysis.utilisation(run.evaluations, bins=1)["share"].mean()
     ticks = [(float(place), " ".join(map(str, lane))) for place, lane in enumerate(lanes.itertuples(index=False))]
     title = f"{share:.0%} of the workers' time in use (of those that were ever busy at once)"
-    return Picture(title, Axis("hours since the first start (wall clock)"), Axis("worker lane", ticks=ticks), marks)
+    return Picture(title, Axis(f"{unit} since the first start (wall clock)"), Axis("worker lane", ticks=ticks), marks)
 
 
 def outcomes(run: Run | Runs) -> Picture:
@@ -81,7 +84,7 @@ def outcomes(run: Run | Runs) -> Picture:
         marks.append(Boxes(text, [0.0], [hours], [-place], [0.7], OUTCOMES[name], [text]))
     ticks = [(-float(place), LABELS[name]) for place, name in enumerate(table["outcome"])]
     unit = "GPU hours" if column == "gpu_hours" else "hours of workers"
-    return Picture("", Axis(f"{unit}, better ←"), Axis(ticks=ticks), marks)
+    return Picture("", Axis(unit), Axis(ticks=ticks), marks)
 
 
 def importance(run: Run | Runs, objective: str | None = None, most: int = 15) -> Picture:
