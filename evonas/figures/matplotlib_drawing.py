@@ -53,8 +53,7 @@ def _scale(axes: "Axes", name: str, described: Axis) -> None:
     if described.ticks is not None:
         texts = [_plain(text) for _, text in described.ticks]
         crowded = name == "x" and sum(max(map(len, text.splitlines()), default=0) for text in texts) > LETTERS
-        slanted = {"rotation": 30, "ha": "right"} if crowded else {}
-        axis.set_ticks([place for place, _ in described.ticks], texts, **slanted)
+        axis.set_ticks([place for place, _ in described.ticks], texts, rotation=30 * crowded)
 
 
 def _plain(text: str) -> str:
@@ -90,8 +89,16 @@ def _line(axes: "Axes", mark: Line, order: int) -> None:
 
 
 def _band(axes: "Axes", mark: Band, order: int) -> None:
-    look = {"color": mark.colour, "alpha": 0.2, "linewidth": 0, "zorder": order}
-    axes.fill_between(mark.x, mark.low, mark.high, label=_plain(mark.name), **look)
+    axes.fill_between(
+        mark.x,
+        mark.low,
+        mark.high,
+        color=mark.colour,
+        alpha=0.2,
+        linewidth=0,
+        label=_plain(mark.name),
+        zorder=order,
+    )
 
 
 def _boxes(axes: "Axes", mark: Boxes, order: int) -> None:
