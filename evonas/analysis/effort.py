@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from evonas.analysis.frames import able, by_run, minimised, started
+from evonas.analysis.frames import able, by_run, minimised, one_run, started
 from evonas.records import UserError
 
 OUTCOMES = {"ok": "trained", "stopped": "stopped", "infeasible": "infeasible"}
@@ -97,14 +97,19 @@ def stopping_audit(frame: pd.DataFrame, columns: Sequence[str], signs: Sequence[
 
     Pairs of fully trained, feasible candidates are compared at each rung and at the end: one dominates the other, or
     neither does. What stopped candidates would have become is not known; they are counted and not judged, so that this
-    says how far a rung can be trusted among those that it let pass.
+    says how far a rung can be trusted among those that it let pass. Of more than 1,000, so many are compared, evenly
+    spaced by index.
 
     Returns:
         rung (from 0), reached, stopped (there), candidates (fully trained that were compared), pairs, agreement (share
         of pairs with the same answer), reversed (share of pairs where the other one dominates in the end), kendall_tau
         (of the first objective, at the rung against the end; tau-b), front_lost (members of the final front that
         another candidate dominates at the rung)
+
+    Raises:
+        UserError: the frame has several runs, the rungs of which need not be the same.
     """
+    one_run(frame)
     reached = frame["rungs"].map(len)
     trained = able(frame).sort_values("candidate")
     trained = trained.iloc[np.unique(np.linspace(0, len(trained) - 1, min(MOST, len(trained))).astype(int))]

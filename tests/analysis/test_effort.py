@@ -88,6 +88,13 @@ def test_a_rung_that_says_it_all_agrees() -> None:
 
 def test_a_run_without_rungs_has_nothing_to_audit() -> None:
     assert stopping_audit(evaluations([(1, 1)]), COLUMNS, SIGNS).empty
+    assert stopping_audit(evaluations([]), COLUMNS, SIGNS).empty
+
+
+def test_rungs_of_several_runs_are_not_mixed() -> None:
+    both = analysis.together({"a": evaluations([(1, 1)]), "b": evaluations([(1, 1)])})
+    with pytest.raises(UserError, match="one run, the frame has 2"):
+        stopping_audit(both, COLUMNS, SIGNS)
 
 
 def test_several_runs_have_clocks_of_their_own() -> None:
