@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from evonas.evaluation import Split, Splits, Task, classification, regression
     from evonas.records import TaskSpec, UserError
-    from evonas.run import Run, load
+    from evonas.run import Run, Runs, load
     from evonas.spaces import Arch, Choice, Group, Integer, OneOf, Optional, Repeat, Space
     from evonas.start import search
 
 _HOMES = {
     "evonas.evaluation": ("Split", "Splits", "Task", "classification", "regression"),
     "evonas.records": ("TaskSpec", "UserError"),
-    "evonas.run": ("Run", "load"),
+    "evonas.run": ("Run", "Runs", "load"),
     "evonas.spaces": ("Arch", "Choice", "Group", "Integer", "OneOf", "Optional", "Repeat", "Space"),
     "evonas.start": ("search",),
 }
@@ -34,6 +34,7 @@ __all__ = [
     "Optional",
     "Repeat",
     "Run",
+    "Runs",
     "Space",
     "Split",
     "Splits",

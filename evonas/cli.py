@@ -84,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     front.add_argument("run", metavar="RUN", help=run_help)
     front.add_argument("--where", action="append", default=[], metavar="CONDITION", help='e.g. "params<=20000"')
     front.add_argument("--format", choices=("table", "csv", "json"), default="table")
-    front.add_argument("--plot", metavar="FILE", help="also draw it (png, svg, pdf)")
+    front.add_argument("--plot", metavar="FILE", help="also draw it (png, svg, pdf, html)")
 
     space = add("space", _space, "the genes of a config's space, and some of its networks")
     space.add_argument("config", metavar="CONFIG")

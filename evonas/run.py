@@ -1,9 +1,10 @@
 """A run folder as an object: its tables as data frames, its networks as modules."""
 
 from collections import Counter
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import pandas as pd
 
@@ -40,6 +41,11 @@ class Run:
         """Their columns in `evaluations`."""
         return [objective["column"] for objective in self.description["objectives"]]
 
+    @property
+    def signs(self) -> list[int]:
+        """Of each objective 1, or -1 where it is maximised."""
+        return [objective["sign"] for objective in self.description["objectives"]]
+
     @cached_property
     def evaluations(self) -> pd.DataFrame:
         """One row a decided candidate, by index; the columns are those of the Parquet files."""
@@ -74,8 +80,7 @@ class Run:
 
     def front(self) -> pd.DataFrame:
         """The fully trained, feasible candidates that none dominates, by the first objective."""
-        signs = [objective["sign"] for objective in self.description["objectives"]]
-        return analysis.front(self.evaluations, self.objectives, signs)
+        return analysis.front(self.evaluations, self.objectives, self.signs)
 
     def population(self, generation: int) -> pd.DataFrame:
         """The survivors after a generation (from 1), best first, with their evaluations."""
@@ -118,6 +123,47 @@ class Run:
         return f"finished: {ended[-1]}" if ended and ended[-1] else f"stopped; to go on: evonas resume {self.folder}"
 
 
-def load(folder: str | Path, space: "Space | None" = None) -> Run:
-    """A run folder, finished or live: a path, or a URL such as s3://bucket/run."""
-    return Run(folder, space)
+class Runs:
+    """Several runs with the same objectives, as one: each table has the column `run`, the name that it was loaded by.
+
+    Raises:
+        UserError: there is none, one is named twice, or their objectives differ.
+    """
+
+    def __init__(self, folders: Sequence[str | Path], space: "Space | None" = None) -> None:
+        names = [str(folder) for folder in folders]
+        if not names or len(set(names)) < len(names):
+            raise UserError(f"load takes each run once, not {', '.join(names) or 'none'}")
+        self.runs = {name: Run(folder, space) for name, folder in zip(names, folders, strict=True)}
+        first, *others = self.runs.values()
+        self.objectives, self.signs, self.description = first.objectives, first.signs, first.description
+        for name, run in zip(names[1:], others, strict=True):
+            if (run.objectives, run.signs) != (self.objectives, self.signs):
+                own, those = ", ".join(run.objectives), ", ".join(self.objectives)
+                raise UserError(f"{name} has the objectives {own}, {names[0]} has {those}")
+
+    def __repr__(self) -> str:
+        return f"Runs({', '.join(self.runs)}: {len(self.evaluations):,} decided, front of {len(self.front())})"
+
+    @cached_property
+    def evaluations(self) -> pd.DataFrame:
+        """One row a decided candidate of each run; the columns are those of the Parquet files, behind `run`."""
+        return analysis.together({name: run.evaluations for name, run in self.runs.items()})
+
+    @cached_property
+    def populations(self) -> pd.DataFrame:
+        """The survivors of every generation of each run: run, generation, candidate, rank, crowding."""
+        return analysis.together({name: run.populations for name, run in self.runs.items()})
+
+    def front(self) -> pd.DataFrame:
+        """The fully trained, feasible candidates that none of any run dominates, by the first objective."""
+        return analysis.front(self.evaluations, self.objectives, self.signs)
+
+
+@overload
+def load(folder: str | Path, space: "Space | None" = None) -> Run: ...  # type: ignore[overload-overlap]  # str first
+@overload
+def load(folder: Sequence[str | Path], space: "Space | None" = None) -> Runs: ...
+def load(folder: str | Path | Sequence[str | Path], space: "Space | None" = None) -> Run | Runs:
+    """A run folder, finished or live: a path, or a URL such as s3://bucket/run; or several, as one."""
+    return Run(folder, space) if isinstance(folder, str | Path) else Runs(folder, space)

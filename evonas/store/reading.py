@@ -265,7 +265,7 @@ def _parquet(folder: Folder, generation: int, kind: str, manifest: Mapping[str, 
     if _digest(data) != manifest["sha256"].get(kind):
         raise Damaged(name, "is damaged: its SHA-256 is not the recorded one")
     try:
-        table = pq.read_table(pa.BufferReader(data))
+        table = pq.ParquetFile(pa.BufferReader(data)).read()  # read_table, for datasets, takes twice as long
     except (pa.ArrowException, OSError) as error:
         raise Damaged(name, f"is damaged: it is not Parquet ({str(error).splitlines()[0]})") from None
     if not table.schema.equals(schema):

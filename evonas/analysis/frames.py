@@ -1,17 +1,17 @@
-"""Frames of a run -> fronts, populations, lineages. Pure functions; neither torch nor Ray nor pymoo is needed.
+"""A run folder -> data frames, and what all functions on frames need.
 
-A frame of evaluations has the columns of `evonas.store.evaluations_schema`.
+A frame of evaluations has the columns of `evonas.store.evaluations_schema`; one of several runs has `run` before them.
 """
 
 import operator
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import moocore
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from evonas.config import unknown
 from evonas.records import UserError
@@ -41,58 +41,12 @@ def populations(folder: Folder, description: dict[str, Any]) -> pd.DataFrame:
     return frame
 
 
-def front(frame: pd.DataFrame, columns: Sequence[str], signs: Sequence[int]) -> pd.DataFrame:
-    """The fully trained, feasible candidates that none dominates, by the first objective.
-
-    columns, signs: the objectives, and -1 for each that is maximised.
-    """
-    able = frame[(frame["status"] == "ok") & (frame["violation"] == 0)]
-    if able.empty:
-        return able
-    values = able[list(columns)].to_numpy(float) * np.asarray(signs)
-    best: pd.DataFrame = able[moocore.is_nondominated(values, keep_weakly=True)]
-    return best.sort_values([*columns, "candidate"])
-
-
 def measured(folder: Folder) -> pd.DataFrame:
     """What the front took at the end of a run with latency tables: candidate, message (why it could not be measured),
     metrics."""
     rows = {row["candidate"]: row for row in read_measured(folder)}
     found = [{"candidate": i, "message": row["message"], **row["metrics"]} for i, row in sorted(rows.items())]
     return pd.DataFrame(found, columns=None if found else ["candidate", "message"])
-
-
-def mismatch(frame: pd.DataFrame, measured: pd.DataFrame, targets: Sequence[str]) -> pd.DataFrame:
-    """How far a table is from the device on the networks of the front: target, networks, mean_error, kendall_tau.
-
-    mean_error: of the absolute differences, as a share of what was measured. kendall_tau: between the order that the
-    table gives and the one measured; 1 is the same order (tau-b, which allows for ties).
-    """
-    rows = []
-    for target in targets:
-        column = f"latency_ms[{target}]"
-        if column not in measured:
-            continue
-        both = measured[["candidate", column]].dropna().merge(frame[["candidate", column]], on="candidate")
-        real, table = both[f"{column}_x"], both[f"{column}_y"]
-        error = float(((table - real).abs() / real).mean())
-        tau = float(real.corr(table, method="kendall")) if len(both) > 1 else float("nan")
-        rows.append({"target": target, "networks": len(both), "mean_error": error, "kendall_tau": tau})
-    return pd.DataFrame(rows, columns=["target", "networks", "mean_error", "kendall_tau"])
-
-
-def lineage(frame: pd.DataFrame, candidate: int) -> pd.DataFrame:
-    """A candidate and all its ancestors, founders first."""
-    parents = dict(zip(frame["candidate"], frame["parents"], strict=True))
-    if candidate not in parents:
-        raise UserError(f"no decided candidate {candidate}; the run has {len(frame):,}")
-    family, open_ends = set(), [candidate]
-    while open_ends:
-        member = open_ends.pop()
-        if member not in family:
-            family.add(member)
-            open_ends += list(parents.get(member, ()))
-    return frame[frame["candidate"].isin(family)]
 
 
 def where(frame: pd.DataFrame, conditions: Sequence[str]) -> pd.DataFrame:
@@ -127,3 +81,68 @@ def _met(frame: pd.DataFrame, condition: str) -> "pd.Series[bool]":
 def _table(tables: Tables, name: str, schema: pa.Schema) -> pa.Table:
     found = getattr(tables, name)
     return pa.concat_tables(found) if found else schema.empty_table()
+
+
+def together(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Frames of several runs as one, by the name of the run: the column `run` comes before those of the frames.
+
+    Columns that only some runs have are missing values in the others.
+    """
+    named = [frame.assign(run=name) for name, frame in frames.items() if len(frame.columns)]
+    if not named:
+        return pd.DataFrame(columns=["run"])
+    frame = pd.concat(named, ignore_index=True)
+    return frame[["run", *frame.columns.drop("run")]]
+
+
+def by_run(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Each run of a frame by name; one without a column `run` is one run, with an empty name."""
+    if "run" not in frame:
+        yield "", frame
+        return
+    for name, part in frame.groupby("run", sort=False):
+        yield str(name), part
+
+
+def one_run(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame, where a candidate's index names one row.
+
+    Raises:
+        UserError: it has several runs.
+    """
+    names = list(frame["run"].unique()) if "run" in frame else []
+    if len(names) > 1:
+        raise UserError(
+            f"this takes one run, the frame has {len(names)}; choose one: frame[frame['run'] == {names[0]!r}]"
+        )
+    return frame
+
+
+def need(frame: pd.DataFrame, columns: Iterable[str]) -> None:
+    """
+    Raises:
+        UserError: a column is missing; it names the nearest.
+    """
+    for column in columns:
+        if column not in frame:
+            raise UserError(f"column: {unknown(column, map(str, frame.columns))}")
+
+
+def able(frame: pd.DataFrame) -> pd.DataFrame:
+    """The fully trained, feasible candidates."""
+    return frame[(frame["status"] == "ok") & (frame["violation"] == 0)]
+
+
+def started(frame: pd.DataFrame) -> "pd.Series[float]":
+    """When each evaluation began, in seconds since the epoch.
+
+    Of one that ended without a word, only the end and what it took are recorded.
+    """
+    return frame["started_at"].where(frame["started_at"] > 0, frame["finished_at"] - frame["train_s"])
+
+
+def minimised(frame: pd.DataFrame, columns: Sequence[str], signs: Sequence[int]) -> NDArray[np.float64]:
+    """The objectives as values of which less is better, shape (rows, objectives)."""
+    need(frame, columns)
+    values: NDArray[np.float64] = frame[list(columns)].to_numpy(float) * np.asarray(signs, dtype=float)
+    return values

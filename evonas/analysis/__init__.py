@@ -1,0 +1,50 @@
+"""Frames of a run -> frames. Pure functions; neither torch nor Ray nor pymoo is needed.
+
+frames.py    a run folder as frames; conditions on columns; several runs as one frame
+fronts.py    front, dominated counts, hypervolume and its reference point, picks, other limits
+genes.py     named genes, their importance, the choices that a front shares
+history.py   lineage, survival, diversity, hypervolume over candidates and hours, bands over seeds
+effort.py    outcomes, timeline, utilisation, the early-stopping audit
+tables.py    a latency table against the device
+
+columns, signs: the objectives, and -1 for each that is maximised: `run.objectives`, `run.signs`.
+"""
+
+from evonas.analysis.effort import outcome, outcomes, stopping_audit, timeline, utilisation
+from evonas.analysis.frames import by_run, evaluations, measured, populations, together, where
+from evonas.analysis.fronts import Reference, WhatIf, dominated, front, hypervolume, picks, reference, what_if
+from evonas.analysis.genes import genes, importance, shared
+from evonas.analysis.history import bands, diversity, lifespans, lineage, progress, survival
+from evonas.analysis.tables import mismatch
+
+__all__ = [
+    "Reference",
+    "WhatIf",
+    "bands",
+    "by_run",
+    "diversity",
+    "dominated",
+    "evaluations",
+    "front",
+    "genes",
+    "hypervolume",
+    "importance",
+    "lifespans",
+    "lineage",
+    "measured",
+    "mismatch",
+    "outcome",
+    "outcomes",
+    "picks",
+    "populations",
+    "progress",
+    "reference",
+    "shared",
+    "stopping_audit",
+    "survival",
+    "timeline",
+    "together",
+    "utilisation",
+    "what_if",
+    "where",
+]

@@ -1,0 +1,70 @@
+"""Figures of a run: each is a `Picture`, drawn by plotly to look into or by matplotlib for paper.
+
+    figures.as_plotly(figures.pareto(run)).show()
+    figures.save(figures.lineage(run, 42), "lineage.pdf")
+
+fronts.py    front over generations, parallel coordinates, hypervolume with bands over seeds
+trees.py     lineage of a candidate, its architecture
+work.py      learning curves, timeline, outcomes, gene importance
+picture.py   what is to be drawn; plotly_drawing.py and matplotlib_drawing.py draw it
+"""
+
+from pathlib import Path
+
+import pandas as pd
+
+from evonas.figures.fronts import parallel, pareto, progress
+from evonas.figures.matplotlib_drawing import as_matplotlib
+from evonas.figures.picture import Picture
+from evonas.figures.plotly_drawing import as_plotly
+from evonas.figures.trees import architecture, lineage
+from evonas.figures.work import curves, importance, outcomes, timeline
+from evonas.records import UserError
+from evonas.run import Run
+
+__all__ = [
+    "Picture",
+    "architecture",
+    "as_matplotlib",
+    "as_plotly",
+    "curves",
+    "importance",
+    "lineage",
+    "outcomes",
+    "parallel",
+    "pareto",
+    "plot_front",
+    "progress",
+    "save",
+    "timeline",
+]
+
+
+def save(picture: Picture, path: str | Path) -> None:
+    """Draw into a file by its suffix: .html is one page that needs no network; .pdf, .svg and .png are for paper.
+
+    Raises:
+        UserError: the file cannot be written, its suffix is unknown, or the library is missing.
+    """
+    try:
+        if Path(path).suffix == ".html":
+            as_plotly(picture).write_html(path)
+        else:
+            as_matplotlib(picture).savefig(path, dpi=150)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: {error}") from None
+
+
+def plot_front(run: Run, front: pd.DataFrame, path: str | Path) -> None:
+    """The first two objectives of every candidate that has both, and of the front as a line; html, png, svg or pdf.
+
+    front: rows of `run.front()`.
+
+    Raises:
+        UserError: the library is missing, the path is of no use, or the run has one objective only.
+    """
+    picture = pareto(run, generations=0, front=front)
+    try:
+        save(picture, path)
+    except UserError as error:
+        raise UserError(f"--plot {error}" if str(path) in str(error) else str(error)) from None

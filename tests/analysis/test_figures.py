@@ -1,0 +1,186 @@
+"""Each figure has what it must show, and both libraries draw it; what needs plotly is left out where that is absent."""
+
+import math
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import evonas
+from evonas import figures
+from evonas.figures.picture import Axis, Boxes, Line, Picture, Points, clock, objective_axis
+from evonas.records import UserError
+from evonas.run import Run, Runs
+from tests.test_loop import run
+
+RECORDED = Path(__file__).parents[1] / "recorded"
+SINGLE: dict[str, Callable[[Run], Picture]] = {
+    "pareto": figures.pareto,
+    "parallel": figures.parallel,
+    "progress": figures.progress,
+    "lineage": lambda run: figures.lineage(run, int(run.evaluations["candidate"].max())),
+    "architecture": lambda run: figures.architecture(run, 0),
+    "curves": figures.curves,
+    "timeline": figures.timeline,
+    "outcomes": figures.outcomes,
+    "importance": figures.importance,
+}
+SEVERAL: dict[str, Callable[[Runs], Picture]] = {
+    "pareto": figures.pareto,
+    "parallel": figures.parallel,
+    "progress": figures.progress,
+    "curves": figures.curves,
+    "timeline": figures.timeline,
+    "outcomes": figures.outcomes,
+}
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    root = tmp_path_factory.mktemp("runs")
+    for seed in (3, 4):
+        run(root / str(seed), seed=seed, work={"failing": (3,)}, limits=[{"metric": "params", "at_most": 1200}])
+    return [root / "3", root / "4"]
+
+
+@pytest.fixture(scope="module")
+def searched(folders: list[Path]) -> Run:
+    return evonas.load(folders[0])
+
+
+@pytest.fixture(scope="module")
+def cells() -> Run:
+    return evonas.load(RECORDED / "window")
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_a_figure_for_paper(name: str, searched: Run, tmp_path: Path) -> None:
+    figures.save(SINGLE[name](searched), tmp_path / "figure.pdf")
+    assert (tmp_path / "figure.pdf").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_a_figure_to_look_into(name: str, searched: Run) -> None:
+    pytest.importorskip("plotly")
+    drawn = figures.as_plotly(SINGLE[name](searched))
+    assert drawn.data
+    assert drawn.to_json()
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_a_figure_of_several_runs(name: str, folders: list[Path]) -> None:
+    assert figures.as_matplotlib(SEVERAL[name](evonas.load(folders))).axes
+
+
+def test_the_direction_of_better_and_the_unit_are_on_the_axes(cells: Run) -> None:
+    picture = figures.pareto(cells)
+    assert (picture.x.label, picture.y.label) == ("latency_ms[cpu] (ms), better ←", "error, better ↓")
+    assert "better →" in objective_axis({"column": "images_per_s[cpu]", "unit": "1/s", "sign": -1}, "x").label
+
+
+def test_an_axis_is_logarithmic_where_values_span_more_than_a_decade() -> None:
+    objective = {"column": "params", "unit": "parameters", "sign": 1}
+    assert objective_axis(objective, "x", [1.0, 11.0, math.nan]).log
+    assert not objective_axis(objective, "x", [1.0, 9.0]).log
+    assert not objective_axis(objective, "x", [0.0, 90.0]).log
+
+
+def test_the_front_is_shown_with_earlier_ones(searched: Run) -> None:
+    marks = {mark.name: mark for mark in figures.pareto(searched).marks if isinstance(mark, Line)}
+    front = searched.front()
+    final = marks.pop(f"Pareto front ({len(front)})")
+    assert sorted(final.x) == sorted(front["params"])
+    assert list(marks) == ["front after generation 1", "front after generation 2", "front after generation 3"]
+    assert "stem=" in final.hover[0]
+    assert "params = " in final.hover[0]
+
+
+def test_axes_of_a_front_can_be_chosen(searched: Run) -> None:
+    assert figures.pareto(searched, x="error").y.label.startswith("params")
+    with pytest.raises(UserError, match="did you mean 'params'"):
+        figures.pareto(searched, x="param")
+
+
+def test_every_outcome_has_a_colour_of_its_own(searched: Run) -> None:
+    bars = [mark for mark in figures.timeline(searched).marks if isinstance(mark, Boxes)]
+    assert [bar.name.split(" (")[0] for bar in bars] == ["fully trained", "stopped early", "over a limit", "failed"]
+    assert len({bar.colour for bar in bars}) == 4
+
+
+def test_a_lineage_goes_from_left_to_right(searched: Run) -> None:
+    frame = searched.evaluations
+    child = int(frame[frame["parents"].map(len) > 0]["candidate"].max())
+    picture = figures.lineage(searched, child)
+    nodes = [(x, text) for m in picture.marks if isinstance(m, Points) for x, text in zip(m.x, m.hover, strict=True)]
+    depth = {int(text.split()[1].rstrip(",")): x for x, text in nodes}
+    assert set(depth) == set(searched.lineage(child)["candidate"])
+    for candidate, parents in zip(frame["candidate"], frame["parents"], strict=True):
+        assert all(depth[parent] < depth[candidate] for parent in parents if candidate in depth)
+
+
+def test_an_architecture_has_a_box_for_each_block(searched: Run) -> None:
+    row = searched.evaluations.iloc[0]
+    boxes = [mark for mark in figures.architecture(searched, 0).marks if isinstance(mark, Boxes)]
+    blocks = next(box for box in boxes if box.name == "blocks")
+    assert len(blocks.x0) == row["arch"].count('"width"')
+    with pytest.raises(UserError, match="no decided candidate 99"):
+        figures.architecture(searched, 99)
+
+
+def test_a_cell_is_a_graph_without_edges_of_none(cells: Run) -> None:
+    row = cells.evaluations.iloc[0]
+    lines = [mark for mark in figures.architecture(cells, 0).marks if isinstance(mark, Line)]
+    arcs = sum(sum(math.isnan(x) for x in mark.x) for mark in lines)
+    assert arcs == 6 - row["arch"].count('"none"')
+
+
+def test_time_has_a_unit_that_people_read() -> None:
+    assert (clock(5.0), clock(0.5), clock(0.01)) == ((1.0, "hours"), (60.0, "minutes"), (3600.0, "seconds"))
+
+
+def test_names_from_a_space_are_no_markup(tmp_path: Path) -> None:
+    pytest.importorskip("plotly")
+    hostile = "</script><b>$x$"
+    picture = Picture(hostile, Axis(hostile), Axis(), [Points(hostile, [1.0], [1.0], "#000000", [hostile])])
+    figures.save(picture, tmp_path / "figure.html")
+    assert hostile not in (tmp_path / "figure.html").read_text()
+    assert figures.as_plotly(picture).data[0].text == ("&lt;/script&gt;&lt;b&gt;$x$",)
+    figures.save(picture, tmp_path / "figure.svg")
+
+
+@pytest.mark.parametrize(
+    ("missing", "suffix", "extra"), [("plotly", "html", "analysis"), ("matplotlib", "pdf", "plot")]
+)
+def test_without_its_library_the_error_names_the_extra(missing: str, suffix: str, extra: str, tmp_path: Path) -> None:
+    program = f"""
+import sys
+sys.modules[{missing!r}] = None
+import evonas
+from evonas import figures
+run = evonas.load(sys.argv[1])
+try:
+    figures.save(figures.pareto(run), sys.argv[2])
+except evonas.UserError as error:
+    print(error)
+print("torch" in sys.modules, "ray" in sys.modules)
+"""
+    command = [sys.executable, "-c", program, str(RECORDED / "window"), str(tmp_path / f"figure.{suffix}")]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert answer.stdout.splitlines()[0].endswith(f"pip install 'evonas[{extra}]'"), answer.stderr
+    assert answer.stdout.splitlines()[1] == "False False"
+
+
+def test_a_file_that_cannot_be_written_is_an_error(searched: Run, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"figure\.xyz"):
+        figures.save(figures.pareto(searched), tmp_path / "figure.xyz")
+    with pytest.raises(UserError, match="--plot"):
+        figures.plot_front(searched, searched.front(), tmp_path / "none" / "front.png")
+
+
+def test_a_front_of_nothing_is_drawn(searched: Run, tmp_path: Path) -> None:
+    nothing: pd.DataFrame = searched.front().iloc[:0]
+    figures.plot_front(searched, nothing, tmp_path / "front.png")
+    assert (tmp_path / "front.png").exists()

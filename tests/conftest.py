@@ -1,0 +1,17 @@
+"""A temporary folder for this run of the tests alone: Ray's files and the locks of devices are in it, so that neither we
+wait for others who test or measure on the machine nor they for us."""
+
+import os
+import shutil
+import tempfile
+
+import pytest
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="evo")  # short: names of sockets must fit into 107 bytes
+    tempfile.tempdir = None
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
