@@ -1,5 +1,5 @@
-"""A temporary folder for this run of the tests alone: Ray's files and the locks of devices are in it, so that neither we
-wait for others who test or measure on the machine nor they for us."""
+"""A temporary folder for this run of the tests alone, with Ray's files and the locks of devices in it: neither do we wait
+for others who test or measure on the machine, nor they for us."""
 
 import os
 import shutil
