@@ -1,4 +1,4 @@
-"""A temporary folder for this run of the tests alone, with Ray's files and the locks of devices in it: neither do we wait
+"""A temporary folder for this run of the tests alone, with Ray's files and the locks of devices in it: we do not wait
 for others who test or measure on the machine, nor they for us."""
 
 import os
