@@ -1,6 +1,6 @@
 """A run -> one document of plain JSON values, small enough to travel inside a page.
 
-Columns and not rows, numbers of five significant digits, texts once: 2,000 candidates stay far below 8 MB. What grows
+Columns and not rows, numbers of six significant digits, texts once: 2,000 candidates stay far below 8 MB. What grows
 without a bound, the curves and the architectures, has a budget, and the page says what was left out.
 """
 
@@ -15,7 +15,7 @@ import pandas as pd
 from evonas.report import words
 from evonas.run import Run
 
-DIGITS = 5
+DIGITS = 6  # four are shown; one more and those would be rounded twice
 CURVE_POINTS = 100_000  # about 2.5 MB
 LEAST_POINTS = 8
 MOST_POINTS = 200
@@ -53,7 +53,7 @@ def document(run: Run) -> dict[str, Any]:
 
 
 def number(value: Any) -> float | int | None:
-    """Five significant digits, whole numbers as they are; None for what JSON has no number for."""
+    """Six significant digits, whole numbers as they are; None for what JSON has no number for."""
     real = float(value)
     if not math.isfinite(real):
         return None
@@ -103,9 +103,10 @@ def _parsed(text: str) -> Any:
 
 
 def _curves(frame: pd.DataFrame, front: set[int]) -> list[list[float | int | None]]:
-    most = min(MOST_POINTS, max(LEAST_POINTS, CURVE_POINTS // max(1, len(frame))))
+    """Half of the budget is the front's, the other half is shared by all others."""
+    on, off = (min(MOST_POINTS, max(LEAST_POINTS, CURVE_POINTS // 2 // max(1, n))) for n in (len(front), len(frame)))
     pairs = zip(frame["candidate"], frame["curve"], strict=True)
-    return [_curve(list(curve), MOST_POINTS if index in front else most) for index, curve in pairs]
+    return [_curve(list(curve), on if index in front else off) for index, curve in pairs]
 
 
 def _curve(points: Sequence[Mapping[str, Any]], most: int) -> list[float | int | None]:

@@ -1,5 +1,6 @@
 """What a report says in words: what was searched, what it cost, which networks one would take, what went wrong."""
 
+import json
 import shlex
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -9,11 +10,22 @@ import numpy as np
 import pandas as pd
 
 from evonas.objectives import COSTS
+from evonas.records import Status
 from evonas.run import Run
 from evonas.spaces import SPACES
 
 MESSAGES = 5
-NOUNS = {"ok": "fully trained", "stopped": "stopped early", "infeasible": "over a limit"}
+NOUNS: dict[str, str] = {
+    Status.OK: "fully trained",
+    Status.STOPPED: "stopped early",
+    Status.INFEASIBLE: "over a limit",
+    Status.FAILED_BUILD: "could not be built",
+    Status.FAILED_DIVERGED: "diverged",
+    Status.FAILED_OOM: "ran out of memory",
+    Status.FAILED_TIMEOUT: "over the deadline",
+    Status.FAILED_CRASH: "crashed",
+    Status.FAILED_ERROR: "failed with an error",
+}
 
 
 def summary(run: Run, front: pd.DataFrame) -> list[str]:
@@ -22,16 +34,21 @@ def summary(run: Run, front: pd.DataFrame) -> list[str]:
 
 def _searched(description: Mapping[str, Any]) -> str:
     config, task = description["config"], description["task"]
-    shape = "×".join(map(str, task["input_shape"]))
-    aims = [f"{'maximising' if o['sign'] < 0 else 'minimising'} {o['column']}" for o in description["objectives"]]
+    shape = " x ".join(map(str, task["input_shape"]))
     bounds = [f"{limit['column']} {limit['is']} {limit['bound']:,.6g}" for limit in limits(description)]
     within = f", within {_and(bounds)}" if bounds else ""
     return (
         f"Networks of the space {config['space']['kind']} for {task['name']} (input {shape}, {task['outputs']} "
-        f"output{'' if task['outputs'] == 1 else 's'}), {_and(aims)}{within}. Bred by {config['strategy']['kind']}, "
-        f"population {config['strategy']['population']}, seed {config['seed']}; "
+        f"output{'' if task['outputs'] == 1 else 's'}), {_aims(description)}{within}. Bred by "
+        f"{config['strategy']['kind']}, population {config['strategy']['population']}, seed {config['seed']}; "
         f"at most {config['training']['epochs']} epochs of training each."
     )
+
+
+def _aims(description: Mapping[str, Any]) -> str:
+    columns = {sign: [o["column"] for o in description["objectives"] if o["sign"] == sign] for sign in (1, -1)}
+    verbs = {1: "minimising", -1: "maximising"}
+    return _and([f"{verbs[sign]} {_and(names)}" for sign, names in columns.items() if names])
 
 
 def _cost(frame: pd.DataFrame) -> str:
@@ -39,20 +56,21 @@ def _cost(frame: pd.DataFrame) -> str:
         return "No candidate has been decided yet."
     counts = _and([f"{row['count']:,} {row['name']}" for row in outcomes(frame)])
     training, measuring = frame["train_s"].sum(), frame["measure_s"].sum()
-    began, ended = (datetime.fromtimestamp(at, UTC) for at in (_first(frame), frame["finished_at"].max()))
-    when = f"{began:%Y-%m-%d %H:%M} to {ended:%Y-%m-%d %H:%M} UTC"
     hosts = len({conditions["host"] for conditions in frame["conditions"] if "host" in conditions})
     where = f" on {hosts} host{'' if hosts == 1 else 's'}" if hosts else ""
     decided = f"{len(frame):,} candidate{' was' if len(frame) == 1 else 's were'} decided"
     return (
         f"{decided}: {counts}. They took {duration(training)} of training and {duration(measuring)} of measuring, "
-        f"summed over the workers{where}, and {frame['epochs'].sum():,} epochs, from {when}."
+        f"summed over the workers{where}, and {frame['epochs'].sum():,} epochs{_when(frame)}."
     )
 
 
-def _first(frame: pd.DataFrame) -> float:
+def _when(frame: pd.DataFrame) -> str:
     began = frame["started_at"][frame["started_at"] > 0]
-    return float(began.min()) if len(began) else 0.0
+    if began.empty:
+        return ""
+    first, last = (datetime.fromtimestamp(at, UTC) for at in (began.min(), frame["finished_at"].max()))
+    return f", from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC"
 
 
 def _found(run: Run, front: pd.DataFrame) -> str:
@@ -73,7 +91,7 @@ def picks(description: Mapping[str, Any], front: pd.DataFrame) -> list[dict[str,
     best = "highest" if task["direction"] == "maximize" else "lowest"
     found = [("smallest", "fewest parameters", _least(front, front["params"], error))]
     if len(front) > 2 and len(description["objectives"]) > 1:
-        why = "least sum of the objectives, each scaled to 0–1 over the front"
+        why = "least sum of the objectives, each scaled to 0 to 1 over the front"
         found.append(("knee", why, _least(front, _scaled(description, front), error)))
     found.append(("most accurate", f"{best} {task['metric']}", _least(front, error, front["params"])))
     return [{"role": role, "why": why, "candidate": candidate} for role, why, candidate in found]
@@ -103,7 +121,7 @@ def outcomes(frame: pd.DataFrame) -> list[dict[str, Any]]:
         found.append(
             {
                 "status": status,
-                "name": NOUNS.get(str(status), str(status).replace("failed:", "failed: ")),
+                "name": NOUNS.get(str(status), str(status)),
                 "count": int(count),
                 "messages": [{"text": str(text), "count": int(n)} for text, n in texts.items()],
                 "kinds": int(messages.nunique()),
@@ -155,10 +173,10 @@ def command(run: Run) -> dict[str, str]:
     space = ", space=YourSpace()" if own else ""
     program = (
         f"import torch, evonas{'; from your_module import YourSpace' if own else ''}; "
-        f"net = evonas.load({str(run.folder)!r}{space}).build(CANDIDATE); "
-        f"batch = {{0: torch.export.Dim('batch')}}; "
+        f"net = evonas.load({json.dumps(str(run.folder), ensure_ascii=False)}{space}).build(CANDIDATE); "
+        f'batch = {{0: torch.export.Dim("batch")}}; '
         f"torch.export.save(torch.export.export(net, (torch.zeros(2, {shape}),), dynamic_shapes=(batch,)), "
-        f"'candidate-CANDIDATE.pt2')"
+        f'"candidate-CANDIDATE.pt2")'
     )
     yours = " Put in the module and the class of your space." if own else ""
     return {
