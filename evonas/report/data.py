@@ -83,15 +83,14 @@ def _columns(frame: pd.DataFrame, metrics: Sequence[str], front: set[int]) -> di
 
 
 def _archs(frame: pd.DataFrame, front: set[int]) -> list[Any]:
-    """Parsed architectures, those of the front first, while there is room."""
+    """Parsed architectures while there is room: those of the front first, then those of trained networks."""
     room = ARCH_BYTES
-    archs: list[Any] = [None] * len(frame)
-    order = sorted(range(len(frame)), key=lambda i: frame["candidate"].iat[i] not in front)
-    texts = frame["arch"].tolist()
-    for i in order:
-        room -= len(texts[i])
-        if room >= 0:
-            archs[i] = _parsed(texts[i])
+    archs = [_parsed(text) for text in frame["arch"]]
+    off, untrained = ~frame["candidate"].isin(front).to_numpy(), (frame["status"] != "ok").to_numpy()
+    for i in np.lexsort((untrained, off)):
+        room -= len(json.dumps(archs[i], separators=(",", ":")))
+        if room < 0:
+            archs[i] = None
     return archs
 
 

@@ -463,7 +463,7 @@
   /** Its genes as blocks from input to output, the wider the more channels; whatever has no shape is listed above. */
   function architecture(row) {
     const arch = run.columns.arch[row], head = make("h3", {}, "Architecture");
-    if (arch === null) return [head, make("p", { class: "quiet" }, "Left out to keep the page small; evonas front --format json has it.")];
+    if (arch === null) return [head, make("p", { class: "quiet" }, "Left out to keep the page small; in Python, evonas.load(RUN).evaluations has it.")];
     if (typeof arch !== "object") return [head, make("pre", {}, arch)];
     const parts = Object.entries(arch), whole = parts.filter(([, part]) => part !== null && typeof part !== "object");
     const blocks = parts.flatMap(([name, part]) => (part === null || typeof part === "object" ? blocksOf(name, part) : []));
@@ -487,13 +487,13 @@
     return [block(name, part)];
   }
   function block(name, part) {
-    const scalars = flat(part), found = Object.fromEntries(scalars.map(([key, value]) => [key.split(".").pop(), value]));
-    const times = found.depth > 1 ? ` × ${found.depth}` : "";
-    const kinds = scalars.filter(([key]) => key.split(".").pop() === "kind").map(([, value]) => value);
-    const rest = scalars.filter(([key]) => !["kind", "depth"].includes(key.split(".").pop()));
-    const text = rest.map(([key, value]) => `${key.split(".").pop()} ${value === true ? "yes" : value === false ? "no" : value}`).join(" · ");
+    const scalars = flat(part), found = new Map(scalars.map(({ name: gene, value }) => [gene, value]));
+    const times = found.get("depth") > 1 ? ` × ${found.get("depth")}` : "";
+    const kinds = scalars.filter((gene) => gene.name === "kind").map((gene) => gene.value);
+    const rest = scalars.filter((gene) => !["kind", "depth"].includes(gene.name));
+    const text = rest.map((gene) => `${gene.name} ${{ true: "yes", false: "no" }[gene.value] ?? gene.value}`).join(" · ");
     const made = make("div", { class: "block" }, make("b", {}, `${name}${kinds.length ? `: ${kinds.join(", ")}` : ""}${times}`), text);
-    const width = Number(found.width ?? found.channels);
+    const width = Number(found.get("width") ?? found.get("channels"));
     if (width > 0) made.dataset.width = width;
     return made;
   }
@@ -506,9 +506,9 @@
     }
     return [...nodes].sort(([a], [b]) => a - b).map(([to, edges]) => make("div", { class: "block" }, make("b", {}, `${name}, node ${to}`), edges.join(" + ")));
   }
-  function flat(part, prefix = "") {
-    if (part === null || typeof part !== "object") return [[prefix || "value", part === null ? "absent" : part]];
-    return Object.entries(part).flatMap(([key, value]) => flat(value, prefix ? `${prefix}.${key}` : key));
+  function flat(part, path = "", name = "value") {
+    if (part === null || typeof part !== "object") return [{ path: path || name, name, value: part === null ? "absent" : part }];
+    return Object.entries(part).flatMap(([key, value]) => flat(value, path ? `${path}.${key}` : key, key));
   }
 
   function learning(row) {
@@ -523,11 +523,12 @@
       chart([["metric", read(3)]], last),
       make("p", { class: "quiet" }, ...key("valid", "loss in validation"), ...key("train", "loss in training")),
       chart([["valid", read(2)], ["train", read(1)]], last),
-      make("p", { class: "quiet" }, `Across: epochs.${run.rungs.length ? ` Dashed: the rungs, after ${run.rungs.join(", ")} epochs.` : ""}`),
+      make("p", { class: "quiet" }, `Across: epochs.${run.rungs.length ? ` Dashed: the rungs, after epoch ${run.rungs.join(", ")}.` : ""}`),
     ];
   }
   function chart(lines, last) {
-    const [width, height, left, right, top, bottom] = [500, 150, 56, 490, 8, 126];
+    const width = Math.max(260, Math.min(500, window.innerWidth - 44)), right = width - 10;
+    const [height, left, top, bottom] = [150, 56, 8, 126];
     const all = lines.flatMap(([, series]) => series.map(([, y]) => y));
     const image = draw("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${figures(all[0] ?? null)} after the first epoch, ${figures(lines[0][1].at(-1)?.[1] ?? null)} after epoch ${last}` });
     let low = Math.min(...all), high = Math.max(...all);
@@ -582,7 +583,7 @@
   }
   /** What it has from neither parent, gene by gene. */
   function changed(row) {
-    const genes = (at) => new Map(flat(run.columns.arch[at]).map(([key, value]) => [key, value]));
+    const genes = (at) => new Map(flat(run.columns.arch[at]).map(({ path, value }) => [path, value]));
     const parents = run.columns.parents[row].map((one) => rowOf.get(one));
     if (!parents.length || [row, ...parents].some((at) => at === undefined || run.columns.arch[at] === null)) return null;
     const before = parents.map(genes);

@@ -78,7 +78,7 @@ def _found(run: Run, front: pd.DataFrame) -> str:
         return "The front is empty: no candidate was fully trained within the limits."
     if len(front) == 1:
         return f"The front is one network, candidate {front['candidate'].iloc[0]}: no other is better in any objective."
-    spans = [f"{name} from {front[name].min():.4g} to {front[name].max():.4g}" for name in run.objectives]
+    spans = [f"{name} from {_figures(front[name].min())} to {_figures(front[name].max())}" for name in run.objectives]
     return f"The front has {len(front):,} networks, none of which is better than another in everything: {_and(spans)}."
 
 
@@ -183,6 +183,10 @@ def command(run: Run) -> dict[str, str]:
         "line": f"python -c {shlex.quote(program)}",
         "note": "writes candidate-CANDIDATE.pt2, which torch.export.load reads without evonas; any batch size." + yours,
     }
+
+
+def _figures(value: float) -> str:
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4g}"
 
 
 def duration(seconds: float) -> str:
