@@ -170,6 +170,17 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
     assert "\u2028" not in text
 
 
+def test_no_code_gets_into_the_line_that_people_paste(found: evonas.Run) -> None:
+    foreign = evonas.load(found.folder)
+    foreign.description["task"] = {**foreign.description["task"], "input_shape": ["print('pwned')"]}
+    with pytest.raises(UserError, match="task takes whole numbers"):
+        document(foreign)
+    foreign = evonas.load(found.folder)
+    foreign.description["config"] = {**foreign.description["config"], "training": {"rungs": "many"}}
+    with pytest.raises(UserError, match=r"run\.json: config"):
+        document(foreign)
+
+
 def hostile_run(folder: Path) -> evonas.Run:
     """Of the kind that somebody else may have sent."""
     run(folder, work={"weights_kb": 0.1})

@@ -12,8 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from evonas.config import Config, validated
+from evonas.records import UserError
 from evonas.report import words
 from evonas.run import Run
+from evonas.store import weights_name
 
 DIGITS = 6  # four are shown; one more and those would be rounded twice
 CURVE_POINTS = 100_000  # about 2.5 MB
@@ -29,7 +32,11 @@ def document(run: Run) -> dict[str, Any]:
     columns: one list a column, all in the order of `candidate`; `status`, `operator` and `message` are places in the
     list of that name in `texts`; `curve` has four numbers a point: epoch, both losses, metric. `arch` is null where it
     was left out.
+
+    Raises:
+        UserError: the run is damaged.
     """
+    _check(run)
     frame, front = run.evaluations, run.front()
     axes = words.axes(run.description)
     picks = words.picks(run.description, front)
@@ -123,5 +130,18 @@ def _point(point: Mapping[str, Any]) -> Iterable[float | int | None]:
 
 def _kept(run: Run) -> list[int]:
     """Candidates whose trained weights are in the run folder."""
-    names = (name.partition(".")[0] for name in run.folder.names("weights"))
-    return sorted(int(name) for name in names if name.isascii() and name.isdigit())
+    names = set(run.folder.names("weights"))
+    return [int(i) for i in run.evaluations["candidate"] if weights_name(i).rpartition("/")[2] in names]
+
+
+def _check(run: Run) -> None:
+    """What is in run.json becomes part of a line that people paste into a shell.
+
+    Raises:
+        UserError: it is not what a search writes.
+    """
+    where = f"{run.folder}/run.json"
+    validated(Config, run.description["config"], f"{where}: config")
+    task = run.description["task"]
+    if not all(type(size) is int for size in (*task["input_shape"], task["outputs"])):
+        raise UserError(f"{where}: task takes whole numbers as input_shape and outputs, not {task}")

@@ -34,7 +34,7 @@
     if (typeof value !== "number") return String(value);
     if (Number.isInteger(value)) return value.toLocaleString("en-US");
     const size = Math.abs(value);
-    return size >= 1e-4 && size < 1e6 ? String(Number(value.toPrecision(4))) : value.toExponential(2);
+    return size >= 1e-4 && size < 1e6 ? value.toLocaleString("en-US", { maximumSignificantDigits: 4 }) : value.toExponential(2);
   }
   const axis = (column) => run.axes.find((one) => one.column === column);
   const metric = (column, row) => run.values[column][row];
