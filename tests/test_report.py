@@ -5,6 +5,7 @@ import hashlib
 import http.client
 import json
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -308,6 +309,19 @@ class TestWatch:
 
     def test_it_listens_on_this_machine_alone(self, server: Server) -> None:
         assert server.server_address[0] == "127.0.0.1"
+
+    def test_the_command_serves_until_it_is_interrupted(self, found: evonas.Run) -> None:
+        command = [sys.executable, "-m", "evonas", "report", str(found.folder), "--watch"]
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert process.stdout
+        port = re.match(r"http://127\.0\.0\.1:(\d+)/ follows ", process.stdout.readline())
+        assert port
+        connection = http.client.HTTPConnection("127.0.0.1", int(port[1]), timeout=20)
+        connection.request("GET", "/")
+        assert connection.getresponse().status == 200
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=20) == ("", "")
+        assert process.returncode == 130
 
     def test_what_cannot_be_read_now_leaves_what_was_known(self, found: evonas.Run, tmp_path: Path) -> None:
         folder = tmp_path / "run"
