@@ -118,6 +118,18 @@ def test_nothing_is_cut_off_at_any_width(found: evonas.Run, width: int, dark: bo
         browser.open(write(found).as_uri())
         page, window = browser.ask(WIDTHS)
         assert page <= window
+        for which, column in (
+            ("x", "macs"),
+            ("y", "params"),
+            ("x", "train_memory_mb"),
+            ("x", "params"),
+            ("y", "error"),
+        ):
+            browser.ask(f"document.getElementById('axis-{which}').value = '{column}'")
+            browser.ask(f"document.getElementById('axis-{which}').dispatchEvent(new Event('change'))")
+            assert overlaps(browser) == []
+            browser.click(f"#log-{which}")
+            assert overlaps(browser) == []
         candidate = found.front()["candidate"].iloc[0]
         browser.click(f'#overlay [data-candidate="{candidate}"]')
         inside, outside = browser.ask("[drawer.scrollWidth, drawer.clientWidth]".replace("drawer", "window.drawer"))

@@ -288,15 +288,16 @@
       above = at;
     }
     const middle = (top + bottom) / 2;
-    found.push(draw("text", { class: "title", x: (left + right) / 2, y: bottom + 40, "text-anchor": "middle" }, title("x")));
-    found.push(draw("text", { class: "title", transform: `translate(16 ${middle}) rotate(-90)`, "text-anchor": "middle" }, title("y")));
+    found.push(draw("text", { class: "title", x: (left + right) / 2, y: bottom + 40, "text-anchor": "middle" }, title("x", right - left)));
+    found.push(draw("text", { class: "title", transform: `translate(16 ${middle}) rotate(-90)`, "text-anchor": "middle" }, title("y", bottom - top)));
     return found;
   }
-  /** On the vertical axis the text is turned: its arrow "left" is down on the screen. */
-  function title(which) {
-    const one = axis(view[which]);
-    if (!one.better) return named(one);
-    return one.better < 0 ? `← better · ${named(one)}` : `${named(one)} · better →`;
+  /** On the vertical axis the text is turned: its arrow "left" is down on the screen. room: px. */
+  function title(which, room) {
+    const one = axis(view[which]), most = Math.floor(room / 7.5) - (one.better ? "← better · ".length : 0);
+    const name = named(one).length > most ? `${named(one).slice(0, most - 1)}…` : named(one);
+    if (!one.better) return name;
+    return one.better < 0 ? `← better · ${name}` : `${name} · better →`;
   }
 
   function bounds({ x, y }, { left, right, top, bottom }) {

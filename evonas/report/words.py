@@ -15,6 +15,7 @@ from evonas.run import Run
 from evonas.spaces import SPACES
 
 MESSAGES = 5
+SHORT = {"params": "", "macs": "an example", "settled": "", "measured_again": ""}  # units where the name says the rest
 NOUNS: dict[str, str] = {
     Status.OK: "fully trained",
     Status.STOPPED: "stopped early",
@@ -144,8 +145,8 @@ def axes(description: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _unit(column: str) -> str:
     name = column.partition("[")[0]
-    if name in ("params", "settled", "measured_again"):
-        return ""
+    if name in SHORT:
+        return SHORT[name]
     if name in COSTS:
         return COSTS[name].unit
     return {"ms": "ms", "mb": "MB", "mj": "mJ"}.get(name.rpartition("_")[2], "")
