@@ -86,6 +86,12 @@ def _parser() -> argparse.ArgumentParser:
     front.add_argument("--format", choices=("table", "csv", "json"), default="table")
     front.add_argument("--plot", metavar="FILE", help="also draw it (png, svg, pdf, html)")
 
+    report = add("report", _report, "a run as one HTML page")
+    report.add_argument("run", metavar="RUN", help=run_help)
+    report.add_argument("--out", metavar="FILE", help="default: RUN/report.html; ./report.html where RUN is a URL")
+    report.add_argument("--watch", action="store_true", help="serve it on this machine while the search runs")
+    report.add_argument("--port", type=int, default=0, help="of --watch (default: any that is free)")
+
     space = add("space", _space, "the genes of a config's space, and some of its networks")
     space.add_argument("config", metavar="CONFIG")
     _add_set(space)
@@ -265,6 +271,17 @@ def _front(options: argparse.Namespace) -> int:
         print(rows.to_json(orient="records", indent=1))
     else:
         _print_front(run, front)
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from evonas.report import serve, write
+    from evonas.run import Run
+
+    if options.watch:
+        serve(options.run, options.port, lambda line: print(line, flush=True))
+    path = write(Run(options.run), options.out)
+    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
     return 0
 
 

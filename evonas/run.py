@@ -46,6 +46,14 @@ class Run:
         """Of each objective 1, or -1 where it is maximised."""
         return [objective["sign"] for objective in self.description["objectives"]]
 
+    @property
+    def state(self) -> str:
+        """running, finished and why, or stopped and how to go on."""
+        if self.folder.is_locked():
+            return "running"
+        ended = [start.get("ended") for start in read_starts(self.folder)]
+        return f"finished: {ended[-1]}" if ended and ended[-1] else f"stopped; to go on: evonas resume {self.folder}"
+
     @cached_property
     def evaluations(self) -> pd.DataFrame:
         """One row a decided candidate, by index; the columns are those of the Parquet files."""
@@ -75,7 +83,7 @@ class Run:
             "generations": record.generations,
             "front": len(self.front()),
             "elapsed_s": round(record.elapsed_s, 1),
-            "state": self._state(),
+            "state": self.state,
         }
 
     def front(self) -> pd.DataFrame:
@@ -115,12 +123,6 @@ class Run:
         from evonas.rebuild import derive
 
         return derive(self.folder, self.description, self._space)
-
-    def _state(self) -> str:
-        if self.folder.is_locked():
-            return "running"
-        ended = [start.get("ended") for start in read_starts(self.folder)]
-        return f"finished: {ended[-1]}" if ended and ended[-1] else f"stopped; to go on: evonas resume {self.folder}"
 
 
 class Runs:

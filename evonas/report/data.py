@@ -1,0 +1,147 @@
+"""A run -> one document of plain JSON values, small enough to travel inside a page.
+
+Columns and not rows, numbers of six significant digits, texts once: 2,000 candidates stay far below 8 MB. What grows
+without a bound, the curves and the architectures, has a budget, and the page says what was left out.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from evonas.config import Config, validated
+from evonas.records import UserError
+from evonas.report import words
+from evonas.run import Run
+from evonas.store import weights_name
+
+DIGITS = 6  # four are shown; one more and those would be rounded twice
+CURVE_POINTS = 100_000  # about 2.5 MB
+LEAST_POINTS = 8
+MOST_POINTS = 200
+ARCH_BYTES = 3_000_000
+MESSAGE_CHARACTERS = 400
+
+
+def document(run: Run) -> dict[str, Any]:
+    """All that the page shows.
+
+    columns: one list a column, all in the order of `candidate`; `status`, `operator` and `message` are places in the
+    list of that name in `texts`; `curve` has four numbers a point: epoch, both losses, metric. `arch` is null where it
+    was left out.
+
+    Raises:
+        UserError: the run is damaged.
+    """
+    _check(run)
+    frame, front = run.evaluations, run.front()
+    axes = words.axes(run.description)
+    picks = words.picks(run.description, front)
+    return {
+        "run": str(run.folder),
+        "state": run.state,
+        "live": run.state == "running",
+        "task": run.description["task"],
+        "summary": words.summary(run, front),
+        "picks": picks,
+        "outcomes": words.outcomes(frame),
+        "axes": axes,
+        "objectives": run.objectives,
+        "limits": words.limits(run.description),
+        "rungs": list(run.description["config"]["training"]["rungs"]),
+        "front": [int(i) for i in front["candidate"]],
+        "kept": _kept(run),
+        "command": words.command(run),
+        **_columns(frame, [axis["column"] for axis in axes], set(front["candidate"])),
+    }
+
+
+def number(value: Any) -> float | int | None:
+    """Six significant digits, whole numbers as they are; None for what JSON has no number for."""
+    real = float(value)
+    if not math.isfinite(real):
+        return None
+    return int(real) if real.is_integer() and abs(real) < 2**53 else float(f"{real:.{DIGITS}g}")
+
+
+def _columns(frame: pd.DataFrame, metrics: Sequence[str], front: set[int]) -> dict[str, Any]:
+    texts: dict[str, list[str]] = {}
+    coded: dict[str, list[int]] = {}
+    for name in ("status", "operator", "message"):
+        codes, known = pd.factorize(frame[name].fillna("").str.slice(0, MESSAGE_CHARACTERS))
+        coded[name], texts[name] = codes.tolist(), [str(text) for text in known]
+    generations = frame["generation"].fillna(0).astype(int)
+    columns = {
+        "candidate": frame["candidate"].tolist(),
+        "generation": generations.tolist(),
+        "parents": [np.asarray(parents).tolist() for parents in frame["parents"]],
+        **coded,
+        "epochs": frame["epochs"].tolist(),
+        "train_s": [number(seconds) for seconds in frame["train_s"]],
+        "measure_s": [number(seconds) for seconds in frame["measure_s"]],
+        "arch": _archs(frame, front),
+        "curve": _curves(frame, front),
+    }
+    values = {name: [number(value) for value in frame[name]] for name in metrics}
+    return {"columns": columns, "values": values, "texts": texts}
+
+
+def _archs(frame: pd.DataFrame, front: set[int]) -> list[Any]:
+    """Parsed architectures while there is room: those of the front first, then those of trained networks."""
+    room = ARCH_BYTES
+    archs = [_parsed(text) for text in frame["arch"]]
+    off, untrained = ~frame["candidate"].isin(front).to_numpy(), (frame["status"] != "ok").to_numpy()
+    for i in np.lexsort((untrained, off)):
+        room -= len(json.dumps(archs[i], separators=(",", ":")))
+        if room < 0:
+            archs[i] = None
+    return archs
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=str)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _curves(frame: pd.DataFrame, front: set[int]) -> list[list[float | int | None]]:
+    """Half of the budget is the front's, the other half is shared by all others."""
+    on, off = (min(MOST_POINTS, max(LEAST_POINTS, CURVE_POINTS // 2 // max(1, n))) for n in (len(front), len(frame)))
+    pairs = zip(frame["candidate"], frame["curve"], strict=True)
+    return [_curve(list(curve), on if index in front else off) for index, curve in pairs]
+
+
+def _curve(points: Sequence[Mapping[str, Any]], most: int) -> list[float | int | None]:
+    """Evenly thinned to `most` points; the last one, which counts, is always there."""
+    if len(points) > most:
+        points = [points[i] for i in np.linspace(0, len(points) - 1, most).round().astype(int)]
+    return [value for point in points for value in _point(point)]
+
+
+def _point(point: Mapping[str, Any]) -> Iterable[float | int | None]:
+    yield int(point["epoch"])
+    for name in ("train_loss", "valid_loss", "valid_metric"):
+        yield None if point[name] is None else number(point[name])
+
+
+def _kept(run: Run) -> list[int]:
+    """Candidates whose trained weights are in the run folder."""
+    names = set(run.folder.names("weights"))
+    return [int(i) for i in run.evaluations["candidate"] if weights_name(i).rpartition("/")[2] in names]
+
+
+def _check(run: Run) -> None:
+    """What is in run.json becomes part of a line that people paste into a shell.
+
+    Raises:
+        UserError: it is not what a search writes.
+    """
+    where = f"{run.folder}/run.json"
+    validated(Config, run.description["config"], f"{where}: config")
+    task = run.description["task"]
+    if not all(type(size) is int for size in (*task["input_shape"], task["outputs"])):
+        raise UserError(f"{where}: task takes whole numbers as input_shape and outputs, not {task}")
