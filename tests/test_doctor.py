@@ -149,7 +149,7 @@ def test_a_good_cluster_gets_ticks_and_keeps_nothing(guarded: dict[str, str], tm
     assert guarded["ADDRESS"] in the(found, "Ray").text
     assert the(found, "GPUs").text == "1 x NVIDIA H100 80GB HBM3 80 GiB"
     assert "refused a connection without a token" in the(found, "authentication").text
-    assert "candidates a day on 1 worker (3 random networks" in the(found, "speed").text
+    assert "candidates a day on 1 worker (" in the(found, "speed").text
     assert os.listdir(tmp_path) == ["config.yaml"]
 
 

@@ -376,10 +376,9 @@ class RayPool:
             self._dismiss(slot)
 
     def _take_back(self, slot: _Slot) -> Attempt:
-        """The job that waits for a worker."""
+        """The job that waits for a worker. Its stream is let go: on a frozen node Ray would wait for its end."""
         attempt, stream = slot.jobs.pop()
         ray.cancel(stream)
-        self._ghosts.append(stream)
         return attempt
 
     def _dismiss(self, slot: _Slot) -> None:
