@@ -9,6 +9,7 @@ import difflib
 import hashlib
 import inspect
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -255,9 +256,12 @@ class RuntimeConfig(Section):
     @field_validator("gpus_per_worker", mode="before")
     @classmethod
     def _share(cls, number: object) -> object:
-        if number == "auto" or (isinstance(number, int | float) and number >= 0):
+        if number == "auto":
             return number
-        raise ValueError(f"takes auto or a number of 0 or more, not {number!r}")
+        counts = isinstance(number, int | float) and not isinstance(number, bool) and 0 <= number < math.inf
+        if counts and (number <= 1 or float(number).is_integer()):  # type: ignore[operator, arg-type]  # as Ray has it
+            return number
+        raise ValueError(f"takes auto, a share of a GPU from 0 to 1, or a whole number of GPUs, not {number!r}")
 
     @field_validator("workers", "memory_mb_per_worker", mode="before")
     @classmethod

@@ -123,6 +123,9 @@ class Jobs:
         self._expect(status, body)
         return True
 
+    def stop(self, name: str) -> None:
+        self._expect(*self._ask("POST", f"/api/jobs/{name}/stop"))
+
     def _get(self, path: str) -> Any:
         status, body = self._ask("GET", path)
         self._expect(status, body)

@@ -98,6 +98,10 @@ def stage(config: str, run: str, overrides: Sequence[str] = (), modules: Sequenc
 
 def _check(config: Config) -> None:
     """Raises UserError where a kind does not exist or has not these options; the data is not loaded."""
+    if config.runtime.kind == "serial":
+        raise UserError(
+            "runtime.kind is serial, one candidate after the other on the head; give --set runtime.kind=ray"
+        )
     construct(SPACES, config.space, "space")
     construct({kind: _unloaded(load) for kind, load in TASKS.items()}, config.task, "task")
     unbuilt = {kind: _unloaded(strategy, skip=3) for kind, strategy in STRATEGIES.items()}
@@ -118,13 +122,15 @@ def _unloaded(part: Callable[..., Any], skip: int = 0) -> Callable[..., None]:
 
 def _folder(run: str) -> str:
     """The run folder in one spelling."""
-    scheme, mark, _ = run.partition("://")
+    scheme, mark, place = run.partition("://")
     if not run.isprintable() or (mark and scheme not in SCHEMES):
         raise UserError(f"--run {run!r}: known are absolute paths, s3:// and gs://")
     if not mark and not run.startswith("/"):
         raise UserError(
             f"--run {run}: it would be removed with the job's own folder; give an absolute path or s3://..."
         )
+    if mark and not re.fullmatch(r"[^/]+/.*[^/].*", place):
+        raise UserError(f"--run {run}: give a bucket and a place in it, e.g. {scheme}://bucket/run")
     return run.rstrip("/") if mark else posixpath.normpath(run)
 
 

@@ -218,6 +218,12 @@ def test_a_latency_table_below_the_folder_is_sent(user: Path) -> None:
         stage("config.yaml", "/runs/a", [objectives.replace("tables/", "../"), "targets={pi: {}}"])
 
 
+@pytest.mark.parametrize("run", ["s3://", "s3:///", "s3://bucket", "gs://bucket/"])
+def test_a_bucket_alone_is_no_run_folder(user: Path, run: str) -> None:
+    with pytest.raises(UserError, match="a bucket and a place in it"):
+        stage("config.yaml", run)
+
+
 def test_digests_tell_searches_and_contents_apart(user: Path) -> None:
     first, longer = stage("config.yaml", "/runs/a"), stage("config.yaml", "/runs//a/", ["budget.evaluations=9"])
     assert first.search == longer.search
@@ -684,6 +690,7 @@ def test_the_doctor_sees_a_cluster_from_inside_by_its_dashboard(head: Head) -> N
         assert f"✓ {name}: " in found.stdout
     assert "to-come can be written and locked (new)" in found.stdout
     environment = {**head.environment, "RAY_AUTH_TOKEN": "wrong"}
-    found = subprocess.run(command, cwd=head.user, env=environment, capture_output=True, text=True, check=False)
-    assert (found.returncode, found.stdout) == (2, "")
-    assert "does not take the token" in found.stderr
+    for words, said in (([*command, *run], "does not take the token"), (command, "--run: give the folder or bucket")):
+        found = subprocess.run(words, cwd=head.user, env=environment, capture_output=True, text=True, check=False)
+        assert (found.returncode, found.stdout) == (2, "")
+        assert said in found.stderr

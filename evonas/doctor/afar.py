@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from evonas.jobs import connect
+from evonas.records import UserError
 from evonas.staging import Submission, own_code, stage
 from evonas.submission import watch
 
@@ -27,6 +28,8 @@ def examine_there(
         UserError: the config or the address is wrong, or the cluster does not take jobs from us.
         ConnectionError: the cluster fails at it.
     """
+    if config and not run:
+        raise UserError("--run: give the folder or bucket that `evonas submit` will be given, to have it examined too")
     sent = stage(config, run or ANYWHERE, overrides, modules) if config else _code_alone()
     jobs = connect(address)
     if not jobs.has_token and not jobs.address.is_loopback:
@@ -37,7 +40,11 @@ def examine_there(
     jobs.upload(package, sent.packed())
     name = f"evonas-doctor-{uuid.uuid4().hex[:12]}"
     jobs.submit(name, _entrypoint(config, run, sent), package, {"run": run or ""})
-    return watch(jobs, name, lambda text: print(text, end="", flush=True)).exit_status
+    try:
+        return watch(jobs, name, lambda text: print(text, end="", flush=True)).exit_status
+    except KeyboardInterrupt:
+        jobs.stop(name)
+        raise
 
 
 def _code_alone() -> Submission:

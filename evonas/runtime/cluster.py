@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import signal
 import socket
 import sys
@@ -65,3 +66,9 @@ def last_line(error: RayError) -> str:
     """Ray ends its reports with the exception that was raised there."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[-1].removeprefix(USER_ERROR)
+
+
+def reason(error: RayError) -> str:
+    """The last exception that a report of Ray's names, which may have more behind it."""
+    named = [line.strip() for line in str(error).splitlines() if re.match(r"\s*\w*(Error|Exception): ", line)]
+    return named[-1] if named else last_line(error)

@@ -5,6 +5,7 @@ each level, so many workers a GPU, the work done in a second is compared with th
 of Ray; told what is decided, with a clock that is handed in.
 """
 
+import math
 import time
 from collections.abc import Callable
 
@@ -23,12 +24,13 @@ FILL = 0.9
 
 
 class Packing:
-    """level: workers on each GPU. clock: seconds; never goes back."""
+    """level: workers on each GPU. most: workers that there may be in all. clock: seconds; never goes back."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, most: float = math.inf, clock: Callable[[], float] = time.monotonic) -> None:
         self.level = 1
+        self._most = most
         self._clock = clock
-        self._before = 0.0  # work in a second at the level below
+        self._before = 0.0  # work of a GPU in a second at the level below
         self._settled = False
         self._peak_mb = self._gpu_mb = 0.0
         self._begin()
@@ -38,18 +40,23 @@ class Packing:
         """The part of a GPU that one worker takes; rounded down, as Ray counts in ten-thousandths."""
         return int(10_000 / self.level) / 10_000
 
-    def heard(self, evaluation: Evaluation, gpus: int) -> None:
-        """A candidate was decided by a worker of this level. gpus: how many there are in all."""
+    def heard(self, evaluation: Evaluation, gpus: int, workers: int) -> None:
+        """A candidate was decided by a worker of this level. gpus, workers: how many there are now.
+
+        What is compared is the work of one GPU, as machines come and go. A level without all its workers tells nothing.
+        """
         self._peak_mb = max(self._peak_mb, evaluation.metrics.get("train_memory_mb", 0.0))
         self._gpu_mb = float(evaluation.conditions.get("gpu_memory_mb", 0.0)) or self._gpu_mb
-        if self._settled:
-            return
-        if evaluation.status is Status.FAILED_OOM and self.level > 1:
+        out_of_memory = evaluation.status is Status.FAILED_OOM or "out of memory" in evaluation.message
+        if out_of_memory and self.level > 1:
             self._settle(self.level - 1)
-        elif evaluation.curve:
-            self._count(len(evaluation.curve) * evaluation.metrics.get("macs", 1.0))
-            if self._decided > ROUNDS * self.level * max(1, gpus):
-                self._judge()
+        elif evaluation.curve and not self._settled:
+            if not gpus or workers < self.level * gpus:
+                self._begin()
+                return
+            self._count(len(evaluation.curve) * evaluation.metrics.get("macs", 1.0) / gpus)
+            if self._decided > ROUNDS * self.level * gpus:
+                self._judge(gpus)
 
     def _count(self, work: float) -> None:
         """What the first one of a level did is not known to have been done in the time of that level."""
@@ -59,11 +66,11 @@ class Packing:
             self._since = self._clock()
         self._decided += 1
 
-    def _judge(self) -> None:
+    def _judge(self, gpus: int) -> None:
         speed = self._work / max(1e-9, self._clock() - self._since)
         if speed < GAIN * self._before:
             self._settle(self.level - 1)
-        elif self.level == MOST or not self._fits(self.level + 1):
+        elif self.level == MOST or (self.level + 1) * gpus > self._most or not self._fits(self.level + 1):
             self._settle(self.level)
         else:
             self._before = speed

@@ -5,6 +5,7 @@ when an actor dies or falls silent, its node or Ray is to blame, and its jobs go
 its process comes back as an ordinary answer. Actors neither restart nor retry by themselves.
 """
 
+import math
 import time
 from collections import deque
 from collections.abc import Collection, Iterator, Sequence
@@ -18,7 +19,7 @@ from ray.exceptions import GetTimeoutError, RayError, RayTaskError
 from evonas.config import RuntimeConfig
 from evonas.records import Evaluation, Halted, Job, Postponed, Status, UserError
 from evonas.runtime.boards import Boards
-from evonas.runtime.cluster import connect, last_line, look
+from evonas.runtime.cluster import connect, last_line, look, reason
 from evonas.runtime.nodes import Nodes
 from evonas.runtime.packing import Packing
 from evonas.runtime.payload import Payload, pack
@@ -29,7 +30,7 @@ from evonas.runtime.sandbox import Sandbox, SandboxLost
 
 START_S, CLUSTER_START_S = 300.0, 1800.0  # until the first worker must be there; a cluster may have to start a machine
 AHEAD = 2  # jobs handed to a worker: one in work, one waiting
-LOST_STARTS = 5
+LOST_STARTS, LOST_ACTORS = 5, 15
 PATROL_S = 1.0
 STEAL_S = 1.0  # a job that waits is handed on once the one before it has been in work for so long
 FETCH_S = 1.0
@@ -111,7 +112,8 @@ class RayPool:
         self._was_up = False
         self._lost_starts = 0  # in a row
         self._last = False
-        self._packing = Packing() if config.gpus_per_worker == "auto" else None
+        most = config.max_workers or math.inf if config.workers == "auto" else config.workers
+        self._packing = Packing(most) if config.gpus_per_worker == "auto" else None
         self._gpus = config.gpus_at_first  # of each worker that is hired
         self.nodes = Nodes(self._needs)
         self._own = not ray.is_initialized()
@@ -257,7 +259,7 @@ class RayPool:
         if not slot.gpus:
             return evaluation
         if self._packing and slot.gpus == self._gpus:
-            self._packing.heard(evaluation, self.nodes.gpus)
+            self._packing.heard(evaluation, self.nodes.gpus, len(self._able))
             if self._packing.share != self._gpus:
                 self._gpus = self._packing.share
                 self.nodes.resize(self._needs)
@@ -437,8 +439,10 @@ class RayPool:
             self._lost_starts += 1
             if not isinstance(error, SandboxLost) or self._lost_starts >= LOST_STARTS:  # not just shot from outside
                 self._refuse(node, last_line(error))
-        except RayError:  # its node is gone: the next patrol hires another
-            return
+        except RayError as error:  # its node is gone: the next patrol hires another; or it lacks what a worker needs
+            self._lost_starts += 1
+            if self._lost_starts >= LOST_ACTORS and not self._was_up:
+                raise UserError(f"runtime: {LOST_ACTORS} workers in a row could not start: {reason(error)}") from None
         else:
             if node:
                 self._lost_starts = 0
