@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -100,10 +101,11 @@ def alone(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
 @contextmanager
 def cluster_in(folder: Path, auth: Mapping[str, str]) -> Iterator[dict[str, str]]:
     """The environment of its drivers, with its address under ADDRESS."""
-    for name in ("home", "ray", "tmp"):
+    for name in ("home", "tmp"):
         (folder / name).mkdir()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    environment |= {"HOME": str(folder / "home"), "RAY_TMPDIR": str(folder / "ray")}
+    short = tempfile.mkdtemp(prefix="r", dir=os.environ["TMPDIR"])  # the names of Ray's sockets must fit into 107 bytes
+    environment |= {"HOME": str(folder / "home"), "RAY_TMPDIR": short}
     environment["PATH"] = f"{folder}:{environment['PATH']}"
     (folder / "nvidia-smi").write_text("#!/bin/sh\necho 'NVIDIA H100 80GB HBM3, 81559'\n")
     (folder / "nvidia-smi").chmod(0o755)
