@@ -168,4 +168,6 @@ def load(folder: str | Path, space: "Space | None" = None) -> Run: ...  # type: 
 def load(folder: Sequence[str | Path], space: "Space | None" = None) -> Runs: ...
 def load(folder: str | Path | Sequence[str | Path], space: "Space | None" = None) -> Run | Runs:
     """A run folder, finished or live: a path, or a URL such as s3://bucket/run; or several, as one."""
-    return Run(folder, space) if isinstance(folder, str | Path) else Runs(folder, space)
+    if isinstance(folder, str) or not isinstance(folder, Sequence):
+        return Run(folder, space)
+    return Runs(folder, space)
