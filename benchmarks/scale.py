@@ -53,7 +53,7 @@ class Simulated:
         self.own_s = 0.0
         """CPU time of this class, which is not the driver's."""
         self._rungs, self._rng = config.training.milestones, np.random.default_rng(0)
-        self._pace = 60 * minutes / mean_epochs(config)
+        self._pace = 60 * minutes / config.training.mean_epochs
         self._reports: list[tuple[float, int, int, Message]] = []
         self._count = itertools.count()
         self._waiting = [deque[Job]() for _ in range(workers)]
@@ -131,11 +131,6 @@ def results(job: Job, rungs: Sequence[int], luck: float) -> Iterator[Progress]:
     for rung, epoch in enumerate(rungs):
         error = 0.5 * (0.5 + luck) / params**0.25 / epoch**0.2
         yield Progress(index, rung, {"error": error, "params": params, "macs": 9 * params, "train_memory_mb": 1.0})
-
-
-def mean_epochs(config: Config) -> float:
-    ends = config.training.milestones
-    return sum(KEEP**r * (end - start) for r, (start, end) in enumerate(zip((0, *ends), ends, strict=False)))
 
 
 def run(mode: str, workers: int, minutes: float, stopped: bool, candidates: int, steal: bool = True) -> str:

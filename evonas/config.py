@@ -179,6 +179,14 @@ class TrainingConfig(Section):
         """The epochs at which a candidate reports: the rungs, then full training."""
         return (*self.rungs, self.epochs)
 
+    @property
+    def mean_epochs(self) -> float:
+        """Epochs that a candidate trains on average, where each rung passes `keep` of those that reach it."""
+        starts = (0, *self.rungs)
+        return sum(
+            self.keep**r * (end - start) for r, (start, end) in enumerate(zip(starts, self.milestones, strict=True))
+        )
+
 
 class ScheduleConfig(Section):
     mode: Literal["window", "async", "generation"] = "window"

@@ -6,7 +6,7 @@ Zhang, "Efficient nondomination level update method for steady-state evolutionar
 Transactions on Cybernetics 47(9), 2017. What lies below the levels that are needed stays unsorted.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
 
 import moocore
@@ -93,6 +93,25 @@ class Levels:
             last = self._levels.pop()
             held -= len(last)
             self._rest.extend(last.pairs())
+
+
+class Bar:
+    """The standings that a newcomer must not be dominated by to be among the share `keep`.
+
+    The smallest number k of levels that holds at least keep x n of the n standings is kept; a newcomer ranks behind
+    level k exactly when a member of it dominates the newcomer, so that one level is all a worker needs. Empty while the
+    share is less than one candidate.
+    """
+
+    def __init__(self, keep: float) -> None:
+        self._keep, self._levels = keep, Levels(lambda count: keep * count - 1e-9)
+        self.standings: tuple[Standing, ...] = ()
+
+    def add(self, standings: Sequence[Standing]) -> None:
+        for standing in standings:
+            self._levels.add(standing)
+        if standings and self._keep * len(self._levels) >= 1:
+            self.standings = tuple(sorted(self._levels.needed[-1], key=lambda standing: standing.index))
 
 
 Pair = tuple[Standing, Matrix]

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from evonas import pareto
 from evonas.config import Config
-from evonas.levels import Levels
+from evonas.levels import Bar
 from evonas.objectives import Objectives
 from evonas.records import Evaluation, Progress, Standing
 
@@ -36,14 +36,10 @@ class View:
 def lookaheads(config: Config) -> tuple[int, ...]:
     """The window of each rung, in candidates, from the config alone.
 
-    A rung at epoch e gets lookahead x (1 + 0.75 e / m), where m is the mean number of epochs a candidate trains when
-    each rung passes `keep` of those that reach it.
+    A rung at epoch e gets lookahead x (1 + 0.75 e / m), where m is the mean number of epochs that a candidate trains.
     """
     training = config.training
-    ends = training.milestones
-    starts = (0, *ends[:-1])
-    mean = sum(training.keep**r * (end - start) for r, (start, end) in enumerate(zip(starts, ends, strict=True)))
-    return tuple(int(config.lookahead * (1 + 0.75 * end / mean)) for end in ends)
+    return tuple(int(config.lookahead * (1 + 0.75 * end / training.mean_epochs)) for end in training.milestones)
 
 
 class Ledger:
@@ -54,14 +50,12 @@ class Ledger:
         self._mode = config.schedule.mode
         self._lookaheads = lookaheads(config)
         self._population = config.strategy.population
-        self._keep = keep = config.training.keep
         self._objectives = objectives
         self._at: list[dict[int, Standing | None]] = [{} for _ in range(self.rungs)]
         self._settled: dict[int, int] = {}  # candidate -> rungs it has reached or will never reach
         self._prefix = [0] * self.rungs  # leading candidates settled at each rung
         self._told = [0] * self.rungs
-        self._levels = [Levels(lambda count: keep * count - 1e-9) for _ in range(self.rungs - 1)]
-        self._bars: list[tuple[Standing, ...]] = [()] * (self.rungs - 1)
+        self._bars = [Bar(config.training.keep) for _ in range(self.rungs - 1)]
         self._front: tuple[Standing, ...] = ()
         self.front: list[Standing] = []
         """Of all that are fully trained by now, by index; what a candidate sees of it is in its `View`."""
@@ -108,12 +102,12 @@ class Ledger:
             new = [(i, self._at[rung][i]) for i in seen if i in self._at[rung]]
             self._told[rung] = max(self._told[rung], horizon)
             if rung < self.rungs - 1:
-                self._raise(rung, [standing for _, standing in new if standing and standing.values])
+                self._bars[rung].add([standing for _, standing in new if standing and standing.values])
             news += new
         finals = [standing for _, standing in news if standing and standing.rung == self.rungs - 1 and standing.values]
         if finals:  # a front of a front and what is new: standings at one rung never change
             self._front = tuple(pareto.front([*self._front, *finals]))
-        return View(horizons[0], tuple(news), tuple(self._bars), self._front)
+        return View(horizons[0], tuple(news), tuple(bar.standings for bar in self._bars), self._front)
 
     def final(self, indices: Sequence[int]) -> list[Standing]:
         """The last standing of each candidate that has not failed."""
@@ -138,14 +132,6 @@ class Ledger:
 
     def _sequence(self, start: int, stop: int) -> Iterator[int]:
         return iter(self.order[start:stop]) if self._mode == "async" else iter(range(start, stop))
-
-    def _raise(self, rung: int, standings: Sequence[Standing]) -> None:
-        """Set the bar of a rung anew: the last level among the share to keep (`pareto.bar`)."""
-        levels = self._levels[rung]
-        for standing in standings:
-            levels.add(standing)
-        if standings and self._keep * len(levels) >= 1:
-            self._bars[rung] = tuple(sorted(levels.needed[-1], key=lambda standing: standing.index))
 
     def _settle(self, index: int, rungs: int) -> None:
         self._settled[index] = max(rungs, self._settled.get(index, 0))

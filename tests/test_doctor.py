@@ -351,8 +351,8 @@ def test_a_server_that_is_away_and_one_with_another_token(monkeypatch: pytest.Mo
 
 
 def test_mean_epochs_of_a_candidate() -> None:
-    assert pace.mean_epochs(TrainingConfig(epochs=12)) == 12
-    assert pace.mean_epochs(TrainingConfig(epochs=12, rungs=(2, 4), keep=0.5)) == 2 + 0.5 * 2 + 0.25 * 8
+    assert TrainingConfig(epochs=12).mean_epochs == 12
+    assert TrainingConfig(epochs=12, rungs=(2, 4), keep=0.5).mean_epochs == 2 + 0.5 * 2 + 0.25 * 8
 
 
 def test_candidates_a_day() -> None:

@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evonas import pareto
 from evonas.levels import Levels
 from evonas.records import Standing
+from tests.test_pareto import brute_ranks
 
 SMALL = st.integers(0, 5).map(float)
 ONE = st.tuples(SMALL, SMALL, st.sampled_from([0.0, 0.0, 0.0, 1.0, 2.0]))
@@ -23,9 +23,9 @@ def sorted_anew(standings: list[Standing], need: float) -> list[set[int]]:
     """The fewest levels that hold so many, by the ranks of all."""
     if not standings:
         return []
-    ranks = pareto.ranks(standings)
+    ranks = brute_ranks(standings)
     held, levels = 0, []
-    for rank in range(int(ranks.max()) + 1):
+    for rank in range(max(ranks) + 1):
         levels.append({s.index for s, r in zip(standings, ranks, strict=True) if r == rank})
         held += len(levels[-1])
         if held >= need:

@@ -98,15 +98,15 @@ def corner(point: Reference, columns: Sequence[str], signs: Sequence[int]) -> ND
 def picks(front: pd.DataFrame, columns: Sequence[str], signs: Sequence[int]) -> pd.DataFrame:
     """Members of a front to look at first: the best in each objective, and the knee; a column `pick` says which.
 
-    The knee is the member that is nearest to the best values of all, where each objective is scaled from 0 (best of the
-    front) to 1 (worst): the compromise solution of Zeleny (1973), with Euclidean distance.
+    The knee is the member with the least sum of objectives, each scaled from 0 (best of the front) to 1 (worst): it is
+    farthest from the plane through the extremes of the front (Das, Structural Optimization 18(2), 1999).
     """
     if front.empty:
         return front.assign(pick=pd.Series(dtype=str))
     values = minimised(front, columns, signs)
     span = np.ptp(values, axis=0)
     scaled = (values - values.min(0)) / np.where(span > 0, span, 1.0)
-    places = [int(values[:, i].argmin()) for i in range(len(columns))] + [int((scaled**2).sum(1).argmin())]
+    places = [int(values[:, i].argmin()) for i in range(len(columns))] + [int(scaled.sum(1).argmin())]
     return front.iloc[places].assign(pick=[*(f"best {column}" for column in columns), "knee"])
 
 

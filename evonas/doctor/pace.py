@@ -25,7 +25,7 @@ def speed(visit: Visit) -> Iterator[Finding]:
     if visit.away:
         raise Unknown(f"target {min(visit.away)} cannot be reached")
     assert visit.config
-    evaluations, costs = trials(parts, pool, mean_epochs(visit.config.training))
+    evaluations, costs = trials(parts, pool, visit.config.training.mean_epochs)
     failed = [each for each in evaluations if each.status.failed]
     if failed:
         text = f"{len(failed)} of {len(evaluations)} random networks {failed[0].status}: {failed[0].message}"
@@ -106,13 +106,6 @@ def _tried(
                 return reached, message
         if time.monotonic() > (min(until, submitted + TRY_S) if 2 in reached else until):
             return reached, None
-
-
-def mean_epochs(training: TrainingConfig) -> float:
-    """Of a candidate, where each rung passes `keep` of those that reach it."""
-    ends = training.milestones
-    lengths = [end - start for start, end in zip((0, *ends), ends, strict=False)]
-    return sum(training.keep**rung * length for rung, length in enumerate(lengths))
 
 
 def per_day(measure_s: float, train_s: float, workers: Sequence[int], alone: str) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from evonas import analysis
 from evonas.objectives import COSTS
 from evonas.records import Status
 from evonas.run import Run
@@ -84,7 +85,8 @@ def _found(run: Run, front: pd.DataFrame) -> str:
 
 
 def picks(description: Mapping[str, Any], front: pd.DataFrame) -> list[dict[str, Any]]:
-    """The networks that one would take: role, why, candidate. Ties go to the smaller error, then to the older one."""
+    """The networks that one would take: role, why, candidate. Ties go to the smaller error, then to the older one; of
+    the knee, to the first of the front."""
     if front.empty:
         return []
     task = description["task"]
@@ -92,8 +94,10 @@ def picks(description: Mapping[str, Any], front: pd.DataFrame) -> list[dict[str,
     best = "highest" if task["direction"] == "maximize" else "lowest"
     found = [("smallest", "fewest parameters", _least(front, front["params"], error))]
     if len(front) > 2 and len(description["objectives"]) > 1:
+        columns, signs = zip(*((o["column"], o["sign"]) for o in description["objectives"]), strict=True)
+        best_of = analysis.picks(front, columns, signs)
         why = "least sum of the objectives, each scaled to 0 to 1 over the front"
-        found.append(("knee", why, _least(front, _scaled(description, front), error)))
+        found.append(("knee", why, int(best_of.loc[best_of["pick"] == "knee", "candidate"].iloc[0])))
     found.append(("most accurate", f"{best} {task['metric']}", _least(front, error, front["params"])))
     return [{"role": role, "why": why, "candidate": candidate} for role, why, candidate in found]
 
@@ -101,16 +105,6 @@ def picks(description: Mapping[str, Any], front: pd.DataFrame) -> list[dict[str,
 def _least(front: pd.DataFrame, first: "pd.Series[float]", second: "pd.Series[float]") -> int:
     order = np.lexsort((front["candidate"], second, first))
     return int(front["candidate"].iloc[order[0]])
-
-
-def _scaled(description: Mapping[str, Any], front: pd.DataFrame) -> "pd.Series[float]":
-    """The knee of Das (1999): farthest from the plane through the extremes of the front towards the ideal point, which
-    is where the scaled objectives have the least sum."""
-    total = pd.Series(0.0, index=front.index)
-    for objective in description["objectives"]:
-        values = front[objective["column"]] * objective["sign"]
-        total += (values - values.min()) / ((values.max() - values.min()) or 1.0)
-    return total
 
 
 def outcomes(frame: pd.DataFrame) -> list[dict[str, Any]]:
