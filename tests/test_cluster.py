@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import evonas
 from evonas.loop import Search
 from evonas.records import Evaluation
 from evonas.runtime.ray import RayPool
+from tests.clusters import tree
 from tests.test_loop import content, populations, run
 
 WORK = {"failing": (5, 11)}
@@ -29,31 +29,6 @@ SLOW = pytest.mark.slow
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory: pytest.TempPathFactory) -> evonas.Run:
     return run(tmp_path_factory.mktemp("serial") / "run", work=WORK, budget=BUDGET)
-
-
-@pytest.fixture(scope="module")
-def head() -> Iterator[Cluster]:
-    found = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-    yield found
-    found.shutdown()
-
-
-@pytest.fixture
-def cluster(head: Cluster) -> Iterator[Cluster]:
-    """Without a node; those that a test adds are removed behind it."""
-    yield head
-    ray.shutdown()
-    for node in list(head.worker_nodes):
-        if node.all_processes["raylet"][0].process.poll() is None:
-            for process in tree(node):
-                process.resume()
-        head.remove_node(node)
-
-
-def tree(node: Any) -> list[psutil.Process]:
-    """A raylet and all below it: its workers, their keepers and what those keep."""
-    raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
-    return [raylet, *raylet.children(recursive=True)]
 
 
 def runtime(cluster: Cluster, **changes: Any) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import ray
 from ray.cluster_utils import Cluster
 
 from evonas.config import RuntimeConfig
@@ -17,21 +16,6 @@ from tests.test_cluster import jobs_on
 from tests.test_loop import run
 
 JOIN_S = 10.0
-
-
-@pytest.fixture(scope="module")
-def head() -> Iterator[Cluster]:
-    found = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-    yield found
-    found.shutdown()
-
-
-@pytest.fixture
-def cluster(head: Cluster) -> Iterator[Cluster]:
-    yield head
-    ray.shutdown()
-    for node in list(head.worker_nodes):
-        head.remove_node(node)
 
 
 def runtime(cluster: Cluster, **changes: Any) -> dict[str, Any]:
