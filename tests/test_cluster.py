@@ -17,7 +17,7 @@ import evonas
 from evonas.loop import Search
 from evonas.records import Evaluation
 from evonas.runtime.ray import RayPool
-from tests.clusters import tree
+from tests.clusters import tree, words
 from tests.test_loop import content, populations, run
 
 WORK = {"failing": (5, 11)}
@@ -229,7 +229,7 @@ def test_one_search_while_workers_are_killed_and_jobs_delayed(
         nonlocal shots
         if evaluation and evaluation.candidate.index % 8 == 7:
             below = psutil.Process().children(recursive=True)
-            victims = [p for p in below if any("evonas" in word or "_Worker" in word for word in p.cmdline())]
+            victims = [p for p in below if any("evonas" in word or "_Worker" in word for word in words(p))]
             if victims:
                 os.kill(victims[evaluation.candidate.index % len(victims)].pid, signal.SIGKILL)
                 shots += 1

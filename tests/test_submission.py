@@ -623,16 +623,18 @@ def test_a_search_outlives_the_client_and_is_found_again(head: Head, tmp_path: P
     shown = iter(detached.stdout.readline, "")
     assert any("decided" in line for line in shown)
     detached.send_signal(signal.SIGINT)
-    out, err = detached.communicate(timeout=60)
-    assert (detached.returncode, err) == (130, ""), out
+    assert detached.stderr
+    out, err = detached.stdout.read(), detached.stderr.read()
+    assert (detached.wait(timeout=60), err) == (130, ""), out
     assert f"detached; the search goes on. To come back: {LINE}\nto stop it: RAY_AUTH_MODE=token ray job stop" in out
 
     again = head.start("long", follow=True, **search)
     assert again.stdout
     assert any("is running already; it goes on" in line for line in iter(again.stdout.readline, ""))
     gate.write_text("1000")
-    out, err = again.communicate(timeout=120)
-    assert (again.returncode, err) == (0, ""), out
+    assert again.stderr
+    out, err = again.stdout.read(), again.stderr.read()  # communicate() passes over what readline() has taken already
+    assert (again.wait(timeout=120), err) == (0, ""), out
     assert "working_dir_files" in re.search(r"^the code is in (.*)", out, re.MULTILINE)[1]
     assert "the budget of 16 evaluations is used up; 16 candidates decided" in out
     assert "front:" in out
