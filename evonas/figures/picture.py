@@ -3,9 +3,13 @@
 Positions are in the units of the axes. A NaN between two points breaks a line.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
+
+from evonas.records import UserError
 
 # Told apart by the colour-blind too (Okabe & Ito 2008); each outcome also has a symbol of its own.
 BLUE, SKY, GREEN, ORANGE, RED, PURPLE, GREY, BLACK = (
@@ -86,14 +90,36 @@ class Axis:
     ticks: Sequence[tuple[float, str]] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Picture:
-    """What `as_plotly` draws to look into, `as_matplotlib` for paper, and `save` into a file."""
+    """What `as_plotly` draws to look into, `as_matplotlib` for paper, `as_text` for a terminal, and `save` into a file.
+    A notebook shows it by itself."""
 
     title: str
     x: Axis
     y: Axis
     marks: Sequence[Mark]
+
+    def __repr__(self) -> str:
+        return f"Picture({self.title!r}: {', '.join(mark.name for mark in self.marks if not isinstance(mark, Label))})"
+
+    def _repr_mimebundle_(self, **asked: object) -> dict[str, Any]:
+        """For a notebook: plotly's figure where it can be looked into, an image where there is no script."""
+        from evonas.figures.matplotlib_drawing import as_matplotlib
+        from evonas.figures.plotly_drawing import as_plotly
+
+        bundle: dict[str, Any] = {"text/plain": repr(self)}
+        try:
+            bundle["application/vnd.plotly.v1+json"] = json.loads(as_plotly(self).to_json())
+        except UserError:  # it is not installed
+            pass
+        try:
+            image = BytesIO()
+            as_matplotlib(self).savefig(image, format="png", dpi=100)
+            bundle["image/png"] = image.getvalue()
+        except UserError as missing:
+            bundle["text/plain"] = f"{self!r}: {missing}"
+        return bundle
 
 
 def clock(hours: float) -> tuple[float, str]:
