@@ -5,6 +5,7 @@ Positions are in the units of the axes. A NaN between two points breaks a line.
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -109,10 +110,8 @@ class Picture:
         from evonas.figures.plotly_drawing import as_plotly
 
         bundle: dict[str, Any] = {"text/plain": repr(self)}
-        try:
+        with suppress(UserError):  # plotly is not installed
             bundle["application/vnd.plotly.v1+json"] = json.loads(as_plotly(self).to_json())
-        except UserError:  # it is not installed
-            pass
         try:
             image = BytesIO()
             as_matplotlib(self).savefig(image, format="png", dpi=100)
