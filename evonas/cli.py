@@ -1,6 +1,7 @@
 """The command line. Each command imports what it needs when it runs, so that --help answers at once."""
 
 import argparse
+import csv
 import importlib
 import json
 import os
@@ -74,7 +75,8 @@ def _parser() -> argparse.ArgumentParser:
 
     status = add("status", _status, "how far a run is")
     status.add_argument("run", metavar="RUN", help=run_help)
-    status.add_argument("--json", action="store_true")
+    _add_format(status)
+    status.add_argument("--json", action="store_const", const="json", dest="format", help="as --format json")
 
     verify = add("verify", _verify, "derive every genome, stop and survivor again from the record")
     verify.add_argument("run", metavar="RUN", help=run_help)
@@ -83,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     front = add("front", _front, "the best trade-offs of a run")
     front.add_argument("run", metavar="RUN", help=run_help)
     front.add_argument("--where", action="append", default=[], metavar="CONDITION", help='e.g. "params<=20000"')
-    front.add_argument("--format", choices=("table", "csv", "json"), default="table")
+    _add_format(front)
     front.add_argument("--plot", metavar="FILE", help="also draw it (png, svg, pdf, html)")
 
     report = add("report", _report, "a run as one HTML page")
@@ -94,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
 
     space = add("space", _space, "the genes of a config's space, and some of its networks")
     space.add_argument("config", metavar="CONFIG")
+    _add_format(space)
     _add_set(space)
     _add_import(space)
 
@@ -101,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     measure.add_argument("run", metavar="RUN", help=run_help)
     measure.add_argument("candidate", type=int, metavar="CANDIDATE")
     measure.add_argument("--target", metavar="T", help="default: every target of the run")
+    _add_format(measure)
     _add_import(measure)
 
     server = add("measure-server", _measure_server, "measure networks on this machine for searches that run elsewhere")
@@ -149,6 +153,10 @@ def _add_set(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_format(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--format", choices=("table", "csv", "json"), default="table", help="default: table")
+
+
 def _add_take_over(parser: argparse.ArgumentParser) -> None:
     text = "go on although another search holds the folder; that one can record nothing any more"
     parser.add_argument("--take-over", action="store_true", help=text)
@@ -179,7 +187,7 @@ def _run(prepared: "Prepared", options: argparse.Namespace) -> int:
 
     from evonas.run import Run
     from evonas.start import execute
-    from evonas.terminal import watching
+    from evonas.terminal import show_front, watching
 
     console = Console(highlight=False)
     folder = prepared.folder
@@ -198,7 +206,7 @@ def _run(prepared: "Prepared", options: argparse.Namespace) -> int:
         return HALTED
     run = Run(folder)
     print(f"{ended}; {_outcomes(run)}")
-    _print_front(run, run.front())
+    show_front(run, run.front(), console, plot=console.is_terminal)
     for line in _mismatches(run):
         print(line)
     print(f"run: {folder}")
@@ -232,14 +240,22 @@ def _printable(message: object) -> str:
 
 
 def _status(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
     from evonas.run import Run
+    from evonas.terminal import show_front
 
     run = Run(options.run)
     state = run.status()
-    if options.json:
+    if options.format == "json":
         print(json.dumps(state, indent=2))
-        return 0
-    print(f"{_outcomes(run)}; front of {state['front']}; {state['generations']} generations; {state['state']}")
+    elif options.format == "csv":
+        row = {**{key: value for key, value in state.items() if key != "statuses"}, **state["statuses"]}
+        csv.writer(sys.stdout, lineterminator="\n").writerows([row.keys(), row.values()])
+    else:
+        print(f"{_outcomes(run)}; front of {state['front']}; {state['generations']} generations; {state['state']}")
+        if state["front"]:
+            show_front(run, run.front(), Console(highlight=False), plot=True)
     return 0
 
 
@@ -256,21 +272,23 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _front(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
     from evonas import analysis
     from evonas.figures import plot_front
     from evonas.run import Run
+    from evonas.terminal import chosen_by, show_front, written
 
     run = Run(options.run)
     front = analysis.where(run.front(), options.where)
     if options.plot:
         plot_front(run, front, options.plot)
     if options.format == "csv":
-        print(_short(run, front).to_csv(index=False), end="")
+        print(written(chosen_by(run, front), "csv"), end="")
     elif options.format == "json":
-        rows = _short(run, front).assign(arch=front["arch"].map(json.loads))
-        print(rows.to_json(orient="records", indent=1))
+        print(written(chosen_by(run, front).assign(arch=front["arch"].map(json.loads)), "json"), end="")
     else:
-        _print_front(run, front)
+        show_front(run, front, Console(highlight=False), plot=False)
     return 0
 
 
@@ -288,20 +306,29 @@ def _report(options: argparse.Namespace) -> int:
 def _space(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from evonas.inspection import describe_space
+    from evonas.inspection import describe_space, space_genes
+    from evonas.terminal import written
 
     _imported(options.modules)
+    if options.format != "table":
+        print(written(space_genes(options.config, options.overrides), options.format), end="")
+        return 0
     for part in describe_space(options.config, options.overrides):
         Console(highlight=False).print(part, soft_wrap=isinstance(part, str))
     return 0
 
 
 def _measure(options: argparse.Namespace) -> int:
-    from evonas.inspection import measure_again
+    from evonas.inspection import in_words, measure_again
+    from evonas.terminal import written
 
     _imported(options.modules)
-    for line in measure_again(options.run, options.candidate, options.target):
-        print(line)
+    found = measure_again(options.run, options.candidate, options.target)
+    if options.format != "table":
+        print(written(found, options.format), end="")
+        return 0
+    for row in found:
+        print(in_words(row))
     return 0
 
 
@@ -385,24 +412,3 @@ def _mismatches(run: "Run") -> Iterator[str]:
             f"table against measurement on {row['target']}: mean error {100 * row['mean_error']:.1f} %, "
             f"Kendall tau {row['kendall_tau']:.2f}, {row['networks']} networks of the front"
         )
-
-
-def _short(run: "Run", front: Any) -> Any:
-    """The columns that a person chooses by."""
-    costs = [name for name in ("params", "macs") if name not in run.objectives]
-    columns = ["candidate", *run.objectives, *costs, "generation", "arch"]
-    return front[columns].astype(dict.fromkeys(("params", "macs"), "int64"))
-
-
-def _print_front(run: "Run", front: Any) -> None:
-    from rich.console import Console
-
-    from evonas.terminal import frame_table
-
-    if front.empty:
-        none = "the front is empty: no candidate was fully trained within the limits"
-        print(none if run.front().empty else "no network of the front meets every --where")
-        return
-    Console(highlight=False).print(
-        frame_table(_short(run, front).drop(columns="arch"), f"front: {len(front)} networks")
-    )

@@ -29,8 +29,8 @@ def describe_space(config_path: str, overrides: Sequence[str]) -> Iterator[str |
     config = load_config(config_path, overrides)
     space = construct(SPACES, config.space, "space")
     table = Table("gene", "values", title=f"space {config.space.kind}", title_justify="left")
-    for name, leaf in space.leaves:
-        table.add_row(name, ", ".join(map(str, leaf.values)))
+    for row in space_genes(config_path, overrides):
+        table.add_row(row["gene"], ", ".join(map(str, row["values"])))
     yield table
     yield f"{len(space.genes)} genes, {_about(space.size())} networks"
     task = construct(TASKS, config.task, "task").spec
@@ -44,8 +44,18 @@ def describe_space(config_path: str, overrides: Sequence[str]) -> Iterator[str |
         yield f"{parameters:>9,} parameters: {_brief(space.describe(genome))}"
 
 
-def measure_again(folder: str, candidate: int, target: str | None) -> Iterator[str]:
-    """Latency of a candidate's network on this machine, beside what the run recorded.
+def space_genes(config_path: str, overrides: Sequence[str]) -> list[dict[str, Any]]:
+    """Each gene of a config's space: gene, values."""
+    space = construct(SPACES, load_config(config_path, overrides).space, "space")
+    return [{"gene": name, "values": list(leaf.values)} for name, leaf in space.leaves]
+
+
+def measure_again(folder: str, candidate: int, target: str | None) -> Iterator[dict[str, Any]]:
+    """Latency of a candidate's network on this machine, on each target, beside what the run recorded.
+
+    Yields:
+        target, latency_ms, low_ms and high_ms (95 % interval), settled, p90_ms, passes, raw_ms (as clocked), drift (how
+        much slower the reference network was than on the quiet device), recorded_ms (None where none is)
 
     Raises:
         UserError: no such candidate or target, or the target's device is not here.
@@ -69,15 +79,30 @@ def measure_again(folder: str, candidate: int, target: str | None) -> Iterator[s
         except TargetAway as away:
             raise UserError(str(away)) from None
         recorded = row.iloc[0].get(f"latency_ms[{name}]")
-        yield f"latency_ms[{name}]: {_in_words(found)}" + (f"; recorded {recorded:.4g}" if recorded else "")
+        yield {
+            "target": name,
+            "latency_ms": found.ms,
+            "low_ms": found.low,
+            "high_ms": found.high,
+            "settled": found.settled,
+            "p90_ms": found.p90,
+            "passes": len(found.samples),
+            "raw_ms": found.raw,
+            "drift": found.drift,
+            "recorded_ms": recorded,
+        }
 
 
-def _in_words(found: Measurement) -> str:
-    unsettled = "" if found.settled else ", not settled in time"
-    slower = f"{abs(found.drift):.0%} {'slower' if found.drift > 0 else 'faster'} than on the quiet device"
+def in_words(row: Mapping[str, Any]) -> str:
+    """A row of `measure_again` as a line."""
+    unsettled = "" if row["settled"] else ", not settled in time"
+    drift = row["drift"]
+    slower = f"{abs(drift):.0%} {'slower' if drift > 0 else 'faster'} than on the quiet device"
+    recorded = f"; recorded {row['recorded_ms']:.4g}" if row["recorded_ms"] else ""
     return (
-        f"median {found.ms:.4g} (95 % interval {found.low:.4g} to {found.high:.4g}{unsettled}), p90 {found.p90:.4g}, "
-        f"{len(found.samples)} passes, median as clocked {found.raw:.4g}; the reference network was {slower}"
+        f"latency_ms[{row['target']}]: median {row['latency_ms']:.4g} (95 % interval {row['low_ms']:.4g} to "
+        f"{row['high_ms']:.4g}{unsettled}), p90 {row['p90_ms']:.4g}, {row['passes']} passes, median as clocked "
+        f"{row['raw_ms']:.4g}; the reference network was {slower}{recorded}"
     )
 
 

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from evonas.records import Standing
 
+MARGIN = 0.1
+"""How far a reference point lies behind the worst values, as a share of their range."""
+
 
 def front(standings: Sequence[Standing]) -> list[Standing]:
     """The feasible standings that none dominates, in the order given."""
@@ -24,6 +27,16 @@ def hypervolume(standings: Sequence[Standing], reference: Sequence[float]) -> fl
     """Volume that the feasible standings dominate up to `reference` (minimised values)."""
     feasible = [s for s in standings if s.violation == 0]
     return float(moocore.hypervolume(points(feasible), ref=np.asarray(reference, float))) if feasible else 0.0
+
+
+def reference_point(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A reference point for hypervolumes from the values of a first generation, shape (n, objectives), minimised.
+
+    The worst of each objective, and 10 % of their range behind; 10 % of the value where all have the same.
+    """
+    worst, span = values.max(0), np.ptp(values, axis=0)
+    far: NDArray[np.float64] = worst + MARGIN * np.where(span > 0, span, np.where(worst != 0, np.abs(worst), 1.0))
+    return far
 
 
 def points(standings: Sequence[Standing]) -> NDArray[np.float64]:

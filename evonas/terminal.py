@@ -1,67 +1,53 @@
-"""What a search shows while it runs: a live table in a terminal, plain lines elsewhere."""
+"""What people see in a terminal: a search with its front, plain lines elsewhere, and tables of what was found."""
 
+import json
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
+from rich.text import Text
 
-from evonas import pareto
+from evonas import figures
+from evonas.figures.picture import BLUE, RED, Line, Picture, Points, objective_axis
+from evonas.gauges import Gauges
 from evonas.loop import Search, Watch
 from evonas.records import Evaluation, Standing
+from evonas.run import Run
 
 LINE_EVERY_S = 10.0
 REFRESH_S = 0.5
 RECENT = 8
-
-
-@dataclass(slots=True)
-class Yardstick:
-    """Hypervolume in multiples of what the first generation reached; its worst values are the reference point."""
-
-    _reference: list[float] = field(default_factory=list)
-    _unit: float = 0.0
-
-    def measure(self, front: Sequence[Standing], first: Iterable[Standing]) -> float | None:
-        """first: those of the first generation that are fully trained. None while they have no front that dominates
-        anything."""
-        if not self._reference:
-            early = [s for s in first if s.violation == 0]
-            if len(early) < 2:
-                return None
-            values = pareto.points(early)
-            self._reference = (values.max(0) + 0.1 * (values.max(0) - values.min(0))).tolist()
-            self._unit = pareto.hypervolume(early, self._reference)
-        return pareto.hypervolume(front, self._reference) / self._unit if self._unit else None
+PLOT_WIDTH, PLOT_HEIGHT = (40, 72), 17
+"""Characters. Where less than the least is left beside a table, the plot is above it."""
+MOST = 500
+"""Fully trained candidates that the plot of a running search shows, the newest."""
 
 
 class StatusLine:
     """One line about a search: decided, front, hypervolume, workers, time."""
 
     def __init__(self) -> None:
-        self._yardstick = Yardstick()
+        self._gauges = Gauges()
         self._from: tuple[int, float] | None = None  # decided and seconds when this start began
 
     def text(self, search: Search) -> str:
-        ledger, size = search.breeder.ledger, search.config.strategy.population
-        first = ledger.fully_trained(ledger.order[:size])
-        volume = self._yardstick.measure(ledger.front, first) if len(ledger.order) >= size else None
-        budget = search.config.budget.evaluations
+        now, budget = self._gauges.read(search), search.config.budget.evaluations
         parts = [
-            f"{search.decided:,}{f'/{budget:,}' if budget else ''} decided",
-            f"front {len(ledger.front)}",
-            *([f"hypervolume {volume:.2f}x"] if volume is not None else []),
-            f"{search.runtime.busy}/{search.runtime.workers} busy",
+            f"{now.decided:,}{f'/{budget:,}' if budget else ''} decided",
+            f"front {now.front}",
+            *([] if now.hypervolume is None else [f"hypervolume {now.hypervolume:.2f}x"]),
+            f"{now.busy}/{now.workers} busy",
             f"{clock(search.elapsed_s)} elapsed",
             *self._ending(search),
         ]
-        failed = sum(n for status, n in search.statuses.items() if status.startswith("failed"))
-        return ", ".join([*parts, *([f"{failed} failed"] if failed else []), *search.runtime.notes])
+        return ", ".join([*parts, *([f"{now.failed} failed"] if now.failed else []), *search.runtime.notes])
 
     def _ending(self, search: Search) -> list[str]:
         if search.ended:
@@ -128,17 +114,91 @@ class _Screen:
             self._recent = [*self._recent, evaluation][-RECENT:]
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + REFRESH_S
-            self._live.update(self._table(search))
+            self._live.update(self._shown(search))
+
+    def _shown(self, search: Search) -> RenderableType:
+        line, table = Text(self._line.text(search)), self._table(search)
+        picture = live_front(search)
+        return Group(line, beside(picture, table, self._live.console) if picture else table)
 
     def _table(self, search: Search) -> Table:
         names = [escape(name) for name in search.objectives.names]
-        table = Table("candidate", "status", *names, "bred by", title=self._line.text(search), title_justify="left")
+        table = Table("candidate", "status", *names, "bred by")
         for evaluation in self._recent:
             metrics = evaluation.metrics
             known = [number(metrics[name]) if name in metrics else "" for name in search.objectives.names]
             candidate = evaluation.candidate
             table.add_row(str(candidate.index), evaluation.status.value, *known, candidate.operator)
         return table
+
+
+def live_front(search: Search) -> Picture | None:
+    """Two objectives of what a running search has fully trained, and its front; None before there is any."""
+    ledger, goals = search.breeder.ledger, search.objectives.objectives
+    if len(goals) < 2 or not ledger.front:
+        return None
+    trained = [standing for standing in ledger.fully_trained(ledger.order[-MOST:]) if standing.violation == 0]
+    up, across = goals[:2]
+
+    def values(standings: Sequence[Standing], objective: int) -> list[float]:
+        return [standing.values[objective] * goals[objective].sign for standing in standings]
+
+    front = sorted(ledger.front, key=lambda standing: standing.values[1])
+    cloud = Points("fully trained", values(trained, 1), values(trained, 0), BLUE)
+    name, x, y = f"Pareto front ({len(front)})", values(front, 1), values(front, 0)
+    member = Points(name, x, y, RED, size=8) if len(goals) > 2 else Line(name, x, y, RED, step=True, markers=True)
+    axes = [
+        objective_axis({"column": goal.key, "unit": goal.unit, "sign": goal.sign}, arrow, [*near, *members])
+        for goal, arrow, near, members in ((across, "x", cloud.x, x), (up, "y", cloud.y, y))
+    ]
+    return Picture("", axes[0], axes[1], [cloud, member])
+
+
+def beside(picture: Picture, table: Table, console: Console) -> RenderableType:
+    """A plot with a table at its right, or above it where the terminal is narrow; the table alone without Unicode."""
+    if console.options.ascii_only:
+        return table
+    least, most = PLOT_WIDTH
+    left = console.width - Measurement.get(console, console.options, table).maximum - 2
+    narrow = left < least
+    plot = Text.from_ansi(figures.as_text(picture, min(most, console.width if narrow else left), PLOT_HEIGHT))
+    plot.no_wrap = True
+    if narrow:
+        return Group(plot, table)
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_row(plot, table)
+    return grid
+
+
+def show_front(run: Run, front: pd.DataFrame, console: Console, plot: bool) -> None:
+    """The front as a table for people, with a plot of all candidates where the run has two objectives.
+
+    front: rows of `run.front()`.
+    """
+    if front.empty:
+        none = "the front is empty: no candidate was fully trained within the limits"
+        console.print(none if run.front().empty else "no network of the front meets every --where", soft_wrap=True)
+        return
+    table = frame_table(chosen_by(run, front).drop(columns="arch"), f"front: {len(front)} networks")
+    if plot and len(run.objectives) > 1:
+        console.print(beside(figures.pareto(run, generations=0, front=front), table, console))
+    else:
+        console.print(table)
+
+
+def chosen_by(run: Run, front: pd.DataFrame) -> pd.DataFrame:
+    """The columns that a person chooses by."""
+    costs = [name for name in ("params", "macs") if name not in run.objectives]
+    columns = ["candidate", *run.objectives, *costs, "generation", "arch"]
+    return front[columns].astype(dict.fromkeys(("params", "macs"), "int64"))
+
+
+def written(table: pd.DataFrame | Iterable[Mapping[str, Any]], form: str) -> str:
+    """A table for programs: csv, or json with a record a row."""
+    frame = table if isinstance(table, pd.DataFrame) else pd.DataFrame(list(table))
+    if form == "json":
+        return frame.to_json(orient="records", indent=1) + "\n"
+    return frame.map(lambda value: json.dumps(value) if isinstance(value, list) else value).to_csv(index=False)
 
 
 def frame_table(frame: pd.DataFrame, title: str = "") -> Table:

@@ -12,12 +12,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from evonas import pareto
 from evonas.analysis.frames import able, minimised, need, where
 from evonas.records import UserError
 
 CHUNK = 256
-MARGIN = 0.1
-"""How far the reference point lies behind the worst values of the first generation, as a share of their range."""
 
 Reference = Mapping[str, float]
 """A reference point: objective -> value in its own unit."""
@@ -65,9 +64,7 @@ def reference(frame: pd.DataFrame, columns: Sequence[str], signs: Sequence[int])
             "no reference point: generation 1 has fewer than two fully trained, feasible candidates; give one, e.g. "
             f"reference={dict.fromkeys(columns, 1.0)}"
         )
-    values = minimised(early, columns, signs)
-    worst, span = values.max(0), np.ptp(values, axis=0)
-    point = worst + MARGIN * np.where(span > 0, span, np.where(worst != 0, np.abs(worst), 1.0))
+    point = pareto.reference_point(minimised(early, columns, signs))
     return dict(zip(columns, (point * np.asarray(signs, dtype=float)).tolist(), strict=True))
 
 

@@ -1,4 +1,4 @@
-"""Figures of a run: each is a `Picture`, drawn by plotly to look into or by matplotlib for paper.
+"""Figures of a run: each is a `Picture`, drawn by plotly to look into, by matplotlib for paper, or as text.
 
     figures.as_plotly(figures.pareto(run)).show()
     figures.save(figures.lineage(run, 42), "lineage.pdf")
@@ -6,7 +6,7 @@
 fronts.py    front over generations, parallel coordinates, hypervolume with bands over seeds
 trees.py     lineage of a candidate, its architecture
 work.py      learning curves, timeline, outcomes, gene importance
-picture.py   what is to be drawn; plotly_drawing.py and matplotlib_drawing.py draw it
+picture.py   what is to be drawn; plotly_drawing.py, matplotlib_drawing.py and, for terminals, text_drawing.py draw it
 """
 
 from pathlib import Path
@@ -17,6 +17,7 @@ from evonas.figures.fronts import parallel, pareto, progress
 from evonas.figures.matplotlib_drawing import as_matplotlib
 from evonas.figures.picture import Picture
 from evonas.figures.plotly_drawing import as_plotly
+from evonas.figures.text_drawing import as_text
 from evonas.figures.trees import architecture, lineage
 from evonas.figures.work import curves, importance, outcomes, timeline
 from evonas.records import UserError
@@ -27,6 +28,7 @@ __all__ = [
     "architecture",
     "as_matplotlib",
     "as_plotly",
+    "as_text",
     "curves",
     "importance",
     "lineage",
