@@ -70,7 +70,7 @@ class _Scale:
     def over(cls, axis: Axis, values: Sequence[float]) -> "_Scale":
         known = [math.log10(v) if axis.log else v for v in values if math.isfinite(v) and not (axis.log and v <= 0)]
         low, high = (min(known), max(known)) if known else (0.0, 1.0)
-        pad = PAD * (high - low) or max(0.5, PAD * abs(high))
+        pad = PAD * (high - low) or PAD * abs(high) or 0.5
         return cls(low - pad, high + pad, axis.log)
 
     def place(self, value: float) -> float:
