@@ -155,6 +155,7 @@ def test_an_ascii_terminal_gets_the_table_alone(found: evonas.Run) -> None:
     from evonas.terminal import show_front
 
     raw = io.BytesIO()
-    show_front(found, found.front(), Console(file=io.TextIOWrapper(raw, "ascii", write_through=True)), plot=True)
+    file = io.TextIOWrapper(raw, "ascii", write_through=True)
+    show_front(found, found.front(), Console(file=file), plot=True)
     assert b"candidate" in raw.getvalue()
     assert np.frombuffer(raw.getvalue(), np.uint8).max() < 128
