@@ -53,7 +53,9 @@ def _scale(axes: "Axes", name: str, described: Axis) -> None:
     if described.ticks is not None:
         texts = [_plain(text) for _, text in described.ticks]
         crowded = name == "x" and sum(max(map(len, text.splitlines()), default=0) for text in texts) > LETTERS
-        slanted = {"rotation": 35, "rotation_mode": "anchor", "ha": "right", "fontsize": "small"} if crowded else {}
+        slanted: dict[str, Any] = (
+            {"rotation": 35, "rotation_mode": "anchor", "ha": "right", "fontsize": "small"} if crowded else {}
+        )
         axis.set_ticks([place for place, _ in described.ticks], texts, **slanted)
 
 
