@@ -128,13 +128,12 @@ def test_groups_that_cannot_be_compared_are_refused(folders: list[Path], cells: 
         figures.compare({})
 
 
-def test_a_lineage_of_one_has_room(searched: Run, recwarn: pytest.WarningsRecorder) -> None:
-    founder = int(searched.evaluations["candidate"].min())
-    picture = figures.lineage(searched, founder)
+def test_a_lineage_of_one_has_room(searched: Run, tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    picture = figures.lineage(searched, int(searched.evaluations["candidate"].min()))
     assert picture.x.ticks == [(0.0, "0")]
-    figures.as_matplotlib(picture).canvas.draw()
-    figures.as_matplotlib(figures.parallel(searched)).canvas.draw()
-    assert not [warning for warning in recwarn if "layout" in str(warning.message)]
+    figures.save(picture, tmp_path / "lineage.png")
+    figures.save(figures.parallel(searched), tmp_path / "parallel.png")
+    assert not [str(warning.message) for warning in recwarn if "layout" in str(warning.message)]
 
 
 def test_whole_numbers_are_ticked_evenly() -> None:
