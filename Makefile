@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test test-all check format lock clean
+.PHONY: install demo notebooks test test-all check format lock clean
 
 install: $(VENV)/installed
 
@@ -16,6 +16,16 @@ $(VENV)/installed: requirements.lock pyproject.toml
 demo: install
 	$(BIN)/evonas search configs/digits.yaml --run runs/demo
 	$(BIN)/evonas front runs/demo --plot runs/demo/front.png --format csv > runs/demo/front.csv
+
+# The runs that the notebooks read, each a minute or less on two cores, and the notebooks with their outputs. A search
+# that is finished has nothing to do. What runs and what a notebook computes differs a little each time.
+notebooks: demo
+	for seed in 0 1 2; do for kind in nsga2 random; do \
+		$(BIN)/evonas search configs/digits.yaml --run runs/compare/$$kind-$$seed --set seed=$$seed \
+			--set strategy.kind=$$kind --set strategy.population=8 --set training.epochs=6 --set 'training.rungs=[2]' \
+			--set 'objectives=[{metric: error}, {metric: params}]' --set budget.evaluations=96 || exit 1; \
+	done; done
+	$(BIN)/python notebooks/execute.py
 
 test: install
 	$(BIN)/python -m pytest

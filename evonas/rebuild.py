@@ -10,6 +10,7 @@ import safetensors.torch
 from torch import nn
 
 from evonas.config import Config, Kind, construct, validated
+from evonas.evaluation import TASKS, Task
 from evonas.objectives import Objectives
 from evonas.records import TaskSpec, UserError
 from evonas.spaces import SPACES
@@ -57,6 +58,17 @@ def config_of(folder: Folder, description: Mapping[str, Any]) -> Config:
 def task_of(description: Mapping[str, Any]) -> TaskSpec:
     task = description["task"]
     return TaskSpec(**{**task, "input_shape": tuple(task["input_shape"])})
+
+
+def loaded(folder: Folder, description: Mapping[str, Any]) -> Task:
+    """The run's task with its data, as the config names it."""
+    section = Kind.model_validate(description["config"]["task"])
+    if section.kind not in TASKS:
+        raise UserError(f"the task {section.kind!r} of this run is not evonas's own: make it as you did for the search")
+    task = construct(TASKS, section, "task")
+    if task.spec != task_of(description):
+        raise UserError(f"the data of {folder} have changed: {task.spec} now, {task_of(description)} then")
+    return task
 
 
 def space_of(description: Mapping[str, Any], space: Space | None) -> Space:

@@ -15,6 +15,7 @@ from evonas.store import Folder, open_folder, read_run, read_starts, recover
 if TYPE_CHECKING:  # a run is read without torch
     from torch import nn
 
+    from evonas.evaluation import Task
     from evonas.spaces.space import Space
     from evonas.verify import Verdict
 
@@ -117,6 +118,16 @@ class Run:
         if row.empty:
             raise UserError(f"no decided candidate {candidate}; the run has {len(self.evaluations):,}")
         return rebuild(self.folder, self.description, row.iloc[0], self._space)
+
+    def task(self) -> "Task":
+        """The data that the run's config names, loaded again; `splits.test` is what the search did not see.
+
+        Raises:
+            UserError: the task is the user's own, or its data cannot be read or have another shape now.
+        """
+        from evonas.rebuild import loaded
+
+        return loaded(self.folder, self.description)
 
     def verify(self) -> "Verdict":
         """Derive every genome, parent, stop decision and population again from the record."""

@@ -54,9 +54,7 @@ def test_interrupted_on_ray_and_resumed_in_this_process(reference: evonas.Run, t
 def test_a_network_of_the_front_comes_back_as_it_was_trained(reference: evonas.Run) -> None:
     import torch
 
-    from evonas.evaluation import TASKS
-
-    task = TASKS["digits"]()
+    task = reference.task()
     best = reference.front().iloc[0]
     network = reference.build(best["candidate"])
     with torch.inference_mode():
@@ -64,6 +62,13 @@ def test_a_network_of_the_front_comes_back_as_it_was_trained(reference: evonas.R
     error = (output.argmax(1) != torch.from_numpy(task.splits.valid.y)).float().mean().item()
     assert error == pytest.approx(best["error"], abs=1e-6)
     assert sum(p.numel() for p in network.parameters()) == best["params"]
+
+
+def test_data_that_have_changed_since_a_run_are_named(reference: evonas.Run) -> None:
+    changed = evonas.load(reference.folder)
+    changed.description["task"] = {**changed.description["task"], "outputs": 11}
+    with pytest.raises(evonas.UserError, match=r"the data of .* have changed: .*outputs=10.* now, .*outputs=11.* then"):
+        changed.task()
 
 
 def test_damaged_weights_are_named(reference: evonas.Run, tmp_path: Path) -> None:

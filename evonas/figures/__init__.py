@@ -3,7 +3,7 @@
     figures.as_plotly(figures.pareto(run)).show()
     figures.save(figures.lineage(run, 42), "lineage.pdf")
 
-fronts.py    front over generations, parallel coordinates, hypervolume with bands over seeds
+fronts.py    front over generations, parallel coordinates, hypervolume with bands over seeds and strategies
 trees.py     lineage of a candidate, its architecture
 work.py      learning curves, timeline, outcomes, gene importance
 picture.py   what is to be drawn; plotly_drawing.py, matplotlib_drawing.py and, for terminals, text_drawing.py draw it
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from evonas.figures.fronts import parallel, pareto, progress
+from evonas.figures.fronts import compare, parallel, pareto, progress
 from evonas.figures.matplotlib_drawing import as_matplotlib
 from evonas.figures.picture import Picture
 from evonas.figures.plotly_drawing import as_plotly
@@ -29,6 +29,7 @@ __all__ = [
     "as_matplotlib",
     "as_plotly",
     "as_text",
+    "compare",
     "curves",
     "importance",
     "lineage",

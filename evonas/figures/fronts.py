@@ -1,5 +1,7 @@
 """The front over generations, parallel coordinates, and hypervolume over candidates or hours."""
 
+from collections.abc import Mapping
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -37,6 +39,8 @@ COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, RED)
 EARLIER = ("#c7d7e5", "#9dbad3", "#7199bd", "#46769f", "#1f4e79")
 """One hue from pale to dark: earlier and later are told apart by lightness alone."""
 MOST = 500
+MISSING = -0.15
+"""How high a gene that an architecture lacks is drawn, where 0 to 1 are its choices."""
 
 
 def pareto(
@@ -129,7 +133,41 @@ def progress(run: Run | Runs, over: str = "candidates", point: analysis.Referenc
         x = list(band[over] * times)
         marks.append(Band("95 % interval of the mean", x, list(band["low"]), list(band["high"]), BLUE))
         marks.append(Line("mean", x, list(band["mean"]), "#000000", width=2.5, step=True))
-    fixed = ", ".join(f"{column} {value:.4g}" for column, value in curves.attrs["reference"].items())
+    return _volumes(curves.attrs["reference"], over, unit, marks)
+
+
+def compare(groups: Mapping[str, Runs], over: str = "candidates", point: analysis.Reference | None = None) -> Picture:
+    """Hypervolume of groups of runs, e.g. strategies with a few seeds each: their means with 95 % bands.
+
+    groups: by the name to show. point: one reference point for all; by default that of all their first generations.
+
+    Raises:
+        UserError: there is no group, one has fewer than two runs, or their objectives differ; as `analysis.progress`.
+    """
+    if not groups:
+        raise UserError("compare takes a group of runs or more")
+    (first, *_), names = groups.values(), list(groups)
+    if other := [
+        name for name in names if (groups[name].objectives, groups[name].signs) != (first.objectives, first.signs)
+    ]:
+        raise UserError(
+            f"{other[0]} has the objectives {groups[other[0]].objectives}, {names[0]} has {first.objectives}"
+        )
+    frame = pd.concat([runs.evaluations for runs in groups.values()], ignore_index=True)
+    point = point or analysis.reference(frame, first.objectives, first.signs)
+    curves = {name: analysis.progress(r.evaluations, r.objectives, r.signs, over, point) for name, r in groups.items()}
+    times, unit = clock(max(part["hours"].max() for part in curves.values())) if over == "hours" else (1.0, "")
+    marks: list[Mark] = []
+    for (name, part), colour in zip(curves.items(), cycle(COLOURS)):
+        band = analysis.bands(part, over)
+        x, runs = list(band[over] * times), int(band["runs"].iloc[0])
+        marks.append(Band(f"{name}: 95 % interval of the mean", x, list(band["low"]), list(band["high"]), colour))
+        marks.append(Line(f"{name}: mean of {runs} runs", x, list(band["mean"]), colour, width=2.5, step=True))
+    return _volumes(point, over, unit, marks)
+
+
+def _volumes(point: analysis.Reference, over: str, unit: str, marks: list[Mark]) -> Picture:
+    fixed = ", ".join(f"{column} {value:.4g}" for column, value in point.items())
     across = Axis("candidates decided" if over == "candidates" else f"{unit} since the first start (wall clock)")
     return Picture(f"reference point: {fixed}", across, Axis("hypervolume, better ↑"), marks)
 
@@ -190,10 +228,11 @@ def _scale(values: "pd.Series[Any]") -> tuple[NDArray[np.float64], str, str]:
     if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in known):
         order = sorted(set(map(str, known)))
         places = np.array([order.index(str(v)) if v == v and v is not None else -1 for v in values], dtype=float)
-        return places / max(1, len(order) - 1), order[0] if order else "", order[-1] if order else ""
+        heights = np.where(places < 0, MISSING, places / max(1, len(order) - 1))
+        return heights, order[0] if order else "", order[-1] if order else ""
     numbers = values.astype(float)
     low, span = float(numbers.min()), float(numbers.max() - numbers.min()) or 1.0
-    heights = np.array(((numbers - low) / span).fillna(-0.15), dtype=np.float64)
+    heights = np.array(((numbers - low) / span).fillna(MISSING), dtype=np.float64)
     return heights, f"{low:.4g}", f"{low + (float(numbers.max()) - low):.4g}"
 
 

@@ -53,7 +53,10 @@ def _scale(axes: "Axes", name: str, described: Axis) -> None:
     if described.ticks is not None:
         texts = [_plain(text) for _, text in described.ticks]
         crowded = name == "x" and sum(max(map(len, text.splitlines()), default=0) for text in texts) > LETTERS
-        axis.set_ticks([place for place, _ in described.ticks], texts, rotation=30 * crowded)
+        slanted: dict[str, Any] = (
+            {"rotation": 35, "rotation_mode": "anchor", "ha": "right", "fontsize": "small"} if crowded else {}
+        )
+        axis.set_ticks([place for place, _ in described.ticks], texts, **slanted)
 
 
 def _plain(text: str) -> str:
@@ -129,6 +132,8 @@ def _boxes(axes: "Axes", mark: Boxes, order: int) -> None:
 
 def _label(axes: "Axes", mark: Label, order: int) -> None:
     axes.text(mark.x, mark.y, _plain(mark.text), ha="center", va="center", fontsize="small", zorder=order)
+    axes.update_datalim([(mark.x, mark.y)])  # a text beyond the axes would take their room
+    axes.autoscale_view()
 
 
 DRAWN: dict[type, Callable[["Axes", Any, int], None]] = {

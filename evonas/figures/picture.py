@@ -128,6 +128,11 @@ def clock(hours: float) -> tuple[float, str]:
     return (60.0, "minutes") if hours >= 2 / 60 else (3600.0, "seconds")
 
 
+def counted(first: int, last: int, most: int = 12) -> list[tuple[float, str]]:
+    """Ticks at whole numbers, evenly spaced, no more than so many."""
+    return [(float(n), str(n)) for n in range(first, last + 1, -(-(last - first + 1) // most))]
+
+
 def objective_axis(objective: dict[str, Any], arrow: str, values: Sequence[float] = ()) -> Axis:
     """The axis of an objective of a run's description: column, unit, where better is.
 

@@ -26,6 +26,7 @@ from evonas.figures.picture import (
     Mark,
     Picture,
     Points,
+    counted,
 )
 from evonas.figures.texts import blocks, hover, in_words
 from evonas.records import UserError
@@ -60,7 +61,8 @@ def lineage(run: Run, candidate: int) -> Picture:
     if len(family) <= 40:
         marks += [Label(x[index], y[index] + 0.25, str(index)) for index in family["candidate"]]
     title = f"candidate {candidate} and its {len(family) - 1:,} ancestors"
-    return Picture(title, Axis("births behind its earliest founder"), Axis(ticks=[]), marks)
+    births = Axis("births behind its earliest founder", ticks=counted(0, int(max(x.values()))))
+    return Picture(title, births, Axis(ticks=[]), marks)
 
 
 def architecture(run: Run, candidate: int) -> Picture:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from evonas import analysis
-from evonas.figures.picture import BLUE, LABELS, OUTCOMES, Axis, Boxes, Line, Mark, Picture, clock
+from evonas.figures.picture import BLUE, LABELS, OUTCOMES, Axis, Boxes, Line, Mark, Picture, clock, counted
 from evonas.figures.texts import hover
 from evonas.records import UserError
 from evonas.run import Run, Runs
@@ -25,7 +25,6 @@ def curves(run: Run | Runs, column: str = "valid_metric") -> Picture:
     if rows.empty:
         raise UserError("no learning curves: nothing was trained yet")
     rows = rows.iloc[np.unique(np.linspace(0, len(rows) - 1, min(MOST, len(rows))).astype(int))]
-    epochs = np.unique(np.linspace(1, rows["curve"].map(len).max(), 10).astype(int)).tolist()
     became = analysis.outcome(rows)
     marks: list[Mark] = []
     for outcome, colour in OUTCOMES.items():
@@ -38,9 +37,8 @@ def curves(run: Run | Runs, column: str = "valid_metric") -> Picture:
         if len(own):
             width = 1.0 if outcome == "trained" else 0.7
             marks.append(Line(f"{LABELS[outcome]} ({len(own):,})", x, y, colour, texts, width))
-    return Picture(
-        "", Axis("epoch", ticks=[(float(e), str(e)) for e in epochs]), Axis(_curve_label(run, column)), marks
-    )
+    epochs = counted(1, int(rows["curve"].map(len).max()))
+    return Picture("", Axis("epoch", ticks=epochs), Axis(_curve_label(run, column)), marks)
 
 
 def timeline(run: Run | Runs) -> Picture:

@@ -3,6 +3,8 @@
 To add one: a file here and a line in RUNTIMES. Ray is imported when it is used: a worker's processes do without it.
 """
 
+import logging
+import warnings
 from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -18,7 +20,10 @@ if TYPE_CHECKING:
 def _ray(
     factory: Factory, config: RuntimeConfig, modules: Sequence[ModuleType] = (), remotes: Remotes = NO_REMOTES
 ) -> Runtime:
-    from evonas.runtime.ray import RayPool
+    with warnings.catch_warnings():  # in a notebook without ipywidgets, Ray and its tqdm would say so at length
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        logging.getLogger("ray.widgets.util").setLevel(logging.WARNING)
+        from evonas.runtime.ray import RayPool
 
     return RayPool(factory, config, modules, remotes)
 

@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 
 import evonas
-from evonas import figures
-from evonas.figures.picture import Axis, Boxes, Line, Picture, Points, clock, objective_axis
+from evonas import analysis, figures
+from evonas.figures.fronts import MISSING, _scale
+from evonas.figures.picture import Axis, Band, Boxes, Line, Picture, Points, clock, counted, objective_axis
 from evonas.records import UserError
 from evonas.run import Run, Runs
 from tests.test_loop import run
@@ -96,6 +97,55 @@ def test_the_front_is_shown_with_earlier_ones(searched: Run) -> None:
     assert list(marks) == ["front after generation 1", "front after generation 2", "front after generation 3"]
     assert "stem=" in final.hover[0]
     assert "params = " in final.hover[0]
+
+
+def test_strategies_are_compared_by_their_means_at_one_reference_point(folders: list[Path], tmp_path: Path) -> None:
+    seeds = evonas.load(folders)
+    picture = figures.compare({"a": seeds, "b": seeds}, point={"error": 1.0, "params": 2000.0})
+    means = [mark for mark in picture.marks if isinstance(mark, Line)]
+    bands = [mark for mark in picture.marks if isinstance(mark, Band)]
+    assert [mark.name for mark in means] == ["a: mean of 2 runs", "b: mean of 2 runs"]
+    assert list(means[0].y) == list(means[1].y)
+    assert means[0].colour != means[1].colour
+    curves = analysis.progress(seeds.evaluations, seeds.objectives, seeds.signs, point={"error": 1.0, "params": 2000.0})
+    last = curves.groupby("run")["hypervolume"].last()
+    assert means[0].y[-1] == pytest.approx(last.mean())
+    assert bands[0].high[-1] - last.mean() == pytest.approx(12.706 * abs(last.iloc[0] - last.iloc[1]) / 2)
+    assert picture.title == "reference point: error 1, params 2000"
+    by_time = figures.compare({"a": seeds}, over="hours")
+    assert by_time.title == figures.progress(seeds, over="hours").title  # that of all their first generations
+    for shown in (picture, by_time):
+        figures.save(shown, tmp_path / "compare.svg")
+
+
+def test_groups_that_cannot_be_compared_are_refused(folders: list[Path], cells: Run) -> None:
+    seeds = evonas.load(folders)
+    with pytest.raises(UserError, match="needs two runs or more"):
+        figures.compare({"a": seeds, "b": evonas.load(folders[:1])})
+    with pytest.raises(UserError, match=r"b has the objectives .*, a has"):
+        figures.compare({"a": seeds, "b": evonas.load([cells.folder, RECORDED / "async"])})
+    with pytest.raises(UserError, match="takes a group"):
+        figures.compare({})
+
+
+def test_a_lineage_of_one_has_room(searched: Run, tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    picture = figures.lineage(searched, int(searched.evaluations["candidate"].min()))
+    assert picture.x.ticks == [(0.0, "0")]
+    figures.save(picture, tmp_path / "lineage.png")
+    figures.save(figures.parallel(searched), tmp_path / "parallel.png")
+    assert not [str(warning.message) for warning in recwarn if "layout" in str(warning.message)]
+
+
+def test_whole_numbers_are_ticked_evenly() -> None:
+    assert counted(1, 12) == [(float(n), str(n)) for n in range(1, 13)]
+    assert [place for place, _ in counted(1, 40)] == [1, 5, 9, 13, 17, 21, 25, 29, 33, 37]
+
+
+def test_a_gene_that_is_missing_is_just_below_the_others() -> None:
+    for values in (["a", "b", None], [1, 2, None]):
+        heights, low, high = _scale(pd.Series(values, dtype=object))
+        assert list(heights) == [0, 1, MISSING]
+        assert (low, high) == tuple(str(value) for value in values[:2])
 
 
 def test_axes_of_a_front_can_be_chosen(searched: Run) -> None:

@@ -63,6 +63,11 @@ def test_several_runs_are_one_with_a_column_run(searched: list[evonas.Run]) -> N
     assert joint >= max(alone)
 
 
+def test_a_task_of_ones_own_is_not_loaded_from_a_run(searched: list[evonas.Run]) -> None:
+    with pytest.raises(UserError, match="the task 'synthetic' of this run is not evonas's own"):
+        searched[0].task()
+
+
 def test_bands_over_seeds_have_one_reference_point(searched: list[evonas.Run]) -> None:
     both = evonas.load([Path(found.folder) for found in searched])  # type: ignore[arg-type]
     curves = analysis.progress(both.evaluations, both.objectives, both.signs)

@@ -1,0 +1,106 @@
+"""The notebooks run from top to bottom as a reader has them, on small runs; those committed have clean outputs."""
+
+import ast
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+import pytest
+from nbformat import NotebookNode
+
+import evonas
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+MOST_BYTES = 1_500_000
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """Two seeds of each strategy: 32 small networks each, trained for two epochs on a fifth of the digits."""
+    root = tmp_path_factory.mktemp("runs")
+    config = {
+        "space": {"kind": "mobile", "stages": 2, "widths": [8, 16], "depths": [0, 1], "stem": 8, "strides": 2},
+        "task": {"kind": "digits", "valid_fraction": 0.3, "test_fraction": 0.5},
+        "objectives": [{"metric": "error"}, {"metric": "params"}],
+        "training": {"epochs": 2, "batch_size": 32, "rungs": [1], "keep": 0.9},
+        "budget": {"evaluations": 32},
+        "runtime": {"kind": "serial"},
+    }
+    folders: dict[str, list[str]] = {"nsga2": [], "random": []}
+    for kind, found in folders.items():
+        for seed in (0, 1):
+            found.append(str(root / f"{kind}-{seed}"))
+            evonas.search({**config, "seed": seed, "strategy": {"kind": kind, "population": 8}}, run=found[-1])
+    return folders
+
+
+def parameters(name: str, runs: dict[str, list[str]], folder: Path) -> dict[str, Any]:
+    return {
+        "01-first-front": {"run_folder": runs["nsga2"][0]},
+        "02-inside-a-population": {"run_folder": runs["nsga2"][0]},
+        "03-compare-runs": {"runs": runs, "point": None},
+        "04-choose-and-rebuild": {
+            "run_folder": runs["nsga2"][0],
+            "limits": ["params<=50000"],
+            "exported": str(folder / "chosen.pt2"),
+        },
+        "05-own-search-space": {"folder": str(folder / "blocks"), "evaluations": 10, "runtime": "ray"},
+    }[name]
+
+
+def execute(path: Path, given: dict[str, Any], folder: Path) -> NotebookNode:
+    return papermill.execute_notebook(
+        path, folder / path.name, given, cwd=path.parent, kernel_name="python3", progress_bar=False, log_output=False
+    )
+
+
+def test_all_notebooks_are_there() -> None:
+    assert [path.stem[:2] for path in NOTEBOOKS] == ["01", "02", "03", "04", "05"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_runs(path: Path, runs: dict[str, list[str]], tmp_path: Path) -> None:
+    given = parameters(path.stem, runs, tmp_path)
+    done = execute(path, given, tmp_path)
+    assert not [output.text for output in outputs(done) if output.output_type == "stream"]
+    if "folder" in given:  # a finished search has nothing to do; one with a larger budget goes on
+        for evaluations in (10, 12):
+            execute(path, {**given, "evaluations": evaluations, "runtime": "serial"}, tmp_path)
+            assert len(evonas.load(given["folder"]).evaluations) == evaluations
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_what_is_committed_can_be_read_on_the_web(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert cell.execution_count, cell.source
+            assert cell.outputs or not shows(cell), f"not executed: {cell.source}"
+    assert {output.output_type for output in outputs(notebook)} <= {"execute_result", "display_data"}
+    said = json.dumps([output.get("data", {}) for output in outputs(notebook)]) + json.dumps(notebook.metadata)
+    assert not re.findall(r"/(?:home|work|root|tmp|Users)/[\w./-]*|\\u001b\[|Warning:", said)
+    assert path.stat().st_size < MOST_BYTES
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_takes_parameters_and_holds_nothing_that_changes_each_time(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    tagged = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    assert len(tagged) == 1
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    assert all(set(cell.metadata) <= {"tags"} for cell in notebook.cells)
+
+
+def outputs(notebook: NotebookNode) -> list[NotebookNode]:
+    return [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+
+
+def shows(cell: NotebookNode) -> bool:
+    """Whether the cell ends with an expression, which a notebook shows."""
+    last = ast.parse(cell.source).body[-1]
+    return isinstance(last, ast.Expr)
