@@ -8,21 +8,20 @@ import os
 import shlex
 import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from types import FrameType, ModuleType
-from typing import TYPE_CHECKING, Any, NoReturn
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
+from evonas.interrupts import INTERRUPTED, not_lost, status_of, terminate_soon
 from evonas.records import Halted, UserError
 
 if TYPE_CHECKING:
     from evonas.run import Run
     from evonas.start import Prepared
 
-GRACE_S = 1.2
-HALTED, INTERRUPTED, TERMINATED = 1, 130, 143
+HALTED = 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,7 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else list(arguments)
     options = _parser().parse_args(words, argparse.Namespace(line=shlex.join(["evonas", *words])))
     try:
-        return int(options.command(options) or 0)
+        with not_lost():
+            return int(options.command(options) or 0)
     except UserError as error:
         print(f"evonas: {_printable(error)}", file=sys.stderr)
         return 2
@@ -192,7 +192,7 @@ def _run(prepared: "Prepared", options: argparse.Namespace) -> int:
     console = Console(highlight=False)
     folder = prepared.folder
     interrupted = f"interrupted; nothing decided is lost. To go on: {options.line}\nrun: {folder}"
-    signal.signal(signal.SIGTERM, partial(_terminate, interrupted))
+    signal.signal(signal.SIGTERM, partial(terminate_soon, interrupted))
     for note in prepared.notes:
         print(f"note: {note}")
     try:
@@ -200,7 +200,7 @@ def _run(prepared: "Prepared", options: argparse.Namespace) -> int:
             ended = execute(prepared, watch=watch, take_over=options.take_over)
     except KeyboardInterrupt as stop:
         print(interrupted, flush=True)
-        return TERMINATED if isinstance(stop, _Terminated) else INTERRUPTED
+        return status_of(stop)
     except Halted as reason:
         print(f"evonas: stopped: {_printable(reason)}. To go on: {options.line}\nrun: {folder}", file=sys.stderr)
         return HALTED
@@ -211,27 +211,6 @@ def _run(prepared: "Prepared", options: argparse.Namespace) -> int:
         print(line)
     print(f"run: {folder}")
     return 0
-
-
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM came. Not a SystemExit, which in the serial runtime would be taken for the candidate's own."""
-
-
-def _terminate(last_words: str, number: int, frame: FrameType | None) -> NoReturn:
-    """Ends the search by an exception, which closes the record first, and the process soon after in any case.
-
-    Who sends SIGTERM sends SIGKILL after it, `ray job stop` after 3 s; ending workers can take longer.
-    """
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not break off the ending
-
-    def give_up() -> None:
-        print(last_words, flush=True)
-        os._exit(TERMINATED)
-
-    timer = threading.Timer(GRACE_S, give_up)
-    timer.daemon = True
-    timer.start()
-    raise _Terminated
 
 
 def _printable(message: object) -> str:

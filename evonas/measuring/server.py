@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from evonas.interrupts import Terminated, status_of
 from evonas.measuring.listener import Server
 from evonas.measuring.wire import checked_token
 from evonas.records import Place, UserError
@@ -21,7 +22,6 @@ from evonas.records import Place, UserError
 TOKEN = "EVONAS_TOKEN"
 SHORTEST_TOKEN = 16
 MAX_MB, MAX_SECONDS = 512, 600.0
-INTERRUPTED, TERMINATED = 130, 143
 
 
 def main(
@@ -54,7 +54,7 @@ def main(
             finally:
                 server.line.close()
     except KeyboardInterrupt as stop:
-        return TERMINATED if isinstance(stop, _Terminated) else INTERRUPTED
+        return status_of(stop)
     raise AssertionError("serve_forever has returned")
 
 
@@ -71,12 +71,8 @@ def _log(text: str) -> None:
         print(text, flush=True)
 
 
-class _Terminated(KeyboardInterrupt):
-    pass
-
-
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    raise _Terminated
+    raise Terminated
 
 
 def _token(file: str | None) -> str:

@@ -1,0 +1,64 @@
+"""Ctrl-C and SIGTERM as exceptions, which close the record on their way out."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
+
+GRACE_S = 1.2
+AGAIN_S = 0.05
+INTERRUPTED, TERMINATED = 130, 143
+"""Exit statuses, as a shell has them."""
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came. Not a SystemExit, which in the serial runtime would be taken for the candidate's own."""
+
+
+def status_of(stop: KeyboardInterrupt) -> int:
+    return TERMINATED if isinstance(stop, Terminated) else INTERRUPTED
+
+
+def terminate_soon(last_words: str, number: int, frame: FrameType | None) -> NoReturn:
+    """Ends the search by an exception, which closes the record first, and the process soon after in any case.
+
+    Who sends SIGTERM sends SIGKILL after it, `ray job stop` after 3 s; ending workers can take longer.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not break off the ending
+
+    def give_up() -> None:
+        print(last_words, flush=True)
+        os._exit(TERMINATED)
+
+    timer = threading.Timer(GRACE_S, give_up)
+    timer.daemon = True
+    timer.start()
+    raise Terminated
+
+
+@contextmanager
+def not_lost() -> Iterator[None]:
+    """In the main thread: ctrl-C stops it, wherever it is.
+
+    One that comes while Python runs a finaliser or the callback of a weak reference is raised in there; Python prints
+    it and goes on as if nothing had come. It is sent again instead.
+    """
+    before, main = sys.unraisablehook, threading.main_thread().ident
+
+    def hook(lost: "sys.UnraisableHookArgs") -> None:
+        if not issubclass(lost.exc_type, KeyboardInterrupt):
+            before(lost)
+        elif lost.exc_type is not Terminated and main:  # after SIGTERM the process ends soon anyway
+            timer = threading.Timer(AGAIN_S, signal.pthread_kill, (main, signal.SIGINT))
+            timer.daemon = True
+            timer.start()
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
