@@ -24,7 +24,7 @@ import resource
 import tempfile
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +93,8 @@ class Simulated:
                     self._full.remove(worker)
         self.own_s += time.process_time() - start
         return [message]
+
+    def publish(self, run: str, values: Mapping[str, float]) -> None: ...
 
     def wind_down(self) -> None: ...
 

@@ -279,8 +279,12 @@ class RuntimeConfig(Section):
         raise ValueError(f"takes auto or a whole number of 1 or more, not {number!r}")
 
 
+RUNNING = ("budget", "runtime", "tracking")
+"""The sections that may change from one start of a search to the next."""
+
+
 class Config(Section):
-    """A whole run. Everything but `budget` and `runtime` shapes the search and is in the fingerprint."""
+    """A whole run. All but `budget`, `runtime` and `tracking` shapes the search and is in the fingerprint."""
 
     seed: int = Field(default=0, ge=0, strict=True)
     space: Kind
@@ -293,6 +297,7 @@ class Config(Section):
     training: TrainingConfig = TrainingConfig()
     budget: BudgetConfig
     runtime: RuntimeConfig = RuntimeConfig()
+    tracking: tuple[Literal["tensorboard", "mlflow", "wandb"], ...] = ()
 
     @model_validator(mode="after")
     def _gpu_hours_need_gpus(self) -> "Config":
@@ -305,9 +310,9 @@ class Config(Section):
         return self.schedule.lookahead or max(1, self.strategy.population // 2)
 
     def trajectory(self) -> dict[str, Any]:
-        """What shapes the search, as plain data: not budget and runtime, nor where a target is reached."""
+        """What shapes the search, as plain data: not budget, runtime and tracking, nor where a target is reached."""
         places: dict[str, Any] = {"targets": dict.fromkeys(self.targets, PLACE)}
-        return self.model_dump(mode="json", exclude={"budget": True, "runtime": True, **places})
+        return self.model_dump(mode="json", exclude={**dict.fromkeys(RUNNING, True), **places})
 
     @property
     def fingerprint(self) -> str:

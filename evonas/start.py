@@ -16,7 +16,7 @@ from typing import Any
 
 from evonas.breeding import Breeder
 from evonas.checking import check
-from evonas.config import PLACE, Config, construct, load_config
+from evonas.config import PLACE, RUNNING, Config, construct, load_config
 from evonas.evaluation import TASKS, Evaluator, Task
 from evonas.loop import Search, Watch
 from evonas.measuring.bench import REFERENCE_SHAPE
@@ -43,9 +43,8 @@ from evonas.store import (
     recover,
 )
 from evonas.table import Table, fits, read
+from evonas.tracking import missing, told
 
-RUNNING = ("budget", "runtime")
-"""The sections that may change from one start of a search to the next."""
 Source = str | Path | Mapping[str, Any]
 
 
@@ -141,16 +140,18 @@ def prepare(
     parts = assemble(load_config(config, overrides, given), space, task)
     folder = open_folder(run if run is not None else default_folder(name, parts.config))
     check_run(folder, parts)
+    if lacking := missing(parts.config.tracking):
+        raise UserError(lacking)
     found = _modules_of(*_own_code(space, task))
     return Prepared(parts, folder, (*modules, *found), tuple(_notes(folder, parts)))
 
 
 def prepare_again(where: str | Path, *, overrides: Sequence[str] = (), modules: Sequence[ModuleType] = ()) -> Prepared:
-    """The search of a run folder as it was last started; `overrides` may change its budget and runtime."""
+    """The search of a run folder as it was last started; `overrides` may change its budget, runtime and tracking."""
     folder = open_folder(where)
     config = read_run(folder)["config"]
     for start in read_starts(folder):
-        config.update({section: start[section] for section in RUNNING})
+        config.update({section: start[section] for section in RUNNING if section in start})
     return prepare(config, overrides=overrides, run=folder, modules=modules)
 
 
@@ -169,6 +170,7 @@ def execute(prepared: Prepared, *, watch: Watch, take_over: bool = False) -> str
     with ExitStack() as ends:
         ends.callback(store.close)
         check_places(parts)
+        watch = ends.enter_context(told(parts.config, folder, watch))
         runtime = RUNTIMES[parts.config.runtime.kind](
             parts.factory, parts.config.runtime, prepared.modules, parts.remotes
         )
@@ -308,7 +310,7 @@ def _modules_of(*parts: object) -> Iterator[ModuleType]:
 
 
 def _difference(recorded: Mapping[str, Any], wanted: Mapping[str, Any], path: str = "") -> str:
-    """The first key that has another value; budget, runtime and the places of targets may."""
+    """The first key that has another value; RUNNING and the places of targets may."""
     for key in dict.fromkeys((*recorded, *wanted)):
         have, want = recorded.get(key), wanted.get(key)
         if have == want or path + key in RUNNING or (path.startswith("targets.") and key in PLACE):

@@ -13,7 +13,7 @@ columns, signs: the objectives, and -1 for each that is maximised: `run.objectiv
 from evonas.analysis.effort import outcome, outcomes, stopping_audit, timeline, utilisation
 from evonas.analysis.frames import by_run, evaluations, measured, populations, together, where
 from evonas.analysis.fronts import Reference, WhatIf, dominated, front, hypervolume, picks, reference, what_if
-from evonas.analysis.genes import genes, importance, shared
+from evonas.analysis.genes import genes, importance, leaves, shared
 from evonas.analysis.history import bands, diversity, lifespans, lineage, progress, survival
 from evonas.analysis.tables import mismatch
 
@@ -29,6 +29,7 @@ __all__ = [
     "genes",
     "hypervolume",
     "importance",
+    "leaves",
     "lifespans",
     "lineage",
     "measured",

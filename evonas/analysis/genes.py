@@ -23,7 +23,7 @@ def genes(frame: pd.DataFrame) -> pd.DataFrame:
     architecture does not have is missing.
     """
     need(frame, ["arch"])
-    rows = [dict(_leaves(json.loads(arch))) for arch in frame["arch"]]
+    rows = [dict(leaves(json.loads(arch))) for arch in frame["arch"]]
     return pd.DataFrame(rows, index=frame.index, dtype=object)
 
 
@@ -92,15 +92,15 @@ def _commonest(name: str, choices: "pd.Series[Any]", others: "pd.Series[Any]") -
     return {"gene": name, "choice": value, "on_front": float((texts == top).mean()), "elsewhere": share}
 
 
-def _leaves(part: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Names and values of all genes in a decoded architecture."""
+def leaves(part: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted names and values of all that is in nested dicts and lists, as a decoded architecture is."""
     if isinstance(part, dict):
         for name, value in part.items():
-            yield from _leaves(value, f"{path}.{name}" if path else name)
+            yield from leaves(value, f"{path}.{name}" if path else name)
     elif isinstance(part, list):
         yield f"{path}.count", len(part)
         for number, value in enumerate(part):
-            yield from _leaves(value, f"{path}.{number}")
+            yield from leaves(value, f"{path}.{number}")
     else:
         yield path, part
 

@@ -65,6 +65,9 @@ class Runtime(Protocol):
             Halted: no worker can start any more, or a target was away for too long (`runtime.away_minutes`).
         """
 
+    def publish(self, run: str, values: Mapping[str, float]) -> None:
+        """Show what a search is at where the workers are watched, on the cluster's own dashboard, if there is one."""
+
     def wind_down(self) -> None:
         """Few jobs will follow, or none: workers without one may go."""
 

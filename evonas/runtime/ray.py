@@ -8,7 +8,7 @@ its process comes back as an ordinary answer. Actors neither restart nor retry b
 import math
 import time
 from collections import deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import ModuleType
 from typing import Any
@@ -20,6 +20,7 @@ from evonas.config import RuntimeConfig
 from evonas.records import Evaluation, Halted, Job, Postponed, Status, UserError
 from evonas.runtime.boards import Boards
 from evonas.runtime.cluster import connect, last_line, look, reason
+from evonas.runtime.metrics import Gauges
 from evonas.runtime.nodes import Nodes
 from evonas.runtime.packing import Packing
 from evonas.runtime.payload import Payload, pack
@@ -121,6 +122,7 @@ class RayPool:
             connect(config)
         self._actor: Any = ray.remote(num_cpus=config.cpus_per_worker, max_restarts=0, max_task_retries=0)(_Worker)
         try:
+            self._gauges = Gauges()
             self._boards.open(look()[0])
             self._payload = ray.put(pack(factory, modules))
             self._patrolled = 0.0
@@ -206,6 +208,9 @@ class RayPool:
             ready, _ = ray.wait(sources, num_returns=len(sources), timeout=0, fetch_local=False)
         self._welcome(0)
         return [message for source in ready if source in streams for message in self._hear(streams[source])]
+
+    def publish(self, run: str, values: Mapping[str, float]) -> None:
+        self._gauges.set(run, values)
 
     def wind_down(self) -> None:
         self._last = True

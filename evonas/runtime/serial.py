@@ -1,7 +1,7 @@
 """One job after the other in this process: the real thing for a debugger."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import ModuleType
 
@@ -72,6 +72,8 @@ class Serial:
             self._retries.postponed(attempt, message.reason)
             return ()
         return (self._retries.heard(attempt, message),)
+
+    def publish(self, run: str, values: Mapping[str, float]) -> None: ...
 
     def wind_down(self) -> None: ...
 

@@ -1,0 +1,26 @@
+"""What a search is at, as metrics of the Ray cluster: on its dashboard's metrics page and for its Prometheus."""
+
+from collections.abc import Mapping
+
+from ray.util.metrics import Gauge
+
+MEANINGS = {
+    "decided": "Candidates that are decided",
+    "failed": "Candidates that failed",
+    "front": "Networks on the front",
+    "hypervolume": "Hypervolume in multiples of what the first generation reached",
+    "busy": "Workers that have a job",
+    "workers": "Workers",
+    "queue": "Jobs that wait for a worker",
+}
+
+
+class Gauges:
+    """`ray_evonas_decided` and so on, with the tag `run`: several searches may share a cluster."""
+
+    def __init__(self) -> None:
+        self._gauges = {name: Gauge(f"evonas_{name}", text, ("run",)) for name, text in MEANINGS.items()}
+
+    def set(self, run: str, values: Mapping[str, float]) -> None:
+        for name, value in values.items():
+            self._gauges[name].set(value, {"run": run})

@@ -1,0 +1,89 @@
+"""MLflow: a run of the experiment $MLFLOW_EXPERIMENT_NAME or `evonas`, with a child run for each network of the front.
+
+Where the server is, MLflow's own variables say (MLFLOW_TRACKING_URI, ...); without one it keeps ./mlflow.db.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mlflow.entities import Metric, Param, RunStatus, RunTag, ViewType
+from mlflow.tracking import MlflowClient
+
+from evonas.tracking.tracker import About, Member, plain
+
+EXPERIMENT = "evonas"
+KEY, CANDIDATE, PARENT = "evonas.search", "evonas.candidate", "mlflow.parentRunId"
+LONGEST, MOST = 500, 100
+"""Characters of a parameter, parameters in one request: what the oldest servers take."""
+
+
+class MLflow:
+    def __init__(self, about: About) -> None:
+        for name in ("alembic", "mlflow.store.db.utils"):  # they tell of each table of a new mlflow.db
+            logging.getLogger(name).setLevel(logging.WARNING)
+        self._client = MlflowClient()
+        self._experiment = self._experiment_id(os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT)
+        found = self._runs(f"tags.`{KEY}` = '{about.key}'")
+        tags = {KEY: about.key, "evonas.folder": about.folder}
+        self._run = found[0].info.run_id if found else self._new(about.name, tags, about.config)
+        self._client.update_run(self._run, status=RunStatus.to_string(RunStatus.RUNNING))
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        self._client.log_batch(self._run, metrics=_metrics(values, step))
+
+    def front(self, members: Sequence[Member]) -> None:
+        there = {run.data.tags.get(CANDIDATE): run for run in self._runs(f"tags.`{PARENT}` = '{self._run}'")}
+        for member in members:
+            if not there.pop(str(member.candidate), None):
+                self._child(member)
+        for run in there.values():
+            self._client.delete_run(run.info.run_id)
+
+    def close(self, finished: bool) -> None:
+        self._client.set_terminated(
+            self._run, RunStatus.to_string(RunStatus.FINISHED if finished else RunStatus.KILLED)
+        )
+
+    def _child(self, member: Member) -> None:
+        tags = {PARENT: self._run, "evonas.weights": member.weights, "mlflow.note.content": f"`{member.command}`"}
+        run = self._new(member.name, tags, member.genes)
+        metrics = _metrics({plain(name): value for name, value in member.metrics.items()}, member.candidate)
+        for name, values in member.curve.items():
+            metrics += [point for epoch, x in enumerate(values, 1) for point in _metrics({f"curve/{name}": x}, epoch)]
+        self._client.log_batch(run, metrics=metrics[:MOST])
+        for start in range(MOST, len(metrics), MOST):
+            self._client.log_batch(run, metrics=metrics[start : start + MOST])
+        self._client.log_dict(run, dict(member.architecture), "architecture.json")
+        self._client.set_tag(run, CANDIDATE, str(member.candidate))  # last: one that has it is complete
+        self._client.set_terminated(run)
+
+    def _new(self, name: str, tags: Mapping[str, str], params: Mapping[str, Any]) -> str:
+        run: str = self._client.create_run(self._experiment, run_name=name).info.run_id
+        self._client.log_batch(run, tags=[RunTag(key, value) for key, value in tags.items()])
+        given = [Param(plain(key), str(value)[:LONGEST]) for key, value in params.items()]
+        for start in range(0, len(given), MOST):
+            self._client.log_batch(run, params=given[start : start + MOST])
+        return run
+
+    def _runs(self, condition: str) -> list[Any]:
+        """All of them, the newest first."""
+        pages: list[Any] = []
+        token = None
+        while token or not pages:
+            pages.append(
+                self._client.search_runs([self._experiment], condition, ViewType.ACTIVE_ONLY, page_token=token)
+            )
+            token = pages[-1].token
+        return [run for page in pages for run in page]
+
+    def _experiment_id(self, name: str) -> str:
+        found = self._client.get_experiment_by_name(name)
+        return str(found.experiment_id if found else self._client.create_experiment(name))
+
+
+def _metrics(values: Mapping[str, float], step: int) -> list[Metric]:
+    now = int(time.time() * 1000)
+    return [Metric(name, value, now, step) for name, value in values.items()]
