@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 import evonas
+from evonas import analysis, figures
 from evonas.cli import main
 
 CONFIG = {
@@ -60,5 +61,10 @@ def test_what_one_run_has_measured_another_does_not_measure_again(tmp_path: Path
     again = rows[1][rows[1]["conditions"].map(lambda row: row.get("measured[cpu]") == "before")]
     assert len(again) == kept[0]  # those that settled in time
     both = rows[0].loc[again.index]
+    saved = analysis.outcomes(evonas.load(tmp_path / "two").evaluations)["saved_hours"].sum()
+    took = rows[0].loc[again.index, "conditions"].map(lambda row: float(row["took_s[cpu]"]))
+    assert 3600 * saved == pytest.approx(took.sum())
+    texts = [mark.name for mark in figures.outcomes(evonas.load(tmp_path / "two")).marks]
+    assert texts[-1].startswith("saved, for a measurement was known from before")
     undisputed = (both["measured_again[cpu]"] == 0) & (again["measured_again[cpu]"] == 0)
     assert both["latency_ms[cpu]"][undisputed].tolist() == again["latency_ms[cpu]"][undisputed].tolist()

@@ -26,17 +26,21 @@ def outcomes(frame: pd.DataFrame) -> pd.DataFrame:
     Returns:
         outcome, candidates, share (of the candidates), hours (of workers), gpu_hours (hours x the worker's share of a
         GPU, `conditions["gpus"]`; 0 without one), measure_hours, paused_hours (training waited for measurements),
-        effort (share of all GPU hours; of all hours where there are none)
+        saved_hours (what measurements took once that were known from before), saved_gpu_hours, effort (share of all
+        GPU hours; of all hours where there are none)
     """
     hours = (frame["finished_at"] - started(frame)) / 3600
+    gpus, saved = frame["conditions"].map(_gpus), frame["conditions"].map(_saved_s) / 3600
     rows = pd.DataFrame(
         {
             "outcome": outcome(frame),
             "candidates": 1,
             "hours": hours,
-            "gpu_hours": hours * frame["conditions"].map(_gpus),
+            "gpu_hours": hours * gpus,
             "measure_hours": frame["measure_s"] / 3600,
             "paused_hours": frame["paused_s"] / 3600,
+            "saved_hours": saved,
+            "saved_gpu_hours": saved * gpus,
         }
     )
     order = [*OUTCOMES.values(), "failed"]
@@ -182,6 +186,13 @@ def _most_at_once(spans: NDArray[np.float64]) -> int:
 
 def _gpus(conditions: Any) -> float:
     return float(dict(conditions or {}).get("gpus", 0.0))
+
+
+def _saved_s(conditions: Any) -> float:
+    """Of a candidate that was not measured on a target, because the network was before."""
+    known = dict(conditions or {})
+    targets = [key.removeprefix("measured") for key, text in known.items() if key.startswith("measured[")]
+    return sum(float(known.get(f"took_s{target}", 0.0)) for target in targets)
 
 
 def _host(conditions: Any) -> str:

@@ -1,6 +1,7 @@
 """What candidates cost on the targets of a run: measured on the worker or by a server, or added up from a table."""
 
 import platform
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Protocol
@@ -103,9 +104,12 @@ class Targets:
         key = self._key(name, network, genome)
         if (known := self._memo.get(key)) is not None:
             return known
+        start = time.perf_counter()
         found = self._target(name).measure(network, self._shape, places.get(name), None)
         if "size_mb" in self._extras.get(name, ()):
             found = replace(found, size_mb=file_size(network, self._shape, self._configs[name]) / MB)
+        took = {"took_s": f"{time.perf_counter() - start:.3f}"}  # which is saved where it is known
+        found = replace(found, conditions={**found.conditions, **took})
         self._memo.put(key, found, for_good=not self._configs[name].remote)  # another board may answer there tomorrow
         return found
 

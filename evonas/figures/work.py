@@ -3,7 +3,7 @@
 import numpy as np
 
 from evonas import analysis
-from evonas.figures.picture import BLUE, LABELS, OUTCOMES, Axis, Boxes, Line, Mark, Picture, clock, counted
+from evonas.figures.picture import BLUE, GREEN, LABELS, OUTCOMES, Axis, Boxes, Line, Mark, Picture, clock, counted
 from evonas.figures.texts import hover
 from evonas.records import UserError
 from evonas.run import Run, Runs
@@ -81,6 +81,10 @@ def outcomes(run: Run | Runs) -> Picture:
         text = f"{LABELS[name]}: {row['candidates']:,} candidates, {hours:.3g} h, {share:.0%}"
         marks.append(Boxes(text, [0.0], [hours], [-place], [0.7], OUTCOMES[name], [text]))
     ticks = [(-float(place), LABELS[name]) for place, name in enumerate(table["outcome"])]
+    if saved := table[f"saved_{column}"].sum():
+        text = f"saved, for a measurement was known from before: {saved:.3g} h"
+        marks.append(Boxes(text, [0.0], [saved], [-len(table)], [0.7], GREEN, [text]))
+        ticks.append((-float(len(table)), "saved by the cache"))
     unit = "GPU hours" if column == "gpu_hours" else "hours of workers"
     return Picture("", Axis(unit), Axis(ticks=ticks), marks)
 

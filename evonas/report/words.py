@@ -58,12 +58,14 @@ def _cost(frame: pd.DataFrame) -> str:
         return "No candidate has been decided yet."
     counts = _and([f"{row['count']:,} {row['name']}" for row in outcomes(frame)])
     training, measuring = frame["train_s"].sum(), frame["measure_s"].sum()
+    saved_s = 3600 * analysis.outcomes(frame)["saved_hours"].sum()
+    saved = f"; {duration(saved_s)} of measuring was saved, for it was known from before" if saved_s else ""
     hosts = len({conditions["host"] for conditions in frame["conditions"] if "host" in conditions})
     where = f" on {hosts} host{'' if hosts == 1 else 's'}" if hosts else ""
     decided = f"{len(frame):,} candidate{' was' if len(frame) == 1 else 's were'} decided"
     return (
         f"{decided}: {counts}. They took {duration(training)} of training and {duration(measuring)} of measuring, "
-        f"summed over the workers{where}, and {frame['epochs'].sum():,} epochs{_when(frame)}."
+        f"summed over the workers{where}, and {frame['epochs'].sum():,} epochs{_when(frame)}{saved}."
     )
 
 

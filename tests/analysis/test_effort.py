@@ -22,6 +22,15 @@ def test_outcomes_by_hand() -> None:
     assert table["share"].sum() == pytest.approx(1)
 
 
+def test_what_a_cache_saved() -> None:
+    before = {"measured[cpu]": "before", "took_s[cpu]": "1800", "took_s[board]": "900", "gpus": "0.5"}
+    both = {**before, "measured[board]": "before"}
+    frame = evaluations([(1, 1)] * 3, status=["ok", "stopped", "ok"], conditions=[before, both, {"took_s[cpu]": "60"}])
+    table = outcomes(frame).set_index("outcome")
+    assert table["saved_hours"].to_dict() == {"trained": 0.5, "stopped": 0.75, "infeasible": 0, "failed": 0}
+    assert table["saved_gpu_hours"].sum() == 0.625
+
+
 def test_without_a_gpu_effort_is_of_hours() -> None:
     assert outcomes(evaluations([(1, 1)] * 4))["effort"].tolist() == [1, 0, 0, 0]
     assert outcomes(evaluations([]))["candidates"].sum() == 0

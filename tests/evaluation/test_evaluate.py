@@ -231,6 +231,8 @@ def test_a_network_is_measured_once_and_beside_nobody_without_a_front() -> None:
     assert first.latency_samples == second.latency_samples
     assert "measured[cpu]" not in first.conditions
     assert second.conditions["measured[cpu]"] == "before"
+    assert second.conditions["took_s[cpu]"] == first.conditions["took_s[cpu]"]
+    assert 0 < float(first.conditions["took_s[cpu]"]) <= first.measure_s
 
 
 def test_who_would_push_a_member_off_the_front_within_the_noise_is_measured_beside_it() -> None:
