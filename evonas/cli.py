@@ -140,6 +140,7 @@ def _parser() -> argparse.ArgumentParser:
         help="HOST:PORT of a cluster's head, auto, local, or http://... of its dashboard",
     )
     doctor.add_argument("--run", metavar="DIR", help="run folder or s3://... (default: that of evonas search)")
+    _add_format(doctor)
     _add_set(doctor)
     _add_import(doctor)
 
@@ -341,17 +342,17 @@ def _submit(options: argparse.Namespace) -> int:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
-    from evonas.doctor import examine, examine_there, show
+    from evonas.doctor import examine, examine_there, shown
 
     modules = _imported(options.modules)
     if (options.address or "").startswith("http"):
-        return examine_there(options.config, options.address, options.run, options.overrides, modules)
+        return examine_there(
+            options.config, options.address, options.run, options.overrides, modules, form=options.format
+        )
     findings = examine(
         options.config, overrides=options.overrides, address=options.address, run=options.run, modules=modules
     )
-    return show(findings, Console(highlight=False))
+    return shown(findings, options.format)
 
 
 def _schema(options: argparse.Namespace) -> int:

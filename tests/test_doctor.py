@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -438,3 +439,11 @@ def test_lines_are_whole_and_plain_where_the_terminal_is(capsys: pytest.CaptureF
     assert doctor.show(iter(findings[1:]), Console(highlight=False, file=ascii_file)) == 1  # type: ignore[arg-type]
     assert "".join(written).splitlines() == ["x b: no [2J ?", "  -> do that", "- c: n", "1 to put right"]
     assert doctor.show(iter(findings[:1]), Console(highlight=False)) == 0
+
+
+def test_findings_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    findings = [Finding("clocks", "ok", "all alike"), Finding("folder", "cross", "it is full, and small", "make room")]
+    assert doctor.shown(iter(findings), "json") == 1
+    assert json.loads(capsys.readouterr().out) == [asdict(finding) for finding in findings]
+    assert doctor.shown(iter(findings[:1]), "csv") == 0
+    assert capsys.readouterr().out == "name,state,text,remedy\nclocks,ok,all alike,\n"

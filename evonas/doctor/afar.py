@@ -6,6 +6,8 @@ import uuid
 from collections.abc import Sequence
 from types import ModuleType
 
+from evonas.doctor.screen import shown
+from evonas.doctor.visit import Finding
 from evonas.jobs import connect
 from evonas.records import UserError
 from evonas.staging import Submission, own_code, stage
@@ -21,8 +23,10 @@ def examine_there(
     run: str | None = None,
     overrides: Sequence[str] = (),
     modules: Sequence[ModuleType] = (),
+    form: str = "table",
 ) -> int:
-    """Print what a job finds there; its exit status, 1 where there is a cross. address: http://HOST:8265.
+    """Print what a job finds there; its exit status, 1 where there is a cross. address: http://HOST:8265. form: table,
+    csv or json.
 
     Raises:
         UserError: the config or the address is wrong, or the cluster does not take jobs from us.
@@ -33,13 +37,13 @@ def examine_there(
     sent = stage(config, run or ANYWHERE, overrides, modules) if config else _code_alone()
     jobs = connect(address)
     if not jobs.has_token and not jobs.address.is_loopback:
-        print(f"✗ authentication: {jobs.address} runs whatever anybody sends who reaches it; no job was sent")
-        print("  → start its head with RAY_AUTH_MODE=token")
-        return 1
+        text = f"{jobs.address} runs whatever anybody sends who reaches it; no job was sent"
+        open_to_all = Finding("authentication", "cross", text, "start its head with RAY_AUTH_MODE=token")
+        return shown(iter([open_to_all]), form)
     package = f"_ray_pkg_{sent.content[:32]}.zip"
     jobs.upload(package, sent.packed())
     name = f"evonas-doctor-{uuid.uuid4().hex[:12]}"
-    jobs.submit(name, _entrypoint(config, run, sent), package, {"run": run or ""})
+    jobs.submit(name, _entrypoint(config, run, sent, form), package, {"run": run or ""})
     try:
         return watch(jobs, name, lambda text: print(text, end="", flush=True)).exit_status
     except KeyboardInterrupt:
@@ -53,8 +57,8 @@ def _code_alone() -> Submission:
     return Submission("doctor", digest[:12], ANYWHERE, files, (), "", ())
 
 
-def _entrypoint(config: str | None, run: str | None, sent: Submission) -> str:
-    words = ["python", "-m", "evonas", "doctor", "--address", "auto"]
+def _entrypoint(config: str | None, run: str | None, sent: Submission, form: str) -> str:
+    words = ["python", "-m", "evonas", "doctor", "--address", "auto", "--format", form]
     words += ["config.yaml"] if config else []
     words += ["--run", run] if run else []
     words += [word for module in sent.modules for word in ("--import", module)]

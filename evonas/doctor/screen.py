@@ -1,12 +1,14 @@
-"""Findings for people."""
+"""Findings for people, and for programs."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 
 from rich.console import Console
 from rich.text import Text
 
 from evonas.doctor.visit import Finding
 from evonas.lines import line
+from evonas.terminal import written
 
 MARKS = {"ok": ("✓", "+", "green"), "cross": ("✗", "x", "bold red"), "note": ("·", "-", "dim")}
 """Each also for a terminal without Unicode, and its colour."""
@@ -27,6 +29,15 @@ def show(findings: Iterator[Finding], console: Console) -> int:
             console.print(text, soft_wrap=True)
     console.print(f"{crosses} to put right" if crosses else "nothing stands in the way", soft_wrap=True)
     return int(crosses > 0)
+
+
+def shown(findings: Iterator[Finding], form: str) -> int:
+    """As `show`, or as a table for programs when all are there. form: table, csv or json."""
+    if form == "table":
+        return show(findings, Console(highlight=False))
+    found = list(findings)
+    print(written([asdict(finding) for finding in found], form), end="")
+    return int(any(finding.state == "cross" for finding in found))
 
 
 def _can_print(text: str, encoding: str) -> bool:
