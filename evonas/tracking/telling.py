@@ -18,7 +18,7 @@ import pandas as pd
 
 from evonas.analysis import genes, leaves
 from evonas.config import Config
-from evonas.gauges import Gauges
+from evonas.gauges import Gauges, Reading
 from evonas.lines import line_of
 from evonas.loop import Search, Watch
 from evonas.records import Evaluation
@@ -102,24 +102,24 @@ class _Telling:
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + EVERY_S
             self.search = search
-            self._log(search)
-            search.runtime.publish(self._about.folder, self._gauges.read(search).numbers())
+            search.runtime.publish(self._about.folder, self._log(search).numbers())
         self._watch(search, evaluation)
 
     def end(self, finished: bool, front: bool, seconds: float) -> None:
         if self.search:
             self._log(self.search)
         if front:
-            members = list(_members(Run(self._folder), self._about.folder))
-            self._tell(lambda tracker: tracker.front(members))
+            self._tell(lambda tracker: tracker.front(list(_members(Run(self._folder), self._about.folder))))
         self._tell(lambda tracker: tracker.close(finished))
         until = time.monotonic() + seconds
         for post in self._posts:
             post.end(until)
 
-    def _log(self, search: Search) -> None:
-        values, step = _values(self._gauges, search), search.decided
-        self._tell(lambda tracker: tracker.log(step, values))
+    def _log(self, search: Search) -> Reading:
+        reading = self._gauges.read(search)
+        values = {**reading.numbers(), "elapsed_s": search.elapsed_s, **_best(search)}
+        self._tell(lambda tracker: tracker.log(reading.decided, values))
+        return reading
 
     def _tell(self, what: Callable[[Tracker], None]) -> None:
         if not self._posts:  # the first time is not before the run folder is this search's own
@@ -152,13 +152,15 @@ def _about(config: Config, folder: Folder) -> About:
     return About(key, where.rstrip("/").rpartition("/")[2], where, dict(leaves(config.model_dump(mode="json"))))
 
 
-def _values(gauges: Gauges, search: Search) -> dict[str, float]:
-    """What the search is at, and the best of each objective on its front."""
-    best = {}
+def _best(search: Search) -> dict[str, float]:
+    """The best of each objective on the front."""
     front = search.breeder.ledger.front
-    for i, objective in enumerate(search.objectives.objectives if front else ()):
-        best[f"best/{plain(objective.key)}"] = objective.sign * min(standing.values[i] for standing in front)
-    return {**gauges.read(search).numbers(), "elapsed_s": search.elapsed_s, **best}
+    if not front:
+        return {}
+    return {
+        f"best/{plain(objective.key)}": objective.sign * min(standing.values[i] for standing in front)
+        for i, objective in enumerate(search.objectives.objectives)
+    }
 
 
 def _members(run: Run, where: str) -> Iterator[Member]:
