@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -126,12 +127,18 @@ def test_a_lost_part_of_the_journal_is_named(url: str) -> None:
         evonas.load(url, Toy()).verify()
 
 
-def test_the_command_line_reads_it(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_reads_it(
+    url: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     run(url, work=WORK)
     assert main(["status", url]) == 0
     assert "40 candidates decided" in capsys.readouterr().out
     assert main(["front", url, "--format", "csv"]) == 0
     assert capsys.readouterr().out.startswith("candidate,error,params")
+    assert main(["report", url]) == 0
+    assert capsys.readouterr().out.startswith("report.html: ")
+    assert f"{url}\"" in Path("report.html").read_text()
     assert main(["status", "s3://bucket/none"]) == 2
     assert "s3://bucket/none is not a run folder" in capsys.readouterr().err
 

@@ -580,7 +580,7 @@
     const cells = run.objectives.map((name) => make("td", {}, figures(known ? metric(name, row) : null)));
     const operator = known ? run.texts.operator[run.columns.operator[row]] : "not decided yet";
     const name = known ? button(candidate, () => open(candidate), { "aria-label": `open candidate ${candidate}` }) : candidate;
-    return make("tr", {}, make("td", {}, back), make("td", {}, name), ...cells, make("td", { class: "text" }, operator));
+    return make("tr", {}, make("td", {}, back), make("td", {}, name), ...cells, make("td", { class: "text" }, operator.replaceAll("+", " + ")));
   }
   /** What it has from neither parent, gene by gene. */
   function changed(row) {
