@@ -1,17 +1,20 @@
 """Real raylets with made-up GPUs: shares of them, machines that come, workers that are let go when little is left."""
 
+import logging
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import ray
 from ray.cluster_utils import Cluster
 
 from evonas.config import RuntimeConfig
 from evonas.loop import Search
 from evonas.records import Candidate, Evaluation, Job, Status, UserError
 from evonas.runtime import RayPool
+from evonas.runtime import ray as pool_of_ray
 from tests.test_cluster import jobs_on
 from tests.test_loop import run
 
@@ -67,6 +70,38 @@ def test_what_an_autoscaler_starts_is_used_at_once(cluster: Cluster, tmp_path: P
     run(tmp_path / "run", watch, work={"delay": 0.1}, budget={"evaluations": 40}, runtime=settings)
     assert used
     assert used[0] < JOIN_S
+
+
+def test_a_cluster_that_others_have_filled_is_waited_for_and_that_is_said(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(pool_of_ray, "NEWS_S", 1.0)
+    cluster.add_node(num_cpus=1)
+    ray.init(address=cluster.address, logging_level="error")
+    other: Any = ray.remote(num_cpus=1)(Other).remote()
+    ray.get(other.ready.remote())
+
+    class Leaving(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            ray.kill(other)
+
+    leaving = Leaving()
+    logging.getLogger("evonas").addHandler(leaving)
+    try:
+        found = run(tmp_path / "run", runtime=runtime(cluster), budget={"evaluations": 8})
+    finally:
+        logging.getLogger("evonas").removeHandler(leaving)
+    assert len(found.evaluations) == 8
+    (said,) = [record.getMessage() for record in caplog.records if record.name == "evonas"]
+    assert said == (
+        "no worker has started yet: each needs 0.25 CPUs and 0 GPUs, 0 and 0 are free in the cluster; "
+        "waiting for it up to 30 minutes"
+    )
+
+
+class Other:
+    def ready(self) -> bool:
+        return True
 
 
 def test_auto_alone_asks_an_empty_cluster_for_nothing(cluster: Cluster) -> None:

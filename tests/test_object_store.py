@@ -138,9 +138,27 @@ def test_the_command_line_reads_it(
     assert capsys.readouterr().out.startswith("candidate,error,params")
     assert main(["report", url]) == 0
     assert capsys.readouterr().out.startswith("report.html: ")
-    assert f"{url}\"" in Path("report.html").read_text()
+    assert f'{url}"' in Path("report.html").read_text()
     assert main(["status", "s3://bucket/none"]) == 2
     assert "s3://bucket/none is not a run folder" in capsys.readouterr().err
+
+
+def test_trackers_of_a_run_there_are_told_where_it_is(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("mlflow")
+    from mlflow.tracking import MlflowClient
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
+    found = run(url, work=WORK, tracking=["tensorboard", "mlflow"])
+    front = found.front()["candidate"].tolist()
+    name = url.rpartition("/")[2]
+    assert len(list(Path("tensorboard", name).glob("candidate-*"))) == len(front)
+    experiment = MlflowClient().get_experiment_by_name("evonas")
+    tags = [run.data.tags for run in MlflowClient().search_runs([experiment.experiment_id])]
+    links = {tag["evonas.weights"] for tag in tags if "evonas.weights" in tag}
+    assert links == {f"{url}/weights/{candidate:06d}.safetensors" for candidate in front}
 
 
 def test_a_store_that_is_gone_halts_the_search(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

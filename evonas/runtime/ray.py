@@ -5,6 +5,7 @@ when an actor dies or falls silent, its node or Ray is to blame, and its jobs go
 its process comes back as an ordinary answer. Actors neither restart nor retry by themselves.
 """
 
+import logging
 import math
 import time
 from collections import deque
@@ -33,9 +34,11 @@ START_S, CLUSTER_START_S = 300.0, 1800.0  # until the first worker must be there
 AHEAD = 2  # jobs handed to a worker: one in work, one waiting
 LOST_STARTS, LOST_ACTORS = 5, 15
 PATROL_S = 1.0
+NEWS_S = 20.0  # without a worker, until a person hears why
 STEAL_S = 1.0  # a job that waits is handed on once the one before it has been in work for so long
 FETCH_S = 1.0
 MEMORY_SHARE = 0.9
+log = logging.getLogger("evonas")
 
 
 class _Worker:
@@ -129,7 +132,10 @@ class RayPool:
             self._patrol()
             self._check_room()
             patience = START_S if self._own and config.address == "local" else CLUSTER_START_S
-            self._welcome(patience)
+            self._welcome(NEWS_S)
+            if not self._slots:
+                log.warning("%s; waiting for it up to %g minutes", self._no_room(), patience / 60)
+                self._welcome(patience - NEWS_S)
             if not self._slots:
                 raise UserError(
                     f"runtime: no worker of {self._needed} started in {patience:g} s; is the cluster that large?"
@@ -474,6 +480,11 @@ class RayPool:
         if not (self._slots or self._starting or self.nodes.usable):
             kind = Halted if self._was_up else UserError
             raise kind(f"runtime: a worker could not start: {why}") from None
+
+    def _no_room(self) -> str:
+        free = ray.available_resources()  # type: ignore[no-untyped-call]
+        there = f"{free.get('CPU', 0):g} and {free.get('GPU', 0):g} are free"
+        return f"no worker has started yet: each needs {self._needed}, {there} in the cluster"
 
     def _check_room(self) -> None:
         if self._config.workers == "auto" and not self._wanted:
