@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from evonas.interrupts import INTERRUPTED, not_lost, status_of, terminate_soon
+from evonas.interrupts import not_lost, status_of, terminate_soon
 from evonas.records import Halted, UserError
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"evonas: {_printable(error)}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    except KeyboardInterrupt as stop:
+        return status_of(stop)
     except (NotADirectoryError, PermissionError, FileNotFoundError) as error:
         what = f"{error.filename}: {error.strerror}" if error.filename else error
         print(f"evonas: {_printable(what)}", file=sys.stderr)
@@ -342,7 +342,7 @@ def _submit(options: argparse.Namespace) -> int:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from evonas.doctor import examine, examine_there, shown
+    from evonas.doctor import examine, examine_there, report
 
     modules = _imported(options.modules)
     if (options.address or "").startswith("http"):
@@ -352,7 +352,7 @@ def _doctor(options: argparse.Namespace) -> int:
     findings = examine(
         options.config, overrides=options.overrides, address=options.address, run=options.run, modules=modules
     )
-    return shown(findings, options.format)
+    return report(findings, options.format)
 
 
 def _schema(options: argparse.Namespace) -> int:

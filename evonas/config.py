@@ -299,6 +299,13 @@ class Config(Section):
     runtime: RuntimeConfig = RuntimeConfig()
     tracking: tuple[Literal["tensorboard", "mlflow", "wandb"], ...] = ()
 
+    @field_validator("tracking")
+    @classmethod
+    def _each_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(names)) < len(names):
+            raise ValueError("each tracker once")
+        return names
+
     @model_validator(mode="after")
     def _gpu_hours_need_gpus(self) -> "Config":
         if self.budget.gpu_hours and not self.runtime.gpus_per_worker:

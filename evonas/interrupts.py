@@ -42,23 +42,27 @@ def terminate_soon(last_words: str, number: int, frame: FrameType | None) -> NoR
 
 @contextmanager
 def not_lost() -> Iterator[None]:
-    """In the main thread: ctrl-C stops it, wherever it is.
+    """In the main thread: ctrl-C stops it, and SIGTERM where it raises `Terminated`, wherever it is.
 
-    One that comes while Python runs a finaliser or the callback of a weak reference is raised in there; Python prints
-    it and goes on as if nothing had come. It is sent again instead.
+    What comes while Python runs a finaliser or the callback of a weak reference is raised in there; Python prints it
+    and goes on as if nothing had come. It is sent again instead.
     """
     before, main = sys.unraisablehook, threading.main_thread().ident
+    again: list[threading.Timer] = []
 
     def hook(lost: "sys.UnraisableHookArgs") -> None:
         if not issubclass(lost.exc_type, KeyboardInterrupt):
             before(lost)
-        elif lost.exc_type is not Terminated and main:  # after SIGTERM the process ends soon anyway
-            timer = threading.Timer(AGAIN_S, signal.pthread_kill, (main, signal.SIGINT))
-            timer.daemon = True
-            timer.start()
+        elif main:
+            number = signal.SIGTERM if lost.exc_type is Terminated else signal.SIGINT
+            again.append(threading.Timer(AGAIN_S, signal.pthread_kill, (main, number)))
+            again[-1].daemon = True
+            again[-1].start()
 
     sys.unraisablehook = hook
     try:
         yield
     finally:
         sys.unraisablehook = before
+        for timer in again:
+            timer.cancel()

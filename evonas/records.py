@@ -19,6 +19,10 @@ class Halted(Exception):
     """The search had to stop before its end. What it had recorded stands. The message is one line: why."""
 
 
+class Replaced(Halted):
+    """Another driver goes on with the search."""
+
+
 class Status(StrEnum):
     """How a candidate was decided. A failure is a status, never an exception and never a fake score."""
 

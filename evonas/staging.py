@@ -149,6 +149,11 @@ def _notes(config: Config, folder: str) -> Iterator[str]:
     for key, value in config.task.options.items():
         if isinstance(value, str) and not Path(value).is_absolute() and Path(value).exists():
             yield f"task.{key}: data is not sent along, and the job does not find {value} by a relative path"
+    for name in config.tracking:
+        if name != "tensorboard":
+            yield f"tracking: {name} is told by the cluster's head, which must have its library and its variables"
+        elif "://" in folder:
+            yield f"tracking: tensorboard writes beside the job on the head, not into {folder}, and is lost with it"
 
 
 def _tables(config: Config) -> dict[str, bytes]:

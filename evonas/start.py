@@ -5,6 +5,7 @@ import inspect
 import os
 import platform
 import sysconfig
+import uuid
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -43,7 +44,7 @@ from evonas.store import (
     recover,
 )
 from evonas.table import Table, fits, read
-from evonas.tracking import missing, told
+from evonas.tracking import Telling, missing
 
 Source = str | Path | Mapping[str, Any]
 
@@ -170,7 +171,8 @@ def execute(prepared: Prepared, *, watch: Watch, take_over: bool = False) -> str
     with ExitStack() as ends:
         ends.callback(store.close)
         check_places(parts)
-        watch = ends.enter_context(told(parts.config, folder, watch))
+        telling = Telling(parts.config, folder, watch)
+        ends.callback(telling.wait)  # when the workers have gone
         runtime = RUNTIMES[parts.config.runtime.kind](
             parts.factory, parts.config.runtime, prepared.modules, parts.remotes
         )
@@ -178,13 +180,14 @@ def execute(prepared: Prepared, *, watch: Watch, take_over: bool = False) -> str
         ends.callback(store.close)  # before the workers are ended: what is decided is on disk, whatever that takes
         claim(folder, parts)
         store.started(_start(parts))
-        loop = Search(parts.config, parts.space, parts.objectives, store, runtime, watch)
+        ends.enter_context(telling)
+        loop = Search(parts.config, parts.space, parts.objectives, store, runtime, telling)
         loop.restore(recover(folder, metrics, targets, salvage=True))
         loop.run()
         if parts.tables:
             known = {row["candidate"] for row in read_measured(folder) if not row["message"]}
             unchecked = sorted(loop.front() - known)
-            store.measured(check([*map(loop.breeder.check, unchecked)], runtime, lambda: watch(loop, None)))
+            store.measured(check([*map(loop.breeder.check, unchecked)], runtime, lambda: telling(loop, None)))
         store.ended(loop.ended, runtime.late)
     return loop.ended
 
@@ -216,7 +219,7 @@ def claim(folder: Folder, parts: Parts) -> None:
     """Describe a new run in its run.json; what is there by now must be this search. For the holder of the lock."""
     check_run(folder, parts)
     if not is_run(folder):
-        create_run(folder, describe(parts))
+        create_run(folder, {"id": uuid.uuid4().hex, **describe(parts)})
 
 
 def describe(parts: Parts) -> dict[str, Any]:

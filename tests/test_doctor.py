@@ -443,7 +443,7 @@ def test_lines_are_whole_and_plain_where_the_terminal_is(capsys: pytest.CaptureF
 
 def test_findings_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
     findings = [Finding("clocks", "ok", "all alike"), Finding("folder", "cross", "it is full, and small", "make room")]
-    assert doctor.shown(iter(findings), "json") == 1
+    assert doctor.report(iter(findings), "json") == 1
     assert json.loads(capsys.readouterr().out) == [asdict(finding) for finding in findings]
-    assert doctor.shown(iter(findings[:1]), "csv") == 0
+    assert doctor.report(iter(findings[:1]), "csv") == 0
     assert capsys.readouterr().out == "name,state,text,remedy\nclocks,ok,all alike,\n"

@@ -7,25 +7,33 @@ import weakref
 
 import pytest
 
-from evonas.interrupts import not_lost
+from evonas.interrupts import Terminated, not_lost
 
 
 class Thing:
     """What a weak reference can refer to."""
 
 
-def test_ctrl_c_in_a_callback_of_the_interpreter_is_not_lost() -> None:
+@pytest.mark.parametrize(("number", "stop"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)])
+def test_a_signal_in_a_callback_of_the_interpreter_is_not_lost(number: int, stop: type[BaseException]) -> None:
     """Python prints what is raised there and goes on: a search would have gone on for hours."""
-    before = sys.unraisablehook
+
+    def terminate(number: int, frame: object) -> None:
+        raise Terminated
+
+    before, handler = sys.unraisablehook, signal.signal(signal.SIGTERM, terminate)
     things = [Thing()]
-    watched = weakref.ref(things[0], lambda _: signal.raise_signal(signal.SIGINT))
+    watched = weakref.ref(things[0], lambda _: signal.raise_signal(number))
 
     def free_it_and_go_on() -> None:
         things.clear()  # the signal comes in the callback
         time.sleep(20)
 
-    with pytest.raises(KeyboardInterrupt), not_lost():
-        free_it_and_go_on()
+    try:
+        with pytest.raises(stop), not_lost():
+            free_it_and_go_on()
+    finally:
+        signal.signal(signal.SIGTERM, handler)
     assert watched() is None
     assert sys.unraisablehook is before
 

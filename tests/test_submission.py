@@ -224,6 +224,15 @@ def test_a_bucket_alone_is_no_run_folder(user: Path, run: str) -> None:
         stage("config.yaml", run)
 
 
+def test_what_trackers_need_there_is_said(user: Path) -> None:
+    staged = stage("config.yaml", "s3://bucket/run", ["tracking=[tensorboard, mlflow]"])
+    assert [note.partition(",")[0] for note in staged.notes] == [
+        "tracking: tensorboard writes beside the job on the head",
+        "tracking: mlflow is told by the cluster's head",
+    ]
+    assert yaml.safe_load(staged.files["config.yaml"])["tracking"] == ["tensorboard", "mlflow"]
+
+
 def test_digests_tell_searches_and_contents_apart(user: Path) -> None:
     first, longer = stage("config.yaml", "/runs/a"), stage("config.yaml", "/runs//a/", ["budget.evaluations=9"])
     assert first.search == longer.search

@@ -2,23 +2,27 @@
 
 import importlib.util
 import logging
+import shutil
 import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from evonas.analysis import evaluations, front
 from evonas.cli import main
+from evonas.records import Replaced
 from evonas.start import execute
 from evonas.store import open_folder, read_run
-from evonas.tracking import missing, telling
+from evonas.tracking import Telling, missing, telling
 from tests.synthetic import config, prepared
 
 EPOCHS = 9
@@ -87,6 +91,7 @@ def test_tensorboard_of_a_search_that_goes_on(tmp_path: Path) -> None:
     run = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):
         search(run, "tensorboard", watch=interrupt(12))
+    wait_for(lambda: scalars(run / "tensorboard" / "search"))
     assert not list((run / "tensorboard").glob("candidate-*"))
     search(run, "tensorboard", budget=16)
     search(run, "tensorboard", budget=40)
@@ -155,15 +160,19 @@ def told_mlflow(name: str) -> tuple[Any, dict[int, Any]]:
     return parent, {int(run.data.tags["evonas.candidate"]): run for run in children}
 
 
-def test_mlflow(tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mlflow(
+    tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     from mlflow.tracking import MlflowClient
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "toys")
     run = tmp_path / "run"
+    capfd.readouterr()
     with pytest.raises(KeyboardInterrupt):
         search(run, "mlflow", watch=interrupt(12))
     search(run, "mlflow", budget=16)
+    assert capfd.readouterr().out == ""
     parent, early = told_mlflow("toys")
     assert parent.info.status == "FINISHED"
     assert set(early) == set(front_of(run))
@@ -217,10 +226,13 @@ def records(file: Path) -> Iterator[Any]:
 
 
 def test_wandb_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import wandb
+
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WANDB_MODE", "offline")
     run = tmp_path / "run"
     search(run, "wandb")
+    wandb.teardown()  # its service writes the end of the files when it ends
     begun, artefacts, steps = {}, [], []
     for file in tmp_path.glob("wandb/offline-run-*/*.wandb"):
         for record in records(file):
@@ -235,7 +247,7 @@ def test_wandb_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert sorted(begun) == sorted(["run", *names])
     assert len({found.run_group for found in begun.values()}) == 1
     assert {found.project for found in begun.values()} == {"evonas"}
-    assert steps[-1] == "24"
+    assert float(steps[-1]) == 24
     weights = {(run / "weights" / f"{candidate:06d}.safetensors").as_uri() for candidate in front_of(run)}
     assert weights <= set(artefacts)
 
@@ -284,6 +296,53 @@ def test_an_unknown_tracker(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert "mlflow" in said
 
 
+def test_a_tracker_named_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["search", "configs/digits.yaml", "--set", "tracking=[mlflow, mlflow]"]) == 2
+    assert "each tracker once" in capsys.readouterr().err
+
+
+def test_names_that_mlflow_does_not_take(tmp_path: Path) -> None:
+    from evonas.tracking.mlflow import _name
+
+    assert _name("latency_ms[pi@home (old)]") == "latency_ms/pi_home _old_"
+    assert _name("a//b/../c/") == "a/c"
+
+
+def test_another_search_in_the_same_folder_is_told_of_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    keys = set()
+    for _ in range(2):
+        search(tmp_path / "run", budget=4)
+        keys.add(telling._about(config(), open_folder(tmp_path / "run")).key)
+        shutil.rmtree(tmp_path / "run")
+    assert len(keys) == 2
+
+
+def test_a_driver_that_was_replaced_leaves_the_tracker_to_its_successor(tmp_path: Path) -> None:
+    told: list[str] = []
+    run = tmp_path / "run"
+    search(run, budget=4)
+    watch = Telling(config(), open_folder(run), quiet).__enter__()
+    watch._posts = [SimpleNamespace(tell=lambda what: told.append("told"), end=lambda: told.append("end"))]  # type: ignore
+    watch.__exit__(Replaced, Replaced("another goes on"), None)
+    assert told == ["end"]
+
+
+def test_ctrl_c_while_trackers_are_waited_for_goes_on_without(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    search(run, budget=4)
+    telling = Telling(config(), open_folder(run), quiet)
+
+    def done(until: float) -> bool:
+        raise KeyboardInterrupt
+
+    post: Any = SimpleNamespace(name="slow", tell=lambda what: None, end=lambda: None, done=done)
+    with telling:
+        telling._posts = [post]
+    telling.wait()
+
+
 def test_trackers_do_not_shape_a_search() -> None:
     assert config(tracking=["mlflow"]).fingerprint == config().fingerprint
 
@@ -301,6 +360,10 @@ def test_a_tracker_that_fails_costs_one_line(
 def test_a_server_that_does_not_answer_cannot_hold_a_search_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    importlib.import_module("mlflow.tracking")  # which takes as long as such a server
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setattr(telling, "NEWS_S", 0.1)
     monkeypatch.setattr(telling, "FINISHED_S", 0.5)
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
@@ -308,8 +371,16 @@ def test_a_server_that_does_not_answer_cannot_hold_a_search_up(
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{deaf.getsockname()[1]}")
         with caplog.at_level(logging.WARNING, "evonas"):
             search(tmp_path / "run", "mlflow")
-    (said,) = [record.getMessage() for record in caplog.records if record.name == "evonas"]
-    assert said == "mlflow has not been told everything: it takes too long to answer"
+        deaf.settimeout(30)
+        deaf.accept()[0].close()
+    said = [record.getMessage() for record in caplog.records if record.name == "evonas"]
+    assert said[:2] == [
+        "mlflow is still being told; ctrl-C goes on without",
+        "mlflow has not been told everything: it takes too long to answer",
+    ]
+    for thread in threading.enumerate():
+        if thread.name == "evonas-mlflow":
+            thread.join(60)
     assert len(evaluations(open_folder(tmp_path / "run"), read_run(open_folder(tmp_path / "run")))) == 24
 
 

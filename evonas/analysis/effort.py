@@ -26,8 +26,8 @@ def outcomes(frame: pd.DataFrame) -> pd.DataFrame:
     Returns:
         outcome, candidates, share (of the candidates), hours (of workers), gpu_hours (hours x the worker's share of a
         GPU, `conditions["gpus"]`; 0 without one), measure_hours, paused_hours (training waited for measurements),
-        saved_hours (what measurements took once that were known from before), saved_gpu_hours, effort (share of all
-        GPU hours; of all hours where there are none)
+        saved_hours (what measurements took once that were known from before, by an earlier attempt too),
+        saved_gpu_hours, effort (share of all GPU hours; of all hours where there are none)
     """
     hours = (frame["finished_at"] - started(frame)) / 3600
     gpus, saved = frame["conditions"].map(_gpus), frame["conditions"].map(_saved_s) / 3600

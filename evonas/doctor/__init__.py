@@ -2,7 +2,7 @@
 
 from evonas.doctor.afar import examine_there
 from evonas.doctor.examining import examine
-from evonas.doctor.screen import show, shown
+from evonas.doctor.screen import report, show
 from evonas.doctor.visit import Finding, Visit
 
-__all__ = ["Finding", "Visit", "examine", "examine_there", "show", "shown"]
+__all__ = ["Finding", "Visit", "examine", "examine_there", "report", "show"]

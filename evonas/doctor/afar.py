@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from types import ModuleType
 
-from evonas.doctor.screen import shown
+from evonas.doctor.screen import report
 from evonas.doctor.visit import Finding
 from evonas.jobs import connect
 from evonas.records import UserError
@@ -39,7 +39,7 @@ def examine_there(
     if not jobs.has_token and not jobs.address.is_loopback:
         text = f"{jobs.address} runs whatever anybody sends who reaches it; no job was sent"
         open_to_all = Finding("authentication", "cross", text, "start its head with RAY_AUTH_MODE=token")
-        return shown(iter([open_to_all]), form)
+        return report(iter([open_to_all]), form)
     package = f"_ray_pkg_{sent.content[:32]}.zip"
     jobs.upload(package, sent.packed())
     name = f"evonas-doctor-{uuid.uuid4().hex[:12]}"

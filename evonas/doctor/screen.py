@@ -31,7 +31,7 @@ def show(findings: Iterator[Finding], console: Console) -> int:
     return int(crosses > 0)
 
 
-def shown(findings: Iterator[Finding], form: str) -> int:
+def report(findings: Iterator[Finding], form: str) -> int:
     """As `show`, or as a table for programs when all are there. form: table, csv or json."""
     if form == "table":
         return show(findings, Console(highlight=False))

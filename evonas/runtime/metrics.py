@@ -15,7 +15,7 @@ MEANINGS = {
 }
 
 
-class Gauges:
+class ClusterMetrics:
     """`ray_evonas_decided` and so on, with the tag `run`: several searches may share a cluster."""
 
     def __init__(self) -> None:

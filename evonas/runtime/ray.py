@@ -21,7 +21,7 @@ from evonas.config import RuntimeConfig
 from evonas.records import Evaluation, Halted, Job, Postponed, Status, UserError
 from evonas.runtime.boards import Boards
 from evonas.runtime.cluster import connect, last_line, look, reason
-from evonas.runtime.metrics import Gauges
+from evonas.runtime.metrics import ClusterMetrics
 from evonas.runtime.nodes import Nodes
 from evonas.runtime.packing import Packing
 from evonas.runtime.payload import Payload, pack
@@ -125,7 +125,7 @@ class RayPool:
             connect(config)
         self._actor: Any = ray.remote(num_cpus=config.cpus_per_worker, max_restarts=0, max_task_retries=0)(_Worker)
         try:
-            self._gauges = Gauges()
+            self._metrics = ClusterMetrics()
             self._boards.open(look()[0])
             self._payload = ray.put(pack(factory, modules))
             self._patrolled = 0.0
@@ -216,7 +216,7 @@ class RayPool:
         return [message for source in ready if source in streams for message in self._hear(streams[source])]
 
     def publish(self, run: str, values: Mapping[str, float]) -> None:
-        self._gauges.set(run, values)
+        self._metrics.set(run, values)
 
     def wind_down(self) -> None:
         self._last = True

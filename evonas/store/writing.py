@@ -9,7 +9,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from evonas.records import Candidate, Evaluation, Halted, Progress
+from evonas.records import Candidate, Evaluation, Halted, Progress, Replaced
 from evonas.store.documents import to_document
 from evonas.store.folder import FOLDERS, Folder, digits
 from evonas.store.journal import Journal
@@ -73,7 +73,7 @@ class Store:
         try:
             self.folder.create(f"starts/{self._start:04d}.json", to_document(description))
         except FileExistsError:
-            raise Halted(f"another search has just started on {self.folder}") from None
+            raise Replaced(f"another search has just started on {self.folder}") from None
 
     @_recorded
     def ended(self, reason: str, late_results: int) -> None:
@@ -222,7 +222,7 @@ class Store:
             Halted: a later start has taken the folder over.
         """
         if last_start(self.folder) > self._start:
-            raise Halted(f"another search has taken over {self.folder}; this one records nothing any more")
+            raise Replaced(f"another search has taken over {self.folder}; this one records nothing any more")
 
     def _clear(self, aside: bool) -> None:
         """Remove what is beyond the record, and keep a copy in damaged/ where it may be of use to a person."""

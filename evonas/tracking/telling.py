@@ -10,9 +10,9 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import pandas as pd
 
@@ -21,14 +21,15 @@ from evonas.config import Config
 from evonas.gauges import Gauges, Reading
 from evonas.lines import line_of
 from evonas.loop import Search, Watch
-from evonas.records import Evaluation
+from evonas.records import Evaluation, Replaced
 from evonas.run import Run
-from evonas.store import Folder, weights_name
+from evonas.store import Folder, read_run, weights_name
 from evonas.tracking.tracker import About, Member, Tracker, plain
 
 EVERY_S = 2.0
 FINISHED_S, INTERRUPTED_S = 60.0, 0.5
 """How long a search waits at its end for trackers that have not been told everything."""
+NEWS_S = 2.0  # of that, before a person hears why
 log = logging.getLogger("evonas")
 
 
@@ -45,13 +46,14 @@ TRACKERS = {
 }
 
 
-_OPEN: defaultdict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
+_LOCKS: defaultdict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
 """Of a tracker and a search: one that was interrupted may still be closing when the same goes on in this process."""
 
 
 def missing(names: Iterable[str]) -> str:
     """What is to be installed for these trackers, one line; empty where everything is there."""
-    away = [name for name in names if not importlib.util.find_spec(TRACKERS[name].library)]
+    specs = {name: importlib.util.find_spec(TRACKERS[name].library) for name in names}
+    away = [name for name, spec in specs.items() if not (spec and spec.origin)]  # a folder of that name has none
     if not away:
         return ""
     return f"tracking: {away[0]} needs its library: pip install 'evonas[{','.join(away)}]'"
@@ -61,7 +63,7 @@ class _Post:
     """What one tracker is to be told, in order."""
 
     def __init__(self, name: str, about: About) -> None:
-        self._name = name
+        self.name = name
         self._told: queue.SimpleQueue[Callable[[Tracker], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, args=(about,), name=f"evonas-{name}", daemon=True)
         self._thread.start()
@@ -69,51 +71,88 @@ class _Post:
     def tell(self, what: Callable[[Tracker], None]) -> None:
         self._told.put(what)
 
-    def end(self, until: float) -> None:
-        """until: by the monotonic clock."""
+    def end(self) -> None:
+        """Nothing more will be told."""
         self._told.put(None)
+
+    def done(self, until: float) -> bool:
+        """Whether everything is told; waits for that. until: by the monotonic clock."""
         self._thread.join(max(0.0, until - time.monotonic()))
-        if self._thread.is_alive():
-            log.warning("%s has not been told everything: it takes too long to answer", self._name)
+        return not self._thread.is_alive()
 
     def _work(self, about: About) -> None:
-        kind = TRACKERS[self._name]
-        try:
-            with _OPEN[self._name, about.key]:
+        with _LOCKS[self.name, about.key]:
+            try:
+                kind = TRACKERS[self.name]
                 tracker: Tracker = getattr(importlib.import_module(kind.module), kind.name)(about)
+            except Exception as error:  # whatever a library or a server does: the search matters more
+                return self._give_up(error)
+            try:
                 while what := self._told.get():
                     what(tracker)
-        except Exception as error:  # whatever a library or a server does: the search matters more
-            log.warning("%s is told nothing more: %s", self._name, line_of(error))
+            except Exception as error:
+                self._give_up(error)
+                with suppress(Exception):
+                    tracker.close(False)
+        return None
+
+    def _give_up(self, error: Exception) -> None:
+        log.warning("%s is told nothing more: %s", self.name, line_of(error))
 
 
-class _Telling:
-    """Watches a search, and passes on every few seconds what it is at."""
+class Telling:
+    """A watcher that calls `watch`, and tells the config's trackers and the cluster every few seconds what it sees.
+
+    A context manager, for when the run folder is the search's own: trackers hear of the front when the search has
+    ended or halted; one that is interrupted ends without. `wait` comes after that.
+    """
 
     def __init__(self, config: Config, folder: Folder, watch: Watch) -> None:
         self._config, self._folder, self._watch = config, folder, watch
-        self._about = _about(config, folder)
         self._gauges = Gauges()
         self._posts: list[_Post] = []
-        self.search: Search | None = None
-        self._next = 0.0
+        self._search: Search | None = None
+        self._next = self._patience_s = 0.0
 
     def __call__(self, search: Search, evaluation: Evaluation | None) -> None:
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + EVERY_S
-            self.search = search
-            search.runtime.publish(self._about.folder, self._log(search).numbers())
+            self._search = search
+            search.runtime.publish(_place(self._folder), self._log(search).numbers())
         self._watch(search, evaluation)
 
-    def end(self, finished: bool, front: bool, seconds: float) -> None:
-        if self.search:
-            self._log(self.search)
-        if front:
-            self._tell(lambda tracker: tracker.front(list(_members(Run(self._folder), self._about.folder))))
-        self._tell(lambda tracker: tracker.close(finished))
-        until = time.monotonic() + seconds
+    def __enter__(self) -> Self:
+        if self._config.tracking:
+            about = _about(self._config, self._folder)
+            self._posts = [_Post(name, about) for name in self._config.tracking]
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if not self._posts:
+            return
+        interrupted = kind is not None and not issubclass(kind, Exception)
+        self._patience_s = INTERRUPTED_S if interrupted else FINISHED_S
+        if not isinstance(error, Replaced):  # whose search goes on, and is told of by another driver
+            if self._search and kind is None:
+                self._log(self._search)
+            if not interrupted:
+                self._tell(lambda tracker: tracker.front(list(_members(self._folder))))
+            self._tell(lambda tracker: tracker.close(kind is None))
         for post in self._posts:
-            post.end(until)
+            post.end()
+
+    def wait(self) -> None:
+        """Until the trackers have been told everything, or for so long as is right. Ctrl-C ends it."""
+        until = time.monotonic() + self._patience_s
+        try:
+            for post in self._posts:
+                if not post.done(min(until, time.monotonic() + NEWS_S)) and self._patience_s > NEWS_S:
+                    log.warning("%s is still being told; ctrl-C goes on without", post.name)
+                if not post.done(until):
+                    log.warning("%s has not been told everything: it takes too long to answer", post.name)
+        except KeyboardInterrupt as stop:
+            if type(stop) is not KeyboardInterrupt:  # SIGTERM wants the process to end
+                raise
 
     def _log(self, search: Search) -> Reading:
         reading = self._gauges.read(search)
@@ -122,34 +161,20 @@ class _Telling:
         return reading
 
     def _tell(self, what: Callable[[Tracker], None]) -> None:
-        if not self._posts:  # the first time is not before the run folder is this search's own
-            self._posts = [_Post(name, self._about) for name in self._config.tracking]
         for post in self._posts:
             post.tell(what)
 
 
-@contextmanager
-def told(config: Config, folder: Folder, watch: Watch) -> Iterator[Watch]:
-    """A watcher for the time of a search, which calls `watch` and tells the config's trackers and the cluster.
-
-    Trackers hear of the front when the search has ended or halted; one that is interrupted ends without.
-    """
-    telling = _Telling(config, folder, watch)
-    try:
-        yield telling
-    except BaseException as reason:
-        if telling.search:
-            halted = isinstance(reason, Exception)
-            telling.end(finished=False, front=halted, seconds=FINISHED_S if halted else INTERRUPTED_S)
-        raise
-    if config.tracking:
-        telling.end(finished=True, front=True, seconds=FINISHED_S)
-
-
 def _about(config: Config, folder: Folder) -> About:
-    where = str(folder) if "://" in str(folder) else str(Path(str(folder)).resolve())
-    key = hashlib.sha256(f"{where} {config.fingerprint}".encode()).hexdigest()[:16]
-    return About(key, where.rstrip("/").rpartition("/")[2], where, dict(leaves(config.model_dump(mode="json"))))
+    where = _place(folder)
+    key = read_run(folder).get("id") or hashlib.sha256(f"{where} {config.fingerprint}".encode()).hexdigest()  # of older
+    name = where.rstrip("/").rpartition("/")[2]
+    return About(key[:16], name, where, dict(leaves(config.model_dump(mode="json"))))
+
+
+def _place(folder: Folder) -> str:
+    """Its full path, or its URL."""
+    return str(folder) if "://" in str(folder) else str(Path(str(folder)).resolve())
 
 
 def _best(search: Search) -> dict[str, float]:
@@ -163,22 +188,23 @@ def _best(search: Search) -> dict[str, float]:
     }
 
 
-def _members(run: Run, where: str) -> Iterator[Member]:
+def _members(folder: Folder) -> Iterator[Member]:
+    run = Run(folder)
     front = run.front()
     metrics = [name for name in run.description["metrics"] if name in front]
-    for row, own in zip(_row(front), _row(genes(front)), strict=True):
+    for row, own in zip(_rows(front), _rows(genes(front)), strict=True):
         epochs = list(row["curve"])
         yield Member(
             candidate=int(row["candidate"]),
             architecture=json.loads(row["arch"]),
             genes=own,
-            metrics={name: float(row[name]) for name in metrics if pd.notna(row[name])},
+            metrics={name: float(row[name]) for name in metrics if name in row},
             curve={name: [point[name] for point in epochs] for name in epochs[0] if name != "epoch"} if epochs else {},
-            weights=f"{where}/{weights_name(int(row['candidate']))}",
+            weights=f"{_place(folder)}/{weights_name(int(row['candidate']))}",
         )
 
 
-def _row(frame: pd.DataFrame) -> list[dict[str, Any]]:
+def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Each row, without what is missing in it."""
     return [
         {str(key): value for key, value in row.items() if not (pd.api.types.is_scalar(value) and pd.isna(value))}

@@ -2,7 +2,7 @@
 
 `search` has what the search is at, by decided candidates; `candidate-000042` a network of the front: its learning curve
 by epoch, its genes and metrics for the page of hyper-parameters, its architecture as text. Event files cannot be
-written to an object store by every TensorBoard, so those of a run at a URL are in ./tensorboard.
+written to an object store by every TensorBoard, so those of a run at a URL are in ./tensorboard/NAME-KEY.
 """
 
 import json
@@ -20,7 +20,8 @@ from evonas.tracking.tracker import About, Member, plain
 class TensorBoard:
     def __init__(self, about: About) -> None:
         remote = "://" in about.folder
-        self._root = Path("tensorboard", about.name) if remote else Path(about.folder, "tensorboard")
+        here = Path("tensorboard", f"{about.name}-{about.key[:8]}").resolve()
+        self._root = here if remote else Path(about.folder, "tensorboard")
         self._search = SummaryWriter(str(self._root / "search"))
         lines = [f"    {name}: {value}" for name, value in about.config.items()]
         self._search.add_text("config", "\n".join([f"{about.folder}\n", *lines]))

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 class About:
     """A search as a tracker introduces it.
 
-    key: the same at every start of a search, and of no other. folder: where its record is, a full path or a URL.
-    config: by dotted names, `strategy.population`.
+    key: the same at every start of a search, and of no other; hexadecimal. folder: where its record is, a full path or
+    a URL. config: by dotted names, `strategy.population`.
     """
 
     key: str
@@ -51,7 +51,8 @@ class Tracker(Protocol):
         """step: candidates decided."""
 
     def front(self, members: Sequence[Member]) -> None:
-        """The front as it is now: a child for each; those of before that are not on it any more go."""
+        """The front as it is now: a child for each. Those of before that are not on it any more go, if the tracker can
+        take anything back."""
 
     def close(self, finished: bool) -> None:
         """finished: as opposed to interrupted, halted or failed."""

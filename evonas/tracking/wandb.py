@@ -12,17 +12,20 @@ import wandb
 
 from evonas.tracking.tracker import About, Member, plain
 
+SETTINGS = wandb.Settings(finish_timeout=30.0, silent=True, console="off", disable_git=True, save_code=False)
+"""finish_timeout: longest that the end of a run waits for a server, in seconds."""
+
 
 class WandB:
     def __init__(self, about: About) -> None:
-        online = os.environ.get("WANDB_MODE", "online") in ("online", "shared")
-        if online and not wandb.api.api_key:  # on a terminal it would ask, in the middle of the search's own screen
+        self._offline = wandb.setup().settings.mode in ("offline", "dryrun", "disabled")
+        if not self._offline and not wandb.login(prompt=False, verify=False):  # which else asks
             raise RuntimeError("it has no API key: run `wandb login`, or set WANDB_MODE=offline")
         self._key, self._name = about.key, about.name
         self._run = self._begin(about.key, about.name, "search", {**about.config, "folder": about.folder})
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
-        self._run.log({**values, "decided": step})
+        self._run.log(dict(values))
 
     def front(self, members: Sequence[Member]) -> None:
         for member in members:
@@ -39,18 +42,18 @@ class WandB:
     def _child(self, member: Member) -> None:
         config = {**member.genes, "candidate": member.candidate, "weights": member.weights}
         run = self._begin(f"{self._key}-{member.candidate}", f"{self._name}-{member.name}", "candidate", config)
-        for values in zip(*member.curve.values(), strict=True):
-            run.log({f"curve/{name}": value for name, value in zip(member.curve, values, strict=True)})
-        run.summary.update({plain(name): value for name, value in member.metrics.items()})
-        weights = wandb.Artifact(f"{self._key}-{member.name}", "model", metadata={"build": member.command})
-        where = member.weights if "://" in member.weights else Path(member.weights).as_uri()
-        weights.add_reference(where, name="network.safetensors", checksum="://" not in member.weights)
-        run.log_artifact(weights)
+        if not run.resumed:  # else it has been told of before
+            for values in zip(*member.curve.values(), strict=True):
+                run.log({f"curve/{name}": value for name, value in zip(member.curve, values, strict=True)})
+            run.summary.update({plain(name): value for name, value in member.metrics.items()})
+            if (path := Path(member.weights)).exists():  # a reference to a bucket needs the bucket's own library
+                weights = wandb.Artifact(f"{self._key}-{member.name}", "model", metadata={"build": member.command})
+                weights.add_reference(path.as_uri(), name="network.safetensors")
+                run.log_artifact(weights)
         run.finish()
 
     def _begin(self, key: str, name: str, kind: str, config: Mapping[str, Any]) -> Any:
         """Beside those that are open; one of that key goes on."""
-        offline = os.environ.get("WANDB_MODE") == "offline"
         return wandb.init(
             project=os.environ.get("WANDB_PROJECT") or "evonas",
             id=key,
@@ -58,7 +61,7 @@ class WandB:
             group=self._key,
             job_type=kind,
             config=dict(config),
-            resume=None if offline else "allow",
+            resume=None if self._offline else "allow",
             reinit="create_new",
-            settings=wandb.Settings(silent=True, console="off", disable_git=True, save_code=False),
+            settings=SETTINGS,
         )
