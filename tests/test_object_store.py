@@ -100,7 +100,7 @@ def test_a_living_driver_refuses_another_and_a_stopped_one_is_replaced(url: str,
     finally:
         process.kill()
         process.wait()
-    assert "Halted: another search has taken over" in errors
+    assert "Replaced: another search has taken over" in errors
     assert content(second) == content(whole)
     assert evonas.load(url, Toy()).verify().difference == ""
 

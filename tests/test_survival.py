@@ -89,7 +89,7 @@ class TestRivals:
         before = everything(folder)
         first.send_signal(signal.SIGCONT)
         _, errors = first.communicate(timeout=60)
-        assert "Halted: another search has taken over" in errors
+        assert "Replaced: another search has taken over" in errors
         # stopped between its look and its write, it may leave a segment of its own, which is older and does not count
         after = {name: data for name, data in everything(folder).items() if not name.startswith("journal/0001-")}
         assert after == {name: data for name, data in before.items() if not name.startswith("journal/0001-")}

@@ -219,7 +219,7 @@ class Store:
     def _check_start(self) -> None:
         """
         Raises:
-            Halted: a later start has taken the folder over.
+            Replaced: a later start has taken the folder over.
         """
         if last_start(self.folder) > self._start:
             raise Replaced(f"another search has taken over {self.folder}; this one records nothing any more")
