@@ -154,7 +154,7 @@ def test_trackers_of_a_run_there_are_told_where_it_is(
     found = run(url, work=WORK, tracking=["tensorboard", "mlflow"])
     front = found.front()["candidate"].tolist()
     name = url.rpartition("/")[2]
-    assert len(list(Path("tensorboard", name).glob("candidate-*"))) == len(front)
+    assert len(list(Path("tensorboard").glob(f"{name}-*/candidate-*"))) == len(front)
     experiment = MlflowClient().get_experiment_by_name("evonas")
     tags = [run.data.tags for run in MlflowClient().search_runs([experiment.experiment_id])]
     links = {tag["evonas.weights"] for tag in tags if "evonas.weights" in tag}
