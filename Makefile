@@ -27,11 +27,12 @@ notebooks: demo
 	done; done
 	$(BIN)/python notebooks/execute.py
 
+# Two at a time: most of what is tested waits for processes of its own.
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-all: install
-	$(BIN)/python -m pytest -m "slow or not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "slow or not slow"
 
 check: install
 	$(BIN)/ruff format --check .

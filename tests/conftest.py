@@ -15,9 +15,7 @@ if TYPE_CHECKING:  # most tests do without Ray
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # which a background job ignores
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a background job ignores
     os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="evo")  # short: names of sockets must fit into 107 bytes
     tempfile.tempdir = None
 
