@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from evonas.interrupts import not_lost, status_of, terminate_soon
 from evonas.records import Halted, UserError
@@ -48,8 +48,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return HALTED
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        print(f"evonas: {_printable(message)}; see {self.prog} --help", file=sys.stderr)
+        sys.exit(2)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="evonas", description="Find the neural networks with the best trade-off between accuracy and cost."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -106,6 +112,12 @@ def _parser() -> argparse.ArgumentParser:
     measure.add_argument("--target", metavar="T", help="default: every target of the run")
     _add_format(measure)
     _add_import(measure)
+
+    export = add("export", _export, "write a network of the front as one file for torch.export.load")
+    export.add_argument("run", metavar="RUN", help=run_help)
+    export.add_argument("candidate", type=int, metavar="CANDIDATE")
+    export.add_argument("--out", metavar="FILE", help="default: candidate-N.pt2")
+    _add_import(export)
 
     server = add("measure-server", _measure_server, "measure networks on this machine for searches that run elsewhere")
     server.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1; 0.0.0.0: all)")
@@ -309,6 +321,15 @@ def _measure(options: argparse.Namespace) -> int:
         return 0
     for row in found:
         print(in_words(row))
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from evonas.inspection import export
+
+    _imported(options.modules)
+    for line in export(options.run, options.candidate, options.out):
+        print(line)
     return 0
 
 

@@ -1,14 +1,17 @@
-"""Looking at parts without a search: a config's space, its JSON schema, one network's latency."""
+"""Looking at parts without a search: a config's space, its JSON schema, a network's latency; a network as a file."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import torch
 from rich.table import Table
 from torch import nn
 
 from evonas.config import Config, construct, load_config, options_model, unknown
 from evonas.evaluation import TASKS
 from evonas.evaluation.targets import Targets
+from evonas.lines import line_of
 from evonas.measuring.quiet import Quiet
 from evonas.objectives import Objectives
 from evonas.rebuild import config_of, space_of, task_of
@@ -128,6 +131,35 @@ def make_table(config_path: str, overrides: Sequence[str], target: str, path: st
     except TargetAway as away:
         raise UserError(str(away)) from None
     say(f"{path}: {len(table.rows):,} blocks of {config.space.kind} on {target}")
+
+
+def export(folder: str, candidate: int, out: str | None) -> Iterator[str]:
+    """Write a network of the front, what the task does to stored examples included, for `torch.export.load`.
+
+    out: default candidate-N.pt2. Yields what there is to know of the file.
+
+    Raises:
+        UserError: no such candidate, its weights are not kept, or the file cannot be written.
+    """
+    run = Run(folder)
+    network = run.build(candidate)
+    try:
+        task = run.task()
+    except UserError as reason:  # a task of the user's own, or its data are elsewhere
+        example = torch.zeros(2, *run.description["task"]["input_shape"])
+        yield f"note: {reason}; so the file takes what the task's `prepare` gives, and not the data as they are stored"
+    else:
+        example = torch.from_numpy(task.splits.test.x[:2])
+        network = nn.Sequential(task.prepare, network).eval()
+    program = torch.export.export(network, (example,), dynamic_shapes=({0: torch.export.Dim.DYNAMIC},))
+    path = Path(out or f"candidate-{candidate}.pt2")
+    try:
+        torch.export.save(program, path)
+    except (OSError, RuntimeError) as error:
+        raise UserError(f"--out {path}: {line_of(error)}") from None
+    shape = ", ".join(map(str, example.shape[1:]))
+    kind = str(example.dtype).removeprefix("torch.")
+    yield f"{path}: takes {kind} (N, {shape}); torch.export.load({str(path)!r}).module()"
 
 
 def schema() -> dict[str, Any]:

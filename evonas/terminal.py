@@ -16,6 +16,7 @@ from rich.text import Text
 
 from evonas import figures
 from evonas.figures.picture import BLUE, RED, Line, Picture, Points, objective_axis
+from evonas.figures.text_drawing import SMALLEST
 from evonas.gauges import Gauges
 from evonas.loop import Search, Watch
 from evonas.records import Evaluation, Standing
@@ -26,6 +27,8 @@ REFRESH_S = 0.5
 RECENT = 8
 PLOT_WIDTH, PLOT_HEIGHT = (40, 72), 17
 """Characters. Where less than the least is left beside a table, the plot is above it."""
+AROUND = 6
+"""Lines of a screen that are neither plot nor rows: two of status, the head and the frame of the table."""
 MOST = 500
 """Fully trained candidates that the plot of a running search shows, the newest."""
 
@@ -117,14 +120,22 @@ class _Screen:
             self._live.update(self._shown(search))
 
     def _shown(self, search: Search) -> RenderableType:
-        line, table = Text(self._line.text(search)), self._table(search)
-        picture = live_front(search)
-        return Group(line, beside(picture, table, self._live.console) if picture else table)
+        console = self._live.console
+        line, picture = Text(self._line.text(search)), live_front(search)
+        if not picture:
+            return Group(line, self._table(search, RECENT))
+        both = beside(picture, self._table(search, RECENT), console)
+        if isinstance(both, Group):  # one above the other: what does not fit would be cut off at the bottom
+            room = console.height - AROUND
+            height = max(SMALLEST[1], min(PLOT_HEIGHT, room - RECENT // 2))
+            both = beside(picture, self._table(search, max(1, min(RECENT, room - height))), console, height)
+        return Group(line, both)
 
-    def _table(self, search: Search) -> Table:
+    def _table(self, search: Search, rows: int) -> Table:
+        """The newest decisions, so many of them."""
         names = [escape(name) for name in search.objectives.names]
         table = Table("candidate", "status", *names, "bred by")
-        for evaluation in self._recent:
+        for evaluation in self._recent[-rows:]:
             metrics = evaluation.metrics
             known = [number(metrics[name]) if name in metrics else "" for name in search.objectives.names]
             candidate = evaluation.candidate
@@ -154,14 +165,14 @@ def live_front(search: Search) -> Picture | None:
     return Picture("", axes[0], axes[1], [cloud, member])
 
 
-def beside(picture: Picture, table: Table, console: Console) -> RenderableType:
+def beside(picture: Picture, table: Table, console: Console, height: int = PLOT_HEIGHT) -> RenderableType:
     """A plot with a table at its right, or above it where the terminal is narrow; the table alone without Unicode."""
     if console.options.ascii_only:
         return table
     least, most = PLOT_WIDTH
     left = console.width - Measurement.get(console, console.options, table).maximum - 2
     narrow = left < least
-    plot = Text.from_ansi(figures.as_text(picture, min(most, console.width if narrow else left), PLOT_HEIGHT))
+    plot = Text.from_ansi(figures.as_text(picture, min(most, console.width if narrow else left), height))
     plot.no_wrap = True
     if narrow:
         return Group(plot, table)
@@ -197,7 +208,7 @@ def written(table: pd.DataFrame | Iterable[Mapping[str, Any]], form: str) -> str
     """A table for programs: csv, or json with a record a row."""
     frame = table if isinstance(table, pd.DataFrame) else pd.DataFrame(list(table))
     if form == "json":
-        return frame.to_json(orient="records", indent=1) + "\n"
+        return frame.to_json(orient="records", indent=1, double_precision=15) + "\n"
     return frame.map(lambda value: json.dumps(value) if isinstance(value, list) else value).to_csv(index=False)
 
 
@@ -208,8 +219,14 @@ def frame_table(frame: pd.DataFrame, title: str = "") -> Table:
         numeric = pd.api.types.is_numeric_dtype(frame[name])
         table.add_column(escape(str(name)), justify="right" if numeric else "left", no_wrap=True, overflow="ellipsis")
     for row in frame.itertuples(index=False):
-        table.add_row(*(number(value) if isinstance(value, int | float) else escape(str(value)) for value in row))
+        table.add_row(*map(_cell, row))
     return table
+
+
+def _cell(value: Any) -> str:
+    if value is pd.NA:
+        return "-"
+    return number(value) if isinstance(value, int | float) else escape(str(value))
 
 
 def number(value: float) -> str:

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pytest
+import torch
 
 import evonas
 from evonas.cli import main
@@ -271,11 +271,17 @@ class TestCommand:
         data = document(evonas.search(config, run=folder))
         best = data["front"][0]
         assert best in data["kept"]
-        line = data["command"]["line"].replace("CANDIDATE", str(best)).replace("python", sys.executable, 1)
+        line = data["command"]["before"] + str(best) + data["command"]["after"]
+        line = line.replace("evonas", f"{sys.executable} -m evonas", 1)
         subprocess.run(
             line, shell=True, check=True, cwd=tmp_path, env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
         )
-        assert zipfile.is_zipfile(tmp_path / f"candidate-{best}.pt2")
+        whole = torch.export.load(tmp_path / f"candidate-{best}.pt2").module()
+        run = evonas.load(folder)
+        task = run.task()
+        stored = torch.from_numpy(task.splits.test.x[:5])  # as the data have it, and a batch of another size
+        with torch.inference_mode():
+            assert torch.allclose(whole(stored), run.build(best)(task.prepare(stored)), atol=1e-5)
 
 
 class TestWatch:

@@ -47,7 +47,7 @@ def test_a_click_on_a_point_opens_its_candidate(browser: Browser, found: evonas.
     text = browser.ask("document.getElementById('drawer-body').innerText")
     for part in ("Architecture", "Learning curve", "Lineage", "Export"):
         assert part in text
-    assert f".build({candidate})" in text
+    assert f" {candidate} --import your_module" in text
     assert browser.ask("location.hash") == f"#candidate-{candidate}"
     browser.press("Escape")
     assert browser.ask(SHOWN) == ""

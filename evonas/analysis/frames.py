@@ -61,7 +61,7 @@ def where(frame: pd.DataFrame, conditions: Sequence[str]) -> pd.DataFrame:
 
 
 def _met(frame: pd.DataFrame, condition: str) -> "pd.Series[bool]":
-    parts = re.fullmatch(r"\s*(\S+?)\s*(<=|>=|==|<|>)\s*(\S+)\s*", condition)
+    parts = re.fullmatch(r"\s*(\S+?)\s*(<=|>=|==|<|>)\s*([^\s<>=]\S*)\s*", condition)
     if not parts:
         raise UserError(f'--where takes COLUMN OPERATOR VALUE, e.g. "params<=20000", not {condition!r}')
     column, compare, text = parts.groups()
@@ -74,6 +74,8 @@ def _met(frame: pd.DataFrame, condition: str) -> "pd.Series[bool]":
             value = float(text)
         except ValueError:
             raise UserError(f"--where: {column} is a number, {text!r} is not") from None
+        if value != value:
+            raise UserError("--where: nothing can be compared with nan")
     met: pd.Series[bool] = _COMPARE[compare](frame[column], value)
     return met.fillna(False).astype(bool)
 

@@ -31,7 +31,7 @@ from evonas.figures.picture import (
     clock,
     objective_axis,
 )
-from evonas.figures.texts import hover
+from evonas.figures.texts import cut, hover
 from evonas.records import UserError
 from evonas.run import Run, Runs
 
@@ -41,6 +41,8 @@ EARLIER = ("#c7d7e5", "#9dbad3", "#7199bd", "#46769f", "#1f4e79")
 MOST = 500
 MISSING = -0.15
 """How high a gene that an architecture lacks is drawn, where 0 to 1 are its choices."""
+FEW, LETTERS = 7, 12
+"""Values that an axis of parallel coordinates shows all of, and letters of each."""
 
 
 def pareto(
@@ -80,7 +82,7 @@ def parallel(run: Run | Runs, genes: list[str] | None = None) -> Picture:
     """Parallel coordinates: a line for each fully trained candidate, through its genes and objectives.
 
     genes: names of `analysis.genes`; by default the eight in which the front differs most from the others. Each axis
-    goes from the least value at the bottom to the largest; text by its order, and a gene that is missing is below all.
+    goes from the least value at the bottom to the largest; text by its order, and a gene that is absent is below all.
     No more than 500 candidates besides the front, evenly spaced by index.
 
     Raises:
@@ -98,7 +100,7 @@ def parallel(run: Run | Runs, genes: list[str] | None = None) -> Picture:
         if name not in table:
             raise UserError(f"gene: {unknown(name, map(str, table.columns))}")
     scales = [_scale(table[name]) for name in shown] + [_scale(rows[column]) for column in run.objectives]
-    heights = np.column_stack([heights for heights, _, _ in scales])
+    heights = np.column_stack([heights for heights, _ in scales])
     marks: list[Mark] = []
     for name, colour, width, own in (
         (f"fully trained ({len(rest):,})", GREY, 0.5, slice(0, len(rest))),
@@ -106,10 +108,10 @@ def parallel(run: Run | Runs, genes: list[str] | None = None) -> Picture:
     ):
         texts = hover(rows.iloc[own], run.description["objectives"])
         marks.append(_polylines(name, heights[own], texts, colour, width))
-    marks += [Label(place, 1.06, high) for place, (_, _, high) in enumerate(scales)]
-    arrows = ["" for _ in shown] + [f", better {'↓' if sign > 0 else '↑'}" for sign in run.signs]
-    names = zip([*shown, *_named(run)], arrows, scales, strict=True)
-    ticks = [(float(i), f"{low}\n{name}{arrow}") for i, (name, arrow, (_, low, _)) in enumerate(names)]
+    marks += [Label(place, y, cut(text, LETTERS)) for place, (_, values) in enumerate(scales) for y, text in values]
+    arrows = enumerate(run.signs, len(shown))  # not in the names, which some libraries turn
+    marks += [Label(place, 1.1, f"better {'↓' if sign > 0 else '↑'}") for place, sign in arrows]
+    ticks = [(float(place), name) for place, name in enumerate([*shown, *_named(run)])]
     return Picture("", Axis(ticks=ticks), Axis("least to largest value", ticks=[]), marks)
 
 
@@ -222,18 +224,24 @@ def _spaced(frame: pd.DataFrame, generations: int) -> list[int]:
     return [int(g) for g in np.unique(np.linspace(1, int(last), generations + 1).astype(int))[:-1]]
 
 
-def _scale(values: "pd.Series[Any]") -> tuple[NDArray[np.float64], str, str]:
-    """Heights from 0 to 1, and what the lowest and the highest are."""
+def _scale(values: "pd.Series[Any]") -> tuple[NDArray[np.float64], list[tuple[float, str]]]:
+    """Heights from 0 to 1, MISSING for what is not there; and what to write at which heights: all values if they are
+    few, else the least and the largest."""
     known = values.dropna()
     if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in known):
         order = sorted(set(map(str, known)))
         places = np.array([order.index(str(v)) if v == v and v is not None else -1 for v in values], dtype=float)
         heights = np.where(places < 0, MISSING, places / max(1, len(order) - 1))
-        return heights, order[0] if order else "", order[-1] if order else ""
-    numbers = values.astype(float)
-    low, span = float(numbers.min()), float(numbers.max() - numbers.min()) or 1.0
-    heights = np.array(((numbers - low) / span).fillna(MISSING), dtype=np.float64)
-    return heights, f"{low:.4g}", f"{low + (float(numbers.max()) - low):.4g}"
+        names = {index / max(1, len(order) - 1): text for index, text in enumerate(order)}
+    else:
+        numbers = values.astype(float)
+        low, span = float(numbers.min()), float(numbers.max() - numbers.min()) or 1.0
+        heights = np.array(((numbers - low) / span).fillna(MISSING), dtype=np.float64)
+        names = {(value - low) / span: f"{value:.4g}" for value in sorted(set(numbers.dropna()))}
+    if len(names) > FEW:
+        names = {place: names[place] for place in (min(names), max(names))}
+    absent = [(MISSING, "absent")] if (heights == MISSING).any() else []
+    return heights, [*names.items(), *absent]
 
 
 def _polylines(name: str, heights: NDArray[np.float64], texts: list[str], colour: str, width: float) -> Line:

@@ -131,7 +131,8 @@ def _boxes(axes: "Axes", mark: Boxes, order: int) -> None:
 
 
 def _label(axes: "Axes", mark: Label, order: int) -> None:
-    axes.text(mark.x, mark.y, _plain(mark.text), ha="center", va="center", fontsize="small", zorder=order)
+    clear = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.8}
+    axes.text(mark.x, mark.y, _plain(mark.text), ha="center", va="center", fontsize="x-small", zorder=order, bbox=clear)
     axes.update_datalim([(mark.x, mark.y)])  # a text beyond the axes would take their room
     axes.autoscale_view()
 

@@ -96,7 +96,9 @@ def _boxes(figure: "Figure", mark: Boxes) -> None:
 
 
 def _label(figure: "Figure", mark: Label) -> None:
-    figure.add_annotation(x=mark.x, y=mark.y, text=_escaped(mark.text), showarrow=False)
+    figure.add_annotation(
+        x=mark.x, y=mark.y, text=_escaped(mark.text), showarrow=False, bgcolor="rgba(255,255,255,0.75)"
+    )
 
 
 def _pale(colour: str) -> str:

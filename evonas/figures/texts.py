@@ -59,3 +59,10 @@ def _flat(part: Mapping[str, Any], path: str = "") -> dict[str, Any]:
         else:
             flat[f"{path}{name}"] = value
     return flat
+
+
+def cut(text: str, letters: int) -> str:
+    """No longer than so many letters; of `gene=value`, the value says more."""
+    if len(text) > letters:
+        text = text.partition("=")[2] or text
+    return text if len(text) <= letters else f"{text[: letters - 1]}…"

@@ -28,13 +28,15 @@ from evonas.figures.picture import (
     Points,
     counted,
 )
-from evonas.figures.texts import blocks, hover, in_words
+from evonas.figures.texts import blocks, cut, hover, in_words
 from evonas.records import UserError
 from evonas.run import Run
 
 COLOURS = (BLUE, GREEN, PURPLE, ORANGE, SKY, RED)
 SIZES = ("width", "channels", "out_channels", "filters", "units", "features")
 """Names of genes that are taken for the size of a block."""
+LETTERS = 90
+"""How many fit into the width of a figure, in the blocks of an architecture together."""
 
 
 def lineage(run: Run, candidate: int) -> Picture:
@@ -137,9 +139,10 @@ def _row(parts: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Mark]:
         own = [(place, name, genes) for place, (name, genes) in enumerate(parts) if _kind(name) == kind]
         heights = [0.4 + 0.6 * math.log2(1 + _size(genes)) / math.log2(1 + largest) for _, _, genes in own]
         texts = [f"{name}\n" + in_words(genes).replace(", ", "\n") for _, name, genes in own]
+        written = ["\n".join(cut(line, max(4, LETTERS // len(parts))) for line in text.split("\n")) for text in texts]
         left, right = [float(place) + 0.05 for place, _, _ in own], [float(place) + 0.95 for place, _, _ in own]
         colour = COLOURS[number % len(COLOURS)]
-        marks.append(Boxes(kind or "whole network", left, right, [0.0] * len(own), heights, colour, texts, texts))
+        marks.append(Boxes(kind or "whole network", left, right, [0.0] * len(own), heights, colour, texts, written))
     return marks
 
 

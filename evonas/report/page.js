@@ -7,7 +7,7 @@
   // The address of SVG's namespace is asked of an element that is there, so that the page holds no address at all.
   const SVG = $("overlay").namespaceURI;
 
-  let run, rowOf, isFront, kept, points = [], places = [], shown = PAGE, opened = null, tag = "";
+  let run, rowOf, isFront, kept, points = [], places = [], shown = PAGE, opened = null, tag = "", unknown = "";
   const view = { x: "", y: "", logX: null, logY: null, hidden: new Set(), sort: "", down: false };
 
   // ---- small helpers -------------------------------------------------------------------------------------------
@@ -92,19 +92,21 @@
 
   /** "latency_ms[cpu]<=5 params<20000 relu" -> a test of a row; words are looked for in everything that is text. */
   function tests(text) {
-    return text.trim().split(/\s+/).filter(Boolean).map((word) => {
-      const [, column, operator, bound] = word.match(/^(.+?)(<=|>=|=|<|>)(.+)$/) || [];
+    unknown = "";
+    return text.trim().replace(/\s*(<=|>=|==?|<|>)\s*/g, "$1").split(/\s+/).filter(Boolean).map((word) => {
+      const [, column, operator, bound] = word.match(/^(.+?)(<=|>=|==?|<|>)(.+)$/) || [];
       const value = column === "candidate" || column === "generation" || column === "epochs"
         ? (row) => run.columns[column][row]
         : Object.hasOwn(run.values, column ?? "") ? (row) => metric(column, row) : null;
       if (value && !Number.isNaN(Number(bound))) return (row) => value(row) !== null && compare(value(row), operator, Number(bound));
-      if (column === "status" && operator === "=") return (row) => statusOf(row).startsWith(bound);
+      if (column === "status" && operator.startsWith("=")) return (row) => statusOf(row).startsWith(bound);
+      if (column && !value) unknown = column;
       const wanted = word.toLowerCase();
       return (row) => textOf(row).includes(wanted);
     });
   }
   function compare(value, operator, bound) {
-    return { "<=": value <= bound, ">=": value >= bound, "<": value < bound, ">": value > bound, "=": value === bound }[operator];
+    return { "<=": value <= bound, ">=": value >= bound, "<": value < bound, ">": value > bound, "=": value === bound, "==": value === bound }[operator];
   }
   function textOf(row) {
     const { texts, columns } = run;
@@ -381,7 +383,8 @@
     $("table").tBodies[0].replaceChildren(...places.slice(0, shown).map((row) => line(row, columns)));
     const visible = Math.min(shown, places.length);
     $("count").textContent = places.length ? `${figures(visible)} of ${figures(places.length)} shown`
-      : `no candidate${only ? " of the front" : ""} meets the filter`;
+      : unknown ? `there is no column ${unknown}; there are ${run.axes.map((one) => one.column).join(", ")}`
+      : $("filter").value.trim() ? `no candidate${only ? " of the front" : ""} meets the filter` : "none yet";
     $("more").hidden = visible === places.length;
   }
   function sorted(rows, of, down) {
@@ -598,10 +601,10 @@
       const why = statusOf(row) === "ok" ? "they were removed when it left the front" : "it was not fully trained";
       return [head, make("p", { class: "quiet" }, `Its weights are not kept: ${why}. A run keeps those of its front.`)];
     }
-    const line = run.command.line.replaceAll("CANDIDATE", candidate), copied = make("span", { class: "quiet", role: "status" });
+    const line = run.command.before + candidate + run.command.after, copied = make("span", { class: "quiet", role: "status" });
     const copy = button("copy", () => navigator.clipboard?.writeText(line).then(() => { copied.textContent = " copied"; }, () => { copied.textContent = " select it by hand"; }));
     return [head, make("pre", { id: "command" }, line), make("p", {}, navigator.clipboard ? copy : null, copied),
-      make("p", { class: "quiet" }, capital(run.command.note.replaceAll("CANDIDATE", candidate)))];
+      make("p", { class: "quiet" }, run.command.note)];
   }
 
   // ---- what people do ------------------------------------------------------------------------------------------

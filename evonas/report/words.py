@@ -1,6 +1,5 @@
 """What a report says in words: what was searched, what it cost, which networks one would take, what went wrong."""
 
-import json
 import shlex
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -164,21 +163,14 @@ def limits(description: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def command(run: Run) -> dict[str, str]:
-    """What exports a network of the front: a line of a shell, with CANDIDATE for the number, and what it makes."""
-    shape = ", ".join(map(str, run.description["task"]["input_shape"]))
+    """What exports a network of the front: a shell's line, before and after the candidate's number; what it makes."""
     own = run.description["config"]["space"]["kind"] not in SPACES
-    space = ", space=YourSpace()" if own else ""
-    program = (
-        f"import torch, evonas{'; from your_module import YourSpace' if own else ''}; "
-        f"net = evonas.load({json.dumps(str(run.folder), ensure_ascii=False)}{space}).build(CANDIDATE); "
-        f'batch = {{0: torch.export.Dim("batch")}}; '
-        f"torch.export.save(torch.export.export(net, (torch.zeros(2, {shape}),), dynamic_shapes=(batch,)), "
-        f'"candidate-CANDIDATE.pt2")'
-    )
-    yours = " Put in the module and the class of your space." if own else ""
+    yours = " Put in the module that registers your space." if own else ""
     return {
-        "line": f"python -c {shlex.quote(program)}",
-        "note": "writes candidate-CANDIDATE.pt2, which torch.export.load reads without evonas; any batch size." + yours,
+        "before": f"evonas export {shlex.quote(str(run.folder))} ",
+        "after": " --import your_module" if own else "",
+        "note": "To be run in the folder where the report was made. Writes one file, which torch.export.load reads "
+        f"without evonas; any batch size.{yours}",
     }
 
 

@@ -29,6 +29,8 @@ from evonas.tracking.tracker import About, Member, Tracker, plain
 EVERY_S = 2.0
 FINISHED_S, INTERRUPTED_S = 60.0, 0.5
 """How long a search waits at its end for trackers that have not been told everything."""
+SILENT_S = 10.0
+"""How long it waits for one that has not answered at all."""
 NEWS_S = 2.0  # of that, before a person hears why
 log = logging.getLogger("evonas")
 
@@ -64,7 +66,9 @@ class _Post:
 
     def __init__(self, name: str, about: About) -> None:
         self.name = name
+        self._answered = threading.Event()
         self._told: queue.SimpleQueue[Callable[[Tracker], None] | None] = queue.SimpleQueue()
+        self._silent = time.monotonic()
         self._thread = threading.Thread(target=self._work, args=(about,), name=f"evonas-{name}", daemon=True)
         self._thread.start()
 
@@ -73,11 +77,14 @@ class _Post:
 
     def end(self) -> None:
         """Nothing more will be told."""
+        self._silent = time.monotonic() + SILENT_S
         self._told.put(None)
 
     def done(self, until: float) -> bool:
         """Whether everything is told; waits for that. until: by the monotonic clock."""
-        self._thread.join(max(0.0, until - time.monotonic()))
+        self._thread.join(max(0.0, min(until, self._silent) - time.monotonic()))
+        if self._answered.is_set():
+            self._thread.join(max(0.0, until - time.monotonic()))
         return not self._thread.is_alive()
 
     def _work(self, about: About) -> None:
@@ -87,6 +94,7 @@ class _Post:
                 tracker: Tracker = getattr(importlib.import_module(kind.module), kind.name)(about)
             except Exception as error:  # whatever a library or a server does: the search matters more
                 return self._give_up(error)
+            self._answered.set()
             try:
                 while what := self._told.get():
                     what(tracker)

@@ -12,8 +12,11 @@ import wandb
 
 from evonas.tracking.tracker import About, Member, plain
 
-SETTINGS = wandb.Settings(finish_timeout=30.0, silent=True, console="off", disable_git=True, save_code=False)
-"""finish_timeout: longest that the end of a run waits for a server, in seconds."""
+WAIT_S = 30.0
+"""Longest that the begin of a run and its end wait for a server."""
+SETTINGS = wandb.Settings(
+    init_timeout=WAIT_S, finish_timeout=WAIT_S, silent=True, console="off", disable_git=True, save_code=False
+)
 
 
 class WandB:
@@ -25,7 +28,7 @@ class WandB:
         self._run = self._begin(about.key, about.name, "search", {**about.config, "folder": about.folder})
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
-        self._run.log(dict(values))
+        self._run.log(dict(values), step=step)
 
     def front(self, members: Sequence[Member]) -> None:
         for member in members:

@@ -13,6 +13,7 @@ import evonas
 from evonas import analysis, figures
 from evonas.figures.fronts import MISSING, _scale
 from evonas.figures.picture import Axis, Band, Boxes, Line, Picture, Points, clock, counted, objective_axis
+from evonas.figures.texts import cut
 from evonas.records import UserError
 from evonas.run import Run, Runs
 from tests.test_loop import run
@@ -143,9 +144,14 @@ def test_whole_numbers_are_ticked_evenly() -> None:
 
 def test_a_gene_that_is_missing_is_just_below_the_others() -> None:
     for values in (["a", "b", None], [1, 2, None]):
-        heights, low, high = _scale(pd.Series(values, dtype=object))
+        heights, labels = _scale(pd.Series(values, dtype=object))
         assert list(heights) == [0, 1, MISSING]
-        assert (low, high) == tuple(str(value) for value in values[:2])
+        assert labels == [(0, str(values[0])), (1, str(values[1])), (MISSING, "absent")]
+
+
+def test_an_axis_with_many_values_shows_its_ends() -> None:
+    assert _scale(pd.Series([float(value) for value in range(20)]))[1] == [(0, "0"), (1, "19")]
+    assert [text for _, text in _scale(pd.Series(["a", "c", "b"]))[1]] == ["a", "b", "c"]
 
 
 def test_axes_of_a_front_can_be_chosen(searched: Run) -> None:
@@ -234,3 +240,15 @@ def test_a_front_of_nothing_is_drawn(searched: Run, tmp_path: Path) -> None:
     nothing: pd.DataFrame = searched.front().iloc[:0]
     figures.plot_front(searched, nothing, tmp_path / "front.png")
     assert (tmp_path / "front.png").exists()
+
+
+def test_what_does_not_fit_is_cut_and_of_a_gene_the_value_stays() -> None:
+    assert [
+        cut(text, 8) for text in ("relu", "width=16", "activation=relu", "normalisation=batch_norm", "layers.100")
+    ] == [
+        "relu",
+        "width=16",
+        "relu",
+        "batch_n…",
+        "layers.…",
+    ]
