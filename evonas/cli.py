@@ -288,6 +288,10 @@ def _report(options: argparse.Namespace) -> int:
     from evonas.report import serve, write
     from evonas.run import Run
 
+    if options.watch and options.out:
+        raise UserError("--watch serves the page and writes none; leave out --out, or --watch")
+    if options.port and not options.watch:
+        raise UserError("--port is where --watch serves; add --watch")
     if options.watch:
         serve(options.run, options.port, lambda line: print(line, flush=True))
     path = write(Run(options.run), options.out)

@@ -42,7 +42,7 @@ def test_a_gpu_gets_more_candidates_while_it_gets_more_done(cluster: Cluster, tm
     """The work sleeps, so that each worker more is a gain, until there are no processors left."""
     cluster.add_node(num_cpus=1, num_gpus=1)
     settings = runtime(cluster, gpus_per_worker="auto", cpus_per_worker=0.34)
-    found = run(tmp_path / "run", work={"delay": 0.1}, budget={"evaluations": 60}, runtime=settings)
+    found = run(tmp_path / "run", work={"delay": 0.1}, budget={"evaluations": 40}, runtime=settings)
     shares = found.evaluations.sort_values("finished_at")["conditions"].map(lambda row: float(row["gpus"]))
     assert shares.iloc[0] == 1.0
     assert 0.5 in set(shares)

@@ -257,6 +257,13 @@ class TestCommand:
         parts = {f"report/{path.name}" for path in (ROOT / "evonas" / "report").iterdir() if path.suffix != ".py"}
         assert parts - {"report/__pycache__"} <= set(patterns)
 
+    @pytest.mark.parametrize(("words", "says"), [(["--watch", "--out", "x"], "--out"), (["--port", "1"], "--watch")])
+    def test_options_that_do_not_go_together(
+        self, words: list[str], says: str, found: evonas.Run, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["report", str(found.folder), *words]) == 2
+        assert says in capsys.readouterr().err
+
     def test_the_line_that_exports_a_network_works(self, tmp_path: Path) -> None:
         config = {
             "space": {"kind": "cell", "stages": 1, "channels": [4, 6]},

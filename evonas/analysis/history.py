@@ -146,7 +146,7 @@ def bands(curves: pd.DataFrame, over: str = "candidates", points: int = 200) -> 
     Raises:
         UserError: fewer than two runs.
     """
-    need(curves, ["run", over, "hypervolume"])
+    need(curves, [over, "hypervolume"])
     parts = [part.sort_values(over) for _, part in by_run(curves)]
     if len(parts) < 2:
         raise UserError(f"a confidence band needs two runs or more, not {len(parts)}")

@@ -30,7 +30,7 @@ from evonas.figures.picture import (
 )
 from evonas.figures.texts import blocks, cut, hover, in_words
 from evonas.records import UserError
-from evonas.run import Run
+from evonas.run import Run, Runs
 
 COLOURS = (BLUE, GREEN, PURPLE, ORANGE, SKY, RED)
 SIZES = ("width", "channels", "out_channels", "filters", "units", "features")
@@ -39,12 +39,14 @@ LETTERS = 90
 """How many fit into the width of a figure, in the blocks of an architecture together."""
 
 
-def lineage(run: Run, candidate: int) -> Picture:
+def lineage(run: Run | Runs, candidate: int) -> Picture:
     """A candidate and its ancestors, founders on the left, each in the row that is nearest to its parents'.
 
     Raises:
-        UserError: there is no such candidate.
+        UserError: there is no such candidate, or several runs.
     """
+    if isinstance(run, Runs):
+        raise UserError(f"a lineage is of one run; choose one: runs.runs[{next(iter(run.runs))!r}]")
     family = run.lineage(candidate).sort_values("candidate")
     places = _places(family)
     x, y = ({index: place[axis] for index, place in places.items()} for axis in (0, 1))

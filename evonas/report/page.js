@@ -643,6 +643,7 @@
         tag = answer.headers.get("ETag");
         reload(await answer.json());
       } else if (answer.status === 503) $("state").textContent = `${run.state}; cannot be read now: ${await answer.json()}`;
+      else $("state").textContent = run.state;
     } catch {
       $("state").textContent = `${run.state}; evonas report --watch has ended, this is the last that was seen`;
     }

@@ -137,6 +137,11 @@ def test_a_lineage_of_one_has_room(searched: Run, tmp_path: Path, recwarn: pytes
     assert not [str(warning.message) for warning in recwarn if "layout" in str(warning.message)]
 
 
+def test_a_lineage_is_of_one_run(folders: list[Path]) -> None:
+    with pytest.raises(UserError, match="a lineage is of one run; choose one"):
+        figures.lineage(evonas.load(folders), 3)
+
+
 def test_whole_numbers_are_ticked_evenly() -> None:
     assert counted(1, 12) == [(float(n), str(n)) for n in range(1, 13)]
     assert [place for place, _ in counted(1, 40)] == [1, 5, 9, 13, 17, 21, 25, 29, 33, 37]
