@@ -161,6 +161,8 @@ def test_bad_input_is_one_line_and_exit_2(words: list[str], says: str, folder: P
         (["front", "--plot", "front.xyz"], "--plot front.xyz"),
         (["front", "--where", "eror<1"], "unknown 'eror'; did you mean 'error'?"),
         (["front", "--where", "error is small"], "--where takes COLUMN OPERATOR VALUE"),
+        (["front", "--where", "error<="], "--where takes COLUMN OPERATOR VALUE"),
+        (["front", "--where", "error<nan"], "nothing can be compared with nan"),
         (["measure", "99"], "no decided candidate 99; the run has 8"),
         (["measure", "0", "--target", "phone"], "no target 'phone'; the run has cpu"),
         (["resume", "--set", "seed=4"], "seed is 0 there, 4 here"),
@@ -172,6 +174,14 @@ def test_bad_input_on_a_run(words: list[str], says: str, found: str, here: Here)
     status, error = here(*words)
     assert (status, len(error.splitlines())) == (2, 1)
     assert says in error
+
+
+def test_an_option_that_does_not_exist_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["front", "run", "--format", "xml"])
+    (said,) = capsys.readouterr().err.splitlines()
+    assert stop.value.code == 2
+    assert "invalid choice: 'xml'" in said
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -92,6 +92,10 @@ def test_the_table_sorts_and_filters(browser: Browser, found: evonas.Run) -> Non
     browser.type("#filter", "params<=300 status=ok")
     frame = found.evaluations
     assert set(rows(browser)) == set(map(str, frame[(frame["params"] <= 300) & (frame["status"] == "ok")]["candidate"]))
+    browser.type("#filter", "params <= 300 status==ok")  # as --where of the command line takes it
+    assert set(rows(browser)) == set(map(str, frame[(frame["params"] <= 300) & (frame["status"] == "ok")]["candidate"]))
+    browser.type("#filter", "paramz<5")
+    assert browser.ask("document.getElementById('count').innerText").startswith("there is no column paramz")
     browser.type("#filter", "status=failed")
     assert len(rows(browser)) == 2
     browser.type("#filter", "layer fit")

@@ -93,6 +93,16 @@ def test_the_screen_of_a_search_shows_its_front_beside_the_table(tmp_path: Path)
     assert "better ↓" in text
 
 
+def test_a_small_screen_is_filled_and_not_cut_off(tmp_path: Path) -> None:
+    screen = Console(file=io.StringIO(), force_terminal=True, width=80, height=24)
+    with watching(screen) as watch:
+        run(tmp_path / "run", watch, work={"delay": 0.02})
+    lines = [line.strip() for line in plain(screen.file.getvalue())]  # type: ignore[attr-defined]
+    assert any("┤" in line for line in lines)
+    assert any(re.match(r"│ \d+ ", line) for line in lines)
+    assert "..." not in lines, "where the terminal is too small, the last lines are left out"
+
+
 def test_the_live_front_is_the_front(tmp_path: Path) -> None:
     seen: list[Search] = []
 

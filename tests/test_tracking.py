@@ -242,12 +242,14 @@ def test_wandb_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
                 artefacts += [entry.ref for entry in artefact.manifest.contents]
             for request in [record.request] if record.HasField("request") else []:
                 artefacts += [entry.ref for entry in request.log_artifact.artifact.manifest.contents]
-            steps += [i.value_json for i in record.history.item if "decided" in (i.key, *i.nested_key)]
+            at = [i.value_json for i in record.history.item if "decided" in (i.key, *i.nested_key)]
+            steps += [(record.history.step.num, float(value)) for value in at]
     names = [f"run-candidate-{candidate:06d}" for candidate in front_of(run)]
     assert sorted(begun) == sorted(["run", *names])
     assert len({found.run_group for found in begun.values()}) == 1
     assert {found.project for found in begun.values()} == {"evonas"}
-    assert float(steps[-1]) == 24
+    assert steps[-1] == (24, 24)
+    assert all(step == decided for step, decided in steps)
     weights = {(run / "weights" / f"{candidate:06d}.safetensors").as_uri() for candidate in front_of(run)}
     assert weights <= set(artefacts)
 

@@ -22,7 +22,7 @@ from evonas.tracking.tracker import About, Member, plain
 EXPERIMENT = "evonas"
 KEY, CANDIDATE, PARENT = "evonas.search", "evonas.candidate", "mlflow.parentRunId"
 LONGEST, MOST = 500, 100
-"""Characters of a parameter, parameters in one request: what the oldest servers take."""
+"""Characters of a parameter; parameters or metrics in one request: what the oldest servers take."""
 log = logging.getLogger("evonas")
 
 
@@ -60,8 +60,7 @@ class MLflow:
         metrics = _metrics(member.metrics, member.candidate)
         for name, values in member.curve.items():
             metrics += [point for epoch, x in enumerate(values, 1) for point in _metrics({f"curve/{name}": x}, epoch)]
-        self._client.log_batch(run, metrics=metrics[:MOST])
-        for start in range(MOST, len(metrics), MOST):
+        for start in range(0, len(metrics), MOST):
             self._client.log_batch(run, metrics=metrics[start : start + MOST])
         try:
             self._client.log_dict(run, dict(member.architecture), "architecture.json")
