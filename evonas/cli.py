@@ -259,7 +259,10 @@ def _verify(options: argparse.Namespace) -> int:
     if verdict.difference:
         print(f"differs: {verdict.difference}")
         return 1
-    print(f"verified: {verdict.candidates:,} candidates and {verdict.generations:,} generations follow from the record")
+    print(
+        f"verified: {verdict.candidates:,} candidates and {verdict.generations:,} generations follow from the record; "
+        f"{verdict.recounted:,} networks were built again and have the parameters that it says"
+    )
     return 0
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -11,12 +12,17 @@ from torch import nn
 
 from evonas.config import Config, Kind, construct, validated
 from evonas.evaluation import TASKS, Task
+from evonas.evaluation.costs import parameters
+from evonas.lines import line_of
 from evonas.objectives import Objectives
 from evonas.records import TaskSpec, UserError
 from evonas.spaces import SPACES
 from evonas.spaces.space import Space
 from evonas.store import Folder, weights_name
 from evonas.verify import Verdict, verify
+
+RECOUNTED = 20
+"""Candidates beside the front whose parameters `verify` counts again."""
 
 
 def rebuild(folder: Folder, description: Mapping[str, Any], row: "pd.Series[Any]", space: Space | None) -> nn.Module:
@@ -44,11 +50,33 @@ def rebuild(folder: Folder, description: Mapping[str, Any], row: "pd.Series[Any]
     return network.eval()
 
 
-def derive(folder: Folder, description: Mapping[str, Any], space: Space | None) -> Verdict:
+def derive(folder: Folder, description: Mapping[str, Any], evaluations: pd.DataFrame, space: Space | None) -> Verdict:
     """`verify` with the parts that run.json names."""
     config = config_of(folder, description)
-    objectives = Objectives(config, task_of(description))
-    return verify(folder, config, space_of(description, space), objectives)
+    spec, own = task_of(description), space_of(description, space)
+    verdict = verify(folder, config, own, Objectives(config, spec))
+    return verdict if verdict.difference else recount(verdict, evaluations, own, spec)
+
+
+def recount(verdict: Verdict, evaluations: pd.DataFrame, space: Space, spec: TaskSpec) -> Verdict:
+    """Build the networks of some rows again, of those with weights (the front) and of a sample of the others: each must
+    have as many parameters as its row says. Rows that no network was built for, as in tabular benchmarks, say nothing.
+    """
+    built = evaluations[evaluations["params"].notna() & evaluations["conditions"].map(lambda c: "torch" in c)]
+    kept = built["weights_sha256"].fillna("") != ""
+    others = built[~kept]
+    chosen = pd.concat([built[kept], others.iloc[:: max(1, -(-len(others) // RECOUNTED))]])
+    for row in chosen.sort_values("candidate").to_dict("records"):
+        index = row["candidate"]
+        try:
+            count = parameters(space.build(space.decode(tuple(row["genome"])), spec))
+        except Exception as error:
+            return replace(verdict, difference=f"candidate {index} cannot be built any more: {line_of(error)}")
+        if count != row["params"]:
+            return replace(
+                verdict, difference=f"candidate {index}: params is {row['params']:,}, but its network has {count:,}"
+            )
+    return replace(verdict, recounted=len(chosen))
 
 
 def config_of(folder: Folder, description: Mapping[str, Any]) -> Config:

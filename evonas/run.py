@@ -130,10 +130,11 @@ class Run:
         return loaded(self.folder, self.description)
 
     def verify(self) -> "Verdict":
-        """Derive every genome, parent, stop decision and population again from the record."""
+        """Derive every genome, parent, stop decision and population again from the record, and count the parameters of
+        the front's and some other networks again."""
         from evonas.rebuild import derive
 
-        return derive(self.folder, self.description, self._space)
+        return derive(self.folder, self.description, self.evaluations, self._space)
 
 
 class Runs:

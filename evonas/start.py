@@ -18,7 +18,7 @@ from typing import Any
 from evonas.breeding import Breeder
 from evonas.checking import check
 from evonas.config import PLACE, RUNNING, Config, construct, load_config
-from evonas.evaluation import TASKS, Evaluator, Task
+from evonas.evaluation import TASKS, Evaluator, Task, agreement
 from evonas.loop import Search, Watch
 from evonas.measuring.bench import REFERENCE_SHAPE
 from evonas.measuring.client import MeasureError, Remote
@@ -76,7 +76,7 @@ def assemble(config: Config, space: Space | None = None, task: Task | None = Non
     tables = {name: _table(name, path, config, space, task.spec) for name, path in objectives.tables.items()}
     device = "cuda" if config.runtime.gpus_per_worker else "cpu"
     entries = {name: table.entries for name, table in tables.items()}
-    factory = partial(Evaluator, space, task, config, objectives, device, entries)
+    factory = partial(Evaluator, space, task, config, objectives, device, entries, agreement(space, task))
     return Parts(config, space, task.spec, objectives, factory, tables, remotes(config, objectives.targets))
 
 

@@ -25,11 +25,13 @@ _WEIGHTS = ["candidate", "weights_sha256"]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """difference: the first thing that does not follow from the record; empty where all does."""
+    """difference: the first thing that does not follow from the record; empty where all does. recounted: candidates
+    whose network was built again and has as many parameters as its row says."""
 
     candidates: int
     generations: int
     difference: str = ""
+    recounted: int = 0
 
 
 class _Differs(Exception):

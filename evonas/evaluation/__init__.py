@@ -4,6 +4,7 @@ Knows nothing of populations, files and Ray. A worker makes one `Evaluator` for 
 `Job` after another.
 """
 
+from evonas.evaluation.agreement import agreement
 from evonas.evaluation.data import Split, Splits, Task, classification, divided, regression
 from evonas.evaluation.evaluate import Evaluator
 from evonas.evaluation.tasks import TASKS
@@ -14,6 +15,7 @@ __all__ = [
     "Split",
     "Splits",
     "Task",
+    "agreement",
     "classification",
     "divided",
     "regression",

@@ -9,6 +9,7 @@ import platform
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import torch
 from safetensors.torch import save
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 
 from evonas.config import Config, TrainingConfig
 from evonas.evaluation import augment
+from evonas.evaluation.agreement import check_agreement
 from evonas.evaluation.costs import TRAIN_MEMORY, costs, parameters
 from evonas.evaluation.data import Task, placed
 from evonas.evaluation.duel import Duel
@@ -65,10 +67,11 @@ class Evaluator:
     """What a worker holds for a whole run: the space, the task's data on its device, the targets.
 
     device: where networks train, "cpu" or "cuda[:i]". Targets have devices of their own. tables: target -> block -> ms,
-    of targets whose latency is added up.
+    of targets whose latency is added up. expected: the driver's `agreement`; empty: none to agree with.
 
     Raises:
-        UserError: the device or a target is not there, or the augmentation does not fit the examples.
+        UserError: the device or a target is not there, the augmentation does not fit the examples, or the space or the
+            task is another one than the driver's.
     """
 
     def __init__(
@@ -79,7 +82,9 @@ class Evaluator:
         objectives: Objectives,
         device: str = "cpu",
         tables: Mapping[str, Mapping[str, float]] | None = None,
+        expected: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
+        check_agreement(expected, space, task)
         try:
             augment.check(config.training.augment, task.spec.input_shape)
         except ValueError as error:

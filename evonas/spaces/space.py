@@ -38,6 +38,11 @@ class Space(ABC):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         _check_names(vars(cls))
+        cls._gene_order = tuple(name for name, value in vars(cls).items() if isinstance(value, Node))
+
+    _gene_order: tuple[str, ...] = ()
+    """Names of the genes in the class, in the order of their definition. A class that travels to a worker by value
+    arrives with its attributes sorted by name; the order of its genes must not change with that."""
 
     @abstractmethod
     def build(self, arch: Arch, task: TaskSpec) -> "nn.Module":
@@ -47,8 +52,12 @@ class Space(ABC):
     def tree(self) -> Group:
         """All genes of the space as one group."""
         found: dict[str, Any] = {}
-        for attributes in (*map(vars, reversed(type(self).__mro__)), vars(self)):
+        for cls in reversed(type(self).__mro__):
+            attributes = vars(cls)
+            order = attributes.get("_gene_order", ())
+            found.update({name: attributes[name] for name in order if name in attributes})
             found.update(attributes)
+        found.update(vars(self))
         fields = {name: node for name, node in found.items() if isinstance(node, Node)}
         _check_names(vars(self))
         return Group(**fields)
