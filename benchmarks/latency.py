@@ -25,17 +25,18 @@ import torch
 from scipy.stats import kendalltau
 from torch import nn
 
-from evonas.config import TargetConfig, load_config
-from evonas.evaluation import TASKS
-from evonas.evaluation.data import placed
+from evonas.config import TargetConfig
+from evonas.evaluation.device_data import placed
 from evonas.evaluation.training import Trainer
-from evonas.measuring.bench import Bench
-from evonas.measuring.quiet import Quiet
+from evonas.loading import load_config
+from evonas.measuring.backends.pytorch import available, device_name, lock_name
+from evonas.measuring.benchmark import Bench
+from evonas.measuring.device_lock import Quiet
 from evonas.measuring.reference import reference
-from evonas.measuring.torch_backend import available, device_name, lock_name
 from evonas.records import TaskSpec
+from evonas.seeding import stream
 from evonas.spaces import SPACES
-from evonas.streams import stream
+from evonas.tasks import TASKS
 
 SHAPE = (3, 32, 32)
 Times = npt.NDArray[np.float64]

@@ -23,9 +23,10 @@ import moocore
 import numpy as np
 import pandas as pd
 
-from evonas.breeding import Breeder
-from evonas.config import Config, validated
-from evonas.objectives import Objectives
+from evonas.config import Config
+from evonas.driver.breeding import Breeder
+from evonas.loading import validated
+from evonas.objectives.objectives import Objectives
 from evonas.records import Evaluation, Genome, Progress, Status, TaskSpec
 from evonas.spaces import SPACES
 

@@ -20,11 +20,12 @@ import torch
 from scipy.stats import kendalltau
 
 import evonas
-from evonas.config import TargetConfig, load_config
-from evonas.measuring.bench import Bench
-from evonas.measuring.quiet import Quiet
+from evonas.config import TargetConfig
+from evonas.loading import load_config
+from evonas.measuring.benchmark import Bench
+from evonas.measuring.device_lock import Quiet
 from evonas.measuring.reference import reference
-from evonas.rebuild import config_of, space_of, task_of
+from evonas.runs.rebuild import config_of, space_of, task_of
 
 CONFIG = "configs/digits.yaml"
 Times = npt.NDArray[np.float64]

@@ -19,7 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from evonas.records import Candidate, Epoch, Evaluation, Progress, Status
-from evonas.start import describe, prepare
+from evonas.run_identity import describe
+from evonas.start import prepare
 from evonas.store import Store, create_run, evaluations_schema, open_folder, recover, to_row
 
 GENERATION = 100

@@ -29,9 +29,10 @@ from pathlib import Path
 
 import numpy as np
 
-from evonas.config import Config, construct, validated
-from evonas.loop import Search
-from evonas.objectives import Objectives
+from evonas.config import Config
+from evonas.driver.loop import Search
+from evonas.loading import construct, validated
+from evonas.objectives.objectives import Objectives
 from evonas.records import Epoch, Evaluation, Job, Progress, Status, TaskSpec
 from evonas.runtime import Message
 from evonas.spaces import SPACES

@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import psutil
 from ray.cluster_utils import Cluster
 
-from evonas.loop import Search
+from evonas.driver.loop import Search
 from evonas.records import Evaluation
 from evonas.start import execute
 from tests.synthetic import Toy, config, prepared
@@ -55,7 +55,7 @@ class Chaos:
         victims = []
         for process in psutil.process_iter(["pid", "ppid", "cmdline"]):
             words = " ".join(process.info["cmdline"] or ())
-            if "ray::_Worker" in words or "evonas.runtime.keeper" in words:
+            if "ray::_Worker" in words or "evonas.runtime.sandbox.fork_server" in words:
                 victims.append(process)
         if victims:
             self._rng.choice(victims).kill()

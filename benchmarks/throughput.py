@@ -16,13 +16,15 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from evonas.config import Config, validated
-from evonas.loop import Search
-from evonas.objectives import Objectives
+from evonas.components import Parts
+from evonas.config import Config
+from evonas.driver.loop import Search
+from evonas.loading import validated
+from evonas.objectives.objectives import Objectives
 from evonas.records import Evaluation, Job, Progress, Status, TaskSpec
 from evonas.runtime import Message, Work
 from evonas.spaces import SPACES
-from evonas.start import Parts, Prepared, execute
+from evonas.start import Prepared, execute
 
 SPEC = TaskSpec("nothing", (1, 8, 8), 10)
 WARM = 1000  # candidates before the driver's memory counts as warm

@@ -10,18 +10,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from evonas.evaluation import Split, Splits, Task, classification, regression
-    from evonas.records import TaskSpec, UserError
-    from evonas.run import Run, Runs, load
+    from evonas.errors import UserError
+    from evonas.records import TaskSpec
+    from evonas.runs.run import Run, Runs, load
     from evonas.spaces import Arch, Choice, Group, Integer, OneOf, Optional, Repeat, Space
     from evonas.start import search
+    from evonas.tasks import Split, Splits, Task, classification, regression
 
 _HOMES = {
-    "evonas.evaluation": ("Split", "Splits", "Task", "classification", "regression"),
-    "evonas.records": ("TaskSpec", "UserError"),
-    "evonas.run": ("Run", "Runs", "load"),
+    "evonas.errors": ("UserError",),
+    "evonas.records": ("TaskSpec",),
+    "evonas.runs.run": ("Run", "Runs", "load"),
     "evonas.spaces": ("Arch", "Choice", "Group", "Integer", "OneOf", "Optional", "Repeat", "Space"),
     "evonas.start": ("search",),
+    "evonas.tasks": ("Split", "Splits", "Task", "classification", "regression"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -5,30 +5,12 @@ registry of its noun (`SPACES`, `TASKS`, `STRATEGIES`); `construct` checks a sec
 constructor it names, so the built-in parts and a user's own are validated alike.
 """
 
-import difflib
 import hashlib
-import inspect
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator, model_validator
-
-from evonas.records import UserError
-
-SAID = {
-    "model_type": "takes a section of keys",
-    "dict_type": "takes a section of keys",
-    "tuple_type": "takes a list",
-    "list_type": "takes a list",
-    "too_short": "takes a list with something in it",
-}
-"""What pydantic says in the terms of Python, in those of YAML."""
-M = TypeVar("M", bound=BaseModel)
-T = TypeVar("T")
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 
 class Section(BaseModel):
@@ -325,122 +307,3 @@ class Config(Section):
     def fingerprint(self) -> str:
         """Equal for two configs exactly when they describe the same search (hex SHA-256)."""
         return hashlib.sha256(json.dumps(self.trajectory(), sort_keys=True).encode()).hexdigest()
-
-
-def load_config(
-    source: str | Path | Mapping[str, Any], overrides: Iterable[str] = (), given: Mapping[str, Any] | None = None
-) -> Config:
-    """A validated config from a YAML file or a mapping.
-
-    overrides: KEY=VALUE, a value is read as YAML. given: sections that take the place of those in the source.
-
-    Raises:
-        UserError: the file is missing or not YAML, or a key or value is wrong.
-    """
-    data = {**(source if isinstance(source, Mapping) else _read_yaml(Path(source))), **(given or {})}
-    for override in overrides:
-        _set(data, override)
-    return validated(Config, data, "config")
-
-
-def validated(model: type[M], data: Mapping[str, Any], what: str) -> M:
-    """`data` as `model`, or a UserError that names the first wrong key and the nearest right one."""
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        raise UserError(f"{what}: {_first_error(error, model)}") from None
-
-
-def construct(registry: Mapping[str, Callable[..., T]], section: Kind, noun: str, *given: Any) -> T:
-    """The part that a section's `kind` names, built from `given` and then the section's options.
-
-    Raises:
-        UserError: no such kind, an unknown option, or an option of the wrong type or range.
-    """
-    if section.kind not in registry:
-        raise UserError(f"{noun}.kind: {unknown(section.kind, registry)}")
-    part = registry[section.kind]
-    model = options_model(part, skip=len(given))
-    for key in section.options:
-        if key not in model.model_fields:
-            raise UserError(f"{noun}: {unknown(key, (*type(section).model_fields, *model.model_fields))}")
-    options = validated(model, section.options, noun)
-    try:
-        return part(*given, **{name: getattr(options, name) for name in options.model_fields_set})
-    except ValueError as error:
-        raise UserError(f"{noun}: {error}") from None
-
-
-def options_model(constructor: Callable[..., Any], skip: int = 0) -> type[BaseModel]:
-    """A strict model of a constructor's parameters after the first `skip` (for validation and the JSON schema)."""
-    fields: dict[str, Any] = {}
-    empty = inspect.Parameter.empty
-    for name, parameter in list(inspect.signature(constructor, eval_str=True).parameters.items())[skip:]:
-        annotation = Any if parameter.annotation is empty else parameter.annotation
-        fields[name] = (annotation, ... if parameter.default is empty else parameter.default)
-    return create_model(constructor.__name__, __config__=ConfigDict(extra="forbid"), **fields)
-
-
-def unknown(name: str, known: Iterable[str]) -> str:
-    """One line for a name that does not exist, with the nearest one that does."""
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"unknown {name!r}{hint} (known: {', '.join(names)})"
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"config: no file {path}") from None
-    except OSError as error:
-        raise UserError(f"config: {path} cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"config: {path} is not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(data, dict):
-        raise UserError(f"config: {path} must hold sections (seed, space, task, ...), not {type(data).__name__}")
-    return data
-
-
-def _set(data: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    if not equals or not key:
-        raise UserError(f"--set takes KEY=VALUE, e.g. strategy.population=48, not {override!r}")
-    *parents, last = key.split(".")
-    for parent in parents:
-        section = data.setdefault(parent, {})
-        if not isinstance(section, dict):
-            raise UserError(f"--set {override}: {parent} is not a section")
-        data[parent] = dict(section)
-        data = data[parent]
-    try:
-        data[last] = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise UserError(f"--set {override}: the value is not YAML") from None
-
-
-def _first_error(error: ValidationError, model: type[BaseModel]) -> str:
-    problems = error.errors(include_url=False)
-    first = problems[0]
-    where = [str(part) for part in first["loc"]]
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    if first["type"] == "extra_forbidden":
-        section = ".".join(where[:-1])
-        names = _fields_at(model, where[:-1])
-        return f"{section + ': ' if section else ''}{unknown(where[-1], names)}{more}"
-    message = first["msg"].removeprefix("Value error, ")
-    message = SAID.get(first["type"], message)
-    given = "" if first["type"] in {"missing", "value_error"} else f", not {first['input']!r}"
-    return f"{'.'.join(where)}: {message[0].lower()}{message[1:]}{given}{more}"
-
-
-def _fields_at(model: type[BaseModel], path: list[str]) -> Iterable[str]:
-    """The field names of the section at `path`, by walking annotations; `path` may cross tuples and dicts."""
-    current: Any = model
-    for part in path:
-        if inspect.isclass(current) and issubclass(current, BaseModel) and part in current.model_fields:
-            current = current.model_fields[part].annotation
-            arguments = [a for a in getattr(current, "__args__", ()) if inspect.isclass(a)]
-            current = next((a for a in arguments if issubclass(a, BaseModel)), current)
-    return current.model_fields if inspect.isclass(current) and issubclass(current, BaseModel) else ()

@@ -11,18 +11,6 @@ Genome = tuple[int, ...]
 """One small int a gene, in the order of the space's genes: the index of the chosen value."""
 
 
-class UserError(Exception):
-    """The user's input is wrong. The message is one line: what is wrong and what would be right."""
-
-
-class Halted(Exception):
-    """The search had to stop before its end. What it had recorded stands. The message is one line: why."""
-
-
-class Replaced(Halted):
-    """Another driver goes on with the search."""
-
-
 class Status(StrEnum):
     """How a candidate was decided. A failure is a status, never an exception and never a fake score."""
 
@@ -100,10 +88,6 @@ class Measurement:
     size_mb: float | None = None
     energy_mj: float | None = None
     conditions: Mapping[str, str] = field(default_factory=dict)
-
-
-class TargetAway(Exception):
-    """A target cannot be reached for now. No candidate is to blame. The message is one line: which, and why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,12 @@ from rich.table import Table
 from rich.text import Text
 
 from evonas import figures
+from evonas.driver.loop import Search, Watch
+from evonas.driver.snapshot import Gauges
 from evonas.figures.picture import BLUE, RED, Line, Picture, Points, objective_axis
 from evonas.figures.text_drawing import SMALLEST
-from evonas.gauges import Gauges
-from evonas.loop import Search, Watch
 from evonas.records import Evaluation, Standing
-from evonas.run import Run
+from evonas.runs.run import Run
 
 LINE_EVERY_S = 10.0
 REFRESH_S = 0.5

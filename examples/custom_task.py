@@ -9,7 +9,7 @@ from sklearn.datasets import load_diabetes
 
 import evonas
 from evonas import Split, Splits, Task, regression
-from evonas.evaluation import TASKS, divided
+from evonas.tasks import TASKS, divided
 
 
 def diabetes(*, valid_fraction: float = 0.25, test_fraction: float = 0.25) -> Task:

@@ -9,7 +9,8 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from evonas.records import Candidate, Evaluation, Job, Place, Postponed, Progress, Status, UserError
+from evonas.errors import UserError
+from evonas.records import Candidate, Evaluation, Job, Place, Postponed, Progress, Status
 from evonas.runtime import Message, Work
 
 AWAY = "target phone: nothing answers"

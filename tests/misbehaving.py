@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from evonas.evaluation import Evaluator
-from evonas.objectives import Objectives
+from evonas.objectives.objectives import Objectives
 from evonas.records import TaskSpec
 from evonas.runtime import Factory
 from evonas.spaces.genes import Arch, Choice

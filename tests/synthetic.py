@@ -13,8 +13,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evonas.config import Config, validated
-from evonas.objectives import Objectives, dominates
+from evonas.config import Config
+from evonas.loading import validated
+from evonas.objectives.objectives import Objectives, dominates
 from evonas.records import Epoch, Evaluation, Job, Progress, Status, TaskSpec
 from evonas.runtime import Message
 from evonas.spaces.genes import Arch, Choice, Integer, Repeat
@@ -128,7 +129,9 @@ def config(**changes: Any) -> Config:
 
 def prepared(folder: str | Path, settings: Config, space: Space | None = None, **work: Any) -> "Prepared":
     """A search that can start, like `evonas.start.prepare`, but for the work."""
-    from evonas.start import Parts, Prepared, check_run
+    from evonas.components import Parts
+    from evonas.run_identity import check_run
+    from evonas.start import Prepared
     from evonas.store import open_folder
 
     space = space or Toy()

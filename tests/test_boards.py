@@ -12,10 +12,11 @@ import ray
 from ray.cluster_utils import Cluster
 
 from evonas.config import RuntimeConfig
-from evonas.records import Evaluation, Halted, Place, Progress, Status, UserError
+from evonas.errors import Halted, UserError
+from evonas.records import Evaluation, Place, Progress, Status
 from evonas.runtime import RUNTIMES, Message, RayPool, Remotes, Runtime, retries
-from evonas.runtime.boards import Boards
-from evonas.runtime.cluster import look
+from evonas.runtime.ray_pool.cluster import look
+from evonas.runtime.ray_pool.device_servers import Boards
 from tests import away
 from tests.away import Away, job
 

@@ -14,9 +14,9 @@ import ray
 from ray.cluster_utils import Cluster
 
 import evonas
-from evonas.loop import Search
+from evonas.driver.loop import Search
 from evonas.records import Evaluation
-from evonas.runtime.ray import RayPool
+from evonas.runtime.ray_pool.pool import RayPool
 from tests.clusters import tree, words
 from tests.test_loop import content, populations, run
 

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from evonas.config import Config, load_config
-from evonas.inspection import schema
-from evonas.objectives import Objectives
-from evonas.records import TaskSpec, UserError
+from evonas.commands.schema import schema
+from evonas.config import Config
+from evonas.errors import UserError
+from evonas.loading import load_config
+from evonas.objectives.objectives import Objectives
+from evonas.records import TaskSpec
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 MINIMAL: dict[str, Any] = {

@@ -22,14 +22,15 @@ import pytest
 from rich.console import Console
 
 from evonas import doctor
-from evonas.config import Config, RuntimeConfig, TrainingConfig, load_config
-from evonas.doctor import Finding, Visit, cluster, examining, needs, pace
-from evonas.measuring.server import serve_here
-from evonas.records import UserError
-from evonas.runtime import checkup
-from evonas.runtime.checkup import Answer, Seen
-from evonas.runtime.nodes import Node
-from evonas.start import versions
+from evonas.config import Config, RuntimeConfig, TrainingConfig
+from evonas.doctor import Finding, Visit, cluster, examining, needs, throughput
+from evonas.errors import UserError
+from evonas.loading import load_config
+from evonas.measuring.remote.server import serve_here
+from evonas.run_identity import versions
+from evonas.runtime.ray_pool import probe
+from evonas.runtime.ray_pool.nodes import Node
+from evonas.runtime.ray_pool.probe import Answer, Seen
 from evonas.store import Store, create_run, evaluations_schema, open_folder
 from evonas.store.folder import LocalFolder
 
@@ -186,10 +187,10 @@ def test_a_cluster_that_asks_for_no_token_takes_us_without_one(
         address = environment["ADDRESS"]
         for name, value in TOKEN.items():
             monkeypatch.setenv(name, value)
-        answer = checkup.ask(address, token=False)
+        answer = probe.ask(address, token=False)
     assert answer == Answer(taken=True, ray=answer.ray, python=answer.python)
     assert answer.ray
-    assert cluster.refusal(address, answer, checkup.versions()) is None
+    assert cluster.refusal(address, answer, probe.versions()) is None
 
 
 # What is made of an answer
@@ -301,7 +302,7 @@ def test_a_folder_that_cannot_be_made_is_a_cross(tmp_path: Path) -> None:
 def test_a_folder_that_replaces_files_is_a_cross(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LocalFolder, "create", lambda self, name, data: (self.root / name).write_bytes(data))
     with pytest.raises(UserError, match="replaced a file"):
-        needs.probe_inside(tmp_path)
+        needs.try_inside(tmp_path)
     assert os.listdir(tmp_path) == []
 
 
@@ -358,24 +359,24 @@ def test_mean_epochs_of_a_candidate() -> None:
 
 def test_candidates_a_day() -> None:
     """1 s of measuring, 3 s of training."""
-    assert pace.per_day(1, 3, [1], "machine") == pace.DAY_S / 4
-    assert pace.per_day(1, 3, [2, 0, 2], "") == pace.DAY_S
-    assert pace.per_day(1, 3, [3, 3], "machine") == pace.DAY_S  # a machine with three decides one every 2 s
-    assert pace.per_day(1, 3, [100], "board") == pace.DAY_S  # one at a time on the board
+    assert throughput.per_day(1, 3, [1], "machine") == throughput.DAY_S / 4
+    assert throughput.per_day(1, 3, [2, 0, 2], "") == throughput.DAY_S
+    assert throughput.per_day(1, 3, [3, 3], "machine") == throughput.DAY_S  # a machine with three decides one every 2 s
+    assert throughput.per_day(1, 3, [100], "board") == throughput.DAY_S  # one at a time on the board
 
 
 def test_what_a_network_costs_that_is_not_trained_to_the_end() -> None:
     """5 s to the first epoch, 2 s from there to the second: 3 s of measuring; 4 epochs in the mean."""
-    assert pace._cost({1: 5.0, 2: 7.0}, None, 4) == [(3.0, 8.0)]
-    assert pace._cost({1: 5.0}, None, 4) == []
+    assert throughput._cost({1: 5.0, 2: 7.0}, None, 4) == [(3.0, 8.0)]
+    assert throughput._cost({1: 5.0}, None, 4) == []
 
 
 def test_workers_of_each_node() -> None:
     machines = [node("a"), node("b", CPU=4.0), node("c", CPU=0.0)]
-    assert pace.rooms(RuntimeConfig(), machines) == [2, 4, 0]
-    assert pace.rooms(RuntimeConfig(workers=3), machines) == [2, 1, 0]
-    assert pace.rooms(RuntimeConfig(max_workers=5), machines) == [2, 3, 0]
-    assert pace.rooms(RuntimeConfig(gpus_per_worker=1), machines) == [0, 0, 0]
+    assert throughput.rooms(RuntimeConfig(), machines) == [2, 4, 0]
+    assert throughput.rooms(RuntimeConfig(workers=3), machines) == [2, 1, 0]
+    assert throughput.rooms(RuntimeConfig(max_workers=5), machines) == [2, 3, 0]
+    assert throughput.rooms(RuntimeConfig(gpus_per_worker=1), machines) == [0, 0, 0]
 
 
 def test_a_space_whose_networks_all_fail_is_a_cross(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -384,7 +385,7 @@ def test_a_space_whose_networks_all_fail_is_a_cross(monkeypatch: pytest.MonkeyPa
     assert visit.parts
     monkeypatch.setattr(type(visit.parts.space), "build", lambda self, arch, task: 1 / 0)
     assert states(needs.worker(visit))["worker"] == "ok"
-    found = list(pace.speed(visit))
+    found = list(throughput.speed(visit))
     assert states(found) == {"speed": "cross"}
     assert "4 of 4 random networks failed:build" in found[0].text
 

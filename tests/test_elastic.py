@@ -11,10 +11,11 @@ import ray
 from ray.cluster_utils import Cluster
 
 from evonas.config import RuntimeConfig
-from evonas.loop import Search
-from evonas.records import Candidate, Evaluation, Job, Status, UserError
+from evonas.driver.loop import Search
+from evonas.errors import UserError
+from evonas.records import Candidate, Evaluation, Job, Status
 from evonas.runtime import RayPool
-from evonas.runtime import ray as pool_of_ray
+from evonas.runtime.ray_pool import pool as pool_of_ray
 from tests.test_cluster import jobs_on
 from tests.test_loop import run
 

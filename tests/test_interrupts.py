@@ -7,7 +7,7 @@ import weakref
 
 import pytest
 
-from evonas.interrupts import Terminated, not_lost
+from evonas.signals import Terminated, not_lost
 
 
 class Thing:

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evonas.levels import Levels
+from evonas.objectives.levels import Levels
 from evonas.records import Standing
 from tests.test_pareto import brute_ranks
 

@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 
 import evonas
-from evonas.loop import Search
-from evonas.records import Evaluation, UserError
+from evonas.driver.loop import Search
+from evonas.errors import UserError
+from evonas.records import Evaluation
 from evonas.start import execute
 from evonas.store import CIRCUMSTANCE, Recovered, Store, open_folder, recover
 from tests.forging import forge_cell
@@ -196,7 +197,8 @@ def test_a_live_run_can_be_read(tmp_path: Path) -> None:
 
 
 def test_an_option_without_annotation_and_one_that_is_text_are_options() -> None:
-    from evonas.config import Kind, construct
+    from evonas.config import Kind
+    from evonas.loading import construct
 
     def part(width, depth: "int" = 1):  # type: ignore[no-untyped-def]
         return width, depth

@@ -2,8 +2,8 @@
 
 import pytest
 
-from evonas.runtime import nodes as module
-from evonas.runtime.nodes import STRIKES, Node, Nodes
+from evonas.runtime.ray_pool import nodes as module
+from evonas.runtime.ray_pool.nodes import STRIKES, Node, Nodes
 
 A, B, C = (Node(id, f"host-{id}", {"CPU": 4.0}) for id in "abc")
 

@@ -12,7 +12,7 @@ import pytest
 
 import evonas
 from evonas.cli import main
-from evonas.records import Halted, UserError
+from evonas.errors import Halted, UserError
 from evonas.store import open_folder
 from evonas.store import remote as object_store
 from evonas.store.remote import ObjectFolder

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from evonas.records import Candidate, Epoch, Evaluation, Status
-from evonas.runtime.packing import MOST, ROUNDS, Packing
+from evonas.runtime.ray_pool.gpu_sharing import MOST, ROUNDS, Packing
 
 CURVE = tuple(Epoch(epoch, 1.0, 1.0, 0.5) for epoch in (1, 2))
 

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evonas import pareto
-from evonas.evaluation.early_stopping import outside
-from evonas.levels import Bar
-from evonas.objectives import dominates
+from evonas.objectives import pareto
+from evonas.objectives.early_stopping import outside
+from evonas.objectives.levels import Bar
+from evonas.objectives.objectives import dominates
 from evonas.records import Standing
 
 

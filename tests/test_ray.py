@@ -11,11 +11,13 @@ import pytest
 import ray
 
 import evonas
+from evonas.components import Parts
+from evonas.errors import UserError
 from evonas.evaluation import Evaluator
-from evonas.objectives import Objectives
-from evonas.records import Candidate, Evaluation, Job, Status, UserError
+from evonas.objectives.objectives import Objectives
+from evonas.records import Candidate, Evaluation, Job, Status
 from evonas.runtime import RayPool
-from evonas.start import Parts, Prepared, execute
+from evonas.start import Prepared, execute
 from evonas.store import open_folder
 from tests.evaluation.small import bars_task
 from tests.evaluation.small import config as small_config

@@ -20,8 +20,8 @@ import torch
 
 import evonas
 from evonas.cli import main
-from evonas.records import UserError
-from evonas.report import words, write
+from evonas.errors import UserError
+from evonas.report import summary, write
 from evonas.report.data import ARCH_BYTES, document, number
 from evonas.report.page import page, to_json
 from evonas.report.watch import Server
@@ -104,7 +104,7 @@ def test_the_three_networks_of_a_front_made_by_hand() -> None:
         "objectives": [{"column": "error", "sign": 1}, {"column": "params", "sign": 1}],
     }
     front = hand_made(error=[0.0, 0.1, 0.2, 1.0], params=[100.0, 10.0, 5.0, 0.0])
-    found = {pick["role"]: pick["candidate"] for pick in words.picks(description, front)}
+    found = {pick["role"]: pick["candidate"] for pick in summary.picks(description, front)}
     assert found == {"smallest": 3, "knee": 1, "most accurate": 0}
 
 
@@ -114,7 +114,7 @@ def test_more_accurate_is_more_where_the_metric_is_maximised() -> None:
         "objectives": [{"column": "accuracy", "sign": -1}, {"column": "params", "sign": 1}],
     }
     front = hand_made(error=[0, 0, 0], accuracy=[0.9, 0.89, 0.2], params=[9.0, 1.0, 0.9])
-    picks = words.picks(description, front)
+    picks = summary.picks(description, front)
     assert [(pick["role"], pick["candidate"]) for pick in picks] == [
         ("smallest", 2),
         ("knee", 1),

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from evonas.config import RuntimeConfig
-from evonas.records import Candidate, Evaluation, Halted, Job, Progress, Status
-from evonas.runtime.pool import Death, Message
+from evonas.errors import Halted
+from evonas.records import Candidate, Evaluation, Job, Progress, Status
 from evonas.runtime.retries import CRASHES, FIRST_DELAY_S, LONGEST_DELAY_S, LOSSES, Attempt, Retries
+from evonas.runtime.runtime import Death, Message
 
 CONFIG = RuntimeConfig(deadline_minutes=10, lease_s=30, away_minutes=2)
 NODES = st.sampled_from("abc")

@@ -17,10 +17,11 @@ from types import ModuleType
 import psutil
 import pytest
 
-from evonas.records import Evaluation, Postponed, Progress, Status, UserError
-from evonas.runtime.payload import PREFIX, hold, load, pack, sweep
-from evonas.runtime.pool import Death, Factory
-from evonas.runtime.sandbox import Sandbox, SandboxLost
+from evonas.errors import UserError
+from evonas.records import Evaluation, Postponed, Progress, Status
+from evonas.runtime.runtime import Death, Factory
+from evonas.runtime.sandbox.payload import PREFIX, hold, load, pack, sweep
+from evonas.runtime.sandbox.worker_process import Sandbox, SandboxLost
 from tests import away, works
 from tests.evaluation.small import job
 from tests.misbehaving import MB, Misdeeds, factory
@@ -319,8 +320,8 @@ def test_a_killed_keeper_takes_its_worker_along_and_blames_no_candidate() -> Non
 
 
 SUPERVISOR = """
-from evonas.runtime.payload import pack
-from evonas.runtime.sandbox import Sandbox
+from evonas.runtime.sandbox.payload import pack
+from evonas.runtime.sandbox.worker_process import Sandbox
 from tests import works
 from tests.evaluation.small import job
 if __name__ == "__main__":

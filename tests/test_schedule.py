@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evonas import pareto
-from evonas.objectives import Objectives
+from evonas.driver.schedule import Ledger, lookaheads
+from evonas.objectives import pareto
+from evonas.objectives.objectives import Objectives
 from evonas.records import Candidate, Evaluation, Progress, Status
-from evonas.schedule import Ledger, lookaheads
 from tests.synthetic import SPEC, config
 
 

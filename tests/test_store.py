@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 import evonas
-from evonas.records import UserError
+from evonas.errors import UserError
 from evonas.start import execute
 from evonas.store import Folder, open_folder, recover
 from evonas.store.documents import from_document, to_document

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evonas.levels import Levels
+from evonas.objectives.levels import Levels
 from evonas.records import Genome, Standing
 from evonas.spaces.genes import Arch, Choice, Integer, Optional
 from evonas.spaces.space import Space

@@ -26,13 +26,13 @@ import psutil
 import pytest
 import yaml
 
-from evonas import jobs as job_api
-from evonas import submission
-from evonas.config import load_config
-from evonas.jobs import Address, parse
-from evonas.records import UserError
-from evonas.staging import stage
-from evonas.submission import submit
+from evonas.errors import UserError
+from evonas.loading import load_config
+from evonas.submit import ray_jobs as job_api
+from evonas.submit import submission
+from evonas.submit.ray_jobs import Address, parse
+from evonas.submit.staging import stage
+from evonas.submit.submission import submit
 
 CONFIG = """
 space: {kind: cell, stages: 1, channels: [4, 6]}
@@ -188,7 +188,7 @@ def test_what_is_sent_is_code_and_config(user: Path, modules: Sequence[ModuleTyp
     users = {name for name in staged.files if not name.startswith("evonas")}
     package = {"own_package/__init__.py", "own_package/parts/kernel.cu", "own_package/parts/task.py"}
     assert users == {"config.yaml", "own_space.py", "own_helper.py", *package}
-    assert {"evonas/__main__.py", "evonas/spaces/cell.py", "evonas/runtime/ray.py"} < staged.files.keys()
+    assert {"evonas/__main__.py", "evonas/spaces/cell.py", "evonas/runtime/ray_pool/pool.py"} < staged.files.keys()
     assert not [name for name, data in staged.files.items() if CANARY.encode() in data or "__pycache__" in name]
     assert staged.entrypoint.endswith(
         "python -m evonas search config.yaml --run s3://bucket/run --import own_space --import own_package.parts.task"
@@ -444,8 +444,8 @@ def test_following_ends_as_the_search_does(
 
 PROGRAM = """
 import importlib, json, signal, sys
-from evonas.records import UserError
-from evonas.submission import submit
+from evonas.errors import UserError
+from evonas.submit.submission import submit
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path.insert(0, "")
 words = json.loads(sys.argv[1])

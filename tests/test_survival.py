@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 import evonas
-from evonas.breaker import Breaker
-from evonas.records import Candidate, Evaluation, Halted, Status, UserError
+from evonas.driver.circuit_breaker import Breaker
+from evonas.errors import Halted, UserError
+from evonas.records import Candidate, Evaluation, Status
 from evonas.store import Store, create_run, evaluations_schema, open_folder, recover
 from evonas.store.documents import from_document, to_document
 from tests.synthetic import Toy, config
@@ -146,7 +147,7 @@ def everything(folder: Path) -> dict[str, bytes]:
 class TestFullDisk:
     PROGRAM = """
 import subprocess
-from evonas.records import Halted
+from evonas.errors import Halted
 folder, size = Path(sys.argv[1]), sys.argv[2]
 def tmpfs(*options): subprocess.run(["mount", "-t", "tmpfs", "-o", *options, "tmpfs", str(folder)], check=True)
 tmpfs("size=" + size)

@@ -11,19 +11,21 @@ import pytest
 import torch
 from torch import nn
 
-from evonas import table as tables
-from evonas import tabulate
-from evonas.config import Config, Kind, TargetConfig, construct, validated
+from evonas.config import Config, Kind, TargetConfig
+from evonas.errors import UserError
 from evonas.evaluation.costs import multiply_accumulates, parameters
-from evonas.measuring.bench import Bench
-from evonas.measuring.blocks import PASS, MissingBlock, Replay, blocks, estimate
-from evonas.measuring.quiet import Quiet
+from evonas.latency_tables import build
+from evonas.latency_tables import table as tables
+from evonas.latency_tables.blocks import PASS, MissingBlock, Replay, blocks, estimate
+from evonas.latency_tables.build import assess, make
+from evonas.latency_tables.table import Table, check_free, fits, read, write
+from evonas.loading import construct, validated
+from evonas.measuring.benchmark import Bench
+from evonas.measuring.device_lock import Quiet
 from evonas.measuring.reference import reference
-from evonas.records import Measurement, TaskSpec, UserError
+from evonas.records import Measurement, TaskSpec
 from evonas.spaces import SPACES, Choice
 from evonas.spaces.space import Space
-from evonas.table import Table, check_free, fits, read, write
-from evonas.tabulate import assess, make
 
 SPEC = TaskSpec("digits", (1, 8, 8), 10)
 SMALL = {
@@ -78,7 +80,7 @@ def board() -> Table:
     return made()
 
 
-def made(own: Config | None = None, measure: tabulate.Measure = clockwork) -> Table:
+def made(own: Config | None = None, measure: build.Measure = clockwork) -> Table:
     own = own or config()
     return make(own, "board", space_of(own), SPEC, measure, say=silent)
 
@@ -120,11 +122,11 @@ def test_each_block_is_measured_once_with_the_batch_of_the_target() -> None:
 
 def test_a_large_space_is_sampled_until_nothing_new_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = board()
-    monkeypatch.setattr(tabulate, "ENUMERATED", 0)
-    monkeypatch.setattr(tabulate, "PATIENCE", 40)
+    monkeypatch.setattr(build, "ENUMERATED", 0)
+    monkeypatch.setattr(build, "PATIENCE", 40)
     sampled = made()
     assert {row.key for row in sampled.rows} == {row.key for row in whole.rows}
-    monkeypatch.setattr(tabulate, "MOST_SAMPLES", 1)
+    monkeypatch.setattr(build, "MOST_SAMPLES", 1)
     assert len(made().rows) < len(whole.rows)
 
 
@@ -220,7 +222,7 @@ def test_what_cannot_be_tabulated(monkeypatch: pytest.MonkeyPatch) -> None:
         made(measure=full)
     with pytest.raises(UserError, match="did you mean 'board'"):
         make(config(), "bord", space_of(config()), SPEC, clockwork, say=silent)
-    monkeypatch.setattr(tabulate, "MOST_BLOCKS", 3)
+    monkeypatch.setattr(build, "MOST_BLOCKS", 3)
     with pytest.raises(UserError, match="more than 3 different blocks, such as "):
         made()
 
@@ -391,9 +393,9 @@ def test_a_path_in_use_is_told_before_anything_is_measured(tmp_path: Path) -> No
 
     own = config()
     with pytest.raises(UserError, match="is no latency table"):
-        tabulate.tabulate(own, "board", space_of(own), SPEC, never, path, say=silent)
+        build.tabulate(own, "board", space_of(own), SPEC, never, path, say=silent)
     path.unlink()
-    table = tabulate.tabulate(own, "board", space_of(own), SPEC, clockwork, path, say=silent)
+    table = build.tabulate(own, "board", space_of(own), SPEC, clockwork, path, say=silent)
     assert read(path) == table
 
 

@@ -16,10 +16,11 @@ from rich.console import Console
 import evonas
 from evonas import figures
 from evonas.cli import main
+from evonas.driver.loop import Search
+from evonas.driver.snapshot import Gauges
+from evonas.errors import UserError
 from evonas.figures.picture import BLUE, RED, Axis, Band, Line, Picture, Points
-from evonas.gauges import Gauges
-from evonas.loop import Search
-from evonas.records import Evaluation, UserError
+from evonas.records import Evaluation
 from evonas.terminal import live_front, watching, written
 from tests.test_loop import run
 

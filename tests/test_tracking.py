@@ -19,10 +19,10 @@ import pytest
 
 from evonas.analysis import evaluations, front
 from evonas.cli import main
-from evonas.records import Replaced
+from evonas.errors import Replaced
 from evonas.start import execute
 from evonas.store import open_folder, read_run
-from evonas.tracking import Telling, missing, telling
+from evonas.tracking import Telling, dispatcher, missing
 from tests.synthetic import config, prepared
 
 EPOCHS = 9
@@ -316,7 +316,7 @@ def test_another_search_in_the_same_folder_is_told_of_anew(tmp_path: Path, monke
     keys = set()
     for _ in range(2):
         search(tmp_path / "run", budget=4)
-        keys.add(telling._about(config(), open_folder(tmp_path / "run")).key)
+        keys.add(dispatcher._about(config(), open_folder(tmp_path / "run")).key)
         shutil.rmtree(tmp_path / "run")
     assert len(keys) == 2
 
@@ -341,8 +341,8 @@ def test_ctrl_c_while_trackers_are_waited_for_goes_on_without(tmp_path: Path) ->
 
     post: Any = SimpleNamespace(name="slow", tell=lambda what: None, end=lambda: None, done=done)
     with telling:
-        telling._posts = [post]
-    telling.wait()
+        dispatcher._posts = [post]
+    dispatcher.wait()
 
 
 def test_trackers_do_not_shape_a_search() -> None:
@@ -365,8 +365,8 @@ def test_a_server_that_does_not_answer_cannot_hold_a_search_up(
     importlib.import_module("mlflow.tracking")  # which takes as long as such a server
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    monkeypatch.setattr(telling, "NEWS_S", 0.1)
-    monkeypatch.setattr(telling, "FINISHED_S", 0.5)
+    monkeypatch.setattr(dispatcher, "NEWS_S", 0.1)
+    monkeypatch.setattr(dispatcher, "FINISHED_S", 0.5)
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
         deaf.listen()

@@ -20,7 +20,7 @@ import torch
 import evonas
 from evonas import Choice
 from evonas.cli import main
-from evonas.records import UserError
+from evonas.errors import UserError
 from evonas.start import execute, prepare
 from evonas.store import open_folder
 from evonas.store.journal import Journal
@@ -222,4 +222,4 @@ def test_nothing_in_the_package_unpickles_or_evaluates_but_the_transport() -> No
         for path in PACKAGE.rglob("*.py")
         if forbidden.search(path.read_text().replace("network.eval(", "").replace(".eval()", ""))
     }
-    assert found <= {"runtime/payload.py", "runtime/keeper.py", "runtime/worker.py", "runtime/sandbox.py"}
+    assert found <= {f"runtime/sandbox/{name}.py" for name in ("payload", "fork_server", "worker", "worker_process")}

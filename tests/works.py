@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from evonas.records import Evaluation, Job, Progress, Status, UserError
-from evonas.runtime.pool import Work
+from evonas.errors import UserError
+from evonas.records import Evaluation, Job, Progress, Status
+from evonas.runtime.runtime import Work
 
 LARGE = 100 * 10**6
 

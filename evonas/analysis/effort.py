@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evonas.analysis.frames import able, by_run, minimised, one_run, started
-from evonas.records import UserError
+from evonas.errors import UserError
 
 OUTCOMES = {"ok": "trained", "stopped": "stopped", "infeasible": "infeasible"}
 MOST = 1000

@@ -13,8 +13,8 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from evonas.config import unknown
-from evonas.records import UserError
+from evonas.errors import UserError
+from evonas.loading import unknown
 from evonas.store import Folder, Tables, evaluations_schema, read_journal_rows, read_measured, read_tables
 
 _COMPARE = {"<=": operator.le, ">=": operator.ge, "==": operator.eq, "<": operator.lt, ">": operator.gt}

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from evonas import pareto
 from evonas.analysis.frames import able, minimised, need, where
-from evonas.records import UserError
+from evonas.errors import UserError
+from evonas.objectives import pareto
 
 CHUNK = 256
 

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evonas.analysis.frames import able, need
-from evonas.records import UserError
+from evonas.errors import UserError
 
 FEWEST = 20
 """Candidates that a forest is fitted to at the least."""

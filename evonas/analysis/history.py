@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from evonas.analysis.frames import able, by_run, minimised, need, one_run, started
 from evonas.analysis.fronts import Reference, corner, reference
 from evonas.analysis.genes import genes
-from evonas.records import UserError
+from evonas.errors import UserError
 
 # Student's t at 97.5 % for 1 to 30 degrees of freedom; beyond, the last is 4 % too wide at most.
 # fmt: off

@@ -1,7 +1,7 @@
 """`evonas doctor`: what stands in the way of a search."""
 
-from evonas.doctor.afar import examine_there
 from evonas.doctor.examining import examine
+from evonas.doctor.remote import examine_there
 from evonas.doctor.screen import report, show
 from evonas.doctor.visit import Finding, Visit
 

@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from evonas.doctor.visit import ROOM_S, Finding, Unknown, Visit, counted, need_ray, shape
-from evonas.records import UserError
-from evonas.runtime import checkup
-from evonas.runtime.checkup import Seen
-from evonas.start import versions
+from evonas.errors import UserError
+from evonas.run_identity import versions
+from evonas.runtime.ray_pool import probe
+from evonas.runtime.ray_pool.probe import Seen
 
 SKEW_NOTE_S, SKEW_CROSS_S = 1.0, 60.0
 NEEDED = ("python", "evonas", "ray", "torch", "numpy")
@@ -21,26 +21,26 @@ def reach(visit: Visit) -> Iterator[Finding]:
         raise Unknown("runtime.kind is serial, one candidate after the other in this process")
     local = runtime.address == "local"
     if not local:
-        head = checkup.head_of(runtime.address)
-        answer = checkup.ask(head, token=True)
+        head = probe.head_of(runtime.address)
+        answer = probe.ask(head, token=True)
         visit.head = "" if answer.why else head
-        if (wrong := refusal(head, answer, checkup.versions())) is not None:
+        if (wrong := refusal(head, answer, probe.versions())) is not None:
             yield wrong
             return
     try:
-        visit.own = not checkup.has_joined()
-        visit.head, visit.joined = checkup.join(runtime), True
+        visit.own = not probe.has_joined()
+        visit.head, visit.joined = probe.join(runtime), True
     except UserError as error:
         yield Finding(
             "Ray", "cross", str(error), "run this on a machine of the cluster, with the cluster's Ray running"
         )
         return
-    visit.nodes = checkup.nodes()
-    ours = "{}, Python {}".format(*checkup.versions())
+    visit.nodes = probe.nodes()
+    ours = "{}, Python {}".format(*probe.versions())
     yield Finding("Ray", "ok", f"{ours}, of this run's own" if local else f"{ours} at {visit.head}, the same as here")
 
 
-def refusal(head: str, answer: checkup.Answer, ours: tuple[str, str]) -> Finding | None:
+def refusal(head: str, answer: probe.Answer, ours: tuple[str, str]) -> Finding | None:
     """Why we cannot join a cluster; None where we can. ours: versions of Ray and Python here."""
     if answer.refused:
         here = "RAY_AUTH_MODE=token and the cluster's token in RAY_AUTH_TOKEN or ~/.ray/auth_token"
@@ -58,11 +58,11 @@ def refusal(head: str, answer: checkup.Answer, ours: tuple[str, str]) -> Finding
 def authentication(visit: Visit) -> Iterator[Finding]:
     if not visit.head:
         raise Unknown("there is no Ray")
-    addresses = [visit.head.rpartition(":")[0], *(checkup.hosts() if visit.joined else ())]
-    yield judged(visit.head, checkup.ask(visit.head, token=False), addresses)
+    addresses = [visit.head.rpartition(":")[0], *(probe.hosts() if visit.joined else ())]
+    yield judged(visit.head, probe.ask(visit.head, token=False), addresses)
 
 
-def judged(head: str, answer: checkup.Answer, addresses: Sequence[str]) -> Finding:
+def judged(head: str, answer: probe.Answer, addresses: Sequence[str]) -> Finding:
     """answer: to a connection without a token. addresses: of the head and the nodes."""
     name = "authentication"
     if answer.refused:
@@ -85,7 +85,7 @@ def nodes(visit: Visit) -> Iterator[Finding]:
     need_ray(visit)
     shapes = Counter(shape(node) for node in visit.nodes)
     yield Finding("nodes", "ok", "; ".join(f"{count} x {shape}" for shape, count in shapes.items()))
-    visit.seen = checkup.inspect(visit.nodes, NEEDED, ROOM_S)
+    visit.seen = probe.inspect(visit.nodes, NEEDED, ROOM_S)
     for seen in visit.seen:
         if seen.why:
             remedy = f"see the raylet's log on {seen.node.host}; if it is gone, restart Ray there"

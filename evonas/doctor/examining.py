@@ -9,18 +9,19 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 
-from evonas.config import RuntimeConfig, construct, load_config, unknown, validated
+from evonas.config import RuntimeConfig
 from evonas.doctor.cluster import authentication, clocks, gpus, nodes, reach, same_versions
 from evonas.doctor.needs import data, folder, remote_targets, worker
-from evonas.doctor.pace import TRY_MOST_S, TRY_S, speed
+from evonas.doctor.throughput import TRY_MOST_S, TRY_S, speed
 from evonas.doctor.visit import Check, Finding, Unknown, Visit
-from evonas.evaluation import TASKS
-from evonas.lines import line_of
-from evonas.records import UserError
-from evonas.runtime import checkup
+from evonas.errors import UserError
+from evonas.loading import construct, load_config, unknown, validated
+from evonas.run_identity import default_folder
+from evonas.runtime.ray_pool import probe
 from evonas.spaces import SPACES
-from evonas.start import default_folder
 from evonas.strategies import STRATEGIES
+from evonas.tasks import TASKS
+from evonas.text import line_of
 
 NODES_S = 30.0
 LOAD_S = 300.0
@@ -67,7 +68,7 @@ def _examine(visit: Visit) -> Iterator[Finding]:
         if visit.pool:
             visit.pool.close()
         if visit.own:
-            checkup.leave()
+            probe.leave()
 
 
 def _within(seconds: float, name: str, check: Check, remedy: str, visit: Visit) -> list[Finding]:
@@ -113,7 +114,7 @@ def _address(text: str) -> str:
 
 CHECKS: tuple[tuple[str, Check, float, str], ...] = (
     ("Ray", reach, 0, "correct the address, or start Ray there"),
-    ("authentication", authentication, 2 * checkup.ASK_S, "see that the cluster's head answers"),
+    ("authentication", authentication, 2 * probe.ASK_S, "see that the cluster's head answers"),
     ("nodes", nodes, NODES_S, "see Ray's logs on the nodes"),
     ("GPUs", gpus, NODES_S, "see Ray's logs on the nodes"),
     ("versions", same_versions, NODES_S, "install evonas here as its requirements say"),

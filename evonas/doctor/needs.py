@@ -9,14 +9,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from evonas.config import construct
-from evonas.doctor.pace import for_trials, rooms
+from evonas.components import assemble, check_places
+from evonas.doctor.throughput import for_trials, rooms
 from evonas.doctor.visit import ROOM_S, Finding, Visit, need_ray, parts_of, shape
-from evonas.evaluation import TASKS
-from evonas.records import UserError
-from evonas.runtime import RUNTIMES, Remotes, checkup
-from evonas.start import assemble, check_places, check_run
+from evonas.errors import UserError
+from evonas.loading import construct
+from evonas.run_identity import check_run
+from evonas.runtime import RUNTIMES, Remotes
+from evonas.runtime.ray_pool import probe
 from evonas.store import Folder, is_run, open_folder
+from evonas.tasks import TASKS
 
 
 def folder(visit: Visit) -> Iterator[Finding]:
@@ -25,7 +27,7 @@ def folder(visit: Visit) -> Iterator[Finding]:
     remote = "://" in run
     here = open_folder(run)
     try:
-        probe_beside(run) if remote else probe_inside(Path(run).absolute())
+        try_beside(run) if remote else try_inside(Path(run).absolute())
     except OSError as error:
         text = f"{here} cannot be written: {error.strerror or error}"
         yield Finding("run folder", "cross", text, "give another --run, or see to its permissions and room")
@@ -38,22 +40,22 @@ def folder(visit: Visit) -> Iterator[Finding]:
     yield Finding("run folder", "ok", f"{here} can be written and locked ({state}){lost}")
 
 
-def probe_beside(url: str) -> None:
+def try_beside(url: str) -> None:
     """A prefix beside it: inside, a search that starts would take it for somebody else's."""
-    probe(open_folder(f"{url.rstrip('/')}.doctor-{uuid.uuid4().hex}"))
+    try_writing(open_folder(f"{url.rstrip('/')}.doctor-{uuid.uuid4().hex}"))
 
 
-def probe_inside(root: Path) -> None:
+def try_inside(root: Path) -> None:
     """A hidden folder, which no reader of runs looks at, in what there is of the path."""
     nearest = next(path for path in (root, *root.parents) if path.exists())
     scratch = tempfile.mkdtemp(prefix=".evonas-doctor-", dir=nearest)
     try:
-        probe(open_folder(Path(scratch)))
+        try_writing(open_folder(Path(scratch)))
     finally:
         shutil.rmtree(scratch)
 
 
-def probe(place: Folder) -> None:
+def try_writing(place: Folder) -> None:
     """Raises UserError or OSError where it cannot be a run folder."""
     name = "probe.json"
     lock = place.lock(take_over=False)
@@ -111,12 +113,12 @@ def _resource(visit: Visit, target: str, resource: str) -> Finding:
     having = [node.host for node in visit.nodes if node.resources.get(resource, 0) >= 1]
     if not visit.joined or not having:
         visit.away.add(target)
-        there = ", ".join(sorted({each for node in visit.nodes for each in checkup.custom(node)})) or "none"
+        there = ", ".join(sorted({each for node in visit.nodes for each in probe.custom(node)})) or "none"
         remedy = (
             f"""start Ray on the board with --resources '{{"{resource}": 1}}', or correct targets.{target}.resource"""
         )
         return Finding(name, "cross", f"no node has the custom resource {resource}; there are: {there}", remedy)
-    if checkup.unused(resource) < 1:
+    if probe.unused(resource) < 1:
         visit.away.add(target)
         return Finding(name, "note", f"{', '.join(having)} has the resource {resource}; somebody measures there now")
     return Finding(name, "ok", f"{', '.join(having)} has the resource {resource}")
@@ -132,8 +134,8 @@ def worker(visit: Visit) -> Iterator[Finding]:
             text = f"no node has room for a worker of {visit.needs}; the cluster has {shapes}"
             yield Finding("worker", "cross", text, "lower runtime.cpus_per_worker or gpus_per_worker, or add a node")
             return
-        if not checkup.fits(runtime, ROOM_S):
-            free = f"{checkup.unused('CPU'):g} CPUs and {checkup.unused('GPU'):g} GPUs"
+        if not probe.fits(runtime, ROOM_S):
+            free = f"{probe.unused('CPU'):g} CPUs and {probe.unused('GPU'):g} GPUs"
             text = f"no worker of {visit.needs} found room in {ROOM_S:g} s; free are {free}"
             yield Finding("worker", "cross", text, "wait until others have ended, or add a node")
             return

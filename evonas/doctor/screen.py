@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.text import Text
 
 from evonas.doctor.visit import Finding
-from evonas.lines import line
 from evonas.terminal import written
+from evonas.text import line
 
 MARKS = {"ok": ("✓", "+", "green"), "cross": ("✗", "x", "bold red"), "note": ("·", "-", "dim")}
 """Each also for a terminal without Unicode, and its colour."""

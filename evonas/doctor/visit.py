@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Literal
 
+from evonas.components import Parts
 from evonas.config import Config, RuntimeConfig
-from evonas.runtime import Runtime, checkup
-from evonas.runtime.checkup import Seen
-from evonas.runtime.nodes import Node
-from evonas.start import Parts
+from evonas.runtime import Runtime
+from evonas.runtime.ray_pool import probe
+from evonas.runtime.ray_pool.nodes import Node
+from evonas.runtime.ray_pool.probe import Seen
 
 ROOM_S = 20.0
 """So long a worker may wait for room."""
@@ -75,7 +76,7 @@ def parts_of(visit: Visit) -> Parts:
 
 def shape(node: Node) -> str:
     counts = [f"{node.resources.get('CPU', 0):g} CPUs", f"{node.resources.get('GPU', 0):g} GPUs"]
-    return " ".join([", ".join(counts), *(f"and {name}" for name in checkup.custom(node))])
+    return " ".join([", ".join(counts), *(f"and {name}" for name in probe.custom(node))])
 
 
 def counted(number: int, what: str) -> str:

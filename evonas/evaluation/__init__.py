@@ -5,18 +5,6 @@ Knows nothing of populations, files and Ray. A worker makes one `Evaluator` for 
 """
 
 from evonas.evaluation.agreement import agreement
-from evonas.evaluation.data import Split, Splits, Task, classification, divided, regression
 from evonas.evaluation.evaluate import Evaluator
-from evonas.evaluation.tasks import TASKS
 
-__all__ = [
-    "TASKS",
-    "Evaluator",
-    "Split",
-    "Splits",
-    "Task",
-    "agreement",
-    "classification",
-    "divided",
-    "regression",
-]
+__all__ = ["Evaluator", "agreement"]

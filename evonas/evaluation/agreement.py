@@ -9,9 +9,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from evonas.evaluation.data import Split, Task
-from evonas.records import UserError
+from evonas.errors import UserError
 from evonas.spaces.space import Space
+from evonas.tasks.task import Split, Task
 
 HASHED_BYTES = 2**24
 """Of an array larger than this, rows at even distances are hashed."""

@@ -11,10 +11,11 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from evonas.config import TrainingConfig
-from evonas.evaluation.data import Data, Task
-from evonas.evaluation.isolation import cpu_threads, seeded
+from evonas.evaluation.device_data import Data
 from evonas.evaluation.training import Trainer
-from evonas.measuring.storage import StorageMeter, stored, tensors
+from evonas.measuring.backends.storage import StorageMeter, stored, tensors
+from evonas.measuring.torch_state import cpu_threads, seeded
+from evonas.tasks.task import Task
 
 MB = 1e6
 TRAIN_MEMORY = "train_memory_mb"

@@ -16,33 +16,24 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from evonas.config import Config, TrainingConfig
+from evonas.errors import TargetAway, UserError
 from evonas.evaluation import augment
 from evonas.evaluation.agreement import check_agreement
 from evonas.evaluation.costs import TRAIN_MEMORY, costs, parameters
-from evonas.evaluation.data import Task, placed
-from evonas.evaluation.duel import Duel
-from evonas.evaluation.early_stopping import outside
+from evonas.evaluation.device_data import placed
 from evonas.evaluation.failures import BuildError, message_of, status_of
-from evonas.evaluation.isolation import cpu_threads, seeded
+from evonas.evaluation.paired_comparison import Duel
 from evonas.evaluation.targets import Targets
 from evonas.evaluation.training import Trainer, precision
-from evonas.measuring.quiet import Quiet
-from evonas.measuring.torch_backend import available, device_name, lock_name
-from evonas.objectives import Objectives, dominates
-from evonas.records import (
-    Epoch,
-    Evaluation,
-    Genome,
-    Job,
-    Postponed,
-    Progress,
-    Standing,
-    Status,
-    TargetAway,
-    UserError,
-)
+from evonas.measuring.backends.pytorch import available, device_name, lock_name
+from evonas.measuring.device_lock import Quiet
+from evonas.measuring.torch_state import cpu_threads, seeded
+from evonas.objectives.early_stopping import outside
+from evonas.objectives.objectives import Objectives, dominates
+from evonas.records import Epoch, Evaluation, Genome, Job, Postponed, Progress, Standing, Status
+from evonas.seeding import seed_for
 from evonas.spaces.space import Space
-from evonas.streams import seed_for
+from evonas.tasks.task import Task
 
 
 @dataclass

@@ -7,14 +7,13 @@ from types import TracebackType
 import torch
 
 from evonas.evaluation.training import Diverged
-from evonas.lines import line, line_of, text_of
-from evonas.measuring.blocks import MissingBlock
-from evonas.measuring.client import MeasureError
-from evonas.measuring.export import ExportError
+from evonas.latency_tables.blocks import MissingBlock
+from evonas.measuring.backends.export import ExportError
+from evonas.measuring.remote.client import MeasureError
 from evonas.records import Status
+from evonas.text import line, line_of, text_of
+from evonas.user_code import OURS, TORCH
 
-_OURS = os.path.dirname(__file__)
-_TORCH = os.path.dirname(torch.__file__)
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "_status_alloc_failed")
 _BROKEN_GPU = (
     "cuda error",
@@ -75,8 +74,8 @@ def _first_cause(error: BaseException) -> BaseException:
 
 
 def _place(trace: TracebackType | None) -> str:
-    """file:line of the innermost frame that is neither torch's nor this package's."""
+    """file:line of the innermost frame that is neither torch's nor evonas's."""
     for frame in reversed(traceback.extract_tb(trace)):
-        if not frame.filename.startswith((_TORCH, _OURS, "<")):
+        if not frame.filename.startswith((*TORCH, OURS, "<")):
             return f"{os.path.basename(frame.filename)}:{frame.lineno}"
     return ""

@@ -9,14 +9,14 @@ from typing import Protocol
 from torch import nn
 
 from evonas.config import Config, TargetConfig
-from evonas.measuring.bench import Bench, Rival
-from evonas.measuring.blocks import estimate
-from evonas.measuring.client import Remote
-from evonas.measuring.export import file_size
-from evonas.measuring.memo import Memo, print_of
-from evonas.measuring.quiet import Quiet
+from evonas.latency_tables.blocks import estimate
+from evonas.measuring.backends.export import file_size
+from evonas.measuring.benchmark import Bench, Rival
+from evonas.measuring.cache import Memo, print_of
+from evonas.measuring.device_lock import Quiet
 from evonas.measuring.reference import reference
-from evonas.objectives import Objectives
+from evonas.measuring.remote.client import Remote
+from evonas.objectives.objectives import Objectives
 from evonas.records import Genome, Measurement, Place
 from evonas.spaces.space import Space
 

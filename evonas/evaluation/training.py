@@ -14,10 +14,11 @@ from torch.optim import SGD, AdamW, Optimizer
 
 from evonas.config import TrainingConfig
 from evonas.evaluation.augment import augment
-from evonas.evaluation.data import Data, Task
-from evonas.evaluation.isolation import cpu_threads, seeded
+from evonas.evaluation.device_data import Data
+from evonas.measuring.torch_state import cpu_threads, seeded
 from evonas.records import Epoch
-from evonas.streams import seed_for
+from evonas.seeding import seed_for
+from evonas.tasks.task import Task
 
 WARM_UP = 0.3
 """Share of a one-cycle training in which the learning rate rises."""

@@ -9,10 +9,15 @@ work.py      learning curves, timeline, outcomes, gene importance
 picture.py   what is to be drawn; plotly_drawing.py, matplotlib_drawing.py and, for terminals, text_drawing.py draw it
 """
 
+import json
+from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from evonas.errors import UserError
 from evonas.figures.fronts import compare, parallel, pareto, progress
 from evonas.figures.matplotlib_drawing import as_matplotlib
 from evonas.figures.picture import Picture
@@ -20,8 +25,7 @@ from evonas.figures.plotly_drawing import as_plotly
 from evonas.figures.text_drawing import as_text
 from evonas.figures.trees import architecture, lineage
 from evonas.figures.work import curves, importance, outcomes, timeline
-from evonas.records import UserError
-from evonas.run import Run
+from evonas.runs.run import Run
 
 __all__ = [
     "Picture",
@@ -71,3 +75,20 @@ def plot_front(run: Run, front: pd.DataFrame, path: str | Path) -> None:
         save(picture, path)
     except UserError as error:
         raise UserError(f"--plot {error}" if str(path) in str(error) else str(error)) from None
+
+
+def _mimebundle(picture: Picture, **asked: object) -> dict[str, Any]:
+    """For a notebook: plotly's figure where it can be looked into, an image where there is no script."""
+    bundle: dict[str, Any] = {"text/plain": repr(picture)}
+    with suppress(UserError):  # plotly is not installed
+        bundle["application/vnd.plotly.v1+json"] = json.loads(as_plotly(picture).to_json())
+    try:
+        image = BytesIO()
+        as_matplotlib(picture).savefig(image, format="png", dpi=100)
+        bundle["image/png"] = image.getvalue()
+    except UserError as missing:
+        bundle["text/plain"] = f"{picture!r}: {missing}"
+    return bundle
+
+
+Picture._repr_mimebundle_ = _mimebundle  # type: ignore[attr-defined]  # the libraries that draw know `Picture`

@@ -9,7 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evonas import analysis
-from evonas.config import unknown
+from evonas.errors import UserError
+from evonas.figures.labels import cut, hover
 from evonas.figures.picture import (
     BLUE,
     GREEN,
@@ -31,9 +32,8 @@ from evonas.figures.picture import (
     clock,
     objective_axis,
 )
-from evonas.figures.texts import cut, hover
-from evonas.records import UserError
-from evonas.run import Run, Runs
+from evonas.loading import unknown
+from evonas.runs.run import Run, Runs
 
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, RED)
 EARLIER = ("#c7d7e5", "#9dbad3", "#7199bd", "#46769f", "#1f4e79")

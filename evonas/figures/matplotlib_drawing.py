@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from evonas.errors import UserError
 from evonas.figures.picture import Axis, Band, Boxes, Label, Line, Picture, Points
-from evonas.records import UserError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -3,14 +3,9 @@
 Positions are in the units of the axes. A NaN between two points breaks a line.
 """
 
-import json
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Any
-
-from evonas.records import UserError
 
 # Told apart by the colour-blind too (Okabe & Ito 2008); each outcome also has a symbol of its own.
 BLUE, SKY, GREEN, ORANGE, RED, PURPLE, GREY, BLACK = (
@@ -103,22 +98,6 @@ class Picture:
 
     def __repr__(self) -> str:
         return f"Picture({self.title!r}: {', '.join(mark.name for mark in self.marks if not isinstance(mark, Label))})"
-
-    def _repr_mimebundle_(self, **asked: object) -> dict[str, Any]:
-        """For a notebook: plotly's figure where it can be looked into, an image where there is no script."""
-        from evonas.figures.matplotlib_drawing import as_matplotlib
-        from evonas.figures.plotly_drawing import as_plotly
-
-        bundle: dict[str, Any] = {"text/plain": repr(self)}
-        with suppress(UserError):  # plotly is not installed
-            bundle["application/vnd.plotly.v1+json"] = json.loads(as_plotly(self).to_json())
-        try:
-            image = BytesIO()
-            as_matplotlib(self).savefig(image, format="png", dpi=100)
-            bundle["image/png"] = image.getvalue()
-        except UserError as missing:
-            bundle["text/plain"] = f"{self!r}: {missing}"
-        return bundle
 
 
 def clock(hours: float) -> tuple[float, str]:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from evonas.errors import UserError
 from evonas.figures.picture import Axis, Band, Boxes, Label, Line, Picture, Points
-from evonas.records import UserError
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -7,8 +7,8 @@ from itertools import pairwise
 
 from plotille import Canvas
 
+from evonas.errors import UserError
 from evonas.figures.picture import BLUE, ORANGE, PURPLE, RED, Axis, Line, Picture, Points
-from evonas.records import UserError
 
 MARKERS = {"x": "x", "circle": "·", "square": "▪", "diamond": "◆"}
 MEMBER = "●"

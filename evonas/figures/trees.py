@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 
 from evonas import analysis
+from evonas.errors import UserError
+from evonas.figures.labels import blocks, cut, hover, in_words
 from evonas.figures.picture import (
     BLUE,
     GREEN,
@@ -28,9 +30,7 @@ from evonas.figures.picture import (
     Points,
     counted,
 )
-from evonas.figures.texts import blocks, cut, hover, in_words
-from evonas.records import UserError
-from evonas.run import Run, Runs
+from evonas.runs.run import Run, Runs
 
 COLOURS = (BLUE, GREEN, PURPLE, ORANGE, SKY, RED)
 SIZES = ("width", "channels", "out_channels", "filters", "units", "features")

@@ -3,10 +3,10 @@
 import numpy as np
 
 from evonas import analysis
+from evonas.errors import UserError
+from evonas.figures.labels import hover
 from evonas.figures.picture import BLUE, GREEN, LABELS, OUTCOMES, Axis, Boxes, Line, Mark, Picture, clock, counted
-from evonas.figures.texts import hover
-from evonas.records import UserError
-from evonas.run import Run, Runs
+from evonas.runs.run import Run, Runs
 
 MOST = 500
 

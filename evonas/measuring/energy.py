@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from evonas.config import TargetConfig
-from evonas.lines import line_of
-from evonas.measuring import devices
+from evonas.errors import UserError
+from evonas.measuring.backends import devices
 from evonas.measuring.latency import Passes
-from evonas.records import UserError
+from evonas.text import line_of
 
 WINDOW_S = 1.0
 """A GPU's counter moves some ten times a second."""

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evonas.config import Config, validated
-from evonas.records import UserError
-from evonas.report import words
-from evonas.run import Run
+from evonas.config import Config
+from evonas.errors import UserError
+from evonas.loading import validated
+from evonas.report import summary
+from evonas.runs.run import Run
 from evonas.store import weights_name
 
 DIGITS = 6  # four are shown; one more and those would be rounded twice
@@ -38,23 +39,23 @@ def document(run: Run) -> dict[str, Any]:
     """
     _check(run)
     frame, front = run.evaluations, run.front()
-    axes = words.axes(run.description)
-    picks = words.picks(run.description, front)
+    axes = summary.axes(run.description)
+    picks = summary.picks(run.description, front)
     return {
         "run": str(run.folder),
         "state": run.state,
         "live": run.state == "running",
         "task": run.description["task"],
-        "summary": words.summary(run, front),
+        "summary": summary.summary(run, front),
         "picks": picks,
-        "outcomes": words.outcomes(frame),
+        "outcomes": summary.outcomes(frame),
         "axes": axes,
         "objectives": run.objectives,
-        "limits": words.limits(run.description),
+        "limits": summary.limits(run.description),
         "rungs": list(run.description["config"]["training"]["rungs"]),
         "front": [int(i) for i in front["candidate"]],
         "kept": _kept(run),
-        "command": words.command(run),
+        "command": summary.command(run),
         **_columns(frame, [axis["column"] for axis in axes], set(front["candidate"])),
     }
 

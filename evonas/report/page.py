@@ -9,9 +9,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from evonas.records import UserError
+from evonas.errors import UserError
 from evonas.report.data import document
-from evonas.run import Run
+from evonas.runs.run import Run
 
 NAME = "report.html"
 

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from evonas.records import UserError
+from evonas.errors import UserError
 from evonas.report.data import document
 from evonas.report.page import page, to_json
-from evonas.run import Run
+from evonas.runs.run import Run
 
 HOST = "127.0.0.1"
 SHARE = 0.1  # of the time is spent on reading the run: the search may need the machine

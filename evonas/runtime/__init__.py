@@ -10,11 +10,11 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from evonas.config import RuntimeConfig
-from evonas.runtime.pool import NO_REMOTES, Factory, Message, Remotes, Runtime, Work
+from evonas.runtime.runtime import NO_REMOTES, Factory, Message, Remotes, Runtime, Work
 from evonas.runtime.serial import Serial
 
 if TYPE_CHECKING:
-    from evonas.runtime.ray import RayPool
+    from evonas.runtime.ray_pool.pool import RayPool
 
 
 def _ray(
@@ -23,7 +23,7 @@ def _ray(
     with warnings.catch_warnings():  # in a notebook without ipywidgets, Ray and its tqdm would say so at length
         warnings.filterwarnings("ignore", message="IProgress not found")
         logging.getLogger("ray.widgets.util").setLevel(logging.WARNING)
-        from evonas.runtime.ray import RayPool
+        from evonas.runtime.ray_pool.pool import RayPool
 
     return RayPool(factory, config, modules, remotes)
 
@@ -36,6 +36,6 @@ __all__ = ["RUNTIMES", "Factory", "Message", "RayPool", "Remotes", "Runtime", "S
 def __getattr__(name: str) -> Any:
     if name != "RayPool":
         raise AttributeError(f"module 'evonas.runtime' has no attribute {name!r}")
-    from evonas.runtime.ray import RayPool
+    from evonas.runtime.ray_pool.pool import RayPool
 
     return RayPool

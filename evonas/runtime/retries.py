@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
 from evonas.config import RuntimeConfig
-from evonas.records import Evaluation, Halted, Job, Progress, Status
-from evonas.runtime.pool import Death, Message
+from evonas.errors import Halted
+from evonas.records import Evaluation, Job, Progress, Status
+from evonas.runtime.runtime import Death, Message
 
 CRASHES = 2  # a job that crashes so often is at its end
 LOSSES = 5  # so many workers on nodes that live on: then it was the job after all

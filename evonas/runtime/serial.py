@@ -6,9 +6,10 @@ from dataclasses import replace
 from types import ModuleType
 
 from evonas.config import RuntimeConfig
-from evonas.records import Job, Postponed, Progress, UserError
-from evonas.runtime.pool import NO_REMOTES, Factory, Message, Remotes
+from evonas.errors import UserError
+from evonas.records import Job, Postponed, Progress
 from evonas.runtime.retries import Attempt, Retries
+from evonas.runtime.runtime import NO_REMOTES, Factory, Message, Remotes
 
 
 class Serial:

@@ -13,7 +13,8 @@ damaged/                                 copies of what was found damaged and se
 Knows nothing of who writes, or why.
 """
 
-from evonas.store.folder import Folder, open_folder
+from evonas.store.folder import Folder
+from evonas.store.opening import open_folder
 from evonas.store.reading import (
     Recovered,
     Tables,

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import IO, Protocol
 
-from evonas.records import UserError
+from evonas.errors import UserError
 
 FOLDERS = ("starts", "journal", "evaluations", "populations", "manifest", "weights", "measured")
 
@@ -59,19 +59,6 @@ class Folder(Protocol):
 
     def is_locked(self) -> bool:
         """Whether a search seems to be writing now; for people, nothing decides by it."""
-
-
-def open_folder(where: "str | Path | Folder") -> Folder:
-    """A path, or a URL such as s3://bucket/run.
-
-    Raises:
-        UserError: the path is a file, or the library for the URL is missing.
-    """
-    if isinstance(where, str) and "://" in where:
-        from evonas.store.remote import ObjectFolder  # fsspec, for who needs it
-
-        return ObjectFolder(where)
-    return LocalFolder(Path(where)) if isinstance(where, str | Path) else where
 
 
 def digits(name: str) -> int:

@@ -14,7 +14,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from evonas.records import Candidate, Evaluation, Progress, UserError
+from evonas.errors import UserError
+from evonas.records import Candidate, Evaluation, Progress
 from evonas.store.documents import Damaged, from_document
 from evonas.store.folder import Folder, digits
 from evonas.store.journal import Entry, Segment, read_journal, segments

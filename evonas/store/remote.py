@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import fsspec
 
-from evonas.records import UserError
+from evonas.errors import UserError
 from evonas.store.folder import Lock, Log
 
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}

@@ -9,7 +9,8 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from evonas.records import Candidate, Evaluation, Halted, Progress, Replaced
+from evonas.errors import Halted, Replaced
+from evonas.records import Candidate, Evaluation, Progress
 from evonas.store.documents import to_document
 from evonas.store.folder import FOLDERS, Folder, digits
 from evonas.store.journal import Journal

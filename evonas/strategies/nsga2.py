@@ -10,13 +10,13 @@ import numpy as np
 from pydantic import Field
 from pymoo.operators.crossover.ux import UX
 
-from evonas.levels import Levels
+from evonas.objectives.levels import Levels
 from evonas.records import Genome, Standing
+from evonas.seeding import stream
 from evonas.spaces.space import Space
 from evonas.strategies.novelty import Novelty
 from evonas.strategies.strategy import Proposal
 from evonas.strategies.survival import Ranking
-from evonas.streams import stream
 
 Share = Annotated[float, Field(ge=0, le=1)]
 

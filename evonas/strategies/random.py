@@ -1,10 +1,10 @@
 """Random search without repeats: the baseline that every strategy has to beat."""
 
 from evonas.records import Genome, Standing
+from evonas.seeding import stream
 from evonas.spaces.space import Space
 from evonas.strategies.novelty import Novelty
 from evonas.strategies.strategy import Proposal
-from evonas.streams import stream
 
 
 class Random:

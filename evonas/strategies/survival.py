@@ -12,7 +12,7 @@ import numpy as np
 from pymoo.operators.survival.rank_and_crowding.metrics import get_crowding_function
 from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
 
-from evonas.pareto import points
+from evonas.objectives.pareto import points
 from evonas.records import Standing
 
 _sort = NonDominatedSorting()

@@ -1,12 +1,12 @@
 """Tells the trackers that people already have what a search is at and what it found (`tracking: [tensorboard]`).
 
 tracker.py   the contract
-telling.py   when they are told, by threads of their own, and what happens when one fails
+dispatcher.py   when they are told, by threads of their own, and what happens when one fails
 tensorboard.py, mlflow.py, wandb.py through their own libraries, which are extras
 
 To add one: a file here, a line in `telling.TRACKERS`, its name in `config.Config.tracking`.
 """
 
-from evonas.tracking.telling import Telling, missing
+from evonas.tracking.dispatcher import Telling, missing
 
 __all__ = ["Telling", "missing"]

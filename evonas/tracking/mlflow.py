@@ -16,7 +16,7 @@ from mlflow.entities import Metric, Param, RunStatus, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from evonas.lines import line_of
+from evonas.text import line_of
 from evonas.tracking.tracker import About, Member, plain
 
 EXPERIMENT = "evonas"

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from evonas import analysis
 from evonas.analysis import outcomes, stopping_audit, timeline, utilisation
-from evonas.records import UserError
+from evonas.errors import UserError
 from tests.analysis.frames import COLUMNS, SIGNS, evaluations
 
 SPANS = st.lists(st.tuples(st.integers(0, 30), st.integers(1, 10)), min_size=1, max_size=20)

@@ -11,11 +11,11 @@ import pytest
 
 import evonas
 from evonas import analysis, figures
+from evonas.errors import UserError
 from evonas.figures.fronts import MISSING, _scale
+from evonas.figures.labels import cut
 from evonas.figures.picture import Axis, Band, Boxes, Line, Picture, Points, clock, counted, objective_axis
-from evonas.figures.texts import cut
-from evonas.records import UserError
-from evonas.run import Run, Runs
+from evonas.runs.run import Run, Runs
 from tests.test_loop import run
 
 RECORDED = Path(__file__).parents[1] / "recorded"

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from evonas import analysis
 from evonas.analysis import dominated, front, hypervolume, picks, reference, what_if
-from evonas.records import UserError
+from evonas.errors import UserError
 from tests.analysis.frames import COLUMNS, SIGNS, evaluations
 
 # The first three are a front; the fourth is behind the second and third, the last behind all.

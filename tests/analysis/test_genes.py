@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from evonas.analysis import genes, importance, shared
-from evonas.records import UserError
+from evonas.errors import UserError
 from tests.analysis.frames import evaluations
 from tests.synthetic import Toy
 

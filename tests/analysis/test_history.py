@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from evonas import analysis
 from evonas.analysis import bands, diversity, hypervolume, lifespans, lineage, progress, survival
-from evonas.records import UserError
+from evonas.errors import UserError
 from tests.analysis.frames import COLUMNS, SIGNS, evaluations
 
 FAR = {"error": 5.0, "params": 5.0}

@@ -8,8 +8,9 @@ import pytest
 
 import evonas
 from evonas import analysis
-from evonas.loop import Search
-from evonas.records import Evaluation, UserError
+from evonas.driver.loop import Search
+from evonas.errors import UserError
+from evonas.records import Evaluation
 from tests.test_loop import run
 
 ROOT = Path(__file__).parents[2]

@@ -7,12 +7,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from evonas.config import Config, load_config
-from evonas.evaluation import Evaluator, Split, Splits, Task, classification
-from evonas.objectives import Objectives
+from evonas.config import Config
+from evonas.evaluation import Evaluator
+from evonas.loading import load_config
+from evonas.objectives.objectives import Objectives
 from evonas.records import Candidate, Evaluation, Job, Progress, Standing, TaskSpec
 from evonas.spaces.genes import Arch, Choice
 from evonas.spaces.space import Space
+from evonas.tasks import Split, Splits, Task, classification
 
 
 def conv_net(width: int, task: TaskSpec) -> nn.Sequential:

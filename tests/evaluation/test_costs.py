@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from evonas.config import TrainingConfig
-from evonas.evaluation import Split, Splits, regression
 from evonas.evaluation.costs import costs, multiply_accumulates, parameters, train_memory_mb
-from evonas.evaluation.data import placed
-from evonas.measuring.storage import StorageMeter
+from evonas.evaluation.device_data import placed
+from evonas.measuring.backends.storage import StorageMeter
+from evonas.tasks import Split, Splits, regression
 from tests.evaluation.small import bars_task, conv_net, global_state
 
 TASK = bars_task()

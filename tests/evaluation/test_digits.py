@@ -7,17 +7,17 @@ from pathlib import Path
 
 from torch import nn
 
-from evonas.evaluation import TASKS
 from evonas.records import Status, TaskSpec
 from evonas.spaces.genes import Arch, Choice
 from evonas.spaces.space import Space
+from evonas.tasks import TASKS
 from tests.evaluation.small import config, evaluator, job, run
 
 ALONE = """
 import sys
 for name in ("ray", "pymoo", "moocore", "pyarrow", "pandas", "datasets", "PIL"):
     sys.modules[name] = None
-from evonas.evaluation import TASKS
+from evonas.tasks import TASKS
 from tests.evaluation.small import ConvNets, config, evaluator, job, run
 passed, last = run(evaluator(ConvNets(), TASKS["digits"](), config({"epochs": 2, "rungs": [1]})), job())
 print(last.status, len(passed), last.metrics["params"])

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from evonas.evaluation.duel import Duel, Rival
-from evonas.objectives import Objectives
+from evonas.evaluation.paired_comparison import Duel, Rival
+from evonas.objectives.objectives import Objectives
 from evonas.records import Candidate, Job, Measurement, Progress
 from tests.evaluation.small import bars_task, config
 

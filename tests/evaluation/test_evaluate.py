@@ -8,13 +8,14 @@ import pytest
 import torch
 from safetensors.torch import load
 
+from evonas.errors import UserError
 from evonas.evaluation import Evaluator
-from evonas.evaluation.early_stopping import outside
 from evonas.evaluation.evaluate import weights
-from evonas.measuring.blocks import blocks
-from evonas.measuring.quiet import Quiet
-from evonas.objectives import Objectives
-from evonas.records import Postponed, Progress, Standing, Status, UserError
+from evonas.latency_tables.blocks import blocks
+from evonas.measuring.device_lock import Quiet
+from evonas.objectives.early_stopping import outside
+from evonas.objectives.objectives import Objectives
+from evonas.records import Postponed, Progress, Standing, Status
 from tests.evaluation.small import ConvNets, Moods, bars_task, config, conv_net, evaluator, global_state, job, run
 
 BEST = Standing(0, 0, (0.0, 0.0))

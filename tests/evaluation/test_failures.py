@@ -5,8 +5,8 @@ import torch
 
 from evonas.evaluation.failures import BuildError, message_of, status_of
 from evonas.evaluation.training import Diverged
-from evonas.lines import LONGEST, line, line_of
 from evonas.records import Progress, Status
+from evonas.text import LONGEST, line, line_of
 from tests.evaluation.small import Moods, config, evaluator, job
 
 ASSERTED = "CUDA error: device-side assert triggered\nCUDA kernel errors might be reported asynchronously"

@@ -3,13 +3,15 @@ from typing import Any
 import pytest
 from torch import nn
 
-from evonas.config import Config, construct, validated
+from evonas.config import Config
+from evonas.errors import TargetAway
 from evonas.evaluation.targets import Targets
-from evonas.measuring import quiet
-from evonas.measuring.client import Remote
-from evonas.measuring.quiet import Quiet
-from evonas.objectives import Objectives
-from evonas.records import Place, TargetAway, TaskSpec
+from evonas.loading import construct, validated
+from evonas.measuring import device_lock
+from evonas.measuring.device_lock import Quiet
+from evonas.measuring.remote.client import Remote
+from evonas.objectives.objectives import Objectives
+from evonas.records import Place, TaskSpec
 from evonas.spaces import SPACES
 
 SPEC = TaskSpec("digits", (1, 8, 8), 10)
@@ -24,7 +26,7 @@ def test_a_worker_makes_room_while_it_waits_for_a_server_on_its_own_machine(monk
             had.append(alone)
         raise TargetAway("that is all")
 
-    monkeypatch.setattr(quiet, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(device_lock, "PATIENCE_S", 0.2)
     monkeypatch.setattr(Remote, "_ask", asked)
     sections = {
         "space": {"kind": "mobile"},

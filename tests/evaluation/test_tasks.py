@@ -10,12 +10,14 @@ import pytest
 import torch
 from PIL import Image
 
-from evonas.config import Kind, construct
-from evonas.evaluation import TASKS, Split, Splits, Task, classification, regression
-from evonas.evaluation.data import Data, Standardise, channel_statistics, divided, placed
-from evonas.evaluation.image_folder import natural
-from evonas.evaluation.npz import images_first
-from evonas.records import UserError
+from evonas.config import Kind
+from evonas.errors import UserError
+from evonas.evaluation.device_data import Data, placed
+from evonas.loading import construct
+from evonas.tasks import TASKS, Split, Splits, Task, classification, regression
+from evonas.tasks.image_folder import natural
+from evonas.tasks.npz import images_first
+from evonas.tasks.task import Standardise, channel_statistics, divided
 from tests.evaluation.small import bars_task
 
 

@@ -6,11 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from evonas.config import AugmentConfig, TrainingConfig
-from evonas.evaluation import Split, Splits, classification, regression
-from evonas.evaluation.data import Task, placed
-from evonas.evaluation.isolation import seeded
+from evonas.evaluation.device_data import placed
 from evonas.evaluation.training import Diverged, Trainer, cosine, one_cycle, optimizer_for
+from evonas.measuring.torch_state import seeded
 from evonas.records import Epoch
+from evonas.tasks import Split, Splits, classification, regression
+from evonas.tasks.task import Task
 from tests.evaluation.small import bars_task, conv_net, global_state
 
 TASK = bars_task()

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from evonas.measuring.attention import attentive
+from evonas.measuring.cpu_affinity import attentive
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="priorities and cores of threads are Linux's")
 
@@ -16,7 +16,7 @@ LINUX = pytest.mark.skipif(sys.platform != "linux", reason="priorities and cores
 def test_a_process_of_low_priority_gets_the_ordinary_one_if_it_may_and_is_put_back() -> None:
     code = """
 import os
-from evonas.measuring.attention import attentive
+from evonas.measuring.cpu_affinity import attentive
 os.nice(15)
 with attentive(1) as had:
     print(os.getpriority(os.PRIO_PROCESS, 0), had["nice"])
@@ -33,7 +33,7 @@ def test_memory_that_is_freed_and_taken_again_costs_no_page_faults() -> None:
     code = """
 import resource, sys
 import torch
-from evonas.measuring.attention import keep_memory
+from evonas.measuring.cpu_affinity import keep_memory
 assert sys.argv[1] == "returned" or keep_memory()
 def passes():
     for _ in range(20):

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from evonas.config import TargetConfig
-from evonas.measuring import export, graph
-from evonas.measuring.backend import BACKENDS, Array, Backend, Loaded, example
-from evonas.measuring.export import TOLERANCE
-from evonas.records import UserError
+from evonas.errors import UserError
+from evonas.measuring.backends import aten_graph, export
+from evonas.measuring.backends.backend import BACKENDS, Array, Backend, Loaded, example
+from evonas.measuring.backends.export import TOLERANCE
 from tests.measuring.small import SHAPE, Applied, by_the_sign, noisy, small
 
 FAST = [name for name in BACKENDS if name != "torch.compile"]
@@ -227,7 +227,7 @@ BOARD = """
 import json, sys
 sys.modules["torch"] = None
 from evonas.config import TargetConfig
-from evonas.measuring.backend import BACKENDS
+from evonas.measuring.backends.backend import BACKENDS
 config = TargetConfig(backend=sys.argv[1])
 loaded = BACKENDS[config.backend]("pi", config).load(sys.stdin.buffer.read(), (3, 8, 8))
 print(json.dumps([loaded.output().tolist(), list(loaded.passes(2)), loaded.memory_mb()]))
@@ -301,7 +301,7 @@ def test_torch_runs_nothing_but_operators_from_a_file(
 def test_text_in_a_file_is_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     text = f"'+{MKDIR}+'"
-    network = graph.from_bytes(
+    network = aten_graph.from_bytes(
         crafted([["call", "gelu.default", [{"step": 0}], {"approximate": text}]]), torch.device("cpu")
     )
     with pytest.raises(RuntimeError, match="approximate"):
@@ -346,7 +346,7 @@ def test_on_a_gpu(name: str, graphs: bool) -> None:
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason=NO_GPU)
 def test_a_gpu_has_one_name() -> None:
-    from evonas.measuring import devices
+    from evonas.measuring.backends import devices
 
     assert devices.gpu(0) == (torch.cuda.get_device_name(0), backend("torch", device="cuda").device)
 

@@ -10,12 +10,12 @@ import pytest
 from torch import nn
 
 from evonas.config import TargetConfig
-from evonas.measuring import bench
-from evonas.measuring.backend import BACKENDS, Array
-from evonas.measuring.bench import Bench, Rival, for_reference
-from evonas.measuring.quiet import Quiet, folder
+from evonas.errors import UserError
+from evonas.measuring import benchmark
+from evonas.measuring.backends.backend import BACKENDS, Array
+from evonas.measuring.benchmark import Bench, Rival, for_reference
+from evonas.measuring.device_lock import Quiet, folder
 from evonas.measuring.reference import reference
-from evonas.records import UserError
 
 QUICK = TargetConfig(max_seconds=0.2)
 
@@ -55,7 +55,7 @@ class Hand:
 def _clockwork(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setitem(BACKENDS, "torch", Clockwork)
-    monkeypatch.setattr(bench, "UNBEATEN_S", 0.0)
+    monkeypatch.setattr(benchmark, "UNBEATEN_S", 0.0)
     Clockwork.slow = 1.0
 
 
@@ -92,14 +92,14 @@ def test_the_baseline_is_taken_once_a_device_and_kept_for_all() -> None:
 
 
 def test_a_baseline_that_is_disturbed_at_first_is_taken_until_none_is_lower(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench, "UNBEATEN_S", 0.2)
+    monkeypatch.setattr(benchmark, "UNBEATEN_S", 0.2)
     until = time.monotonic() + 0.1
 
     def disturbed(count: int) -> Sequence[float]:
         time.sleep(0.0001)
         return [2.0 if time.monotonic() > until else 9.0] * count
 
-    assert bench._lowest(disturbed) == 2.0
+    assert benchmark._lowest(disturbed) == 2.0
 
 
 def test_a_damaged_baseline_is_taken_again() -> None:
@@ -144,7 +144,7 @@ def test_the_reference_is_the_same_every_time() -> None:
 def test_the_same_network_for_real(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     real = Bench("cpu", TargetConfig(max_seconds=1.0), reference(), Quiet(["cpu"]))
-    found = real.measure(reference(), bench.REFERENCE_SHAPE)
+    found = real.measure(reference(), benchmark.REFERENCE_SHAPE)
     assert found.low <= found.ms <= found.high <= found.p90 * 1.5
     assert found.ms == pytest.approx(float(found.conditions["quiet_reference_ms"]), rel=0.2)
     assert found.conditions["nice"]

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from evonas.evaluation.costs import multiply_accumulates, parameters
-from evonas.measuring.blocks import PASS, MissingBlock, blocks, estimate
+from evonas.latency_tables.blocks import PASS, MissingBlock, blocks, estimate
 from evonas.records import TaskSpec
 from evonas.spaces import Arch, Cell, Choice, Integer, Mobile, Repeat, Space
 from evonas.spaces.blocks import Head, Residual, SqueezeExcite, conv_bn

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from evonas.config import TargetConfig
+from evonas.errors import UserError
 from evonas.measuring import energy
 from evonas.measuring.energy import Counter, Meter
-from evonas.records import UserError
 
 CPU, GPU = TargetConfig(), TargetConfig(device="cuda")
 

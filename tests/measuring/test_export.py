@@ -14,10 +14,10 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from evonas.config import TargetConfig
-from evonas.measuring import graph
-from evonas.measuring.backend import BACKENDS, example
-from evonas.measuring.export import ExportError, check, file_size, to_file
-from evonas.records import UserError
+from evonas.errors import UserError
+from evonas.measuring.backends import aten_graph
+from evonas.measuring.backends.backend import BACKENDS, example
+from evonas.measuring.backends.export import ExportError, check, file_size, to_file
 from tests.measuring.small import SHAPE, Applied, by_the_sign, noisy, small
 from tests.measuring.test_backends import eager, state_of
 
@@ -87,7 +87,7 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
 def test_the_calls_of_a_network_are_the_network(name: str, batch: int) -> None:
     torch.manual_seed(0)
     network, target = NETWORKS[name](), config(batch=batch)
-    again = graph.from_bytes(to_file(network, SHAPE, target), torch.device("cpu"))
+    again = aten_graph.from_bytes(to_file(network, SHAPE, target), torch.device("cpu"))
     with torch.inference_mode():
         found = again(torch.from_numpy(example(target, SHAPE))).numpy()
     np.testing.assert_allclose(found, eager(network, target), atol=1e-6)

@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from evonas.measuring import memo
-from evonas.measuring.memo import Memo, print_of
-from evonas.records import Measurement, UserError
+from evonas.errors import UserError
+from evonas.measuring import cache
+from evonas.measuring.cache import Memo, print_of
+from evonas.records import Measurement
 
 FOUND = Measurement(1.0, 0.9, 1.1, 1.2, 1.3, 2.0, 0.1, (1.0, 1.5), True, memory_mb=3.0, conditions={"quiet": "yes"})
 KNOWN = {"quiet": "yes", "measured": "before"}
@@ -39,7 +40,7 @@ def test_a_damaged_file_is_as_good_as_none(text: str, tmp_path: Path) -> None:
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memo, "HELD", 2)
+    monkeypatch.setattr(cache, "HELD", 2)
     known = Memo()
     for key in "abc":
         known.put(key, FOUND)
@@ -76,5 +77,5 @@ def test_another_network_protocol_or_target_has_another_name(monkeypatch: pytest
     assert print_of(["a"], nn.Linear(2, 3)) in names  # whatever its weights are
     assert print_of(["a"], net_of(lambda self, x: x + 1)) != print_of(["a"], net_of(lambda self, x: x * 2))
     assert print_of(["a"], net_of(lambda self, x: x + 1)) == print_of(["a"], net_of(lambda self, x: x + 1))
-    monkeypatch.setattr(memo, "PROTOCOL", 0)
+    monkeypatch.setattr(cache, "PROTOCOL", 0)
     assert print_of(["a"], nn.Linear(2, 3)) not in names

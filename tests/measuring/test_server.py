@@ -24,14 +24,15 @@ import pytest
 from torch import nn
 
 from evonas.config import TargetConfig
-from evonas.measuring import wire
-from evonas.measuring.backend import BACKENDS
-from evonas.measuring.bench import PROTOCOL
-from evonas.measuring.client import MeasureError, Remote
-from evonas.measuring.export import ExportError
-from evonas.measuring.quiet import Quiet
-from evonas.measuring.server import main, serve_here
-from evonas.records import Measurement, Place, TargetAway, UserError
+from evonas.errors import TargetAway, UserError
+from evonas.measuring.backends.backend import BACKENDS
+from evonas.measuring.backends.export import ExportError
+from evonas.measuring.benchmark import PROTOCOL
+from evonas.measuring.device_lock import Quiet
+from evonas.measuring.remote import protocol
+from evonas.measuring.remote.client import MeasureError, Remote
+from evonas.measuring.remote.server import main, serve_here
+from evonas.records import Measurement, Place
 
 TOKEN = "the-token-of-these-tests"
 SHAPE = (1, 8, 8)
@@ -56,7 +57,7 @@ class Board:
 
     def __init__(self, target, config):
         if config.device != "cpu":
-            from evonas.records import UserError
+            from evonas.errors import UserError
             raise UserError(f"there is no {config.device}")
 
     def load(self, network, input_shape):
@@ -100,7 +101,7 @@ class Moody:
     """A real runtime that at times does something else."""
 
     def __init__(self, target, config):
-        from evonas.measuring.onnxruntime_backend import OnnxRuntime
+        from evonas.measuring.backends.onnx_runtime import OnnxRuntime
         self.real = OnnxRuntime(target, config)
 
     def __getattr__(self, name):
@@ -125,12 +126,12 @@ class Wrong:
         self.passes, self.output = real.passes, lambda: real.output() + 1
 
 
-from evonas.measuring.backend import BACKENDS
+from evonas.measuring.backends.backend import BACKENDS
 BACKENDS["openvino"] = Board
 if "DEED" in os.environ:
     BACKENDS["onnxruntime"] = Moody
 '''
-SERVE = "import sys; from evonas.measuring.server import main; sys.exit(main(*eval(sys.argv[1])))"
+SERVE = "import sys; from evonas.measuring.remote.server import main; sys.exit(main(*eval(sys.argv[1])))"
 
 
 class Board:
@@ -195,18 +196,18 @@ def own_board(tmp_path: Path) -> Iterator[Callable[..., Board]]:
         board.close()
 
 
-def order(network: str, **changes: Any) -> wire.Order:
+def order(network: str, **changes: Any) -> protocol.Order:
     config = TargetConfig.model_validate({"backend": "openvino", **QUICK, **changes.pop("config", {})})
     given = {"target": "pi", "config": config, "input_shape": SHAPE, "wanted": (), "seconds": 20.0}
-    return wire.Order(**{**given, "network": network.encode(), "reference": b"do reference", **changes})
+    return protocol.Order(**{**given, "network": network.encode(), "reference": b"do reference", **changes})
 
 
 def changed(**changes: Any) -> bytes:
     """An order with another head."""
-    message = wire.pack(order("do it"))
-    size, head = wire._head(message)
+    message = protocol.pack(order("do it"))
+    size, head = protocol._head(message)
     text = json.dumps({**head, **changes}).encode()
-    return wire.HEADER.pack(wire.MAGIC, len(text)) + text + message[size:]
+    return protocol.HEADER.pack(protocol.MAGIC, len(text)) + text + message[size:]
 
 
 def ask(
@@ -224,7 +225,7 @@ def ask(
 
 
 def measure(place: Place, network: str, **changes: Any) -> tuple[int, dict[str, Any]]:
-    return ask(place, "POST", "/measure", wire.pack(order(network, **changes)))
+    return ask(place, "POST", "/measure", protocol.pack(order(network, **changes)))
 
 
 def remote(**config: Any) -> Remote:
@@ -327,20 +328,20 @@ def test_a_search_without_the_token_says_so(board: Board) -> None:
     [
         (b"", "not an order"),
         (b"GIF89a" * 100, "not an order"),
-        (wire.HEADER.pack(wire.MAGIC, 2**32 - 1), "not an order"),
-        (wire.HEADER.pack(wire.MAGIC, 2) + b"{]", "no JSON|not a JSON"),
-        (wire.HEADER.pack(wire.MAGIC, 60000) + b"[" * 60000, "not a JSON"),
-        (wire.HEADER.pack(wire.MAGIC, 2) + b"{}", "it measures by protocol"),
+        (protocol.HEADER.pack(protocol.MAGIC, 2**32 - 1), "not an order"),
+        (protocol.HEADER.pack(protocol.MAGIC, 2) + b"{]", "no JSON|not a JSON"),
+        (protocol.HEADER.pack(protocol.MAGIC, 60000) + b"[" * 60000, "not a JSON"),
+        (protocol.HEADER.pack(protocol.MAGIC, 2) + b"{}", "it measures by protocol"),
         (changed(protocol=PROTOCOL + 1), "it measures by protocol"),
         (changed(lengths=[-1, 20]), "lengths"),
         (changed(lengths=[10**30, 1]), "came as"),
         (changed(wanted=["size_mb"]), "wanted"),
         (changed(rival_ms=1.0), "a third file"),
         (changed(seconds=float("nan")), "seconds"),
-        (wire.pack(order("do it")) + b"x", "came as"),
-        (wire.pack(order("do it"))[:-1], "came as"),
-        (wire.pack(order("do it")).replace(b'"threads": 1', b'"threads": 0'), "config.threads"),
-        (wire.pack(order("do it")).replace(b'"batch": 1', b'"patch": 1'), "patch"),
+        (protocol.pack(order("do it")) + b"x", "came as"),
+        (protocol.pack(order("do it"))[:-1], "came as"),
+        (protocol.pack(order("do it")).replace(b'"threads": 1', b'"threads": 0'), "config.threads"),
+        (protocol.pack(order("do it")).replace(b'"batch": 1', b'"patch": 1'), "patch"),
     ],
 )
 def test_nonsense_is_refused_in_one_line(board: Board, body: bytes, message: str) -> None:
@@ -366,14 +367,14 @@ def test_a_body_without_length_or_cut_short_is_refused(board: Board) -> None:
     assert ask(board.place, "POST", "/measure", b"", {**headers, "Content-Length": "-1"})[0] == 400
     with socket.create_connection(("127.0.0.1", board.port), 10) as client:
         head = f"POST /measure HTTP/1.1\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: 9000\r\n\r\n"
-        client.sendall(head.encode() + wire.pack(order("do it")))
+        client.sendall(head.encode() + protocol.pack(order("do it")))
         client.shutdown(socket.SHUT_WR)
         assert b" 400 " in client.makefile("rb").readline()
 
 
 def test_an_order_that_is_too_large_is_refused_before_it_is_read(board: Board) -> None:
     big = order("do " + "x" * 30_000_000)
-    status, answer = ask(board.place, "POST", "/measure", b"", {"Content-Length": str(len(wire.pack(big)))})
+    status, answer = ask(board.place, "POST", "/measure", b"", {"Content-Length": str(len(protocol.pack(big)))})
     assert (status, answer["kind"]) == (413, "network")
     assert "--max-mb" in answer["error"]
     with pytest.raises(MeasureError, match=r"30\.0 MB are more than the server takes"):
@@ -459,7 +460,7 @@ def test_a_client_that_hangs_up_in_line_is_not_measured(board: Board) -> None:
         first = pool.submit(measure, board.place, "do slow")
         wait_until(lambda: "slow" in trace.read_text())
         with socket.create_connection(("127.0.0.1", board.port), 10) as client:
-            body = wire.pack(order("do gone"))
+            body = protocol.pack(order("do gone"))
             head = f"POST /measure HTTP/1.1\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: {len(body)}\r\n\r\n"
             client.sendall(head.encode() + body)
         assert first.result()[0] == 200
@@ -512,7 +513,7 @@ def test_a_server_that_never_answers_is_away() -> None:
 
 
 def test_signs_of_life_without_end_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("evonas.measuring.client.LINE_S", 0.5)
+    monkeypatch.setattr("evonas.measuring.remote.client.LINE_S", 0.5)
 
     def drip(listener: socket.socket) -> None:
         client, _ = listener.accept()
@@ -576,9 +577,9 @@ def test_it_serves_without_torch(own_board: Callable[..., Board]) -> None:
 
 
 def test_it_imports_nothing_heavy() -> None:
-    look = "import sys, evonas.measuring.server, evonas.measuring.subject; print(*sys.modules)"
+    look = "import sys, evonas.measuring.remote.server, evonas.measuring.remote.measuring_process; print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True).stdout.split()
-    assert "evonas.measuring.bench" in modules
+    assert "evonas.measuring.benchmark" in modules
     assert not {"torch", "ray", "pymoo", "pyarrow", "pandas", "onnxruntime", "openvino", "psutil"} & set(modules)
 
 

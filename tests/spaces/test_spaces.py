@@ -9,8 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from evonas.config import Kind, construct
-from evonas.records import TaskSpec, UserError
+from evonas.config import Kind
+from evonas.errors import UserError
+from evonas.loading import construct
+from evonas.records import TaskSpec
 from evonas.spaces import SPACES
 from evonas.spaces.blocks import halving, shrunk
 from evonas.spaces.cell import OPS

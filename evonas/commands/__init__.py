@@ -1,0 +1,23 @@
+"""The commands of the command line, one file each: `HELP`, `add_arguments(parser)` and `run(options)`.
+
+A command imports what it needs in its functions, so that --help answers at once. To add one: a file here and a line in
+`COMMANDS`.
+"""
+
+COMMANDS = {
+    "search": "run a search; the same line again resumes it",
+    "resume": "go on with a run as it was configured",
+    "status": "how far a run is",
+    "verify": "derive every genome, stop and survivor again from the record",
+    "front": "the best trade-offs of a run",
+    "report": "a run as one HTML page",
+    "space": "the genes of a config's space, and some of its networks",
+    "measure": "measure a candidate of a run on this machine",
+    "export": "write a network of the front as one file for torch.export.load",
+    "measure-server": "measure networks on this machine for searches that run elsewhere",
+    "table": "measure each block of a config's space, for searches that add latencies up",
+    "submit": "run a search as a job of a Ray cluster; the same line again comes back to it",
+    "doctor": "what stands in the way of a search on this machine or cluster",
+    "schema": "the JSON schema of a config, for editors",
+}
+"""Name -> one line of help; the file is the name with `_` for `-`."""

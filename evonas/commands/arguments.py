@@ -1,0 +1,59 @@
+"""Arguments that several commands take."""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+from evonas.errors import UserError
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN", help="run folder")
+
+
+def add_set(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="e.g. strategy.population=48"
+    )
+
+
+def add_format(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--format", choices=("table", "csv", "json"), default="table", help="default: table")
+
+
+def add_take_over(parser: argparse.ArgumentParser) -> None:
+    text = "go on although another search holds the folder; that one can record nothing any more"
+    parser.add_argument("--take-over", action="store_true", help=text)
+
+
+def add_import(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--import", action="append", default=[], metavar="MODULE", dest="modules", help="your own spaces and tasks"
+    )
+
+
+def imported(names: Sequence[str]) -> list[ModuleType]:
+    """The user's modules, from the current folder or the installed packages.
+
+    Raises:
+        UserError: one cannot be imported.
+    """
+    sys.path.insert(0, os.getcwd())
+    modules = []
+    for name in names:
+        if name.endswith(".py"):
+            sys.path.insert(0, str(Path(name).resolve().parent))
+        try:
+            modules.append(importlib.import_module(Path(name).stem if name.endswith(".py") else name))
+        except ImportError as error:
+            raise UserError(f"--import {name}: {error}") from None
+    return modules
+
+
+def printable(message: object) -> str:
+    """What a candidate or a foreign file put into a message must not steer the terminal."""
+    return "".join(c if c.isprintable() else " " for c in str(message))

@@ -1,0 +1,86 @@
+"""`evonas search CONFIG`."""
+
+import argparse
+import signal
+import sys
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING
+
+from evonas.commands.arguments import add_import, add_set, add_take_over, imported, printable
+from evonas.errors import Halted
+from evonas.signals import status_of, terminate_soon
+
+if TYPE_CHECKING:
+    from evonas.runs.run import Run
+    from evonas.start import Prepared
+
+HALTED = 1
+"""Exit status of a search that had to stop before its end."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("config", metavar="CONFIG", help="YAML file")
+    parser.add_argument("--run", metavar="DIR", help="run folder or s3://... (default: runs/NAME-FINGERPRINT)")
+    add_take_over(parser)
+    add_set(parser)
+    add_import(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    from evonas.start import prepare
+
+    modules = imported(options.modules)
+    prepared = prepare(options.config, overrides=options.overrides, run=options.run, modules=modules)
+    return run_prepared(prepared, options)
+
+
+def run_prepared(prepared: "Prepared", options: argparse.Namespace) -> int:
+    """Run a search on the terminal; its exit status."""
+    from rich.console import Console
+
+    from evonas.runs.run import Run
+    from evonas.start import execute
+    from evonas.terminal import show_front, watching
+
+    console = Console(highlight=False)
+    folder = prepared.folder
+    interrupted = f"interrupted; nothing decided is lost. To go on: {options.line}\nrun: {folder}"
+    signal.signal(signal.SIGTERM, partial(terminate_soon, interrupted))
+    for note in prepared.notes:
+        print(f"note: {note}")
+    try:
+        with watching(console) as watch:
+            ended = execute(prepared, watch=watch, take_over=options.take_over)
+    except KeyboardInterrupt as stop:
+        print(interrupted, flush=True)
+        return status_of(stop)
+    except Halted as reason:
+        print(f"evonas: stopped: {printable(reason)}. To go on: {options.line}\nrun: {folder}", file=sys.stderr)
+        return HALTED
+    run = Run(folder)
+    print(f"{ended}; {outcomes(run)}")
+    show_front(run, run.front(), console, plot=console.is_terminal)
+    for line in _mismatches(run):
+        print(line)
+    print(f"run: {folder}")
+    return 0
+
+
+def outcomes(run: "Run") -> str:
+    """How many candidates were decided, and how."""
+    counts = run.evaluations["status"].value_counts()
+    each = ", ".join(f"{n:,} {status}" for status, n in counts.items())
+    return f"{len(run.evaluations):,} candidates decided{f' ({each})' if each else ''}"
+
+
+def _mismatches(run: "Run") -> Iterator[str]:
+    """How well the tables of a run told what its front takes."""
+    failed = run.measured[run.measured["message"] != ""]
+    if len(failed):
+        yield f"{len(failed)} networks of the front could not be measured: {printable(failed['message'].iloc[0])}"
+    for row in run.mismatch().to_dict("records"):
+        yield (
+            f"table against measurement on {row['target']}: mean error {100 * row['mean_error']:.1f} %, "
+            f"Kendall tau {row['kendall_tau']:.2f}, {row['networks']} networks of the front"
+        )

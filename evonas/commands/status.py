@@ -1,0 +1,35 @@
+"""`evonas status RUN`."""
+
+import argparse
+import csv
+import json
+import sys
+
+from evonas.commands.arguments import add_format, add_run
+from evonas.commands.search import outcomes
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_run(parser)
+    add_format(parser)
+    parser.add_argument("--json", action="store_const", const="json", dest="format", help="as --format json")
+
+
+def run(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from evonas.runs.run import Run
+    from evonas.terminal import show_front
+
+    run = Run(options.run)
+    state = run.status()
+    if options.format == "json":
+        print(json.dumps(state, indent=2))
+    elif options.format == "csv":
+        row = {**{key: value for key, value in state.items() if key != "statuses"}, **state["statuses"]}
+        csv.writer(sys.stdout, lineterminator="\n").writerows([row.keys(), row.values()])
+    else:
+        print(f"{outcomes(run)}; front of {state['front']}; {state['generations']} generations; {state['state']}")
+        if state["front"]:
+            show_front(run, run.front(), Console(highlight=False), plot=True)
+    return 0

@@ -1,0 +1,89 @@
+"""What a config stands for: the space, the task, the objectives, where targets are measured, and what a worker does."""
+
+import dataclasses
+import os
+from collections.abc import Iterable, Mapping
+from functools import partial
+
+from evonas.config import Config
+from evonas.driver.breeding import Breeder
+from evonas.errors import TargetAway, UserError
+from evonas.evaluation import Evaluator, agreement
+from evonas.latency_tables.table import Table, fits, read
+from evonas.loading import construct
+from evonas.measuring.benchmark import REFERENCE_SHAPE
+from evonas.measuring.reference import reference
+from evonas.measuring.remote.client import MeasureError, Remote
+from evonas.measuring.remote.server import serve_here
+from evonas.objectives.objectives import Objectives
+from evonas.records import Place, TaskSpec
+from evonas.runtime import Factory, Remotes
+from evonas.spaces import SPACES
+from evonas.spaces.space import Space
+from evonas.tasks import TASKS, Task
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Parts:
+    """What a config stands for. factory: makes the work of one worker. tables: target -> where its latencies come from,
+    of those that are not measured. remotes: targets that are not measured on the workers."""
+
+    config: Config
+    space: Space
+    spec: TaskSpec
+    objectives: Objectives
+    factory: Factory
+    tables: Mapping[str, Table] = dataclasses.field(default_factory=dict)
+    remotes: Remotes = dataclasses.field(default_factory=Remotes)
+
+
+def assemble(config: Config, space: Space | None = None, task: Task | None = None) -> Parts:
+    """Load the data and make the space, unless they are given.
+
+    Raises:
+        UserError: a section names a part that does not exist, or asks it for what it cannot do.
+    """
+    space = space or construct(SPACES, config.space, "space")
+    task = task or construct(TASKS, config.task, "task")
+    objectives = Objectives(config, task.spec)
+    Breeder(config, space, objectives)  # finds fault with the strategy's options now rather than later
+    tables = {name: _table(name, path, config, space, task.spec) for name, path in objectives.tables.items()}
+    device = "cuda" if config.runtime.gpus_per_worker else "cpu"
+    entries = {name: table.entries for name, table in tables.items()}
+    factory = partial(Evaluator, space, task, config, objectives, device, entries, agreement(space, task))
+    return Parts(config, space, task.spec, objectives, factory, tables, remotes(config, objectives.targets))
+
+
+def check_places(parts: Parts) -> None:
+    """Let the servers of targets at addresses measure the reference network as candidates will be.
+
+    Raises:
+        UserError: one cannot, or does not answer.
+    """
+    for name, place in parts.remotes.places.items():
+        section = parts.config.targets[name]
+        wanted = [extra for extra in parts.objectives.extras[name] if extra != "size_mb"]
+        remote = Remote(name, section, wanted)
+        try:
+            remote.about(place)
+            remote.measure(reference(), REFERENCE_SHAPE, place)
+        except (TargetAway, MeasureError) as error:
+            raise UserError(str(error)) from None
+
+
+def remotes(config: Config, targets: Iterable[str]) -> Remotes:
+    """Where those of the targets are measured that are not on the machine that trains."""
+    sections = {name: config.targets[name] for name in targets}
+    places = {
+        name: Place(section.address, os.environ.get(section.token_env, ""))
+        for name, section in sections.items()
+        if section.address
+    }
+    resources = {name: section.resource for name, section in sections.items() if section.resource}
+    return Remotes(places, resources, serve_here)
+
+
+def _table(name: str, path: str, config: Config, space: Space, spec: TaskSpec) -> Table:
+    table = read(path)
+    fits(table, config.targets[name], space, spec)
+    return table

@@ -1,0 +1,39 @@
+"""When a search stops by itself because its candidates fail for one and the same reason."""
+
+import re
+from collections import Counter, deque
+
+from evonas.config import Config
+from evonas.errors import Halted
+from evonas.records import Evaluation
+
+_NUMBER = re.compile(r"0x[0-9a-f]+|\d[\d.,]*", re.IGNORECASE)
+LEAST = 10
+"""Fewer candidates than this prove nothing."""
+
+
+class Breaker:
+    """Remembers the failures among the last candidates of this start; those before it may be mended by now."""
+
+    def __init__(self, config: Config) -> None:
+        self._share = config.budget.same_failure
+        self._last: deque[str] = deque(maxlen=max(LEAST, config.strategy.population))
+        self._examples: dict[str, str] = {}
+
+    def hear(self, evaluation: Evaluation) -> None:
+        example = f"{evaluation.status}: {evaluation.message}" if evaluation.status.failed else ""
+        alike = _NUMBER.sub("#", example)
+        self._examples[alike] = example
+        self._last.append(alike)
+
+    def check(self) -> None:
+        """
+        Raises:
+            Halted: more than the share allowed failed with one message, numbers in it aside.
+        """
+        if len(self._last) < LEAST or self._share == 1:
+            return
+        message, count = Counter(self._last).most_common(1)[0]
+        if message and count > self._share * len(self._last):
+            among = f"{count} of the last {len(self._last)} candidates"
+            raise Halted(f"{among} failed in the same way, the last with {self._examples[message]}")

@@ -1,0 +1,145 @@
+"""The loop: breed what may be bred, hear what was reached, record what is complete."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from evonas.config import Config
+from evonas.driver.breeding import Breeder
+from evonas.driver.circuit_breaker import Breaker
+from evonas.objectives.objectives import Objectives
+from evonas.records import Evaluation, Job, Progress
+from evonas.runtime import Message, Runtime
+from evonas.spaces.space import Space
+from evonas.store import Recovered, Store, to_row
+from evonas.strategies import Exhausted
+
+PATIENCE_S = 0.5  # how long to wait for news before the watcher is asked again
+Watch = Callable[["Search", Evaluation | None], None]
+"""Called with each decided candidate, and with None while nothing happens."""
+
+
+class Search:
+    def __init__(
+        self, config: Config, space: Space, objectives: Objectives, store: Store, runtime: Runtime, watch: Watch
+    ) -> None:
+        self.config, self.objectives, self.runtime = config, objectives, runtime
+        self.breeder = Breeder(config, space, objectives)
+        self.breaker = Breaker(config)
+        self.statuses: Counter[str] = Counter()
+        self.gpu_s = 0.0
+        self.ended = ""
+        """Why nothing more is bred; empty while something may be."""
+        self._space, self._store, self._watch = space, store, watch
+        self._waiting: list[Job] = []  # born before a restart and not decided
+        self._committed = 0
+        self._earlier_s, self._started = 0.0, time.monotonic()
+
+    @property
+    def elapsed_s(self) -> float:
+        """Running time over all starts."""
+        return self._earlier_s + time.monotonic() - self._started
+
+    @property
+    def decided(self) -> int:
+        return sum(self.statuses.values())
+
+    @property
+    def order(self) -> list[int]:
+        """Decided candidates in the order that counts."""
+        return self.breeder.ledger.order
+
+    def restore(self, record: Recovered) -> None:
+        """Replay what was recorded; candidates that were born and not decided are submitted again."""
+        for evaluation in record.decided:
+            self.breeder.ledger.decided(evaluation)
+            self._count(evaluation)
+        for progress in record.reached:
+            self.breeder.ledger.reached(progress)
+        for candidate, reached in record.births():
+            job = self.breeder.recall(candidate, reached or ())
+            if reached is not None:
+                self._waiting.append(job)
+        self._store.restore(record)
+        self._committed, self._earlier_s = record.committed, record.elapsed_s
+
+    def run(self) -> None:
+        """Until the budget is used up or the space holds nothing new; then nothing is left undecided.
+
+        Raises:
+            Halted: most candidates fail in the same way, or the record cannot be written any more.
+        """
+        while True:
+            self._submit()
+            if self.ended and not self._waiting:
+                if not self.runtime.open:
+                    break
+                self.runtime.wind_down()
+            messages = self.runtime.wait(PATIENCE_S)
+            for message in messages:
+                self._hear(message)
+            self._commit(self.config.strategy.population)
+            self.breaker.check()
+            if not messages:
+                self._watch(self, None)
+        self._commit(1)
+
+    def _submit(self) -> None:
+        self.ended = self.ended or self.config.budget.spent(self.breeder.next, self.elapsed_s, self.gpu_s)
+        jobs: list[Job] = []
+        room = self.runtime.room
+        while len(jobs) < room and (job := self._next()):
+            jobs.append(job)
+        self._store.flush()
+        for job in jobs:
+            self.runtime.submit(job)
+
+    def _next(self) -> Job | None:
+        if self._waiting:
+            return self._waiting.pop(0)
+        if self.ended or not self.breeder.ready():
+            return None
+        try:
+            job = self.breeder.breed()
+        except Exhausted as reason:
+            self.ended = str(reason)
+            return None
+        self._store.born(job.candidate)
+        self.ended = self.config.budget.spent(self.breeder.next, self.elapsed_s, self.gpu_s)
+        return job
+
+    def _hear(self, message: Message) -> None:
+        if isinstance(message, Progress):
+            self._store.reached(message)
+            self.breeder.ledger.reached(message)
+            return
+        genome = message.candidate.genome
+        arch = json.dumps(self._space.decode(genome).to_dict())
+        violation = self.objectives.violation(message.metrics)
+        self.breeder.ledger.decided(message)
+        if message.weights and message.candidate.index in self.front():  # before the decision can become durable
+            self._store.save_weights(message.candidate.index, message.weights)
+        self._store.decided(to_row(message, arch, self._space.identity(genome), violation), self.elapsed_s)
+        self._count(message)
+        self.breaker.hear(message)
+        self._watch(self, message)
+
+    def _commit(self, least: int) -> None:
+        """Record complete generations; with least = 1, also the last one that is not."""
+        size = self.config.strategy.population
+        while len(self.order) - self._committed >= least:
+            block = self.order[self._committed : self._committed + size]
+            end = self._committed + len(block)
+            population = ((s.index, s.rank, s.crowding) for s in self.breeder.population(end))
+            self._store.commit(block, self._committed, population, self.elapsed_s)
+            self._committed = end
+            self._store.keep_weights(self.front())
+
+    def front(self) -> set[int]:
+        return {standing.index for standing in self.breeder.ledger.front}
+
+    def _count(self, evaluation: Evaluation) -> None:
+        self.statuses[evaluation.status.value] += 1
+        share = evaluation.conditions.get("gpus", self.config.runtime.gpus_at_first)
+        self.gpu_s += (evaluation.measure_s + evaluation.train_s) * float(share)

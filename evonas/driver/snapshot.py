@@ -1,0 +1,71 @@
+"""What a search is at, in numbers: for the terminal, for trackers, for the metrics of a cluster."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from evonas.driver.loop import Search
+from evonas.objectives import pareto
+from evonas.records import Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """decided, failed: candidates. front: its members. busy: workers with a job. queue: jobs behind them.
+
+    hypervolume: in multiples of what the first generation reached; None before that is known.
+    """
+
+    decided: int
+    failed: int
+    front: int
+    hypervolume: float | None
+    busy: int
+    workers: int
+    queue: int
+
+    def numbers(self) -> dict[str, float]:
+        """Those that are known, by name."""
+        known = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {name: float(value) for name, value in known.items() if value is not None}
+
+
+@dataclass(slots=True)
+class Yardstick:
+    """Hypervolume in multiples of what the first generation reached, up to the reference point that it gives."""
+
+    _reference: list[float] = field(default_factory=list)
+    _unit: float = 0.0
+    _last: tuple[tuple[int, ...], float] = ((), 0.0)  # members and hypervolume of the last front
+
+    def measure(self, front: Sequence[Standing], first: Iterable[Standing]) -> float | None:
+        """first: those of the first generation that are fully trained. None while fewer than two are feasible."""
+        if not self._reference:
+            early = [standing for standing in first if standing.violation == 0]
+            if len(early) < 2:
+                return None
+            self._reference = pareto.reference_point(pareto.points(early)).tolist()
+            self._unit = pareto.hypervolume(early, self._reference)
+        members = tuple(standing.index for standing in front)
+        if members != self._last[0]:
+            self._last = members, pareto.hypervolume(front, self._reference)
+        return self._last[1] / self._unit if self._unit else None
+
+
+class Gauges:
+    def __init__(self) -> None:
+        self._yardstick = Yardstick()
+
+    def read(self, search: Search) -> Reading:
+        ledger, size = search.breeder.ledger, search.config.strategy.population
+        known = len(ledger.order) >= size
+        volume = self._yardstick.measure(ledger.front, ledger.fully_trained(ledger.order[:size])) if known else None
+        runtime = search.runtime
+        return Reading(
+            decided=search.decided,
+            failed=sum(n for status, n in search.statuses.items() if status.startswith("failed")),
+            front=len(ledger.front),
+            hypervolume=volume,
+            busy=runtime.busy,
+            workers=runtime.workers,
+            queue=max(0, runtime.open - runtime.busy),
+        )

@@ -1,0 +1,17 @@
+"""What stops a command or a search, as exceptions whose message is one line for people."""
+
+
+class UserError(Exception):
+    """The user's input is wrong. The message is one line: what is wrong and what would be right."""
+
+
+class Halted(Exception):
+    """The search had to stop before its end. What it had recorded stands. The message is one line: why."""
+
+
+class Replaced(Halted):
+    """Another driver goes on with the search."""
+
+
+class TargetAway(Exception):
+    """A target cannot be reached for now. No candidate is to blame. The message is one line: which, and why."""

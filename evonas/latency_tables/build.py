@@ -1,0 +1,264 @@
+"""Making a latency table: look for all blocks that the networks of a space are made of, measure each, check the sum."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from statistics import fmean, median
+
+import pandas as pd
+import torch
+from torch import nn
+from torch.nn.parameter import is_lazy
+
+from evonas.config import Config
+from evonas.errors import TargetAway, UserError
+from evonas.latency_tables.blocks import Block, blocks, estimate
+from evonas.latency_tables.table import Check, Row, Table, check_free, scaled, write
+from evonas.loading import unknown
+from evonas.measuring.torch_state import seeded
+from evonas.records import Genome, Measurement, TaskSpec
+from evonas.seeding import stream
+from evonas.spaces.space import Space
+from evonas.text import line_of
+
+ENUMERATED = 5_000
+"""Networks of a space that is looked through as a whole. From a larger one is sampled ..."""
+PATIENCE = 1_000
+"""... until so many networks in a row have brought no new block ..."""
+MOST_SAMPLES = 20_000
+"""... or so many have been drawn."""
+MOST_BLOCKS = 10_000
+NETWORKS = 10
+"""Whole networks that a table is checked with."""
+FEWEST = 4
+"""Networks that a scale is fitted with: to half of them."""
+REPORTS = 20
+SMALLER = "open up its modules (nn.Sequential, nn.ModuleList) or search a smaller space"
+
+Measure = Callable[[nn.Module, tuple[int, ...]], Measurement]
+Say = Callable[[str], None]
+
+
+def tabulate(
+    config: Config, target: str, space: Space, spec: TaskSpec, measure: Measure, path: str | Path, *, say: Say
+) -> Table:
+    """Make a table and write it to a file.
+
+    Raises as `make` and `write` do; what is wrong with the path, before anything is measured.
+    """
+    check_free(path, target)
+    table = make(config, target, space, spec, measure, say=say)
+    write(table, path)
+    return table
+
+
+def make(
+    config: Config,
+    target: str,
+    space: Space,
+    spec: TaskSpec,
+    measure: Measure,
+    *,
+    say: Say,
+    networks: int = NETWORKS,
+) -> Table:
+    """Measure each block of the space once, and some networks as a whole.
+
+    measure: what a network takes on the target, from it and the shape of one example. say: takes lines for people.
+    networks: how many whole ones.
+
+    Raises:
+        UserError: the config has no such target, no network of the space can be built, it has too many different
+            blocks, or none can be measured.
+        TargetAway: as `measure` raises it.
+    """
+    if target not in config.targets:
+        raise UserError(f"targets: {unknown(target, config.targets)}")
+    maker = _Maker(config, target, space, spec, measure, say)
+    found = maker.look()
+    rows = maker.rows(found)
+    pass_ms = maker.empty(spec.input_shape)
+    pairs = maker.pairs(scaled(rows, pass_ms, 1.0), networks)
+    scale, check = assess(pairs)
+    say(f"{check}; scale {scale:.3g}")
+    return Table(
+        target=target,
+        section=config.targets[target].model_dump(mode="json"),
+        kind=config.space.kind,
+        signature=space.signature(),
+        input_shape=tuple(spec.input_shape),
+        outputs=spec.outputs,
+        pass_ms=pass_ms,
+        scale=scale,
+        check=check,
+        conditions=maker.conditions,
+        evonas=version("evonas"),
+        rows=rows,
+    )
+
+
+def assess(pairs: Sequence[tuple[float, float]]) -> tuple[float, Check]:
+    """The scale that brings what a table says to what was measured, and how far it is then; pairs: of both, in ms.
+
+    Fitted to every other network: the median of the ratios. It stays 1 where there are few networks, or where it would
+    make the table worse on the others.
+    """
+    others = list(pairs)
+    fitted = 1.0
+    if len(pairs) >= FEWEST:
+        others, fitted = list(pairs[1::2]), median(real / told for told, real in pairs[::2])
+    unscaled, fit = _errors(others, 1.0), _errors(others, fitted)
+    scale, (error, bias) = (fitted, fit) if fit[0] <= unscaled[0] else (1.0, unscaled)
+    frame = pd.DataFrame(pairs, columns=["told", "real"])
+    tau = float(frame["told"].corr(frame["real"], method="kendall")) if len(pairs) > 1 else float("nan")
+    return scale, Check(tuple(pairs), error, bias, *unscaled, None if tau != tau else tau)
+
+
+def _errors(pairs: Sequence[tuple[float, float]], scale: float) -> tuple[float, float]:
+    """Mean absolute error and mean error, as shares; 0 of no pairs."""
+    errors = [scale * told / real - 1 for told, real in pairs] or [0.0]
+    return fmean(map(abs, errors)), fmean(errors)
+
+
+@dataclass
+class _Found:
+    """A network that has a block, and how often all networks run it."""
+
+    genome: Genome
+    times_seen: int = 0
+
+
+class _Unmeasurable(Exception):
+    """A module fails on the target. The message is one line: how."""
+
+
+class _Maker:
+    """conditions: those that all measurements so far had alike."""
+
+    def __init__(self, config: Config, target: str, space: Space, spec: TaskSpec, measure: Measure, say: Say) -> None:
+        self.conditions: Mapping[str, str] = {}
+        self._space, self._spec, self._seed = space, spec, config.seed
+        self._target, self._batch = target, config.targets[target].batch
+        self._ask, self._say = measure, say
+        self._empty: dict[tuple[int, ...], float] = {}
+        self._first = True
+
+    def look(self) -> Mapping[str, _Found]:
+        """All blocks, by their keys."""
+        found: dict[str, _Found] = {}
+        seen, newest, failed = 0, 0, None
+        for seen, genome in enumerate(self._genomes(), 1):
+            try:
+                before = len(found)
+                self._note(found, genome)
+                newest = seen if len(found) > before else newest
+            except Exception as error:  # a candidate that a search would record as failed
+                failed = failed or error
+            if len(found) > MOST_BLOCKS:
+                raise UserError(
+                    f"more than {MOST_BLOCKS:,} different blocks, such as {next(reversed(found))}; {SMALLER}"
+                )
+            if seen - newest >= PATIENCE and self._space.size() > ENUMERATED:
+                break
+        if not found:
+            raise UserError(f"no network of the space can be built: {line_of(failed) if failed else 'it has none'}")
+        self._say(f"{len(found):,} different blocks in {seen:,} networks")
+        return found
+
+    def rows(self, found: Mapping[str, _Found]) -> tuple[Row, ...]:
+        """Each block measured. One that cannot be is left out, as its networks could not be measured either."""
+        rows: list[Row] = []
+        for n, (key, where) in enumerate(found.items(), 1):
+            try:
+                rows.append(self._row(key, where))
+            except _Unmeasurable as failure:
+                self._say(f"left out: block {key}: {failure}")
+                if n == len(found) and not rows:
+                    raise UserError(f"no block can be measured on {self._target}: {failure}") from None
+            if n % -(-len(found) // REPORTS) == 0 or n == len(found):
+                self._say(f"{n:,} of {len(found):,} blocks measured")
+        return tuple(rows)
+
+    def _row(self, key: str, where: _Found) -> Row:
+        block = self._block(key, where.genome)
+        taken, empty = self._measured(block.module, block.input_shape), self.empty(block.input_shape)
+        times = taken.ms, taken.low, taken.high, taken.p90
+        return Row(key, *times, empty, len(taken.samples), where.times_seen)
+
+    def empty(self, input_shape: tuple[int, ...]) -> float:
+        """Milliseconds of a network that gives what it gets."""
+        if input_shape not in self._empty:
+            try:
+                self._empty[input_shape] = self._measured(nn.Identity(), input_shape).ms
+            except _Unmeasurable as failure:
+                raise UserError(f"an empty network cannot be measured on {self._target}: {failure}") from None
+        return self._empty[input_shape]
+
+    def pairs(self, table: Mapping[str, float], count: int) -> list[tuple[float, float]]:
+        """What the table says of so many random networks, and what they take; without those that fail."""
+        pairs = []
+        for genome in self._different(count):
+            try:
+                network = self._network(genome)
+                told = estimate(network, self._spec.input_shape, table)
+                real = self._measured(network, self._spec.input_shape).ms
+            except (UserError, TargetAway):
+                raise
+            except Exception as error:  # a candidate that a search would record as failed
+                self._say(f"left out: network {genome}: {line_of(error)}")
+                continue
+            self._say(f"a whole network: {told:.4g} ms added up, {real:.4g} ms measured")
+            pairs.append((told, real))
+        return pairs
+
+    def _genomes(self) -> Iterator[Genome]:
+        space = self._space
+        if space.size() <= ENUMERATED:
+            return iter(space.genomes())
+        rng = stream(self._seed, "table")
+        return (space.canonical(space.sample(rng)) for _ in range(MOST_SAMPLES))
+
+    def _different(self, count: int) -> Sequence[Genome]:
+        """Random genomes of different networks, no more than there are."""
+        space, rng = self._space, stream(self._seed, "table", 1)
+        drawn = [space.canonical(space.sample(rng)) for _ in range(20 * count)]
+        return list({space.identity(genome): genome for genome in drawn}.values())[:count]
+
+    def _note(self, found: dict[str, _Found], genome: Genome) -> None:
+        try:
+            with torch.device("meta"):
+                network = self._network(genome)
+            ran = blocks(network, self._spec.input_shape)
+        except Exception:  # it needs real numbers
+            ran = blocks(self._network(genome), self._spec.input_shape)
+        for block in ran:
+            found.setdefault(block.key, _Found(genome)).times_seen += 1
+
+    def _network(self, genome: Genome) -> nn.Module:
+        """The same weights every time; torch's random state is left as it was. Lazy layers are given their sizes."""
+        with seeded(0):
+            network = self._space.build(self._space.decode(genome), self._spec).eval()
+            if any(map(is_lazy, network.parameters())):
+                network(torch.zeros(1, *self._spec.input_shape))
+        return network
+
+    def _block(self, key: str, genome: Genome) -> Block:
+        """With the target's batch; keys are those of batch 1."""
+        network, shape = self._network(genome), self._spec.input_shape
+        one, many = blocks(network, shape), blocks(network, shape, batch=self._batch)
+        if len(one) != len(many):
+            raise _Unmeasurable(f"its network runs {len(one)} blocks at batch 1, {len(many)} at batch {self._batch}")
+        return next(block for at, block in zip(one, many, strict=True) if at.key == key)
+
+    def _measured(self, network: nn.Module, input_shape: tuple[int, ...]) -> Measurement:
+        try:
+            found = self._ask(network, input_shape)
+        except (UserError, TargetAway):
+            raise
+        except Exception as error:
+            raise _Unmeasurable(line_of(error)) from error
+        known = found.conditions if self._first else self.conditions
+        self._first = False
+        self.conditions = {key: text for key, text in known.items() if found.conditions.get(key) == text}
+        return found

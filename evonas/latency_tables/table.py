@@ -1,0 +1,214 @@
+"""Latency tables: what each block of a space takes on a target, for searches that add up instead of measuring.
+
+What a block takes by itself includes a pass of its own: the call, and the handing over of its input. So a table has
+what an empty network takes at the same input shape too, and that is taken off. What is then still too much or too
+little by the same share for all networks, such as what runtimes fuse across blocks, one factor corrects.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from evonas.config import TargetConfig
+from evonas.errors import UserError
+from evonas.latency_tables.blocks import PASS
+from evonas.records import TaskSpec
+from evonas.spaces.space import Space
+
+VERSION = 1
+SHAPING = ("backend", "device", "dtype", "threads", "batch", "graph")
+"""Keys of a target on which its latencies depend; the others say where and how well they are measured."""
+ABOUT, DIGEST = b"evonas.latency_table", b"evonas.latency_table.sha256"
+"""Keys of the file's metadata."""
+AGAIN = "make it anew with `evonas table`"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A block, measured by itself. Times in milliseconds.
+
+    ms, low, high, p90: as in `Measurement`. pass_ms: what an empty network takes that gets the same input. samples:
+    passes clocked. times_seen: how often it runs in the networks that were looked at.
+    """
+
+    key: str
+    ms: float
+    low: float
+    high: float
+    p90: float
+    pass_ms: float
+    samples: int
+    times_seen: int
+
+
+_TYPES = {"key": pa.string(), "samples": pa.int64(), "times_seen": pa.int64()}
+SCHEMA = pa.schema([pa.field(name, _TYPES.get(name, pa.float64())) for name in Row.__slots__])
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """How far the table is from networks that were measured as a whole, as shares of what was measured.
+
+    networks: what the table says before it is scaled, and what was measured (ms), of each. error: mean of the absolute
+    errors. bias: mean of the errors. Both of the networks that the scale was not fitted to; unscaled_*: without it.
+    kendall_tau: between the two orders of all networks, 1 is the same order; None where there are none.
+    """
+
+    networks: tuple[tuple[float, float], ...]
+    error: float
+    bias: float
+    unscaled_error: float
+    unscaled_bias: float
+    kendall_tau: float | None
+
+    def __str__(self) -> str:
+        scaled = f"mean error {100 * self.error:.1f} %, bias {100 * self.bias:+.1f} %"
+        unscaled = f"unscaled {100 * self.unscaled_error:.1f} %, {100 * self.unscaled_bias:+.1f} %"
+        order = "none" if self.kendall_tau is None else f"{self.kendall_tau:.2f}"
+        return f"against {len(self.networks)} whole networks: {scaled} ({unscaled}), Kendall tau {order}"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Latencies of the blocks of a space on a target.
+
+    section: of the target. kind, signature: of the space. input_shape, outputs: of its networks. pass_ms: what an empty
+    network takes. scale: the factor of all entries. conditions: as in `Measurement`, those that all blocks had alike.
+    """
+
+    target: str
+    section: Mapping[str, Any]
+    kind: str
+    signature: str
+    input_shape: tuple[int, ...]
+    outputs: int
+    pass_ms: float
+    scale: float
+    check: Check
+    conditions: Mapping[str, str]
+    evonas: str
+    rows: tuple[Row, ...] = field(repr=False)
+
+    @cached_property
+    def entries(self) -> Mapping[str, float]:
+        """Block -> ms, as `estimate` adds them up."""
+        return scaled(self.rows, self.pass_ms, self.scale)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the content, whatever file it is in."""
+        content = {"version": VERSION, **asdict(self)}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def scaled(rows: tuple[Row, ...], pass_ms: float, scale: float) -> Mapping[str, float]:
+    own = {row.key: scale * max(0.0, row.ms - row.pass_ms) for row in rows}
+    return {PASS: scale * pass_ms, **own}
+
+
+def write(table: Table, path: str | Path) -> None:
+    """As Parquet, whole or not at all.
+
+    Raises:
+        UserError: something else is there, or it cannot be written.
+    """
+    path = Path(path)
+    check_free(path, table.target)
+    about = {"version": VERSION, **asdict(table)}
+    rows = about.pop("rows")
+    schema = SCHEMA.with_metadata({ABOUT: json.dumps(about), DIGEST: table.sha256})
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with new.open("wb") as file:
+            pq.write_table(pa.Table.from_pylist(rows, schema), file)
+            os.fsync(file.fileno())
+        os.replace(new, path)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}") from None
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def check_free(path: str | Path, target: str) -> None:
+    """
+    Raises:
+        UserError: there is something at the path that is no table of this target, or no folder for it.
+    """
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise UserError(f"{path}: there is no folder {path.parent}")
+    if path.exists() and (other := read(path).target) != target:
+        raise UserError(f"{path} is the latency table of target {other}, not {target}; give another --out")
+
+
+def read(path: str | Path) -> Table:
+    """Imports and runs nothing that the file names.
+
+    Raises:
+        UserError: there is no such file, or it is no latency table, or not as it was written.
+    """
+    try:
+        with pq.ParquetFile(Path(path)) as parquet:
+            file = parquet.read()
+    except FileNotFoundError:
+        raise UserError(f"no latency table {path}; `evonas table` makes one") from None
+    except (OSError, pa.ArrowException) as error:
+        raise UserError(f"{path} is no latency table, or damaged: {str(error).splitlines()[0]}") from None
+    about = (file.schema.metadata or {}).get(ABOUT)
+    if about is None or not file.schema.equals(SCHEMA):
+        raise UserError(f"{path} is no latency table; `evonas table` makes one")
+    try:
+        table = _table(json.loads(about), file.to_pylist())
+        intact = table.sha256.encode() == file.schema.metadata[DIGEST]
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        intact = False
+    if not intact:
+        raise UserError(f"{path} is not what was written: it is damaged or of another evonas; {AGAIN}")
+    return table
+
+
+def fits(table: Table, section: TargetConfig, space: Space, spec: TaskSpec) -> None:
+    """
+    Raises:
+        UserError: the table was made for another target, space or task; the first difference.
+    """
+    wanted = section.model_dump(mode="json")
+    own = {**{key: wanted[key] for key in SHAPING}, "input_shape": tuple(spec.input_shape), "outputs": spec.outputs}
+    there = {**table.section, "input_shape": table.input_shape, "outputs": table.outputs}
+    for key, value in own.items():
+        if there.get(key) != value:
+            what = "the target has" if key in wanted else "networks have"
+            raise UserError(
+                f"the latency table of target {table.target} was made for {key} {there.get(key)}, {what} {value}"
+            )
+    if table.signature != space.signature():
+        difference = _difference(table.signature, space.signature())
+        raise UserError(f"the latency table of target {table.target} is of another space, {difference}; {AGAIN}")
+
+
+def _table(about: dict[str, Any], rows: list[dict[str, Any]]) -> Table:
+    if about.pop("version") != VERSION:
+        raise ValueError("of another version")
+    check = about.pop("check")
+    networks = tuple((float(told), float(real)) for told, real in check.pop("networks"))
+    return Table(
+        **{**about, "input_shape": tuple(about["input_shape"])},
+        check=Check(networks=networks, **check),
+        rows=tuple(Row(**row) for row in rows),
+    )
+
+
+def _difference(there: str, here: str) -> str:
+    """Where two texts begin to differ."""
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(there, here, strict=False)))
+    at = max(0, same - 20)
+    return f"{there[at : at + 60]!r} there, {here[at : at + 60]!r} here"

@@ -1,0 +1,144 @@
+"""A network as a file that a backend loads: what goes to a board, and whose size an objective can be.
+
+A converted network is trusted only when its output agrees with that of the network itself.
+"""
+
+import copy
+import importlib.util
+import io
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from evonas.config import TargetConfig
+from evonas.errors import UserError
+from evonas.measuring.backends import aten_graph
+from evonas.measuring.backends.backend import Loaded, example
+from evonas.text import line_of
+
+TOLERANCE = {"float32": 0.01, "float16": 0.05, "bfloat16": 0.2}
+"""Largest difference of an output, as a share of the largest output. The rounding of each layer (2^-24, 2^-11, 2^-8 of
+its values) adds up over some ten layers, and a GPU multiplies float32 with the precision of float16 (TF32). A network
+that was traced wrongly is off by the size of its outputs."""
+
+
+class ExportError(Exception):
+    """The network cannot be converted for a backend, or is another one afterwards. The message is one line."""
+
+
+def to_file(network: nn.Module, input_shape: tuple[int, ...], config: TargetConfig) -> bytes:
+    """The network in evaluation mode, for inputs of (config.batch, *input_shape): ONNX for onnxruntime and openvino,
+    else what `graph` makes of it. The network and torch's random state are left as they were.
+
+    The example that it is traced with is not that of `check`, so that a network which computes with what it reads from
+    its input, as a number of Python, does not pass.
+
+    Raises:
+        ExportError: it cannot be converted.
+        UserError: a library is missing.
+    """
+    form = _onnx if _takes_onnx(config) else aten_graph.to_bytes
+    dtype = _dtype(config)
+    x = -torch.from_numpy(example(config, input_shape)).to(dtype)
+    with _silent(), torch.random.fork_rng(devices=[]):
+        probe = copy.deepcopy(network).to("cpu", dtype).eval()
+        try:
+            return form(probe, x)
+        except (UserError, MemoryError, torch.OutOfMemoryError):
+            raise
+        except Exception as error:
+            raise ExportError(f"it cannot be converted for {config.backend}: {line_of(error)}") from error
+
+
+def check(network: nn.Module, input_shape: tuple[int, ...], config: TargetConfig, output: npt.ArrayLike) -> None:
+    """output: what the converted network makes of `backend.example`, (batch, outputs).
+
+    Raises:
+        ExportError: it is not what the network makes of it.
+    """
+    with torch.random.fork_rng(devices=[]), torch.inference_mode():
+        expected = copy.deepcopy(network).cpu().float().eval()(torch.from_numpy(example(config, input_shape))).numpy()
+    found = np.asarray(output, np.float32)
+    if found.shape != expected.shape:
+        raise ExportError(f"on {config.backend} its output has the shape {found.shape} instead of {expected.shape}")
+    largest = np.abs(expected).max()
+    off = np.abs(found - expected).max() / largest if largest else np.abs(found).max()
+    allowed = TOLERANCE[config.dtype]
+    if not off <= allowed:
+        raise ExportError(
+            f"on {config.backend} its output differs from PyTorch's by {off:.2g} of the largest; {allowed:g} is allowed"
+        )
+
+
+def checked(
+    network: nn.Module, input_shape: tuple[int, ...], config: TargetConfig, load: Callable[[bytes], Loaded]
+) -> Loaded:
+    """The network through a file.
+
+    Raises:
+        ExportError: it cannot be converted, or is another one afterwards.
+    """
+    loaded = load(to_file(network, input_shape, config))
+    check(network, input_shape, config, loaded.output())
+    return loaded
+
+
+def file_size(network: nn.Module, input_shape: tuple[int, ...], config: TargetConfig) -> int:
+    """Bytes of the file that a user would deploy: ONNX, or for PyTorch the weights, as a safetensors file holds them.
+    Tensors that are equal, as those of an untrained network may be, are in an ONNX file once.
+
+    Raises as `to_file` does.
+    """
+    if _takes_onnx(config):
+        return len(to_file(network, input_shape, config))
+    held = copy.deepcopy(network).to("cpu", _dtype(config)).state_dict().values()
+    return sum({t.data_ptr(): t.nbytes for t in held if isinstance(t, Tensor)}.values())
+
+
+def _takes_onnx(config: TargetConfig) -> bool:
+    return config.backend in ("onnxruntime", "openvino")
+
+
+def _dtype(config: TargetConfig) -> torch.dtype:
+    """Of the weights in the file. ONNX has few operators for bfloat16: OpenVINO converts by itself."""
+    dtype: torch.dtype = getattr(torch, config.dtype)
+    return torch.float32 if _takes_onnx(config) and dtype == torch.bfloat16 else dtype
+
+
+def _onnx(network: nn.Module, x: Tensor) -> bytes:
+    """By tracing, which takes a tenth of a second; what that does not know, by the slower exporter of today."""
+    if importlib.util.find_spec("onnx") is None:
+        raise UserError("networks are converted with onnx; pip install 'evonas[onnxruntime]' or 'evonas[openvino]'")
+    file: Any = io.BytesIO()
+    try:
+        torch.onnx.export(network, (x,), file, dynamo=False)
+        return bytes(file.getvalue())
+    except Exception:
+        if importlib.util.find_spec("onnxscript") is None:
+            raise
+    program: Any = torch.onnx.export(network, (x,), dynamo=True, verbose=False)
+    found: bytes = program.model_proto.SerializeToString()
+    return found
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """The exporters warn, log and print at length. One prints a graph that it cannot convert from C++, whatever it is
+    told: it looks whether the function that would say so is true."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    told = patch.object(torch._C, "_jit_is_onnx_log_enabled", None, create=True)
+    try:
+        with warnings.catch_warnings(), told, redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

@@ -1,0 +1,62 @@
+"""Memory of a pass outside of torch, seen from outside: a process of its own loads the file and runs it once."""
+
+import json
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from evonas.config import TargetConfig
+from evonas.errors import UserError
+from evonas.measuring.backends.backend import BACKENDS
+from evonas.text import line
+
+PROCESS = Path("/proc/self")
+BOOT = """
+import json, sys
+sys.path[:] = json.loads(sys.argv[1])
+from evonas.measuring.backends.footprint import main
+main(*sys.argv[2:])
+"""
+"""With the paths of this process: `python -m` knows only what is installed."""
+RESET_PEAK = "5"
+
+
+def footprint_mb(network: bytes, input_shape: tuple[int, ...], config: TargetConfig) -> float:
+    """How much a fresh process grows at most while it loads the network and runs one pass, in MB of 10^6 bytes:
+    resident memory of the CPU, the some 10 to 40 MB included that a runtime takes at first use, but not the loading of
+    its library. Repeats within some hundred kB.
+
+    Raises:
+        UserError: that cannot be seen here, or not on this device.
+    """
+    if config.device != "cpu":
+        raise UserError(f"memory_mb with {config.backend} can be seen on a cpu only, not on {config.device}")
+    if not (PROCESS / "clear_refs").exists():
+        raise UserError(
+            f"memory_mb with {config.backend} is read from /proc/self/clear_refs, which this system has not"
+        )
+    arguments = json.dumps(sys.path), config.model_dump_json(), json.dumps(input_shape)
+    done = subprocess.run([sys.executable, "-P", "-c", BOOT, *arguments], input=network, capture_output=True)
+    if done.returncode:
+        raise RuntimeError(f"the process that was to see its memory failed: {line(done.stderr.decode()[-400:])}")
+    return float(done.stdout.split()[-1]) / 1000
+
+
+def main(config: str, input_shape: str) -> None:
+    """Prints kB of 1000 bytes; the network comes by standard input."""
+    target = TargetConfig.model_validate_json(config)
+    network = sys.stdin.buffer.read()
+    backend = BACKENDS[target.backend]("memory", target)
+    (PROCESS / "clear_refs").write_text(RESET_PEAK)
+    before = _kb("VmRSS")
+    backend.load(network, tuple(json.loads(input_shape))).passes(1)
+    print((_kb("VmHWM") - before) * 1.024)
+
+
+def _kb(field: str) -> int:
+    """Of 1024 bytes."""
+    with suppress(StopIteration):
+        lines = (PROCESS / "status").read_text().splitlines()
+        return int(next(text for text in lines if text.startswith(field)).split()[1])
+    raise UserError(f"/proc/self/status has no {field}")

@@ -1,0 +1,138 @@
+"""Networks in OpenVINO. Needs no torch where a network comes as a file."""
+
+import platform
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from evonas.config import TargetConfig
+from evonas.errors import UserError
+from evonas.measuring.backends import devices
+from evonas.measuring.backends.backend import Array, Loaded, example
+from evonas.measuring.backends.footprint import footprint_mb
+from evonas.measuring.backends.onnx_file import self_contained
+
+if TYPE_CHECKING:
+    from torch import nn
+
+PRECISION = {"float32": ("f32", "FP32"), "float16": ("f16", "FP16"), "bfloat16": ("bf16", "BF16")}
+"""How OpenVINO writes a precision, and how the capability."""
+
+
+class OpenVino:
+    """OpenVINO tuned for latency, one request at a time, in the precision that is asked for and not the device's own.
+
+    Raises:
+        UserError: openvino is not installed, the device is not there or does not compute in this dtype.
+    """
+
+    def __init__(self, name: str, config: TargetConfig) -> None:
+        self._config = config
+        self._runtime = _imported(name)
+        self._core = self._runtime.Core()
+        self._at = config.device.upper()
+        there = self._core.available_devices
+        if self._at not in there:
+            known = ", ".join(there).lower()
+            raise UserError(
+                f"targets.{name}.device: openvino finds no {config.device} on {platform.node()}, only {known}"
+            )
+        self._need_precision(name)
+
+    @property
+    def device(self) -> str:
+        return "cpu" if self._at == "CPU" else self._at
+
+    @property
+    def conditions(self) -> Mapping[str, str]:
+        model = str(self._core.get_property(self._at, "FULL_DEVICE_NAME"))
+        version = str(self._runtime.__version__).partition("-")[0]
+        return devices.described(self._config, model) | {"openvino": version}
+
+    @property
+    def state(self) -> Mapping[str, str]:
+        return devices.cpu_state()
+
+    def load(self, network: "nn.Module | bytes", input_shape: tuple[int, ...]) -> Loaded:
+        if isinstance(network, bytes):
+            return self._read(network, input_shape)
+        from evonas.measuring.backends import export
+
+        return export.checked(network, input_shape, self._config, lambda file: self._read(file, input_shape))
+
+    def _read(self, file: bytes, input_shape: tuple[int, ...]) -> Loaded:
+        options = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "NUM_STREAMS": "1",
+            "INFERENCE_PRECISION_HINT": PRECISION[self._config.dtype][0],
+        }
+        if self._at == "CPU":  # on cores that the process is kept to, not on those that it chooses
+            options |= {"INFERENCE_NUM_THREADS": str(self._config.threads), "ENABLE_CPU_PINNING": "NO"}
+        compiled = self._core.compile_model(self._core.read_model(self_contained(file)), self._at, options)
+        return _Request(self._runtime, compiled, file, input_shape, self._config)
+
+    def _need_precision(self, name: str) -> None:
+        wanted = PRECISION[self._config.dtype][1]
+        there = self._core.get_property(self._at, "OPTIMIZATION_CAPABILITIES")
+        can = [dtype for dtype, (_, capability) in PRECISION.items() if capability in there]
+        if wanted not in there:
+            raise UserError(
+                f"targets.{name}.dtype: {self._config.device} of {platform.node()} computes in {', '.join(can)} "
+                f"with openvino, not in {self._config.dtype}"
+            )
+
+
+class _Request:
+    def __init__(
+        self, runtime: Any, compiled: Any, file: bytes, input_shape: tuple[int, ...], config: TargetConfig
+    ) -> None:
+        self._file, self._shape, self._config = file, input_shape, config
+        x = example(config, input_shape)
+        self._input = runtime.Tensor(x.astype(np.float16) if config.dtype == "float16" else x)
+        self._request = compiled.create_infer_request()
+        if compiled.inputs:  # none where the output is the same whatever the input
+            self._request.set_input_tensor(self._input)
+
+    def passes(self, count: int) -> Sequence[float]:
+        return [self._pass() for _ in range(count)]
+
+    def output(self) -> Array:
+        self._pass()
+        found: Array = self._request.get_output_tensor().data.astype(np.float32)
+        return found
+
+    def memory_mb(self) -> float:
+        return footprint_mb(self._file, self._shape, self._config)
+
+    def _pass(self) -> float:
+        start = time.perf_counter_ns()
+        self._request.infer(share_outputs=True)
+        return (time.perf_counter_ns() - start) / 1e6
+
+
+def _imported(name: str) -> Any:
+    try:
+        with _unreported():
+            import openvino
+    except ImportError:
+        what = f"targets.{name}.backend: openvino is not installed on {platform.node()}"
+        raise UserError(f"{what}; pip install 'evonas[openvino]'") from None
+    return openvino
+
+
+@contextmanager
+def _unreported() -> Iterator[None]:
+    """An import of openvino in the block finds no openvino_telemetry, which would report it to its makers."""
+    reporter = "openvino_telemetry"
+    before = sys.modules.get(reporter)
+    sys.modules[reporter] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[reporter]
+        if before is not None:
+            sys.modules[reporter] = before

@@ -1,0 +1,247 @@
+"""Networks in PyTorch: as a user calls them, and compiled."""
+
+import copy
+import importlib.util
+import os
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+
+import torch
+from torch import Tensor, nn
+
+from evonas.config import TargetConfig
+from evonas.errors import UserError
+from evonas.measuring.backends import aten_graph, devices
+from evonas.measuring.backends.backend import Array, Loaded, example
+from evonas.measuring.backends.storage import StorageMeter, recorded_peak, stored
+
+MB = 1e6
+Call = Callable[[Tensor], Tensor]
+
+
+class Eager:
+    """PyTorch as a user calls it: eager, in evaluation and inference mode, the input already on the device, in torch's
+    default (contiguous) layout. On a GPU the time is that between two events around the pass, its launches included;
+    with `graph`, around the replay of a CUDA graph.
+
+    Raises:
+        UserError: the device is not there.
+    """
+
+    def __init__(self, name: str, config: TargetConfig) -> None:
+        self.config = config
+        self.at = available(config.device, f"targets.{name}.device")
+
+    @property
+    def device(self) -> str:
+        return lock_name(self.at)
+
+    @property
+    def conditions(self) -> Mapping[str, str]:
+        versions = {"torch": str(torch.__version__)}
+        if self.at.type == "cpu":
+            return devices.described(self.config, device_name(self.at)) | versions
+        versions |= {"cuda": str(torch.version.cuda), "graph": str(self.config.graph).lower(), **devices.driver()}
+        return devices.described(self.config, device_name(self.at)) | versions
+
+    @property
+    def state(self) -> Mapping[str, str]:
+        found = dict(devices.cpu_state())
+        if self.at.type == "cuda":
+            with suppress(Exception):  # these two need NVML and its Python package
+                found["gpu_mhz"] = str(torch.cuda.clock_rate(self.at))
+                found["gpu_temperature_c"] = str(torch.cuda.temperature(self.at))
+        return found
+
+    def load(self, network: nn.Module | bytes, input_shape: tuple[int, ...]) -> Loaded:
+        network, x = self.placed(network, input_shape)
+        return _OnTorch(network, network, x, self.config)
+
+    def placed(self, network: nn.Module | bytes, input_shape: tuple[int, ...]) -> tuple[nn.Module, Tensor]:
+        """A copy of the network on the device, and its input."""
+        found = aten_graph.from_bytes(network, self.at) if isinstance(network, bytes) else copy.deepcopy(network)
+        dtype = getattr(torch, self.config.dtype)
+        x = torch.from_numpy(example(self.config, input_shape))
+        return found.to(self.at, dtype).eval(), x.to(self.at, dtype)
+
+
+class Compiled:
+    """`torch.compile` with its defaults, for this one shape. The network is compiled when it is loaded.
+
+    Raises:
+        UserError: the device or its compiler is not there.
+    """
+
+    def __init__(self, name: str, config: TargetConfig) -> None:
+        self._eager = Eager(name, config)
+        _need_compiler(name, self._eager.at)
+
+    @property
+    def device(self) -> str:
+        return self._eager.device
+
+    @property
+    def conditions(self) -> Mapping[str, str]:
+        return self._eager.conditions
+
+    @property
+    def state(self) -> Mapping[str, str]:
+        return self._eager.state
+
+    def load(self, network: nn.Module | bytes, input_shape: tuple[int, ...]) -> Loaded:
+        from torch._inductor import config as inductor
+
+        network, x = self._eager.placed(network, input_shape)
+        loaded = _OnTorch(network, torch.compile(_own_code(network), dynamic=False), x, self._eager.config)
+        with inductor.patch(compile_threads=1):  # a pool, which a GPU gets, would leave processes behind
+            loaded.output()
+        return loaded
+
+
+class _OnTorch:
+    """network: holds the weights. call: runs it."""
+
+    def __init__(self, network: nn.Module, call: Call, x: Tensor, config: TargetConfig) -> None:
+        self._network, self._call, self._x, self._config = network, call, x, config
+        with self._ready():
+            self._run = _replay(call, x) if config.graph else call
+
+    def passes(self, count: int) -> Sequence[float]:
+        clocked = _clocked_on_gpu if self._x.is_cuda else _clocked_on_cpu
+        with self._ready():
+            return [clocked(self._run, self._x) for _ in range(count)]
+
+    def output(self) -> Array:
+        with self._ready():
+            return self._run(self._x).float().cpu().numpy()
+
+    def memory_mb(self) -> float:
+        """On a CPU the storages of eager tensors, or what a compiled network asks torch's allocator for; on a GPU the
+        peak of its allocator, without a CUDA graph's."""
+        own = [self._x, *self._network.parameters(), *self._network.buffers()]
+        with self._ready():
+            if self._x.is_cuda:
+                peak = stored(own) + _allocated(self._call, self._x)
+            elif self._call is not self._network:
+                peak = stored(own) + recorded_peak(self._call, self._x)
+            else:
+                with torch.inference_mode(False), torch.no_grad(), StorageMeter() as meter:
+                    meter.count(own)
+                    self._call(self._x)
+                peak = meter.peak
+        return peak / MB
+
+    @contextmanager
+    def _ready(self) -> Iterator[None]:
+        """As it is to run; torch's number of threads and random state are put back."""
+        before = torch.get_num_threads()
+        torch.set_num_threads(self._config.threads)
+        gpus = [self._x.device] if self._x.is_cuda else []
+        try:
+            with ExitStack() as stack:
+                if gpus:
+                    stack.enter_context(torch.cuda.device(gpus[0]))
+                stack.enter_context(torch.random.fork_rng(devices=gpus))
+                stack.enter_context(torch.inference_mode())
+                yield
+        finally:
+            torch.set_num_threads(before)
+
+
+def _clocked_on_cpu(run: Call, x: Tensor) -> float:
+    start = time.perf_counter_ns()
+    run(x)
+    return (time.perf_counter_ns() - start) / 1e6
+
+
+def _clocked_on_gpu(run: Call, x: Tensor) -> float:
+    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
+    start.record()
+    run(x)
+    end.record()
+    end.synchronize()
+    return float(start.elapsed_time(end))
+
+
+def _replay(call: Call, x: Tensor) -> Call:
+    """The pass as a CUDA graph, captured after a warm-up on another stream, as torch's notes on CUDA ask for."""
+    side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(3):
+            call(x)
+    torch.cuda.current_stream().wait_stream(side)
+    captured = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(captured):
+        y = call(x)
+
+    def replay(_: Tensor) -> Tensor:
+        captured.replay()
+        return y
+
+    return replay
+
+
+def _allocated(call: Call, x: Tensor) -> int:
+    """Bytes that a pass adds to those which the process holds on the GPU, at its peak."""
+    torch.cuda.synchronize()
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    call(x)
+    torch.cuda.synchronize()
+    return torch.cuda.max_memory_allocated() - before
+
+
+def _own_code(network: nn.Module) -> Call:
+    """A function with a code object of its own. What torch.compile knows belongs to the code, which all networks of a
+    class share: after some of them it would run the next ones eagerly, and look through all it knows at each call.
+    """
+
+    def run(x: Tensor) -> Tensor:
+        return network(x)  # type: ignore[no-any-return]
+
+    run.__code__ = run.__code__.replace()
+    return run
+
+
+def available(device: str, what: str) -> torch.device:
+    """The device, if this machine has it. what: the key that asks for it.
+
+    Raises:
+        UserError: it has not; says what there is.
+    """
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    kind, _, position = device.partition(":")
+    if kind == "cpu":
+        return torch.device("cpu")
+    if kind == "cuda" and int(position or 0) < gpus:
+        return torch.device("cuda", int(position or 0))
+    there = "only cpu" if not gpus else f"cpu, cuda:0 to cuda:{gpus - 1}"
+    raise UserError(f"{what}: there is no {device} on {platform.node()}, {there} (torch {torch.__version__})")
+
+
+def device_name(device: torch.device) -> str:
+    """The model of a GPU or CPU."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else devices.cpu()
+
+
+def lock_name(device: torch.device) -> str:
+    """Under which name a measurement asks for quiet on it."""
+    return f"GPU-{torch.cuda.get_device_properties(device).uuid}" if device.type == "cuda" else "cpu"
+
+
+def _need_compiler(name: str, device: torch.device) -> None:
+    if device.type == "cuda":
+        found, what = importlib.util.find_spec("triton") is not None, "triton: pip install triton"
+    else:
+        compiler = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")
+        found, what = (
+            shutil.which(compiler) is not None,
+            f"a C++ compiler, and there is no {compiler} (CXX)",
+        )
+    if not found:
+        raise UserError(f"targets.{name}.backend: torch.compile on {device.type} needs {what}")

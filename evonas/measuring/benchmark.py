@@ -1,0 +1,162 @@
+"""A device with its reference network: measures one network after another, each on the quiet device."""
+
+import contextlib
+import hashlib
+import json
+import math
+import os
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median, quantiles
+from typing import TYPE_CHECKING
+
+from evonas.config import TargetConfig
+from evonas.measuring.backends.backend import BACKENDS, Loaded
+from evonas.measuring.cpu_affinity import attentive
+from evonas.measuring.device_lock import Quiet, folder
+from evonas.measuring.energy import Meter
+from evonas.measuring.latency import Passes, compare, warm_up
+from evonas.records import Measurement
+
+if TYPE_CHECKING:
+    from torch import nn
+
+PROTOCOL = 2
+"""Changes whenever the same network on the same device would get another number."""
+REFERENCE_SHAPE = (3, 32, 32)
+"""Of the reference network's examples, whatever the task's are."""
+BASELINE_BLOCKS = 40
+UNBEATEN_S, LONGEST_S = 4.0, 15.0
+"""A baseline stands once none was lower for so long: what disturbs may be other workers that are just starting."""
+WARM_UP_S = 1.0
+
+
+def for_reference(config: TargetConfig) -> TargetConfig:
+    """How the reference runs: on a processor with one example, so that it stays in the caches whatever the batch is.
+
+    At batch 32 it took 2.3 or 2.6 ms, by what else was in the caches; networks for images of 8x8 did not care.
+    """
+    return config.model_copy(update={"batch": 1}) if config.device == "cpu" else config
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """A network that another is to be measured beside, in the place of the reference; ms: what it is known to take."""
+
+    network: "nn.Module | bytes"
+    ms: float
+
+
+class Bench:
+    """One target on this machine.
+
+    reference: the fixed network that all others are compared with, as `Backend.load` takes it. quiet: the process's
+    hold on the device. wanted: those of memory_mb, energy_mj that are to be found out besides the latency.
+
+    Raises:
+        UserError: the device or the library is not there, or cannot tell what is wanted.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        config: TargetConfig,
+        reference: "nn.Module | bytes",
+        quiet: Quiet,
+        wanted: Collection[str] = (),
+    ) -> None:
+        self.config = config
+        self.backend = BACKENDS[config.backend](name, config)
+        self._quiet, self._wanted = quiet, wanted
+        self._meter = Meter(name, config) if "energy_mj" in wanted else None
+        self._reference = BACKENDS[config.backend](name, for_reference(config)).load(reference, REFERENCE_SHAPE)
+        self._quiet_ms: dict[bool, float] = {}  # by whether the device was had alone
+        if "memory_mb" in wanted:
+            self._reference.memory_mb()  # finds fault now
+
+    def measure(
+        self, network: "nn.Module | bytes", input_shape: tuple[int, ...], rival: Rival | None = None
+    ) -> Measurement:
+        """Raises whatever the network or its conversion raises."""
+        return self.time(self.backend.load(network, input_shape), input_shape, rival)
+
+    def time(self, loaded: Loaded, input_shape: tuple[int, ...], rival: Rival | None = None) -> Measurement:
+        """Measure a network that is on the device."""
+        other = self.backend.load(rival.network, input_shape) if rival else self._reference
+        memory = loaded.memory_mb() if "memory_mb" in self._wanted else None
+        config = self.config
+        with self._quiet.alone(self.backend.device) as alone, attentive(config.threads) as attention:
+            if not rival and alone not in self._quiet_ms:
+                self._quiet_ms[alone] = self._baseline(alone)
+            quiet_ms = rival.ms if rival else self._quiet_ms[alone]
+            found = compare(loaded.passes, other.passes, config.within, config.max_seconds)
+            energy = self._meter.per_pass(loaded.passes, median(found.samples)) if self._meter else None
+            state = self.backend.state
+        reference = median(found.others)
+        conditions = {
+            **self.backend.conditions,
+            **state,
+            **attention,
+            "quiet": "yes" if alone else "no",
+            "quiet_reference_ms": f"{quiet_ms:.6g}",
+        }
+        return Measurement(
+            ms=found.ratio * quiet_ms,
+            low=found.low * quiet_ms,
+            high=found.high * quiet_ms,
+            p90=found.tail * found.ratio * quiet_ms,
+            raw=median(found.samples),
+            reference=reference,
+            drift=reference / quiet_ms - 1,
+            samples=found.samples,
+            settled=found.settled,
+            memory_mb=memory,
+            energy_mj=energy,
+            conditions=conditions,
+        )
+
+    def _baseline(self, alone: bool) -> float:
+        """What the reference takes on this device when it is quiet (ms): measured once, for all processes and runs.
+
+        Where the device could not be had alone, it is another number, and kept apart.
+        """
+        conditions = json.dumps([PROTOCOL, alone, dict(self.backend.conditions)], sort_keys=True)
+        path = folder() / f"reference-{hashlib.sha256(conditions.encode()).hexdigest()[:16]}.json"
+        if (known := _read(path)) is not None:
+            return known
+        ms = _lowest(self._reference.passes)
+        if _read(path) is None:
+            path.unlink(missing_ok=True)  # what is there cannot be read
+        _write(path, {"ms": ms, "of": conditions})
+        return _read(path) or ms
+
+
+def _lowest(run: Passes) -> float:
+    """The lower quartile of the medians of 40 blocks, of the best such series: others only ever slow it down."""
+    size, _ = warm_up(run, run, WARM_UP_S)
+    best = math.inf
+    start = since = time.monotonic()
+    while time.monotonic() < min(since + UNBEATEN_S, start + LONGEST_S) or math.isinf(best):
+        found = quantiles([median(run(size)) for _ in range(BASELINE_BLOCKS)], n=4)[0]
+        if found < 0.98 * best:
+            since = time.monotonic()
+        best = min(best, found)
+    return best
+
+
+def _read(path: Path) -> float | None:
+    try:
+        return float(json.loads(path.read_text())["ms"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _write(path: Path, content: object) -> None:
+    """Whole or not at all; the first one stays."""
+    new = path.with_suffix(f".{os.getpid()}")
+    new.write_text(json.dumps(content))
+    with contextlib.suppress(FileExistsError):
+        os.link(new, path)
+    new.unlink()

@@ -1,0 +1,221 @@
+"""A device for oneself while it is measured, among all processes of this user on the machine.
+
+A readers-writer lock for each device. Who trains holds it shared and asks between two steps whether somebody waits; who
+measures holds it alone. Four files a device: `room` is held while somebody works or measures, `gate` by who measures,
+from when he waits, so that no new work gets in before him and he does not starve, `queue` by work that waits, which the
+next measurement lets in first, and `aside` by work that goes on without the room, because who measures seems to hang.
+They are file locks: a process that ends, however that happens, frees them.
+"""
+
+import fcntl
+import os
+import re
+import stat
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from evonas.errors import UserError
+
+POLL_S = 0.01
+PATIENCE_S = 15.0
+"""Longest that a measurement waits for those at work: one of them may hang in the middle of a step."""
+PAUSE_S = 60.0
+"""Longest that work waits for measurements: one of them may hang too."""
+TURN_S = 3.0
+"""Work that has waited goes on for as long as it has waited, at most so long, before it makes way again."""
+
+
+class Quiet:
+    """One process's hold on devices.
+
+    devices: those that its work uses, e.g. ["cpu", "GPU-1f2e..."]. settle: waits until the device has finished what it
+    was given, before somebody else may measure. enabled: False works and measures without asking.
+
+    paused_s: time that work has waited for measurements so far.
+    """
+
+    def __init__(self, devices: Sequence[str], settle: Callable[[], None] = lambda: None, enabled: bool = True) -> None:
+        self.paused_s = 0.0
+        self._settle, self._enabled = settle, enabled
+        self._devices = sorted(set(devices)) if enabled else []
+        self._locks: dict[str, _Lock] = {}
+        self._working = False
+        self._turn_ends = 0.0
+        for device in self._devices:
+            self._lock(device)  # finds fault now
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """The block uses the devices; it calls `breathe` now and then."""
+        self._working = True
+        self._enter()
+        try:
+            yield
+        finally:
+            self._working = False
+            self._leave()
+
+    def breathe(self) -> None:
+        """Let those measure who wait; to be called between two steps. Costs some microseconds where nobody waits."""
+        if not self._working or time.monotonic() < self._turn_ends:
+            return
+        if any(self._lock(device).wanted() for device in self._devices):
+            self._settle()
+            self._leave()
+            self._enter()
+
+    @contextmanager
+    def resting(self) -> Iterator[None]:
+        """The block waits for something else: nobody need wait for it."""
+        if self._working:
+            self._settle()
+            self._leave()
+        try:
+            yield
+        finally:
+            if self._working:
+                self._enter()
+
+    @contextmanager
+    def alone(self, device: str) -> Iterator[bool]:
+        """Nobody else works on the device during the block; False where that could not be had in time.
+
+        Own work is interrupted, on all devices.
+        """
+        if not self._enabled:
+            yield False
+            return
+        locks = [self._lock(name) for name in sorted({"cpu", device})]  # a GPU's passes are launched by the processor
+        with self.resting():
+            try:
+                yield False not in [lock.alone() for lock in locks]
+            finally:
+                for lock in locks:
+                    lock.release()
+
+    def _enter(self) -> None:
+        start = time.monotonic()
+        for device in self._devices:
+            self._lock(device).share(start + PAUSE_S)
+        waited = time.monotonic() - start
+        if waited > POLL_S:
+            self.paused_s += waited
+            self._turn_ends = start + waited + min(waited, TURN_S)
+
+    def _leave(self) -> None:
+        for device in self._devices:
+            self._lock(device).release()
+
+    def _lock(self, device: str) -> "_Lock":
+        if device not in self._locks:
+            self._locks[device] = _Lock(device)
+        return self._locks[device]
+
+
+class _Lock:
+    """The four files of a device. A lock belongs to the open file, so each `Quiet` opens them for itself."""
+
+    def __init__(self, device: str) -> None:
+        name = re.sub(r"[^\w.-]", "_", device)
+        self._files: list[int] = []
+        self._files += [_open(folder() / f"{name}.{part}") for part in ("gate", "room", "queue", "aside")]
+        self._gate, self._room, self._queue, self._aside = self._files
+        self._given_up = False  # who measures has hung: work goes on until the gate opens again
+
+    def __del__(self) -> None:
+        for file in self._files:
+            os.close(file)
+
+    def wanted(self) -> bool:
+        """Whether somebody measures or waits to."""
+        if not _take(self._gate, fcntl.LOCK_SH):
+            return not self._given_up
+        fcntl.flock(self._gate, fcntl.LOCK_UN)
+        again, self._given_up = self._given_up, False  # it is open again: in by the door
+        return again
+
+    def share(self, until: float) -> None:
+        """Work beside others; after so long even beside who measures."""
+        if _take(self._gate, fcntl.LOCK_SH) or self._let_in(until):
+            inside = _wait(self._room, fcntl.LOCK_SH, until)
+            fcntl.flock(self._gate, fcntl.LOCK_UN)
+            if inside:
+                return
+        _take(self._aside, fcntl.LOCK_SH)
+
+    def alone(self) -> bool:
+        """Wait for work that waits, for those who measure, and for those who work; whether nobody is left."""
+        _wait(self._queue, fcntl.LOCK_EX, time.monotonic() + PATIENCE_S)
+        fcntl.flock(self._queue, fcntl.LOCK_UN)
+        first = self._next()
+        alone = _wait(self._room, fcntl.LOCK_EX, time.monotonic() + PATIENCE_S) and first
+        nobody = _take(self._aside, fcntl.LOCK_EX)
+        fcntl.flock(self._aside, fcntl.LOCK_UN)
+        return alone and nobody
+
+    def _next(self) -> bool:
+        """Close the gate once it is one's turn, however many come before; False where one of them takes too long."""
+        seen, until = b"", time.monotonic() + PAUSE_S
+        while not _take(self._gate, fcntl.LOCK_EX):
+            if (holder := os.pread(self._gate, 64, 0)) != seen:
+                seen, until = holder, time.monotonic() + PAUSE_S
+            if time.monotonic() >= until:
+                return False
+            time.sleep(POLL_S)
+        os.pwrite(self._gate, f"{os.getpid():>20} {time.monotonic_ns():>20}".encode(), 0)
+        return True
+
+    def _let_in(self, until: float) -> bool:
+        """Wait at the gate; False where that took too long, and once it has, until the gate has been open again."""
+        if self._given_up:
+            return False
+        fcntl.flock(self._queue, fcntl.LOCK_SH)
+        try:
+            self._given_up = not _wait(self._gate, fcntl.LOCK_SH, until)
+        finally:
+            fcntl.flock(self._queue, fcntl.LOCK_UN)
+        return not self._given_up
+
+    def release(self) -> None:
+        for file in (self._room, self._aside, self._gate):
+            fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def folder() -> Path:
+    """Where the processes of this user on this machine meet: locks, and what is known of the devices.
+
+    Raises:
+        UserError: the place belongs to somebody else, or cannot be made.
+    """
+    path = Path(tempfile.gettempdir()) / f"evonas-devices-{os.getuid()}"
+    try:
+        path.mkdir(mode=0o700, exist_ok=True)
+        status = path.lstat()
+    except OSError as error:
+        raise UserError(f"{path}, where measurements meet, cannot be made: {error.strerror}; set TMPDIR") from None
+    if status.st_uid != os.getuid() or not stat.S_ISDIR(status.st_mode):
+        raise UserError(f"{path} belongs to somebody else; set TMPDIR to a folder of your own")
+    return path
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+
+
+def _take(file: int, how: int) -> bool:
+    try:
+        fcntl.flock(file, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _wait(file: int, how: int, until: float) -> bool:
+    while not _take(file, how):
+        if time.monotonic() >= until:
+            return False
+        time.sleep(POLL_S)
+    return True

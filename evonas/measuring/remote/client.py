@@ -1,0 +1,220 @@
+"""A target that is measured on another machine, by a measuring server."""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import replace
+from http.client import (
+    BadStatusLine,
+    HTTPConnection,
+    HTTPException,
+    HTTPSConnection,
+    IncompleteRead,
+    RemoteDisconnected,
+)
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+from evonas.config import TargetConfig
+from evonas.errors import TargetAway, UserError
+from evonas.measuring.backends.backend import Array
+from evonas.measuring.benchmark import PROTOCOL, REFERENCE_SHAPE, for_reference
+from evonas.measuring.remote import protocol
+from evonas.records import Measurement, Place
+from evonas.text import line
+
+if TYPE_CHECKING:
+    from torch import nn
+
+ABOUT_S = 10.0
+LINE_S = 900.0
+"""Longest wait behind others, besides the target's `timeout_s`: the server gives signs of life meanwhile."""
+MOST_BYTES = 2**28
+"""Of an answer."""
+_MEASUREMENT = TypeAdapter(Measurement)
+
+
+class MeasureError(RuntimeError):
+    """A network could not be measured, and it is its own fault. The message is one line: why."""
+
+
+class Remote:
+    """One target on a measuring server.
+
+    name, config: the target's in the config. wanted: those of memory_mb, energy_mj that are to be found out besides the
+    latency. waiting: entered while the other machine works and this one does not.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        config: TargetConfig,
+        wanted: Collection[str] = (),
+        waiting: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        self.name, self.config, self.wanted, self._waiting = name, config, wanted, waiting
+        self._reference = b""
+
+    @property
+    def conditions(self) -> dict[str, str]:
+        """What is known before anything is measured."""
+        config = self.config
+        known = {"backend": config.backend, "device": config.device, "dtype": config.dtype}
+        return {**known, "threads": str(config.threads), "batch": str(config.batch)}
+
+    def about(self, place: Place) -> dict[str, Any]:
+        """What the server says of itself: protocol, evonas, host, backends, busy.
+
+        Raises:
+            TargetAway: nothing answers, or not as it should.
+            UserError: what answers cannot measure for this target; what would be right.
+        """
+        where = self._at(place)
+        seconds = min(ABOUT_S, self.config.timeout_s)
+        status, found = self._ask(place, "GET", "/about", b"", seconds, seconds)
+        if status == 401:
+            raise UserError(f"{where}: the token in ${self.config.token_env} is not the server's")
+        if status >= 500:
+            raise TargetAway(f"{where}: it answers with status {status}")
+        if status != 200 or not {"protocol", "backends"} <= found.keys():
+            raise UserError(f"{where}: this is no `evonas measure-server`")
+        if found["protocol"] != PROTOCOL:
+            other = f"protocol {found['protocol']} (evonas {found.get('evonas')})"
+            raise UserError(f"{where}: it measures by {other}, this search by {PROTOCOL}; give both the same evonas")
+        if self.config.backend not in found["backends"]:
+            there = ", ".join(found["backends"]) or "none"
+            raise UserError(f"{where}: backend {self.config.backend} is not installed there (installed: {there})")
+        return found
+
+    def measure(
+        self,
+        network: "nn.Module",
+        input_shape: tuple[int, ...],
+        place: Place | None,
+        rival: "tuple[nn.Module, float] | None" = None,
+    ) -> Measurement:
+        """rival: a network to measure beside instead of the reference, and the milliseconds that it takes.
+
+        Raises:
+            TargetAway: it cannot be measured there now, and no network is to blame.
+            MeasureError: this network cannot be measured there.
+            Whatever the export of the network or the check of its output raises.
+        """
+        from evonas.measuring.backends import export
+
+        if place is None:
+            raise TargetAway(f"target {self.name} has no measuring server now")
+        file = export.to_file(network, input_shape, self.config)
+        other = export.to_file(rival[0], input_shape, self.config) if rival else b""
+        order = protocol.Order(
+            self.name,
+            self.config,
+            input_shape,
+            self.wanted,
+            self.config.timeout_s,
+            file,
+            self._reference_file(),
+            other,
+            rival[1] if rival else None,
+        )
+        measurement, output = self._order(place, order)
+        export.check(network, input_shape, self.config, output)
+        return measurement
+
+    def _order(self, place: Place, order: protocol.Order) -> tuple[Measurement, Array]:
+        seconds = self.config.timeout_s
+        try:
+            with self._waiting():
+                status, found = self._ask(place, "POST", "/measure", protocol.pack(order), seconds, LINE_S + seconds)
+        except UserError as error:
+            raise TargetAway(str(error)) from None
+        if status != 200:
+            why = line(str(found.get("error", f"it answers with status {status}")))
+            if found.get("kind") == "network":
+                raise MeasureError(f"{self._at(place)}: {why}")
+            raise TargetAway(f"{self._at(place)}: {why}")
+        try:
+            measurement = _MEASUREMENT.validate_python(found.get("measurement"))
+            output = np.asarray(found.get("output"), dtype=np.float32)
+        except (ValidationError, ValueError, TypeError):
+            raise TargetAway(f"{self._at(place)}: its answer is no measurement") from None
+        return replace(measurement, conditions={**measurement.conditions, "address": place.url}), output
+
+    def _reference_file(self) -> bytes:
+        if not self._reference:
+            from evonas.measuring.backends.export import to_file
+            from evonas.measuring.reference import reference
+
+            self._reference = to_file(reference(), REFERENCE_SHAPE, for_reference(self.config))
+        return self._reference
+
+    def _ask(
+        self, place: Place, method: str, path: str, body: bytes, silence: float, seconds: float
+    ) -> tuple[int, dict[str, Any]]:
+        """Status and content of the answer; {} where that is no JSON object.
+
+        silence: longest without a word from the server; seconds: and altogether.
+
+        Raises:
+            TargetAway: there is no answer.
+            UserError: the address or the token cannot be right.
+        """
+        token = protocol.checked_token(place.token, f"the token in ${self.config.token_env} for target {self.name}")
+        end = time.monotonic() + seconds
+        try:
+            with _connected(place.url, silence, seconds) as connection:
+                with suppress(ConnectionError):  # a server that refuses does not read on: its answer says why
+                    connection.request(method, path, body, {"Authorization": f"Bearer {token}"})
+                response = connection.getresponse()
+                return response.status, _object(response.read(MOST_BYTES))
+        except (OSError, HTTPException) as error:
+            why = f"no answer within {seconds:g} s" if time.monotonic() >= end else _reason(error, silence)
+            raise TargetAway(f"{self._at(place)}: {why}") from None
+        except ValueError:
+            raise UserError(f"{self._at(place)}: this is no address; give http://HOST:PORT") from None
+
+    def _at(self, place: Place) -> str:
+        return f"target {self.name} at {place.url}"
+
+
+@contextmanager
+def _connected(url: str, silence: float, seconds: float) -> Iterator[HTTPConnection]:
+    """Directly, whatever proxies the environment names."""
+    parts = urlsplit(url)
+    if not parts.hostname:
+        raise ValueError("there is no host in it")
+    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    connection = kind(parts.hostname, parts.port or kind.default_port, timeout=silence)
+    timer = None
+    try:
+        connection.connect()
+        timer = threading.Timer(seconds, connection.sock.shutdown, [socket.SHUT_RDWR])
+        timer.daemon = True
+        timer.start()
+        yield connection
+    finally:
+        if timer:
+            timer.cancel()
+        connection.close()
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        found = None
+    return found if isinstance(found, dict) else {}
+
+
+def _reason(error: Exception, silence: float) -> str:
+    if isinstance(error, TimeoutError):
+        return f"no answer within {silence:g} s"
+    if isinstance(error, RemoteDisconnected | IncompleteRead | BadStatusLine):
+        return "it hung up before its answer"
+    return line(getattr(error, "strerror", None) or f"{type(error).__name__}: {error}")

@@ -1,0 +1,172 @@
+"""What a measuring server does with requests: whom it answers, in which order, and how much it takes."""
+
+import hmac
+import json
+import platform
+import socket
+import socketserver
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import wait
+from contextlib import contextmanager
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from typing import Any
+
+from evonas.errors import UserError
+from evonas.measuring.backends.backend import BACKENDS
+from evonas.measuring.benchmark import PROTOCOL
+from evonas.measuring.remote import protocol
+from evonas.measuring.remote.measuring_process import Answer
+from evonas.measuring.remote.request_queue import Line
+from evonas.text import line
+
+SILENT_S = 60.0
+"""A client that sends nothing for so long, in the middle of a request, is given up."""
+SHORTEST_BEAT_S = 0.1
+STATUS = {"user": 400, "network": 422, "busy": 503, "died": 503}
+FULL = {
+    "kind": "busy",
+    "error": "its line is full; let fewer workers measure at a time, or start it with more --max-mb",
+}
+
+
+class Server(socketserver.ThreadingTCPServer):
+    """Listens at once. max_bytes: of all orders that it holds at a time. max_seconds: longest that a network may take.
+    log: is told in one line what became of each order.
+
+    Raises:
+        UserError: it cannot listen there.
+    """
+
+    allow_reuse_address = True
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(
+        self, host: str, port: int, token: str, max_bytes: int, max_seconds: float, log: Callable[[str], None]
+    ) -> None:
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            super().__init__((host, port), Handler)
+        except (OSError, OverflowError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise UserError(f"cannot listen on port {port} of {host}: {why}; give another --host or --port") from None
+        shown = f"[{host}]" if ":" in host else host
+        self.url = f"http://{shown}:{self.server_address[1]}"
+        self.line, self.log = Line(max_seconds), log
+        self.max_bytes, self._held = max_bytes, 0
+        self._token, self._lock = f"Bearer {token}".encode(), threading.Lock()
+
+    def knows(self, authorization: str) -> bool:
+        return hmac.compare_digest(authorization.encode(errors="replace"), self._token)
+
+    @contextmanager
+    def holding(self, size: int) -> Iterator[bool]:
+        """Whether there is room for an order of so many bytes besides those in work and in line."""
+        with self._lock:
+            room = self._held + size <= self.max_bytes
+            self._held += size if room else 0
+        try:
+            yield room
+        finally:
+            with self._lock:
+                self._held -= size if room else 0
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hangs up is no news; anything else goes to the log."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+    protocol_version = "HTTP/1.1"
+    timeout = SILENT_S
+
+    def parse_request(self) -> bool:
+        if not super().parse_request():
+            return False
+        if self.server.knows(self.headers.get("Authorization", "")):
+            return True
+        self._reply(
+            401, {"kind": "token", "error": "Authorization: Bearer TOKEN is missing or has not this server's token"}
+        )
+        return False
+
+    def do_GET(self) -> None:
+        if self.path != "/about":
+            self.send_error(404)
+            return
+        self._reply(200, _about(self.server.line.busy))
+
+    def do_POST(self) -> None:
+        if self.path != "/measure":
+            self.send_error(404)
+            return
+        text = self.headers.get("Content-Length", "")
+        size = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else -1
+        if size < 0:
+            self._reply(400, {"kind": "user", "error": "Content-Length must give the order's bytes"})
+        elif size > self.server.max_bytes:
+            most = f"{self.server.max_bytes / 1e6:g} MB (--max-mb)"
+            self._reply(
+                413, {"kind": "network", "error": f"its {size / 1e6:.1f} MB are more than the server takes: {most}"}
+            )
+        else:
+            with self.server.holding(size) as room:
+                answer = self._measured(size) if room else FULL
+            self._reply(STATUS[answer["kind"]] if "kind" in answer else 200, answer)
+
+    def _measured(self, size: int) -> Answer:
+        message = self.rfile.read(size)
+        if len(message) < size:
+            return {
+                "kind": "user",
+                "error": f"only {len(message):,} of the {size:,} bytes that Content-Length gives came",
+            }
+        try:
+            head = protocol.head_of(message)
+        except UserError as error:
+            return {"kind": "user", "error": line(str(error))}
+        start = time.monotonic()
+        future = self.server.line.join(message, head.seconds, self.connection)
+        while not wait([future], max(SHORTEST_BEAT_S, head.seconds / 3)).done:
+            self._give_sign_of_life()
+        answer = future.result()
+        what, seconds = answer.get("error", "measured"), time.monotonic() - start
+        self.server.log(line(f"{self.client_address[0]}, {head.target}: {what} ({seconds:.1f} s)"))
+        return answer
+
+    def _give_sign_of_life(self) -> None:
+        """An interim response, which clients skip. OSError where the client has hung up."""
+        self.send_response_only(HTTPStatus.CONTINUE)
+        self.end_headers()
+
+    def _reply(self, status: int, content: Answer) -> None:
+        body = json.dumps(content).encode()
+        self.close_connection = True  # nothing may be left of a body that was not read
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        self._reply(code, {"kind": "user", "error": line(message or HTTPStatus(code).phrase)})
+
+    def log_message(self, format: str, *args: Any) -> None: ...
+
+
+def _about(busy: bool) -> dict[str, Any]:
+    try:
+        own = version("evonas")
+    except PackageNotFoundError:  # it runs from a folder of sources
+        own = "unknown"
+    here = [name for name in BACKENDS if find_spec(name.partition(".")[0])]
+    return {"protocol": PROTOCOL, "evonas": own, "host": platform.node(), "backends": here, "busy": busy}

@@ -1,0 +1,156 @@
+"""Objectives and limits: from metrics to what is compared.
+
+Inside evonas every objective is minimised; a metric that its owner maximises changes sign here and nowhere else.
+Knows nothing of populations. Constrained domination: Deb et al., "A fast and elitist multiobjective genetic
+algorithm: NSGA-II", IEEE TEC 6(2), 2002, definition 1.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from evonas.config import Config, LimitConfig, ObjectiveConfig
+from evonas.errors import UserError
+from evonas.loading import unknown
+from evonas.objectives.metrics import COSTS, EXTRAS, MEASURED, TABULATED, Metric
+from evonas.records import Progress, Standing, TaskSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """key: the metric's column, e.g. "latency_ms[cpu]". sign: -1 where the metric is maximised. target: where it is
+    measured, with an interval; "" of what is the same each time."""
+
+    key: str
+    unit: str
+    sign: int
+    target: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    key: str
+    bound: float
+    sign: int
+    trained: bool
+
+    def excess(self, value: float) -> float:
+        """How far `value` is beyond the bound, relative to the bound; 0 within it."""
+        return max(0.0, self.sign * (value - self.bound)) / (abs(self.bound) or 1.0)
+
+
+class Objectives:
+    """What a run minimises and what it must not exceed.
+
+    names: the metric of each objective. targets: those that some objective or limit needs. tables: target -> file, of
+    those whose latency is not measured. extras: target -> what is to be found out there besides the latency.
+
+    Raises:
+        UserError: an unknown metric, or a target that is missing, unknown, or of no use to the metric.
+    """
+
+    def __init__(self, config: Config, task: TaskSpec) -> None:
+        self._metrics = {task.metric: Metric("", task.direction, trained=True), **COSTS}
+        self._config = config
+        self.objectives = tuple(self._objective(i, o) for i, o in enumerate(config.objectives))
+        self.limits = tuple(self._limit(i, limit) for i, limit in enumerate(config.limits))
+        self.names = tuple(o.key for o in self.objectives)
+        if len(set(self.names)) < len(self.names):
+            raise UserError(f"objectives: {', '.join(self.names)} names a metric twice")
+        parts: tuple[ObjectiveConfig | LimitConfig, ...] = (*config.objectives, *config.limits)
+        used = {part.target for part in parts if part.target}
+        self.targets = tuple(name for name in config.targets if name in used)
+        self.tables = {name: table for name in self.targets if (table := _table(name, parts))}
+        self.extras = {
+            name: tuple(e for e in EXTRAS if any(p.target == name and p.metric == e for p in parts))
+            for name in self.targets
+        }
+        self.metrics = (
+            task.metric,
+            *(name for name, metric in COSTS.items() if not metric.per_target),
+            *(f"{name}[{target}]" for target in self.targets for name in self._columns(target)),
+        )
+
+    def violation(self, metrics: Mapping[str, float]) -> float:
+        """Summed relative excess over the limits whose metric is in `metrics`."""
+        return sum(limit.excess(metrics[limit.key]) for limit in self.limits if limit.key in metrics)
+
+    def standing(self, progress: Progress) -> Standing:
+        """A candidate's metrics as minimised values; no values where an objective is not known yet."""
+        metrics = progress.metrics
+        known = all(o.key in metrics for o in self.objectives)
+        values = tuple(o.sign * metrics[o.key] for o in self.objectives) if known else ()
+        spread = tuple(_interval(o, metrics) for o in self.objectives) if known and self.noisy else ()
+        return Standing(progress.index, progress.rung, values, self.violation(metrics), spread)
+
+    @property
+    def noisy(self) -> bool:
+        """Whether some objective is measured, so that it is another each time."""
+        return any(o.target for o in self.objectives)
+
+    def _columns(self, target: str) -> tuple[str, ...]:
+        return (*(TABULATED if target in self.tables else MEASURED), *self.extras[target])
+
+    def _objective(self, i: int, config: ObjectiveConfig) -> Objective:
+        metric, key = self._resolve(f"objectives.{i}", config)
+        noisy = config.metric in ("latency_ms", "images_per_s") and not config.table
+        return Objective(
+            key, metric.unit, 1 if metric.direction == "minimize" else -1, (config.target or "") if noisy else ""
+        )
+
+    def _limit(self, i: int, config: LimitConfig) -> Limit:
+        metric, key = self._resolve(f"limits.{i}", config)
+        if config.at_most is not None:
+            return Limit(key, config.at_most, 1, metric.trained)
+        assert config.at_least is not None
+        return Limit(key, config.at_least, -1, metric.trained)
+
+    def _resolve(self, where: str, config: ObjectiveConfig | LimitConfig) -> tuple[Metric, str]:
+        if config.metric not in self._metrics:
+            raise UserError(f"{where}.metric: {unknown(config.metric, self._metrics)}")
+        metric = self._metrics[config.metric]
+        if not metric.per_target:
+            if config.target is not None:
+                raise UserError(f"{where}.target: {config.metric} does not depend on a target; remove it")
+            if config.table is not None:
+                raise UserError(f"{where}.from: {config.metric} is known without a table; remove it")
+            return metric, config.metric
+        if config.table is not None and config.metric not in TABULATED:
+            raise UserError(f"{where}.from: a table holds latencies, {config.metric} is measured; remove it")
+        if not self._config.targets:
+            raise UserError(f"{where}: {config.metric} needs a target: add a section, e.g. targets: {{cpu: {{}}}}")
+        if config.target is None:
+            names = " or ".join(self._config.targets)
+            raise UserError(f"{where}: {config.metric} needs a target (target: {names})")
+        if config.target not in self._config.targets:
+            raise UserError(f"{where}.target: {unknown(config.target, self._config.targets)}")
+        return metric, f"{config.metric}[{config.target}]"
+
+
+def dominates(a: Standing, b: Standing) -> bool:
+    """Constrained domination: less violation wins; among the feasible, no worse in all and better in one."""
+    if a.violation or b.violation:
+        return a.violation < b.violation
+    return all(x <= y for x, y in zip(a.values, b.values, strict=True)) and a.values != b.values
+
+
+def _table(target: str, parts: Iterable[ObjectiveConfig | LimitConfig]) -> str | None:
+    """The table that gives a target's latencies, if one does."""
+    own = [part for part in parts if part.target == target]
+    files = {part.table for part in own}
+    if len(files) > 1:
+        names = " and ".join(sorted(file or "a measurement" for file in files))
+        which = ", ".join(sorted({part.metric for part in own}))
+        raise UserError(
+            f"targets.{target}: {which} come from {names}; give all of them the same `from`, or use two targets"
+        )
+    return files.pop()
+
+
+def _interval(objective: Objective, metrics: Mapping[str, float]) -> tuple[float, float]:
+    """Where the minimised value of an objective lies with 95 % confidence."""
+    value = metrics[objective.key]
+    middle, low, high = (metrics.get(f"latency_{end}ms[{objective.target}]") for end in ("", "low_", "high_"))
+    if not objective.target or middle is None or low is None or high is None:
+        return objective.sign * value, objective.sign * value
+    ends = (low, high) if objective.sign > 0 else (-value * middle / low, -value * middle / high)
+    return min(ends), max(ends)

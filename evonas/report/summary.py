@@ -1,0 +1,189 @@
+"""What a report says in words: what was searched, what it cost, which networks one would take, what went wrong."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from evonas import analysis
+from evonas.objectives.metrics import COSTS
+from evonas.records import Status
+from evonas.runs.run import Run
+from evonas.spaces import SPACES
+
+MESSAGES = 5
+SHORT = {"params": "", "macs": "an example", "settled": "", "measured_again": ""}  # units where the name says the rest
+NOUNS: dict[str, str] = {
+    Status.OK: "fully trained",
+    Status.STOPPED: "stopped early",
+    Status.INFEASIBLE: "over a limit",
+    Status.FAILED_BUILD: "could not be built",
+    Status.FAILED_DIVERGED: "diverged",
+    Status.FAILED_OOM: "ran out of memory",
+    Status.FAILED_TIMEOUT: "over the deadline",
+    Status.FAILED_CRASH: "crashed",
+    Status.FAILED_ERROR: "failed with an error",
+}
+
+
+def summary(run: Run, front: pd.DataFrame) -> list[str]:
+    return [_searched(run.description), _cost(run.evaluations), _found(run, front)]
+
+
+def _searched(description: Mapping[str, Any]) -> str:
+    config, task = description["config"], description["task"]
+    shape = " x ".join(map(str, task["input_shape"]))
+    bounds = [f"{limit['column']} {limit['is']} {limit['bound']:,.6g}" for limit in limits(description)]
+    within = f", within {_and(bounds)}" if bounds else ""
+    return (
+        f"Networks of the space {config['space']['kind']} for {task['name']} (input {shape}, {task['outputs']} "
+        f"output{'' if task['outputs'] == 1 else 's'}), {_aims(description)}{within}. Bred by "
+        f"{config['strategy']['kind']}, population {config['strategy']['population']}, seed {config['seed']}; "
+        f"at most {config['training']['epochs']} epochs of training each."
+    )
+
+
+def _aims(description: Mapping[str, Any]) -> str:
+    columns = {sign: [o["column"] for o in description["objectives"] if o["sign"] == sign] for sign in (1, -1)}
+    verbs = {1: "minimising", -1: "maximising"}
+    return _and([f"{verbs[sign]} {_and(names)}" for sign, names in columns.items() if names])
+
+
+def _cost(frame: pd.DataFrame) -> str:
+    if frame.empty:
+        return "No candidate has been decided yet."
+    counts = _and([f"{row['count']:,} {row['name']}" for row in outcomes(frame)])
+    training, measuring = frame["train_s"].sum(), frame["measure_s"].sum()
+    saved_s = 3600 * analysis.outcomes(frame)["saved_hours"].sum()
+    saved = f"; {duration(saved_s)} of measuring was saved, for it was known from before" if saved_s else ""
+    hosts = len({conditions["host"] for conditions in frame["conditions"] if "host" in conditions})
+    where = f" on {hosts} host{'' if hosts == 1 else 's'}" if hosts else ""
+    decided = f"{len(frame):,} candidate{' was' if len(frame) == 1 else 's were'} decided"
+    return (
+        f"{decided}: {counts}. They took {duration(training)} of training and {duration(measuring)} of measuring, "
+        f"summed over the workers{where}, and {frame['epochs'].sum():,} epochs{_when(frame)}{saved}."
+    )
+
+
+def _when(frame: pd.DataFrame) -> str:
+    began = frame["started_at"][frame["started_at"] > 0]
+    if began.empty:
+        return ""
+    first, last = (datetime.fromtimestamp(at, UTC) for at in (began.min(), frame["finished_at"].max()))
+    return f", from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC"
+
+
+def _found(run: Run, front: pd.DataFrame) -> str:
+    if front.empty:
+        return "The front is empty: no candidate was fully trained within the limits."
+    if len(front) == 1:
+        return f"The front is one network, candidate {front['candidate'].iloc[0]}: no other is better in any objective."
+    spans = [f"{name} from {_figures(front[name].min())} to {_figures(front[name].max())}" for name in run.objectives]
+    return f"The front has {len(front):,} networks, none of which is better than another in everything: {_and(spans)}."
+
+
+def picks(description: Mapping[str, Any], front: pd.DataFrame) -> list[dict[str, Any]]:
+    """The networks that one would take: role, why, candidate. Ties go to the smaller error, then to the older one; of
+    the knee, to the first of the front."""
+    if front.empty:
+        return []
+    task = description["task"]
+    error = front[task["metric"]] * (-1 if task["direction"] == "maximize" else 1)
+    best = "highest" if task["direction"] == "maximize" else "lowest"
+    found = [("smallest", "fewest parameters", _least(front, front["params"], error))]
+    if len(front) > 2 and len(description["objectives"]) > 1:
+        columns, signs = zip(*((o["column"], o["sign"]) for o in description["objectives"]), strict=True)
+        best_of = analysis.picks(front, columns, signs)
+        why = "least sum of the objectives, each scaled to 0 to 1 over the front"
+        found.append(("knee", why, int(best_of.loc[best_of["pick"] == "knee", "candidate"].iloc[0])))
+    found.append(("most accurate", f"{best} {task['metric']}", _least(front, error, front["params"])))
+    return [{"role": role, "why": why, "candidate": candidate} for role, why, candidate in found]
+
+
+def _least(front: pd.DataFrame, first: "pd.Series[float]", second: "pd.Series[float]") -> int:
+    order = np.lexsort((front["candidate"], second, first))
+    return int(front["candidate"].iloc[order[0]])
+
+
+def outcomes(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """How the candidates were decided, most frequent first; of failures with their most frequent messages."""
+    found = []
+    for status, count in frame["status"].value_counts().items():
+        messages = frame["message"][(frame["status"] == status) & (frame["message"] != "")]
+        texts = messages.str.slice(0, 400).value_counts().head(MESSAGES)
+        found.append(
+            {
+                "status": status,
+                "name": NOUNS.get(str(status), str(status)),
+                "count": int(count),
+                "messages": [{"text": str(text), "count": int(n)} for text, n in texts.items()],
+                "kinds": int(messages.nunique()),
+            }
+        )
+    return found
+
+
+def axes(description: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Every number that can be an axis, the objectives first: column, unit, better (-1 less, 1 more, 0 neither)."""
+    better = {objective["column"]: -objective["sign"] for objective in description["objectives"]}
+    task = description["task"]
+    better.setdefault(task["metric"], 1 if task["direction"] == "maximize" else -1)
+    columns = [*(o["column"] for o in description["objectives"]), *description["metrics"]]
+    return [
+        {"column": column, "unit": _unit(column), "better": better.get(column, _direction(column))}
+        for column in dict.fromkeys(columns)
+    ]
+
+
+def _unit(column: str) -> str:
+    name = column.partition("[")[0]
+    if name in SHORT:
+        return SHORT[name]
+    if name in COSTS:
+        return COSTS[name].unit
+    return {"ms": "ms", "mb": "MB", "mj": "mJ"}.get(name.rpartition("_")[2], "")
+
+
+def _direction(column: str) -> int:
+    metric = COSTS.get(column.partition("[")[0])
+    return 0 if metric is None else 1 if metric.direction == "maximize" else -1
+
+
+def limits(description: Mapping[str, Any]) -> list[dict[str, Any]]:
+    found = []
+    for limit in description["config"]["limits"]:
+        column = f"{limit['metric']}[{limit['target']}]" if limit["target"] else limit["metric"]
+        least = limit["at_most"] is None
+        bound = limit["at_least"] if least else limit["at_most"]
+        found.append({"column": column, "is": "≥" if least else "≤", "bound": bound})
+    return found
+
+
+def command(run: Run) -> dict[str, str]:
+    """What exports a network of the front: a shell's line, before and after the candidate's number; what it makes."""
+    own = run.description["config"]["space"]["kind"] not in SPACES
+    yours = " Put in the module that registers your space." if own else ""
+    return {
+        "before": f"evonas export {shlex.quote(str(run.folder))} ",
+        "after": " --import your_module" if own else "",
+        "note": "To be run in the folder where the report was made. Writes one file, which torch.export.load reads "
+        f"without evonas; any batch size.{yours}",
+    }
+
+
+def _figures(value: float) -> str:
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4g}"
+
+
+def duration(seconds: float) -> str:
+    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.1f} seconds"
+
+
+def _and(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -1,0 +1,76 @@
+"""Which search a run folder holds: what run.json says of it, and whether another one may go on with it."""
+
+import dataclasses
+import platform
+import uuid
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from evonas.components import Parts
+from evonas.config import PLACE, RUNNING, Config
+from evonas.errors import UserError
+from evonas.store import Folder, create_run, is_new, is_run, read_run
+
+
+def default_folder(name: str, config: Config) -> Path:
+    return Path("runs") / f"{name}-{config.fingerprint[:8]}"
+
+
+def check_run(folder: Folder, parts: Parts) -> None:
+    """Make sure that this search may use the folder: it is new, or holds this search.
+
+    Raises:
+        UserError: it holds another search (names the first difference), or something else.
+    """
+    if not is_run(folder):
+        if not is_new(folder):
+            raise UserError(f"{folder} is neither empty nor a run folder; give another --run")
+        return
+    recorded, description = read_run(folder), describe(parts)
+    difference = _difference(recorded["config"], description["config"])
+    for key in ("space", "task", "tables"):
+        if not difference and recorded[key] != description[key]:
+            difference = f"{key} is {recorded[key]} there, {description[key]} here"
+    if difference:
+        raise UserError(f"{folder} holds another search: {difference}; give another --run, or the config of that run")
+
+
+def claim(folder: Folder, parts: Parts) -> None:
+    """Describe a new run in its run.json; what is there by now must be this search. For the holder of the lock."""
+    check_run(folder, parts)
+    if not is_run(folder):
+        create_run(folder, {"id": uuid.uuid4().hex, **describe(parts)})
+
+
+def describe(parts: Parts) -> dict[str, Any]:
+    """What run.json says, as plain data: enough to read the run without the user's code."""
+    return {
+        "fingerprint": parts.config.fingerprint,
+        "config": parts.config.model_dump(mode="json"),
+        "space": parts.space.signature(),
+        "task": {**dataclasses.asdict(parts.spec), "input_shape": list(parts.spec.input_shape)},
+        "objectives": [{"column": o.key, "unit": o.unit, "sign": o.sign} for o in parts.objectives.objectives],
+        "metrics": list(parts.objectives.metrics),
+        "targets": list(parts.objectives.targets),
+        "tables": {name: table.sha256 for name, table in parts.tables.items()},
+    }
+
+
+def versions() -> dict[str, str]:
+    names = ("evonas", "torch", "ray", "pymoo", "moocore", "numpy", "pyarrow")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
+
+
+def _difference(recorded: Mapping[str, Any], wanted: Mapping[str, Any], path: str = "") -> str:
+    """The first key that has another value; RUNNING and the places of targets may."""
+    for key in dict.fromkeys((*recorded, *wanted)):
+        have, want = recorded.get(key), wanted.get(key)
+        if have == want or path + key in RUNNING or (path.startswith("targets.") and key in PLACE):
+            continue
+        if not (isinstance(have, Mapping) and isinstance(want, Mapping)):
+            return f"{path}{key} is {have} there, {want} here"
+        if difference := _difference(have, want, f"{path}{key}."):
+            return difference
+    return ""

@@ -1,0 +1,119 @@
+"""From a run's record back to its networks, and to the search it came from."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+import safetensors
+import safetensors.torch
+from torch import nn
+
+from evonas.config import Config, Kind
+from evonas.loading import construct, validated
+from evonas.tasks import TASKS, Task
+from evonas.evaluation.costs import parameters
+from evonas.text import line_of
+from evonas.objectives.objectives import Objectives
+from evonas.records import TaskSpec
+from evonas.errors import UserError
+from evonas.spaces import SPACES
+from evonas.spaces.space import Space
+from evonas.store import Folder, weights_name
+from evonas.runs.verify import Verdict, verify
+
+RECOUNTED = 20
+"""Candidates beside the front whose parameters `verify` counts again."""
+
+
+def rebuild(folder: Folder, description: Mapping[str, Any], row: "pd.Series[Any]", space: Space | None) -> nn.Module:
+    """The trained network of one row of `evaluations`."""
+    path = f"{folder}/{weights_name(row['candidate'])}"
+    try:
+        data = folder.read(weights_name(row["candidate"]))
+    except FileNotFoundError:
+        raise UserError(
+            f"the weights of candidate {row['candidate']} ({row['status']}) are not kept: "
+            f"a run keeps those of its front; {folder}/weights has the others"
+        ) from None
+    if hashlib.sha256(data).hexdigest() != row["weights_sha256"]:
+        raise UserError(f"{path} is damaged: its SHA-256 is not the recorded one; restore it from a copy")
+    space = space_of(description, space)
+    network = space.build(space.decode(tuple(row["genome"])), task_of(description))
+    try:
+        state = safetensors.torch.load(data)
+    except (safetensors.SafetensorError, ValueError, KeyError) as error:
+        raise UserError(f"{path} is not a safetensors file: {str(error).splitlines()[0]}") from None
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        raise UserError(f"{path} is of another network: has its build changed? {str(error).splitlines()[0]}") from None
+    return network.eval()
+
+
+def derive(folder: Folder, description: Mapping[str, Any], evaluations: pd.DataFrame, space: Space | None) -> Verdict:
+    """`verify` with the parts that run.json names."""
+    config = config_of(folder, description)
+    spec, own = task_of(description), space_of(description, space)
+    verdict = verify(folder, config, own, Objectives(config, spec))
+    return verdict if verdict.difference else recount(verdict, evaluations, own, spec)
+
+
+def recount(verdict: Verdict, evaluations: pd.DataFrame, space: Space, spec: TaskSpec) -> Verdict:
+    """Build the networks of some rows again, of those with weights (the front) and of a sample of the others: each must
+    have as many parameters as its row says. Rows that no network was built for, as in tabular benchmarks, say nothing.
+    """
+    built = evaluations[evaluations["params"].notna() & evaluations["conditions"].map(lambda c: "torch" in c)]
+    kept = built["weights_sha256"].fillna("") != ""
+    others = built[~kept]
+    chosen = pd.concat([built[kept], others.iloc[:: max(1, -(-len(others) // RECOUNTED))]])
+    for row in chosen.sort_values("candidate").to_dict("records"):
+        index = row["candidate"]
+        try:
+            count = parameters(space.build(space.decode(tuple(row["genome"])), spec))
+        except Exception as error:
+            return replace(verdict, difference=f"candidate {index} cannot be built any more: {line_of(error)}")
+        if count != row["params"]:
+            return replace(
+                verdict, difference=f"candidate {index}: params is {row['params']:,}, but its network has {count:,}"
+            )
+    return replace(verdict, recounted=len(chosen))
+
+
+def config_of(folder: Folder, description: Mapping[str, Any]) -> Config:
+    return validated(Config, description["config"], f"{folder}/run.json: config")
+
+
+def task_of(description: Mapping[str, Any]) -> TaskSpec:
+    task = description["task"]
+    return TaskSpec(**{**task, "input_shape": tuple(task["input_shape"])})
+
+
+def loaded(folder: Folder, description: Mapping[str, Any]) -> Task:
+    """The run's task with its data, as the config names it."""
+    section = Kind.model_validate(description["config"]["task"])
+    if section.kind not in TASKS:
+        raise UserError(f"the task {section.kind!r} of this run is not evonas's own: make it as you did for the search")
+    task = construct(TASKS, section, "task")
+    if task.spec != task_of(description):
+        raise UserError(f"the data of {folder} have changed: {task.spec} now, {task_of(description)} then")
+    return task
+
+
+def space_of(description: Mapping[str, Any], space: Space | None) -> Space:
+    """The run's space, which must be the one it was searched with.
+
+    Raises:
+        UserError: it is the user's own and not given, or its genes have changed.
+    """
+    section = Kind.model_validate(description["config"]["space"])
+    if space is None:
+        if section.kind not in SPACES:
+            raise UserError(
+                f"the space {section.kind!r} of this run is not evonas's own: give it (space=, or --import)"
+            )
+        space = construct(SPACES, section, "space")
+    if space.signature() != description["space"]:
+        raise UserError(f"the genes of {section.kind} have changed since the run: {description['space']} then")
+    return space

@@ -1,0 +1,185 @@
+"""A run folder as an object: its tables as data frames, its networks as modules."""
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+import pandas as pd
+
+from evonas import analysis
+from evonas.errors import UserError
+from evonas.store import Folder, open_folder, read_run, read_starts, recover
+
+if TYPE_CHECKING:  # a run is read without torch
+    from torch import nn
+
+    from evonas.tasks import Task
+    from evonas.spaces.space import Space
+    from evonas.runs.verify import Verdict
+
+
+class Run:
+    """What a search has found so far. Reads a live run too; `load` it again to see more.
+
+    folder: a path, or a URL such as s3://bucket/run. space: the user's own, where the config names none of evonas.
+
+    Raises:
+        UserError: the folder is no run, or is damaged.
+    """
+
+    def __init__(self, folder: str | Path | Folder, space: "Space | None" = None) -> None:
+        self.folder = open_folder(folder)
+        self.description: dict[str, Any] = read_run(self.folder)
+        self._space = space
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.folder)!r}: {len(self.evaluations):,} decided, front of {len(self.front())})"
+
+    @property
+    def objectives(self) -> list[str]:
+        """Their columns in `evaluations`."""
+        return [objective["column"] for objective in self.description["objectives"]]
+
+    @property
+    def signs(self) -> list[int]:
+        """Of each objective 1, or -1 where it is maximised."""
+        return [objective["sign"] for objective in self.description["objectives"]]
+
+    @property
+    def state(self) -> str:
+        """running, finished and why, or stopped and how to go on."""
+        if self.folder.is_locked():
+            return "running"
+        ended = [start.get("ended") for start in read_starts(self.folder)]
+        return f"finished: {ended[-1]}" if ended and ended[-1] else f"stopped; to go on: evonas resume {self.folder}"
+
+    @cached_property
+    def evaluations(self) -> pd.DataFrame:
+        """One row a decided candidate, by index; the columns are those of the Parquet files."""
+        return analysis.evaluations(self.folder, self.description)
+
+    @cached_property
+    def populations(self) -> pd.DataFrame:
+        """The survivors of every generation: generation, candidate, rank, crowding."""
+        return analysis.populations(self.folder, self.description)
+
+    @cached_property
+    def measured(self) -> pd.DataFrame:
+        """What the front took when it was measured at the end of a run with latency tables; else empty."""
+        return analysis.measured(self.folder)
+
+    def mismatch(self) -> pd.DataFrame:
+        """Table against measurement, of each target with a table: target, networks, mean_error, kendall_tau."""
+        return analysis.mismatch(self.evaluations, self.measured, list(self.description["tables"]))
+
+    def status(self) -> dict[str, Any]:
+        """How far the run is: decided, by status, generations, front, elapsed_s, state."""
+        record = recover(self.folder, self.description["metrics"], self.description["targets"])
+        return {
+            "decided": len(record.decided),
+            "statuses": dict(Counter(evaluation.status.value for evaluation in record.decided)),
+            "undecided": len(record.born),
+            "generations": record.generations,
+            "front": len(self.front()),
+            "elapsed_s": round(record.elapsed_s, 1),
+            "state": self.state,
+        }
+
+    def front(self) -> pd.DataFrame:
+        """The fully trained, feasible candidates that none dominates, by the first objective."""
+        return analysis.front(self.evaluations, self.objectives, self.signs)
+
+    def population(self, generation: int) -> pd.DataFrame:
+        """The survivors after a generation (from 1), best first, with their evaluations."""
+        generations = sorted(set(self.populations.get("generation", ())))
+        if generation not in generations:
+            known = f"1 to {generations[-1]}" if generations else "none yet"
+            raise UserError(f"no generation {generation}; the run has {known}")
+        members = self.populations[self.populations["generation"] == generation]
+        return members.drop(columns="generation").merge(self.evaluations, on="candidate", how="left")
+
+    def lineage(self, candidate: int) -> pd.DataFrame:
+        """A candidate and all its ancestors, founders first."""
+        return analysis.lineage(self.evaluations, candidate)
+
+    def build(self, candidate: int) -> "nn.Module":
+        """The network of a candidate in eval mode, with its trained weights where they are kept (the front).
+
+        It takes what the task's `prepare` gives: float tensors (N, *input_shape), standardised.
+
+        Raises:
+            UserError: no such candidate; its weights are not kept.
+        """
+        from evonas.runs.rebuild import rebuild
+
+        row = self.evaluations[self.evaluations["candidate"] == candidate]
+        if row.empty:
+            raise UserError(f"no decided candidate {candidate}; the run has {len(self.evaluations):,}")
+        return rebuild(self.folder, self.description, row.iloc[0], self._space)
+
+    def task(self) -> "Task":
+        """The data that the run's config names, loaded again; `splits.test` is what the search did not see.
+
+        Raises:
+            UserError: the task is the user's own, or its data cannot be read or have another shape now.
+        """
+        from evonas.runs.rebuild import loaded
+
+        return loaded(self.folder, self.description)
+
+    def verify(self) -> "Verdict":
+        """Derive every genome, parent, stop decision and population again from the record, and count the parameters of
+        the front's and some other networks again."""
+        from evonas.runs.rebuild import derive
+
+        return derive(self.folder, self.description, self.evaluations, self._space)
+
+
+class Runs:
+    """Several runs with the same objectives, as one: each table has the column `run`, the name that it was loaded by.
+
+    Raises:
+        UserError: there is none, one is named twice, or their objectives differ.
+    """
+
+    def __init__(self, folders: Sequence[str | Path], space: "Space | None" = None) -> None:
+        names = [str(folder) for folder in folders]
+        if not names or len(set(names)) < len(names):
+            raise UserError(f"load takes each run once, not {', '.join(names) or 'none'}")
+        self.runs = {name: Run(folder, space) for name, folder in zip(names, folders, strict=True)}
+        first, *others = self.runs.values()
+        self.objectives, self.signs, self.description = first.objectives, first.signs, first.description
+        for name, run in zip(names[1:], others, strict=True):
+            if (run.objectives, run.signs) != (self.objectives, self.signs):
+                own, those = ", ".join(run.objectives), ", ".join(self.objectives)
+                raise UserError(f"{name} has the objectives {own}, {names[0]} has {those}")
+
+    def __repr__(self) -> str:
+        return f"Runs({', '.join(self.runs)}: {len(self.evaluations):,} decided, front of {len(self.front())})"
+
+    @cached_property
+    def evaluations(self) -> pd.DataFrame:
+        """One row a decided candidate of each run; the columns are those of the Parquet files, behind `run`."""
+        return analysis.together({name: run.evaluations for name, run in self.runs.items()})
+
+    @cached_property
+    def populations(self) -> pd.DataFrame:
+        """The survivors of every generation of each run: run, generation, candidate, rank, crowding."""
+        return analysis.together({name: run.populations for name, run in self.runs.items()})
+
+    def front(self) -> pd.DataFrame:
+        """The fully trained, feasible candidates that none of any run dominates, by the first objective."""
+        return analysis.front(self.evaluations, self.objectives, self.signs)
+
+
+@overload
+def load(folder: str | Path, space: "Space | None" = None) -> Run: ...  # type: ignore[overload-overlap]  # str first
+@overload
+def load(folder: Sequence[str | Path], space: "Space | None" = None) -> Runs: ...
+def load(folder: str | Path | Sequence[str | Path], space: "Space | None" = None) -> Run | Runs:
+    """A run folder, finished or live: a path, or a URL such as s3://bucket/run; or several, as one."""
+    if isinstance(folder, str) or not isinstance(folder, Sequence):
+        return Run(folder, space)
+    return Runs(folder, space)

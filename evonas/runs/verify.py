@@ -1,0 +1,161 @@
+"""Derive a run again from what it recorded, and name the first difference.
+
+Nothing is evaluated: the recorded evaluations are told to the same ledger and strategy, which must give the recorded
+genomes, parents, stop decisions and survivors.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, fields
+
+import pyarrow as pa
+
+from evonas.driver.breeding import Breeder
+from evonas.config import Config
+from evonas.objectives.early_stopping import outside
+from evonas.objectives.objectives import Objectives
+from evonas.records import Candidate, Evaluation, Job, Status
+from evonas.errors import UserError
+from evonas.spaces.space import Space
+from evonas.store import Folder, Recovered, Tables, read_measured, read_starts, recover, weights_name
+from evonas.store.folder import digits
+from evonas.strategies import Exhausted
+
+_WEIGHTS = ["candidate", "weights_sha256"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """difference: the first thing that does not follow from the record; empty where all does. recounted: candidates
+    whose network was built again and has as many parameters as its row says."""
+
+    candidates: int
+    generations: int
+    difference: str = ""
+    recounted: int = 0
+
+
+class _Differs(Exception):
+    pass
+
+
+def verify(folder: Folder, config: Config, space: Space, objectives: Objectives) -> Verdict:
+    """Check a run folder.
+
+    Raises:
+        UserError: a file is missing or damaged.
+    """
+    record = recover(folder, objectives.metrics, objectives.targets)
+    read_starts(folder)  # every file of the record is looked at
+    read_measured(folder)
+    tables = record.tables
+    breeder = Breeder(config, space, objectives)
+    try:
+        for evaluation in record.decided:
+            breeder.ledger.decided(evaluation)
+        for progress in record.reached:
+            breeder.ledger.reached(progress)
+        _check_rows(record, space, objectives)
+        _check_births(record, breeder, objectives)
+        _check_populations(tables, breeder)
+        _check_weights(folder, record, breeder)
+    except _Differs as difference:
+        return Verdict(len(record.decided), record.generations, str(difference))
+    return Verdict(len(record.decided), record.generations)
+
+
+def _check_births(record: Recovered, breeder: Breeder, objectives: Objectives) -> None:
+    """Breed every candidate anew."""
+    decided = {evaluation.candidate.index: evaluation for evaluation in record.decided}
+    for candidate, _ in record.births():
+        if candidate.index != breeder.next:
+            raise _Differs(f"candidate {breeder.next} is missing")
+        try:
+            job = breeder.breed(candidate.born_after)
+        except Exhausted as reason:
+            raise _Differs(f"candidate {candidate.index} exists, but {reason}") from None
+        _compare(candidate, job.candidate)
+        if candidate.index in decided:
+            _check_stop(decided[candidate.index], job, objectives)
+
+
+def _compare(recorded: Candidate, derived: Candidate) -> None:
+    for field in fields(Candidate):
+        have, want = getattr(recorded, field.name), getattr(derived, field.name)
+        if have != want:
+            raise _Differs(f"candidate {recorded.index}: {field.name} is {have}, but the record gives {want}")
+
+
+def _check_stop(evaluation: Evaluation, job: Job, objectives: Objectives) -> None:
+    """A candidate stopped exactly where it was outside the bar of a rung."""
+    last = len(job.bars)
+    for progress in evaluation.rungs:
+        stopped = evaluation.status is Status.STOPPED and progress is evaluation.rungs[-1]
+        if progress.rung < last and stopped != outside(objectives.standing(progress), job.bars[progress.rung]):
+            verb = "stopped at" if stopped else "passed"
+            raise _Differs(f"candidate {progress.index} {verb} rung {progress.rung}, which its bar does not give")
+    reached = evaluation.rungs[-1].rung if evaluation.rungs else -1
+    fits = {Status.OK: reached == last, Status.STOPPED: 0 <= reached < last}
+    if not fits.get(evaluation.status, True):
+        raise _Differs(f"candidate {evaluation.candidate.index} is {evaluation.status}, but not by its rungs")
+
+
+def _check_rows(record: Recovered, space: Space, objectives: Objectives) -> None:
+    """What a row says follows from its genome and from what the candidate had reached last."""
+    committed = (row for table in record.tables.evaluations for row in table.to_pylist(maps_as_pydicts="strict"))
+    for row in (*committed, *record.rows):
+        genome = tuple(row["genome"])
+        metrics = {name: row[name] for name in objectives.metrics if row.get(name) is not None}
+        derived = {
+            "arch": json.dumps(space.decode(genome).to_dict()),
+            "arch_hash": space.identity(genome),
+            "violation": objectives.violation(metrics),
+            "epochs": len(row["curve"]),
+            **(row["rungs"][-1]["metrics"] if row["status"] in (Status.OK, Status.STOPPED) else {}),
+        }
+        for name, value in derived.items():
+            if row[name] != value:
+                raise _Differs(f"candidate {row['candidate']}: {name} is {row[name]}, but it has {value}")
+        if row["status"] == Status.INFEASIBLE and (row["rungs"] or not row["violation"]):
+            raise _Differs(f"candidate {row['candidate']} is infeasible, but within its limits")
+
+
+def _check_populations(tables: Tables, breeder: Breeder) -> None:
+    end = 0
+    for number, (evaluations, population) in enumerate(zip(tables.evaluations, tables.populations, strict=True), 1):
+        block = evaluations["candidate"].to_pylist()
+        if block != breeder.ledger.order[end : end + len(block)]:
+            raise _Differs(f"generation {number} holds candidates {block} out of order")
+        if evaluations["position"].to_pylist() != list(range(end, end + len(block))):
+            raise _Differs(f"generation {number} has other positions than its place gives")
+        if set(evaluations["generation"].to_pylist()) | set(population["generation"].to_pylist()) != {number}:
+            raise _Differs(f"generation {number} holds rows of another")
+        end += len(block)
+        survivors = [(s.index, s.rank, s.crowding) for s in breeder.population(end)]
+        for have, want in zip(_members(population), survivors, strict=False):
+            if have != want:
+                raise _Differs(f"generation {number}: survivor {have[0]} (rank {have[1]}) should be {want[0]}")
+        if population.num_rows != len(survivors):
+            raise _Differs(f"generation {number} has {population.num_rows} survivors instead of {len(survivors)}")
+
+
+def _check_weights(folder: Folder, record: Recovered, breeder: Breeder) -> None:
+    """The networks of the front are there, and no file of weights is another's.
+
+    Raises:
+        UserError: a file is damaged.
+    """
+    rows = [row for table in record.tables.evaluations for row in table.select(_WEIGHTS).to_pylist()]
+    recorded = {row["candidate"]: row["weights_sha256"] for row in (*rows, *record.rows)}
+    there = folder.names("weights")
+    for index in (standing.index for standing in breeder.ledger.front):
+        if recorded[index] and weights_name(index).partition("/")[2] not in there:
+            raise _Differs(f"candidate {index} is on the front, but {weights_name(index)} is missing")
+    for name in there:
+        digest = recorded.get(digits(name))
+        if digest and hashlib.sha256(folder.read(f"weights/{name}")).hexdigest() != digest:
+            raise UserError(f"{folder}/weights/{name} is damaged: its SHA-256 is not the recorded one")
+
+
+def _members(population: pa.Table) -> list[tuple[int, int, float]]:
+    return [(row["candidate"], row["rank"], row["crowding"]) for row in population.to_pylist()]

@@ -1,0 +1,132 @@
+"""Boards: nodes of the cluster on which a target is measured, for the workers of all nodes.
+
+An actor holds the custom resource of such a node, and in its process a measuring server runs, to which workers talk
+themselves.
+"""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+from ray.exceptions import RayError, RayTaskError
+
+from evonas.errors import Halted, UserError
+from evonas.records import Place
+from evonas.runtime.ray_pool.cluster import last_line
+from evonas.runtime.ray_pool.nodes import Node
+from evonas.runtime.runtime import Remotes
+
+RAYS_OWN = {"CPU", "GPU", "memory", "object_store_memory"}
+RAYS_KINDS = ("node:", "accelerator_type:")
+
+
+class _Server:
+    def serve(self, serve: Callable[[str], Place]) -> tuple[str, Place]:
+        """The node's id, and where the server on it is."""
+        address: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
+        return ray.get_runtime_context().get_node_id(), serve(address)
+
+    def stay(self) -> None:
+        """Never answers, so that any answer is this actor's end. Signs of life would disturb what is measured."""
+        threading.Event().wait()
+
+
+@dataclass(slots=True)
+class _Board:
+    """call: its answer to come. node, place: "" and None until it serves."""
+
+    actor: Any
+    call: Any
+    node: str = ""
+    place: Place | None = None
+
+
+class Boards:
+    """A board for each resource that targets are measured with; one that is lost is replaced as soon as Ray can."""
+
+    def __init__(self, remotes: Remotes) -> None:
+        self._remotes = remotes
+        self._boards: dict[str, _Board] = {}  # by resource
+        self._nodes: Sequence[Node] = ()
+        self._were_up: set[str] = set()
+
+    def open(self, nodes: Sequence[Node]) -> None:
+        """nodes: those that live.
+
+        Raises:
+            UserError: none of them has the resource of a target.
+        """
+        self._nodes = nodes
+        for target, resource in self._remotes.resources.items():
+            if not self._has_node(resource):
+                raise UserError(
+                    f"targets.{target}.resource: no node of the Ray cluster has the custom resource {resource!r}; "
+                    f"there are: {', '.join(_custom(nodes)) or 'none'}"
+                )
+        for resource in {*self._remotes.resources.values()}:
+            self._hire(resource)
+
+    def places(self) -> Mapping[str, Place]:
+        """target -> where it is measured, of those that can be reached now, as far as is known."""
+        found = {target: self._boards[resource].place for target, resource in self._remotes.resources.items()}
+        return {**self._remotes.places, **{target: place for target, place in found.items() if place}}
+
+    @property
+    def notes(self) -> Sequence[str]:
+        up = self.places()
+        away = {target: resource for target, resource in self._remotes.resources.items() if target not in up}
+        return [f"target {target} is away ({self._why(resource)})" for target, resource in away.items()]
+
+    def patrol(self, nodes: Sequence[Node]) -> None:
+        """nodes: those that live.
+
+        Raises:
+            UserError: a board cannot measure. Halted: likewise, where it could before.
+        """
+        self._nodes, alive = nodes, {node.id for node in nodes}
+        for resource, board in self._boards.items():
+            if board.node and board.node not in alive:
+                self._replace(resource)
+            elif ray.wait([board.call], timeout=0)[0]:
+                self._answered(resource, board)
+
+    def close(self) -> None:
+        for board in self._boards.values():
+            ray.kill(board.actor)
+
+    def _answered(self, resource: str, board: _Board) -> None:
+        try:
+            board.node, board.place = ray.get(board.call)
+        except RayTaskError as error:
+            kind = Halted if resource in self._were_up else UserError
+            raise kind(f"runtime: the board with the resource {resource} cannot measure: {last_line(error)}") from None
+        except RayError:
+            self._replace(resource)
+        else:
+            self._were_up.add(resource)
+            board.call = board.actor.stay.remote()
+
+    def _hire(self, resource: str) -> None:
+        kind: Any = ray.remote(resources={resource: 1}, num_cpus=0, max_restarts=0, max_task_retries=0)(_Server)
+        actor = kind.remote()
+        self._boards[resource] = _Board(actor, actor.serve.remote(self._remotes.serve))
+
+    def _replace(self, resource: str) -> None:
+        ray.kill(self._boards[resource].actor)  # one that cannot be reached may live, and hold the resource
+        self._hire(resource)
+
+    def _has_node(self, resource: str) -> bool:
+        return any(node.resources.get(resource, 0) >= 1 for node in self._nodes)
+
+    def _why(self, resource: str) -> str:
+        if self._has_node(resource):
+            return f"its board starts, or the resource {resource} is in use"
+        return f"no node has the resource {resource}"
+
+
+def _custom(nodes: Sequence[Node]) -> Sequence[str]:
+    """The names of the resources that are not Ray's own."""
+    names = {name for node in nodes for name in node.resources}
+    return sorted(name for name in names - RAYS_OWN if not name.startswith(RAYS_KINDS))

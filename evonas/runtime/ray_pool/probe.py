@@ -1,0 +1,245 @@
+"""What can be told of a Ray cluster without disturbing who works on it: its head, its nodes, whether a worker fits.
+
+Nothing here takes what another driver needs: probes ask for no CPU and no GPU, and the one actor that asks for the
+resources of a worker waits in the queue like any other and is ended at once.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+from ray._private import services
+from ray.exceptions import GetTimeoutError, RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from evonas.config import RuntimeConfig
+from evonas.errors import UserError
+from evonas.runtime.ray_pool.cluster import check_reachable, connect, last_line, look
+from evonas.runtime.ray_pool.device_servers import RAYS_KINDS, RAYS_OWN
+from evonas.runtime.ray_pool.nodes import Node
+from evonas.text import line
+
+ASK_S = 15.0
+LOOKS = 3
+"""Times that a clock is read: the reading that came back soonest counts."""
+TOKEN_VARIABLES = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+_ASK = """
+import json, sys
+from ray._common.usage.usage_lib import get_cluster_metadata
+from ray._raylet import GcsClient
+from ray.exceptions import AuthenticationError
+try:
+    found = get_cluster_metadata(GcsClient(address=sys.argv[1])) or {}
+except AuthenticationError as error:
+    print(json.dumps({"refused": str(error)}))
+else:
+    print(json.dumps({"ray": found.get("ray_version", ""), "python": found.get("python_version", "")}))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Of a cluster's head, to a connection of a process of its own.
+
+    taken: it answered as to one of its own. refused: its words, where it wants another token. why: what went wrong
+    otherwise. ray, python: versions that the cluster was started with.
+    """
+
+    taken: bool = False
+    refused: str = ""
+    why: str = ""
+    ray: str = ""
+    python: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a node says of itself.
+
+    versions: package -> version, "" where it is missing. gpus: name and memory of each, as nvidia-smi lists them.
+    skew_s: its clock minus ours, known to within error_s. why: one line, where it gave no answer.
+    """
+
+    node: Node
+    versions: Mapping[str, str] | None = None
+    gpus: tuple[str, ...] = ()
+    skew_s: float = 0.0
+    error_s: float = 0.0
+    why: str = ""
+
+
+def ask(address: str, token: bool) -> Answer:
+    """Connect to the head at HOST:PORT, as the environment says, or without any token."""
+    try:
+        check_reachable(address)
+    except UserError as error:
+        return Answer(why=str(error).removeprefix("runtime.address: "))
+    bare = {name: value for name, value in os.environ.items() if name not in TOKEN_VARIABLES}
+    environment = dict(os.environ) if token else {**bare, "RAY_AUTH_MODE": "disabled"}
+    command = [sys.executable, "-c", _ASK, address]
+    try:
+        done = subprocess.run(
+            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=ASK_S
+        )
+    except subprocess.TimeoutExpired:
+        return Answer(why=f"no answer from {address} within {ASK_S:g} s")
+    try:
+        found = json.loads(done.stdout.splitlines()[-1])
+    except (IndexError, ValueError):
+        why = (done.stderr.strip().splitlines() or ["it gave no answer"])[-1]
+        return Answer(why=line(f"no Ray cluster at {address!r}: {why}"))
+    return Answer(taken="refused" not in found, **found)
+
+
+def head_of(address: str) -> str:
+    """HOST:PORT of the head of the cluster that Ray would join.
+
+    Raises:
+        UserError: for "auto": there is none on this machine.
+    """
+    if address != "auto":
+        return address
+    try:
+        found: str = services.canonicalize_bootstrap_address_or_die("auto")
+    except (ConnectionError, ValueError) as error:
+        raise UserError(line(str(error))) from None
+    return found
+
+
+def join(config: RuntimeConfig) -> str:
+    """Be a driver of the cluster of a config, or of the one that the caller has joined; HOST:PORT of its head.
+
+    Raises:
+        UserError: there is none.
+    """
+    if not ray.is_initialized():
+        connect(config)
+    address: str = ray.get_runtime_context().gcs_address
+    return address
+
+
+def has_joined() -> bool:
+    return bool(ray.is_initialized())
+
+
+def leave() -> None:
+    if ray.is_initialized():
+        ray.shutdown()
+
+
+def versions() -> tuple[str, str]:
+    """Of Ray and of Python, here."""
+    return ray.__version__, ".".join(map(str, sys.version_info[:3]))
+
+
+def hosts() -> list[str]:
+    """The addresses of the living nodes."""
+    listing: list[Mapping[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    return [node["NodeManagerAddress"] for node in listing if node["Alive"]]
+
+
+def nodes() -> list[Node]:
+    """The living nodes."""
+    return look()[0]
+
+
+def custom(node: Node) -> list[str]:
+    """The names of a node's resources that are not Ray's own."""
+    return sorted(name for name in {*node.resources} - RAYS_OWN if not name.startswith(RAYS_KINDS))
+
+
+def unused(name: str) -> float:
+    """How much of a resource nobody holds."""
+    free: Mapping[str, float] = ray.available_resources()  # type: ignore[no-untyped-call]
+    return free.get(name, 0.0)
+
+
+def inspect(nodes: Sequence[Node], packages: Collection[str], seconds: float) -> list[Seen]:
+    """Ask each node; those that are silent for so long are told by `why`."""
+    probe = _probe_class()
+    actors = []
+    for node in nodes:
+        there = NodeAffinitySchedulingStrategy(node.id, soft=False)
+        actors.append(probe.options(scheduling_strategy=there).remote())
+    try:
+        calls = [actor.look.remote(list(packages)) for actor in actors]
+        until = time.monotonic() + seconds
+        return [_seen(*each, until) for each in zip(nodes, actors, calls, strict=True)]
+    finally:
+        for actor in actors:
+            ray.kill(actor)
+
+
+def fits(config: RuntimeConfig, seconds: float) -> bool:
+    """Whether an actor with the resources of a worker starts in that time."""
+    kind: Any = ray.remote(num_cpus=config.cpus_per_worker, num_gpus=config.gpus_at_first, max_restarts=0)(_Room)
+    actor = kind.remote()
+    try:
+        return bool(ray.wait([actor.there.remote()], timeout=seconds)[0])
+    finally:
+        ray.kill(actor)
+
+
+class _Room:
+    def there(self) -> None: ...
+
+
+def _seen(node: Node, actor: Any, call: Any, until: float) -> Seen:
+    try:
+        found = ray.get(call, timeout=max(0.1, until - time.monotonic()))
+        error_s, skew_s = min(_clock(actor, until) for _ in range(LOOKS))
+    except GetTimeoutError:
+        return Seen(node, why="it gave no answer")
+    except RayError as error:
+        return Seen(node, why=line(last_line(error)))
+    return Seen(node, found["versions"], tuple(found["gpus"]), skew_s, error_s)
+
+
+def _clock(actor: Any, until: float) -> tuple[float, float]:
+    """Half the time that a reading took, and how far the clock there was from ours in the middle of it."""
+    before = time.time()
+    there = ray.get(actor.clock.remote(), timeout=max(0.1, until - time.monotonic()))
+    after = time.time()
+    return (after - before) / 2, there - (before + after) / 2
+
+
+def _probe_class() -> Any:
+    """Made in a function, so that it travels by value: a node may have no evonas, or another one."""
+
+    class Probe:
+        def clock(self) -> float:
+            import time
+
+            return time.time()
+
+        def look(self, packages: list[str]) -> dict[str, Any]:
+            import platform
+            from importlib.metadata import PackageNotFoundError, version
+
+            found = {}
+            for name in packages:
+                try:
+                    found[name] = platform.python_version() if name == "python" else version(name)
+                except PackageNotFoundError:
+                    found[name] = ""
+            return {"versions": found, "gpus": self.gpus()}
+
+        def gpus(self) -> list[str]:
+            """nvidia-smi tells of all; Ray hides them from a process that asked for none."""
+            import subprocess
+
+            query = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
+            try:
+                done = subprocess.run(query, capture_output=True, text=True, timeout=10)
+            except (OSError, subprocess.TimeoutExpired):
+                return []
+            rows = [line.rsplit(",", 1) for line in done.stdout.splitlines()] if done.returncode == 0 else []
+            return [f"{name.strip()} {int(mb) / 1024:.0f} GiB" for name, mb in rows if mb.strip().isdigit()]
+
+    return ray.remote(num_cpus=0, max_restarts=0, max_task_retries=0)(Probe)

@@ -1,0 +1,285 @@
+"""Keeps one worker process: forks it, watches it, ends it when it must, and forks the next.
+
+It runs nothing of the user's and unpickles nothing, so nothing that a candidate does can reach it but a signal. It has
+one thread and makes no computation with torch, so that its forks are sound; that they need not import torch again makes
+a new worker cost hundredths of a second.
+"""
+
+import contextlib
+import gc
+import os
+import select
+import signal
+import socket
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Collection
+from dataclasses import dataclass
+from importlib import import_module
+from typing import IO, NoReturn
+
+from evonas.records import Status
+from evonas.runtime.runtime import Death
+from evonas.runtime.sandbox.exits import by_itself, over_deadline, over_memory
+from evonas.runtime.sandbox.framing import ANSWER, ORDER, Channel, Frame, Kind
+from evonas.runtime.sandbox.payload import sweep
+from evonas.runtime.sandbox.processes import adopt_orphans, descendants, end_all, private_memory, reap
+from evonas.runtime.sandbox.worker import GRACE_S, STACK_SIGNAL, serve
+
+MEMORY_S = 0.1  # between two looks at a worker's memory
+ON_FIRST_USE = ("torch._dynamo",)
+"""What torch imports with the first step of an optimiser: a second, of each new worker where it is not done before."""
+STACK_S = 0.3  # for a worker to write down where it is
+START_S = 300.0
+STARTS = 3
+"""So many workers in a row that took no job are enough, where earlier ones did."""
+RESTART_S = 1.0  # a GPU may need a moment to free what a killed process held
+
+
+@dataclass(slots=True)
+class _Worker:
+    """own: processes that its factory has started. status: as of `os.waitpid`, once it has ended."""
+
+    pid: int
+    channel: Channel
+    stack: IO[bytes]
+    start_by: float
+    ready: bool = False
+    own: Collection[int] = ()
+    status: int | None = None
+
+
+@dataclass(slots=True)
+class _Task:
+    """A job. deadline: None until it is handed to a worker. taken: whether the worker has said that it has it."""
+
+    number: int
+    seconds: float
+    job: bytes
+    deadline: float | None = None
+    taken: bool = False
+
+
+class Keeper:
+    """file: descriptor of the held payload. memory: bytes that a worker and what it starts may take, 0 for any."""
+
+    def __init__(self, supervisor: Channel, file: int, memory: int) -> None:
+        self._supervisor, self._file, self._memory = supervisor, file, memory
+        self._task: _Task | None = None
+        self._hopeless: set[int] = set()  # processes that a kill does not end
+        self._failures = 0
+        self._started = False
+        self._wake, wakened = socket.socketpair()
+        self._wakened = wakened
+        for end in (self._wake, wakened):
+            end.setblocking(False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(wakened.fileno(), warn_on_full_buffer=False)
+        self._worker = self._fork()
+
+    def run(self) -> None:
+        """Until the supervisor hangs up or is gone."""
+        while not self._supervisor.ended:
+            self._sleep()
+            for _, body in self._supervisor.read():
+                self._take(body)
+            self._supervisor.flush()
+            self._worker.channel.flush()
+            ended = reap()
+            self._hopeless -= ended.keys()
+            self._worker.status = ended.get(self._worker.pid, self._worker.status)
+            self._hear()  # after `reap`: what a worker said before its end is heard before its end
+            self._watch()
+
+    def close(self) -> None:
+        """End everything below this process."""
+        self._bury()
+        signal.set_wakeup_fd(-1)
+
+    def _sleep(self) -> None:
+        """Until something happens, or it is time to look."""
+        poll = select.poll()
+        poll.register(self._wake, select.POLLIN)
+        for channel in (self._supervisor, self._worker.channel):
+            if not channel.ended:
+                poll.register(channel.end, select.POLLIN | (select.POLLOUT if channel.pending else 0))
+        poll.poll(self._patience() * 1000)
+        with contextlib.suppress(BlockingIOError):
+            self._wake.recv(4096)
+
+    def _patience(self) -> float:
+        """Seconds until a look at the worker is due."""
+        task, worker = self._task, self._worker
+        until = START_S
+        if not worker.ready:
+            until = worker.start_by - time.monotonic()
+        elif task and task.deadline is not None:
+            until = min(until, task.deadline - time.monotonic(), MEMORY_S if self._memory else START_S)
+        return max(0.0, until)
+
+    def _take(self, body: bytes) -> None:
+        if self._task and self._task.deadline is not None:  # a supervisor that asks again has given it up
+            self._replace()
+        number, seconds = ORDER.unpack_from(body)
+        self._task = _Task(number, seconds, body[ORDER.size :])
+
+    def _hear(self) -> None:
+        worker = self._worker
+        for kind, body in worker.channel.read():
+            if kind is Kind.READY:
+                self._welcome()
+            elif kind is Kind.REFUSED:
+                self._refuse(body)
+            elif kind is Kind.TAKEN and self._task:
+                self._task.taken, self._failures = True, 0
+            elif self._task:
+                self._pass_on(self._task, (kind, body))
+            if worker is not self._worker:
+                return
+
+    def _pass_on(self, task: _Task, frame: Frame) -> None:
+        kind, body = frame
+        if kind is Kind.PROGRESS:
+            self._supervisor.post(kind, ANSWER.pack(task.number, 0), body)
+        elif kind is Kind.DEATH:
+            self._die(Death(Status.FAILED_ERROR, body.decode()))
+        else:
+            left = self._left_behind()
+            if left or kind is Kind.SPENT:
+                self._replace()
+            self._task = None
+            self._supervisor.post(Kind.EVALUATION, ANSWER.pack(task.number, len(left)), body)
+
+    def _watch(self) -> None:
+        worker, task = self._worker, self._task
+        now = time.monotonic()
+        if worker.status is not None:
+            self._ended(by_itself(worker.status, self._stack()))
+        elif not worker.ready:
+            if now >= worker.start_by:
+                self._refuse(f"it did not start within {START_S:g} s".encode())
+        elif task and task.deadline is None:
+            task.deadline = now + task.seconds
+            worker.channel.post(Kind.JOB, task.job)
+        elif task and task.deadline is not None and now >= task.deadline:
+            self._die(over_deadline(task.seconds, self._ask_stack()))
+        elif task and self._memory and private_memory() > self._memory:
+            held = private_memory(exact=True)
+            if held > self._memory:
+                self._die(over_memory(held, self._memory))
+
+    def _welcome(self) -> None:
+        self._worker.ready, self._worker.own = True, descendants()
+        if not self._started:
+            self._started = True
+            self._supervisor.post(Kind.READY)
+
+    def _refuse(self, why: bytes) -> None:
+        """A worker can take no job. If none ever could, or none can any more, there is nothing to keep."""
+        self._failures += 1
+        if not self._started or self._failures == STARTS:
+            self._supervisor.post(Kind.REFUSED, why)
+            raise SystemExit
+        self._bury()
+        time.sleep(RESTART_S * (self._failures - 1))
+        self._worker = self._fork()
+        if self._task:
+            self._task.deadline = None
+
+    def _ended(self, death: Death) -> None:
+        """The worker has ended by itself. Only a job that it had taken is to blame."""
+        if self._task and self._task.taken:
+            self._die(death)
+        else:
+            self._refuse(death.message.encode())
+
+    def _die(self, death: Death) -> None:
+        assert self._task
+        self._replace()
+        number, self._task = self._task.number, None
+        self._supervisor.post(Kind.DEATH, ANSWER.pack(number, 0), f"{death.status}\n{death.message}".encode())
+
+    def _left_behind(self) -> list[int]:
+        """Processes that a job has started and that do not end with it."""
+        expected = {self._worker.pid, *self._worker.own, *self._hopeless}
+        until = time.monotonic() + GRACE_S
+        while left := [pid for pid in descendants() if pid not in expected]:
+            if time.monotonic() > until:
+                break
+            time.sleep(GRACE_S / 20)
+        return left
+
+    def _ask_stack(self) -> str:
+        """Where in the code the worker is, if it can still say so."""
+        with contextlib.suppress(OSError):
+            os.kill(self._worker.pid, STACK_SIGNAL)
+        until, size = time.monotonic() + STACK_S, 0
+        while time.monotonic() < until:
+            time.sleep(STACK_S / 20)
+            before, size = size, os.fstat(self._worker.stack.fileno()).st_size
+            if size and size == before:
+                break
+        return self._stack()
+
+    def _stack(self) -> str:
+        return os.pread(self._worker.stack.fileno(), 2**16, 0).decode(errors="replace")
+
+    def _replace(self) -> None:
+        self._bury()
+        self._worker = self._fork()
+
+    def _bury(self) -> None:
+        self._hopeless.update(end_all(self._worker.pid, self._hopeless))
+        self._worker.channel.close()
+        self._worker.stack.close()
+
+    def _fork(self) -> _Worker:
+        ours, theirs = socket.socketpair()
+        stack = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
+        keeper = os.getpid()
+        pid = os.fork()
+        if not pid:
+            signal.set_wakeup_fd(-1)
+            for end in (ours, self._wake, self._wakened, self._supervisor.end):
+                end.close()
+            _be_worker(Channel(theirs), self._file, stack.fileno(), keeper)
+        theirs.close()
+        return _Worker(pid, Channel(ours), stack, time.monotonic() + START_S)
+
+
+def _be_worker(channel: Channel, file: int, stack: int, keeper: int) -> NoReturn:
+    code = 1
+    try:
+        serve(channel, file, stack, keeper)
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def main(supervisor: str, file: str, memory: str, preload: str) -> None:
+    """The arguments are descriptors, bytes and a module, as text."""
+    del sys.argv[1:]  # the user's code may look for its own
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    adopt_orphans()
+    with contextlib.suppress(Exception):  # the worker meets the same error and says so
+        if preload:
+            import_module(preload)
+        for module in ON_FIRST_USE:
+            if module.partition(".")[0] in sys.modules:
+                import_module(module)
+    gc.collect()
+    gc.freeze()
+    try:
+        keeper = Keeper(Channel(socket.socket(fileno=int(supervisor))), int(file), int(memory))
+        try:
+            keeper.run()
+        finally:
+            keeper.close()
+    finally:
+        os.close(int(file))
+        sweep()

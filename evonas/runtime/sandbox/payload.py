@@ -1,0 +1,205 @@
+"""How a factory, with the data in it, comes to the workers of a node: packed once, one copy for all of them.
+
+The arrays leave the pickle as plain buffers. On a node they lie in a file that every worker maps into its memory,
+read-only; who uses the file holds a shared lock on it, and a file that nobody holds is anybody's to remove. A lock
+belongs to whoever has the file open or mapped, so it ends with the last process, however that ends.
+"""
+
+import contextlib
+import fcntl
+import functools
+import hashlib
+import mmap
+import os
+import pickle
+import stat
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import cloudpickle
+import numpy as np
+import numpy.typing as npt
+
+from evonas.errors import UserError
+from evonas.runtime.runtime import Factory
+from evonas.text import line_of
+
+Array = npt.NDArray[np.uint8]
+PREFIX = f"evonas-payload-{os.getuid()}-"
+ALIGNED = 64  # bytes; torch and numpy compute fastest on arrays that start so
+POLL_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """A packed factory.
+
+    data: its pickle. buffers: the arrays that the pickle refers to, in order; read-only bytes that an object store
+        shares without a copy. preload: a module that the factory is made of, "" where it must not be imported outside
+        a worker. digest: names the content of data and buffers (hex SHA-256).
+    """
+
+    data: bytes
+    buffers: tuple[Array, ...]
+    preload: str
+    digest: str
+
+
+def pack(factory: Factory, modules: Sequence[ModuleType] = ()) -> Payload:
+    """modules: the user's, which travel by value, so that a node need not have them.
+
+    Raises:
+        UserError: something that the factory holds cannot be sent.
+    """
+    found: list[pickle.PickleBuffer] = []
+    with _by_value(modules):
+        try:
+            data: bytes = cloudpickle.dumps(factory, protocol=5, buffer_callback=found.append)
+        except Exception as error:  # whatever the user's objects raise when they are pickled
+            why = line_of(error)
+            raise UserError(f"runtime: the space or the task cannot be sent to a worker: {why}") from None
+    buffers = tuple(_read_only(buffer) for buffer in found)
+    home = _module_of(factory)
+    imported = home not in {"__main__", *(module.__name__ for module in modules)}
+    return Payload(data, buffers, home if imported else "", _digest([data, *buffers]))
+
+
+def hold(payload: Payload) -> int:
+    """A descriptor of this node's file of the payload, written if need be, under a shared lock.
+
+    Raises:
+        UserError: there is no room for it, or something of another user's is in its place.
+    """
+    path = Path(tempfile.gettempdir()) / f"{PREFIX}{payload.digest}"
+    try:
+        while True:
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            try:
+                if _claimed(file, path, payload):
+                    return file
+            except BaseException:
+                os.close(file)
+                raise
+            os.close(file)
+    except OSError as error:
+        size = sum(len(part) for part in _parts(payload)) / 1e6
+        raise UserError(f"runtime: {size:,.0f} MB of data do not get into {path}: {error.strerror}") from None
+
+
+def sweep() -> None:
+    """Remove the files of this user that nobody holds, such as those of machines that lost their power."""
+    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):
+            file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if _same(file, path):
+                    path.unlink()
+            finally:
+                os.close(file)
+
+
+def load(file: int) -> Factory:
+    """The factory of a held file. Its arrays are read-only and live in the file."""
+    memory = memoryview(mmap.mmap(file, 0, mmap.MAP_SHARED, mmap.PROT_READ))
+    count = int.from_bytes(memory[:8], "little")
+    sizes = np.frombuffer(memory, np.uint64, count, 8).tolist()
+    _, data, *buffers = (memory[start:end] for start, end in _places([8 + 8 * count, *sizes]))
+    factory: Factory = pickle.loads(data, buffers=buffers)
+    return factory
+
+
+def _claimed(file: int, path: Path, payload: Payload) -> bool:
+    """Whether the file at the path is ours, whole, and locked; written here if nobody else does it."""
+    fcntl.flock(file, fcntl.LOCK_SH)  # waits while another process writes
+    status = os.fstat(file)
+    if status.st_uid != os.getuid() or not stat.S_ISREG(status.st_mode):
+        raise PermissionError(0, "it belongs to somebody else")
+    parts = _parts(payload)
+    places = list(_places([len(part) for part in parts]))
+    whole = places[-1][1] + 1
+    if status.st_size != whole:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # gives up the shared one
+        except BlockingIOError:
+            time.sleep(POLL_S)
+            return False
+        if os.fstat(file).st_size != whole:
+            _write(file, zip(places, parts, strict=True), whole)
+        fcntl.flock(file, fcntl.LOCK_SH)
+    return _same(file, path)  # else it was removed before it was locked
+
+
+def _write(file: int, parts: Iterable[tuple[tuple[int, int], Any]], whole: int) -> None:
+    """The last byte is written last: a file as long as it should be is whole."""
+    try:
+        os.ftruncate(file, 0)
+        for (start, _), part in parts:
+            view, at = memoryview(part), start
+            while view:
+                written = os.pwrite(file, view, at)
+                view, at = view[written:], at + written
+        os.pwrite(file, b".", whole - 1)
+    except BaseException:
+        os.ftruncate(file, 0)
+        raise
+
+
+def _parts(payload: Payload) -> list[Any]:
+    """What is in the file: the sizes of what follows, the pickle, the arrays."""
+    sizes = [len(payload.data), *map(len, payload.buffers)]
+    index = len(sizes).to_bytes(8, "little") + np.array(sizes, np.uint64).tobytes()
+    return [index, payload.data, *payload.buffers]
+
+
+def _places(sizes: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Where each part starts and ends."""
+    start = 0
+    for size in sizes:
+        yield start, start + size
+        start += -(-size // ALIGNED) * ALIGNED
+
+
+def _same(file: int, path: Path) -> bool:
+    """Whether the open file is still the one at the path."""
+    try:
+        return os.path.samestat(os.fstat(file), os.lstat(path))
+    except FileNotFoundError:
+        return False
+
+
+def _read_only(buffer: pickle.PickleBuffer) -> Array:
+    array = np.frombuffer(buffer.raw(), np.uint8)
+    array.flags.writeable = False
+    return array
+
+
+def _digest(parts: Iterable[Any]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "little"))
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _module_of(factory: Factory) -> str:
+    while isinstance(factory, functools.partial):
+        factory = factory.func
+    return getattr(factory, "__module__", None) or "__main__"
+
+
+@contextlib.contextmanager
+def _by_value(modules: Sequence[ModuleType]) -> Iterator[None]:
+    new = [module for module in modules if module.__name__ not in cloudpickle.list_registry_pickle_by_value()]
+    for module in new:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        yield
+    finally:
+        for module in new:
+            cloudpickle.unregister_pickle_by_value(module)

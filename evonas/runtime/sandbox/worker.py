@@ -1,0 +1,121 @@
+"""The process that runs candidates, one job after another, and tells its keeper whatever comes of them.
+
+It is a fork of its keeper, which has imported the heavy modules, and it is thrown away as soon as it cannot be trusted.
+"""
+
+import contextlib
+import faulthandler
+import gc
+import os
+import pickle
+import signal
+import sys
+import threading
+from collections.abc import Collection, Generator
+
+from evonas.errors import UserError
+from evonas.records import Evaluation, Job, Postponed, Progress, Status
+from evonas.runtime.runtime import Message, Work
+from evonas.runtime.sandbox.framing import Channel, Kind
+from evonas.runtime.sandbox.payload import load
+from evonas.runtime.sandbox.processes import die_first, die_with, reap
+from evonas.text import line_of
+
+STACK_SIGNAL = signal.SIGUSR2
+"""Makes the process write down where in the code it is."""
+GRACE_S = 0.1
+"""What a candidate has started gets so long to end after it."""
+
+
+class _Unsendable(Exception):
+    pass
+
+
+def serve(channel: Channel, file: int, stack: int, keeper: int) -> None:
+    """Runs jobs until the keeper hangs up.
+
+    file: descriptor of the held payload. stack: that of the file into which `faulthandler` writes. keeper: process id.
+    """
+    _settle(stack, keeper)
+    try:
+        work = load(file)()
+    except BaseException as error:
+        why = str(error) if isinstance(error, UserError) else line_of(error)
+        channel.send(Kind.REFUSED, why.encode(errors="backslashreplace"))
+        return
+    os.close(file)  # what is mapped stays
+    gc.collect()
+    gc.freeze()  # what stays for good need not be looked through after each candidate
+    threads = set(threading.enumerate())
+    channel.send(Kind.READY)
+    while (job := _next_job(channel)) is not None:
+        channel.send(Kind.TAKEN)
+        kind, body = _do(work, job, channel)
+        gc.collect()  # what a candidate's objects do at their end must be its own fault, not that of the next one
+        reap()
+        if kind is Kind.EVALUATION and _threads_left(threads):
+            kind = Kind.SPENT
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):  # they may be closed, or the user's
+                stream.flush()
+        channel.send(kind, body)
+
+
+def _settle(stack: int, keeper: int) -> None:
+    """From a copy of the keeper to a process of its own. Its session keeps signals to its group away from others."""
+    os.setsid()
+    die_with(keeper)
+    die_first()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    faulthandler.enable(stack, all_threads=False)
+    faulthandler.register(STACK_SIGNAL, stack, all_threads=False)
+
+
+def _next_job(channel: Channel) -> Job | None:
+    while not channel.ended:
+        for _, body in channel.read():
+            job: Job = pickle.loads(body)
+            return job
+        channel.wait(None)
+    return None
+
+
+def _do(work: Work, job: Job, channel: Channel) -> tuple[Kind, bytes]:
+    """Sends the progress; returns the last word, whatever happens."""
+    try:
+        return _report(work, job, channel)
+    except _Unsendable as error:
+        return Kind.DEATH, str(error).encode()
+    except BaseException as error:  # SystemExit and KeyboardInterrupt of the user's code too
+        return Kind.DEATH, line_of(error).encode()
+
+
+def _report(work: Work, job: Job, channel: Channel) -> tuple[Kind, bytes]:
+    reports = work(job)
+    for item in reports:
+        if isinstance(item, Evaluation | Postponed):
+            if isinstance(reports, Generator):
+                reports.close()
+            crashed = isinstance(item, Evaluation) and item.status is Status.FAILED_CRASH
+            return Kind.SPENT if crashed else Kind.EVALUATION, _packed(item)
+        if not isinstance(item, Progress):
+            return Kind.DEATH, f"its work reported a {type(item).__name__}, not an Evaluation".encode()
+        channel.send(Kind.PROGRESS, _packed(item))
+    return Kind.DEATH, b"its work ended without a result"
+
+
+def _packed(item: Message | Postponed) -> bytes:
+    try:
+        return pickle.dumps(item, protocol=5)
+    except BaseException as error:
+        raise _Unsendable(f"its result cannot be sent: {line_of(error)}") from None
+
+
+def _threads_left(known: Collection[threading.Thread]) -> bool:
+    """Whether a candidate has left threads behind, which would run on under those after it."""
+    new = [t for t in threading.enumerate() if t not in known and not isinstance(t, threading._DummyThread)]
+    for thread in new:
+        thread.join(GRACE_S)
+    return any(thread.is_alive() for thread in new)

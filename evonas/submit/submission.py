@@ -1,0 +1,165 @@
+"""A search as a job of a Ray cluster: which job it is, and watching it from here."""
+
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import version
+from types import ModuleType
+
+from evonas.errors import UserError
+from evonas.submit.ray_jobs import Job, Jobs, connect, parse
+from evonas.submit.staging import Submission, stage
+
+POLL_S = 1.0
+PACE = 1e5
+"""Characters of a job's output that watching it may fetch in a second: it comes as a whole each time."""
+LOST_S = 120.0
+"""Longest that a cluster may not answer while its job is watched."""
+DETACHED = 130
+"""As after any ctrl-C: how the search ends is not known, and a script must not go on as if it had ended well."""
+
+
+def submit(
+    config: str,
+    address: str,
+    run: str,
+    line: str,
+    *,
+    overrides: Sequence[str] = (),
+    modules: Sequence[ModuleType] = (),
+    follow: bool = False,
+    insecure: bool = False,
+) -> int:
+    """Have the cluster run a search, and say how it stands: the exit status.
+
+    run: the folder, absolute on the cluster's head, or a URL. line: how this was asked for, to say how to come back.
+    modules: the user's own. follow: show the search until it ends, and end as it does. insecure: also on a cluster that
+    anybody on its network can give jobs to.
+
+    Raises:
+        UserError: the config is wrong, or the cluster does not take jobs from us, or takes them from everybody.
+        ConnectionError: the cluster fails at it.
+    """
+    parse(address)  # before seconds go into what cannot be sent
+    submission = stage(config, run, overrides, modules)
+    jobs = connect(address)
+    for note in (*submission.notes, *_risks(jobs, insecure)):
+        print(f"note: {note}")
+    job = place(jobs, submission)
+    stop = f"{'RAY_AUTH_MODE=token ' if jobs.has_token else ''}ray job stop {job.name} --address {jobs.address}"
+    if not follow:
+        if not job.ended:
+            print(f"to watch it: {line} --follow\nto stop it: {stop}\nrun: {run}")
+        return 0
+    try:
+        ended = watch(jobs, job.name, lambda text: print(text, end="", flush=True))
+    except KeyboardInterrupt:
+        print(f"\ndetached; the search goes on. To come back: {line}\nto stop it: {stop}\nrun: {run}")
+        return DETACHED
+    except ConnectionError as error:
+        raise ConnectionError(f"{error}; the search may go on there. To come back: {line}") from None
+    if ended.status != "SUCCEEDED":
+        print(f"{ended.name} {_how(ended)}. To go on: {line}")
+    return ended.exit_status
+
+
+def place(jobs: Jobs, submission: Submission) -> Job:
+    """The one job of a submission, which may be there: running, or ended with nothing left to do. Says which.
+
+    Its last attempt counts. After one that failed or was stopped, or that succeeded with another budget,
+    there comes another, which goes on in the same folder. Raises ConnectionError.
+    """
+    content, attempts = submission.content, _attempts(jobs.all(), submission.search)
+    last = attempts[max(attempts)] if attempts else None
+    if last and (not last.ended or (last.status == "SUCCEEDED" and last.metadata.get("budget") == submission.budget)):
+        return _there(last, content)
+    if last:
+        print(f"{last.name} {_how(last)}; going on from there")
+    package = f"_ray_pkg_{content[:32]}.zip"
+    jobs.upload(package, submission.packed())
+    number = max(attempts, default=0) + 1
+    name = f"evonas-{submission.title}-{submission.search}{f'-{number}' if number > 1 else ''}"
+    metadata = {"run": submission.run, "budget": submission.budget, "content": content, "evonas": version("evonas")}
+    submitted = jobs.submit(name, submission.entrypoint, package, metadata)
+    job = jobs.get(name)
+    if not submitted:  # somebody was faster
+        return _there(job, content)
+    print(f"submitted as {name}")
+    return job
+
+
+def watch(jobs: Jobs, name: str, show: Callable[[str], None]) -> Job:
+    """Show what a job prints until it ends; the ended job.
+
+    Raises:
+        ConnectionError: the cluster has not answered for LOST_S.
+    """
+    shown, heard = 0, time.monotonic()
+    while True:
+        try:
+            job = jobs.get(name)  # before its output, which then is whole if it has ended
+            output = jobs.output(name)
+            heard = time.monotonic()
+        except ConnectionError:
+            if time.monotonic() - heard > LOST_S:
+                raise
+            time.sleep(POLL_S)
+            continue
+        text = _own_output(job, output)
+        if text[shown:]:
+            show(_printable(text[shown:]))
+            shown = len(text)
+        if job.ended:
+            return job
+        time.sleep(max(POLL_S, len(output) / PACE))
+
+
+def _risks(jobs: Jobs, insecure: bool) -> Iterator[str]:
+    """What it means that there is no token or no encryption. Raises UserError where that must be accepted first."""
+    address = jobs.address
+    if not jobs.has_token and not address.is_loopback and not insecure:
+        cure = "start its head with RAY_AUTH_MODE=token, or accept it with --insecure"
+        raise UserError(
+            f"--address: {address} runs whatever anybody sends who reaches it, as it asks for no token; {cure}"
+        )
+    if not jobs.has_token:
+        yield f"{address} asks for no token: whoever reaches it can run anything there"
+    if jobs.has_token and address.scheme == "http" and not address.is_loopback:
+        tunnel = f"ssh -L 8265:127.0.0.1:{address.port or 80} {address.host}"
+        yield f"the token goes to {address} unencrypted; over an untrusted network use a tunnel: {tunnel}"
+
+
+def _attempts(jobs: Sequence[Job], search: str) -> dict[int, Job]:
+    """Those at one search, by their number."""
+    pattern = re.compile(rf"evonas-.*-{search}(?:-(\d+))?")
+    return {int(found[1] or 1): job for job in jobs if (found := pattern.fullmatch(job.name))}
+
+
+def _there(job: Job, content: str) -> Job:
+    if job.ended:
+        print(f"{job.name} {_how(job)}; nothing is left to do")
+        return job
+    print(f"{job.name} is {job.status.lower()} already; it goes on")
+    if job.metadata.get("content") != content:
+        print("note: its budget, runtime or code is not what is here now; to change that stop it and submit it again")
+    return job
+
+
+def _how(job: Job) -> str:
+    """How it ended, with the last of what it said where it failed."""
+    if job.status != "FAILED":
+        return {"SUCCEEDED": "has ended", "STOPPED": "was stopped"}[job.status]
+    last = job.message.strip().splitlines()[-1:]
+    return f"failed with exit status {job.exit_status}" + _printable("".join(f" ({text.strip()})" for text in last))
+
+
+def _own_output(job: Job, output: str) -> str:
+    """Behind what Ray says of the start; of a job that did not get so far, why."""
+    _, begun, rest = output.partition(f"Running entrypoint for job {job.name}: ")
+    if begun:
+        return rest.partition("\n")[2]
+    return f"{job.message.strip()}\n" if job.ended else ""
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() or c in "\n\t" else " " for c in text)

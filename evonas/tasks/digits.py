@@ -1,0 +1,17 @@
+"""Task kind `digits`: small images that come with scikit-learn."""
+
+import numpy as np
+
+from evonas.errors import UserError
+from evonas.tasks.task import Split, Splits, Task, classification, divided
+
+
+def digits(*, valid_fraction: float = 0.2, test_fraction: float = 0.2, split_seed: int = 0) -> Task:
+    """1,797 handwritten digits of 8 x 8 pixels in 17 greys, 10 classes; they come with scikit-learn."""
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError:
+        raise UserError("task digits needs scikit-learn: pip install scikit-learn") from None
+    bunch = load_digits()
+    pool = Split(bunch.images[:, None].astype(np.uint8), bunch.target.astype(np.int64))
+    return classification("digits", Splits(*divided(pool, (valid_fraction, test_fraction), split_seed)))

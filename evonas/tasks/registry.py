@@ -1,0 +1,21 @@
+"""The tasks that a config can name, and how to add one.
+
+A task of your own is a function that returns a `Task`: load arrays, make `Splits`, call `classification` or
+`regression`. All images are stored as (n, channels, height, width), in uint8 where they come so.
+"""
+
+from collections.abc import Callable
+
+from evonas.tasks.digits import digits
+from evonas.tasks.huggingface import huggingface
+from evonas.tasks.image_folder import image_folder
+from evonas.tasks.npz import npz
+from evonas.tasks.task import Task
+
+TASKS: dict[str, Callable[..., Task]] = {
+    "digits": digits,
+    "npz": npz,
+    "image_folder": image_folder,
+    "huggingface": huggingface,
+}
+"""Kind -> function of the keyword options of a config's `task` section."""

@@ -1,0 +1,39 @@
+"""Whose code a module or a file is: evonas's own, an installed library's, or the user's. Needs no torch."""
+
+import os
+import sysconfig
+from pathlib import Path
+from types import ModuleType
+
+OURS = f"{Path(__file__).parent}{os.sep}"
+SITE = tuple(f"{sysconfig.get_path(name)}{os.sep}" for name in ("purelib", "platlib"))
+TORCH = tuple(f"{folder}torch{os.sep}" for folder in SITE)
+STANDARD = f"{sysconfig.get_path('stdlib')}{os.sep}"
+
+
+def paths_of(module: ModuleType) -> list[Path]:
+    """The folders of a package, or the file of a module; none of a built-in one."""
+    folders = list(getattr(module, "__path__", ()))
+    file = getattr(module, "__file__", None)
+    return [Path(path).absolute() for path in folders or ([file] if file else [])]
+
+
+def is_installed(module: ModuleType) -> bool:
+    """Whether the module is part of an environment, which another machine has or has not: it is not sent."""
+    paths = paths_of(module)
+    return not paths or any(str(path).startswith((*SITE, STANDARD)) for path in paths)
+
+
+def is_user_module(module: ModuleType) -> bool:
+    """Whether the module is neither installed nor evonas's own, so that a worker may not have it."""
+    return module.__name__.split(".")[0] not in {"__main__", "evonas"} and not is_installed(module)
+
+
+def distance(file: str) -> int:
+    """Of the file of a stack's frame from what the user wrote: 0 own code, 1 libraries they use, 2 evonas, 3 torch and
+    the standard library."""
+    if file.startswith(OURS):
+        return 2
+    if file.startswith(TORCH) or (file.startswith(STANDARD) and not file.startswith(SITE)):
+        return 3
+    return int(file.startswith(SITE))
