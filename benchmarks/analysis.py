@@ -19,14 +19,14 @@ from pathlib import Path
 
 import numpy as np
 
-from evonas.records import Candidate, Epoch, Evaluation, Progress, Status
+from evonas.records import Candidate, Epoch, Evaluation, RungReport, Status
 from evonas.store import Store, create_run, evaluations_schema, open_folder, recover, to_row
 
 POPULATION, EPOCHS, RUNGS = 100, 20, (1, 5, 20)
 ENDS = ("", "low_", "high_", "p90_", "raw_")
 METRICS = (
     *("error", "params", "macs", "train_memory_mb", *(f"latency_{end}ms[cpu]" for end in ENDS)),
-    *("reference_ms[cpu]", "drift[cpu]", "images_per_s[cpu]", "settled[cpu]", "measured_again[cpu]"),
+    *("reference_ms[cpu]", "drift[cpu]", "examples_per_s[cpu]", "settled[cpu]", "remeasured[cpu]"),
 )
 OBJECTIVES = [{"column": "error", "unit": "", "sign": 1}, {"column": "latency_ms[cpu]", "unit": "ms", "sign": 1}]
 DESCRIPTION = {"metrics": METRICS, "targets": ["cpu"], "tables": {}, "objectives": OBJECTIVES, "config": {}}
@@ -51,7 +51,7 @@ def make(folder: Path, candidates: int, samples: int) -> None:
         for index in indices:
             found = evaluation(index, samples, rng)
             arch = json.dumps({"blocks": [{"width": int(gene), "op": "conv"} for gene in found.candidate.genome]})
-            store.decided(to_row(found, arch, str(index), 0.0), float(index))
+            store.evaluated(to_row(found, arch, str(index), 0.0), float(index))
         store.commit(indices, first, [(index, 0, 1.0) for index in indices], float(first))
     store.close()
 
@@ -60,7 +60,7 @@ def evaluation(index: int, samples: int, rng: np.random.Generator) -> Evaluation
     size, luck = rng.lognormal(0, 1), rng.random()
     values = {name: float(luck) for name in METRICS} | {"latency_ms[cpu]": size, "error": (0.5 + luck) / size}
     stopped = luck > 0.4
-    rungs = [Progress(index, rung, values) for rung in range(1 if stopped else len(RUNGS))]
+    rungs = [RungReport(index, rung, values) for rung in range(1 if stopped else len(RUNGS))]
     curve = [Epoch(epoch, 1.0 / epoch, 1.1 / epoch, values["error"]) for epoch in range(1, 1 + EPOCHS)]
     return Evaluation(
         candidate=Candidate(index, tuple(map(int, rng.integers(0, 5, 20))), (0, 1), "crossover", index, index),

@@ -3,7 +3,7 @@
     python benchmarks/latency.py [--networks 30] [--repeats 5] [--device cpu] [--trainers 2] [--others]
 
 The same random networks of the `mobile` space, measured in turns by three methods in each repeat:
-  evonas       Bench: quiet device, blocks in turns with a reference network, sampled until the interval is within 2 %
+  evonas       LatencyBenchmark: quiet device, in turns with a reference network, until the interval is within 2 %
   mean of 10   without warm-up (what once-for-all and ProxylessNAS do)
   median of 200
 idle, and beside trainers that pause for evonas, as those of a search do; with --others also beside some that do not.
@@ -26,12 +26,12 @@ from scipy.stats import kendalltau
 from torch import nn
 
 from evonas.config import TargetConfig
-from evonas.evaluation.device_data import placed
+from evonas.evaluation.device_data import to_device
 from evonas.evaluation.training import Trainer
 from evonas.loading import load_config
 from evonas.measuring.backends.pytorch import available, device_name, lock_name
-from evonas.measuring.benchmark import Bench
-from evonas.measuring.device_lock import Quiet
+from evonas.measuring.benchmark import LatencyBenchmark
+from evonas.measuring.device_lock import DeviceLock
 from evonas.measuring.reference import reference
 from evonas.records import TaskSpec
 from evonas.seeding import stream
@@ -45,14 +45,14 @@ Times = npt.NDArray[np.float64]
 def train(device: str, quiet: bool, seed: int, ready: "multiprocessing.synchronize.Event") -> None:
     """Trains networks of the same space on digits, one after another, for as long as the process lives."""
     torch.set_num_threads(1)
-    quiet_hold = Quiet(["cpu", lock_name(available(device, "--device"))], enabled=quiet)
+    quiet_hold = DeviceLock(["cpu", lock_name(available(device, "--device"))], enabled=quiet)
     task, space = TASKS["digits"](), SPACES["mobile"]()
     config = load_config("configs/digits.yaml", ["training.epochs=100"]).training
-    data, rng = placed(task, torch.device(device)), stream(seed, "trainer")
+    data, rng = to_device(task, torch.device(device)), stream(seed, "trainer")
     while True:
         network = space.build(space.decode(space.sample(rng)), task.spec).to(device)
-        with quiet_hold.working():
-            for _ in Trainer(network, data, task, config, seed, quiet_hold.breathe).epochs():
+        with quiet_hold.shared():
+            for _ in Trainer(network, data, task, config, seed, quiet_hold.checkpoint).epochs():
                 ready.set()
 
 
@@ -115,7 +115,7 @@ def main() -> None:
     networks = [space.build(space.decode(space.sample(rng)), spec).eval() for _ in range(options.networks)]
     target = TargetConfig(device=options.device, graph=options.graph)
     device = available(options.device, "--device")
-    bench = Bench("here", target, reference(), Quiet(["cpu", lock_name(device)]))
+    bench = LatencyBenchmark("here", target, reference(), DeviceLock(["cpu", lock_name(device)]))
     seconds: list[float] = []
     settled: list[bool] = []
 

@@ -27,7 +27,7 @@ from evonas.config import Config
 from evonas.driver.breeding import Breeder
 from evonas.loading import validated
 from evonas.objectives.objectives import Objectives
-from evonas.records import Evaluation, Genome, Progress, Status, TaskSpec
+from evonas.records import Evaluation, Genome, RungReport, Status, TaskSpec
 from evonas.spaces import SPACES
 
 AT = (200, 500, 1000)
@@ -96,7 +96,7 @@ def evonas_points(table: Table, strategy: str, seed: int, population: int) -> Po
         candidate = breeder.breed().candidate
         error, ms = table[candidate.genome]
         metrics = {"error": error, "latency_ms[board]": ms}
-        breeder.ledger.decided(Evaluation(candidate, Status.OK, metrics, rungs=[Progress(index, 0, metrics)]))
+        breeder.buffer.add_evaluation(Evaluation(candidate, Status.OK, metrics, rungs=[RungReport(index, 0, metrics)]))
         points.append((error, ms))
     return np.array(points)
 

@@ -22,8 +22,8 @@ from scipy.stats import kendalltau
 import evonas
 from evonas.config import TargetConfig
 from evonas.loading import load_config
-from evonas.measuring.benchmark import Bench
-from evonas.measuring.device_lock import Quiet
+from evonas.measuring.benchmark import LatencyBenchmark
+from evonas.measuring.device_lock import DeviceLock
 from evonas.measuring.reference import reference
 from evonas.runs.rebuild import config_of, space_of, task_of
 
@@ -41,7 +41,7 @@ def again(run: evonas.Run, rows: pd.DataFrame) -> Times:
     config = config_of(run.folder, run.description)
     space, task = space_of(run.description, None), task_of(run.description)
     section = TargetConfig.model_validate({**config.targets["cpu"].model_dump(), "quiet": True})
-    bench = Bench("cpu", section, reference(), Quiet([]))
+    bench = LatencyBenchmark("cpu", section, reference(), DeviceLock([]))
     networks = (space.build(space.decode(tuple(genome)), task).eval() for genome in rows["genome"])
     return np.array([bench.measure(network, task.input_shape).ms for network in networks])
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from evonas.records import Candidate, Epoch, Evaluation, Progress, Status
+from evonas.records import Candidate, Epoch, Evaluation, RungReport, Status
 from evonas.run_identity import describe
 from evonas.start import prepare
 from evonas.store import Store, create_run, evaluations_schema, open_folder, recover, to_row
@@ -50,7 +50,7 @@ def write_run(where: Path, candidates: int, epochs: int, samples: int) -> None:
             genome = parts.space.sample(rng)
             found = evaluation(index, genome, metrics, epochs, samples, rng)
             arch = json.dumps(parts.space.decode(genome).to_dict())
-            store.decided(to_row(found, arch, f"{index}", 0.0), float(index))
+            store.evaluated(to_row(found, arch, f"{index}", 0.0), float(index))
         store.commit(list(block), first, [(index, 0, 1.0) for index in block], float(first))
     store.close()
 
@@ -63,11 +63,11 @@ def evaluation(
     values = {name: float(value) for name, value in zip(metrics, rng.lognormal(size=len(metrics)), strict=True)}
     losses = rng.random((epochs if full else max(1, epochs // 10), 3)).tolist()
     return Evaluation(
-        Candidate(index, genome, parents, "crossover+mutation" if parents else "founder", max(0, index - 8), index),
+        Candidate(index, genome, parents, "crossover+mutation" if parents else "random", max(0, index - 8), index),
         Status.OK if full else Status.STOPPED,
         values,
         [Epoch(epoch, *three) for epoch, three in enumerate(losses, 1)],
-        [Progress(index, rung, values) for rung in range(2 if full else 1)],
+        [RungReport(index, rung, values) for rung in range(2 if full else 1)],
         {"cpu": rng.lognormal(size=samples).tolist()},
         CONDITIONS,
         batch_size=32,

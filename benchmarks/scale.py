@@ -33,7 +33,7 @@ from evonas.config import Config
 from evonas.driver.loop import Search
 from evonas.loading import construct, validated
 from evonas.objectives.objectives import Objectives
-from evonas.records import Epoch, Evaluation, Job, Progress, Status, TaskSpec
+from evonas.records import Epoch, Evaluation, Job, RungReport, Status, TaskSpec
 from evonas.runtime import Message
 from evonas.spaces import SPACES
 from evonas.store import Store, create_run, evaluations_schema, open_folder, recover
@@ -97,7 +97,7 @@ class Simulated:
 
     def publish(self, run: str, values: Mapping[str, float]) -> None: ...
 
-    def wind_down(self) -> None: ...
+    def drain(self) -> None: ...
 
     def close(self) -> None: ...
 
@@ -128,12 +128,12 @@ class Simulated:
         heapq.heappush(self._reports, (when, next(self._count), worker, message))
 
 
-def results(job: Job, rungs: Sequence[int], luck: float) -> Iterator[Progress]:
+def results(job: Job, rungs: Sequence[int], luck: float) -> Iterator[RungReport]:
     """Larger networks tend to be better, so that there is a front to sort."""
     index, params = job.candidate.index, 1000.0 * (1 + sum(job.candidate.genome))
     for rung, epoch in enumerate(rungs):
         error = 0.5 * (0.5 + luck) / params**0.25 / epoch**0.2
-        yield Progress(index, rung, {"error": error, "params": params, "macs": 9 * params, "train_memory_mb": 1.0})
+        yield RungReport(index, rung, {"error": error, "params": params, "macs": 9 * params, "train_memory_mb": 1.0})
 
 
 def run(mode: str, workers: int, minutes: float, stopped: bool, candidates: int, steal: bool = True) -> str:
@@ -154,8 +154,8 @@ def run(mode: str, workers: int, minutes: float, stopped: bool, candidates: int,
     marks: list[tuple[int, float]] = []
 
     def watch(search: Search, evaluation: Evaluation | None) -> None:
-        if evaluation and search.decided in (1, candidates * 3 // 4):
-            marks.append((search.decided, time.process_time() - runtime.own_s))
+        if evaluation and search.evaluated in (1, candidates * 3 // 4):
+            marks.append((search.evaluated, time.process_time() - runtime.own_s))
 
     before_mb = resident_mb()
     with tempfile.TemporaryDirectory() as name:
@@ -170,7 +170,7 @@ def run(mode: str, workers: int, minutes: float, stopped: bool, candidates: int,
         total = time.process_time() - start - runtime.own_s
         store.close()
     late = (start + total - marks[-1][1]) / (candidates - marks[-1][0])
-    pace = search.decided / runtime.now
+    pace = search.evaluated / runtime.now
     return (
         f"{mode:10} {workers:5} workers {'stopped' if stopped else 'full':7} busy {runtime.utilisation:6.1%}  "
         f"driver {1e3 * total / candidates:5.2f} ms a candidate, {1e3 * late:5.2f} in the last quarter: "

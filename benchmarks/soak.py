@@ -2,8 +2,8 @@
 
     python benchmarks/soak.py [CANDIDATES]
 
-A Ray cluster of four real raylets on this machine. Every 2 s a worker is shot (the actor, its keeper or the process
-that computes), every 20 s a whole node, which another replaces. The same search runs undisturbed in one process
+A Ray cluster of four real raylets on this machine. Every 2 s a worker is shot (the actor, its fork server or the
+process that computes), every 20 s a whole node, which another replaces. The same search runs undisturbed in one process
 before it; both must have found the same.
 """
 
@@ -55,7 +55,7 @@ class Chaos:
         victims = []
         for process in psutil.process_iter(["pid", "ppid", "cmdline"]):
             words = " ".join(process.info["cmdline"] or ())
-            if "ray::_Worker" in words or "evonas.runtime.sandbox.fork_server" in words:
+            if "ray::_WorkerActor" in words or "evonas.runtime.sandbox.fork_server" in words:
                 victims.append(process)
         if victims:
             self._rng.choice(victims).kill()
@@ -88,11 +88,11 @@ class Meter:
 
     def __call__(self, search: Search, evaluation: Evaluation | None) -> None:
         self.pool = search.runtime
-        if evaluation and search.decided % 1000 == 0:
-            row = search.decided, self.process.memory_info().rss / 1e6, self.process.num_fds()
+        if evaluation and search.evaluated % 1000 == 0:
+            row = search.evaluated, self.process.memory_info().rss / 1e6, self.process.num_fds()
             self.rows.append(row)
             elapsed = time.monotonic() - self._began
-            print(f"{row[0]:>6,} decided, {row[1]:,.0f} MB, {row[2]} open files, {elapsed:,.0f} s", flush=True)
+            print(f"{row[0]:>6,} evaluated, {row[1]:,.0f} MB, {row[2]} open files, {elapsed:,.0f} s", flush=True)
 
 
 def main(candidates: int) -> None:
@@ -128,7 +128,7 @@ def main(candidates: int) -> None:
     print(
         f"{chaos.workers} workers and {chaos.nodes} nodes shot; {(frame['attempts'] > 1).sum()} candidates begun again"
     )
-    print(f"late results dropped: {meter.pool.late}; the same search as undisturbed: {same}; verify: {verdict}")
+    print(f"late results dropped: {meter.pool.late_results}; the same search as undisturbed: {same}; verify: {verdict}")
     blamed = frame["status"].value_counts().to_dict()
     print(f"statuses: {blamed}")
     versions = ", ".join(f"{name} {version(name)}" for name in ("evonas", "ray", "pymoo", "pyarrow"))

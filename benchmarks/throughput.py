@@ -16,15 +16,15 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from evonas.components import Parts
+from evonas.components import Components
 from evonas.config import Config
 from evonas.driver.loop import Search
 from evonas.loading import validated
 from evonas.objectives.objectives import Objectives
-from evonas.records import Evaluation, Job, Progress, Status, TaskSpec
+from evonas.records import Evaluation, Job, RungReport, Status, TaskSpec
 from evonas.runtime import Message, Work
 from evonas.spaces import SPACES
-from evonas.start import Prepared, execute
+from evonas.start import PreparedSearch, execute
 
 SPEC = TaskSpec("nothing", (1, 8, 8), 10)
 WARM = 1000  # candidates before the driver's memory counts as warm
@@ -36,7 +36,7 @@ def nothing(job: Job) -> Iterator[Message]:
     params = 1000.0 * (1 + sum(job.candidate.genome))
     luck = (index * 7919 % 1000) / 1000
     metrics = {"error": 0.5 * (0.5 + luck) / params**0.25, "params": params, "macs": 9 * params, "train_memory_mb": 1.0}
-    yield Evaluation(job.candidate, Status.OK, metrics, rungs=[Progress(index, 0, metrics)])
+    yield Evaluation(job.candidate, Status.OK, metrics, rungs=[RungReport(index, 0, metrics)])
 
 
 def make() -> Work:
@@ -44,15 +44,15 @@ def make() -> Work:
 
 
 class Meter:
-    """Watches the driver: when the first and last candidates were decided, and its resident memory."""
+    """Watches the driver: when the first and last candidates were evaluated, and its resident memory."""
 
     def __init__(self) -> None:
         self.began = time.perf_counter()
         self.memory: dict[int, float] = {}
 
     def __call__(self, search: Search, evaluation: Evaluation | None) -> None:
-        if evaluation and search.decided % 100 == 0:
-            self.memory[search.decided] = resident_mb()
+        if evaluation and search.evaluated % 100 == 0:
+            self.memory[search.evaluated] = resident_mb()
 
 
 def main() -> None:
@@ -79,10 +79,10 @@ def evonas_rate(folder: Path, candidates: int, workers: int) -> tuple[float, flo
         "config",
     )
     space, objectives = SPACES["mobile"](), Objectives(config, SPEC)
-    parts = Parts(config, space, SPEC, objectives, make)
+    parts = Components(config, space, SPEC, objectives, make)
     meter = Meter()
     meter_from_first_birth = partial(_from_first, meter)
-    execute(Prepared(parts, folder / "run"), watch=meter_from_first_birth)
+    execute(PreparedSearch(parts, folder / "run"), watch=meter_from_first_birth)
     seconds = time.perf_counter() - meter.began
     counts = sorted(count for count in meter.memory if count >= WARM)
     growth = (meter.memory[counts[-1]] - meter.memory[counts[0]]) / (counts[-1] - counts[0]) * 1000
@@ -91,7 +91,7 @@ def evonas_rate(folder: Path, candidates: int, workers: int) -> tuple[float, flo
 
 def _from_first(meter: Meter, search: Search, evaluation: Evaluation | None) -> None:
     """Start the clock with the first decision: starting Ray is not what is measured."""
-    if search.decided == 1:
+    if search.evaluated == 1:
         meter.began = time.perf_counter()
     meter(search, evaluation)
 

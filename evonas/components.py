@@ -7,16 +7,16 @@ from functools import partial
 
 from evonas.config import Config
 from evonas.driver.breeding import Breeder
-from evonas.errors import TargetAway, UserError
+from evonas.errors import TargetUnavailable, UserError
 from evonas.evaluation import Evaluator, agreement
-from evonas.latency_tables.table import Table, fits, read
+from evonas.latency_tables.table import Table, check_compatible, read
 from evonas.loading import construct
 from evonas.measuring.benchmark import REFERENCE_SHAPE
 from evonas.measuring.reference import reference
 from evonas.measuring.remote.client import MeasureError, Remote
 from evonas.measuring.remote.server import serve_here
 from evonas.objectives.objectives import Objectives
-from evonas.records import Place, TaskSpec
+from evonas.records import Endpoint, TaskSpec
 from evonas.runtime import Factory, Remotes
 from evonas.spaces import SPACES
 from evonas.spaces.space import Space
@@ -24,7 +24,7 @@ from evonas.tasks import TASKS, Task
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Parts:
+class Components:
     """What a config stands for. factory: makes the work of one worker. tables: target -> where its latencies come from,
     of those that are not measured. remotes: targets that are not measured on the workers."""
 
@@ -37,7 +37,7 @@ class Parts:
     remotes: Remotes = dataclasses.field(default_factory=Remotes)
 
 
-def assemble(config: Config, space: Space | None = None, task: Task | None = None) -> Parts:
+def assemble(config: Config, space: Space | None = None, task: Task | None = None) -> Components:
     """Load the data and make the space, unless they are given.
 
     Raises:
@@ -51,39 +51,39 @@ def assemble(config: Config, space: Space | None = None, task: Task | None = Non
     device = "cuda" if config.runtime.gpus_per_worker else "cpu"
     entries = {name: table.entries for name, table in tables.items()}
     factory = partial(Evaluator, space, task, config, objectives, device, entries, agreement(space, task))
-    return Parts(config, space, task.spec, objectives, factory, tables, remotes(config, objectives.targets))
+    return Components(config, space, task.spec, objectives, factory, tables, remotes(config, objectives.targets))
 
 
-def check_places(parts: Parts) -> None:
+def check_endpoints(components: Components) -> None:
     """Let the servers of targets at addresses measure the reference network as candidates will be.
 
     Raises:
         UserError: one cannot, or does not answer.
     """
-    for name, place in parts.remotes.places.items():
-        section = parts.config.targets[name]
-        wanted = [extra for extra in parts.objectives.extras[name] if extra != "size_mb"]
+    for name, endpoint in components.remotes.endpoints.items():
+        section = components.config.targets[name]
+        wanted = [extra for extra in components.objectives.extras[name] if extra != "size_mb"]
         remote = Remote(name, section, wanted)
         try:
-            remote.about(place)
-            remote.measure(reference(), REFERENCE_SHAPE, place)
-        except (TargetAway, MeasureError) as error:
+            remote.about(endpoint)
+            remote.measure(reference(), REFERENCE_SHAPE, endpoint)
+        except (TargetUnavailable, MeasureError) as error:
             raise UserError(str(error)) from None
 
 
 def remotes(config: Config, targets: Iterable[str]) -> Remotes:
     """Where those of the targets are measured that are not on the machine that trains."""
     sections = {name: config.targets[name] for name in targets}
-    places = {
-        name: Place(section.address, os.environ.get(section.token_env, ""))
+    endpoints = {
+        name: Endpoint(section.address, os.environ.get(section.token_env, ""))
         for name, section in sections.items()
         if section.address
     }
     resources = {name: section.resource for name, section in sections.items() if section.resource}
-    return Remotes(places, resources, serve_here)
+    return Remotes(endpoints, resources, serve_here)
 
 
 def _table(name: str, path: str, config: Config, space: Space, spec: TaskSpec) -> Table:
     table = read(path)
-    fits(table, config.targets[name], space, spec)
+    check_compatible(table, config.targets[name], space, spec)
     return table

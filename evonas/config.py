@@ -17,7 +17,7 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
 
 
-class Kind(BaseModel):
+class PartConfig(BaseModel):
     """A part chosen by name; all other keys are options of that part."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -28,7 +28,7 @@ class Kind(BaseModel):
         return dict(self.model_extra or {})
 
 
-class StrategyKind(Kind):
+class StrategyConfig(PartConfig):
     kind: str = "nsga2"
     population: int = Field(default=24, ge=2, description="survivors kept; also the size of a generation")
 
@@ -78,7 +78,7 @@ class TargetConfig(Section):
         default=0.02, gt=0, lt=1, description="sampled until the 95 % interval of the median is within this share of it"
     )
     max_seconds: float = Field(default=4.0, gt=0, description="time cap of one measurement, warm-up included")
-    again: int = Field(
+    max_remeasurements: int = Field(
         default=3,
         ge=0,
         description="times that a candidate is measured beside members of the front it cannot be told from",
@@ -120,7 +120,7 @@ class TargetConfig(Section):
         return bool(self.address or self.resource)
 
 
-PLACE = {"address", "token_env", "timeout_s", "resource"}
+ENDPOINT_KEYS = {"address", "token_env", "timeout_s", "resource"}
 """Keys of a target that may change from one start of a search to the next: a board may get another address."""
 
 
@@ -148,7 +148,7 @@ class TrainingConfig(Section):
     )
     threads: int = Field(default=1, ge=1, description="CPU threads of one worker's training")
     rungs: tuple[int, ...] = Field(default=(), description="epochs at which a candidate may be stopped early")
-    keep: float = Field(default=0.5, gt=0, le=1, description="share of candidates that passes a rung")
+    promote: float = Field(default=0.5, gt=0, le=1, description="share of candidates that passes a rung")
 
     @model_validator(mode="after")
     def _rungs_ascend(self) -> "TrainingConfig":
@@ -163,10 +163,10 @@ class TrainingConfig(Section):
 
     @property
     def mean_epochs(self) -> float:
-        """Epochs that a candidate trains on average, where each rung passes `keep` of those that reach it."""
+        """Epochs that a candidate trains on average, where each rung passes `promote` of those that reach it."""
         starts = (0, *self.rungs)
         return sum(
-            self.keep**r * (end - start) for r, (start, end) in enumerate(zip(starts, self.milestones, strict=True))
+            self.promote**r * (end - start) for r, (start, end) in enumerate(zip(starts, self.milestones, strict=True))
         )
 
 
@@ -178,7 +178,7 @@ class ScheduleConfig(Section):
 class BudgetConfig(Section):
     """Nothing more is bred once the first of these is used up; what trains by then is finished."""
 
-    evaluations: int | None = Field(default=None, ge=1, description="candidates decided")
+    evaluations: int | None = Field(default=None, ge=1, description="candidates evaluated")
     hours: float | None = Field(default=None, gt=0, description="running time of the search, over all its starts")
     gpu_hours: float | None = Field(default=None, gt=0, description="time of GPUs in use, over all workers")
     same_failure: float = Field(
@@ -224,7 +224,7 @@ class RuntimeConfig(Section):
     lease_s: float = Field(
         default=30, gt=0, description="longest silence of a worker before its candidate is tried elsewhere"
     )
-    away_minutes: float = Field(
+    unavailable_minutes: float = Field(
         default=60, gt=0, description="longest that candidates wait for a target that cannot be reached; then it stops"
     )
     measurements: str | None = Field(
@@ -261,7 +261,7 @@ class RuntimeConfig(Section):
         raise ValueError(f"takes auto or a whole number of 1 or more, not {number!r}")
 
 
-RUNNING = ("budget", "runtime", "tracking")
+MUTABLE_SECTIONS = ("budget", "runtime", "tracking")
 """The sections that may change from one start of a search to the next."""
 
 
@@ -269,12 +269,12 @@ class Config(Section):
     """A whole run. All but `budget`, `runtime` and `tracking` shapes the search and is in the fingerprint."""
 
     seed: int = Field(default=0, ge=0, strict=True)
-    space: Kind
-    task: Kind
+    space: PartConfig
+    task: PartConfig
     objectives: tuple[ObjectiveConfig, ...] = Field(min_length=1)
     limits: tuple[LimitConfig, ...] = ()
     targets: dict[str, TargetConfig] = {}
-    strategy: StrategyKind = StrategyKind()
+    strategy: StrategyConfig = StrategyConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     training: TrainingConfig = TrainingConfig()
     budget: BudgetConfig
@@ -300,8 +300,8 @@ class Config(Section):
 
     def trajectory(self) -> dict[str, Any]:
         """What shapes the search, as plain data: not budget, runtime and tracking, nor where a target is reached."""
-        places: dict[str, Any] = {"targets": dict.fromkeys(self.targets, PLACE)}
-        return self.model_dump(mode="json", exclude={**dict.fromkeys(RUNNING, True), **places})
+        endpoints: dict[str, Any] = {"targets": dict.fromkeys(self.targets, ENDPOINT_KEYS)}
+        return self.model_dump(mode="json", exclude={**dict.fromkeys(MUTABLE_SECTIONS, True), **endpoints})
 
     @property
     def fingerprint(self) -> str:

@@ -13,5 +13,5 @@ class Replaced(Halted):
     """Another driver goes on with the search."""
 
 
-class TargetAway(Exception):
+class TargetUnavailable(Exception):
     """A target cannot be reached for now. No candidate is to blame. The message is one line: which, and why."""

@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
-from evonas.config import Config, Kind
+from evonas.config import Config, PartConfig
 from evonas.errors import UserError
 
-SAID = {
+YAML_WORDS = {
     "model_type": "takes a section of keys",
     "dict_type": "takes a section of keys",
     "tuple_type": "takes a list",
@@ -56,7 +56,7 @@ def validated(model: type[M], data: Mapping[str, Any], what: str) -> M:
         raise UserError(f"{what}: {_first_error(error, model)}") from None
 
 
-def construct(registry: Mapping[str, Callable[..., T]], section: Kind, noun: str, *given: Any) -> T:
+def construct(registry: Mapping[str, Callable[..., T]], section: PartConfig, noun: str, *given: Any) -> T:
     """The part that a section's `kind` names, built from `given` and then the section's options.
 
     Raises:
@@ -135,7 +135,7 @@ def _first_error(error: ValidationError, model: type[BaseModel]) -> str:
         names = _fields_at(model, where[:-1])
         return f"{section + ': ' if section else ''}{unknown(where[-1], names)}{more}"
     message = first["msg"].removeprefix("Value error, ")
-    message = SAID.get(first["type"], message)
+    message = YAML_WORDS.get(first["type"], message)
     given = "" if first["type"] in {"missing", "value_error"} else f", not {first['input']!r}"
     return f"{'.'.join(where)}: {message[0].lower()}{message[1:]}{given}{more}"
 

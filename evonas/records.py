@@ -12,7 +12,7 @@ Genome = tuple[int, ...]
 
 
 class Status(StrEnum):
-    """How a candidate was decided. A failure is a status, never an exception and never a fake score."""
+    """How a candidate was evaluated. A failure is a status, never an exception and never a fake score."""
 
     OK = "ok"
     STOPPED = "stopped"
@@ -29,7 +29,7 @@ class Status(StrEnum):
         return self.value.startswith("failed:")
 
     def __reduce_ex__(self, protocol: object) -> tuple[type["Status"], tuple[str]]:
-        """By value: Python 3.11.0 to 3.11.3 pickle it as a call of getattr, which the supervisor does not unpickle."""
+        """By value: Python 3.11.0 to 3.11.3 pickle it as a call of getattr, which the parent does not unpickle."""
         return Status, (self.value,)
 
 
@@ -51,13 +51,13 @@ class TaskSpec:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A genome that was born. `born_after` counts the candidates it could see when it was bred."""
+    """A genome that was born. `visible` counts the candidates it could see when it was bred."""
 
     index: int
     genome: Genome
     parents: tuple[int, ...]
     operator: str
-    born_after: int
+    visible: int
     seed: int
 
 
@@ -91,7 +91,7 @@ class Measurement:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Endpoint:
     """Where a target is measured that is not on the worker itself: a measuring server.
 
     url: http://HOST:PORT. token: what it asks for.
@@ -102,7 +102,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Postponed:
+class Deferred:
     """The last word on an attempt that could not be made now: something that it needs is away. Not an evaluation.
 
     reason: one line for people.
@@ -123,7 +123,7 @@ class Epoch:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class RungReport:
     """What a candidate has reached at a rung: every metric known by then, costs included.
 
     rung: position in the list of rungs; the last one is full training.
@@ -136,13 +136,14 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Fitness:
     """A candidate as selection and early stopping compare it, at one rung.
 
     values: one number an objective, all minimised and finite; empty where the candidate was decided by
         its costs alone (then `violation` > 0).
     violation: summed relative excess over the limits; 0 is feasible (constrained domination, Deb 2002).
-    spread: of each objective the interval that its value is known within, where some of them are measured. Nothing is
+    intervals: of each objective the interval that its value is known within, where some of them are measured. Nothing
+    is
         compared by it; it says what should be measured again.
     """
 
@@ -150,21 +151,21 @@ class Standing:
     rung: int
     values: tuple[float, ...]
     violation: float = 0.0
-    spread: tuple[tuple[float, float], ...] = ()
+    intervals: tuple[tuple[float, float], ...] = ()
 
-    def __reduce__(self) -> tuple[type["Standing"], tuple[object, ...]]:
+    def __reduce__(self) -> tuple[type["Fitness"], tuple[object, ...]]:
         """Jobs carry many of these; a dataclass with slots pickles ten times as slowly by itself."""
-        return Standing, (self.index, self.rung, self.values, self.violation, self.spread)
+        return Fitness, (self.index, self.rung, self.values, self.violation, self.intervals)
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """All that a worker needs for one candidate besides what it holds for the whole run.
 
-    bars: a rung before the last -> the standings a candidate must not be dominated by to go on; empty: go on.
+    cutoffs: a rung before the last -> the fitnesses a candidate must not be dominated by to go on; empty: go on.
     front: the fully trained front that was visible at birth; a candidate it dominates returns no weights.
     reached: what an interrupted attempt had already reported; it is taken as measured, not measured again.
-    places: target -> where it is measured, of those that are not measured on the worker and can be reached now.
+    endpoints: target -> where it is measured, of those that are not measured on the worker and can be reached now.
     genomes: those of the front, in its order, where something is measured that may have to be measured again beside
         them; else empty.
     check: it is only to be measured on every target, the latency of which may have come from a table; nothing is
@@ -172,17 +173,17 @@ class Job:
     """
 
     candidate: Candidate
-    bars: tuple[tuple[Standing, ...], ...] = ()
-    front: tuple[Standing, ...] = ()
-    reached: tuple[Progress, ...] = ()
-    places: Mapping[str, Place] = field(default_factory=dict)
+    cutoffs: tuple[tuple[Fitness, ...], ...] = ()
+    front: tuple[Fitness, ...] = ()
+    reached: tuple[RungReport, ...] = ()
+    endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
     genomes: tuple[Genome, ...] = ()
     check: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """A decided candidate.
+    """A evaluated candidate.
 
     metrics: name -> value, finite: the task's metric (if it trained), `params`, `macs` (multiply-accumulates of
         one example), `train_memory_mb`, and per target T those of `objectives.MEASURED`.
@@ -200,7 +201,7 @@ class Evaluation:
     status: Status
     metrics: Mapping[str, float] = field(default_factory=dict)
     curve: Sequence[Epoch] = ()
-    rungs: Sequence[Progress] = ()
+    rungs: Sequence[RungReport] = ()
     latency_samples: Mapping[str, Sequence[float]] = field(default_factory=dict)
     conditions: Mapping[str, str] = field(default_factory=dict)
     batch_size: int = 0

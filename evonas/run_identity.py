@@ -8,8 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from evonas.components import Parts
-from evonas.config import PLACE, RUNNING, Config
+from evonas.components import Components
+from evonas.config import ENDPOINT_KEYS, MUTABLE_SECTIONS, Config
 from evonas.errors import UserError
 from evonas.store import Folder, create_run, is_new, is_run, read_run
 
@@ -18,7 +18,7 @@ def default_folder(name: str, config: Config) -> Path:
     return Path("runs") / f"{name}-{config.fingerprint[:8]}"
 
 
-def check_run(folder: Folder, parts: Parts) -> None:
+def check_run(folder: Folder, components: Components) -> None:
     """Make sure that this search may use the folder: it is new, or holds this search.
 
     Raises:
@@ -28,7 +28,7 @@ def check_run(folder: Folder, parts: Parts) -> None:
         if not is_new(folder):
             raise UserError(f"{folder} is neither empty nor a run folder; give another --run")
         return
-    recorded, description = read_run(folder), describe(parts)
+    recorded, description = read_run(folder), describe(components)
     difference = _difference(recorded["config"], description["config"])
     for key in ("space", "task", "tables"):
         if not difference and recorded[key] != description[key]:
@@ -37,24 +37,24 @@ def check_run(folder: Folder, parts: Parts) -> None:
         raise UserError(f"{folder} holds another search: {difference}; give another --run, or the config of that run")
 
 
-def claim(folder: Folder, parts: Parts) -> None:
+def create_or_check(folder: Folder, components: Components) -> None:
     """Describe a new run in its run.json; what is there by now must be this search. For the holder of the lock."""
-    check_run(folder, parts)
+    check_run(folder, components)
     if not is_run(folder):
-        create_run(folder, {"id": uuid.uuid4().hex, **describe(parts)})
+        create_run(folder, {"id": uuid.uuid4().hex, **describe(components)})
 
 
-def describe(parts: Parts) -> dict[str, Any]:
+def describe(components: Components) -> dict[str, Any]:
     """What run.json says, as plain data: enough to read the run without the user's code."""
     return {
-        "fingerprint": parts.config.fingerprint,
-        "config": parts.config.model_dump(mode="json"),
-        "space": parts.space.signature(),
-        "task": {**dataclasses.asdict(parts.spec), "input_shape": list(parts.spec.input_shape)},
-        "objectives": [{"column": o.key, "unit": o.unit, "sign": o.sign} for o in parts.objectives.objectives],
-        "metrics": list(parts.objectives.metrics),
-        "targets": list(parts.objectives.targets),
-        "tables": {name: table.sha256 for name, table in parts.tables.items()},
+        "fingerprint": components.config.fingerprint,
+        "config": components.config.model_dump(mode="json"),
+        "space": components.space.signature(),
+        "task": {**dataclasses.asdict(components.spec), "input_shape": list(components.spec.input_shape)},
+        "objectives": [{"column": o.key, "unit": o.unit, "sign": o.sign} for o in components.objectives.objectives],
+        "metrics": list(components.objectives.metrics),
+        "targets": list(components.objectives.targets),
+        "tables": {name: table.sha256 for name, table in components.tables.items()},
     }
 
 
@@ -64,10 +64,10 @@ def versions() -> dict[str, str]:
 
 
 def _difference(recorded: Mapping[str, Any], wanted: Mapping[str, Any], path: str = "") -> str:
-    """The first key that has another value; RUNNING and the places of targets may."""
+    """The first key that has another value; MUTABLE_SECTIONS and the places of targets may."""
     for key in dict.fromkeys((*recorded, *wanted)):
         have, want = recorded.get(key), wanted.get(key)
-        if have == want or path + key in RUNNING or (path.startswith("targets.") and key in PLACE):
+        if have == want or path + key in MUTABLE_SECTIONS or (path.startswith("targets.") and key in ENDPOINT_KEYS):
             continue
         if not (isinstance(have, Mapping) and isinstance(want, Mapping)):
             return f"{path}{key} is {have} there, {want} here"

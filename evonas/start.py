@@ -11,13 +11,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from evonas.components import Parts, assemble, check_places
-from evonas.config import RUNNING
+from evonas.components import Components, assemble, check_endpoints
+from evonas.config import MUTABLE_SECTIONS
 from evonas.driver.loop import Search, Watch
 from evonas.errors import UserError
 from evonas.latency_tables.front_check import check
 from evonas.loading import load_config
-from evonas.run_identity import check_run, claim, default_folder, versions
+from evonas.run_identity import check_run, create_or_check, default_folder, versions
 from evonas.runs.run import Run
 from evonas.runtime import RUNTIMES
 from evonas.spaces import SPACES
@@ -34,20 +34,20 @@ from evonas.store import (
     recover,
 )
 from evonas.tasks import Task
-from evonas.tracking import Telling, missing
+from evonas.tracking import TrackerDispatcher, missing
 from evonas.user_code import is_user_module
 
 Source = str | Path | Mapping[str, Any]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Prepared:
-    """A search that can start: its parts and its run folder, which may be new.
+class PreparedSearch:
+    """A search that can start: its components and its run folder, which may be new.
 
     modules: the user's own, for workers that cannot import them. notes: what a person should know before it starts.
     """
 
-    parts: Parts
+    components: Components
     folder: Folder
     modules: tuple[ModuleType, ...] = ()
     notes: tuple[str, ...] = ()
@@ -64,8 +64,8 @@ def search(
     """Run a search to its end, or go on with the one in the run folder.
 
     config: a YAML file or the same as a mapping. space, task: your own, in the place of the config's sections.
-    run: the folder, or a URL such as s3://bucket/run; default `runs/NAME-FINGERPRINT`. watch: called with each decided
-    candidate. What is damaged in the folder is set aside with a warning.
+    run: the folder, or a URL such as s3://bucket/run; default `runs/NAME-FINGERPRINT`. watch: called with each
+    evaluated candidate. What is damaged in the folder is set aside with a warning.
 
     Raises:
         UserError: the config is wrong, or the folder holds another search.
@@ -75,7 +75,7 @@ def search(
     for note in prepared.notes:
         warnings.warn(note, stacklevel=2)
     execute(prepared, watch=watch)
-    return Run(prepared.folder, prepared.parts.space)
+    return Run(prepared.folder, prepared.components.space)
 
 
 def prepare(
@@ -86,7 +86,7 @@ def prepare(
     task: Task | None = None,
     run: str | Path | Folder | None = None,
     modules: Sequence[ModuleType] = (),
-) -> Prepared:
+) -> PreparedSearch:
     """Check everything that can be checked before a worker starts. Writes nothing.
 
     overrides: KEY=VALUE. modules: the user's own; those that define `space` and `task` are found.
@@ -98,25 +98,27 @@ def prepare(
         given["space"] = {"kind": names[0] if names else type(space).__name__}
     if task:
         given["task"] = {"kind": task.spec.name}
-    parts = assemble(load_config(config, overrides, given), space, task)
-    folder = open_folder(run if run is not None else default_folder(name, parts.config))
-    check_run(folder, parts)
-    if lacking := missing(parts.config.tracking):
+    components = assemble(load_config(config, overrides, given), space, task)
+    folder = open_folder(run if run is not None else default_folder(name, components.config))
+    check_run(folder, components)
+    if lacking := missing(components.config.tracking):
         raise UserError(lacking)
     found = _modules_of(*_own_code(space, task))
-    return Prepared(parts, folder, (*modules, *found), tuple(_notes(folder, parts)))
+    return PreparedSearch(components, folder, (*modules, *found), tuple(_notes(folder, components)))
 
 
-def prepare_again(where: str | Path, *, overrides: Sequence[str] = (), modules: Sequence[ModuleType] = ()) -> Prepared:
+def prepare_again(
+    where: str | Path, *, overrides: Sequence[str] = (), modules: Sequence[ModuleType] = ()
+) -> PreparedSearch:
     """The search of a run folder as it was last started; `overrides` may change its budget, runtime and tracking."""
     folder = open_folder(where)
     config = read_run(folder)["config"]
     for start in read_starts(folder):
-        config.update({section: start[section] for section in RUNNING if section in start})
+        config.update({section: start[section] for section in MUTABLE_SECTIONS if section in start})
     return prepare(config, overrides=overrides, run=folder, modules=modules)
 
 
-def execute(prepared: Prepared, *, watch: Watch, take_over: bool = False) -> str:
+def execute(prepared: PreparedSearch, *, watch: Watch, take_over: bool = False) -> str:
     """Go on from what the run folder proves until the search ends; why it ended.
 
     take_over: also where another search seems to hold the folder, which then cannot record anything any more.
@@ -125,44 +127,44 @@ def execute(prepared: Prepared, *, watch: Watch, take_over: bool = False) -> str
         UserError: another search holds the folder, or no worker could start.
         Halted: the search had to stop.
     """
-    parts, folder = prepared.parts, prepared.folder
-    metrics, targets = parts.objectives.metrics, parts.objectives.targets
+    components, folder = prepared.components, prepared.folder
+    metrics, targets = components.objectives.metrics, components.objectives.targets
     store = Store(folder, evaluations_schema(metrics, targets), take_over)
     with ExitStack() as ends:
         ends.callback(store.close)
-        check_places(parts)
-        telling = Telling(parts.config, folder, watch)
+        check_endpoints(components)
+        telling = TrackerDispatcher(components.config, folder, watch)
         ends.callback(telling.wait)  # when the workers have gone
-        runtime = RUNTIMES[parts.config.runtime.kind](
-            parts.factory, parts.config.runtime, prepared.modules, parts.remotes
+        runtime = RUNTIMES[components.config.runtime.kind](
+            components.factory, components.config.runtime, prepared.modules, components.remotes
         )
         ends.callback(runtime.close)
         ends.callback(store.close)  # before the workers are ended: what is decided is on disk, whatever that takes
-        claim(folder, parts)
-        store.started(_start(parts))
+        create_or_check(folder, components)
+        store.started(_start(components))
         ends.enter_context(telling)
-        loop = Search(parts.config, parts.space, parts.objectives, store, runtime, telling)
+        loop = Search(components.config, components.space, components.objectives, store, runtime, telling)
         loop.restore(recover(folder, metrics, targets, salvage=True))
         loop.run()
-        if parts.tables:
+        if components.tables:
             known = {row["candidate"] for row in read_measured(folder) if not row["message"]}
             unchecked = sorted(loop.front() - known)
             store.measured(check([*map(loop.breeder.check, unchecked)], runtime, lambda: telling(loop, None)))
-        store.ended(loop.ended, runtime.late)
+        store.ended(loop.ended, runtime.late_results)
     return loop.ended
 
 
-def _start(parts: Parts) -> dict[str, Any]:
+def _start(components: Components) -> dict[str, Any]:
     """What a start notes of itself."""
     who = {"host": platform.node(), "process": os.getpid(), "versions": versions()}
-    return {**parts.config.model_dump(mode="json", include=set(RUNNING)), **who}
+    return {**components.config.model_dump(mode="json", include=set(MUTABLE_SECTIONS)), **who}
 
 
-def _notes(folder: Folder, parts: Parts) -> Iterator[str]:
+def _notes(folder: Folder, components: Components) -> Iterator[str]:
     """What is wrong with the record of a run that is to go on."""
     if not is_run(folder):
         return
-    record = recover(folder, parts.objectives.metrics, parts.objectives.targets, salvage=True)
+    record = recover(folder, components.objectives.metrics, components.objectives.targets, salvage=True)
     if record.damage:
         yield (
             f"{folder}/{record.damage.name} {record.damage.what}; going on from generation {record.generations} and "
@@ -173,11 +175,11 @@ def _notes(folder: Folder, parts: Parts) -> Iterator[str]:
 
 
 def _own_code(space: Space | None, task: Task | None) -> list[object]:
-    """The classes and functions that given parts are made of."""
+    """The classes and functions that given components are made of."""
     return [*([type(space)] if space else []), *([task.loss, task.score, type(task.prepare)] if task else [])]
 
 
-def _modules_of(*parts: object) -> list[ModuleType]:
-    """The modules of the user's own parts: a worker may not have them."""
-    modules = {module for part in parts if (module := inspect.getmodule(part)) and is_user_module(module)}
+def _modules_of(*components: object) -> list[ModuleType]:
+    """The modules of the user's own components: a worker may not have them."""
+    modules = {module for part in components if (module := inspect.getmodule(part)) and is_user_module(module)}
     return sorted(modules, key=lambda module: module.__name__)

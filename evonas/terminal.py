@@ -16,10 +16,10 @@ from rich.text import Text
 
 from evonas import figures
 from evonas.driver.loop import Search, Watch
-from evonas.driver.snapshot import Gauges
+from evonas.driver.snapshot import ProgressMeter
 from evonas.figures.picture import BLUE, RED, Line, Picture, Points, objective_axis
 from evonas.figures.text_drawing import SMALLEST
-from evonas.records import Evaluation, Standing
+from evonas.records import Evaluation, Fitness
 from evonas.runs.run import Run
 
 LINE_EVERY_S = 10.0
@@ -34,16 +34,16 @@ MOST = 500
 
 
 class StatusLine:
-    """One line about a search: decided, front, hypervolume, workers, time."""
+    """One line about a search: evaluated, front, hypervolume, workers, time."""
 
     def __init__(self) -> None:
-        self._gauges = Gauges()
-        self._from: tuple[int, float] | None = None  # decided and seconds when this start began
+        self._meter = ProgressMeter()
+        self._from: tuple[int, float] | None = None  # evaluated and seconds when this start began
 
     def text(self, search: Search) -> str:
-        now, budget = self._gauges.read(search), search.config.budget.evaluations
+        now, budget = self._meter.read(search), search.config.budget.evaluations
         parts = [
-            f"{now.decided:,}{f'/{budget:,}' if budget else ''} decided",
+            f"{now.evaluated:,}{f'/{budget:,}' if budget else ''} evaluated",
             f"front {now.front}",
             *([] if now.hypervolume is None else [f"hypervolume {now.hypervolume:.2f}x"]),
             f"{now.busy}/{now.workers} busy",
@@ -54,19 +54,19 @@ class StatusLine:
 
     def _ending(self, search: Search) -> list[str]:
         if search.ended:
-            return [f"{search.ended}: finishing {search.runtime.open}"] if search.runtime.open else []
+            return [f"{search.ended}: finishing {search.runtime.pending}"] if search.runtime.pending else []
         left = self._left_s(search)
         return [] if left is None else [f"{clock(left)} left"]
 
     def _left_s(self, search: Search) -> float | None:
         """Seconds to the end at the present pace; the nearest end counts."""
-        budget, decided, elapsed = search.config.budget, search.decided, search.elapsed_s
-        self._from = self._from or (decided, elapsed)
+        budget, evaluated, elapsed = search.config.budget, search.evaluated, search.elapsed_s
+        self._from = self._from or (evaluated, elapsed)
         ends: list[float] = []
         if budget.hours:
             ends.append(budget.hours * 3600 - elapsed)
-        if budget.evaluations and decided > self._from[0]:
-            ends.append((budget.evaluations - decided) * (elapsed - self._from[1]) / (decided - self._from[0]))
+        if budget.evaluations and evaluated > self._from[0]:
+            ends.append((budget.evaluations - evaluated) * (elapsed - self._from[1]) / (evaluated - self._from[0]))
         return max(0.0, min(ends)) if ends else None
 
 
@@ -145,16 +145,16 @@ class _Screen:
 
 def live_front(search: Search) -> Picture | None:
     """Two objectives of what a running search has fully trained, and its front; None before there is any."""
-    ledger, goals = search.breeder.ledger, search.objectives.objectives
-    if len(goals) < 2 or not ledger.front:
+    buffer, goals = search.breeder.buffer, search.objectives.objectives
+    if len(goals) < 2 or not buffer.front:
         return None
-    trained = [standing for standing in ledger.fully_trained(ledger.order[-MOST:]) if standing.violation == 0]
+    trained = [fitness for fitness in buffer.fully_trained(buffer.order[-MOST:]) if fitness.violation == 0]
     up, across = goals[:2]
 
-    def values(standings: Sequence[Standing], objective: int) -> list[float]:
-        return [standing.values[objective] * goals[objective].sign for standing in standings]
+    def values(fitnesses: Sequence[Fitness], objective: int) -> list[float]:
+        return [fitness.values[objective] * goals[objective].sign for fitness in fitnesses]
 
-    front = sorted(ledger.front, key=lambda standing: standing.values[1])
+    front = sorted(buffer.front, key=lambda fitness: fitness.values[1])
     cloud = Points("fully trained", values(trained, 1), values(trained, 0), BLUE)
     name, x, y = f"Pareto front ({len(front)})", values(front, 1), values(front, 0)
     member = Points(name, x, y, RED, size=8) if len(goals) > 2 else Line(name, x, y, RED, step=True, markers=True)

@@ -3,13 +3,13 @@
 LONGEST = 500
 
 
-def line(text: str) -> str:
+def one_line(text: str) -> str:
     """The text without line breaks and control characters, and no longer than `LONGEST`."""
     clean = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * LONGEST]).split())
     return clean if len(clean) <= LONGEST else clean[: LONGEST - 1] + "…"
 
 
-def text_of(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
     """What an exception says of itself; its `__str__` may be the user's and fail too."""
     try:
         return str(error)
@@ -17,7 +17,7 @@ def text_of(error: BaseException) -> str:
         return f"its text cannot be shown: {type(second).__name__}"
 
 
-def line_of(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """The type and the first line of the text."""
-    first = text_of(error).strip().splitlines()[:1]
-    return line(": ".join([type(error).__name__, *first]))
+    first = error_text(error).strip().splitlines()[:1]
+    return one_line(": ".join([type(error).__name__, *first]))

@@ -10,14 +10,14 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from evonas.errors import UserError
-from evonas.records import Candidate, Evaluation, Job, Place, Postponed, Progress, Status
+from evonas.records import Candidate, Deferred, Endpoint, Evaluation, Job, RungReport, Status
 from evonas.runtime import Message, Work
 
 AWAY = "target phone: nothing answers"
 
 
 def job(index: int) -> Job:
-    return Job(Candidate(index, (index,), (), "founder", 0, 0))
+    return Job(Candidate(index, (index,), (), "random", 0, 0))
 
 
 @dataclass
@@ -27,32 +27,32 @@ class Away:
     folder: Path
     times: Mapping[int, int] = field(default_factory=dict)
 
-    def __call__(self, job: Job) -> Iterator[Message | Postponed]:
+    def __call__(self, job: Job) -> Iterator[Message | Deferred]:
         index = job.candidate.index
         with (self.folder / f"{index}").open("a+") as file:
             file.write("tried\n")
             file.seek(0)
             tries = len(file.readlines())
         if not job.reached:
-            yield Progress(index, 0, {"error": 0.5})
+            yield RungReport(index, 0, {"error": 0.5})
         if tries <= self.times.get(index, 0):
-            yield Postponed(index, AWAY)
+            yield Deferred(index, AWAY)
             return
         places = {name: place.url for name, place in job.places.items()}
         yield Evaluation(job.candidate, Status.OK, {"tries": float(tries)}, rungs=job.reached, conditions=places)
 
 
-def by_board(job: Job) -> Iterator[Message | Postponed]:
+def by_board(job: Job) -> Iterator[Message | Deferred]:
     """Done by the server that the job's target is at: its answer is among the conditions."""
     place = job.places.get("phone")
     if place is None:
-        yield Postponed(job.candidate.index, AWAY)
+        yield Deferred(job.candidate.index, AWAY)
         return
     try:
         with urlopen(f"{place.url}/{place.token}", timeout=5) as answer:
             yield Evaluation(job.candidate, Status.OK, conditions={"board": answer.read().decode()})
     except (URLError, ConnectionError):
-        yield Postponed(job.candidate.index, AWAY)
+        yield Deferred(job.candidate.index, AWAY)
 
 
 def made(work: Work) -> Work:
@@ -60,12 +60,12 @@ def made(work: Work) -> Work:
     return work
 
 
-def leaving(job: Job) -> Iterator[Message | Postponed]:
+def leaving(job: Job) -> Iterator[Message | Deferred]:
     """Also leaves a process behind, whose number is the reason."""
     child = os.fork()
     if not child:
         threading.Event().wait()
-    yield Postponed(job.candidate.index, str(child))
+    yield Deferred(job.candidate.index, str(child))
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -79,12 +79,12 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *arguments: object) -> None: ...
 
 
-def serve(address: str) -> Place:
+def serve(address: str) -> Endpoint:
     """A server in a thread of this process."""
     server = ThreadingHTTPServer((address, 0), _Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    return Place(f"http://{address}:{server.server_port}", "secret")
+    return Endpoint(f"http://{address}:{server.server_port}", "secret")
 
 
-def serve_nothing(address: str) -> Place:
+def serve_nothing(address: str) -> Endpoint:
     raise UserError(f"targets.phone: no phone at {address}")

@@ -7,7 +7,7 @@ import psutil
 
 
 def tree(node: Any) -> list[psutil.Process]:
-    """A raylet and all below it: its workers, their keepers and what those keep."""
+    """A raylet and all below it: its workers, their fork servers and what those keep."""
     raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
     return [raylet, *raylet.children(recursive=True)]
 

@@ -1,7 +1,7 @@
 """A driver that is killed again and again: python -m tests.killing FOLDER MODE KILLS SEED.
 
 Every start is a fork of this process, which has everything imported, so that a hundred kills take seconds. After each
-it checks that what was decided still is, as it was, and that no job ran again but the one in work.
+it checks that what was evaluated still is, as it was, and that no job ran again but the one in work.
 """
 
 import os
@@ -65,13 +65,13 @@ def _check(folder: Path, known: dict[int, Evaluation], unrepeated: int) -> dict[
     if not (folder / "run.json").exists():
         return known
     record = recover(open_folder(folder), ("error", "params", "macs", "train_memory_mb"), ())
-    decided = {evaluation.candidate.index: evaluation for evaluation in record.decided}
-    assert len(decided) == len(record.decided), "a candidate is recorded twice"
+    evaluated = {evaluation.candidate.index: evaluation for evaluation in record.evaluated}
+    assert len(evaluated) == len(record.evaluated), "a candidate is recorded twice"
     for index, evaluation in known.items():
-        assert decided[index] == evaluation, f"candidate {index} was decided and is not as it was"
-    births = len(decided) + len(record.born)
+        assert evaluated[index] == evaluation, f"candidate {index} was evaluated and is not as it was"
+    births = len(evaluated) + len(record.born)
     assert unrepeated <= births, f"{unrepeated} jobs ran, those in work at a kill aside, for {births} candidates"
-    return decided
+    return evaluated
 
 
 def _quiet(*_: Any) -> None: ...

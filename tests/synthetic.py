@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from evonas.config import Config
 from evonas.loading import validated
 from evonas.objectives.objectives import Objectives, dominates
-from evonas.records import Epoch, Evaluation, Job, Progress, Status, TaskSpec
+from evonas.records import Epoch, Evaluation, Job, RungReport, Status, TaskSpec
 from evonas.runtime import Message
 from evonas.spaces.genes import Arch, Choice, Integer, Repeat
 from evonas.spaces.space import Space
@@ -24,7 +24,7 @@ from evonas.spaces.space import Space
 if TYPE_CHECKING:
     from torch import nn
 
-    from evonas.start import Prepared
+    from evonas.start import PreparedSearch
 
 CURVE = [Epoch(epoch, 1.0, 1.0, 0.5) for epoch in range(1, 100)]
 SPEC = TaskSpec("synthetic", (1, 8, 8), 10)
@@ -84,23 +84,23 @@ class Work:
         if self.objectives.violation(costs) > 0:
             yield Evaluation(job.candidate, Status.INFEASIBLE, costs, message="over a limit")
             return
-        rungs: list[Progress] = []
+        rungs: list[RungReport] = []
         for rung, epoch in enumerate(self.config.training.milestones):
             time.sleep(self.delay * (1 + (index * 7919 + rung) % 5))
             error = 1 / (1 + params**0.5 / 40) / (1 + epoch / (1 + len(arch.blocks)))
-            progress = Progress(index, rung, {**costs, "error": error})
-            rungs.append(progress)
+            report = RungReport(index, rung, {**costs, "error": error})
+            rungs.append(report)
             if index in self.failing and rung == index % 2:
                 yield Evaluation(job.candidate, Status.FAILED_DIVERGED, costs, rungs=rungs[:-1], message="loss is nan")
                 return
-            if rung == len(job.bars):
+            if rung == len(job.cutoffs):
                 weights = bytes(int(self.weights_kb * 1000)) or None
-                yield Evaluation(job.candidate, Status.OK, progress.metrics, CURVE[:epoch], rungs, weights=weights)
-            elif any(dominates(member, self.objectives.standing(progress)) for member in job.bars[rung]):
-                yield Evaluation(job.candidate, Status.STOPPED, progress.metrics, CURVE[:epoch], rungs)
+                yield Evaluation(job.candidate, Status.OK, report.metrics, CURVE[:epoch], rungs, weights=weights)
+            elif any(dominates(member, self.objectives.fitness(report)) for member in job.cutoffs[rung]):
+                yield Evaluation(job.candidate, Status.STOPPED, report.metrics, CURVE[:epoch], rungs)
                 return
             elif rung >= len(job.reached):
-                yield progress
+                yield report
 
     def _maybe_die(self, index: int) -> None:
         for attempt in range(self.kills if index in self.killing else 0):
@@ -117,7 +117,7 @@ def config(**changes: Any) -> Config:
         "task": {"kind": "synthetic"},
         "objectives": [{"metric": "error"}, {"metric": "params"}],
         "strategy": {"kind": "nsga2", "population": 8},
-        "training": {"epochs": 9, "rungs": [1, 3], "keep": 0.5},
+        "training": {"epochs": 9, "rungs": [1, 3], "promote": 0.5},
         "budget": {"evaluations": 40},
         "runtime": {"kind": "serial"},
     }
@@ -127,17 +127,17 @@ def config(**changes: Any) -> Config:
     return validated(Config, data, "config")
 
 
-def prepared(folder: str | Path, settings: Config, space: Space | None = None, **work: Any) -> "Prepared":
+def prepared(folder: str | Path, settings: Config, space: Space | None = None, **work: Any) -> "PreparedSearch":
     """A search that can start, like `evonas.start.prepare`, but for the work."""
-    from evonas.components import Parts
+    from evonas.components import Components
     from evonas.run_identity import check_run
-    from evonas.start import Prepared
+    from evonas.start import PreparedSearch
     from evonas.store import open_folder
 
     space = space or Toy()
     objectives = Objectives(settings, SPEC)
     factory = partial(Work, space, settings, objectives, **work)
-    parts = Parts(settings, space, SPEC, objectives, factory)
+    components = Components(settings, space, SPEC, objectives, factory)
     where = open_folder(folder)
-    check_run(where, parts)
-    return Prepared(parts, where)
+    check_run(where, components)
+    return PreparedSearch(components, where)

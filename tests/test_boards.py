@@ -13,15 +13,15 @@ from ray.cluster_utils import Cluster
 
 from evonas.config import RuntimeConfig
 from evonas.errors import Halted, UserError
-from evonas.records import Evaluation, Place, Progress, Status
+from evonas.records import Endpoint, Evaluation, RungReport, Status
 from evonas.runtime import RUNTIMES, Message, RayPool, Remotes, Runtime, retries
 from evonas.runtime.ray_pool.cluster import look
-from evonas.runtime.ray_pool.device_servers import Boards
+from evonas.runtime.ray_pool.device_servers import DeviceServers
 from tests import away
 from tests.away import Away, job
 
 KINDS = pytest.mark.parametrize("kind", ["serial", "ray"])
-FIXED = Remotes(places={"phone": Place("http://10.0.0.7:8077", "secret")})
+FIXED = Remotes(endpoints={"phone": Endpoint("http://10.0.0.7:8077", "secret")})
 PHONE = Remotes(resources={"phone": "pixel"}, serve=away.serve)
 
 
@@ -38,7 +38,7 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture
 def opened(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
-    """Opens runtimes, which are closed behind the test. Postponed jobs wait a tenth of the time."""
+    """Opens runtimes, which are closed behind the test. Deferred jobs wait a tenth of the time."""
     monkeypatch.setattr(retries, "FIRST_DELAY_S", 0.2)
     monkeypatch.setattr(retries, "LONGEST_DELAY_S", 1.0)
     runtimes: list[Runtime] = []
@@ -76,12 +76,12 @@ def test_a_job_that_was_postponed_twice_ends_once_and_keeps_what_it_reported(
 
     def watch(heard: list[Message]) -> bool:
         notes.update(runtime.notes)
-        assert runtime.open == (0 if evaluations(heard) else 1)
-        return not runtime.open
+        assert runtime.pending == (0 if evaluations(heard) else 1)
+        return not runtime.pending
 
     runtime.submit(job(0))
     first, last = hear(runtime, watch)
-    assert isinstance(first, Progress)
+    assert isinstance(first, RungReport)
     assert isinstance(last, Evaluation)
     assert (last.status, last.attempts, last.metrics["tries"]) == (Status.OK, 1, 3)
     assert last.rungs == (first,)
@@ -94,11 +94,11 @@ def test_a_job_that_was_postponed_twice_ends_once_and_keeps_what_it_reported(
 
 @KINDS
 def test_a_target_that_stays_away_halts_the_search(kind: str, opened: Callable[..., Runtime], tmp_path: Path) -> None:
-    runtime = opened(kind, Away(tmp_path, {0: 1000}), away_minutes=0.7 / 60)
+    runtime = opened(kind, Away(tmp_path, {0: 1000}), unavailable_minutes=0.7 / 60)
     runtime.submit(job(0))
     begin = time.monotonic()
     with pytest.raises(
-        Halted, match=rf"^{away.AWAY}, for 0\.0116667 minutes \(runtime\.away_minutes\); what was decided"
+        Halted, match=rf"^{away.AWAY}, for 0\.0116667 minutes \(runtime\.unavailable_minutes\); what was evaluated"
     ):
         hear(runtime, lambda heard: bool(evaluations(heard)))
     assert time.monotonic() - begin >= 0.7
@@ -107,7 +107,7 @@ def test_a_target_that_stays_away_halts_the_search(kind: str, opened: Callable[.
 def test_serial_waits_no_longer_than_it_is_told_to(opened: Callable[..., Runtime], tmp_path: Path) -> None:
     serial = opened("serial", Away(tmp_path, {0: 1}))
     serial.submit(job(0))
-    assert [type(message) for message in serial.wait(1)] == [Progress]
+    assert [type(message) for message in serial.wait(1)] == [RungReport]
     assert serial.wait(1) == ()
     assert (serial.open, serial.room, serial.busy) == (1, 0, 0)
     assert serial.wait(0) == ()
@@ -122,9 +122,9 @@ def test_while_one_waits_others_are_decided_and_the_room_is_bounded(
     pool.submit(job(0))
     hear(pool, lambda heard: any("waits" in note for note in pool.notes))
     for index in range(1, 6):
-        assert (pool.open, pool.room) == (1, 1)
+        assert (pool.pending, pool.free_slots) == (1, 1)
         pool.submit(job(index))
-        assert pool.room == 0
+        assert pool.free_slots == 0
         (last,) = evaluations(hear(pool, lambda heard: bool(evaluations(heard))))
         assert last.candidate.index == index
     hear(pool, lambda heard: (tmp_path / "0").read_text().count("tried") > 2)
@@ -134,20 +134,20 @@ def test_a_board_that_is_lost_comes_back_with_another_node(cluster: Cluster, ope
     first = cluster.add_node(num_cpus=0, resources={"pixel": 1})
     pool = opened("ray", away.by_board, PHONE)
     pool.submit(job(0))
-    (one,) = evaluations(hear(pool, lambda heard: not pool.open))
+    (one,) = evaluations(hear(pool, lambda heard: not pool.pending))
     assert one.conditions["board"].endswith("asked for /secret")
     assert pool.notes == []
 
-    killed = pool._boards.places()["phone"]
+    killed = pool._device_servers.endpoints()["phone"]
     vanish(cluster, first)
     hear(pool, lambda heard: away_notes(pool) == ["target phone is away (no node has the resource pixel)"])
-    assert not pool._boards.places()
+    assert not pool._device_servers.endpoints()
     pool.submit(job(1))
     hear(pool, lambda heard: f"1 candidate waits: {away.AWAY}" in pool.notes)
 
     second = cluster.add_node(num_cpus=0, resources={"pixel": 1})
-    (two,) = evaluations(hear(pool, lambda heard: not pool.open))
-    assert pool._boards.places()["phone"] != killed
+    (two,) = evaluations(hear(pool, lambda heard: not pool.pending))
+    assert pool._device_servers.endpoints()["phone"] != killed
     assert (two.attempts, two.conditions["board"] == one.conditions["board"]) == (1, False)
     assert away_notes(pool) == []
     cluster.remove_node(second)
@@ -169,34 +169,34 @@ def test_targets_with_one_resource_share_a_board(cluster: Cluster) -> None:
     """Also: a board is replaced when its process has died, or its node is not seen any more even if it lives."""
     ray.init(address=cluster.address, log_to_driver=False, logging_level="error")
     try:
-        remotes = Remotes(FIXED.places, {"quick": "tablet", "exact": "tablet", "other": "npu"}, away.serve)
-        boards = Boards(remotes)
+        remotes = Remotes(FIXED.endpoints, {"quick": "tablet", "exact": "tablet", "other": "npu"}, away.serve)
+        boards = DeviceServers(remotes)
         boards.open(look()[0])
-        assert {*boards.places()} == {"phone"}
+        assert {*boards.endpoints()} == {"phone"}
         assert boards.notes[0] == "target quick is away (its board starts, or the resource tablet is in use)"
         assert len(boards.notes) == 3
         before = up(boards, 4)
         assert before["quick"] == before["exact"] != before["other"]
         assert boards.notes == []
         boards.patrol([])
-        assert {*boards.places()} == {"phone"}
+        assert {*boards.endpoints()} == {"phone"}
         assert boards.notes[0] == "target quick is away (no node has the resource tablet)"
         after = up(boards, 4)
         assert before["quick"] != after["quick"]
-        ray.kill(boards._boards["npu"].actor)
-        patrol(boards, lambda: "other" not in boards.places())
+        ray.kill(boards._device_servers["npu"].actor)
+        patrol(boards, lambda: "other" not in boards.endpoints())
         assert up(boards, 4)["other"] != after["other"]
         boards.close()
     finally:
         ray.shutdown()
 
 
-def up(boards: Boards, count: int) -> Mapping[str, Place]:
-    patrol(boards, lambda: len(boards.places()) == count)
-    return boards.places()
+def up(boards: DeviceServers, count: int) -> Mapping[str, Endpoint]:
+    patrol(boards, lambda: len(boards.endpoints()) == count)
+    return boards.endpoints()
 
 
-def patrol(boards: Boards, until: Callable[[], bool]) -> None:
+def patrol(boards: DeviceServers, until: Callable[[], bool]) -> None:
     end = time.monotonic() + 30
     while not until():
         assert time.monotonic() < end, boards.notes

@@ -65,8 +65,8 @@ def here(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
 
 def test_search_says_how_it_goes_and_ends_with_the_run(searched: subprocess.CompletedProcess[str], found: str) -> None:
     assert re.fullmatch(r"runs/config-[0-9a-f]{8}", found)
-    assert re.search(r"^\d/8 decided, front \d", searched.stdout, re.MULTILINE)
-    assert "the budget of 8 evaluations is used up; 8 candidates decided" in searched.stdout
+    assert re.search(r"^\d/8 evaluated, front \d", searched.stdout, re.MULTILINE)
+    assert "the budget of 8 evaluations is used up; 8 candidates evaluated" in searched.stdout
     assert "latency_ms[cpu]" in searched.stdout
     assert searched.stderr == ""
 
@@ -74,13 +74,13 @@ def test_search_says_how_it_goes_and_ends_with_the_run(searched: subprocess.Comp
 def test_the_same_line_again_has_nothing_to_do(found: str, folder: Path) -> None:
     again = evonas("search", "config.yaml", folder=folder)
     assert again.returncode == 0
-    assert "8 candidates decided" in again.stdout
+    assert "8 candidates evaluated" in again.stdout
     assert again.stdout.splitlines()[-1] == f"run: {found}"
 
 
 def test_status_verify_and_front(found: str, folder: Path) -> None:
     status = json.loads(evonas("status", found, "--json", folder=folder).stdout)
-    assert (status["decided"], status["generations"], status["undecided"]) == (8, 2, 0)
+    assert (status["evaluated"], status["generations"], status["pending"]) == (8, 2, 0)
     assert "finished: the budget of 8 evaluations is used up" in evonas("status", found, folder=folder).stdout
     assert evonas("verify", found, folder=folder).stdout.startswith("verified: 8 candidates and 2 generations")
     front = json.loads(evonas("front", found, "--format", "json", folder=folder).stdout)
@@ -163,7 +163,7 @@ def test_bad_input_is_one_line_and_exit_2(words: list[str], says: str, folder: P
         (["front", "--where", "error is small"], "--where takes COLUMN OPERATOR VALUE"),
         (["front", "--where", "error<="], "--where takes COLUMN OPERATOR VALUE"),
         (["front", "--where", "error<nan"], "nothing can be compared with nan"),
-        (["measure", "99"], "no decided candidate 99; the run has 8"),
+        (["measure", "99"], "no evaluated candidate 99; the run has 8"),
         (["measure", "0", "--target", "phone"], "no target 'phone'; the run has cpu"),
         (["resume", "--set", "seed=4"], "seed is 0 there, 4 here"),
     ],

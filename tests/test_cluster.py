@@ -36,28 +36,28 @@ def runtime(cluster: Cluster, **changes: Any) -> dict[str, Any]:
 
 
 class Watch:
-    """Acts once so many are decided and the victim has work, and notes when each candidate was decided."""
+    """Acts once so many are evaluated and the victim has work, and notes when each candidate was evaluated."""
 
     def __init__(self, after: int, act: Any, victim: Any = None) -> None:
         self.after, self.act, self.victim = after, act, victim
         self.acted = 0.0
-        self.decided: dict[int, float] = {}
+        self.evaluated: dict[int, float] = {}
         self.open: list[int] = []
         self.pool: Any = None
 
     def __call__(self, search: Search, evaluation: Evaluation | None) -> None:
         self.pool = search.runtime
         if evaluation:
-            self.decided[evaluation.candidate.index] = time.monotonic()
+            self.evaluated[evaluation.candidate.index] = time.monotonic()
         busy = self.victim is None or jobs_on(self.pool, self.victim)
-        if search.decided >= self.after and busy and not self.acted:
+        if search.evaluated >= self.after and busy and not self.acted:
             self.acted = time.monotonic()
             self.act(self)
 
 
 def jobs_on(pool: RayPool, node: Any) -> list[int]:
     """The candidates that a node has now."""
-    slots = [slot for slot in pool._slots if slot.node == node.node_id]
+    slots = [slot for slot in pool._handles if slot.node == node.node_id]
     return [attempt.job.candidate.index for slot in slots for attempt, _ in slot.jobs]
 
 
@@ -76,7 +76,7 @@ def test_a_frozen_node_costs_its_lease(cluster: Cluster, reference: evonas.Run, 
     assert content(found) == content(reference)
     assert populations(found) == populations(reference)
     assert watch.open
-    late = max(watch.decided[index] for index in watch.open) - watch.acted
+    late = max(watch.evaluated[index] for index in watch.open) - watch.acted
     assert LEASE_S / 2 < late < LEASE_S + 5
     assert found.evaluations.set_index("candidate").loc[watch.open, "attempts"].max() == 2
 
@@ -164,8 +164,10 @@ def test_a_late_result_is_dropped_and_counted(
             for process in tree(frozen):
                 process.resume()
             until = time.monotonic() + 10
-            while not once.pool.late and time.monotonic() < until:  # the rest of the search must not be over too soon
-                once.pool._listen()
+            while (
+                not once.pool.late_results and time.monotonic() < until
+            ):  # the rest of the search must not be over too soon
+                once.pool._count_late_results()
                 time.sleep(0.1)
 
     woken: list[bool] = []
@@ -174,7 +176,7 @@ def test_a_late_result_is_dropped_and_counted(
     found = run(tmp_path / "run", watch, work=work, budget=BUDGET, runtime=runtime(cluster, workers=2, lease_s=1.5))
     assert woken
     assert content(found) == content(reference)
-    assert once.pool.late >= 1
+    assert once.pool.late_results >= 1
 
 
 @pytest.mark.parametrize("kills", [1, pytest.param(10, marks=SLOW)])
@@ -195,7 +197,7 @@ def test_a_killed_driver_and_other_workers_each_time(kills: int, reference: evon
         process = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, start_new_session=True)
         before = len(known)
         more = before + 1 + (4 if kills > 1 else 20)
-        while process.poll() is None and decided(folder) < more:
+        while process.poll() is None and evaluated(folder) < more:
             time.sleep(0.02)
         assert process.poll() is None, process.stderr and process.stderr.read()
         process.send_signal(signal.SIGKILL)
@@ -212,7 +214,7 @@ def test_a_killed_driver_and_other_workers_each_time(kills: int, reference: evon
     assert len(log.read_text().split()) - budget["evaluations"] <= kills * 2 * 8
 
 
-def decided(folder: Path) -> int:
+def evaluated(folder: Path) -> int:
     return len(evonas.load(folder).evaluations) if (folder / "run.json").exists() else 0
 
 
@@ -222,14 +224,14 @@ def decided(folder: Path) -> int:
 def test_one_search_while_workers_are_killed_and_jobs_delayed(
     workers: int, reference: evonas.Run, tmp_path: Path
 ) -> None:
-    """Actors, keepers and the processes that they keep are shot at random."""
+    """Actors, fork servers and the processes that they keep are shot at random."""
     shots = 0
 
     def shoot(search: Search, evaluation: Evaluation | None) -> None:
         nonlocal shots
         if evaluation and evaluation.candidate.index % 8 == 7:
             below = psutil.Process().children(recursive=True)
-            victims = [p for p in below if any("evonas" in word or "_Worker" in word for word in words(p))]
+            victims = [p for p in below if any("evonas" in word or "_WorkerActor" in word for word in words(p))]
             if victims:
                 os.kill(victims[evaluation.candidate.index % len(victims)].pid, signal.SIGKILL)
                 shots += 1

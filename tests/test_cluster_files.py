@@ -576,7 +576,7 @@ while [ "$1" != -- ]; do shift; done; shift; "$@"
     "evonas": """
 if [ "$1" = search ]; then echo "$LEAVES" > "$RECORD"; exit "$SEARCH_EXITS"; fi
 [ -s "$RECORD" ] || exit 2
-printf '{"decided": 3, "state": "%s"}' "$(cat "$RECORD")"
+printf '{"evaluated": 3, "state": "%s"}' "$(cat "$RECORD")"
 """,
 }
 

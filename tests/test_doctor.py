@@ -23,13 +23,13 @@ from rich.console import Console
 
 from evonas import doctor
 from evonas.config import Config, RuntimeConfig, TrainingConfig
-from evonas.doctor import Finding, Visit, cluster, examining, needs, throughput
+from evonas.doctor import Context, Finding, cluster, examining, needs, throughput
 from evonas.errors import UserError
 from evonas.loading import load_config
 from evonas.measuring.remote.server import serve_here
 from evonas.run_identity import versions
 from evonas.runtime.ray_pool import probe
-from evonas.runtime.ray_pool.nodes import Node
+from evonas.runtime.ray_pool.nodes import ClusterNode
 from evonas.runtime.ray_pool.probe import Answer, Seen
 from evonas.store import Store, create_run, evaluations_schema, open_folder
 from evonas.store.folder import LocalFolder
@@ -72,13 +72,13 @@ def write(folder: Path, **changes: Any) -> str:
     return str(folder / "config.yaml")
 
 
-def node(name: str = "here", **resources: float) -> Node:
-    return Node(name, name, {"CPU": 2.0, **resources})
+def node(name: str = "here", **resources: float) -> ClusterNode:
+    return ClusterNode(name, name, {"CPU": 2.0, **resources})
 
 
 def states(findings: Any) -> dict[str, str]:
     """The worst state of each name."""
-    order = ["ok", "note", "cross"]
+    order = ["ok", "note", "error"]
     found: dict[str, str] = {}
     for finding in findings:
         found[finding.name] = max(found.get(finding.name, "ok"), finding.state, key=order.index)
@@ -163,18 +163,18 @@ def test_faults_of_a_cluster_are_all_found_at_once(guarded: dict[str, str], tmp_
     runtime = {"kind": "ray", "gpus_per_worker": 2}
     path = write(tmp_path, targets=targets, objectives=objectives, runtime=runtime)
     found = examined(guarded | TOKEN, config=path, address=guarded["ADDRESS"], run=path + "/run")
-    crosses = {name for name, state in states(found).items() if state == "cross"}
+    crosses = {name for name, state in states(found).items() if state == "error"}
     assert crosses == {"GPUs", "run folder", "target far", "worker"}
     assert "a worker needs 2; Ray offers 1" in the(found, "GPUs").text
     assert "no node has the custom resource bord; there are: board" in the(found, "target far").text
     assert "the cluster has 1 CPUs, 1 GPUs and board" in the(found, "worker").text
-    assert all(finding.remedy for finding in found if finding.state == "cross")
+    assert all(finding.remedy for finding in found if finding.state == "error")
     assert the(found, "speed").state == "note"
 
 
 def test_without_the_token_there_is_one_cross_and_no_waiting(guarded: dict[str, str]) -> None:
     found = examined(guarded, address=guarded["ADDRESS"])
-    assert states(found).pop("Ray") == "cross"
+    assert states(found).pop("Ray") == "error"
     assert "RAY_AUTH_MODE=token" in the(found, "Ray").remedy
     assert the(found, "authentication").state == "ok"
     assert {the(found, name).state for name in ("nodes", "GPUs", "versions", "clocks")} == {"note"}
@@ -198,10 +198,10 @@ def test_a_cluster_that_asks_for_no_token_takes_us_without_one(
 
 def test_no_token_is_a_cross_unless_all_is_on_loopback() -> None:
     open_to_all = cluster.judged("10.0.0.5:6379", Answer(taken=True), ["10.0.0.5"])
-    assert open_to_all.state == "cross"
+    assert open_to_all.state == "error"
     assert "RAY_AUTH_MODE=token" in open_to_all.remedy
-    assert cluster.judged("127.0.0.1:6379", Answer(taken=True), ["127.0.0.1", "10.0.0.5"]).state == "cross"
-    assert cluster.judged("cluster.example:6379", Answer(taken=True), ["cluster.example"]).state == "cross"
+    assert cluster.judged("127.0.0.1:6379", Answer(taken=True), ["127.0.0.1", "10.0.0.5"]).state == "error"
+    assert cluster.judged("cluster.example:6379", Answer(taken=True), ["cluster.example"]).state == "error"
     assert cluster.judged("127.0.0.1:6379", Answer(taken=True), ["127.0.0.1", "localhost", "[::1]"]).state == "note"
     assert cluster.judged("10.0.0.5:6379", Answer(refused="no"), ["10.0.0.5"]).state == "ok"
     assert cluster.judged("10.0.0.5:6379", Answer(why="no answer"), ["10.0.0.5"]).state == "note"
@@ -217,7 +217,7 @@ def test_another_ray_or_python_is_a_cross_before_ray_is_joined() -> None:
 
 def test_nobody_at_the_address() -> None:
     found = list(doctor.examine(address="127.0.0.1:9"))
-    assert states(found).pop("Ray") == "cross"
+    assert states(found).pop("Ray") == "error"
     assert "no Ray cluster at '127.0.0.1:9'" in the(found, "Ray").text
     assert {finding.state for finding in found if finding.name != "Ray"} == {"note"}
 
@@ -243,13 +243,13 @@ def test_versions_are_compared_node_by_node() -> None:
     good = Seen(node("a"), {"ray": "2.60.0", "torch": "2.13.0+cu130"})
     assert states(cluster.compared([good], ours)) == {"versions": "ok"}
     found = list(cluster.compared([good, Seen(node("b"), {"ray": "2.60.0", "torch": "2.12.0"})], ours))
-    assert [(f.state, f.text) for f in found] == [("cross", "b has torch 2.12.0, the driver 2.13.0+cpu")]
+    assert [(f.state, f.text) for f in found] == [("error", "b has torch 2.12.0, the driver 2.13.0+cpu")]
     found = list(cluster.compared([Seen(node("c"), {"ray": "2.60.0", "torch": ""})], ours))
     assert [(f.text, f.remedy) for f in found] == [("c has no torch", "install torch 2.13.0 there")]
     assert {*cluster.NEEDED} <= versions().keys()
 
 
-@pytest.mark.parametrize(("skew_s", "state"), [(0.5, "ok"), (-1.5, "note"), (59.0, "note"), (-61.0, "cross")])
+@pytest.mark.parametrize(("skew_s", "state"), [(0.5, "ok"), (-1.5, "note"), (59.0, "note"), (-61.0, "error")])
 def test_clocks(skew_s: float, state: str) -> None:
     assert states(cluster.judged_clocks([Seen(node(), {}, skew_s=skew_s)])) == {"clocks": state}
     slow = Seen(node(), {}, skew_s=2.0, error_s=1.5)
@@ -260,20 +260,20 @@ def test_gpus_of_ray_and_of_the_machine() -> None:
     def found(wanted: float, counted: float, listed: int) -> Finding:
         there = node(GPU=counted)
         seen = [Seen(there, {}, ("H100 80 GiB",) * listed)]
-        visit = Visit(None, RuntimeConfig(gpus_per_worker=wanted), joined=True, nodes=[there], seen=seen)
-        return next(cluster.gpus(visit))
+        context = Context(None, RuntimeConfig(gpus_per_worker=wanted), joined=True, nodes=[there], seen=seen)
+        return next(cluster.gpus(context))
 
     assert found(1, 2, 2) == Finding("GPUs", "ok", "2 x H100 80 GiB")
     assert found(0, 0, 0).state == "ok"
     assert found(0, 0, 2).state == "note"
-    assert found(1, 0, 2).state == "cross"
+    assert found(1, 0, 2).state == "error"
 
 
 # Run folder, data, servers
 
 
 def tried(run: str | Path, **options: Any) -> list[Finding]:
-    return list(needs.folder(Visit(None, RuntimeConfig(), run=str(run), **options)))
+    return list(needs.folder(Context(None, RuntimeConfig(), run=str(run), **options)))
 
 
 def test_a_run_folder_is_tried_and_left_as_it_was(tmp_path: Path) -> None:
@@ -296,7 +296,7 @@ def test_a_folder_that_a_search_writes_to_is_not_touched(tmp_path: Path) -> None
 def test_a_folder_that_cannot_be_made_is_a_cross(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for run in (tmp_path / "file" / "run", Path("/proc/run")):
-        assert states(tried(run)) == {"run folder": "cross"}
+        assert states(tried(run)) == {"run folder": "error"}
 
 
 def test_a_folder_that_replaces_files_is_a_cross(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -308,7 +308,7 @@ def test_a_folder_that_replaces_files_is_a_cross(tmp_path: Path, monkeypatch: py
 
 def test_serial_searches_are_tried_in_this_process(tmp_path: Path) -> None:
     found = list(doctor.examine(write(tmp_path), run=str(tmp_path / "run")))
-    assert "cross" not in states(found).values(), found
+    assert "error" not in states(found).values(), found
     assert the(found, "Ray").state == "note"
     assert the(found, "speed").state == "ok"
     assert os.listdir(tmp_path) == ["config.yaml"]
@@ -316,37 +316,37 @@ def test_serial_searches_are_tried_in_this_process(tmp_path: Path) -> None:
 
 def test_another_search_in_the_folder_is_a_cross(tmp_path: Path) -> None:
     create_run(open_folder(tmp_path / "run"), {"config": config(seed=1).model_dump(mode="json")})
-    visit = Visit(config(), config().runtime, run=str(tmp_path / "run"))
-    assert "seed is 1 there, 0 here" in the(needs.data(visit), "run folder").text
+    context = Context(config(), config().runtime, run=str(tmp_path / "run"))
+    assert "seed is 1 there, 0 here" in the(needs.data(context), "run folder").text
 
 
 def test_missing_data_and_a_server_that_is_away(tmp_path: Path) -> None:
     task = {"kind": "npz", "path": str(tmp_path / "none.npz")}
     found = list(doctor.examine(write(tmp_path, task=task), run=str(tmp_path / "run")))
-    assert {name for name, state in states(found).items() if state == "cross"} == {"data"}
+    assert {name for name, state in states(found).items() if state == "error"} == {"data"}
     assert "none.npz" in the(found, "data").text
     assert the(found, "worker").state == the(found, "speed").state == "note"
 
 
-def with_server(monkeypatch: pytest.MonkeyPatch, address: str, token: str) -> Visit:
+def with_server(monkeypatch: pytest.MonkeyPatch, address: str, token: str) -> Context:
     monkeypatch.setenv("EVONAS_TOKEN", token)
     found = config(targets={"cpu": {"address": address, "max_seconds": 0.2}})
-    visit = Visit(found, found.runtime)
-    assert states(needs.data(visit))["data"] == "ok"
-    return visit
+    context = Context(found, found.runtime)
+    assert states(needs.data(context))["data"] == "ok"
+    return context
 
 
 def test_a_server_that_is_away_and_one_with_another_token(monkeypatch: pytest.MonkeyPatch) -> None:
     place = serve_here("127.0.0.1")
     for address, token, state in (
         (place.url, place.token, "ok"),
-        (place.url, "another", "cross"),
-        ("http://127.0.0.1:9", place.token, "cross"),
+        (place.url, "another", "error"),
+        ("http://127.0.0.1:9", place.token, "error"),
     ):
-        visit = with_server(monkeypatch, address, token)
-        found = list(needs.remote_targets(visit))
+        context = with_server(monkeypatch, address, token)
+        found = list(needs.remote_targets(context))
         assert states(found) == {"target cpu": state}, found
-        assert visit.away == ({"cpu"} if state == "cross" else set())
+        assert context.away == ({"cpu"} if state == "error" else set())
 
 
 # How fast
@@ -354,7 +354,7 @@ def test_a_server_that_is_away_and_one_with_another_token(monkeypatch: pytest.Mo
 
 def test_mean_epochs_of_a_candidate() -> None:
     assert TrainingConfig(epochs=12).mean_epochs == 12
-    assert TrainingConfig(epochs=12, rungs=(2, 4), keep=0.5).mean_epochs == 2 + 0.5 * 2 + 0.25 * 8
+    assert TrainingConfig(epochs=12, rungs=(2, 4), promote=0.5).mean_epochs == 2 + 0.5 * 2 + 0.25 * 8
 
 
 def test_candidates_a_day() -> None:
@@ -380,37 +380,37 @@ def test_workers_of_each_node() -> None:
 
 
 def test_a_space_whose_networks_all_fail_is_a_cross(monkeypatch: pytest.MonkeyPatch) -> None:
-    visit = Visit(config(), config().runtime)
-    assert states(needs.data(visit))["data"] == "ok"
-    assert visit.parts
-    monkeypatch.setattr(type(visit.parts.space), "build", lambda self, arch, task: 1 / 0)
-    assert states(needs.worker(visit))["worker"] == "ok"
-    found = list(throughput.speed(visit))
-    assert states(found) == {"speed": "cross"}
+    context = Context(config(), config().runtime)
+    assert states(needs.data(context))["data"] == "ok"
+    assert context.parts
+    monkeypatch.setattr(type(context.parts.space), "build", lambda self, arch, task: 1 / 0)
+    assert states(needs.worker(context))["worker"] == "ok"
+    found = list(throughput.speed(context))
+    assert states(found) == {"speed": "error"}
     assert "4 of 4 random networks failed:build" in found[0].text
 
 
 def test_the_worker_says_what_it_lacks() -> None:
     found = config(targets={"cpu": {"device": "cuda:7"}})
-    visit = Visit(found, found.runtime)
-    assert states(needs.data(visit))["data"] == "ok"
-    assert "cuda" in the(needs.worker(visit), "worker").text
-    assert visit.pool is None
+    context = Context(found, found.runtime)
+    assert states(needs.data(context))["data"] == "ok"
+    assert "cuda" in the(needs.worker(context), "worker").text
+    assert context.pool is None
 
 
 # The screen
 
 
 def test_a_check_that_raises_or_hangs_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    def raising(visit: Visit) -> Iterator[Finding]:
+    def raising(context: Context) -> Iterator[Finding]:
         yield Finding("first", "ok", "")
         raise KeyError("x")
 
-    def hanging(visit: Visit) -> Iterator[Finding]:
+    def hanging(context: Context) -> Iterator[Finding]:
         time.sleep(5)
         yield Finding("third", "ok", "")
 
-    def good(visit: Visit) -> Iterator[Finding]:
+    def good(context: Context) -> Iterator[Finding]:
         yield Finding("last", "ok", "")
 
     steps = (("second", raising, 5, "do"), ("third", hanging, 0.1, "wait"), ("last", good, 5, ""))
@@ -418,8 +418,8 @@ def test_a_check_that_raises_or_hangs_stops_no_other(monkeypatch: pytest.MonkeyP
     found = list(doctor.examine())
     assert [dataclasses.astuple(finding) for finding in found] == [
         ("first", "ok", "", ""),
-        ("second", "cross", "KeyError: 'x'", "do"),
-        ("third", "cross", "no answer within 0.1 s", "wait"),
+        ("second", "error", "KeyError: 'x'", "do"),
+        ("third", "error", "no answer within 0.1 s", "wait"),
         ("last", "ok", "", ""),
     ]
 
@@ -427,7 +427,7 @@ def test_a_check_that_raises_or_hangs_stops_no_other(monkeypatch: pytest.MonkeyP
 def test_lines_are_whole_and_plain_where_the_terminal_is(capsys: pytest.CaptureFixture[str]) -> None:
     findings = [
         Finding("a", "ok", "x " * 100),
-        Finding("b", "cross", "no\x1b[2J é", "do that"),
+        Finding("b", "error", "no\x1b[2J é", "do that"),
         Finding("c", "note", "n"),
     ]
     assert doctor.show(iter(findings), Console(highlight=False)) == 1
@@ -443,7 +443,7 @@ def test_lines_are_whole_and_plain_where_the_terminal_is(capsys: pytest.CaptureF
 
 
 def test_findings_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
-    findings = [Finding("clocks", "ok", "all alike"), Finding("folder", "cross", "it is full, and small", "make room")]
+    findings = [Finding("clocks", "ok", "all alike"), Finding("folder", "error", "it is full, and small", "make room")]
     assert doctor.report(iter(findings), "json") == 1
     assert json.loads(capsys.readouterr().out) == [asdict(finding) for finding in findings]
     assert doctor.report(iter(findings[:1]), "csv") == 0

@@ -59,7 +59,7 @@ def test_what_an_autoscaler_starts_is_used_at_once(cluster: Cluster, tmp_path: P
 
     def watch(search: Search, evaluation: Evaluation | None) -> None:
         nonlocal began
-        if search.decided >= 4 and not joined:
+        if search.evaluated >= 4 and not joined:
             assert search.runtime.workers == 3
             assert any("2 workers to come" in note for note in search.runtime.notes)
             joined.append(cluster.add_node(num_cpus=1))
@@ -115,15 +115,15 @@ def test_workers_that_nothing_is_left_for_are_let_go() -> None:
     pool = RayPool(lambda: nap, RuntimeConfig(workers=3, cpus_per_worker=0.5))
     try:
         until = time.monotonic() + 60
-        while pool.room < 6 and time.monotonic() < until:
+        while pool.free_slots < 6 and time.monotonic() < until:
             pool.wait(0.1)
-        pool.submit(Job(Candidate(0, (0,), (), "founder", 0, 0)))
-        pool.wind_down()
-        while pool.open:
+        pool.submit(Job(Candidate(0, (0,), (), "random", 0, 0)))
+        pool.drain()
+        while pool.pending:
             pool.wait(0.2)
-        assert pool.workers == len(pool._slots) == 1
+        assert pool.workers == len(pool._handles) == 1
         pool.submit(Job(Candidate(1, (0,), (), "check", 0, 0)))  # a last word is still possible
-        while pool.open:
+        while pool.pending:
             pool.wait(0.2)
     finally:
         pool.close()

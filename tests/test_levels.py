@@ -7,26 +7,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evonas.objectives.levels import Levels
-from evonas.records import Standing
+from evonas.records import Fitness
 from tests.test_pareto import brute_ranks
 
 SMALL = st.integers(0, 5).map(float)
 ONE = st.tuples(SMALL, SMALL, st.sampled_from([0.0, 0.0, 0.0, 1.0, 2.0]))
 
 
-def standing(index: int, one: tuple[float, float, float]) -> Standing:
+def fitness(index: int, one: tuple[float, float, float]) -> Fitness:
     """Some of the infeasible have no values: they were never trained."""
-    return Standing(index, 0, () if one[2] and one[0] > 2 else one[:2], one[2])
+    return Fitness(index, 0, () if one[2] and one[0] > 2 else one[:2], one[2])
 
 
-def sorted_anew(standings: list[Standing], need: float) -> list[set[int]]:
+def sorted_anew(fitnesses: list[Fitness], need: float) -> list[set[int]]:
     """The fewest levels that hold so many, by the ranks of all."""
-    if not standings:
+    if not fitnesses:
         return []
-    ranks = brute_ranks(standings)
+    ranks = brute_ranks(fitnesses)
     held, levels = 0, []
     for rank in range(max(ranks) + 1):
-        levels.append({s.index for s, r in zip(standings, ranks, strict=True) if r == rank})
+        levels.append({s.index for s, r in zip(fitnesses, ranks, strict=True) if r == rank})
         held += len(levels[-1])
         if held >= need:
             break
@@ -41,9 +41,9 @@ def test_levels_are_those_of_sorting_anew_after_each_change(
     def need(count: int) -> float:
         return 4 if fixed else share * count
 
-    levels, there = Levels(need), dict[int, Standing]()
+    levels, there = Levels(need), dict[int, Fitness]()
     for index, (one, leave) in enumerate(steps):
-        there[index] = standing(index, one)
+        there[index] = fitness(index, one)
         levels.add(there[index])
         if leave == 0:
             gone = random.Random(index).choice(list(there))
@@ -56,9 +56,9 @@ def test_levels_are_those_of_sorting_anew_after_each_change(
 
 def test_many_random_ones_in_three_objectives() -> None:
     rng = np.random.default_rng(0)
-    levels, there = Levels(lambda count: count / 3), dict[int, Standing]()
+    levels, there = Levels(lambda count: count / 3), dict[int, Fitness]()
     for index, values in enumerate(rng.random((600, 3)).round(2)):
-        there[index] = Standing(index, 0, tuple(values), 0.0)
+        there[index] = Fitness(index, 0, tuple(values), 0.0)
         levels.add(there[index])
         if index % 3 == 0:
             gone = int(rng.choice(list(there)))

@@ -15,7 +15,7 @@ from evonas.driver.loop import Search
 from evonas.errors import UserError
 from evonas.records import Evaluation
 from evonas.start import execute
-from evonas.store import CIRCUMSTANCE, Recovered, Store, open_folder, recover
+from evonas.store import NON_REPRODUCIBLE, Recovered, Store, open_folder, recover
 from tests.forging import forge_cell
 from tests.synthetic import Toy, config, prepared
 
@@ -35,7 +35,7 @@ def run(
 
 def content(run: evonas.Run) -> str:
     """A hash of what was found, without when and where."""
-    frame = run.evaluations.drop(columns=[*CIRCUMSTANCE])
+    frame = run.evaluations.drop(columns=[*NON_REPRODUCIBLE])
     return hashlib.sha256(frame.to_json(orient="records").encode()).hexdigest()
 
 
@@ -83,7 +83,7 @@ class Stop(Exception):
 
 def stopping_after(count: int) -> Any:
     def watch(loop: Search, evaluation: Evaluation | None) -> None:
-        if loop.decided >= count:
+        if loop.evaluated >= count:
             raise Stop
 
     return watch
@@ -112,7 +112,7 @@ def test_a_killed_driver_has_every_birth_on_disk_and_goes_on(tmp_path: Path) -> 
         assert killed.returncode == -signal.SIGKILL, killed.stderr
         record = recovered(tmp_path / "run")
         assert [candidate.index for candidate in record.born] == [killer]
-        assert len(record.decided) <= killer
+        assert len(record.evaluated) <= killer
     found = run(tmp_path / "run", work=work)
     assert content(found) == content(whole)
     assert populations(found) == populations(whole)
@@ -197,15 +197,15 @@ def test_a_live_run_can_be_read(tmp_path: Path) -> None:
 
 
 def test_an_option_without_annotation_and_one_that_is_text_are_options() -> None:
-    from evonas.config import Kind
+    from evonas.config import PartConfig
     from evonas.loading import construct
 
     def part(width, depth: "int" = 1):  # type: ignore[no-untyped-def]
         return width, depth
 
-    assert construct({"part": part}, Kind(kind="part", width="wide", depth=2), "part") == ("wide", 2)
+    assert construct({"part": part}, PartConfig(kind="part", width="wide", depth=2), "part") == ("wide", 2)
     with pytest.raises(UserError, match="depth"):
-        construct({"part": part}, Kind(kind="part", width=1, depth="deep"), "part")
+        construct({"part": part}, PartConfig(kind="part", width=1, depth="deep"), "part")
 
 
 def test_weights_are_written_before_their_decision(tmp_path: Path) -> None:
@@ -227,10 +227,10 @@ def test_weights_are_written_before_their_decision(tmp_path: Path) -> None:
 
 def test_lineage_leads_back_to_founders(tmp_path: Path) -> None:
     found = run(tmp_path / "run")
-    child = found.evaluations[found.evaluations["operator"] != "founder"]["candidate"].iloc[-1]
+    child = found.evaluations[found.evaluations["operator"] != "random"]["candidate"].iloc[-1]
     family = found.lineage(child)
     assert family["candidate"].iloc[-1] == child
-    assert family["operator"].iloc[0] == "founder"
+    assert family["operator"].iloc[0] == "random"
     members = set(family["candidate"])
     assert all(set(parents) <= members for parents in family["parents"])
 

@@ -1,11 +1,11 @@
-"""Which nodes get jobs: decided from what happens to jobs, without a cluster."""
+"""Which nodes get jobs: evaluated from what happens to jobs, without a cluster."""
 
 import pytest
 
 from evonas.runtime.ray_pool import nodes as module
-from evonas.runtime.ray_pool.nodes import STRIKES, Node, Nodes
+from evonas.runtime.ray_pool.nodes import STRIKES, ClusterNode, Nodes
 
-A, B, C = (Node(id, f"host-{id}", {"CPU": 4.0}) for id in "abc")
+A, B, C = (ClusterNode(id, f"host-{id}", {"CPU": 4.0}) for id in "abc")
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def test_capacity_counts_whole_workers_a_node(cluster: Nodes) -> None:
     assert cluster.capacity == 3 * 2
     assert cluster.share("a") == pytest.approx(1.5 / 4)
     gpus = Nodes({"CPU": 1, "GPU": 0.5})
-    gpus.update([A, Node("d", "d", {"CPU": 8.0, "GPU": 1.0})], ())
+    gpus.update([A, ClusterNode("d", "d", {"CPU": 8.0, "GPU": 1.0})], ())
     assert gpus.capacity == 2
     assert gpus.share("d") == 0.5
 
@@ -36,7 +36,7 @@ def test_a_drained_node_gets_nothing_and_counts_for_nothing(cluster: Nodes) -> N
 
 
 def test_dead_nodes_are_gone_and_new_ones_are_there(cluster: Nodes) -> None:
-    cluster.update([B, Node("d", "d", {"CPU": 2.0})], ())
+    cluster.update([B, ClusterNode("d", "d", {"CPU": 2.0})], ())
     assert (ids(cluster), cluster.lives("a"), cluster.capacity) == ("bd", False, 3)
 
 
@@ -82,7 +82,7 @@ def test_where_only_a_node_set_aside_is_left_it_is_tried_again(cluster: Nodes) -
 
 
 def test_nodes_without_room_for_a_worker_do_not_count(cluster: Nodes) -> None:
-    head = Node("h", "head", {"CPU": 0.0})
+    head = ClusterNode("h", "head", {"CPU": 0.0})
     cluster.update([head, A], ())
     assert ids(cluster) == "a"
     cluster.silent("a")

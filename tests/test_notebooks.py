@@ -26,7 +26,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
         "space": {"kind": "mobile", "stages": 2, "widths": [8, 16], "depths": [0, 1], "stem": 8, "strides": 2},
         "task": {"kind": "digits", "valid_fraction": 0.3, "test_fraction": 0.5},
         "objectives": [{"metric": "error"}, {"metric": "params"}],
-        "training": {"epochs": 2, "batch_size": 32, "rungs": [1], "keep": 0.9},
+        "training": {"epochs": 2, "batch_size": 32, "rungs": [1], "promote": 0.9},
         "budget": {"evaluations": 32},
         "runtime": {"kind": "serial"},
     }

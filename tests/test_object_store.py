@@ -133,7 +133,7 @@ def test_the_command_line_reads_it(
     monkeypatch.chdir(tmp_path)
     run(url, work=WORK)
     assert main(["status", url]) == 0
-    assert "40 candidates decided" in capsys.readouterr().out
+    assert "40 candidates evaluated" in capsys.readouterr().out
     assert main(["front", url, "--format", "csv"]) == 0
     assert capsys.readouterr().out.startswith("candidate,error,params")
     assert main(["report", url]) == 0

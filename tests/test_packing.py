@@ -6,22 +6,22 @@ from collections.abc import Callable
 import pytest
 
 from evonas.records import Candidate, Epoch, Evaluation, Status
-from evonas.runtime.ray_pool.gpu_sharing import MOST, ROUNDS, Packing
+from evonas.runtime.ray_pool.gpu_sharing import MOST, ROUNDS, GpuSharing
 
 CURVE = tuple(Epoch(epoch, 1.0, 1.0, 0.5) for epoch in (1, 2))
 
 
-def decided(status: Status = Status.OK, memory_mb: float = 100.0, gpu_mb: str = "80000") -> Evaluation:
+def evaluated(status: Status = Status.OK, memory_mb: float = 100.0, gpu_mb: str = "80000") -> Evaluation:
     metrics = {"macs": 1e6, "train_memory_mb": memory_mb}
     curve = CURVE if status is Status.OK else ()
     conditions = {"gpu_memory_mb": gpu_mb}
-    return Evaluation(Candidate(0, (0,), (), "founder", 0, 0), status, metrics, curve, conditions=conditions)
+    return Evaluation(Candidate(0, (0,), (), "random", 0, 0), status, metrics, curve, conditions=conditions)
 
 
-def run(speed: Callable[[int], float], candidates: int = 1000, gpus: int = 1, **each: object) -> Packing:
+def run(speed: Callable[[int], float], candidates: int = 1000, gpus: int = 1, **each: object) -> GpuSharing:
     """speed: of a whole GPU with so many workers, in candidates a second; all take equally long."""
     now = 0.0
-    packing = Packing(clock=lambda: now)
+    packing = GpuSharing(clock=lambda: now)
     level, ends = 0, list[float]()
     for _ in range(candidates):
         if packing.level != level:  # workers of the new level begin, one after the other
@@ -30,7 +30,7 @@ def run(speed: Callable[[int], float], candidates: int = 1000, gpus: int = 1, **
             ends = [now + took * (1 + worker / (level * gpus)) for worker in range(level * gpus)]
         now = heapq.heappop(ends)
         heapq.heappush(ends, now + took)
-        packing.heard(decided(**each), gpus, level * gpus)  # type: ignore[arg-type]
+        packing.heard(evaluated(**each), gpus, level * gpus)  # type: ignore[arg-type]
     return packing
 
 
@@ -55,49 +55,49 @@ def test_memory_is_a_bound() -> None:
 def test_a_candidate_that_runs_out_of_memory_takes_a_level_back_for_good() -> None:
     packing = run(lambda level: level, candidates=ROUNDS + 2)
     assert packing.level == 2
-    packing.heard(decided(Status.FAILED_OOM), 1, 2)
+    packing.heard(evaluated(Status.FAILED_OOM), 1, 2)
     for _ in range(100):
-        packing.heard(decided(), 1, 1)
+        packing.heard(evaluated(), 1, 1)
     assert packing.level == 1
 
 
 def test_so_does_one_long_after_the_level_was_found() -> None:
     packing = run(lambda level: min(level, 4))
     assert packing.level == 4
-    packing.heard(decided(Status.FAILED_OOM), 1, 4)
+    packing.heard(evaluated(Status.FAILED_OOM), 1, 4)
     assert packing.level == 3
 
 
 def test_machines_that_come_are_no_gain_of_a_level() -> None:
     now = 0.0
-    packing = Packing(clock=lambda: now)
+    packing = GpuSharing(clock=lambda: now)
     for candidate in range(1000):
         gpus = 1 + candidate // 100
         now += 1 / gpus  # however many workers share one
-        packing.heard(decided(), gpus, packing.level * gpus)
+        packing.heard(evaluated(), gpus, packing.level * gpus)
     assert packing.level == 1
 
 
 def test_workers_too_few_for_a_level_tell_nothing_of_it() -> None:
     now = 0.0
-    packing = Packing(clock=lambda: now)
+    packing = GpuSharing(clock=lambda: now)
     for _ in range(1000):
         now += 1.0
-        packing.heard(decided(), 32, 16)
+        packing.heard(evaluated(), 32, 16)
     assert packing.level == 1
 
 
 def test_no_level_for_which_there_may_not_be_workers_enough() -> None:
     now = 0.0
-    packing = Packing(most=16, clock=lambda: now)
+    packing = GpuSharing(most=16, clock=lambda: now)
     for _ in range(1000):
         now += 1.0 / packing.level
-        packing.heard(decided(), 10, 10 * packing.level)
+        packing.heard(evaluated(), 10, 10 * packing.level)
     assert packing.level == 1
 
 
 def test_workers_of_a_level_fit_on_a_gpu_together() -> None:
-    packing = Packing()
+    packing = GpuSharing()
     for packing.level in range(1, MOST + 1):
         assert packing.level * packing.share <= 1
         assert (packing.level + 1) * packing.share > 1

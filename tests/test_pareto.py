@@ -1,4 +1,4 @@
-"""Ranks, fronts, bars and hypervolume against hand-made answers and brute force."""
+"""Ranks, fronts, cutoffs and hypervolume against hand-made answers and brute force."""
 
 import numpy as np
 import pytest
@@ -6,14 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evonas.objectives import pareto
-from evonas.objectives.early_stopping import outside
-from evonas.objectives.levels import Bar
+from evonas.objectives.early_stopping import is_stopped
+from evonas.objectives.levels import RungCutoff
 from evonas.objectives.objectives import dominates
-from evonas.records import Standing
+from evonas.records import Fitness
 
 
-def stand(*points: tuple[float, ...], violations: tuple[float, ...] = ()) -> list[Standing]:
-    return [Standing(i, 0, p, violations[i] if violations else 0.0) for i, p in enumerate(points)]
+def stand(*points: tuple[float, ...], violations: tuple[float, ...] = ()) -> list[Fitness]:
+    return [Fitness(i, 0, p, violations[i] if violations else 0.0) for i, p in enumerate(points)]
 
 
 def test_ranks_of_a_known_set() -> None:
@@ -26,13 +26,13 @@ def test_equal_points_share_a_rank() -> None:
 
 
 def test_the_infeasible_rank_last_by_violation() -> None:
-    standings = stand((9, 9), (0, 0), (1, 1), (0, 1), violations=(0, 0.5, 0.2, 0.5))
-    assert brute_ranks(standings) == [0, 2, 1, 2]
+    fitnesses = stand((9, 9), (0, 0), (1, 1), (0, 1), violations=(0, 0.5, 0.2, 0.5))
+    assert brute_ranks(fitnesses) == [0, 2, 1, 2]
 
 
 def test_front_leaves_out_the_infeasible() -> None:
-    standings = stand((0, 0), (1, 2), (2, 1), (2, 2), violations=(1, 0, 0, 0))
-    assert [s.index for s in pareto.front(standings)] == [1, 2]
+    fitnesses = stand((0, 0), (1, 2), (2, 1), (2, 2), violations=(1, 0, 0, 0))
+    assert [s.index for s in pareto.front(fitnesses)] == [1, 2]
     assert pareto.front([]) == []
 
 
@@ -53,28 +53,28 @@ values = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5), st.integers(0,
 
 @given(values, st.floats(0.05, 1))
 def test_a_newcomer_is_outside_exactly_when_it_ranks_behind_the_share(points: list, keep: float) -> None:
-    """The bar is all a worker needs: compare with ranking the newcomer among the rest, by brute force."""
-    *known, newcomer = [Standing(i, 0, p[:2], max(0, p[2] - 1)) for i, p in enumerate([*points, points[0]])]
-    kept_up = Bar(keep)
+    """The cutoff is all a worker needs: compare with ranking the newcomer among the rest, by brute force."""
+    *known, newcomer = [Fitness(i, 0, p[:2], max(0, p[2] - 1)) for i, p in enumerate([*points, points[0]])]
+    kept_up = RungCutoff(keep)
     kept_up.add(known)
-    bar = kept_up.standings
+    cutoff = kept_up.fitnesses
     if len(known) * keep < 1:
-        assert bar == ()
+        assert cutoff == ()
         return
     ranks = brute_ranks(known)
     kept = next(k for k in range(len(known)) if sum(r <= k for r in ranks) >= keep * len(known) - 1e-9)
     beaten_by = [ranks[i] for i, other in enumerate(known) if dominates(other, newcomer)]
     rank = 1 + max(beaten_by) if beaten_by else 0
-    assert outside(newcomer, bar) == (rank > kept)
+    assert is_stopped(newcomer, cutoff) == (rank > kept)
 
 
-def brute_ranks(standings: list[Standing]) -> list[int]:
+def brute_ranks(fitnesses: list[Fitness]) -> list[int]:
     """Peel fronts by comparing all pairs."""
-    ranks = np.full(len(standings), -1)
+    ranks = np.full(len(fitnesses), -1)
     rank = 0
     while (ranks < 0).any():
-        left = [i for i in range(len(standings)) if ranks[i] < 0]
-        front = [i for i in left if not any(dominates(standings[j], standings[i]) for j in left)]
+        left = [i for i in range(len(fitnesses)) if ranks[i] < 0]
+        front = [i for i in left if not any(dominates(fitnesses[j], fitnesses[i]) for j in left)]
         ranks[front] = rank
         rank += 1
     return ranks.tolist()

@@ -11,13 +11,13 @@ import pytest
 import ray
 
 import evonas
-from evonas.components import Parts
+from evonas.components import Components
 from evonas.errors import UserError
 from evonas.evaluation import Evaluator
 from evonas.objectives.objectives import Objectives
 from evonas.records import Candidate, Evaluation, Job, Status
 from evonas.runtime import RayPool
-from evonas.start import Prepared, execute
+from evonas.start import PreparedSearch, execute
 from evonas.store import open_folder
 from tests.evaluation.small import bars_task
 from tests.evaluation.small import config as small_config
@@ -84,18 +84,18 @@ def test_a_job_that_waits_behind_a_long_one_goes_to_a_worker_that_has_none() -> 
 
     pool = RayPool(lambda: uneven, config(runtime={**RAY, "workers": 2}).runtime)
     try:
-        while pool.room < 4:
+        while pool.free_slots < 4:
             pool.wait(0.1)
         for index in range(4):
-            pool.submit(Job(Candidate(index, (0,), (), "founder", 0, 0)))
+            pool.submit(Job(Candidate(index, (0,), (), "random", 0, 0)))
         order: list[int] = []
-        while pool.open:
+        while pool.pending:
             order += [m.candidate.index for m in pool.wait(0.5) if isinstance(m, Evaluation)]
     finally:
         pool.close()
     assert sorted(order) == [0, 1, 2, 3]
     assert order[-1] == 0
-    assert pool.late == 0
+    assert pool.late_results == 0
 
 
 def test_no_cluster_at_the_address(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_every_misdeed_is_a_row_and_the_search_goes_on(tmp_path: Path) -> None:
     )
     space, objectives = Misdeeds(tmp_path), Objectives(settings, task.spec)
     factory = partial(Evaluator, space, task, settings, objectives)
-    start = Prepared(Parts(settings, space, task.spec, objectives, factory), open_folder(tmp_path / "run"))
+    start = PreparedSearch(Components(settings, space, task.spec, objectives, factory), open_folder(tmp_path / "run"))
     ended = execute(start, watch=quiet)
     assert ended == f"all {space.size()} different networks of the space were evaluated"
     rows = evonas.load(tmp_path / "run", space).evaluations

@@ -24,7 +24,7 @@ from evonas.errors import UserError
 from evonas.report import summary, write
 from evonas.report.data import ARCH_BYTES, document, number
 from evonas.report.page import page, to_json
-from evonas.report.watch import Server
+from evonas.report.watch import ReportServer
 from tests.forging import forge
 from tests.synthetic import Toy
 from tests.test_loop import Stop, run, stopping_after
@@ -80,7 +80,7 @@ def test_it_says_what_was_searched_what_it_cost_and_what_was_found(found: evonas
         "Networks of the space Toy for synthetic (input 1 x 8 x 8, 10 outputs), minimising error and params, "
         "within params ≤ 900. Bred by nsga2, population 8, seed 3; at most 9 epochs"
     )
-    assert cost.startswith("40 candidates were decided: ")
+    assert cost.startswith("40 candidates were evaluated: ")
     assert "1 could not be built" in cost
     assert "1 diverged" in cost
     assert front.startswith(f"The front has {len(found.front())} networks")
@@ -128,7 +128,7 @@ def test_nothing_found_yet_is_said(tmp_path: Path) -> None:
         run(tmp_path / "run", stopping_after(0))
     empty = document(evonas.load(tmp_path / "run"))
     assert empty["summary"][1:] == [
-        "No candidate has been decided yet.",
+        "No candidate has been evaluated yet.",
         "The front is empty: no candidate was fully trained within the limits.",
     ] or empty["columns"]["candidate"] == [0]
     infeasible = document(run(tmp_path / "none", limits=[{"metric": "params", "at_most": 1}]))
@@ -239,7 +239,7 @@ class TestCommand:
         assert main(["report", str(found.folder), "--out", str(tmp_path / "no" / "page.html")]) == 2
         assert "--out" in capsys.readouterr().err
         with pytest.raises(UserError, match="cannot listen on port 99999"):
-            Server(str(found.folder), 99999)
+            ReportServer(str(found.folder), 99999)
 
     def test_what_is_heavy_is_not_needed(self, found: evonas.Run, tmp_path: Path) -> None:
         program = (
@@ -293,19 +293,19 @@ class TestCommand:
 
 class TestWatch:
     @pytest.fixture
-    def server(self, found: evonas.Run) -> Iterator[Server]:
-        with Server(str(found.folder), 0) as server:
+    def server(self, found: evonas.Run) -> Iterator[ReportServer]:
+        with ReportServer(str(found.folder), 0) as server:
             thread = threading.Thread(target=server.serve_forever, daemon=True)
             thread.start()
             yield server
             server.shutdown()
 
-    def get(self, server: Server, path: str, **headers: str) -> http.client.HTTPResponse:
+    def get(self, server: ReportServer, path: str, **headers: str) -> http.client.HTTPResponse:
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
         connection.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
         return connection.getresponse()
 
-    def test_it_serves_the_page_and_newer_data(self, server: Server) -> None:
+    def test_it_serves_the_page_and_newer_data(self, server: ReportServer) -> None:
         answer = self.get(server, "/")
         assert answer.status == 200
         assert 'data-follow="yes"' in answer.read().decode()
@@ -316,11 +316,11 @@ class TestWatch:
         assert self.get(server, "/run.json").status == 404
 
     @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1", ""])
-    def test_a_foreign_name_that_leads_here_is_refused(self, server: Server, host: str) -> None:
+    def test_a_foreign_name_that_leads_here_is_refused(self, server: ReportServer, host: str) -> None:
         assert self.get(server, "/data", Host=host).status == 403
         assert self.get(server, "/", Host=f"localhost:{server.port}").status == 200
 
-    def test_it_listens_on_this_machine_alone(self, server: Server) -> None:
+    def test_it_listens_on_this_machine_alone(self, server: ReportServer) -> None:
         assert server.server_address[0] == "127.0.0.1"
 
     def test_the_command_serves_until_it_is_interrupted(self, found: evonas.Run) -> None:
@@ -339,7 +339,7 @@ class TestWatch:
     def test_what_cannot_be_read_now_leaves_what_was_known(self, found: evonas.Run, tmp_path: Path) -> None:
         folder = tmp_path / "run"
         run(folder, budget={"evaluations": 8})
-        with Server(str(folder), 0) as server:
+        with ReportServer(str(folder), 0) as server:
             before = server.source.newest()
             (folder / "run.json").rename(folder / "gone.json")
             server.source._next = 0.0

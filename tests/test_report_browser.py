@@ -8,7 +8,7 @@ import pytest
 
 import evonas
 from evonas.report import write
-from evonas.report.watch import Server
+from evonas.report.watch import ReportServer
 from tests.browser import PROGRAM, Browser
 from tests.test_loop import Stop, run, stopping_after
 from tests.test_report import HOSTILE, hostile_run
@@ -190,15 +190,15 @@ def test_watching_shows_what_the_search_finds(browser: Browser, tmp_path: Path) 
     folder = tmp_path / "run"
     with pytest.raises(Stop):
         run(folder, stopping_after(12))
-    with Server(str(folder), 0) as server:
+    with ReportServer(str(folder), 0) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         browser.open(server.url)
-        decided = "document.getElementById('summary').children[1].textContent"
-        assert browser.ask(decided).startswith("12 candidates")
+        evaluated = "document.getElementById('summary').children[1].textContent"
+        assert browser.ask(evaluated).startswith("12 candidates")
         browser.click("#table tbody tr")
         opened = browser.ask(SHOWN)
         run(folder)
-        browser.until(lambda: browser.ask(decided).startswith("40 candidates"))
+        browser.until(lambda: browser.ask(evaluated).startswith("40 candidates"))
         assert browser.ask("document.getElementById('state').textContent").startswith("finished")
         assert browser.ask(SHOWN) == opened, "what is open stays open"
         assert browser.complaints == []

@@ -10,17 +10,17 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from evonas.config import RuntimeConfig
 from evonas.errors import Halted
-from evonas.records import Candidate, Evaluation, Job, Progress, Status
+from evonas.records import Candidate, Evaluation, Job, RungReport, Status
 from evonas.runtime.retries import CRASHES, FIRST_DELAY_S, LONGEST_DELAY_S, LOSSES, Attempt, Retries
-from evonas.runtime.runtime import Death, Message
+from evonas.runtime.runtime import Message, WorkerExit
 
-CONFIG = RuntimeConfig(deadline_minutes=10, lease_s=30, away_minutes=2)
+CONFIG = RuntimeConfig(deadline_minutes=10, lease_s=30, unavailable_minutes=2)
 NODES = st.sampled_from("abc")
 SPENT = st.integers(0, 500).map(float)
 
 
 def job(index: int) -> Job:
-    return Job(Candidate(index, (index,), (), "founder", 0, 0))
+    return Job(Candidate(index, (index,), (), "random", 0, 0))
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Known:
     ended: bool = False
 
 
-OPEN = precondition(lambda self: self.retries.open)
+OPEN = precondition(lambda self: self.retries.pending)
 
 
 class AnyEvents(RuleBasedStateMachine):
@@ -60,7 +60,7 @@ class AnyEvents(RuleBasedStateMachine):
     def first(self) -> None:
         self.submit()
 
-    @precondition(lambda self: self.retries.open < 3)
+    @precondition(lambda self: self.retries.pending < 3)
     @rule()
     def submit(self) -> None:
         self.retries.submit(job(len(self.known)))
@@ -100,8 +100,8 @@ class AnyEvents(RuleBasedStateMachine):
         index, attempt = self.take(data)
         self.begun[index] = attempt
         known = self.known[index]
-        progress = Progress(index, known.reached, {"error": float(known.reached)})
-        assert self.retries.heard(attempt, progress) is progress
+        report = RungReport(index, known.reached, {"error": float(known.reached)})
+        assert self.retries.heard(attempt, report) is report
         known.reached += 1
         known.postponed = []
 
@@ -116,7 +116,7 @@ class AnyEvents(RuleBasedStateMachine):
     @rule(data=st.data(), node=NODES, spent_s=SPENT)
     def crashes(self, data: st.DataObject, node: str, spent_s: float) -> None:
         index, attempt = self.take(data)
-        answer = self.retries.crashed(attempt, spent_s, node, Death(Status.FAILED_CRASH, "segfault"))
+        answer = self.retries.crashed(attempt, spent_s, node, WorkerExit(Status.FAILED_CRASH, "segfault"))
         known = self.known[index]
         known.crashes.append(node)
         known.spent_s += spent_s
@@ -130,7 +130,9 @@ class AnyEvents(RuleBasedStateMachine):
         if status is Status.FAILED_ERROR:
             self.ends(index, self.retries.broke(attempt, spent_s, "no answer"), status, "no answer")
         else:
-            self.ends(index, self.retries.crashed(attempt, spent_s, "a", Death(status, "killed")), status, "killed")
+            self.ends(
+                index, self.retries.crashed(attempt, spent_s, "a", WorkerExit(status, "killed")), status, "killed"
+            )
 
     @OPEN
     @rule(data=st.data(), node=NODES, dies=st.booleans())
@@ -163,14 +165,16 @@ class AnyEvents(RuleBasedStateMachine):
 
     @invariant()
     def open_ones_are_counted(self) -> None:
-        assert self.retries.open == sum(not known.ended for known in self.known)
+        assert self.retries.pending == sum(not known.ended for known in self.known)
 
     @invariant()
     def it_is_over_where_one_waited_too_long(self) -> None:
         if not self.over:
             self.retries.check()
             return
-        with pytest.raises(Halted, match=r"^phone \d+ is away, for 2 minutes \(runtime\.away_minutes\); what was dec"):
+        with pytest.raises(
+            Halted, match=r"^phone \d+ is away, for 2 minutes \(runtime\.unavailable_minutes\); what was dec"
+        ):
             self.retries.check()
 
     def teardown(self) -> None:
@@ -183,7 +187,7 @@ class AnyEvents(RuleBasedStateMachine):
                 attempt, Evaluation(attempt.job.candidate, Status.OK, rungs=attempt.job.reached)
             )
             self.ends(index, [answer], Status.OK)
-        assert self.retries.open == 0
+        assert self.retries.pending == 0
         assert not self.retries.due()
         assert not self.retries.notes
 
@@ -227,7 +231,7 @@ def test_what_waits_for_other_workers_does_not_wait_for_ever() -> None:
     retries = Retries(CONFIG, lambda: now)
     retries.submit(job(0))
     (attempt,) = retries.due()
-    retries.crashed(attempt, 1.0, "a", Death(Status.FAILED_CRASH, "segfault"))
+    retries.crashed(attempt, 1.0, "a", WorkerExit(Status.FAILED_CRASH, "segfault"))
     crowded, same = Worker("b", [attempt]), Worker("a")
     assert retries.choose(attempt, [same, crowded], True) is crowded
     assert retries.choose(attempt, [same], True) is None
@@ -238,7 +242,7 @@ def test_what_waits_for_other_workers_does_not_wait_for_ever() -> None:
 
 def test_a_job_that_is_postponed_again_and_again_halts_the_search_after_a_last_try() -> None:
     now = 0.0
-    retries = Retries(RuntimeConfig(away_minutes=1.75), lambda: now)
+    retries = Retries(RuntimeConfig(unavailable_minutes=1.75), lambda: now)
     retries.submit(job(0))
     tried = []
     while not tried or tried[-1] < 105:
@@ -259,7 +263,7 @@ def test_a_report_shows_that_nothing_is_away() -> None:
     for moment in (0.0, 100.0, 200.0, 300.0):
         now = moment
         (attempt,) = retries.due()
-        retries.heard(attempt, Progress(0, 0, {}))
+        retries.heard(attempt, RungReport(0, 0, {}))
         retries.postponed(attempt, "phone is away")
         assert retries.rest == FIRST_DELAY_S
         retries.check()

@@ -18,10 +18,10 @@ import psutil
 import pytest
 
 from evonas.errors import UserError
-from evonas.records import Evaluation, Postponed, Progress, Status
-from evonas.runtime.runtime import Death, Factory
+from evonas.records import Deferred, Evaluation, RungReport, Status
+from evonas.runtime.runtime import Factory, WorkerExit
 from evonas.runtime.sandbox.payload import PREFIX, hold, load, pack, sweep
-from evonas.runtime.sandbox.worker_process import Sandbox, SandboxLost
+from evonas.runtime.sandbox.worker_process import WorkerProcess, WorkerProcessLost
 from tests import away, works
 from tests.evaluation.small import job
 from tests.misbehaving import MB, Misdeeds, factory
@@ -37,18 +37,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def shared(folder: Path) -> Iterator[Sandbox]:
+def shared(folder: Path) -> Iterator[WorkerProcess]:
     yield from opened(factory(folder), SHARE)
 
 
 @pytest.fixture(scope="module")
-def light() -> Iterator[Sandbox]:
+def light() -> Iterator[WorkerProcess]:
     """Runs the works of `tests/works.py`."""
     yield from opened(works.by_gene)
 
 
 @pytest.fixture
-def sandbox(shared: Sandbox, folder: Path) -> Iterator[Sandbox]:
+def sandbox(shared: WorkerProcess, folder: Path) -> Iterator[WorkerProcess]:
     """Whatever a test lets happen in it, the next candidate is trained."""
     yield shared
     for mark in folder.iterdir():
@@ -58,8 +58,8 @@ def sandbox(shared: Sandbox, folder: Path) -> Iterator[Sandbox]:
     assert (last.status, last.message, last.batch_size) == (Status.OK, "", 32)
 
 
-def opened(what: Factory, memory: int | None = None) -> Iterator[Sandbox]:
-    sandbox = Sandbox(pack(what), memory)
+def opened(what: Factory, memory: int | None = None) -> Iterator[WorkerProcess]:
+    sandbox = WorkerProcess(pack(what), memory)
     try:
         sandbox.ready(60)
         sandbox.ready(0)
@@ -68,22 +68,22 @@ def opened(what: Factory, memory: int | None = None) -> Iterator[Sandbox]:
         sandbox.close()
 
 
-def answer(sandbox: Sandbox, deed: str, seconds: float = 20.0) -> Evaluation | Death:
+def answer(sandbox: WorkerProcess, deed: str, seconds: float = 20.0) -> Evaluation | WorkerExit:
     """The last word on a candidate. Also: it came within the deadline and a moment."""
     start = time.monotonic()
     *_, last = sandbox.run(job(GENE[deed]), seconds, 5.0)
-    assert isinstance(last, Evaluation | Death)
+    assert isinstance(last, Evaluation | WorkerExit)
     assert time.monotonic() - start < seconds + 2.0
     return last
 
 
-def done(sandbox: Sandbox, work: Callable[..., object], seconds: float = 20.0) -> Evaluation | Death:
+def done(sandbox: WorkerProcess, work: Callable[..., object], seconds: float = 20.0) -> Evaluation | WorkerExit:
     *_, last = sandbox.run(job(WORK[work]), seconds, 5.0)
-    assert isinstance(last, Evaluation | Death)
+    assert isinstance(last, Evaluation | WorkerExit)
     return last
 
 
-def pid_of(sandbox: Sandbox) -> int:
+def pid_of(sandbox: WorkerProcess) -> int:
     last = done(sandbox, works.good)
     assert isinstance(last, Evaluation)
     return int(last.metrics["pid"])
@@ -118,7 +118,7 @@ def within(seconds: float, true: Callable[[], bool]) -> bool:
         ("cuda", Status.FAILED_CRASH, "can use its GPU no more: AcceleratorError: CUDA error: device-side assert trig"),
     ],
 )
-def test_what_a_network_raises_is_a_row(sandbox: Sandbox, deed: str, status: Status, message: str) -> None:
+def test_what_a_network_raises_is_a_row(sandbox: WorkerProcess, deed: str, status: Status, message: str) -> None:
     last = answer(sandbox, deed)
     assert isinstance(last, Evaluation)
     assert last.status is status
@@ -126,7 +126,7 @@ def test_what_a_network_raises_is_a_row(sandbox: Sandbox, deed: str, status: Sta
     assert last.message.isprintable()
 
 
-def test_a_network_too_large_for_its_batches_is_trained_with_half(sandbox: Sandbox) -> None:
+def test_a_network_too_large_for_its_batches_is_trained_with_half(sandbox: WorkerProcess) -> None:
     last = answer(sandbox, "half a gpu")
     assert isinstance(last, Evaluation)
     assert (last.status, last.batch_size) == (Status.OK, 16)
@@ -134,17 +134,17 @@ def test_a_network_too_large_for_its_batches_is_trained_with_half(sandbox: Sandb
 
 
 @pytest.mark.parametrize(("deed", "place"), [("loops", "loop"), ("blocks", "block")])
-def test_a_candidate_that_never_ends_costs_its_deadline(sandbox: Sandbox, deed: str, place: str) -> None:
+def test_a_candidate_that_never_ends_costs_its_deadline(sandbox: WorkerProcess, deed: str, place: str) -> None:
     last = answer(sandbox, deed, 1.5)
-    assert isinstance(last, Death)
+    assert isinstance(last, WorkerExit)
     assert last.status is Status.FAILED_TIMEOUT
     assert last.message.startswith("over its deadline of 1.5 s (runtime.deadline_minutes), at misbehaving.py:")
     assert last.message.endswith(f" in {place}")
 
 
-def test_a_candidate_that_eats_memory_is_ended_and_its_machine_is_not(sandbox: Sandbox) -> None:
+def test_a_candidate_that_eats_memory_is_ended_and_its_machine_is_not(sandbox: WorkerProcess) -> None:
     last = answer(sandbox, "eats")
-    assert isinstance(last, Death)
+    assert isinstance(last, WorkerExit)
     assert last.status is Status.FAILED_OOM
     took = int(last.message.split()[1].replace(",", ""))
     assert 700 < took < 3000
@@ -160,15 +160,15 @@ def test_a_candidate_that_eats_memory_is_ended_and_its_machine_is_not(sandbox: S
         ("build segfault", "segmentation fault (SIGSEGV), at misbehaving.py:"),
     ],
 )
-def test_a_candidate_that_takes_its_process_along_says_how(sandbox: Sandbox, deed: str, message: str) -> None:
+def test_a_candidate_that_takes_its_process_along_says_how(sandbox: WorkerProcess, deed: str, message: str) -> None:
     last = answer(sandbox, deed)
-    assert isinstance(last, Death)
+    assert isinstance(last, WorkerExit)
     assert last.status is Status.FAILED_CRASH
     assert last.message.startswith(message)
 
 
 @pytest.mark.parametrize("deed", ["child", "session", "daemon"])
-def test_a_process_left_behind_is_ended(sandbox: Sandbox, folder: Path, deed: str) -> None:
+def test_a_process_left_behind_is_ended(sandbox: WorkerProcess, folder: Path, deed: str) -> None:
     last = answer(sandbox, deed)
     assert isinstance(last, Evaluation)
     assert last.status is Status.OK
@@ -176,29 +176,29 @@ def test_a_process_left_behind_is_ended(sandbox: Sandbox, folder: Path, deed: st
     assert not lives(int((folder / "child").read_text()))
 
 
-def test_a_process_left_behind_by_a_crash_is_ended_too(light: Sandbox) -> None:
+def test_a_process_left_behind_by_a_crash_is_ended_too(light: WorkerProcess) -> None:
     """Also: half a frame, with its other end held open by a child, is no reason to wait."""
     before = pid_of(light)
     last = done(light, works.torn)
-    assert isinstance(last, Death)
+    assert isinstance(last, WorkerExit)
     assert last.message == "its process ended by itself with exit code 7 (os._exit?)"
-    assert [child.pid for child in psutil.Process(light._keeper.pid).children()] == [pid_of(light)] != [before]
+    assert [child.pid for child in psutil.Process(light._fork_server.pid).children()] == [pid_of(light)] != [before]
 
 
-def test_a_forked_copy_of_the_worker_has_no_say(sandbox: Sandbox) -> None:
+def test_a_forked_copy_of_the_worker_has_no_say(sandbox: WorkerProcess) -> None:
     heard = list(sandbox.run(job(GENE["double"]), 20.0, 5.0))
-    assert [type(item) for item in heard] == [Progress, Evaluation]
+    assert [type(item) for item in heard] == [RungReport, Evaluation]
     last = heard[-1]
     assert isinstance(last, Evaluation)
     assert last.status is Status.OK
 
 
 @pytest.mark.parametrize(("deed", "replaced"), [("none", False), ("zombie", False), ("cuda", True), ("thread", True)])
-def test_a_process_that_cannot_be_trusted_is_replaced(sandbox: Sandbox, deed: str, replaced: bool) -> None:
+def test_a_process_that_cannot_be_trusted_is_replaced(sandbox: WorkerProcess, deed: str, replaced: bool) -> None:
     answer(sandbox, "none")
-    (before,) = psutil.Process(sandbox._keeper.pid).children()
+    (before,) = psutil.Process(sandbox._fork_server.pid).children()
     assert isinstance(answer(sandbox, deed), Evaluation)
-    (after,) = psutil.Process(sandbox._keeper.pid).children()
+    (after,) = psutil.Process(sandbox._fork_server.pid).children()
     assert (after.pid != before.pid) is replaced
     assert not after.children()
 
@@ -213,9 +213,9 @@ def test_a_process_that_cannot_be_trusted_is_replaced(sandbox: Sandbox, deed: st
         (works.interrupted, "KeyboardInterrupt"),
     ],
 )
-def test_a_work_without_a_result_is_an_error(light: Sandbox, work: Callable[..., object], message: str) -> None:
+def test_a_work_without_a_result_is_an_error(light: WorkerProcess, work: Callable[..., object], message: str) -> None:
     last = done(light, work)
-    assert isinstance(last, Death)
+    assert isinstance(last, WorkerExit)
     assert last.status is Status.FAILED_ERROR
     assert last.message.startswith(message)
     assert pid_of(light)
@@ -224,85 +224,85 @@ def test_a_work_without_a_result_is_an_error(light: Sandbox, work: Callable[...,
 def test_a_postponed_job_leaves_nothing_behind_either() -> None:
     for sandbox in opened(partial(away.made, away.leaving)):
         (last,) = sandbox.run(away.job(3), 20.0, 5.0)
-        assert isinstance(last, Postponed)
+        assert isinstance(last, Deferred)
         assert last.index == 3
         assert not lives(int(last.reason))
 
 
-def test_a_worker_that_closes_what_is_not_its_own_is_replaced(light: Sandbox) -> None:
+def test_a_worker_that_closes_what_is_not_its_own_is_replaced(light: WorkerProcess) -> None:
     last = done(light, works.closing, 5.0)
-    assert isinstance(last, Death)
+    assert isinstance(last, WorkerExit)
     assert last.message == "its process ended by itself with exit code 1 (os._exit?)"
     assert pid_of(light)
 
 
-def test_what_a_worker_said_before_its_end_is_heard(light: Sandbox) -> None:
+def test_what_a_worker_said_before_its_end_is_heard(light: WorkerProcess) -> None:
     reports = light.run(job(WORK[works.lasting]), 20.0, 5.0)
     next(reports)
-    os.kill(light._keeper.pid, signal.SIGSTOP)
+    os.kill(light._fork_server.pid, signal.SIGSTOP)
     time.sleep(1.0)  # now it has ended
-    os.kill(light._keeper.pid, signal.SIGCONT)
+    os.kill(light._fork_server.pid, signal.SIGCONT)
     assert isinstance(next(reports), Evaluation)
     assert pid_of(light)
 
 
-def test_a_worker_is_on_its_own(light: Sandbox) -> None:
-    keeper, worker = light._keeper.pid, pid_of(light)
-    assert len({os.getsid(0), os.getsid(keeper), os.getsid(worker)}) == 3, "no Ctrl-C reaches it"
+def test_a_worker_is_on_its_own(light: WorkerProcess) -> None:
+    fork_server, worker = light._fork_server.pid, pid_of(light)
+    assert len({os.getsid(0), os.getsid(fork_server), os.getsid(worker)}) == 3, "no Ctrl-C reaches it"
     assert Path(f"/proc/{worker}/oom_score_adj").read_text().strip() == "1000"
     links = [os.readlink(link) for link in Path(f"/proc/{worker}/fd").iterdir() if int(link.name) > 2]
     assert sum(link.startswith("socket:") for link in links) == 1, "it holds no end of another's talk"
 
 
-def test_large_and_many_reports_arrive_whole(light: Sandbox) -> None:
+def test_large_and_many_reports_arrive_whole(light: WorkerProcess) -> None:
     last = done(light, works.large)
     assert isinstance(last, Evaluation)
     assert last.weights == bytes(works.LARGE)
     *passed, last = light.run(job(WORK[works.many]), 20.0, 5.0)
-    assert [item.rung for item in passed if isinstance(item, Progress)] == list(range(2000))
+    assert [item.rung for item in passed if isinstance(item, RungReport)] == list(range(2000))
 
 
-def test_signs_of_life_come_while_a_candidate_is_silent(light: Sandbox) -> None:
+def test_signs_of_life_come_while_a_candidate_is_silent(light: WorkerProcess) -> None:
     heard = list(light.run(job(WORK[works.slow]), 1.0, 0.1))
-    assert isinstance(heard[0], Progress)
-    assert isinstance(heard[-1], Death)
+    assert isinstance(heard[0], RungReport)
+    assert isinstance(heard[-1], WorkerExit)
     assert 6 <= heard.count(None) <= 14
 
 
-def test_a_job_that_nobody_listens_to_any_more_is_given_up(light: Sandbox) -> None:
+def test_a_job_that_nobody_listens_to_any_more_is_given_up(light: WorkerProcess) -> None:
     reports = light.run(job(WORK[works.slow]), 100.0, 5.0)
     first = next(reports)
-    assert isinstance(first, Progress)
+    assert isinstance(first, RungReport)
     del reports
     assert pid_of(light) != first.metrics["pid"]
     assert is_gone(int(first.metrics["pid"]))
 
 
-def test_an_idle_worker_that_is_killed_is_nobodys_fault(light: Sandbox) -> None:
+def test_an_idle_worker_that_is_killed_is_nobodys_fault(light: WorkerProcess) -> None:
     before = pid_of(light)
     os.kill(before, signal.SIGKILL)
     assert pid_of(light) != before
 
 
-def test_a_worker_killed_from_outside(light: Sandbox) -> None:
+def test_a_worker_killed_from_outside(light: WorkerProcess) -> None:
     reports = light.run(job(WORK[works.slow]), 100.0, 5.0)
     first = next(reports)
-    assert isinstance(first, Progress)
+    assert isinstance(first, RungReport)
     os.kill(int(first.metrics["pid"]), signal.SIGKILL)
     last = next(reports)
-    assert isinstance(last, Death)
+    assert isinstance(last, WorkerExit)
     assert (last.status, "killed from outside" in last.message) == (Status.FAILED_CRASH, True)
     assert pid_of(light)
 
 
-def test_many_deaths_leave_nothing_open(light: Sandbox) -> None:
+def test_many_deaths_leave_nothing_open(light: WorkerProcess) -> None:
     def descriptors() -> list[int]:
-        processes = [psutil.Process(light._keeper.pid), psutil.Process(pid_of(light))]
+        processes = [psutil.Process(light._fork_server.pid), psutil.Process(pid_of(light))]
         return [process.num_fds() for process in processes]
 
     before = descriptors()
     for _ in range(20):
-        assert isinstance(done(light, works.silent), Death)
+        assert isinstance(done(light, works.silent), WorkerExit)
     assert descriptors() == before
 
 
@@ -310,38 +310,38 @@ def test_a_killed_keeper_takes_its_worker_along_and_blames_no_candidate() -> Non
     for sandbox in opened(works.by_gene):
         reports = sandbox.run(job(WORK[works.slow]), 100.0, 5.0)
         first = next(reports)
-        assert isinstance(first, Progress)
-        sandbox._keeper.kill()
-        with pytest.raises(SandboxLost, match=r"keeper of its process was killed \(SIGKILL\)"):
+        assert isinstance(first, RungReport)
+        sandbox._fork_server.kill()
+        with pytest.raises(WorkerProcessLost, match=r"fork server of its process was killed \(SIGKILL\)"):
             next(reports)
         assert is_gone(int(first.metrics["pid"]))
-        with pytest.raises(SandboxLost):
+        with pytest.raises(WorkerProcessLost):
             done(sandbox, works.good)
 
 
 SUPERVISOR = """
 from evonas.runtime.sandbox.payload import pack
-from evonas.runtime.sandbox.worker_process import Sandbox
+from evonas.runtime.sandbox.worker_process import WorkerProcess
 from tests import works
 from tests.evaluation.small import job
 if __name__ == "__main__":
-    sandbox = Sandbox(pack(works.by_gene))
+    sandbox = WorkerProcess(pack(works.by_gene))
     for item in sandbox.run(job(works.WORKS.index(works.slow)), 100.0, 0.1):
         if item:
-            print(sandbox._keeper.pid, int(item.metrics["pid"]), flush=True)
+            print(sandbox._fork_server.pid, int(item.metrics["pid"]), flush=True)
 """
 
 
 def test_a_killed_supervisor_takes_everything_along() -> None:
-    supervisor = subprocess.Popen(
+    parent = subprocess.Popen(
         [sys.executable, "-c", SUPERVISOR], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1]
     )
-    assert supervisor.stdout
-    pids = [int(pid) for pid in supervisor.stdout.readline().split()]
+    assert parent.stdout
+    pids = [int(pid) for pid in parent.stdout.readline().split()]
     assert len(pids) == 2
     assert all(map(lives, pids))
-    supervisor.kill()
-    supervisor.wait()
+    parent.kill()
+    parent.wait()
     assert all(map(is_gone, pids))
 
 
@@ -364,25 +364,25 @@ def test_what_cannot_be_sent_is_the_users_error() -> None:
 
 
 def test_a_worker_that_does_not_start_in_time() -> None:
-    sandbox = Sandbox(pack(works.hanging))
+    sandbox = WorkerProcess(pack(works.hanging))
     with pytest.raises(UserError, match=r"did not start within 0\.2 s"):
         sandbox.ready(0.2)
     sandbox.close()
-    assert sandbox._keeper.poll() is not None
+    assert sandbox._fork_server.poll() is not None
 
 
 def test_where_no_worker_can_start_any_more_the_sandbox_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for sandbox in opened(partial(works.vanishing, str(tmp_path / "mark"))):
-        assert isinstance(done(sandbox, works.silent), Death)
-        with pytest.raises(SandboxLost, match="no worker can start any more: the GPU has gone"):
+        assert isinstance(done(sandbox, works.silent), WorkerExit)
+        with pytest.raises(WorkerProcessLost, match="no worker can start any more: the GPU has gone"):
             done(sandbox, works.good)
 
 
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder for temporary files of this test's own, here and in keepers."""
+    """A folder for temporary files of this test's own, here and in fork servers."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     return tmp_path
@@ -391,7 +391,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_workers_of_a_node_share_one_copy_of_the_data(temporary: Path) -> None:
     payload = pack(partial(works.by_gene, works.ones(10 * MB)))
     payload = pickle.loads(pickle.dumps(payload))
-    first, second = Sandbox(payload), Sandbox(payload)
+    first, second = WorkerProcess(payload), WorkerProcess(payload)
     for sandbox in (first, second):
         sandbox.ready(60)
     (file,) = temporary.iterdir()
@@ -401,7 +401,7 @@ def test_workers_of_a_node_share_one_copy_of_the_data(temporary: Path) -> None:
     first.close()
     assert file.exists()
     assert pid_of(second)
-    second._keeper.kill()  # even then
+    second._fork_server.kill()  # even then
     second.close()
     assert not list(temporary.iterdir())
 
@@ -500,7 +500,7 @@ def test_modules_by_value_need_not_be_there(tmp_path: Path) -> None:
     finally:
         del sys.modules[module.__name__]
     assert payload.preload == ""
-    sandbox = Sandbox(payload)
+    sandbox = WorkerProcess(payload)
     try:
         sandbox.ready(60)
         assert pid_of(sandbox)

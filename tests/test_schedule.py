@@ -6,22 +6,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evonas.driver.schedule import Ledger, lookaheads
+from evonas.driver.schedule import ReorderBuffer, lookaheads
 from evonas.objectives import pareto
 from evonas.objectives.objectives import Objectives
-from evonas.records import Candidate, Evaluation, Progress, Status
+from evonas.records import Candidate, Evaluation, RungReport, Status
 from tests.synthetic import SPEC, config
 
 
-def ledger(mode: str, **schedule: int) -> Ledger:
+def buffer(mode: str, **schedule: int) -> ReorderBuffer:
     settings = config(schedule={"mode": mode, **schedule})
-    return Ledger(settings, Objectives(settings, SPEC))
+    return ReorderBuffer(settings, Objectives(settings, SPEC))
 
 
 def done(index: int, status: Status = Status.OK, rungs: int = 3) -> Evaluation:
-    candidate = Candidate(index, (0,), (), "founder", 0, 0)
+    candidate = Candidate(index, (0,), (), "random", 0, 0)
     metrics = {"error": 0.5 - index / 1000, "params": float(index)}
-    reached = tuple(Progress(index, rung, metrics) for rung in range(rungs))
+    reached = tuple(RungReport(index, rung, metrics) for rung in range(rungs))
     return Evaluation(candidate, status, metrics, rungs=reached)
 
 
@@ -32,92 +32,92 @@ def test_each_rung_has_its_own_window() -> None:
 
 
 def test_window_shows_a_candidate_exactly_those_that_are_far_enough_back() -> None:
-    book = ledger("window")
+    book = buffer("window")
     for index in range(30):
-        book.decided(done(index))
+        book.evaluated(done(index))
     told: list[int] = []
     for index in range(30):
         view = book.view(index)
-        told += [i for i, standing in view.news if standing and standing.rung == 0]
+        told += [i for i, fitness in view.news if fitness and fitness.rung == 0]
         assert told == list(range(max(0, index - 3)))  # lookahead 4: i <= j - 4
-        assert view.born_after == len(told)
+        assert view.visible == len(told)
 
 
 def test_window_waits_for_a_straggler_and_no_longer() -> None:
-    book = ledger("window")
+    book = buffer("window")
     for index in (1, 2, 3, 4, 5, 6, 7, 8):
-        book.decided(done(index))
+        book.evaluated(done(index))
     assert book.ready(3)  # sees nobody yet
     assert not book.ready(4)  # would see candidate 0
-    book.reached(Progress(0, 0, {"error": 0.5, "params": 1.0}))
+    book.reached(RungReport(0, 0, {"error": 0.5, "params": 1.0}))
     assert book.ready(4), "rung 0 is all that candidate 4 sees of candidate 0"
     assert not book.ready(6), "rung 1 of candidate 0 is visible to candidate 6"
-    book.decided(done(0))
+    book.evaluated(done(0))
     assert book.ready(12)
 
 
 def test_generation_is_a_barrier() -> None:
-    book = ledger("generation")
+    book = buffer("generation")
     for index in range(7):
-        book.decided(done(index))
+        book.evaluated(done(index))
     assert all(book.ready(index) for index in range(8))
     assert not book.ready(8)
-    book.decided(done(7))
+    book.evaluated(done(7))
     assert book.ready(15)
     assert not book.ready(16)
 
 
 def test_async_shows_arrivals_in_their_order() -> None:
-    book = ledger("async")
+    book = buffer("async")
     for index in (2, 0, 1):
-        book.decided(done(index, rungs=1, status=Status.STOPPED))
+        book.evaluated(done(index, rungs=1, status=Status.STOPPED))
     assert [i for i, _ in book.view(3).news] == [2, 0, 1]
     assert book.order == [2, 0, 1]
 
 
 def test_a_recorded_candidate_sees_as_much_as_it_saw() -> None:
-    book = ledger("async")
+    book = buffer("async")
     for index in range(4):
-        book.decided(done(index, rungs=1, status=Status.STOPPED))
-    assert [i for i, _ in book.view(4, born_after=2).news] == [0, 1]
-    assert [i for i, _ in book.view(5, born_after=3).news] == [2]
+        book.evaluated(done(index, rungs=1, status=Status.STOPPED))
+    assert [i for i, _ in book.view(4, visible=2).news] == [0, 1]
+    assert [i for i, _ in book.view(5, visible=3).news] == [2]
 
 
 def test_a_failure_is_news_without_a_standing() -> None:
-    book = ledger("async")
-    book.decided(done(0, Status.FAILED_DIVERGED, rungs=0))
+    book = buffer("async")
+    book.evaluated(done(0, Status.FAILED_DIVERGED, rungs=0))
     assert book.view(1).news == ((0, None),)
     assert book.final([0]) == []
 
 
 def test_front_and_final_standings() -> None:
-    book = ledger("async")
-    book.decided(done(0))
-    book.decided(done(1, Status.STOPPED, rungs=1))
+    book = buffer("async")
+    book.evaluated(done(0))
+    book.evaluated(done(1, Status.STOPPED, rungs=1))
     assert [s.index for s in book.fully_trained([0, 1])] == [0]
     assert [(s.index, s.rung) for s in book.final([0, 1])] == [(0, 2), (1, 0)]
 
 
 @given(st.permutations(range(24)), st.sampled_from(["window", "generation"]))
 def test_what_is_seen_does_not_depend_on_arrival(order: list[int], mode: str) -> None:
-    shuffled, sorted_ = ledger(mode), ledger(mode)
+    shuffled, sorted_ = buffer(mode), buffer(mode)
     for index in range(24):
-        sorted_.decided(done(index))
+        sorted_.evaluated(done(index))
     arrivals = itertools.chain(order)
     for index in range(24):
         while not shuffled.ready(index):
-            shuffled.decided(done(next(arrivals)))
+            shuffled.evaluated(done(next(arrivals)))
         assert shuffled.view(index) == sorted_.view(index)
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=30, max_size=30))
 def test_the_front_that_is_seen_is_that_of_all_visible(points: list[tuple[int, int]]) -> None:
-    book = ledger("window")
+    book = buffer("window")
     for index, (error, params) in enumerate(points):
         metrics = {"error": float(error), "params": float(params)}
-        candidate = Candidate(index, (0,), (), "founder", 0, 0)
-        rungs = [Progress(index, rung, metrics) for rung in range(3)]
-        book.decided(Evaluation(candidate, Status.OK, metrics, rungs=rungs))
+        candidate = Candidate(index, (0,), (), "random", 0, 0)
+        rungs = [RungReport(index, rung, metrics) for rung in range(3)]
+        book.evaluated(Evaluation(candidate, Status.OK, metrics, rungs=rungs))
     for index in range(30):
         visible = book.fully_trained(range(max(0, index - 10)))  # the window of the last rung is 11
         assert {s.index for s in book.view(index).front} == {s.index for s in pareto.front(visible)}
@@ -125,9 +125,9 @@ def test_the_front_that_is_seen_is_that_of_all_visible(points: list[tuple[int, i
 
 @pytest.mark.parametrize("mode", ["window", "generation", "async"])
 def test_bars_keep_the_share(mode: str) -> None:
-    book = ledger(mode)
+    book = buffer(mode)
     for index in range(24):
-        book.decided(done(index))
+        book.evaluated(done(index))
     views = [book.view(index) for index in range(25)]
-    assert len(views[24].bars) == 2
-    assert all(standing.values for bar in views[24].bars for standing in bar)
+    assert len(views[24].cutoffs) == 2
+    assert all(fitness.values for cutoff in views[24].cutoffs for fitness in cutoff)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evonas.objectives.levels import Levels
-from evonas.records import Genome, Standing
+from evonas.records import Fitness, Genome
 from evonas.spaces.genes import Arch, Choice, Integer, Optional
 from evonas.spaces.space import Space
 from evonas.strategies import NSGA2, STRATEGIES, Exhausted, Strategy, survivors
@@ -26,16 +26,16 @@ class Tiny(Space):
     def build(self, arch: Arch, task: object) -> None: ...
 
 
-def standing(index: int, genome: Genome) -> Standing:
-    return Standing(index, 0, (float(sum(genome)), -float(max(genome)) + genome[0]))
+def fitness(index: int, genome: Genome) -> Fitness:
+    return Fitness(index, 0, (float(sum(genome)), -float(max(genome)) + genome[0]))
 
 
 def drive(strategy: Strategy, space: Space, count: int) -> list[tuple[Genome, tuple[int, ...], str]]:
     bred = []
     for index in range(count):
         proposal = strategy.ask(index)
-        strategy.born(index, proposal.genome)
-        strategy.tell(standing(index, proposal.genome))
+        strategy.register(index, proposal.genome)
+        strategy.tell(fitness(index, proposal.genome))
         bred.append((proposal.genome, proposal.parents, proposal.operator))
     return bred
 
@@ -60,8 +60,8 @@ def test_state_is_a_function_of_what_was_told(make: Make) -> None:
     space = Toy()
     first, second = make(space, 7, 10), make(space, 7, 10)
     for index, (genome, _, _) in enumerate(drive(first, space, 40)):
-        second.born(index, genome)
-        second.tell(standing(index, genome))
+        second.register(index, genome)
+        second.tell(fitness(index, genome))
     assert first.ask(40) == second.ask(40)
     assert second.ask(40) == second.ask(40), "asking changes nothing"
 
@@ -81,7 +81,7 @@ def test_failed_candidates_are_never_parents(make: Make) -> None:
     strategy = make(space, 0, 6)
     drive(strategy, space, 30)
     for index in range(0, 30, 2):
-        strategy.withdraw(index)
+        strategy.tell_failed(index)
     parents = {parent for index in range(30, 60) for parent in strategy.ask(index).parents}
     assert all(parent % 2 for parent in parents)
 
@@ -98,19 +98,19 @@ def test_a_nearly_exhausted_space_goes_on_the_same_after_a_restart(make: Make) -
     space = Square()
     asked, told = make(space, 2, 6), make(space, 2, 6)
     for index, (genome, _, _) in enumerate(drive(asked, space, 895)):
-        told.born(index, genome)
-        told.tell(standing(index, genome))
+        told.register(index, genome)
+        told.tell(fitness(index, genome))
     for index in range(895, 900):
         proposal = asked.ask(index)
         assert told.ask(index) == proposal
-        asked.born(index, proposal.genome)
-        told.born(index, proposal.genome)
+        asked.register(index, proposal.genome)
+        told.register(index, proposal.genome)
 
 
 def test_nsga2_founds_half_a_population_then_breeds() -> None:
     space = Toy()
     bred = drive(NSGA2(space, 0, 10), space, 40)
-    assert all(operator == "founder" and not parents for _, parents, operator in bred[:5])
+    assert all(operator == "random" and not parents for _, parents, operator in bred[:5])
     assert {operator for _, _, operator in bred[5:]} == {"mutation", "crossover+mutation"}
 
 
@@ -138,8 +138,8 @@ def test_nsga2_finds_the_front_of_a_known_problem() -> None:
     found = set()
     for index in range(600):
         genome = strategy.ask(index).genome
-        strategy.born(index, genome)
-        strategy.tell(Standing(index, 0, (float(sum(genome)), -float(genome[3]))))
+        strategy.register(index, genome)
+        strategy.tell(Fitness(index, 0, (float(sum(genome)), -float(genome[3]))))
         found.add(genome)
     assert {(0, 0, 0, k) for k in range(10)} <= found
 
@@ -148,33 +148,33 @@ def test_survivors_of_a_known_set() -> None:
     # Front 0: A(0,4) B(1,2) C(2,1) D(4,0); front 1: E(3,3). Crowding of B: (2-0)/4 + (4-1)/4 = 1.25; of C the same:
     # (4-1)/4 + (2-0)/4. The ends are infinite; of equals, the earlier born comes first.
     points = [(0, 4), (1, 2), (2, 1), (4, 0), (3, 3)]
-    chosen = survivors([Standing(i, 0, p) for i, p in enumerate(points)], 5)
+    chosen = survivors([Fitness(i, 0, p) for i, p in enumerate(points)], 5)
     assert [s.index for s in chosen] == [0, 3, 1, 2, 4]
     assert [s.rank for s in chosen] == [0, 0, 0, 0, 1]
     assert chosen[2].crowding == pytest.approx(chosen[3].crowding)
 
 
 def test_feasible_before_infeasible_before_nothing() -> None:
-    standings = [Standing(0, 0, (0, 0), 0.5), Standing(1, 0, (9, 9)), Standing(2, 0, (), 0.1)]
-    assert [s.index for s in survivors(standings, 3)] == [1, 2, 0]
+    fitnesses = [Fitness(0, 0, (0, 0), 0.5), Fitness(1, 0, (9, 9)), Fitness(2, 0, (), 0.1)]
+    assert [s.index for s in survivors(fitnesses, 3)] == [1, 2, 0]
     assert survivors([], 3) == []
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=20), st.randoms())
 def test_survivors_do_not_depend_on_the_order_of_telling(points: list, random) -> None:
-    standings = [Standing(i, 0, tuple(map(float, p))) for i, p in enumerate(points)]
-    shuffled = list(standings)
+    fitnesses = [Fitness(i, 0, tuple(map(float, p))) for i, p in enumerate(points)]
+    shuffled = list(fitnesses)
     random.shuffle(shuffled)
-    assert survivors(standings, 6) == survivors(shuffled, 6)
+    assert survivors(fitnesses, 6) == survivors(shuffled, 6)
 
 
 @given(
     st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.sampled_from([0, 0, 0, 1, 2])), min_size=1, max_size=30)
 )
 def test_a_ranking_by_levels_is_the_order_of_the_survivors(values: list[tuple[int, int, int]]) -> None:
-    standings = [Standing(i, 0, (float(a), float(b)), float(over)) for i, (a, b, over) in enumerate(values)]
+    fitnesses = [Fitness(i, 0, (float(a), float(b)), float(over)) for i, (a, b, over) in enumerate(values)]
     levels = Levels(lambda count: 7)
-    for standing in standings:
-        levels.add(standing)
+    for fitness in fitnesses:
+        levels.add(fitness)
     ranking = Ranking(levels.needed, 7)
-    assert [ranking[place] for place in range(len(ranking))] == [s.index for s in survivors(standings, 7)]
+    assert [ranking[place] for place in range(len(ranking))] == [s.index for s in survivors(fitnesses, 7)]

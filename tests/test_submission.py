@@ -97,7 +97,7 @@ class Pretended:
     def submitted(self, order: dict[str, Any]) -> tuple[int, Any]:
         name = order["submission_id"]
         if name in self.jobs:
-            return 500, f"Traceback\nValueError: Job with submission_id {name} already exists. Please use another."
+            return 500, f"Traceback\nValueError: RayJob with submission_id {name} already exists. Please use another."
         self.jobs[name] = {**order, "status": "RUNNING", "message": "", "driver_exit_code": None}
         return 200, {"submission_id": name}
 
@@ -402,11 +402,11 @@ def test_following_shows_each_line_once_and_nothing_of_ray(
     assert asked(cluster) == 0
     [name] = cluster.jobs
     start = f"2026-11-24 INFO job_manager.py:581 -- Runtime env is setting up.\nRunning entrypoint for job {name}: x\n"
-    first = f"{start}1 decided\n2 dec"
-    cluster.outputs = ["", start, first, "lost", f"{first}ided\n", f"{first}ided\n\x1b[2J3 decided, ended"]
+    first = f"{start}1 evaluated\n2 dec"
+    cluster.outputs = ["", start, first, "lost", f"{first}ided\n", f"{first}ided\n\x1b[2J3 evaluated, ended"]
     capsys.readouterr()
     assert asked(cluster, follow=True) == 0
-    assert capsys.readouterr().out.endswith("it goes on\n1 decided\n2 decided\n [2J3 decided, ended")
+    assert capsys.readouterr().out.endswith("it goes on\n1 evaluated\n2 evaluated\n [2J3 evaluated, ended")
 
 
 def test_a_cluster_that_is_lost_is_given_up(user: Path, cluster: Pretended, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -423,7 +423,7 @@ def test_a_cluster_that_is_lost_is_given_up(user: Path, cluster: Pretended, monk
 def test_following_ends_as_the_search_does(
     user: Path, cluster: Pretended, capsys: pytest.CaptureFixture[str], status: str, code: int | None, expected: int
 ) -> None:
-    job = job_api.Job("evonas-a", status, "why", code, {})
+    job = job_api.RayJob("evonas-a", status, "why", code, {})
     assert job.exit_status == expected
     assert asked(cluster) == 0
     [name] = cluster.jobs
@@ -515,16 +515,16 @@ class Head:
     def status(self, run: str) -> dict[str, Any]:
         command = [sys.executable, "-m", "evonas", "status", str(self.runs / run), "--json"]
         found = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
-        return json.loads(found.stdout) if found.returncode == 0 else {"decided": 0, "state": "none"}
+        return json.loads(found.stdout) if found.returncode == 0 else {"evaluated": 0, "state": "none"}
 
-    def jobs(self, run: str) -> list[job_api.Job]:
+    def jobs(self, run: str) -> list[job_api.RayJob]:
         return [
-            job for job in job_api.Jobs(parse(self.url), TOKEN).all() if job.metadata["run"] == str(self.runs / run)
+            job for job in job_api.RayJobs(parse(self.url), TOKEN).all() if job.metadata["run"] == str(self.runs / run)
         ]
 
-    def wait(self, run: str, decided: int) -> dict[str, Any]:
+    def wait(self, run: str, evaluated: int) -> dict[str, Any]:
         until = time.monotonic() + 120
-        while (state := self.status(run))["decided"] < decided:
+        while (state := self.status(run))["evaluated"] < evaluated:
             assert time.monotonic() < until, state
             assert not [job.message for job in self.jobs(run) if job.ended]
             time.sleep(0.2)
@@ -587,7 +587,7 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
 
 def answers(url: str) -> bool:
     try:
-        return job_api.Jobs(parse(url), TOKEN).refusal() == 0
+        return job_api.RayJobs(parse(url), TOKEN).refusal() == 0
     except ConnectionError:
         return False
 
@@ -602,7 +602,7 @@ def test_a_head_takes_the_right_token_only(head: Head) -> None:
         assert said in err
         assert err.count("\n") == 1
         assert TOKEN not in err
-    assert not job_api.Jobs(parse(head.url), TOKEN).all()
+    assert not job_api.RayJobs(parse(head.url), TOKEN).all()
     assert not job_api.is_open(head.url)
 
 
@@ -623,14 +623,14 @@ def test_a_search_outlives_the_client_and_is_found_again(head: Head, tmp_path: P
     assert re.search(r"submitted as evonas-config-\w{10}\n", out)
     about = f"evonas-{version('evonas')}.dist-info"
     assert head.sent() - {"__pycache__"} == {"config.yaml", "evonas", about, "gated_space.py"}
-    before = head.status("long")["decided"]
+    before = head.status("long")["evaluated"]
     gate.write_text("12")
     assert head.wait("long", before + 2)["state"] == "running"
 
     detached = head.start("long", follow=True, **search)
     assert detached.stdout
     shown = iter(detached.stdout.readline, "")
-    assert any("decided" in line for line in shown)
+    assert any("evaluated" in line for line in shown)
     detached.send_signal(signal.SIGINT)
     assert detached.stderr
     out, err = detached.stdout.read(), detached.stderr.read()
@@ -645,7 +645,7 @@ def test_a_search_outlives_the_client_and_is_found_again(head: Head, tmp_path: P
     out, err = again.stdout.read(), again.stderr.read()  # communicate() passes over what readline() has taken already
     assert (again.wait(timeout=120), err) == (0, ""), out
     assert "working_dir_files" in re.search(r"^the code is in (.*)", out, re.MULTILINE)[1]
-    assert "the budget of 16 evaluations is used up; 16 candidates decided" in out
+    assert "the budget of 16 evaluations is used up; 16 candidates evaluated" in out
     assert "front:" in out
     assert out.splitlines()[-1] == f"run: {head.runs / 'long'}"
     assert head.status("long")["state"].startswith("finished")
@@ -670,15 +670,15 @@ def test_a_stopped_search_goes_on_as_another_job(head: Head, tmp_path: Path) -> 
     head.ray("job", "stop", name, "--address", head.url)
     out, err = client.communicate(timeout=60)
     assert (client.returncode, err) == (143, ""), out
-    assert "interrupted; nothing decided is lost" in out
+    assert "interrupted; nothing evaluated is lost" in out
     assert out.endswith(f"{name} was stopped. To go on: {LINE}\n")
-    kept = head.status("stopped")["decided"]
+    kept = head.status("stopped")["evaluated"]
     assert 1 <= kept < 16
     gate.write_text("1000")
     status, out, _ = head.submit("stopped", follow=True, **search)
     assert status == 0
     assert f"{name} was stopped; going on from there\nsubmitted as {name}-2\n" in out
-    assert "16 candidates decided" in out
+    assert "16 candidates evaluated" in out
 
 
 def test_wrong_input_that_only_the_cluster_sees(head: Head) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import evonas
-from evonas.driver.circuit_breaker import Breaker
+from evonas.driver.circuit_breaker import CircuitBreaker
 from evonas.errors import Halted, UserError
 from evonas.records import Candidate, Evaluation, Status
 from evonas.store import Store, create_run, evaluations_schema, open_folder, recover
@@ -156,7 +156,7 @@ try:
     print("it was large enough")
 except Halted as reason:
     print(reason)
-print(len(recovered(folder / "run").decided), evonas.load(folder / "run", Toy()).verify().difference)
+print(len(recovered(folder / "run").evaluated), evonas.load(folder / "run", Toy()).verify().difference)
 tmpfs("remount,size=64m")
 found = run(folder / "run", work=WORK)
 print(content(found), found.verify().difference)
@@ -218,11 +218,11 @@ class TestBreaker:
         assert found.verify().difference == ""
 
     def test_the_message_is_of_those_that_are_alike_whatever_numbers_are_in_it(self) -> None:
-        breaker = Breaker(config())
+        breaker = CircuitBreaker(config())
         for index in range(10):
             error = f"RuntimeError: at 0x7f{index:x}a needs {index * 300:,}.5 MB" if index < 9 else "another one"
-            candidate = Candidate(index, (), (), "founder", 0, 0)
-            breaker.hear(Evaluation(candidate, Status.FAILED_ERROR, message=error))
+            candidate = Candidate(index, (), (), "random", 0, 0)
+            breaker.record(Evaluation(candidate, Status.FAILED_ERROR, message=error))
         with pytest.raises(Halted, match=r"9 of the last 10 .*: RuntimeError: at 0x7f8a needs 2,400\.5 MB"):
             breaker.check()
 

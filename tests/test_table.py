@@ -11,17 +11,17 @@ import pytest
 import torch
 from torch import nn
 
-from evonas.config import Config, Kind, TargetConfig
+from evonas.config import Config, PartConfig, TargetConfig
 from evonas.errors import UserError
 from evonas.evaluation.costs import multiply_accumulates, parameters
 from evonas.latency_tables import build
 from evonas.latency_tables import table as tables
-from evonas.latency_tables.blocks import PASS, MissingBlock, Replay, blocks, estimate
-from evonas.latency_tables.build import assess, make
-from evonas.latency_tables.table import Table, check_free, fits, read, write
+from evonas.latency_tables.blocks import OVERHEAD, MissingBlock, Replay, blocks, estimate
+from evonas.latency_tables.build import fit_scale, make
+from evonas.latency_tables.table import Table, check_compatible, check_free, read, write
 from evonas.loading import construct, validated
-from evonas.measuring.benchmark import Bench
-from evonas.measuring.device_lock import Quiet
+from evonas.measuring.benchmark import LatencyBenchmark
+from evonas.measuring.device_lock import DeviceLock
 from evonas.measuring.reference import reference
 from evonas.records import Measurement, TaskSpec
 from evonas.spaces import SPACES, Choice
@@ -233,33 +233,36 @@ def test_conditions_are_those_that_all_had_alike() -> None:
 
 def test_a_scale_is_fitted_to_half_and_judged_on_the_others() -> None:
     told = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
-    scale, check = assess([(ms, 1.5 * ms) for ms in told])
+    scale, check = fit_scale([(ms, 1.5 * ms) for ms in told])
     assert scale == 1.5
     assert (check.error, check.bias) == (0, 0)
     assert check.unscaled_error == pytest.approx(1 / 3)
     assert check.unscaled_bias == pytest.approx(-1 / 3)
     assert check.kendall_tau == pytest.approx(1)
     # fitted to the ratios 2, 2; judged by 1.6: 2 / 1.6 - 1 = 0.25, unscaled 1 / 1.6 - 1 = -0.375
-    scale, check = assess([(1.0, 2.0), (1.0, 1.6), (2.0, 4.0), (2.0, 3.2)])
+    scale, check = fit_scale([(1.0, 2.0), (1.0, 1.6), (2.0, 4.0), (2.0, 3.2)])
     assert scale == 2
     assert (check.error, check.bias) == pytest.approx((0.25, 0.25))
     assert (check.unscaled_error, check.unscaled_bias) == pytest.approx((0.375, -0.375))
 
 
 def test_no_scale_from_few_networks_or_where_it_does_harm() -> None:
-    assert assess([(1.0, 2.0), (2.0, 4.0), (3.0, 6.0)])[0] == 1
-    scale, check = assess([(1.0, 2.0), (1.0, 1.0), (2.0, 4.0), (2.0, 2.0)])
+    assert fit_scale([(1.0, 2.0), (2.0, 4.0), (3.0, 6.0)])[0] == 1
+    scale, check = fit_scale([(1.0, 2.0), (1.0, 1.0), (2.0, 4.0), (2.0, 2.0)])
     assert (scale, check.error) == (1, 0)
-    assert assess([])[1].kendall_tau is None
-    assert assess([(1.0, 3.0), (2.0, 2.0), (3.0, 1.0)])[1].kendall_tau == pytest.approx(-1)
+    assert fit_scale([])[1].kendall_tau is None
+    assert fit_scale([(1.0, 3.0), (2.0, 2.0), (3.0, 1.0)])[1].kendall_tau == pytest.approx(-1)
 
 
 def test_entries_are_scaled_and_without_the_pass_that_each_block_has_had() -> None:
     base = board()
     first, *others = base.rows
-    rows = (dataclasses.replace(first, ms=3.0, pass_ms=1.0), dataclasses.replace(others[0], ms=0.9, pass_ms=1.0))
-    own = dataclasses.replace(base, rows=rows, pass_ms=0.5, scale=2.0)
-    assert own.entries == {PASS: 1.0, first.key: 4.0, others[0].key: 0.0}
+    rows = (
+        dataclasses.replace(first, ms=3.0, overhead_ms=1.0),
+        dataclasses.replace(others[0], ms=0.9, overhead_ms=1.0),
+    )
+    own = dataclasses.replace(base, rows=rows, overhead_ms=0.5, scale=2.0)
+    assert own.entries == {OVERHEAD: 1.0, first.key: 4.0, others[0].key: 0.0}
 
 
 def test_a_table_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -271,7 +274,7 @@ def test_a_table_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert again.entries == table.entries
     assert dataclasses.replace(table, scale=1.5).sha256 != table.sha256
     file = pq.read_table(tmp_path / "table.parquet")
-    assert file.column_names == ["key", "ms", "low", "high", "p90", "pass_ms", "samples", "times_seen"]
+    assert file.column_names == ["key", "ms", "low", "high", "p90", "overhead_ms", "samples", "times_seen"]
     about = json.loads(file.schema.metadata[tables.ABOUT])
     assert about["section"]["batch"] == 4
     assert about["signature"] == space_of(config()).signature()
@@ -393,17 +396,17 @@ def test_a_path_in_use_is_told_before_anything_is_measured(tmp_path: Path) -> No
 
     own = config()
     with pytest.raises(UserError, match="is no latency table"):
-        build.tabulate(own, "board", space_of(own), SPEC, never, path, say=silent)
+        build.build_table(own, "board", space_of(own), SPEC, never, path, say=silent)
     path.unlink()
-    table = build.tabulate(own, "board", space_of(own), SPEC, clockwork, path, say=silent)
+    table = build.build_table(own, "board", space_of(own), SPEC, clockwork, path, say=silent)
     assert read(path) == table
 
 
 def test_a_table_fits_its_own_target_space_and_task() -> None:
     own = config(batch=4, max_seconds=1.0)
     table, space = made(own), space_of(own)
-    fits(table, own.targets["board"], space, SPEC)
-    fits(table, TargetConfig(batch=4, max_seconds=9.0, address="http://10.0.0.2:7070"), space, SPEC)
+    check_compatible(table, own.targets["board"], space, SPEC)
+    check_compatible(table, TargetConfig(batch=4, max_seconds=9.0, address="http://10.0.0.2:7070"), space, SPEC)
     for section, message in [
         (TargetConfig(batch=8), "made for batch 4, the target has 8"),
         (TargetConfig(batch=4, backend="onnxruntime"), "made for backend torch, the target has onnxruntime"),
@@ -411,19 +414,19 @@ def test_a_table_fits_its_own_target_space_and_task() -> None:
         (TargetConfig(batch=4, device="cuda"), "made for device cpu, the target has cuda"),
     ]:
         with pytest.raises(UserError, match=message):
-            fits(table, section, space, SPEC)
+            check_compatible(table, section, space, SPEC)
     section = own.targets["board"]
     with pytest.raises(UserError, match=r"made for input_shape \(1, 8, 8\), networks have \(3, 8, 8\)"):
-        fits(table, section, space, TaskSpec("other", (3, 8, 8), 10))
+        check_compatible(table, section, space, TaskSpec("other", (3, 8, 8), 10))
     with pytest.raises(UserError, match="made for outputs 10, networks have 2"):
-        fits(table, section, space, TaskSpec("other", (1, 8, 8), 2))
-    other = construct(SPACES, Kind(**{**SMALL, "widths": [8, 24]}), "space")
+        check_compatible(table, section, space, TaskSpec("other", (1, 8, 8), 2))
+    other = construct(SPACES, PartConfig(**{**SMALL, "widths": [8, 24]}), "space")
     with pytest.raises(UserError, match=r"is of another space, .*8, 32.* there, .*8, 24.* here"):
-        fits(table, section, other, SPEC)
+        check_compatible(table, section, other, SPEC)
 
 
 def test_a_network_of_another_space_has_blocks_that_the_table_lacks() -> None:
-    wider = construct(SPACES, Kind(**{**SMALL, "widths": [24]}), "space")
+    wider = construct(SPACES, PartConfig(**{**SMALL, "widths": [24]}), "space")
     with pytest.raises(MissingBlock, match=r"lacks the block Residual\[Conv2d\(8,24"):
         estimate(networks(wider)[0], SPEC.input_shape, board().entries)
 
@@ -431,7 +434,7 @@ def test_a_network_of_another_space_has_blocks_that_the_table_lacks() -> None:
 def test_a_real_table_orders_networks_of_very_different_size(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     own = config(max_seconds=0.2)
-    bench = Bench("board", own.targets["board"], reference(), Quiet([], enabled=False))
+    bench = LatencyBenchmark("board", own.targets["board"], reference(), DeviceLock([], enabled=False))
     table = made(own, bench.measure)
     assert len(table.check.networks) == 4
     assert table.check.kendall_tau > 0.5

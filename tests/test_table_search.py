@@ -66,5 +66,5 @@ def test_what_one_run_has_measured_another_does_not_measure_again(tmp_path: Path
     assert 3600 * saved == pytest.approx(took.sum())
     texts = [mark.name for mark in figures.outcomes(evonas.load(tmp_path / "two")).marks]
     assert texts[-1].startswith("saved, for a measurement was known from before") == (saved > 0)
-    undisputed = (both["measured_again[cpu]"] == 0) & (again["measured_again[cpu]"] == 0)
+    undisputed = (both["remeasured[cpu]"] == 0) & (again["remeasured[cpu]"] == 0)
     assert both["latency_ms[cpu]"][undisputed].tolist() == again["latency_ms[cpu]"][undisputed].tolist()

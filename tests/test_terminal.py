@@ -17,7 +17,7 @@ import evonas
 from evonas import figures
 from evonas.cli import main
 from evonas.driver.loop import Search
-from evonas.driver.snapshot import Gauges
+from evonas.driver.snapshot import ProgressMeter
 from evonas.errors import UserError
 from evonas.figures.picture import BLUE, RED, Axis, Band, Line, Picture, Points
 from evonas.records import Evaluation
@@ -110,7 +110,7 @@ def test_the_live_front_is_the_front(tmp_path: Path) -> None:
     def watch(search: Search, evaluation: Evaluation | None) -> None:
         seen[:] = [search]
         picture = live_front(search)
-        assert (picture is None) == (not search.breeder.ledger.front)
+        assert (picture is None) == (not search.breeder.buffer.front)
 
     found = run(tmp_path / "run", watch)
     picture = live_front(seen[0])
@@ -125,7 +125,7 @@ def test_the_live_front_is_the_front(tmp_path: Path) -> None:
 def test_the_gauges_agree_with_the_record(tmp_path: Path) -> None:
     from evonas import analysis
 
-    gauges, seen = Gauges(), {}
+    gauges, seen = ProgressMeter(), {}
 
     def watch(search: Search, evaluation: Evaluation | None) -> None:
         seen["now"] = gauges.read(search)
@@ -135,7 +135,7 @@ def test_the_gauges_agree_with_the_record(tmp_path: Path) -> None:
     point = analysis.reference(frame, *goals)
     first = frame[(frame["generation"] == 1).fillna(False)]
     times = analysis.hypervolume(frame, *goals, point) / analysis.hypervolume(first, *goals, point)
-    assert (now.decided, now.failed, now.front) == (len(frame), 1, len(found.front()))
+    assert (now.evaluated, now.failed, now.front) == (len(frame), 1, len(found.front()))
     assert now.hypervolume == pytest.approx(times)
 
 
@@ -148,7 +148,7 @@ def test_status_has_the_plot_and_every_table_a_form_for_programs(
     assert "candidate" in text
     assert main(["status", str(found.folder), "--format", "csv"]) == 0
     row = pd.read_csv(io.StringIO(capsys.readouterr().out)).iloc[0]
-    assert (row["decided"], row["front"]) == (len(found.evaluations), len(found.front()))
+    assert (row["evaluated"], row["front"]) == (len(found.evaluations), len(found.front()))
     assert main(["front", str(found.folder), "--format", "json"]) == 0
     assert [row["candidate"] for row in json.loads(capsys.readouterr().out)] == found.front()["candidate"].tolist()
 

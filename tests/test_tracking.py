@@ -22,7 +22,7 @@ from evonas.cli import main
 from evonas.errors import Replaced
 from evonas.start import execute
 from evonas.store import open_folder, read_run
-from evonas.tracking import Telling, dispatcher, missing
+from evonas.tracking import TrackerDispatcher, dispatcher, missing
 from tests.synthetic import config, prepared
 
 EPOCHS = 9
@@ -44,7 +44,7 @@ def front_of(run: Path) -> dict[int, float]:
 
 def interrupt(at: int) -> Any:
     def watch(search: Any, evaluation: object) -> None:
-        if search.decided == at:
+        if search.evaluated == at:
             raise KeyboardInterrupt
 
     return watch
@@ -70,7 +70,7 @@ def test_tensorboard(tmp_path: Path) -> None:
     search(run, "tensorboard")
     root = run / "tensorboard"
     at = scalars(root / "search")
-    assert at["decided"][-1] == (24, 24)
+    assert at["evaluated"][-1] == (24, 24)
     assert at["front"][-1] == (24, len(front_of(run)))
     assert at["hypervolume"][-1][1] >= 1
     assert at["best/error"][-1][1] == pytest.approx(min(front_of(run).values()))
@@ -95,7 +95,7 @@ def test_tensorboard_of_a_search_that_goes_on(tmp_path: Path) -> None:
     assert not list((run / "tensorboard").glob("candidate-*"))
     search(run, "tensorboard", budget=16)
     search(run, "tensorboard", budget=40)
-    steps = [step for step, _ in scalars(run / "tensorboard" / "search")["decided"]]
+    steps = [step for step, _ in scalars(run / "tensorboard" / "search")["evaluated"]]
     assert steps == sorted(steps)
     assert (steps[0], steps[-1]) == (1, 40)
     names = {path.name for path in (run / "tensorboard").glob("candidate-*")}
@@ -179,7 +179,7 @@ def test_mlflow(
     search(run, "mlflow", budget=40)
     again, children = told_mlflow("toys")
     assert again.info.run_id == parent.info.run_id
-    assert again.data.metrics["decided"] == 40
+    assert again.data.metrics["evaluated"] == 40
     assert again.data.params["strategy.population"] == "8"
     assert again.data.tags["evonas.folder"] == str(run)
     assert {candidate: child.data.metrics["error"] for candidate, child in children.items()} == front_of(run)
@@ -242,14 +242,14 @@ def test_wandb_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
                 artefacts += [entry.ref for entry in artefact.manifest.contents]
             for request in [record.request] if record.HasField("request") else []:
                 artefacts += [entry.ref for entry in request.log_artifact.artifact.manifest.contents]
-            at = [i.value_json for i in record.history.item if "decided" in (i.key, *i.nested_key)]
+            at = [i.value_json for i in record.history.item if "evaluated" in (i.key, *i.nested_key)]
             steps += [(record.history.step.num, float(value)) for value in at]
     names = [f"run-candidate-{candidate:06d}" for candidate in front_of(run)]
     assert sorted(begun) == sorted(["run", *names])
     assert len({found.run_group for found in begun.values()}) == 1
     assert {found.project for found in begun.values()} == {"evonas"}
     assert steps[-1] == (24, 24)
-    assert all(step == decided for step, decided in steps)
+    assert all(step == evaluated for step, evaluated in steps)
     weights = {(run / "weights" / f"{candidate:06d}.safetensors").as_uri() for candidate in front_of(run)}
     assert weights <= set(artefacts)
 
@@ -325,7 +325,7 @@ def test_a_driver_that_was_replaced_leaves_the_tracker_to_its_successor(tmp_path
     told: list[str] = []
     run = tmp_path / "run"
     search(run, budget=4)
-    watch = Telling(config(), open_folder(run), quiet).__enter__()
+    watch = TrackerDispatcher(config(), open_folder(run), quiet).__enter__()
     watch._posts = [SimpleNamespace(tell=lambda what: told.append("told"), end=lambda: told.append("end"))]  # type: ignore
     watch.__exit__(Replaced, Replaced("another goes on"), None)
     assert told == ["end"]
@@ -334,7 +334,7 @@ def test_a_driver_that_was_replaced_leaves_the_tracker_to_its_successor(tmp_path
 def test_ctrl_c_while_trackers_are_waited_for_goes_on_without(tmp_path: Path) -> None:
     run = tmp_path / "run"
     search(run, budget=4)
-    telling = Telling(config(), open_folder(run), quiet)
+    telling = TrackerDispatcher(config(), open_folder(run), quiet)
 
     def done(until: float) -> bool:
         raise KeyboardInterrupt
@@ -356,7 +356,7 @@ def test_a_tracker_that_fails_costs_one_line(
     search(tmp_path / "run", "mlflow", "tensorboard")
     (said,) = [record.getMessage() for record in caplog.records if record.name == "evonas"]
     assert said.startswith("mlflow is told nothing more:")
-    assert scalars(tmp_path / "run" / "tensorboard" / "search")["decided"][-1] == (24, 24)
+    assert scalars(tmp_path / "run" / "tensorboard" / "search")["evaluated"][-1] == (24, 24)
 
 
 def test_a_server_that_does_not_answer_cannot_hold_a_search_up(
@@ -399,9 +399,9 @@ def test_a_search_is_among_the_metrics_of_its_cluster(tmp_path: Path) -> None:
 
     def watch(search: Any, evaluation: object) -> None:
         port = ray.nodes()[0]["MetricsExportPort"]
-        page = answers(f"http://127.0.0.1:{port}/metrics").decode() if search.decided % 8 == 0 else ""
+        page = answers(f"http://127.0.0.1:{port}/metrics").decode() if search.evaluated % 8 == 0 else ""
         found.extend(line for line in page.splitlines() if line.startswith("ray_evonas_"))
-        if found or search.decided > 1500:
+        if found or search.evaluated > 1500:
             raise KeyboardInterrupt
 
     try:
@@ -411,6 +411,6 @@ def test_a_search_is_among_the_metrics_of_its_cluster(tmp_path: Path) -> None:
         ray.shutdown()
     names = {line.partition("{")[0] for line in found}
     assert names >= {"ray_evonas_decided", "ray_evonas_busy", "ray_evonas_queue", "ray_evonas_workers"}
-    (decided,) = [line for line in found if line.startswith("ray_evonas_decided")]
-    assert f'run="{tmp_path / "run"}"' in decided
-    assert 0 < float(decided.split()[-1]) < 2000
+    (evaluated,) = [line for line in found if line.startswith("ray_evonas_decided")]
+    assert f'run="{tmp_path / "run"}"' in evaluated
+    assert 0 < float(evaluated.split()[-1]) < 2000

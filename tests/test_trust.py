@@ -142,7 +142,7 @@ def test_journal_entries_of_another_form(change: dict[str, Any], folder: Path) -
         "genome": [0] * 6,
         "parents": [],
         "operator": "",
-        "born_after": 0,
+        "visible": 0,
         "seed": 0,
     }
     digest = hashlib.sha256((folder / "manifest" / "generation-00001.json").read_bytes()).hexdigest()

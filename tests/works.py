@@ -1,4 +1,4 @@
-"""Works that need no torch: they show what passes between a worker process and its supervisor."""
+"""Works that need no torch: they show what passes between a worker process and its parent process."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from evonas.errors import UserError
-from evonas.records import Evaluation, Job, Progress, Status
+from evonas.records import Evaluation, Job, RungReport, Status
 from evonas.runtime.runtime import Work
 
 LARGE = 100 * 10**6
@@ -21,7 +21,7 @@ def good(job: Job) -> Iterator[Any]:
 
 
 def slow(job: Job) -> Iterator[Any]:
-    yield Progress(job.candidate.index, 0, {"pid": float(os.getpid())})
+    yield RungReport(job.candidate.index, 0, {"pid": float(os.getpid())})
     time.sleep(100)
 
 
@@ -42,7 +42,7 @@ def text(job: Job) -> Iterator[Any]:
 
 
 def silent(job: Job) -> Iterator[Any]:
-    yield Progress(job.candidate.index, 0, {})
+    yield RungReport(job.candidate.index, 0, {})
 
 
 def interrupted(job: Job) -> Iterator[Any]:
@@ -52,13 +52,13 @@ def interrupted(job: Job) -> Iterator[Any]:
 
 def many(job: Job) -> Iterator[Any]:
     for rung in range(2000):
-        yield Progress(job.candidate.index, rung, {"x": 1.0})
+        yield RungReport(job.candidate.index, rung, {"x": 1.0})
     yield Evaluation(job.candidate, Status.OK)
 
 
 def lasting(job: Job) -> Iterator[Any]:
     """Its process ends just after it has said everything."""
-    yield Progress(job.candidate.index, 0, {})
+    yield RungReport(job.candidate.index, 0, {})
     signal.setitimer(signal.ITIMER_REAL, 0.6)
     time.sleep(0.3)
     yield Evaluation(job.candidate, Status.OK)

@@ -31,7 +31,7 @@ def lineage(frame: pd.DataFrame, candidate: int) -> pd.DataFrame:
     one_run(frame)
     parents = dict(zip(frame["candidate"], frame["parents"], strict=True))
     if candidate not in parents:
-        raise UserError(f"no decided candidate {candidate}; the run has {len(frame):,}")
+        raise UserError(f"no evaluated candidate {candidate}; the run has {len(frame):,}")
     family, open_ends = set(), [candidate]
     while open_ends:
         member = open_ends.pop()
@@ -46,15 +46,15 @@ def survival(populations: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         generation, survivors, newcomers (that were not in the population before), left (of the one before that are not
-        in this one), mean_age and oldest (generations since a survivor was decided), first_rank (survivors of rank 0)
+        in this one), mean_age and oldest (generations since a survivor was evaluated), first_rank (survivors of rank 0)
     """
     need(populations, ["generation", "candidate", "rank"])
     one_run(populations)
-    decided = dict(zip(one_run(frame)["candidate"], frame["generation"], strict=True))
+    evaluated = dict(zip(one_run(frame)["candidate"], frame["generation"], strict=True))
     rows, before = [], set[int]()
     for generation, members in populations.groupby("generation"):
         now = set(members["candidate"])
-        ages = [int(str(generation)) - int(decided[index]) for index in now]
+        ages = [int(str(generation)) - int(evaluated[index]) for index in now]
         rows.append(
             {
                 "generation": generation,
@@ -104,15 +104,15 @@ def progress(
     over: str = "candidates",
     point: Reference | None = None,
 ) -> pd.DataFrame:
-    """The hypervolume after each decided candidate, of each run.
+    """The hypervolume after each evaluated candidate, of each run.
 
     over: "candidates", in the order that counts, or "hours", in the order in which they were finished. point: by
     default that of `reference` for the whole frame, so that several runs have the same; it is recorded in
     `.attrs["reference"]`.
 
     Returns:
-        run (where the frame has it), candidates (decided by then), hours (from the first start of an evaluation, by the
-        wall clock, pauses of the search included), hypervolume (in the product of the objectives' units)
+        run (where the frame has it), candidates (evaluated by then), hours (from the first start of an evaluation, by
+        the wall clock, pauses of the search included), hypervolume (in the product of the objectives' units)
 
     Raises:
         UserError: `over` is something else, or there is no reference point yet.

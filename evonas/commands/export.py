@@ -34,7 +34,7 @@ def export(folder: str, candidate: int, out: str | None) -> Iterator[str]:
     from torch import nn
 
     from evonas.runs.run import Run
-    from evonas.text import line_of
+    from evonas.text import describe_error
 
     run = Run(folder)
     network = run.build(candidate)
@@ -51,7 +51,7 @@ def export(folder: str, candidate: int, out: str | None) -> Iterator[str]:
     try:
         torch.export.save(program, path)
     except (OSError, RuntimeError) as error:
-        raise UserError(f"--out {path}: {line_of(error)}") from None
+        raise UserError(f"--out {path}: {describe_error(error)}") from None
     shape = ", ".join(map(str, example.shape[1:]))
     kind = str(example.dtype).removeprefix("torch.")
     yield f"{path}: takes {kind} (N, {shape}); torch.export.load({str(path)!r}).module()"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from evonas.commands.arguments import add_format, add_import, add_run, imported
-from evonas.errors import TargetAway, UserError
+from evonas.errors import TargetUnavailable, UserError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +41,7 @@ def measure_again(folder: str, candidate: int, target: str | None) -> Iterator[d
     """
     from evonas.components import remotes
     from evonas.evaluation.targets import Targets
-    from evonas.measuring.device_lock import Quiet
+    from evonas.measuring.device_lock import DeviceLock
     from evonas.objectives.objectives import Objectives
     from evonas.runs.rebuild import config_of, space_of, task_of
     from evonas.runs.run import Run
@@ -50,19 +50,19 @@ def measure_again(folder: str, candidate: int, target: str | None) -> Iterator[d
     config = config_of(run.folder, run.description)
     row = run.evaluations[run.evaluations["candidate"] == candidate]
     if row.empty:
-        raise UserError(f"no decided candidate {candidate}; the run has {len(run.evaluations):,}")
+        raise UserError(f"no evaluated candidate {candidate}; the run has {len(run.evaluations):,}")
     if target is not None and target not in config.targets:
         raise UserError(f"--target: no target {target!r}; the run has {', '.join(config.targets) or 'none'}")
     if not config.targets:
         raise UserError("the run has no targets to measure on")
     space, task = space_of(run.description, None), task_of(run.description)
     genome = tuple(row.iloc[0]["genome"])
-    targets = Targets(space, config, Objectives(config, task), {}, Quiet(["cpu"]), task.input_shape)
-    places = remotes(config, config.targets).places
+    targets = Targets(space, config, Objectives(config, task), {}, DeviceLock(["cpu"]), task.input_shape)
+    endpoints = remotes(config, config.targets).endpoints
     for name in [target] if target else config.targets:
         try:
-            found = targets.part(name, space.build(space.decode(genome), task), task.input_shape, places)
-        except TargetAway as away:
+            found = targets.part(name, space.build(space.decode(genome), task), task.input_shape, endpoints)
+        except TargetUnavailable as away:
             raise UserError(str(away)) from None
         recorded = row.iloc[0].get(f"latency_ms[{name}]")
         yield {

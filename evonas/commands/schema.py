@@ -25,16 +25,16 @@ def schema() -> dict[str, Any]:
     result = Config.model_json_schema()
     definitions = result["$defs"]
     for section, registry, base, skip in (
-        ("space", SPACES, "Kind", 0),
-        ("task", TASKS, "Kind", 0),
-        ("strategy", STRATEGIES, "StrategyKind", 3),
+        ("space", SPACES, "PartConfig", 0),
+        ("task", TASKS, "PartConfig", 0),
+        ("strategy", STRATEGIES, "StrategyConfig", 3),
     ):
         kinds = [_kind(name, part, skip, definitions[base], definitions) for name, part in registry.items()]
         own = {**definitions[base], "description": f"a {section} of your own, registered by --import"}
         own["properties"] = {**own["properties"], "kind": {"type": "string", "not": {"enum": list(registry)}}}
         default = {"default": result["properties"][section]["default"]} if section == "strategy" else {}
         result["properties"][section] = {"anyOf": [*kinds, own], **default}
-    for base in ("Kind", "StrategyKind"):
+    for base in ("PartConfig", "StrategyConfig"):
         definitions.pop(base)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **result, "title": "evonas config"}
 

@@ -13,7 +13,7 @@ from evonas.signals import status_of, terminate_soon
 
 if TYPE_CHECKING:
     from evonas.runs.run import Run
-    from evonas.start import Prepared
+    from evonas.start import PreparedSearch
 
 HALTED = 1
 """Exit status of a search that had to stop before its end."""
@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     return run_prepared(prepared, options)
 
 
-def run_prepared(prepared: "Prepared", options: argparse.Namespace) -> int:
+def run_prepared(prepared: "PreparedSearch", options: argparse.Namespace) -> int:
     """Run a search on the terminal; its exit status."""
     from rich.console import Console
 
@@ -45,7 +45,7 @@ def run_prepared(prepared: "Prepared", options: argparse.Namespace) -> int:
 
     console = Console(highlight=False)
     folder = prepared.folder
-    interrupted = f"interrupted; nothing decided is lost. To go on: {options.line}\nrun: {folder}"
+    interrupted = f"interrupted; nothing evaluated is lost. To go on: {options.line}\nrun: {folder}"
     signal.signal(signal.SIGTERM, partial(terminate_soon, interrupted))
     for note in prepared.notes:
         print(f"note: {note}")
@@ -68,10 +68,10 @@ def run_prepared(prepared: "Prepared", options: argparse.Namespace) -> int:
 
 
 def outcomes(run: "Run") -> str:
-    """How many candidates were decided, and how."""
+    """How many candidates were evaluated, and how."""
     counts = run.evaluations["status"].value_counts()
     each = ", ".join(f"{n:,} {status}" for status, n in counts.items())
-    return f"{len(run.evaluations):,} candidates decided{f' ({each})' if each else ''}"
+    return f"{len(run.evaluations):,} candidates evaluated{f' ({each})' if each else ''}"
 
 
 def _mismatches(run: "Run") -> Iterator[str]:

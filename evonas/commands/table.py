@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable, Sequence
 
 from evonas.commands.arguments import add_import, add_set, imported
-from evonas.errors import TargetAway, UserError
+from evonas.errors import TargetUnavailable, UserError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,9 +31,9 @@ def make_table(config_path: str, overrides: Sequence[str], target: str, path: st
 
     from evonas.components import remotes
     from evonas.evaluation.targets import Targets
-    from evonas.latency_tables.build import tabulate
+    from evonas.latency_tables.build import build_table
     from evonas.loading import construct, load_config, unknown
-    from evonas.measuring.device_lock import Quiet
+    from evonas.measuring.device_lock import DeviceLock
     from evonas.objectives.objectives import Objectives
     from evonas.records import Measurement
     from evonas.spaces import SPACES
@@ -44,14 +44,14 @@ def make_table(config_path: str, overrides: Sequence[str], target: str, path: st
         raise UserError(f"--target: {unknown(target, config.targets)}")
     space = construct(SPACES, config.space, "space")
     task = construct(TASKS, config.task, "task").spec
-    targets = Targets(space, config, Objectives(config, task), {}, Quiet(["cpu"]), task.input_shape)
-    places = remotes(config, [target]).places
+    targets = Targets(space, config, Objectives(config, task), {}, DeviceLock(["cpu"]), task.input_shape)
+    endpoints = remotes(config, [target]).endpoints
 
     def measure(module: nn.Module, input_shape: tuple[int, ...]) -> Measurement:
-        return targets.part(target, module, input_shape, places)
+        return targets.part(target, module, input_shape, endpoints)
 
     try:
-        table = tabulate(config, target, space, task, measure, path, say=say)
-    except TargetAway as away:
+        table = build_table(config, target, space, task, measure, path, say=say)
+    except TargetUnavailable as away:
         raise UserError(str(away)) from None
     say(f"{path}: {len(table.rows):,} blocks of {config.space.kind} on {target}")

@@ -4,7 +4,7 @@ import ipaddress
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from evonas.doctor.visit import ROOM_S, Finding, Unknown, Visit, counted, need_ray, shape
+from evonas.doctor.context import ROOM_S, Context, Finding, Unknown, counted, need_ray, shape
 from evonas.errors import UserError
 from evonas.run_identity import versions
 from evonas.runtime.ray_pool import probe
@@ -15,51 +15,51 @@ NEEDED = ("python", "evonas", "ray", "torch", "numpy")
 """What a worker uses of `versions`; others may differ from node to node."""
 
 
-def reach(visit: Visit) -> Iterator[Finding]:
-    runtime = visit.runtime
+def reach(context: Context) -> Iterator[Finding]:
+    runtime = context.runtime
     if runtime.kind == "serial":
         raise Unknown("runtime.kind is serial, one candidate after the other in this process")
     local = runtime.address == "local"
     if not local:
         head = probe.head_of(runtime.address)
         answer = probe.ask(head, token=True)
-        visit.head = "" if answer.why else head
+        context.head = "" if answer.why else head
         if (wrong := refusal(head, answer, probe.versions())) is not None:
             yield wrong
             return
     try:
-        visit.own = not probe.has_joined()
-        visit.head, visit.joined = probe.join(runtime), True
+        context.own = not probe.has_joined()
+        context.head, context.joined = probe.join(runtime), True
     except UserError as error:
         yield Finding(
-            "Ray", "cross", str(error), "run this on a machine of the cluster, with the cluster's Ray running"
+            "Ray", "error", str(error), "run this on a machine of the cluster, with the cluster's Ray running"
         )
         return
-    visit.nodes = probe.nodes()
+    context.nodes = probe.nodes()
     ours = "{}, Python {}".format(*probe.versions())
-    yield Finding("Ray", "ok", f"{ours}, of this run's own" if local else f"{ours} at {visit.head}, the same as here")
+    yield Finding("Ray", "ok", f"{ours}, of this run's own" if local else f"{ours} at {context.head}, the same as here")
 
 
 def refusal(head: str, answer: probe.Answer, ours: tuple[str, str]) -> Finding | None:
     """Why we cannot join a cluster; None where we can. ours: versions of Ray and Python here."""
     if answer.refused:
         here = "RAY_AUTH_MODE=token and the cluster's token in RAY_AUTH_TOKEN or ~/.ray/auth_token"
-        return Finding("Ray", "cross", f"{head} refuses our token, or wants one", f"set {here}")
+        return Finding("Ray", "error", f"{head} refuses our token, or wants one", f"set {here}")
     if answer.why:
         remedy = "start it (ray start --head), or correct the address: HOST:PORT of its head"
-        return Finding("Ray", "cross", answer.why, remedy)
+        return Finding("Ray", "error", answer.why, remedy)
     theirs = (answer.ray or ours[0], answer.python or ours[1])
     if theirs != ours:
         text = "the cluster has Ray {} and Python {}, here are {} and {}".format(*theirs, *ours)
-        return Finding("Ray", "cross", text, "Ray wants the same of both everywhere: install the cluster's here")
+        return Finding("Ray", "error", text, "Ray wants the same of both everywhere: install the cluster's here")
     return None
 
 
-def authentication(visit: Visit) -> Iterator[Finding]:
-    if not visit.head:
+def authentication(context: Context) -> Iterator[Finding]:
+    if not context.head:
         raise Unknown("there is no Ray")
-    addresses = [visit.head.rpartition(":")[0], *(probe.hosts() if visit.joined else ())]
-    yield judged(visit.head, probe.ask(visit.head, token=False), addresses)
+    addresses = [context.head.rpartition(":")[0], *(probe.hosts() if context.joined else ())]
+    yield judged(context.head, probe.ask(context.head, token=False), addresses)
 
 
 def judged(head: str, answer: probe.Answer, addresses: Sequence[str]) -> Finding:
@@ -75,41 +75,41 @@ def judged(head: str, answer: probe.Answer, addresses: Sequence[str]) -> Finding
         )
     return Finding(
         name,
-        "cross",
+        "error",
         f"{head} took a connection without a token: whoever reaches it can run code on every node",
         "start every node and the driver with RAY_AUTH_MODE=token and one token (ray get-auth-token --generate)",
     )
 
 
-def nodes(visit: Visit) -> Iterator[Finding]:
-    need_ray(visit)
-    shapes = Counter(shape(node) for node in visit.nodes)
+def nodes(context: Context) -> Iterator[Finding]:
+    need_ray(context)
+    shapes = Counter(shape(node) for node in context.nodes)
     yield Finding("nodes", "ok", "; ".join(f"{count} x {shape}" for shape, count in shapes.items()))
-    visit.seen = probe.inspect(visit.nodes, NEEDED, ROOM_S)
-    for seen in visit.seen:
+    context.seen = probe.inspect(context.nodes, NEEDED, ROOM_S)
+    for seen in context.seen:
         if seen.why:
             remedy = f"see the raylet's log on {seen.node.host}; if it is gone, restart Ray there"
-            yield Finding("nodes", "cross", f"{seen.node.host}: {seen.why}", remedy)
+            yield Finding("nodes", "error", f"{seen.node.host}: {seen.why}", remedy)
 
 
-def gpus(visit: Visit) -> Iterator[Finding]:
-    need_ray(visit)
-    counted = sum(node.resources.get("GPU", 0) for node in visit.nodes)
-    listed = Counter(gpu for seen in visit.seen for gpu in seen.gpus)
+def gpus(context: Context) -> Iterator[Finding]:
+    need_ray(context)
+    counted = sum(node.resources.get("GPU", 0) for node in context.nodes)
+    listed = Counter(gpu for seen in context.seen for gpu in seen.gpus)
     each = ", ".join(f"{count} x {name}" for name, count in listed.items()) or "none"
-    if counted < visit.runtime.gpus_at_first:
-        text = f"a worker needs {visit.runtime.gpus_at_first:g}; Ray offers {counted:g} (nvidia-smi: {each})"
+    if counted < context.runtime.gpus_at_first:
+        text = f"a worker needs {context.runtime.gpus_at_first:g}; Ray offers {counted:g} (nvidia-smi: {each})"
         remedy = "set runtime.gpus_per_worker=0, or start Ray on nodes with GPUs (ray start --num-gpus)"
-        yield Finding("GPUs", "cross", text, remedy)
+        yield Finding("GPUs", "error", text, remedy)
     elif counted != listed.total():
         yield Finding("GPUs", "note", f"Ray offers {counted:g}, nvidia-smi lists {each}")
     else:
         yield Finding("GPUs", "ok", each)
 
 
-def same_versions(visit: Visit) -> Iterator[Finding]:
-    need_ray(visit)
-    yield from compared(visit.seen, {name: versions()[name] for name in NEEDED})
+def same_versions(context: Context) -> Iterator[Finding]:
+    need_ray(context)
+    yield from compared(context.seen, {name: versions()[name] for name in NEEDED})
 
 
 def compared(seen: Sequence[Seen], ours: Mapping[str, str]) -> Iterator[Finding]:
@@ -121,16 +121,16 @@ def compared(seen: Sequence[Seen], ours: Mapping[str, str]) -> Iterator[Finding]
             if _public(have) != _public(want):
                 different = True
                 text = f"{node.host} has {name} {have}, the driver {want}" if have else f"{node.host} has no {name}"
-                yield Finding("versions", "cross", text, f"install {name} {_public(want)} there")
+                yield Finding("versions", "error", text, f"install {name} {_public(want)} there")
     if not different:
         each = ", ".join(f"{name} {version}" for name, version in ours.items())
         yield Finding("versions", "ok", f"{each} on the driver and {counted(len(seen), 'node')}")
 
 
-def clocks(visit: Visit) -> Iterator[Finding]:
+def clocks(context: Context) -> Iterator[Finding]:
     """Nothing in evonas decides by a clock; stores in a cloud do."""
-    need_ray(visit)
-    yield from judged_clocks(visit.seen)
+    need_ray(context)
+    yield from judged_clocks(context.seen)
 
 
 def judged_clocks(seen: Sequence[Seen]) -> Iterator[Finding]:
@@ -140,7 +140,7 @@ def judged_clocks(seen: Sequence[Seen]) -> Iterator[Finding]:
         text = f"{each.node.host} is {abs(each.skew_s):.1f} s {'ahead of' if each.skew_s > 0 else 'behind'} the driver"
         if abs(each.skew_s) > SKEW_CROSS_S:
             remedy = "set it (chrony, NTP): cloud stores refuse what is signed minutes off"
-            yield Finding("clocks", "cross", text, remedy)
+            yield Finding("clocks", "error", text, remedy)
         else:
             yield Finding("clocks", "note", f"{text}; that distorts times in tables and nothing else")
     if known and not off:

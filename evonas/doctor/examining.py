@@ -1,6 +1,6 @@
 """Whether a search could run here: one line for each thing that it needs, and what to do where that is not so.
 
-Each check is a function of the `Visit` that yields findings; one that fails stops no other. Nothing stays behind, and
+Each check is a function of the `Context` that yields findings; one that fails stops no other. Nothing stays behind, and
 a search that runs on the same cluster loses nothing but the time in which a network is measured beside it.
 """
 
@@ -11,9 +11,9 @@ from types import ModuleType
 
 from evonas.config import RuntimeConfig
 from evonas.doctor.cluster import authentication, clocks, gpus, nodes, reach, same_versions
+from evonas.doctor.context import Check, Context, Finding, Unknown
 from evonas.doctor.needs import data, folder, remote_targets, worker
 from evonas.doctor.throughput import TRY_MOST_S, TRY_S, speed
-from evonas.doctor.visit import Check, Finding, Unknown, Visit
 from evonas.errors import UserError
 from evonas.loading import construct, load_config, unknown, validated
 from evonas.run_identity import default_folder
@@ -21,7 +21,7 @@ from evonas.runtime.ray_pool import probe
 from evonas.spaces import SPACES
 from evonas.strategies import STRATEGIES
 from evonas.tasks import TASKS
-from evonas.text import line_of
+from evonas.text import describe_error
 
 NODES_S = 30.0
 LOAD_S = 300.0
@@ -56,29 +56,29 @@ def examine(
             raise UserError(f"task.kind: {unknown(found.task.kind, TASKS)}")
         space = construct(SPACES, found.space, "space")
         construct(STRATEGIES, found.strategy, "strategy", space, found.seed, found.strategy.population)
-    return _examine(Visit(found, runtime, run, modules))
+    return _examine(Context(found, runtime, run, modules))
 
 
-def _examine(visit: Visit) -> Iterator[Finding]:
+def _examine(context: Context) -> Iterator[Finding]:
     try:
         for name, check, seconds, remedy in CHECKS:
-            if visit.config or check not in FOR_CONFIGS or (check is folder and visit.run):
-                yield from _within(seconds, name, check, remedy, visit)
+            if context.config or check not in FOR_CONFIGS or (check is folder and context.run):
+                yield from _within(seconds, name, check, remedy, context)
     finally:
-        if visit.pool:
-            visit.pool.close()
-        if visit.own:
+        if context.pool:
+            context.pool.close()
+        if context.own:
             probe.leave()
 
 
-def _within(seconds: float, name: str, check: Check, remedy: str, visit: Visit) -> list[Finding]:
+def _within(seconds: float, name: str, check: Check, remedy: str, context: Context) -> list[Finding]:
     """What a check finds in that time. What it raises is a cross."""
     found: list[Finding] = []
     wrong: list[BaseException] = []
 
     def work() -> None:
         try:
-            found.extend(check(visit))
+            found.extend(check(context))
         except BaseException as error:
             wrong.append(error)
 
@@ -89,7 +89,7 @@ def _within(seconds: float, name: str, check: Check, remedy: str, visit: Visit) 
         thread.start()
         thread.join(seconds)
         if thread.is_alive():
-            return [*found, Finding(name, "cross", f"no answer within {seconds:g} s", remedy)]
+            return [*found, Finding(name, "error", f"no answer within {seconds:g} s", remedy)]
     if wrong:
         found.append(_failed(name, wrong[0], remedy))
     return found
@@ -99,10 +99,10 @@ def _failed(name: str, error: BaseException, remedy: str) -> Finding:
     if isinstance(error, Unknown):
         return Finding(name, "note", f"not looked at: {error}")
     if isinstance(error, UserError):
-        return Finding(name, "cross", str(error), remedy)
+        return Finding(name, "error", str(error), remedy)
     if not isinstance(error, Exception):
         raise error
-    return Finding(name, "cross", line_of(error), remedy)
+    return Finding(name, "error", describe_error(error), remedy)
 
 
 def _address(text: str) -> str:

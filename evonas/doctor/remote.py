@@ -6,8 +6,8 @@ import uuid
 from collections.abc import Sequence
 from types import ModuleType
 
+from evonas.doctor.context import Finding
 from evonas.doctor.screen import report
-from evonas.doctor.visit import Finding
 from evonas.errors import UserError
 from evonas.submit.ray_jobs import connect
 from evonas.submit.staging import Submission, own_code, stage
@@ -38,7 +38,7 @@ def examine_there(
     jobs = connect(address)
     if not jobs.has_token and not jobs.address.is_loopback:
         text = f"{jobs.address} runs whatever anybody sends who reaches it; no job was sent"
-        open_to_all = Finding("authentication", "cross", text, "start its head with RAY_AUTH_MODE=token")
+        open_to_all = Finding("authentication", "error", text, "start its head with RAY_AUTH_MODE=token")
         return report(iter([open_to_all]), form)
     package = f"_ray_pkg_{sent.content[:32]}.zip"
     jobs.upload(package, sent.packed())

@@ -6,11 +6,11 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.text import Text
 
-from evonas.doctor.visit import Finding
+from evonas.doctor.context import Finding
 from evonas.terminal import written
-from evonas.text import line
+from evonas.text import one_line
 
-MARKS = {"ok": ("✓", "+", "green"), "cross": ("✗", "x", "bold red"), "note": ("·", "-", "dim")}
+MARKS = {"ok": ("✓", "+", "green"), "error": ("✗", "x", "bold red"), "note": ("·", "-", "dim")}
 """Each also for a terminal without Unicode, and its colour."""
 
 
@@ -20,10 +20,10 @@ def show(findings: Iterator[Finding], console: Console) -> int:
     crosses = 0
     for finding in findings:
         mark, ascii_mark, style = MARKS[finding.state]
-        crosses += finding.state == "cross"
-        lines = [Text.assemble((ascii_mark if plain else mark, style), f" {finding.name}: {line(finding.text)}")]
+        crosses += finding.state == "error"
+        lines = [Text.assemble((ascii_mark if plain else mark, style), f" {finding.name}: {one_line(finding.text)}")]
         if finding.remedy:
-            lines.append(Text(f"  {'->' if plain else '→'} {line(finding.remedy)}"))
+            lines.append(Text(f"  {'->' if plain else '→'} {one_line(finding.remedy)}"))
         for each in lines:
             text = each if not plain else Text(each.plain.encode("ascii", "replace").decode())
             console.print(text, soft_wrap=True)
@@ -37,7 +37,7 @@ def report(findings: Iterator[Finding], form: str) -> int:
         return show(findings, Console(highlight=False))
     found = list(findings)
     print(written([asdict(finding) for finding in found], form), end="")
-    return int(any(finding.state == "cross" for finding in found))
+    return int(any(finding.state == "error" for finding in found))
 
 
 def _can_print(text: str, encoding: str) -> bool:

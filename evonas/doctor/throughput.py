@@ -3,13 +3,13 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
-from evonas.components import Parts
+from evonas.components import Components
 from evonas.config import Config, RuntimeConfig, TrainingConfig
-from evonas.doctor.visit import Finding, State, Unknown, Visit, counted, parts_of
+from evonas.doctor.context import Context, Finding, State, Unknown, counted, parts_of
 from evonas.driver.breeding import Breeder
-from evonas.records import Evaluation, Job, Progress
+from evonas.records import Evaluation, Job, RungReport
 from evonas.runtime import Runtime
-from evonas.runtime.ray_pool.nodes import Node, Nodes
+from evonas.runtime.ray_pool.nodes import ClusterNode, Nodes
 from evonas.strategies import Exhausted
 
 TRY_S, TRY_MOST_S = 20.0, 90.0
@@ -18,29 +18,29 @@ TRIALS = 3
 DAY_S = 86400
 
 
-def speed(visit: Visit) -> Iterator[Finding]:
-    parts, pool = parts_of(visit), visit.pool
+def speed(context: Context) -> Iterator[Finding]:
+    components, pool = parts_of(context), context.pool
     if pool is None:
         raise Unknown("there is no worker")
-    if visit.away:
-        raise Unknown(f"target {min(visit.away)} cannot be reached")
-    assert visit.config
-    evaluations, costs = trials(parts, pool, visit.config.training.mean_epochs)
+    if context.away:
+        raise Unknown(f"target {min(context.away)} cannot be reached")
+    assert context.config
+    evaluations, costs = trials(components, pool, context.config.training.mean_epochs)
     failed = [each for each in evaluations if each.status.failed]
     if failed:
         text = f"{len(failed)} of {len(evaluations)} random networks {failed[0].status}: {failed[0].message}"
-        state: State = "cross" if len(failed) == len(evaluations) else "note"
-        yield Finding("speed", state, text, "see the message: the space, the task or the training" * (state == "cross"))
+        state: State = "error" if len(failed) == len(evaluations) else "note"
+        yield Finding("speed", state, text, "see the message: the space, the task or the training" * (state == "error"))
     if not costs:
         if not failed:
             text = f"after {TRY_MOST_S:g} s no random network was trained for two epochs"
             yield Finding("speed", "note", f"{text}: fewer than {DAY_S / TRY_MOST_S:,.0f} candidates a day and worker")
         return
     each_s = [measure_s + train_s for measure_s, train_s in costs]
-    workers = rooms(visit.runtime, visit.nodes) if visit.runtime.kind == "ray" else [1]
+    workers = rooms(context.runtime, context.nodes) if context.runtime.kind == "ray" else [1]
     measure_s, train_s = (sum(part) / len(costs) for part in zip(*costs, strict=True))
-    a_day = per_day(measure_s, train_s, workers, alone(parts))
-    stopped = ", with early stopping" if visit.config.training.rungs else ""
+    a_day = per_day(measure_s, train_s, workers, alone(components))
+    stopped = ", with early stopping" if context.config.training.rungs else ""
     text = (
         f"about {float(f'{a_day:.2g}'):,.0f} candidates a day on {counted(sum(workers), 'worker')} "
         f"({counted(len(costs), 'random network')}, {min(each_s):.1f} to {max(each_s):.1f} s each{stopped})"
@@ -58,20 +58,20 @@ def for_trials(config: Config) -> Config:
     return config.model_copy(update={"training": training.model_copy(update={"rungs": rungs}), "runtime": runtime})
 
 
-def trials(parts: Parts, pool: Runtime, mean: float) -> tuple[list[Evaluation], list[tuple[float, float]]]:
-    """Random networks of the search, as its first candidates will be: those decided, and seconds of measuring and of
+def trials(components: Components, pool: Runtime, mean: float) -> tuple[list[Evaluation], list[tuple[float, float]]]:
+    """Random networks of the search, as its first candidates will be: those evaluated, and seconds of measuring and of
     training that each costs a worker. The first pays for what is set up once: it counts where there is no other.
 
     mean: epochs that a candidate of the search trains.
     """
-    breeder = Breeder(parts.config, parts.space, parts.objectives)
+    breeder = Breeder(components.config, components.space, components.objectives)
     until, evaluations, costs = time.monotonic() + TRY_MOST_S, [], []
     for number in range(1 + TRIALS):
         try:
             job = breeder.breed()
         except Exhausted:
             break
-        reached, evaluation = _tried(parts.config.training, pool, job, until)
+        reached, evaluation = _tried(components.config.training, pool, job, until)
         evaluations += [evaluation] if evaluation else []
         costs += _cost(reached, evaluation, mean)
         until = time.monotonic() + TRY_S if number == 0 else until
@@ -81,7 +81,7 @@ def trials(parts: Parts, pool: Runtime, mean: float) -> tuple[list[Evaluation], 
 
 
 def _cost(reached: Mapping[int, float], evaluation: Evaluation | None, mean: float) -> list[tuple[float, float]]:
-    """Of one network, where it can be told; of one that is not decided, by its first two epochs."""
+    """Of one network, where it can be told; of one that is not evaluated, by its first two epochs."""
     if evaluation:
         share = mean / max(1, len(evaluation.curve))
         return [] if evaluation.status.failed else [(evaluation.measure_s, evaluation.train_s * share)]
@@ -100,7 +100,7 @@ def _tried(
     pool.submit(job)
     while True:
         for message in pool.wait(0.5):
-            if isinstance(message, Progress):
+            if isinstance(message, RungReport):
                 reached[training.milestones[message.rung]] = time.monotonic() - submitted
             else:
                 return reached, message
@@ -120,15 +120,17 @@ def per_day(measure_s: float, train_s: float, workers: Sequence[int], alone: str
     return DAY_S * (min(rate, 1 / measure_s) if alone == "board" and measure_s else rate)
 
 
-def alone(parts: Parts) -> str:
+def alone(components: Components) -> str:
     """As of `per_day`."""
-    measured = [parts.config.targets[name] for name in parts.objectives.targets if name not in parts.tables]
+    measured = [
+        components.config.targets[name] for name in components.objectives.targets if name not in components.tables
+    ]
     if any(target.quiet and not target.remote for target in measured):
         return "machine"
     return "board" if any(target.remote for target in measured) else ""
 
 
-def rooms(runtime: RuntimeConfig, nodes: Sequence[Node]) -> list[int]:
+def rooms(runtime: RuntimeConfig, nodes: Sequence[ClusterNode]) -> list[int]:
     """Workers of each node: as many as are asked for and as fit."""
     left = (runtime.max_workers or float("inf")) if runtime.workers == "auto" else runtime.workers
     found = []

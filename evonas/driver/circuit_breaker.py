@@ -12,7 +12,7 @@ LEAST = 10
 """Fewer candidates than this prove nothing."""
 
 
-class Breaker:
+class CircuitBreaker:
     """Remembers the failures among the last candidates of this start; those before it may be mended by now."""
 
     def __init__(self, config: Config) -> None:
@@ -20,7 +20,7 @@ class Breaker:
         self._last: deque[str] = deque(maxlen=max(LEAST, config.strategy.population))
         self._examples: dict[str, str] = {}
 
-    def hear(self, evaluation: Evaluation) -> None:
+    def record(self, evaluation: Evaluation) -> None:
         example = f"{evaluation.status}: {evaluation.message}" if evaluation.status.failed else ""
         alike = _NUMBER.sub("#", example)
         self._examples[alike] = example

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from evonas.config import Config
 from evonas.driver.breeding import Breeder
-from evonas.driver.circuit_breaker import Breaker
+from evonas.driver.circuit_breaker import CircuitBreaker
 from evonas.objectives.objectives import Objectives
-from evonas.records import Evaluation, Job, Progress
+from evonas.records import Evaluation, Job, RungReport
 from evonas.runtime import Message, Runtime
 from evonas.spaces.space import Space
 from evonas.store import Recovered, Store, to_row
@@ -17,7 +17,7 @@ from evonas.strategies import Exhausted
 
 PATIENCE_S = 0.5  # how long to wait for news before the watcher is asked again
 Watch = Callable[["Search", Evaluation | None], None]
-"""Called with each decided candidate, and with None while nothing happens."""
+"""Called with each evaluated candidate, and with None while nothing happens."""
 
 
 class Search:
@@ -26,13 +26,13 @@ class Search:
     ) -> None:
         self.config, self.objectives, self.runtime = config, objectives, runtime
         self.breeder = Breeder(config, space, objectives)
-        self.breaker = Breaker(config)
+        self.circuit_breaker = CircuitBreaker(config)
         self.statuses: Counter[str] = Counter()
         self.gpu_s = 0.0
         self.ended = ""
         """Why nothing more is bred; empty while something may be."""
         self._space, self._store, self._watch = space, store, watch
-        self._waiting: list[Job] = []  # born before a restart and not decided
+        self._waiting: list[Job] = []  # born before a restart and not evaluated
         self._committed = 0
         self._earlier_s, self._started = 0.0, time.monotonic()
 
@@ -42,21 +42,21 @@ class Search:
         return self._earlier_s + time.monotonic() - self._started
 
     @property
-    def decided(self) -> int:
+    def evaluated(self) -> int:
         return sum(self.statuses.values())
 
     @property
     def order(self) -> list[int]:
         """Decided candidates in the order that counts."""
-        return self.breeder.ledger.order
+        return self.breeder.buffer.order
 
     def restore(self, record: Recovered) -> None:
-        """Replay what was recorded; candidates that were born and not decided are submitted again."""
-        for evaluation in record.decided:
-            self.breeder.ledger.decided(evaluation)
+        """Replay what was recorded; candidates that were born and not evaluated are submitted again."""
+        for evaluation in record.evaluated:
+            self.breeder.buffer.add_evaluation(evaluation)
             self._count(evaluation)
-        for progress in record.reached:
-            self.breeder.ledger.reached(progress)
+        for report in record.reached:
+            self.breeder.buffer.add_report(report)
         for candidate, reached in record.births():
             job = self.breeder.recall(candidate, reached or ())
             if reached is not None:
@@ -65,7 +65,7 @@ class Search:
         self._committed, self._earlier_s = record.committed, record.elapsed_s
 
     def run(self) -> None:
-        """Until the budget is used up or the space holds nothing new; then nothing is left undecided.
+        """Until the budget is used up or the space holds nothing new; then nothing is left pending.
 
         Raises:
             Halted: most candidates fail in the same way, or the record cannot be written any more.
@@ -73,14 +73,14 @@ class Search:
         while True:
             self._submit()
             if self.ended and not self._waiting:
-                if not self.runtime.open:
+                if not self.runtime.pending:
                     break
-                self.runtime.wind_down()
+                self.runtime.drain()
             messages = self.runtime.wait(PATIENCE_S)
             for message in messages:
                 self._hear(message)
             self._commit(self.config.strategy.population)
-            self.breaker.check()
+            self.circuit_breaker.check()
             if not messages:
                 self._watch(self, None)
         self._commit(1)
@@ -88,7 +88,7 @@ class Search:
     def _submit(self) -> None:
         self.ended = self.ended or self.config.budget.spent(self.breeder.next, self.elapsed_s, self.gpu_s)
         jobs: list[Job] = []
-        room = self.runtime.room
+        room = self.runtime.free_slots
         while len(jobs) < room and (job := self._next()):
             jobs.append(job)
         self._store.flush()
@@ -105,24 +105,24 @@ class Search:
         except Exhausted as reason:
             self.ended = str(reason)
             return None
-        self._store.born(job.candidate)
+        self._store.record_candidate(job.candidate)
         self.ended = self.config.budget.spent(self.breeder.next, self.elapsed_s, self.gpu_s)
         return job
 
     def _hear(self, message: Message) -> None:
-        if isinstance(message, Progress):
+        if isinstance(message, RungReport):
             self._store.reached(message)
-            self.breeder.ledger.reached(message)
+            self.breeder.buffer.add_report(message)
             return
         genome = message.candidate.genome
         arch = json.dumps(self._space.decode(genome).to_dict())
         violation = self.objectives.violation(message.metrics)
-        self.breeder.ledger.decided(message)
+        self.breeder.buffer.add_evaluation(message)
         if message.weights and message.candidate.index in self.front():  # before the decision can become durable
             self._store.save_weights(message.candidate.index, message.weights)
-        self._store.decided(to_row(message, arch, self._space.identity(genome), violation), self.elapsed_s)
+        self._store.record_evaluation(to_row(message, arch, self._space.identity(genome), violation), self.elapsed_s)
         self._count(message)
-        self.breaker.hear(message)
+        self.circuit_breaker.record(message)
         self._watch(self, message)
 
     def _commit(self, least: int) -> None:
@@ -137,7 +137,7 @@ class Search:
             self._store.keep_weights(self.front())
 
     def front(self) -> set[int]:
-        return {standing.index for standing in self.breeder.ledger.front}
+        return {fitness.index for fitness in self.breeder.buffer.front}
 
     def _count(self, evaluation: Evaluation) -> None:
         self.statuses[evaluation.status.value] += 1

@@ -1,11 +1,11 @@
-"""Which standings a candidate may see when it is bred: the reorder buffer between runtime and strategy.
+"""Which fitnesses a candidate may see when it is bred: the reorder buffer between runtime and strategy.
 
 - window: what candidate i reached at rung r is visible to candidate j if and only if i <= j - lookahead_r. The
   search is then the same for any number of workers, any timing and any crash, and nothing is biased toward
   candidates that finish early. Each rung has its own window: one alone would make everybody wait for the longest
   trainings.
 - generation: candidate j sees every candidate of the generations before its own (the classic barrier).
-- async: candidate j sees whatever has been decided when it is bred; its `born_after` says how much.
+- async: candidate j sees whatever has been evaluated when it is bred; its `visible` says how much.
 
 Knows nothing of genomes, networks or files.
 """
@@ -15,22 +15,22 @@ from dataclasses import dataclass
 
 from evonas.config import Config
 from evonas.objectives import pareto
-from evonas.objectives.levels import Bar
+from evonas.objectives.levels import RungCutoff
 from evonas.objectives.objectives import Objectives
-from evonas.records import Evaluation, Progress, Standing
+from evonas.records import Evaluation, Fitness, RungReport
 
 
 @dataclass(frozen=True, slots=True)
 class View:
     """What becomes known to a candidate at its birth.
 
-    news: index and standing of what became visible since the birth before, in a fixed order; None: it failed.
+    news: index and fitness of what became visible since the birth before, in a fixed order; None: it failed.
     """
 
-    born_after: int
-    news: tuple[tuple[int, Standing | None], ...]
-    bars: tuple[tuple[Standing, ...], ...]
-    front: tuple[Standing, ...]
+    visible: int
+    news: tuple[tuple[int, Fitness | None], ...]
+    cutoffs: tuple[tuple[Fitness, ...], ...]
+    front: tuple[Fitness, ...]
 
 
 def lookaheads(config: Config) -> tuple[int, ...]:
@@ -42,7 +42,7 @@ def lookaheads(config: Config) -> tuple[int, ...]:
     return tuple(int(config.lookahead * (1 + 0.75 * end / training.mean_epochs)) for end in training.milestones)
 
 
-class Ledger:
+class ReorderBuffer:
     """Standings by rung, made visible in a fixed order. Rungs are numbered 0 .. R-1; the last is full training."""
 
     def __init__(self, config: Config, objectives: Objectives) -> None:
@@ -51,35 +51,35 @@ class Ledger:
         self._lookaheads = lookaheads(config)
         self._population = config.strategy.population
         self._objectives = objectives
-        self._at: list[dict[int, Standing | None]] = [{} for _ in range(self.rungs)]
+        self._at: list[dict[int, Fitness | None]] = [{} for _ in range(self.rungs)]
         self._settled: dict[int, int] = {}  # candidate -> rungs it has reached or will never reach
         self._prefix = [0] * self.rungs  # leading candidates settled at each rung
         self._told = [0] * self.rungs
-        self._bars = [Bar(config.training.keep) for _ in range(self.rungs - 1)]
-        self._front: tuple[Standing, ...] = ()
-        self.front: list[Standing] = []
+        self._cutoffs = [RungCutoff(config.training.promote) for _ in range(self.rungs - 1)]
+        self._front: tuple[Fitness, ...] = ()
+        self.front: list[Fitness] = []
         """Of all that are fully trained by now, by index; what a candidate sees of it is in its `View`."""
         self.order: list[int] = []
         """Decided candidates in the order that counts: by index, or by arrival in async mode."""
         self._arrived: set[int] = set()
 
-    def reached(self, progress: Progress) -> None:
+    def add_report(self, report: RungReport) -> None:
         """A candidate passed a rung and trains on."""
-        self._at[progress.rung][progress.index] = self._objectives.standing(progress)
-        self._settle(progress.index, progress.rung + 1)
+        self._at[report.rung][report.index] = self._objectives.fitness(report)
+        self._settle(report.index, report.rung + 1)
 
-    def decided(self, evaluation: Evaluation) -> None:
+    def add_evaluation(self, evaluation: Evaluation) -> None:
         """A candidate's last word. What it reached before stands as it was told."""
         index = evaluation.candidate.index
-        for progress in evaluation.rungs:
-            self._at[progress.rung].setdefault(index, self._objectives.standing(progress))
+        for report in evaluation.rungs:
+            self._at[report.rung].setdefault(index, self._objectives.fitness(report))
         due = len(evaluation.rungs)
         if evaluation.status.failed:
             self._at[min(due, self.rungs - 1)][index] = None
         elif due == 0:
-            self._at[0][index] = self._objectives.standing(Progress(index, 0, evaluation.metrics))
+            self._at[0][index] = self._objectives.fitness(RungReport(index, 0, evaluation.metrics))
         if (last := self._at[-1].get(index)) is not None and last.values:
-            self.front = sorted(pareto.front([*self.front, last]), key=lambda standing: standing.index)
+            self.front = sorted(pareto.front([*self.front, last]), key=lambda fitness: fitness.index)
         self._arrived.add(index)
         self._settle(index, self.rungs)
         self._extend_order(index)
@@ -90,45 +90,45 @@ class Ledger:
             return True
         return all(self._prefix[rung] >= self._horizon(index, rung) for rung in range(self.rungs))
 
-    def view(self, index: int, born_after: int | None = None) -> View:
+    def view(self, index: int, visible: int | None = None) -> View:
         """What candidate `index` sees; to be asked once a candidate, in index order.
 
-        born_after: in async mode, how much a recorded candidate saw; None for one that is born now.
+        visible: in async mode, how much a recorded candidate saw; None for one that is born now.
         """
-        news: list[tuple[int, Standing | None]] = []
-        horizons = [self._horizon(index, rung, born_after) for rung in range(self.rungs)]
+        news: list[tuple[int, Fitness | None]] = []
+        horizons = [self._horizon(index, rung, visible) for rung in range(self.rungs)]
         for rung, horizon in enumerate(horizons):
             seen = self._sequence(self._told[rung], horizon)
             new = [(i, self._at[rung][i]) for i in seen if i in self._at[rung]]
             self._told[rung] = max(self._told[rung], horizon)
             if rung < self.rungs - 1:
-                self._bars[rung].add([standing for _, standing in new if standing and standing.values])
+                self._cutoffs[rung].add([fitness for _, fitness in new if fitness and fitness.values])
             news += new
-        finals = [standing for _, standing in news if standing and standing.rung == self.rungs - 1 and standing.values]
-        if finals:  # a front of a front and what is new: standings at one rung never change
+        finals = [fitness for _, fitness in news if fitness and fitness.rung == self.rungs - 1 and fitness.values]
+        if finals:  # a front of a front and what is new: fitnesses at one rung never change
             self._front = tuple(pareto.front([*self._front, *finals]))
-        return View(horizons[0], tuple(news), tuple(bar.standings for bar in self._bars), self._front)
+        return View(horizons[0], tuple(news), tuple(cutoff.fitnesses for cutoff in self._cutoffs), self._front)
 
-    def final(self, indices: Sequence[int]) -> list[Standing]:
-        """The last standing of each candidate that has not failed."""
-        standings = (self._last(index) for index in indices)
-        return [s for s in standings if s is not None]
+    def final(self, indices: Sequence[int]) -> list[Fitness]:
+        """The last fitness of each candidate that has not failed."""
+        fitnesses = (self._last(index) for index in indices)
+        return [s for s in fitnesses if s is not None]
 
-    def fully_trained(self, indices: Sequence[int]) -> list[Standing]:
-        """The standings at the last rung: those that may be on the front of a run."""
+    def fully_trained(self, indices: Sequence[int]) -> list[Fitness]:
+        """The fitnesses at the last rung: those that may be on the front of a run."""
         last = self._at[-1]
         return [s for i in indices if (s := last.get(i)) is not None and s.values]
 
-    def _last(self, index: int) -> Standing | None:
+    def _last(self, index: int) -> Fitness | None:
         known = [at[index] for at in self._at if index in at]
         return known[-1] if known else None
 
-    def _horizon(self, index: int, rung: int, born_after: int | None = None) -> int:
+    def _horizon(self, index: int, rung: int, visible: int | None = None) -> int:
         if self._mode == "window":
             return max(0, index - self._lookaheads[rung] + 1)
         if self._mode == "generation":
             return index // self._population * self._population
-        return len(self.order) if born_after is None else born_after
+        return len(self.order) if visible is None else visible
 
     def _sequence(self, start: int, stop: int) -> Iterator[int]:
         return iter(self.order[start:stop]) if self._mode == "async" else iter(range(start, stop))

@@ -5,17 +5,17 @@ from dataclasses import dataclass, field
 
 from evonas.driver.loop import Search
 from evonas.objectives import pareto
-from evonas.records import Standing
+from evonas.records import Fitness
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """decided, failed: candidates. front: its members. busy: workers with a job. queue: jobs behind them.
+class Snapshot:
+    """evaluated, failed: candidates. front: its members. busy: workers with a job. queue: jobs behind them.
 
     hypervolume: in multiples of what the first generation reached; None before that is known.
     """
 
-    decided: int
+    evaluated: int
     failed: int
     front: int
     hypervolume: float | None
@@ -30,42 +30,42 @@ class Reading:
 
 
 @dataclass(slots=True)
-class Yardstick:
+class RelativeHypervolume:
     """Hypervolume in multiples of what the first generation reached, up to the reference point that it gives."""
 
     _reference: list[float] = field(default_factory=list)
     _unit: float = 0.0
     _last: tuple[tuple[int, ...], float] = ((), 0.0)  # members and hypervolume of the last front
 
-    def measure(self, front: Sequence[Standing], first: Iterable[Standing]) -> float | None:
+    def measure(self, front: Sequence[Fitness], first: Iterable[Fitness]) -> float | None:
         """first: those of the first generation that are fully trained. None while fewer than two are feasible."""
         if not self._reference:
-            early = [standing for standing in first if standing.violation == 0]
+            early = [fitness for fitness in first if fitness.violation == 0]
             if len(early) < 2:
                 return None
             self._reference = pareto.reference_point(pareto.points(early)).tolist()
             self._unit = pareto.hypervolume(early, self._reference)
-        members = tuple(standing.index for standing in front)
+        members = tuple(fitness.index for fitness in front)
         if members != self._last[0]:
             self._last = members, pareto.hypervolume(front, self._reference)
         return self._last[1] / self._unit if self._unit else None
 
 
-class Gauges:
+class ProgressMeter:
     def __init__(self) -> None:
-        self._yardstick = Yardstick()
+        self._yardstick = RelativeHypervolume()
 
-    def read(self, search: Search) -> Reading:
-        ledger, size = search.breeder.ledger, search.config.strategy.population
-        known = len(ledger.order) >= size
-        volume = self._yardstick.measure(ledger.front, ledger.fully_trained(ledger.order[:size])) if known else None
+    def read(self, search: Search) -> Snapshot:
+        buffer, size = search.breeder.buffer, search.config.strategy.population
+        known = len(buffer.order) >= size
+        volume = self._yardstick.measure(buffer.front, buffer.fully_trained(buffer.order[:size])) if known else None
         runtime = search.runtime
-        return Reading(
-            decided=search.decided,
+        return Snapshot(
+            evaluated=search.evaluated,
             failed=sum(n for status, n in search.statuses.items() if status.startswith("failed")),
-            front=len(ledger.front),
+            front=len(buffer.front),
             hypervolume=volume,
             busy=runtime.busy,
             workers=runtime.workers,
-            queue=max(0, runtime.open - runtime.busy),
+            queue=max(0, runtime.pending - runtime.busy),
         )

@@ -11,7 +11,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from evonas.config import TrainingConfig
-from evonas.evaluation.device_data import Data
+from evonas.evaluation.device_data import DeviceData
 from evonas.evaluation.training import Trainer
 from evonas.measuring.backends.storage import StorageMeter, stored, tensors
 from evonas.measuring.torch_state import cpu_threads, seeded
@@ -21,7 +21,7 @@ MB = 1e6
 TRAIN_MEMORY = "train_memory_mb"
 
 
-def costs(network: nn.Module, task: Task, data: Data, config: TrainingConfig) -> Iterator[tuple[str, float]]:
+def costs(network: nn.Module, task: Task, data: DeviceData, config: TrainingConfig) -> Iterator[tuple[str, float]]:
     """`params`, `macs` and `train_memory_mb`, the cheap ones first. The network is left as it was, on `data.device`."""
     yield "params", float(parameters(network))
     yield "macs", float(multiply_accumulates(network, task.spec.input_shape))
@@ -57,7 +57,7 @@ def _plain_kernels() -> Iterator[None]:
         onednn.enabled = before
 
 
-def train_memory_mb(network: nn.Module, task: Task, data: Data, config: TrainingConfig) -> float:
+def train_memory_mb(network: nn.Module, task: Task, data: DeviceData, config: TrainingConfig) -> float:
     """Peak memory of one training step at the config's batch size, in MB of 10^6 bytes.
 
     Counts parameters, buffers, gradients, the optimiser's state, the batch, and what the forward pass keeps for

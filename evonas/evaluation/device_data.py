@@ -11,7 +11,7 @@ from evonas.tasks.task import Array, Task
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Data:
+class DeviceData:
     """What a search may see of a task, on the device it trains on; examples in the type they are stored in."""
 
     device: torch.device
@@ -22,11 +22,11 @@ class Data:
     prepare: nn.Module
 
 
-def placed(task: Task, device: torch.device | str) -> Data:
+def to_device(task: Task, device: torch.device | str) -> DeviceData:
     """The task's training and validation examples and its `prepare` on a device. On a CPU nothing is copied."""
     device = torch.device(device)
     train, valid = task.splits.train, task.splits.valid
-    return Data(
+    return DeviceData(
         device,
         x_train=_tensor(train.x, device),
         y_train=_tensor(train.y, device),

@@ -1,6 +1,6 @@
 """One candidate: build it, measure what it costs, and if that is within the limits train it, rung by rung.
 
-The generator's last item is the `Evaluation`; before it comes a `Progress` at each rung that was passed. Nothing
+The generator's last item is the `Evaluation`; before it comes a `RungReport` at each rung that was passed. Nothing
 the space, the task or the network raises leaves it: a failure is a row.
 """
 
@@ -16,33 +16,33 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from evonas.config import Config, TrainingConfig
-from evonas.errors import TargetAway, UserError
+from evonas.errors import TargetUnavailable, UserError
 from evonas.evaluation import augment
 from evonas.evaluation.agreement import check_agreement
 from evonas.evaluation.costs import TRAIN_MEMORY, costs, parameters
-from evonas.evaluation.device_data import placed
+from evonas.evaluation.device_data import to_device
 from evonas.evaluation.failures import BuildError, message_of, status_of
-from evonas.evaluation.paired_comparison import Duel
+from evonas.evaluation.paired_comparison import PairedComparison
 from evonas.evaluation.targets import Targets
 from evonas.evaluation.training import Trainer, precision
 from evonas.measuring.backends.pytorch import available, device_name, lock_name
-from evonas.measuring.device_lock import Quiet
+from evonas.measuring.device_lock import DeviceLock
 from evonas.measuring.torch_state import cpu_threads, seeded
-from evonas.objectives.early_stopping import outside
+from evonas.objectives.early_stopping import is_stopped
 from evonas.objectives.objectives import Objectives, dominates
-from evonas.records import Epoch, Evaluation, Genome, Job, Postponed, Progress, Standing, Status
+from evonas.records import Deferred, Epoch, Evaluation, Fitness, Genome, Job, RungReport, Status
 from evonas.seeding import seed_for
 from evonas.spaces.space import Space
 from evonas.tasks.task import Task
 
 
 @dataclass
-class _Row:
+class _Draft:
     """An evaluation in the making. reached: the rungs in order, those that an interrupted attempt reported included."""
 
     metrics: dict[str, float] = field(default_factory=dict)
     curve: list[Epoch] = field(default_factory=list)
-    reached: list[Progress] = field(default_factory=list)
+    reached: list[RungReport] = field(default_factory=list)
     latency_samples: dict[str, tuple[float, ...]] = field(default_factory=dict)
     conditions: dict[str, str] = field(default_factory=dict)
     status: Status = Status.OK
@@ -83,27 +83,27 @@ class Evaluator:
         self.space, self.task, self.objectives = space, task, objectives
         self.training = config.training
         self.device = available(device, "runtime")
-        self.data = placed(task, self.device)
+        self.data = to_device(task, self.device)
         local = [config.targets[name] for name in objectives.targets if not config.targets[name].remote]
-        courteous = any(target.quiet for target in local) or not local  # somebody else may measure here
-        self.quiet = Quiet(["cpu", lock_name(self.device)], self._settle, courteous)
-        self.targets = Targets(space, config, objectives, tables or {}, self.quiet, task.spec.input_shape)
+        cooperative = any(target.quiet for target in local) or not local  # somebody else may measure here
+        self.device_lock = DeviceLock(["cpu", lock_name(self.device)], self._settle, cooperative)
+        self.targets = Targets(space, config, objectives, tables or {}, self.device_lock, task.spec.input_shape)
         self.targets.prepare()
-        self.again = {name: config.targets[name].again for name in self.targets.measured}
+        self.max_remeasurements = {name: config.targets[name].max_remeasurements for name in self.targets.measured}
         self.conditions = self._conditions()
 
-    def __call__(self, job: Job) -> Iterator[Progress | Evaluation | Postponed]:
+    def __call__(self, job: Job) -> Iterator[RungReport | Evaluation | Deferred]:
         """Raises nothing of the candidate's: whatever goes wrong with it is in the last item's status and message.
 
-        The last item is a `Postponed` where a target is away that the candidate has to be measured on.
+        The last item is a `Deferred` where a target is away that the candidate has to be measured on.
         """
-        row, started, paused_s = _Row(reached=list(job.reached)), time.time(), self.quiet.paused_s
+        row, started, paused_s = _Draft(reached=list(job.reached)), time.time(), self.device_lock.paused_s
         try:
             yield from self._attempt(job, row, self.training)
             if row.status is Status.FAILED_OOM and row.batch_size > 1:
                 yield from self._attempt_half(job, row)
-        except TargetAway as away:
-            yield Postponed(job.candidate.index, str(away))
+        except TargetUnavailable as away:
+            yield Deferred(job.candidate.index, str(away))
             return
         yield Evaluation(
             job.candidate,
@@ -117,24 +117,24 @@ class Evaluator:
             message=row.message,
             measure_s=row.measure_s,
             train_s=row.train_s,
-            paused_s=self.quiet.paused_s - paused_s,
+            paused_s=self.device_lock.paused_s - paused_s,
             started_at=started,
             finished_at=time.time(),
             weights=row.weights,
         )
 
-    def _attempt(self, job: Job, row: _Row, training: TrainingConfig) -> Iterator[Progress]:
+    def _attempt(self, job: Job, row: _Draft, training: TrainingConfig) -> Iterator[RungReport]:
         try:
-            with self.quiet.working():
+            with self.device_lock.shared():
                 yield from self._evaluate(job, row, training)
-        except (KeyboardInterrupt, GeneratorExit, TargetAway):  # not the candidate's
+        except (KeyboardInterrupt, GeneratorExit, TargetUnavailable):  # not the candidate's
             raise
         except BaseException as error:  # sys.exit() in a network is one
             row.status, row.message = status_of(error, row.built), message_of(error)
         if row.status is Status.FAILED_OOM:
             self._free()  # only now: the error held the frames that hold the tensors
 
-    def _attempt_half(self, job: Job, row: _Row) -> Iterator[Progress]:
+    def _attempt_half(self, job: Job, row: _Draft) -> Iterator[RungReport]:
         """Once more, with half the batches and, scaled linearly (Goyal et al., 2017), half the learning rate.
 
         What was measured or reported before stays.
@@ -144,7 +144,7 @@ class Evaluator:
         rate = self.training.learning_rate * half / batch
         row.status, row.message, row.curve, row.built = Status.OK, "", [], False
         full = len(self.training.milestones) - 1  # that rung is reported with the evaluation alone
-        row.reached = [progress for progress in row.reached if progress.rung < full]
+        row.reached = [report for report in row.reached if report.rung < full]
         yield from self._attempt(job, row, self.training.model_copy(update={"batch_size": half, "learning_rate": rate}))
         if row.status is Status.FAILED_OOM:
             row.message = f"out of memory at batch sizes {batch} and {half}: {row.message}"
@@ -153,7 +153,7 @@ class Evaluator:
         else:
             row.message += f" (at batch size {half}, after out of memory at {batch})"
 
-    def _evaluate(self, job: Job, row: _Row, training: TrainingConfig) -> Iterator[Progress]:
+    def _evaluate(self, job: Job, row: _Draft, training: TrainingConfig) -> Iterator[RungReport]:
         start = time.perf_counter()
         try:
             network = self._build(job, row)
@@ -167,10 +167,10 @@ class Evaluator:
         if job.check:
             return
         yield from self._train(network, job, row, training)
-        if row.status is Status.OK and self._worth_keeping(job, row):
+        if row.status is Status.OK and self._may_be_on_front(job, row):
             row.weights = save(weights(network))
 
-    def _build(self, job: Job, row: _Row) -> nn.Module:
+    def _build(self, job: Job, row: _Draft) -> nn.Module:
         """The candidate's network on the training device, initialised from the candidate's seed.
 
         Built on the CPU, so that a seed means the same weights on every device.
@@ -200,13 +200,13 @@ class Evaluator:
                 f"{_name(self.space)}: two examples {spec.input_shape} gave {shape}, not (2, {spec.outputs})"
             )
 
-    def _measure(self, network: nn.Module, job: Job, row: _Row, training: TrainingConfig) -> None:
+    def _measure(self, network: nn.Module, job: Job, row: _Draft, training: TrainingConfig) -> None:
         """Costs, then latencies; what an earlier attempt has reported or measured is taken over instead.
 
         The memory of half a batch counts twice: no less than a whole one would have taken.
 
         Raises:
-            TargetAway: only a target that cannot be reached can tell whether the candidate is within its limits.
+            TargetUnavailable: only a target that cannot be reached can tell whether the candidate is within its limits.
         """
         if row.reached and not job.check:
             known = row.reached[0].metrics
@@ -219,20 +219,20 @@ class Evaluator:
                 row.metrics[cost] = value * whole / row.batch_size if cost == TRAIN_MEMORY else value
         for name in self.targets.tables:
             ms = self.targets.estimate(name, network)
-            row.metrics |= {f"latency_ms[{name}]": ms, f"images_per_s[{name}]": self.targets.images_per_s(name, ms)}
+            row.metrics |= {f"latency_ms[{name}]": ms, f"examples_per_s[{name}]": self.targets.examples_per_s(name, ms)}
         self._measure_on_targets(network, job, row)
 
-    def _measure_on_targets(self, network: nn.Module, job: Job, row: _Row) -> None:
-        away: TargetAway | None = None
+    def _measure_on_targets(self, network: nn.Module, job: Job, row: _Draft) -> None:
+        away: TargetUnavailable | None = None
         for name in self.objectives.targets if job.check else self.targets.measured:
             if name in row.latency_samples or (self._over_limits(row.metrics) and not job.check):
                 continue
             try:
-                found = self.targets.measure(name, network, job.candidate.genome, job.places)
-            except TargetAway as error:
+                found = self.targets.measure(name, network, job.candidate.genome, job.endpoints)
+            except TargetUnavailable as error:
                 away = error
                 continue
-            row.metrics |= {**self.targets.metrics(name, found), f"measured_again[{name}]": 0.0}
+            row.metrics |= {**self.targets.metrics(name, found), f"remeasured[{name}]": 0.0}
             row.latency_samples[name] = found.samples
             row.conditions |= _named(found.conditions, name)
         if away and (job.check or not self._over_limits(row.metrics)):
@@ -246,11 +246,11 @@ class Evaluator:
             if limit.key in metrics and not limit.trained and limit.excess(metrics[limit.key])
         )
 
-    def _train(self, network: nn.Module, job: Job, row: _Row, training: TrainingConfig) -> Iterator[Progress]:
+    def _train(self, network: nn.Module, job: Job, row: _Draft, training: TrainingConfig) -> Iterator[RungReport]:
         """Yields the rungs that are passed and were not reported before."""
         rungs = {epoch: rung for rung, epoch in enumerate(training.milestones)}
-        known = {progress.rung for progress in row.reached}
-        trainer = Trainer(network, self.data, self.task, training, job.candidate.seed, self.quiet.breathe)
+        known = {report.rung for report in row.reached}
+        trainer = Trainer(network, self.data, self.task, training, job.candidate.seed, self.device_lock.checkpoint)
         for epoch in _timed(trainer.epochs(), row):
             row.curve.append(epoch)
             rung = rungs.get(epoch.epoch)
@@ -258,31 +258,31 @@ class Evaluator:
                 continue
             metrics = {**row.metrics, self.task.spec.metric: epoch.valid_metric}
             if epoch.epoch == training.epochs:
-                metrics = self._told_apart(job, row, metrics)
-            progress = Progress(job.candidate.index, rung, metrics)
-            row.reached.append(progress)
-            if outside(self.objectives.standing(progress), _bar(job, rung)):
+                metrics = self._remeasure_ties(job, row, metrics)
+            report = RungReport(job.candidate.index, rung, metrics)
+            row.reached.append(report)
+            if is_stopped(self.objectives.fitness(report), _cutoff(job, rung)):
                 row.status = Status.STOPPED
                 break
             if epoch.epoch < training.epochs:
-                yield progress
+                yield report
         row.metrics = dict(row.reached[-1].metrics)
 
-    def _told_apart(self, job: Job, row: _Row, metrics: Mapping[str, float]) -> dict[str, float]:
+    def _remeasure_ties(self, job: Job, row: _Draft, metrics: Mapping[str, float]) -> dict[str, float]:
         """Metrics, after it was measured again beside members of the front where noise would decide who stays.
 
         Where that fails, what it was measured before stands: it has been trained, and works.
         """
         start = time.perf_counter()
         result = dict(metrics)
-        duel = Duel(self.objectives, job, self.again)
+        comparison = PairedComparison(self.objectives, job, self.max_remeasurements)
         try:
-            while (rival := duel.next(result)) is not None:
-                own, other = map(self._untrained, (job.candidate.genome, rival.genome))
-                found = self.targets.beside(rival.target, own, other, rival.ms, job.places)
-                result |= duel.decided(rival, found, self.targets.metrics(rival.target, found))
-                row.latency_samples[rival.target] = (*row.latency_samples.get(rival.target, ()), *found.samples)
-                row.conditions[f"beside[{rival.target}]"] = duel.beside(rival.target)
+            while (incumbent := comparison.next(result)) is not None:
+                own, other = map(self._untrained, (job.candidate.genome, incumbent.genome))
+                found = self.targets.against(incumbent.target, own, other, incumbent.ms, job.endpoints)
+                result |= comparison.resolved(incumbent, found, self.targets.metrics(incumbent.target, found))
+                row.latency_samples[incumbent.target] = (*row.latency_samples.get(incumbent.target, ()), *found.samples)
+                row.conditions[f"against[{incumbent.target}]"] = comparison.against(incumbent.target)
         except Exception as error:
             if status_of(error, built=True) is Status.FAILED_CRASH:  # the GPU is of no use any more
                 raise
@@ -295,9 +295,9 @@ class Evaluator:
         with cpu_threads(self.training.threads), seeded(0, self.device):
             return self.space.build(self.space.decode(genome), self.task.spec).to(self.device)
 
-    def _worth_keeping(self, job: Job, row: _Row) -> bool:
-        standing = self.objectives.standing(row.reached[-1])
-        return not standing.violation and not any(dominates(member, standing) for member in job.front)
+    def _may_be_on_front(self, job: Job, row: _Draft) -> bool:
+        fitness = self.objectives.fitness(row.reached[-1])
+        return not fitness.violation and not any(dominates(member, fitness) for member in job.front)
 
     def _conditions(self) -> dict[str, str]:
         own = {
@@ -335,7 +335,7 @@ def _named(conditions: Mapping[str, str], target: str) -> dict[str, str]:
     return {f"{key}[{target}]": text for key, text in conditions.items()}
 
 
-def _timed(epochs: Iterator[Epoch], row: _Row) -> Iterator[Epoch]:
+def _timed(epochs: Iterator[Epoch], row: _Draft) -> Iterator[Epoch]:
     """The epochs; adds the time that they take, not what passes between them, to the row."""
     while True:
         start = time.perf_counter()
@@ -348,9 +348,9 @@ def _timed(epochs: Iterator[Epoch], row: _Row) -> Iterator[Epoch]:
         yield epoch
 
 
-def _bar(job: Job, rung: int) -> tuple[Standing, ...]:
-    """No bar: go on. Full training has none."""
-    return job.bars[rung] if rung < len(job.bars) else ()
+def _cutoff(job: Job, rung: int) -> tuple[Fitness, ...]:
+    """No cutoff: go on. Full training has none."""
+    return job.cutoffs[rung] if rung < len(job.cutoffs) else ()
 
 
 def _text(value: float) -> str:

@@ -11,7 +11,7 @@ from evonas.latency_tables.blocks import MissingBlock
 from evonas.measuring.backends.export import ExportError
 from evonas.measuring.remote.client import MeasureError
 from evonas.records import Status
-from evonas.text import line, line_of, text_of
+from evonas.text import describe_error, error_text, one_line
 from evonas.user_code import OURS, TORCH
 
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "_status_alloc_failed")
@@ -42,18 +42,18 @@ def status_of(error: BaseException, built: bool) -> Status:
 def message_of(error: BaseException) -> str:
     """One line: the type, the first line of the text, the place in the user's code."""
     if isinstance(error, Diverged | BuildError | ExportError | MeasureError | MissingBlock):
-        return line(str(error))
+        return one_line(str(error))
     error = _first_cause(error)
-    text, where = line_of(error), _place(error.__traceback__)
+    text, where = describe_error(error), _place(error.__traceback__)
     if _gpu_is_broken(error):
         text = f"after a CUDA error a process can use its GPU no more: {text}"
-    return line(f"{text} ({where})" if where else text)
+    return one_line(f"{text} ({where})" if where else text)
 
 
 def _out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(sign in text_of(error).lower() for sign in _NO_MEMORY)
+    return isinstance(error, RuntimeError) and any(sign in error_text(error).lower() for sign in _NO_MEMORY)
 
 
 def _gpu_is_broken(error: BaseException) -> bool:
@@ -63,7 +63,7 @@ def _gpu_is_broken(error: BaseException) -> bool:
     accelerator = getattr(torch, "AcceleratorError", None)  # since torch 2.8
     if accelerator and isinstance(error, accelerator):
         return True
-    return any(sign in text_of(error).lower() for sign in _BROKEN_GPU)
+    return any(sign in error_text(error).lower() for sign in _BROKEN_GPU)
 
 
 def _first_cause(error: BaseException) -> BaseException:

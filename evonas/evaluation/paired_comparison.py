@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from evonas.objectives.objectives import Objectives, dominates
-from evonas.records import Genome, Job, Measurement, Progress, Standing
+from evonas.records import Fitness, Genome, Job, Measurement, RungReport
 
 
 @dataclass(frozen=True, slots=True)
-class Rival:
+class Incumbent:
     """A member of the front to measure beside. objective: position of the objective in question; ms: its latency."""
 
     index: int
@@ -23,55 +23,59 @@ class Rival:
     ms: float
 
 
-class Duel:
-    """again: target -> how many rivals a candidate is measured beside there."""
+class PairedComparison:
+    """max_remeasurements: target -> how many rivals a candidate is measured beside there."""
 
-    def __init__(self, objectives: Objectives, job: Job, again: Mapping[str, int]) -> None:
-        self._objectives, self._job, self._again = objectives, job, again
+    def __init__(self, objectives: Objectives, job: Job, max_remeasurements: Mapping[str, int]) -> None:
+        self._objectives, self._job, self._max_remeasurements = objectives, job, max_remeasurements
         self._front = list(zip(job.front, job.genomes, strict=False))
         self._met: dict[str, list[int]] = {}
 
-    def next(self, metrics: Mapping[str, float]) -> Rival | None:
+    def next(self, metrics: Mapping[str, float]) -> Incumbent | None:
         """Who is to be measured beside next, given the candidate's metrics; None: nobody."""
-        own = self._objectives.standing(Progress(self._job.candidate.index, 0, metrics))
-        if own.violation or not own.spread:
+        own = self._objectives.fitness(RungReport(self._job.candidate.index, 0, metrics))
+        if own.violation or not own.intervals:
             return None
         for member, genome in self._front:
-            if not (member.spread and (dominates(own, member) or dominates(member, own))):
+            if not (member.intervals and (dominates(own, member) or dominates(member, own))):
                 continue
             for i, objective in enumerate(self._objectives.objectives):
                 met = self._met.get(objective.target, [])
-                open_ = objective.target and member.index not in met and len(met) < self._again[objective.target]
-                if open_ and _overlap(own.spread[i], member.spread[i]):
-                    return Rival(member.index, genome, objective.target, i, self._ms(member, i, metrics))
+                open_ = (
+                    objective.target
+                    and member.index not in met
+                    and len(met) < self._max_remeasurements[objective.target]
+                )
+                if open_ and _overlap(own.intervals[i], member.intervals[i]):
+                    return Incumbent(member.index, genome, objective.target, i, self._ms(member, i, metrics))
         return None
 
-    def decided(self, rival: Rival, found: Measurement, measured: Mapping[str, float]) -> dict[str, float]:
-        """The candidate's metrics on the target after a round; the same latency as the rival where that may be."""
-        self._met.setdefault(rival.target, []).append(rival.index)
-        name, rounds = rival.target, float(len(self._met[rival.target]))
-        kept = {f"{metric}[{name}]" for metric in ("reference_ms", "drift")}  # of the reference, not of the rival
+    def resolved(self, incumbent: Incumbent, found: Measurement, measured: Mapping[str, float]) -> dict[str, float]:
+        """The candidate's metrics on the target after a round; the same latency as the incumbent where that may be."""
+        self._met.setdefault(incumbent.target, []).append(incumbent.index)
+        name, rounds = incumbent.target, float(len(self._met[incumbent.target]))
+        kept = {f"{metric}[{name}]" for metric in ("reference_ms", "drift")}  # of the reference, not of the incumbent
         result = {key: value for key, value in measured.items() if key not in kept}
-        result[f"measured_again[{name}]"] = rounds
-        if found.low <= rival.ms <= found.high:
-            faster = result[f"latency_ms[{name}]"] / rival.ms
+        result[f"remeasured[{name}]"] = rounds
+        if found.low <= incumbent.ms <= found.high:
+            faster = result[f"latency_ms[{name}]"] / incumbent.ms
             result |= {
-                f"latency_ms[{name}]": rival.ms,
-                f"images_per_s[{name}]": result[f"images_per_s[{name}]"] * faster,
+                f"latency_ms[{name}]": incumbent.ms,
+                f"examples_per_s[{name}]": result[f"examples_per_s[{name}]"] * faster,
             }
         return result
 
-    def beside(self, target: str) -> str:
+    def against(self, target: str) -> str:
         """The candidates it was measured beside, as text."""
         return ", ".join(map(str, self._met[target]))
 
-    def _ms(self, member: Standing, i: int, metrics: Mapping[str, float]) -> float:
+    def _ms(self, member: Fitness, i: int, metrics: Mapping[str, float]) -> float:
         """The latency of a member, from its value of an objective that latency gives."""
         objective = self._objectives.objectives[i]
         name = objective.target
         if objective.key == f"latency_ms[{name}]":
             return member.values[i]
-        return metrics[f"latency_ms[{name}]"] * metrics[f"images_per_s[{name}]"] / -member.values[i]
+        return metrics[f"latency_ms[{name}]"] * metrics[f"examples_per_s[{name}]"] / -member.values[i]
 
 
 def _overlap(a: tuple[float, float], b: tuple[float, float]) -> bool:

@@ -11,13 +11,13 @@ from torch import nn
 from evonas.config import Config, TargetConfig
 from evonas.latency_tables.blocks import estimate
 from evonas.measuring.backends.export import file_size
-from evonas.measuring.benchmark import Bench, Rival
-from evonas.measuring.cache import Memo, print_of
-from evonas.measuring.device_lock import Quiet
+from evonas.measuring.benchmark import Baseline, LatencyBenchmark
+from evonas.measuring.cache import MeasurementCache, cache_key
+from evonas.measuring.device_lock import DeviceLock
 from evonas.measuring.reference import reference
 from evonas.measuring.remote.client import Remote
 from evonas.objectives.objectives import Objectives
-from evonas.records import Genome, Measurement, Place
+from evonas.records import Endpoint, Genome, Measurement
 from evonas.spaces.space import Space
 
 MB = 1e6
@@ -34,10 +34,10 @@ class Target(Protocol):
         self,
         network: nn.Module,
         input_shape: tuple[int, ...],
-        place: Place | None,
-        rival: tuple[nn.Module, float] | None,
+        endpoint: Endpoint | None,
+        baseline: tuple[nn.Module, float] | None,
     ) -> Measurement:
-        """place: where the server is, of a target that has one. rival: a network to measure beside, and its ms."""
+        """endpoint: of its server, if it has one. baseline: a network to measure beside, and its ms."""
 
 
 class Local:
@@ -47,8 +47,10 @@ class Local:
         UserError: it is not there.
     """
 
-    def __init__(self, name: str, config: TargetConfig, quiet: Quiet, wanted: tuple[str, ...]) -> None:
-        self._bench = Bench(name, config, reference(), quiet if config.quiet else Quiet([], enabled=False), wanted)
+    def __init__(self, name: str, config: TargetConfig, device_lock: DeviceLock, wanted: tuple[str, ...]) -> None:
+        self._bench = LatencyBenchmark(
+            name, config, reference(), device_lock if config.quiet else DeviceLock([], enabled=False), wanted
+        )
 
     @property
     def conditions(self) -> Mapping[str, str]:
@@ -58,10 +60,10 @@ class Local:
         self,
         network: nn.Module,
         input_shape: tuple[int, ...],
-        place: Place | None,
-        rival: tuple[nn.Module, float] | None,
+        endpoint: Endpoint | None,
+        baseline: tuple[nn.Module, float] | None,
     ) -> Measurement:
-        return self._bench.measure(network, input_shape, Rival(*rival) if rival else None)
+        return self._bench.measure(network, input_shape, Baseline(*baseline) if baseline else None)
 
 
 class Targets:
@@ -74,13 +76,13 @@ class Targets:
         config: Config,
         objectives: Objectives,
         tables: Mapping[str, Mapping[str, float]],
-        quiet: Quiet,
+        device_lock: DeviceLock,
         input_shape: tuple[int, ...],
     ) -> None:
         self.tables = tables
-        self._space, self._shape, self._quiet = space, input_shape, quiet
+        self._space, self._shape, self._device_lock = space, input_shape, device_lock
         self._configs, self._extras = config.targets, objectives.extras
-        self._memo = Memo(config.runtime.measurements)
+        self._memo = MeasurementCache(config.runtime.measurements)
         self._made: dict[str, Target] = {}
         needed = [name for name in objectives.targets if name not in tables]
         self.measured = sorted(needed, key=lambda name: config.targets[name].remote)
@@ -95,17 +97,17 @@ class Targets:
         for name in self.measured:
             self._target(name)
 
-    def measure(self, name: str, network: nn.Module, genome: Genome, places: Mapping[str, Place]) -> Measurement:
+    def measure(self, name: str, network: nn.Module, genome: Genome, endpoints: Mapping[str, Endpoint]) -> Measurement:
         """A network that was measured here before, or in a run with the same folder of measurements, is not again.
 
         Raises:
-            TargetAway: its server cannot be reached. Whatever the network raises.
+            TargetUnavailable: its server cannot be reached. Whatever the network raises.
         """
         key = self._key(name, network, genome)
         if (known := self._memo.get(key)) is not None:
             return known
         start = time.perf_counter()
-        found = self._target(name).measure(network, self._shape, places.get(name), None)
+        found = self._target(name).measure(network, self._shape, endpoints.get(name), None)
         if "size_mb" in self._extras.get(name, ()):
             found = replace(found, size_mb=file_size(network, self._shape, self._configs[name]) / MB)
         took = {"took_s": f"{time.perf_counter() - start:.3f}"}  # which is saved where it is known
@@ -114,16 +116,16 @@ class Targets:
         return found
 
     def part(
-        self, name: str, module: nn.Module, input_shape: tuple[int, ...], places: Mapping[str, Place]
+        self, name: str, module: nn.Module, input_shape: tuple[int, ...], endpoints: Mapping[str, Endpoint]
     ) -> Measurement:
         """A module by itself, that is not one of the run's networks."""
-        return self._target(name).measure(module, input_shape, places.get(name), None)
+        return self._target(name).measure(module, input_shape, endpoints.get(name), None)
 
-    def beside(
-        self, name: str, network: nn.Module, rival: nn.Module, ms: float, places: Mapping[str, Place]
+    def against(
+        self, name: str, network: nn.Module, baseline: nn.Module, ms: float, endpoints: Mapping[str, Endpoint]
     ) -> Measurement:
         """A network measured in turns with another one, which takes the place of the reference and takes `ms`."""
-        return self._target(name).measure(network, self._shape, places.get(name), (rival, ms))
+        return self._target(name).measure(network, self._shape, endpoints.get(name), (baseline, ms))
 
     def estimate(self, name: str, network: nn.Module) -> float:
         """Milliseconds, from the target's table.
@@ -133,7 +135,7 @@ class Targets:
         """
         return estimate(network, self._shape, self.tables[name])
 
-    def images_per_s(self, name: str, ms: float) -> float:
+    def examples_per_s(self, name: str, ms: float) -> float:
         return 1e3 * self._configs[name].batch / ms
 
     def metrics(self, name: str, found: Measurement) -> dict[str, float]:
@@ -147,7 +149,7 @@ class Targets:
             "latency_raw_ms": found.raw,
             "reference_ms": found.reference,
             "drift": found.drift,
-            "images_per_s": self.images_per_s(name, found.ms),
+            "examples_per_s": self.examples_per_s(name, found.ms),
             "settled": float(found.settled),
             **{extra: value for extra, value in extras.items() if value is not None},
         }
@@ -158,15 +160,15 @@ class Targets:
             config = self._configs[name]
             wanted = tuple(extra for extra in self._extras.get(name, ()) if extra != "size_mb")
             self._made[name] = (
-                Remote(name, config, wanted, self._quiet.resting)
+                Remote(name, config, wanted, self._device_lock.released)
                 if config.remote
-                else Local(name, config, self._quiet, wanted)
+                else Local(name, config, self._device_lock, wanted)
             )
         return self._made[name]
 
     def _key(self, name: str, network: nn.Module, genome: Genome) -> str:
         architecture = [self._space.signature(), list(self._space.canonical(genome))]
         config = self._configs[name]
-        section = config.model_dump(exclude={"again", "token_env", "timeout_s"})
+        section = config.model_dump(exclude={"max_remeasurements", "token_env", "timeout_s"})
         device = ["" if config.remote else platform.node(), dict(self._target(name).conditions)]
-        return print_of([architecture, list(self._shape), section, device, list(self._extras.get(name, ()))], network)
+        return cache_key([architecture, list(self._shape), section, device, list(self._extras.get(name, ()))], network)

@@ -52,10 +52,10 @@ def pareto(
     generations: int = 3,
     front: pd.DataFrame | None = None,
 ) -> Picture:
-    """Two objectives of every candidate that has both, the front of all that was decided, and earlier fronts.
+    """Two objectives of every candidate that has both, the front of all that was evaluated, and earlier fronts.
 
     x, y: objectives; by default the second and the first. generations: how many earlier fronts, evenly spaced, of what
-    was decided up to them. front: rows to show instead of `run.front()`. With more than two objectives, the front is
+    was evaluated up to them. front: rows to show instead of `run.front()`. With more than two objectives, the front is
     that of all of them, and its points are not connected.
 
     Raises:
@@ -170,7 +170,7 @@ def compare(groups: Mapping[str, Runs], over: str = "candidates", point: analysi
 
 def _volumes(point: analysis.Reference, over: str, unit: str, marks: list[Mark]) -> Picture:
     fixed = ", ".join(f"{column} {value:.4g}" for column, value in point.items())
-    across = Axis("candidates decided" if over == "candidates" else f"{unit} since the first start (wall clock)")
+    across = Axis("candidates evaluated" if over == "candidates" else f"{unit} since the first start (wall clock)")
     return Picture(f"reference point: {fixed}", across, Axis("hypervolume, better ↑"), marks)
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from evonas.analysis import outcome
 from evonas.figures.picture import LABELS
-from evonas.text import line
+from evonas.text import one_line
 
 
 def hover(frame: pd.DataFrame, objectives: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -47,7 +47,7 @@ def _lines(
             unit = objective["unit"] if objective["unit"] != objective["column"] else ""
             yield f"{objective['column']} = {value:.4g} {unit}".rstrip()
     for name, genes in blocks(arch):
-        yield line(f"{name}: {in_words(genes)}" if name else in_words(genes))
+        yield one_line(f"{name}: {in_words(genes)}" if name else in_words(genes))
 
 
 def _flat(part: Mapping[str, Any], path: str = "") -> dict[str, Any]:

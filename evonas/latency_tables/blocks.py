@@ -24,7 +24,7 @@ Classes = tuple[type[nn.Module], ...]
 Function = Callable[..., Any]
 Shape = tuple[int, ...]
 HOOKS = frozenset(name for name in vars(nn.Module()) if "hooks" in name)
-PASS = "pass"
+OVERHEAD = "pass"
 """The entry for what a pass takes that runs nothing."""
 LISTS = (nn.ModuleList, nn.ModuleDict)
 READABLE = 160
@@ -72,7 +72,7 @@ def blocks(network: nn.Module, input_shape: Shape, whole: Classes = (), batch: i
 
 
 def estimate(network: nn.Module, input_shape: Shape, table: Mapping[str, float], whole: Classes = ()) -> float:
-    """Milliseconds of a forward pass: the sum of the entries of its blocks, and of `PASS` if the table has that.
+    """Milliseconds of a forward pass: the sum of the entries of its blocks, and of `OVERHEAD` if the table has that.
 
     Raises:
         MissingBlock: the table has no entry for one of them.
@@ -80,7 +80,7 @@ def estimate(network: nn.Module, input_shape: Shape, table: Mapping[str, float],
     found = blocks(network, input_shape, whole)
     if missing := next((block.key for block in found if block.key not in table), None):
         raise MissingBlock(f"the latency table lacks the block {missing}; make it anew, from this space and this task")
-    return table.get(PASS, 0.0) + sum(table[block.key] for block in found)
+    return table.get(OVERHEAD, 0.0) + sum(table[block.key] for block in found)
 
 
 def _passed(network: nn.Module, input_shape: Shape, whole: Classes, batch: int, device: str) -> list[Block]:

@@ -12,15 +12,15 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from evonas.config import Config
-from evonas.errors import TargetAway, UserError
+from evonas.errors import TargetUnavailable, UserError
 from evonas.latency_tables.blocks import Block, blocks, estimate
-from evonas.latency_tables.table import Check, Row, Table, check_free, scaled, write
+from evonas.latency_tables.table import BlockLatency, Check, Table, check_free, scaled, write
 from evonas.loading import unknown
 from evonas.measuring.torch_state import seeded
 from evonas.records import Genome, Measurement, TaskSpec
 from evonas.seeding import stream
 from evonas.spaces.space import Space
-from evonas.text import line_of
+from evonas.text import describe_error
 
 ENUMERATED = 5_000
 """Networks of a space that is looked through as a whole. From a larger one is sampled ..."""
@@ -40,7 +40,7 @@ Measure = Callable[[nn.Module, tuple[int, ...]], Measurement]
 Say = Callable[[str], None]
 
 
-def tabulate(
+def build_table(
     config: Config, target: str, space: Space, spec: TaskSpec, measure: Measure, path: str | Path, *, say: Say
 ) -> Table:
     """Make a table and write it to a file.
@@ -71,16 +71,16 @@ def make(
     Raises:
         UserError: the config has no such target, no network of the space can be built, it has too many different
             blocks, or none can be measured.
-        TargetAway: as `measure` raises it.
+        TargetUnavailable: as `measure` raises it.
     """
     if target not in config.targets:
         raise UserError(f"targets: {unknown(target, config.targets)}")
-    maker = _Maker(config, target, space, spec, measure, say)
+    maker = _Builder(config, target, space, spec, measure, say)
     found = maker.look()
     rows = maker.rows(found)
-    pass_ms = maker.empty(spec.input_shape)
-    pairs = maker.pairs(scaled(rows, pass_ms, 1.0), networks)
-    scale, check = assess(pairs)
+    overhead_ms = maker.empty(spec.input_shape)
+    pairs = maker.pairs(scaled(rows, overhead_ms, 1.0), networks)
+    scale, check = fit_scale(pairs)
     say(f"{check}; scale {scale:.3g}")
     return Table(
         target=target,
@@ -89,7 +89,7 @@ def make(
         signature=space.signature(),
         input_shape=tuple(spec.input_shape),
         outputs=spec.outputs,
-        pass_ms=pass_ms,
+        overhead_ms=overhead_ms,
         scale=scale,
         check=check,
         conditions=maker.conditions,
@@ -98,7 +98,7 @@ def make(
     )
 
 
-def assess(pairs: Sequence[tuple[float, float]]) -> tuple[float, Check]:
+def fit_scale(pairs: Sequence[tuple[float, float]]) -> tuple[float, Check]:
     """The scale that brings what a table says to what was measured, and how far it is then; pairs: of both, in ms.
 
     Fitted to every other network: the median of the ratios. It stays 1 where there are few networks, or where it would
@@ -107,17 +107,17 @@ def assess(pairs: Sequence[tuple[float, float]]) -> tuple[float, Check]:
     others = list(pairs)
     fitted = 1.0
     if len(pairs) >= FEWEST:
-        others, fitted = list(pairs[1::2]), median(real / told for told, real in pairs[::2])
+        others, fitted = list(pairs[1::2]), median(measured / predicted for predicted, measured in pairs[::2])
     unscaled, fit = _errors(others, 1.0), _errors(others, fitted)
     scale, (error, bias) = (fitted, fit) if fit[0] <= unscaled[0] else (1.0, unscaled)
-    frame = pd.DataFrame(pairs, columns=["told", "real"])
-    tau = float(frame["told"].corr(frame["real"], method="kendall")) if len(pairs) > 1 else float("nan")
+    frame = pd.DataFrame(pairs, columns=["predicted", "measured"])
+    tau = float(frame["predicted"].corr(frame["measured"], method="kendall")) if len(pairs) > 1 else float("nan")
     return scale, Check(tuple(pairs), error, bias, *unscaled, None if tau != tau else tau)
 
 
 def _errors(pairs: Sequence[tuple[float, float]], scale: float) -> tuple[float, float]:
     """Mean absolute error and mean error, as shares; 0 of no pairs."""
-    errors = [scale * told / real - 1 for told, real in pairs] or [0.0]
+    errors = [scale * predicted / measured - 1 for predicted, measured in pairs] or [0.0]
     return fmean(map(abs, errors)), fmean(errors)
 
 
@@ -133,7 +133,7 @@ class _Unmeasurable(Exception):
     """A module fails on the target. The message is one line: how."""
 
 
-class _Maker:
+class _Builder:
     """conditions: those that all measurements so far had alike."""
 
     def __init__(self, config: Config, target: str, space: Space, spec: TaskSpec, measure: Measure, say: Say) -> None:
@@ -162,13 +162,15 @@ class _Maker:
             if seen - newest >= PATIENCE and self._space.size() > ENUMERATED:
                 break
         if not found:
-            raise UserError(f"no network of the space can be built: {line_of(failed) if failed else 'it has none'}")
+            raise UserError(
+                f"no network of the space can be built: {describe_error(failed) if failed else 'it has none'}"
+            )
         self._say(f"{len(found):,} different blocks in {seen:,} networks")
         return found
 
-    def rows(self, found: Mapping[str, _Found]) -> tuple[Row, ...]:
+    def rows(self, found: Mapping[str, _Found]) -> tuple[BlockLatency, ...]:
         """Each block measured. One that cannot be is left out, as its networks could not be measured either."""
-        rows: list[Row] = []
+        rows: list[BlockLatency] = []
         for n, (key, where) in enumerate(found.items(), 1):
             try:
                 rows.append(self._row(key, where))
@@ -180,11 +182,11 @@ class _Maker:
                 self._say(f"{n:,} of {len(found):,} blocks measured")
         return tuple(rows)
 
-    def _row(self, key: str, where: _Found) -> Row:
+    def _row(self, key: str, where: _Found) -> BlockLatency:
         block = self._block(key, where.genome)
         taken, empty = self._measured(block.module, block.input_shape), self.empty(block.input_shape)
         times = taken.ms, taken.low, taken.high, taken.p90
-        return Row(key, *times, empty, len(taken.samples), where.times_seen)
+        return BlockLatency(key, *times, empty, len(taken.samples), where.times_seen)
 
     def empty(self, input_shape: tuple[int, ...]) -> float:
         """Milliseconds of a network that gives what it gets."""
@@ -201,15 +203,15 @@ class _Maker:
         for genome in self._different(count):
             try:
                 network = self._network(genome)
-                told = estimate(network, self._spec.input_shape, table)
-                real = self._measured(network, self._spec.input_shape).ms
-            except (UserError, TargetAway):
+                predicted = estimate(network, self._spec.input_shape, table)
+                measured = self._measured(network, self._spec.input_shape).ms
+            except (UserError, TargetUnavailable):
                 raise
             except Exception as error:  # a candidate that a search would record as failed
-                self._say(f"left out: network {genome}: {line_of(error)}")
+                self._say(f"left out: network {genome}: {describe_error(error)}")
                 continue
-            self._say(f"a whole network: {told:.4g} ms added up, {real:.4g} ms measured")
-            pairs.append((told, real))
+            self._say(f"a whole network: {predicted:.4g} ms added up, {measured:.4g} ms measured")
+            pairs.append((predicted, measured))
         return pairs
 
     def _genomes(self) -> Iterator[Genome]:
@@ -230,7 +232,7 @@ class _Maker:
             with torch.device("meta"):
                 network = self._network(genome)
             ran = blocks(network, self._spec.input_shape)
-        except Exception:  # it needs real numbers
+        except Exception:  # it needs measured numbers
             ran = blocks(self._network(genome), self._spec.input_shape)
         for block in ran:
             found.setdefault(block.key, _Found(genome)).times_seen += 1
@@ -254,10 +256,10 @@ class _Maker:
     def _measured(self, network: nn.Module, input_shape: tuple[int, ...]) -> Measurement:
         try:
             found = self._ask(network, input_shape)
-        except (UserError, TargetAway):
+        except (UserError, TargetUnavailable):
             raise
         except Exception as error:
-            raise _Unmeasurable(line_of(error)) from error
+            raise _Unmeasurable(describe_error(error)) from error
         known = found.conditions if self._first else self.conditions
         self._first = False
         self.conditions = {key: text for key, text in known.items() if found.conditions.get(key) == text}

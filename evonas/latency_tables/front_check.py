@@ -17,8 +17,8 @@ def check(jobs: Sequence[Job], runtime: Runtime, waiting: Callable[[], None]) ->
         Halted: a target is away for too long.
     """
     left, found = list(jobs), []
-    while left or runtime.open:
-        while left and runtime.room:
+    while left or runtime.pending:
+        while left and runtime.free_slots:
             runtime.submit(left.pop(0))
         messages = runtime.wait(PATIENCE_S)
         found += [message for message in messages if isinstance(message, Evaluation)]

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from evonas.config import TargetConfig
 from evonas.errors import UserError
-from evonas.latency_tables.blocks import PASS
+from evonas.latency_tables.blocks import OVERHEAD
 from evonas.records import TaskSpec
 from evonas.spaces.space import Space
 
@@ -33,10 +33,10 @@ AGAIN = "make it anew with `evonas table`"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class BlockLatency:
     """A block, measured by itself. Times in milliseconds.
 
-    ms, low, high, p90: as in `Measurement`. pass_ms: what an empty network takes that gets the same input. samples:
+    ms, low, high, p90: as in `Measurement`. overhead_ms: what an empty network takes that gets the same input. samples:
     passes clocked. times_seen: how often it runs in the networks that were looked at.
     """
 
@@ -45,13 +45,13 @@ class Row:
     low: float
     high: float
     p90: float
-    pass_ms: float
+    overhead_ms: float
     samples: int
     times_seen: int
 
 
 _TYPES = {"key": pa.string(), "samples": pa.int64(), "times_seen": pa.int64()}
-SCHEMA = pa.schema([pa.field(name, _TYPES.get(name, pa.float64())) for name in Row.__slots__])
+SCHEMA = pa.schema([pa.field(name, _TYPES.get(name, pa.float64())) for name in BlockLatency.__slots__])
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +81,9 @@ class Check:
 class Table:
     """Latencies of the blocks of a space on a target.
 
-    section: of the target. kind, signature: of the space. input_shape, outputs: of its networks. pass_ms: what an empty
-    network takes. scale: the factor of all entries. conditions: as in `Measurement`, those that all blocks had alike.
+    section: of the target. kind, signature: of the space. input_shape, outputs: of its networks. overhead_ms: what an
+    empty network takes. scale: the factor of all entries. conditions: as in `Measurement`, those that all blocks had
+    alike.
     """
 
     target: str
@@ -91,17 +92,17 @@ class Table:
     signature: str
     input_shape: tuple[int, ...]
     outputs: int
-    pass_ms: float
+    overhead_ms: float
     scale: float
     check: Check
     conditions: Mapping[str, str]
     evonas: str
-    rows: tuple[Row, ...] = field(repr=False)
+    rows: tuple[BlockLatency, ...] = field(repr=False)
 
     @cached_property
     def entries(self) -> Mapping[str, float]:
         """Block -> ms, as `estimate` adds them up."""
-        return scaled(self.rows, self.pass_ms, self.scale)
+        return scaled(self.rows, self.overhead_ms, self.scale)
 
     @cached_property
     def sha256(self) -> str:
@@ -110,9 +111,9 @@ class Table:
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def scaled(rows: tuple[Row, ...], pass_ms: float, scale: float) -> Mapping[str, float]:
-    own = {row.key: scale * max(0.0, row.ms - row.pass_ms) for row in rows}
-    return {PASS: scale * pass_ms, **own}
+def scaled(rows: tuple[BlockLatency, ...], overhead_ms: float, scale: float) -> Mapping[str, float]:
+    own = {row.key: scale * max(0.0, row.ms - row.overhead_ms) for row in rows}
+    return {OVERHEAD: scale * overhead_ms, **own}
 
 
 def write(table: Table, path: str | Path) -> None:
@@ -176,7 +177,7 @@ def read(path: str | Path) -> Table:
     return table
 
 
-def fits(table: Table, section: TargetConfig, space: Space, spec: TaskSpec) -> None:
+def check_compatible(table: Table, section: TargetConfig, space: Space, spec: TaskSpec) -> None:
     """
     Raises:
         UserError: the table was made for another target, space or task; the first difference.
@@ -199,11 +200,11 @@ def _table(about: dict[str, Any], rows: list[dict[str, Any]]) -> Table:
     if about.pop("version") != VERSION:
         raise ValueError("of another version")
     check = about.pop("check")
-    networks = tuple((float(told), float(real)) for told, real in check.pop("networks"))
+    networks = tuple((float(predicted), float(measured)) for predicted, measured in check.pop("networks"))
     return Table(
         **{**about, "input_shape": tuple(about["input_shape"])},
         check=Check(networks=networks, **check),
-        rows=tuple(Row(**row) for row in rows),
+        rows=tuple(BlockLatency(**row) for row in rows),
     )
 
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from evonas.config import TargetConfig
 from evonas.measuring.backends.backend import BACKENDS, Loaded
-from evonas.measuring.cpu_affinity import attentive
-from evonas.measuring.device_lock import Quiet, folder
+from evonas.measuring.cpu_affinity import pinned
+from evonas.measuring.device_lock import DeviceLock, folder
 from evonas.measuring.energy import Meter
 from evonas.measuring.latency import Passes, compare, warm_up
 from evonas.records import Measurement
@@ -42,14 +42,14 @@ def for_reference(config: TargetConfig) -> TargetConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Rival:
+class Baseline:
     """A network that another is to be measured beside, in the place of the reference; ms: what it is known to take."""
 
     network: "nn.Module | bytes"
     ms: float
 
 
-class Bench:
+class LatencyBenchmark:
     """One target on this machine.
 
     reference: the fixed network that all others are compared with, as `Backend.load` takes it. quiet: the process's
@@ -64,12 +64,12 @@ class Bench:
         name: str,
         config: TargetConfig,
         reference: "nn.Module | bytes",
-        quiet: Quiet,
+        device_lock: DeviceLock,
         wanted: Collection[str] = (),
     ) -> None:
         self.config = config
         self.backend = BACKENDS[config.backend](name, config)
-        self._quiet, self._wanted = quiet, wanted
+        self._device_lock, self._wanted = device_lock, wanted
         self._meter = Meter(name, config) if "energy_mj" in wanted else None
         self._reference = BACKENDS[config.backend](name, for_reference(config)).load(reference, REFERENCE_SHAPE)
         self._quiet_ms: dict[bool, float] = {}  # by whether the device was had alone
@@ -77,20 +77,20 @@ class Bench:
             self._reference.memory_mb()  # finds fault now
 
     def measure(
-        self, network: "nn.Module | bytes", input_shape: tuple[int, ...], rival: Rival | None = None
+        self, network: "nn.Module | bytes", input_shape: tuple[int, ...], baseline: Baseline | None = None
     ) -> Measurement:
         """Raises whatever the network or its conversion raises."""
-        return self.time(self.backend.load(network, input_shape), input_shape, rival)
+        return self.time(self.backend.load(network, input_shape), input_shape, baseline)
 
-    def time(self, loaded: Loaded, input_shape: tuple[int, ...], rival: Rival | None = None) -> Measurement:
+    def time(self, loaded: Loaded, input_shape: tuple[int, ...], baseline: Baseline | None = None) -> Measurement:
         """Measure a network that is on the device."""
-        other = self.backend.load(rival.network, input_shape) if rival else self._reference
+        other = self.backend.load(baseline.network, input_shape) if baseline else self._reference
         memory = loaded.memory_mb() if "memory_mb" in self._wanted else None
         config = self.config
-        with self._quiet.alone(self.backend.device) as alone, attentive(config.threads) as attention:
-            if not rival and alone not in self._quiet_ms:
+        with self._device_lock.exclusive(self.backend.device) as alone, pinned(config.threads) as attention:
+            if not baseline and alone not in self._quiet_ms:
                 self._quiet_ms[alone] = self._baseline(alone)
-            quiet_ms = rival.ms if rival else self._quiet_ms[alone]
+            quiet_ms = baseline.ms if baseline else self._quiet_ms[alone]
             found = compare(loaded.passes, other.passes, config.within, config.max_seconds)
             energy = self._meter.per_pass(loaded.passes, median(found.samples)) if self._meter else None
             state = self.backend.state

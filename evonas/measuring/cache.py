@@ -22,8 +22,8 @@ HELD = 256
 """Measurements kept in memory."""
 
 
-class Memo:
-    """Measurements by the name that `print_of` gives.
+class MeasurementCache:
+    """Measurements by the name that `cache_key` gives.
 
     folder: where they are kept as JSON, one file each, for other processes and runs; None: in memory only.
 
@@ -73,7 +73,7 @@ class Memo:
             os.replace(new, path)
 
 
-def print_of(description: object, network: "nn.Module") -> str:
+def cache_key(description: object, network: "nn.Module") -> str:
     """A name for a measurement: equal for the same description (plain data) of the same network under one protocol.
 
     The network's modules, their methods and the shapes of its weights are part of it: changed code is measured anew,

@@ -14,7 +14,7 @@ KEPT, LARGEST = 2**30, 2**25  # bytes; the second is the most that glibc takes
 
 
 @contextmanager
-def attentive(threads: int) -> Iterator[Mapping[str, str]]:
+def pinned(threads: int) -> Iterator[Mapping[str, str]]:
     """Ordinary priority instead of the low one that Ray gives its workers, and `threads` cores, for all threads of this
     process; afterwards as before. Gives what was had, as text: `nice`, `cores`, `memory`.
 

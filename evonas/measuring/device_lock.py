@@ -28,7 +28,7 @@ TURN_S = 3.0
 """Work that has waited goes on for as long as it has waited, at most so long, before it makes way again."""
 
 
-class Quiet:
+class DeviceLock:
     """One process's hold on devices.
 
     devices: those that its work uses, e.g. ["cpu", "GPU-1f2e..."]. settle: waits until the device has finished what it
@@ -48,8 +48,8 @@ class Quiet:
             self._lock(device)  # finds fault now
 
     @contextmanager
-    def working(self) -> Iterator[None]:
-        """The block uses the devices; it calls `breathe` now and then."""
+    def shared(self) -> Iterator[None]:
+        """The block uses the devices; it calls `checkpoint` now and then."""
         self._working = True
         self._enter()
         try:
@@ -58,7 +58,7 @@ class Quiet:
             self._working = False
             self._leave()
 
-    def breathe(self) -> None:
+    def checkpoint(self) -> None:
         """Let those measure who wait; to be called between two steps. Costs some microseconds where nobody waits."""
         if not self._working or time.monotonic() < self._turn_ends:
             return
@@ -68,7 +68,7 @@ class Quiet:
             self._enter()
 
     @contextmanager
-    def resting(self) -> Iterator[None]:
+    def released(self) -> Iterator[None]:
         """The block waits for something else: nobody need wait for it."""
         if self._working:
             self._settle()
@@ -80,7 +80,7 @@ class Quiet:
                 self._enter()
 
     @contextmanager
-    def alone(self, device: str) -> Iterator[bool]:
+    def exclusive(self, device: str) -> Iterator[bool]:
         """Nobody else works on the device during the block; False where that could not be had in time.
 
         Own work is interrupted, on all devices.
@@ -89,9 +89,9 @@ class Quiet:
             yield False
             return
         locks = [self._lock(name) for name in sorted({"cpu", device})]  # a GPU's passes are launched by the processor
-        with self.resting():
+        with self.released():
             try:
-                yield False not in [lock.alone() for lock in locks]
+                yield False not in [lock.exclusive() for lock in locks]
             finally:
                 for lock in locks:
                     lock.release()
@@ -116,13 +116,15 @@ class Quiet:
 
 
 class _Lock:
-    """The four files of a device. A lock belongs to the open file, so each `Quiet` opens them for itself."""
+    """The four files of a device. A lock belongs to the open file, so each `DeviceLock` opens them for itself."""
 
     def __init__(self, device: str) -> None:
         name = re.sub(r"[^\w.-]", "_", device)
         self._files: list[int] = []
-        self._files += [_open(folder() / f"{name}.{part}") for part in ("gate", "room", "queue", "aside")]
-        self._gate, self._room, self._queue, self._aside = self._files
+        self._files += [
+            _open(folder() / f"{name}.{part}") for part in ("writer_intent", "held", "readers_waiting", "overrun")
+        ]
+        self._writer_intent, self._held, self._readers_waiting, self._overrun = self._files
         self._given_up = False  # who measures has hung: work goes on until the gate opens again
 
     def __del__(self) -> None:
@@ -131,56 +133,56 @@ class _Lock:
 
     def wanted(self) -> bool:
         """Whether somebody measures or waits to."""
-        if not _take(self._gate, fcntl.LOCK_SH):
+        if not _take(self._writer_intent, fcntl.LOCK_SH):
             return not self._given_up
-        fcntl.flock(self._gate, fcntl.LOCK_UN)
+        fcntl.flock(self._writer_intent, fcntl.LOCK_UN)
         again, self._given_up = self._given_up, False  # it is open again: in by the door
         return again
 
     def share(self, until: float) -> None:
         """Work beside others; after so long even beside who measures."""
-        if _take(self._gate, fcntl.LOCK_SH) or self._let_in(until):
-            inside = _wait(self._room, fcntl.LOCK_SH, until)
-            fcntl.flock(self._gate, fcntl.LOCK_UN)
+        if _take(self._writer_intent, fcntl.LOCK_SH) or self._let_in(until):
+            inside = _wait(self._held, fcntl.LOCK_SH, until)
+            fcntl.flock(self._writer_intent, fcntl.LOCK_UN)
             if inside:
                 return
-        _take(self._aside, fcntl.LOCK_SH)
+        _take(self._overrun, fcntl.LOCK_SH)
 
-    def alone(self) -> bool:
+    def exclusive(self) -> bool:
         """Wait for work that waits, for those who measure, and for those who work; whether nobody is left."""
-        _wait(self._queue, fcntl.LOCK_EX, time.monotonic() + PATIENCE_S)
-        fcntl.flock(self._queue, fcntl.LOCK_UN)
+        _wait(self._readers_waiting, fcntl.LOCK_EX, time.monotonic() + PATIENCE_S)
+        fcntl.flock(self._readers_waiting, fcntl.LOCK_UN)
         first = self._next()
-        alone = _wait(self._room, fcntl.LOCK_EX, time.monotonic() + PATIENCE_S) and first
-        nobody = _take(self._aside, fcntl.LOCK_EX)
-        fcntl.flock(self._aside, fcntl.LOCK_UN)
+        alone = _wait(self._held, fcntl.LOCK_EX, time.monotonic() + PATIENCE_S) and first
+        nobody = _take(self._overrun, fcntl.LOCK_EX)
+        fcntl.flock(self._overrun, fcntl.LOCK_UN)
         return alone and nobody
 
     def _next(self) -> bool:
         """Close the gate once it is one's turn, however many come before; False where one of them takes too long."""
         seen, until = b"", time.monotonic() + PAUSE_S
-        while not _take(self._gate, fcntl.LOCK_EX):
-            if (holder := os.pread(self._gate, 64, 0)) != seen:
+        while not _take(self._writer_intent, fcntl.LOCK_EX):
+            if (holder := os.pread(self._writer_intent, 64, 0)) != seen:
                 seen, until = holder, time.monotonic() + PAUSE_S
             if time.monotonic() >= until:
                 return False
             time.sleep(POLL_S)
-        os.pwrite(self._gate, f"{os.getpid():>20} {time.monotonic_ns():>20}".encode(), 0)
+        os.pwrite(self._writer_intent, f"{os.getpid():>20} {time.monotonic_ns():>20}".encode(), 0)
         return True
 
     def _let_in(self, until: float) -> bool:
         """Wait at the gate; False where that took too long, and once it has, until the gate has been open again."""
         if self._given_up:
             return False
-        fcntl.flock(self._queue, fcntl.LOCK_SH)
+        fcntl.flock(self._readers_waiting, fcntl.LOCK_SH)
         try:
-            self._given_up = not _wait(self._gate, fcntl.LOCK_SH, until)
+            self._given_up = not _wait(self._writer_intent, fcntl.LOCK_SH, until)
         finally:
-            fcntl.flock(self._queue, fcntl.LOCK_UN)
+            fcntl.flock(self._readers_waiting, fcntl.LOCK_UN)
         return not self._given_up
 
     def release(self) -> None:
-        for file in (self._room, self._aside, self._gate):
+        for file in (self._held, self._overrun, self._writer_intent):
             fcntl.flock(file, fcntl.LOCK_UN)
 
 

@@ -18,7 +18,7 @@ from evonas.config import TargetConfig
 from evonas.errors import UserError
 from evonas.measuring.backends import devices
 from evonas.measuring.latency import Passes
-from evonas.text import line_of
+from evonas.text import describe_error
 
 WINDOW_S = 1.0
 """A GPU's counter moves some ten times a second."""
@@ -76,7 +76,7 @@ def _counters(what: str, config: TargetConfig) -> Sequence[Counter]:
     except UserError:
         raise
     except Exception as error:
-        found, why = [], line_of(error)
+        found, why = [], describe_error(error)
     if not found:
         raise UserError(f"{what} needs an energy counter; {platform.node()} has none for {config.device} ({why})")
     return found

@@ -1,4 +1,4 @@
-"""Non-domination levels of a set that grows: the best of them, kept sorted while standings come and go.
+"""Non-domination levels of a set that grows: the best of them, kept sorted while fitnesses come and go.
 
 Level 0 is the front, level k the front of what is left without the levels before (Deb et al. 2002, with constrained
 domination). A newcomer's level is found by bisection, and whom it dominates moves down level by level: Li, Deb, Zhang,
@@ -13,7 +13,7 @@ import moocore
 import numpy as np
 from numpy.typing import NDArray
 
-from evonas.records import Standing
+from evonas.records import Fitness
 
 Matrix = NDArray[np.float64]
 SPARE = 1
@@ -21,28 +21,28 @@ SPARE = 1
 
 
 class Levels:
-    """need: of how many standings there are -> how many the levels must hold at least."""
+    """need: of how many fitnesses there are -> how many the levels must hold at least."""
 
     def __init__(self, need: Callable[[int], float]) -> None:
         self._need = need
-        self._levels: list[_Rows] = []
-        self._rest = _Rows()
+        self._levels: list[_FitnessMatrix] = []
+        self._rest = _FitnessMatrix()
 
     def __len__(self) -> int:
         return self._held + len(self._rest)
 
     @property
-    def needed(self) -> list[list[Standing]]:
+    def needed(self) -> list[list[Fitness]]:
         """The fewest levels that hold as many as are needed, best first; all where there are not so many."""
         need = self._need(len(self))
         count = sum(total < need for total in accumulate(map(len, self._levels))) + 1
-        return [list(level.standings) for level in self._levels[:count]]
+        return [list(level.fitnesses) for level in self._levels[:count]]
 
-    def add(self, standing: Standing) -> None:
+    def add(self, fitness: Fitness) -> None:
         """One whose index is not there yet."""
-        row = _row(standing)
+        row = _row(fitness)
         level = self._level(row)
-        moved = [(standing, row)]
+        moved = [(fitness, row)]
         for rows in self._levels[level:]:
             beaten = rows.take([i for i, one in enumerate(rows.beaten_by(moved)) if one])
             rows.extend(moved)
@@ -53,7 +53,7 @@ class Levels:
         self._settle()
 
     def discard(self, index: int) -> None:
-        """Take a standing out, by the index of its candidate; nothing where it is not there."""
+        """Take a fitness out, by the index of its candidate; nothing where it is not there."""
         if self._rest.remove(index):
             return
         level = next((k for k, rows in enumerate(self._levels) if rows.remove(index)), None)
@@ -85,7 +85,7 @@ class Levels:
         """Sort in what is needed, and let go of what has not been for long."""
         need, held = self._need(len(self)), self._held
         while held < need and len(self._rest):
-            rows = _Rows()
+            rows = _FitnessMatrix()
             rows.extend(self._rest.take(self._rest.front()))
             self._levels.append(rows)
             held += len(rows)
@@ -95,52 +95,52 @@ class Levels:
             self._rest.extend(last.pairs())
 
 
-class Bar:
-    """The standings that a newcomer must not be dominated by to be among the share `keep`.
+class RungCutoff:
+    """The fitnesses that a newcomer must not be dominated by to be among the share `promote`.
 
-    The smallest number k of levels that holds at least keep x n of the n standings is kept; a newcomer ranks behind
+    The smallest number k of levels that holds at least promote x n of the n fitnesses is kept; a newcomer ranks behind
     level k exactly when a member of it dominates the newcomer, so that one level is all a worker needs. Empty while the
     share is less than one candidate.
     """
 
-    def __init__(self, keep: float) -> None:
-        self._keep, self._levels = keep, Levels(lambda count: keep * count - 1e-9)
-        self.standings: tuple[Standing, ...] = ()
+    def __init__(self, promote: float) -> None:
+        self._promote, self._levels = promote, Levels(lambda count: promote * count - 1e-9)
+        self.fitnesses: tuple[Fitness, ...] = ()
 
-    def add(self, standings: Sequence[Standing]) -> None:
-        for standing in standings:
-            self._levels.add(standing)
-        if standings and self._keep * len(self._levels) >= 1:
-            self.standings = tuple(sorted(self._levels.needed[-1], key=lambda standing: standing.index))
-
-
-Pair = tuple[Standing, Matrix]
+    def add(self, fitnesses: Sequence[Fitness]) -> None:
+        for fitness in fitnesses:
+            self._levels.add(fitness)
+        if fitnesses and self._promote * len(self._levels) >= 1:
+            self.fitnesses = tuple(sorted(self._levels.needed[-1], key=lambda fitness: fitness.index))
 
 
-class _Rows:
+Pair = tuple[Fitness, Matrix]
+
+
+class _FitnessMatrix:
     """Standings beside a matrix: their violation, then their values, 0 where those are not known."""
 
     def __init__(self) -> None:
-        self.standings: list[Standing] = []
+        self.fitnesses: list[Fitness] = []
         self._place: dict[int, int] = {}
         self._space: Matrix = np.empty((0, 0))
 
     def __len__(self) -> int:
-        return len(self.standings)
+        return len(self.fitnesses)
 
     @property
     def matrix(self) -> Matrix:
         return self._space[: len(self)]
 
     def pairs(self) -> list[Pair]:
-        return [(standing, row.copy()) for standing, row in zip(self.standings, self.matrix, strict=True)]
+        return [(fitness, row.copy()) for fitness, row in zip(self.fitnesses, self.matrix, strict=True)]
 
     def extend(self, pairs: Iterable[Pair]) -> None:
-        for standing, row in pairs:
+        for fitness, row in pairs:
             self._make_room(len(row))
             self._space[len(self), : len(row)] = row
-            self._place[standing.index] = len(self)
-            self.standings.append(standing)
+            self._place[fitness.index] = len(self)
+            self.fitnesses.append(fitness)
 
     def _make_room(self, width: int) -> None:
         """For one more, of so many numbers."""
@@ -156,18 +156,18 @@ class _Rows:
         place = self._place.pop(index, None)
         if place is None:
             return False
-        last = self.standings.pop()
+        last = self.fitnesses.pop()
         if place < len(self):
-            self.standings[place] = last
+            self.fitnesses[place] = last
             self._space[place] = self._space[len(self)]
             self._place[last.index] = place
         return True
 
     def take(self, places: Iterable[int]) -> list[Pair]:
         """Those at the places, which are not here any more."""
-        taken = [(self.standings[place], self._space[place].copy()) for place in places]
-        for standing, _ in taken:
-            self.remove(standing.index)
+        taken = [(self.fitnesses[place], self._space[place].copy()) for place in places]
+        for fitness, _ in taken:
+            self.remove(fitness.index)
         return taken
 
     def dominates(self, row: Matrix) -> bool:
@@ -200,5 +200,5 @@ class _Rows:
         return places
 
 
-def _row(standing: Standing) -> Matrix:
-    return np.array([standing.violation, *standing.values], dtype=np.float64)
+def _row(fitness: Fitness) -> Matrix:
+    return np.array([fitness.violation, *fitness.values], dtype=np.float64)

@@ -19,7 +19,7 @@ COSTS: dict[str, Metric] = {
     "train_memory_mb": Metric("MB"),
     "latency_ms": Metric("ms", per_target=True),
     "latency_p90_ms": Metric("ms", per_target=True),
-    "images_per_s": Metric("examples/s", "maximize", per_target=True),
+    "examples_per_s": Metric("examples/s", "maximize", per_target=True),
     "memory_mb": Metric("MB", per_target=True),
     "size_mb": Metric("MB", per_target=True),
     "energy_mj": Metric("mJ", per_target=True),
@@ -35,15 +35,15 @@ MEASURED = (
     "latency_raw_ms",
     "reference_ms",
     "drift",
-    "images_per_s",
+    "examples_per_s",
     "settled",
-    "measured_again",
+    "remeasured",
 )
 """Columns of each target that is measured: `Measurement`, then examples a second, 1 where the interval came within its
 bound, and how often the network was measured again beside members of the front that it could not be told from."""
 
 
-TABULATED = ("latency_ms", "images_per_s")
+TABULATED = ("latency_ms", "examples_per_s")
 """Columns of each target whose latency is added up from a table."""
 
 

@@ -12,7 +12,7 @@ from evonas.config import Config, LimitConfig, ObjectiveConfig
 from evonas.errors import UserError
 from evonas.loading import unknown
 from evonas.objectives.metrics import COSTS, EXTRAS, MEASURED, TABULATED, Metric
-from evonas.records import Progress, Standing, TaskSpec
+from evonas.records import Fitness, RungReport, TaskSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +74,13 @@ class Objectives:
         """Summed relative excess over the limits whose metric is in `metrics`."""
         return sum(limit.excess(metrics[limit.key]) for limit in self.limits if limit.key in metrics)
 
-    def standing(self, progress: Progress) -> Standing:
+    def fitness(self, report: RungReport) -> Fitness:
         """A candidate's metrics as minimised values; no values where an objective is not known yet."""
-        metrics = progress.metrics
+        metrics = report.metrics
         known = all(o.key in metrics for o in self.objectives)
         values = tuple(o.sign * metrics[o.key] for o in self.objectives) if known else ()
-        spread = tuple(_interval(o, metrics) for o in self.objectives) if known and self.noisy else ()
-        return Standing(progress.index, progress.rung, values, self.violation(metrics), spread)
+        intervals = tuple(_interval(o, metrics) for o in self.objectives) if known and self.noisy else ()
+        return Fitness(report.index, report.rung, values, self.violation(metrics), intervals)
 
     @property
     def noisy(self) -> bool:
@@ -92,7 +92,7 @@ class Objectives:
 
     def _objective(self, i: int, config: ObjectiveConfig) -> Objective:
         metric, key = self._resolve(f"objectives.{i}", config)
-        noisy = config.metric in ("latency_ms", "images_per_s") and not config.table
+        noisy = config.metric in ("latency_ms", "examples_per_s") and not config.table
         return Objective(
             key, metric.unit, 1 if metric.direction == "minimize" else -1, (config.target or "") if noisy else ""
         )
@@ -126,7 +126,7 @@ class Objectives:
         return metric, f"{config.metric}[{config.target}]"
 
 
-def dominates(a: Standing, b: Standing) -> bool:
+def dominates(a: Fitness, b: Fitness) -> bool:
     """Constrained domination: less violation wins; among the feasible, no worse in all and better in one."""
     if a.violation or b.violation:
         return a.violation < b.violation

@@ -1,4 +1,4 @@
-"""Fronts and hypervolume of standings; the sorting itself is moocore's.
+"""Fronts and hypervolume of fitnesses; the sorting itself is moocore's.
 
 Knows nothing of strategies, files or networks.
 """
@@ -9,23 +9,23 @@ import moocore
 import numpy as np
 from numpy.typing import NDArray
 
-from evonas.records import Standing
+from evonas.records import Fitness
 
 MARGIN = 0.1
 """How far a reference point lies behind the worst values, as a share of their range."""
 
 
-def front(standings: Sequence[Standing]) -> list[Standing]:
-    """The feasible standings that none dominates, in the order given."""
-    feasible = [s for s in standings if s.violation == 0]
+def front(fitnesses: Sequence[Fitness]) -> list[Fitness]:
+    """The feasible fitnesses that none dominates, in the order given."""
+    feasible = [s for s in fitnesses if s.violation == 0]
     if not feasible:
         return []
     return [s for s, rank in zip(feasible, moocore.pareto_rank(points(feasible)), strict=True) if rank == 0]
 
 
-def hypervolume(standings: Sequence[Standing], reference: Sequence[float]) -> float:
-    """Volume that the feasible standings dominate up to `reference` (minimised values)."""
-    feasible = [s for s in standings if s.violation == 0]
+def hypervolume(fitnesses: Sequence[Fitness], reference: Sequence[float]) -> float:
+    """Volume that the feasible fitnesses dominate up to `reference` (minimised values)."""
+    feasible = [s for s in fitnesses if s.violation == 0]
     return float(moocore.hypervolume(points(feasible), ref=np.asarray(reference, float))) if feasible else 0.0
 
 
@@ -39,6 +39,6 @@ def reference_point(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return far
 
 
-def points(standings: Sequence[Standing]) -> NDArray[np.float64]:
+def points(fitnesses: Sequence[Fitness]) -> NDArray[np.float64]:
     """Values as an array, shape (n, objectives)."""
-    return np.array([s.values for s in standings], dtype=np.float64)
+    return np.array([s.values for s in fitnesses], dtype=np.float64)

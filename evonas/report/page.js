@@ -153,7 +153,7 @@
       if (more > 0) lines.push(make("li", { class: "quiet" }, `and ${more} other message${more > 1 ? "s" : ""}`));
       return [head, make("ul", {}, ...lines)];
     }));
-    if (!run.outcomes.length) $("outcomes").textContent = "No candidate has been decided yet.";
+    if (!run.outcomes.length) $("outcomes").textContent = "No candidate has been evaluated yet.";
   }
 
   // ---- the plot ------------------------------------------------------------------------------------------------
@@ -581,7 +581,7 @@
   function kin(candidate, back) {
     const row = rowOf.get(candidate), known = row !== undefined;
     const cells = run.objectives.map((name) => make("td", {}, figures(known ? metric(name, row) : null)));
-    const operator = known ? run.texts.operator[run.columns.operator[row]] : "not decided yet";
+    const operator = known ? run.texts.operator[run.columns.operator[row]] : "not evaluated yet";
     const name = known ? button(candidate, () => open(candidate), { "aria-label": `open candidate ${candidate}` }) : candidate;
     return make("tr", {}, make("td", {}, back), make("td", {}, name), ...cells, make("td", { class: "text" }, operator.replaceAll("+", " + ")));
   }

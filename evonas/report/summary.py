@@ -15,7 +15,7 @@ from evonas.runs.run import Run
 from evonas.spaces import SPACES
 
 MESSAGES = 5
-SHORT = {"params": "", "macs": "an example", "settled": "", "measured_again": ""}  # units where the name says the rest
+SHORT = {"params": "", "macs": "an example", "settled": "", "remeasured": ""}  # units where the name says the rest
 NOUNS: dict[str, str] = {
     Status.OK: "fully trained",
     Status.STOPPED: "stopped early",
@@ -54,16 +54,16 @@ def _aims(description: Mapping[str, Any]) -> str:
 
 def _cost(frame: pd.DataFrame) -> str:
     if frame.empty:
-        return "No candidate has been decided yet."
+        return "No candidate has been evaluated yet."
     counts = _and([f"{row['count']:,} {row['name']}" for row in outcomes(frame)])
     training, measuring = frame["train_s"].sum(), frame["measure_s"].sum()
     saved_s = 3600 * analysis.outcomes(frame)["saved_hours"].sum()
     saved = f"; {duration(saved_s)} of measuring was saved, for it was known from before" if saved_s else ""
     hosts = len({conditions["host"] for conditions in frame["conditions"] if "host" in conditions})
     where = f" on {hosts} host{'' if hosts == 1 else 's'}" if hosts else ""
-    decided = f"{len(frame):,} candidate{' was' if len(frame) == 1 else 's were'} decided"
+    evaluated = f"{len(frame):,} candidate{' was' if len(frame) == 1 else 's were'} evaluated"
     return (
-        f"{decided}: {counts}. They took {duration(training)} of training and {duration(measuring)} of measuring, "
+        f"{evaluated}: {counts}. They took {duration(training)} of training and {duration(measuring)} of measuring, "
         f"summed over the workers{where}, and {frame['epochs'].sum():,} epochs{_when(frame)}{saved}."
     )
 
@@ -109,7 +109,7 @@ def _least(front: pd.DataFrame, first: "pd.Series[float]", second: "pd.Series[fl
 
 
 def outcomes(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """How the candidates were decided, most frequent first; of failures with their most frequent messages."""
+    """How the candidates were evaluated, most frequent first; of failures with their most frequent messages."""
     found = []
     for status, count in frame["status"].value_counts().items():
         messages = frame["message"][(frame["status"] == status) & (frame["message"] != "")]

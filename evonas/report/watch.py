@@ -30,12 +30,12 @@ def serve(run: str, port: int, say: Callable[[str], None]) -> None:
     Raises:
         UserError: it is no run, or the port is taken.
     """
-    with Server(run, port) as server:
+    with ReportServer(run, port) as server:
         say(f"{server.url} follows {run}; ctrl-C ends it")
         server.serve_forever()
 
 
-class Server(ThreadingHTTPServer):
+class ReportServer(ThreadingHTTPServer):
     """GET / is the page, GET /data the newest document; nothing else, and for this machine only."""
 
     daemon_threads = True
@@ -77,7 +77,7 @@ class Source:
 
 
 class Handler(BaseHTTPRequestHandler):
-    server: Server
+    server: ReportServer
     server_version, sys_version = "evonas", ""
     timeout = 60
 

@@ -10,11 +10,11 @@ import safetensors
 import safetensors.torch
 from torch import nn
 
-from evonas.config import Config, Kind
+from evonas.config import Config, PartConfig
 from evonas.loading import construct, validated
 from evonas.tasks import TASKS, Task
 from evonas.evaluation.costs import parameters
-from evonas.text import line_of
+from evonas.text import describe_error
 from evonas.objectives.objectives import Objectives
 from evonas.records import TaskSpec
 from evonas.errors import UserError
@@ -73,7 +73,7 @@ def recount(verdict: Verdict, evaluations: pd.DataFrame, space: Space, spec: Tas
         try:
             count = parameters(space.build(space.decode(tuple(row["genome"])), spec))
         except Exception as error:
-            return replace(verdict, difference=f"candidate {index} cannot be built any more: {line_of(error)}")
+            return replace(verdict, difference=f"candidate {index} cannot be built any more: {describe_error(error)}")
         if count != row["params"]:
             return replace(
                 verdict, difference=f"candidate {index}: params is {row['params']:,}, but its network has {count:,}"
@@ -92,7 +92,7 @@ def task_of(description: Mapping[str, Any]) -> TaskSpec:
 
 def loaded(folder: Folder, description: Mapping[str, Any]) -> Task:
     """The run's task with its data, as the config names it."""
-    section = Kind.model_validate(description["config"]["task"])
+    section = PartConfig.model_validate(description["config"]["task"])
     if section.kind not in TASKS:
         raise UserError(f"the task {section.kind!r} of this run is not evonas's own: make it as you did for the search")
     task = construct(TASKS, section, "task")
@@ -107,7 +107,7 @@ def space_of(description: Mapping[str, Any], space: Space | None) -> Space:
     Raises:
         UserError: it is the user's own and not given, or its genes have changed.
     """
-    section = Kind.model_validate(description["config"]["space"])
+    section = PartConfig.model_validate(description["config"]["space"])
     if space is None:
         if section.kind not in SPACES:
             raise UserError(

@@ -35,7 +35,7 @@ class Run:
         self._space = space
 
     def __repr__(self) -> str:
-        return f"Run({str(self.folder)!r}: {len(self.evaluations):,} decided, front of {len(self.front())})"
+        return f"Run({str(self.folder)!r}: {len(self.evaluations):,} evaluated, front of {len(self.front())})"
 
     @property
     def objectives(self) -> list[str]:
@@ -57,7 +57,7 @@ class Run:
 
     @cached_property
     def evaluations(self) -> pd.DataFrame:
-        """One row a decided candidate, by index; the columns are those of the Parquet files."""
+        """One row a evaluated candidate, by index; the columns are those of the Parquet files."""
         return analysis.evaluations(self.folder, self.description)
 
     @cached_property
@@ -75,12 +75,12 @@ class Run:
         return analysis.mismatch(self.evaluations, self.measured, list(self.description["tables"]))
 
     def status(self) -> dict[str, Any]:
-        """How far the run is: decided, by status, generations, front, elapsed_s, state."""
+        """How far the run is: evaluated, by status, generations, front, elapsed_s, state."""
         record = recover(self.folder, self.description["metrics"], self.description["targets"])
         return {
-            "decided": len(record.decided),
-            "statuses": dict(Counter(evaluation.status.value for evaluation in record.decided)),
-            "undecided": len(record.born),
+            "evaluated": len(record.evaluated),
+            "statuses": dict(Counter(evaluation.status.value for evaluation in record.evaluated)),
+            "pending": len(record.born),
             "generations": record.generations,
             "front": len(self.front()),
             "elapsed_s": round(record.elapsed_s, 1),
@@ -116,7 +116,7 @@ class Run:
 
         row = self.evaluations[self.evaluations["candidate"] == candidate]
         if row.empty:
-            raise UserError(f"no decided candidate {candidate}; the run has {len(self.evaluations):,}")
+            raise UserError(f"no evaluated candidate {candidate}; the run has {len(self.evaluations):,}")
         return rebuild(self.folder, self.description, row.iloc[0], self._space)
 
     def task(self) -> "Task":
@@ -157,11 +157,11 @@ class Runs:
                 raise UserError(f"{name} has the objectives {own}, {names[0]} has {those}")
 
     def __repr__(self) -> str:
-        return f"Runs({', '.join(self.runs)}: {len(self.evaluations):,} decided, front of {len(self.front())})"
+        return f"Runs({', '.join(self.runs)}: {len(self.evaluations):,} evaluated, front of {len(self.front())})"
 
     @cached_property
     def evaluations(self) -> pd.DataFrame:
-        """One row a decided candidate of each run; the columns are those of the Parquet files, behind `run`."""
+        """One row a evaluated candidate of each run; the columns are those of the Parquet files, behind `run`."""
         return analysis.together({name: run.evaluations for name, run in self.runs.items()})
 
     @cached_property

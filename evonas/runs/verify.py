@@ -1,6 +1,6 @@
 """Derive a run again from what it recorded, and name the first difference.
 
-Nothing is evaluated: the recorded evaluations are told to the same ledger and strategy, which must give the recorded
+Nothing is evaluated: the recorded evaluations are told to the same buffer and strategy, which must give the recorded
 genomes, parents, stop decisions and survivors.
 """
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from evonas.driver.breeding import Breeder
 from evonas.config import Config
-from evonas.objectives.early_stopping import outside
+from evonas.objectives.early_stopping import is_stopped
 from evonas.objectives.objectives import Objectives
 from evonas.records import Candidate, Evaluation, Job, Status
 from evonas.errors import UserError
@@ -51,32 +51,32 @@ def verify(folder: Folder, config: Config, space: Space, objectives: Objectives)
     tables = record.tables
     breeder = Breeder(config, space, objectives)
     try:
-        for evaluation in record.decided:
-            breeder.ledger.decided(evaluation)
-        for progress in record.reached:
-            breeder.ledger.reached(progress)
+        for evaluation in record.evaluated:
+            breeder.buffer.add_evaluation(evaluation)
+        for report in record.reached:
+            breeder.buffer.add_report(report)
         _check_rows(record, space, objectives)
         _check_births(record, breeder, objectives)
         _check_populations(tables, breeder)
         _check_weights(folder, record, breeder)
     except _Differs as difference:
-        return Verdict(len(record.decided), record.generations, str(difference))
-    return Verdict(len(record.decided), record.generations)
+        return Verdict(len(record.evaluated), record.generations, str(difference))
+    return Verdict(len(record.evaluated), record.generations)
 
 
 def _check_births(record: Recovered, breeder: Breeder, objectives: Objectives) -> None:
     """Breed every candidate anew."""
-    decided = {evaluation.candidate.index: evaluation for evaluation in record.decided}
+    evaluated = {evaluation.candidate.index: evaluation for evaluation in record.evaluated}
     for candidate, _ in record.births():
         if candidate.index != breeder.next:
             raise _Differs(f"candidate {breeder.next} is missing")
         try:
-            job = breeder.breed(candidate.born_after)
+            job = breeder.breed(candidate.visible)
         except Exhausted as reason:
             raise _Differs(f"candidate {candidate.index} exists, but {reason}") from None
         _compare(candidate, job.candidate)
-        if candidate.index in decided:
-            _check_stop(decided[candidate.index], job, objectives)
+        if candidate.index in evaluated:
+            _check_stop(evaluated[candidate.index], job, objectives)
 
 
 def _compare(recorded: Candidate, derived: Candidate) -> None:
@@ -87,13 +87,13 @@ def _compare(recorded: Candidate, derived: Candidate) -> None:
 
 
 def _check_stop(evaluation: Evaluation, job: Job, objectives: Objectives) -> None:
-    """A candidate stopped exactly where it was outside the bar of a rung."""
-    last = len(job.bars)
-    for progress in evaluation.rungs:
-        stopped = evaluation.status is Status.STOPPED and progress is evaluation.rungs[-1]
-        if progress.rung < last and stopped != outside(objectives.standing(progress), job.bars[progress.rung]):
+    """A candidate stopped exactly where it was outside the cutoff of a rung."""
+    last = len(job.cutoffs)
+    for report in evaluation.rungs:
+        stopped = evaluation.status is Status.STOPPED and report is evaluation.rungs[-1]
+        if report.rung < last and stopped != is_stopped(objectives.fitness(report), job.cutoffs[report.rung]):
             verb = "stopped at" if stopped else "passed"
-            raise _Differs(f"candidate {progress.index} {verb} rung {progress.rung}, which its bar does not give")
+            raise _Differs(f"candidate {report.index} {verb} rung {report.rung}, which its cutoff does not give")
     reached = evaluation.rungs[-1].rung if evaluation.rungs else -1
     fits = {Status.OK: reached == last, Status.STOPPED: 0 <= reached < last}
     if not fits.get(evaluation.status, True):
@@ -124,7 +124,7 @@ def _check_populations(tables: Tables, breeder: Breeder) -> None:
     end = 0
     for number, (evaluations, population) in enumerate(zip(tables.evaluations, tables.populations, strict=True), 1):
         block = evaluations["candidate"].to_pylist()
-        if block != breeder.ledger.order[end : end + len(block)]:
+        if block != breeder.buffer.order[end : end + len(block)]:
             raise _Differs(f"generation {number} holds candidates {block} out of order")
         if evaluations["position"].to_pylist() != list(range(end, end + len(block))):
             raise _Differs(f"generation {number} has other positions than its place gives")
@@ -148,7 +148,7 @@ def _check_weights(folder: Folder, record: Recovered, breeder: Breeder) -> None:
     rows = [row for table in record.tables.evaluations for row in table.select(_WEIGHTS).to_pylist()]
     recorded = {row["candidate"]: row["weights_sha256"] for row in (*rows, *record.rows)}
     there = folder.names("weights")
-    for index in (standing.index for standing in breeder.ledger.front):
+    for index in (fitness.index for fitness in breeder.buffer.front):
         if recorded[index] and weights_name(index).partition("/")[2] not in there:
             raise _Differs(f"candidate {index} is on the front, but {weights_name(index)} is missing")
     for name in there:

@@ -11,8 +11,8 @@ from typing import Protocol, TypeVar
 
 from evonas.config import RuntimeConfig
 from evonas.errors import Halted
-from evonas.records import Evaluation, Job, Progress, Status
-from evonas.runtime.runtime import Death, Message
+from evonas.records import Evaluation, Job, RungReport, Status
+from evonas.runtime.runtime import Message, WorkerExit
 
 CRASHES = 2  # a job that crashes so often is at its end
 LOSSES = 5  # so many workers on nodes that live on: then it was the job after all
@@ -21,7 +21,7 @@ LONGEST_DELAY_S = 30.0
 SHORTEST_S = 1.0  # what is left of a deadline at least
 
 
-class Worker(Protocol):
+class WorkerLoad(Protocol):
     """node: where it is. jobs: handed to it and not ended."""
 
     @property
@@ -30,7 +30,7 @@ class Worker(Protocol):
     def jobs(self) -> Sized: ...
 
 
-W = TypeVar("W", bound=Worker)
+W = TypeVar("W", bound=WorkerLoad)
 
 
 @dataclass(slots=True, eq=False)
@@ -68,7 +68,7 @@ class Retries:
     """
 
     def __init__(self, config: RuntimeConfig, clock: Callable[[], float] = time.monotonic) -> None:
-        self.open = 0
+        self.pending = 0
         self._config, self._clock = config, clock
         self._queue: deque[Attempt] = deque()
         self._postponed: list[Attempt] = []  # the newest is the last
@@ -89,13 +89,13 @@ class Retries:
         """See whether to go on.
 
         Raises:
-            Halted: a job was postponed again and again, for longer than `runtime.away_minutes`.
+            Halted: a job was postponed again and again, for longer than `runtime.unavailable_minutes`.
         """
         if self._over:
             raise Halted(self._over)
 
     def submit(self, job: Job) -> None:
-        self.open += 1
+        self.pending += 1
         self._queue.append(Attempt(job, self._clock()))
 
     def due(self) -> Sequence[Attempt]:
@@ -125,16 +125,16 @@ class Retries:
         return max(SHORTEST_S, self._config.deadline_minutes * 60 - attempt.spent_s)
 
     def heard(self, attempt: Attempt, message: Message) -> Message:
-        """Remember a progress, so that another try goes on from there; complete a final word."""
+        """Remember a report, so that another try goes on from there; complete a final word."""
         attempt.delay_s = 0.0
-        if isinstance(message, Progress):
+        if isinstance(message, RungReport):
             attempt.job = replace(attempt.job, reached=(*attempt.job.reached, message))
             return message
-        self.open -= 1
+        self.pending -= 1
         waited = self._clock() - attempt.submitted - message.measure_s - message.train_s
         return replace(message, attempts=attempt.tries, queued_s=max(0.0, waited))
 
-    def crashed(self, attempt: Attempt, spent_s: float, node: str, death: Death) -> Sequence[Message]:
+    def crashed(self, attempt: Attempt, spent_s: float, node: str, death: WorkerExit) -> Sequence[Message]:
         """It killed its process, or had to be killed: it is at its end, or gets another try, on another node."""
         attempt.spent_s += spent_s
         if death.status is Status.FAILED_CRASH:
@@ -160,12 +160,14 @@ class Retries:
 
     def postponed(self, attempt: Attempt, reason: str) -> None:
         """Something that it needs is away: that try counts for nothing, the next one comes after a delay."""
-        now, minutes = self._clock(), self._config.away_minutes
+        now, minutes = self._clock(), self._config.unavailable_minutes
         if not attempt.delay_s:
             attempt.away_since = now
         until = attempt.away_since + minutes * 60
         if now >= until:
-            self._over = f"{reason}, for {minutes:g} minutes (runtime.away_minutes); what was decided is recorded"
+            self._over = (
+                f"{reason}, for {minutes:g} minutes (runtime.unavailable_minutes); what was evaluated is recorded"
+            )
         attempt.delay_s = min(2 * attempt.delay_s or FIRST_DELAY_S, LONGEST_DELAY_S)
         attempt.due, attempt.reason = min(now + attempt.delay_s, until), reason
         self._postponed.append(attempt)
@@ -177,7 +179,7 @@ class Retries:
         return ()
 
     def _failed(self, attempt: Attempt, status: Status, message: str) -> Sequence[Message]:
-        self.open -= 1
+        self.pending -= 1
         return (
             Evaluation(
                 attempt.job.candidate,

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from evonas.records import Evaluation, Job, Place, Postponed, Progress, Status
+from evonas.records import Deferred, Endpoint, Evaluation, Job, RungReport, Status
 
-Message = Progress | Evaluation
-Work = Callable[[Job], Iterator[Message | Postponed]]
-"""Does one job: any number of `Progress`, then one `Evaluation`, or a `Postponed` where something it needs is away."""
+Message = RungReport | Evaluation
+Work = Callable[[Job], Iterator[Message | Deferred]]
+"""Does one job: any number of `RungReport`, then one `Evaluation`, or a `Deferred` where something it needs is away."""
 Factory = Callable[[], Work]
 """Makes the `Work` of one worker, there; what it holds (the data) is shared by the workers of a node."""
 
@@ -17,13 +17,13 @@ Factory = Callable[[], Work]
 class Remotes:
     """Targets that are not measured on the worker.
 
-    places: those at fixed addresses. resources: target -> custom resource of the cluster; a node that has it measures.
-    serve: starts a measuring server in the calling process, on the node's own address, and says where it is.
+    endpoints: those at fixed addresses. resources: target -> custom resource of the cluster; a node that has it
+    measures. serve: starts a measuring server in the calling process, on the node's own address, and says where it is.
     """
 
-    places: Mapping[str, Place] = field(default_factory=dict)
+    endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
     resources: Mapping[str, str] = field(default_factory=dict)
-    serve: Callable[[str], Place] | None = None
+    serve: Callable[[str], Endpoint] | None = None
 
 
 NO_REMOTES = Remotes()
@@ -35,7 +35,7 @@ class Runtime(Protocol):
         """Jobs that run at the same time, once all workers are there."""
 
     @property
-    def late(self) -> int:
+    def late_results(self) -> int:
         """Results that came after their job had been given to another worker, and were dropped."""
 
     @property
@@ -43,7 +43,7 @@ class Runtime(Protocol):
         """What a person should know of the workers; nothing where all is well."""
 
     @property
-    def room(self) -> int:
+    def free_slots(self) -> int:
         """Jobs that it would take now: one in work and one waiting for each worker."""
 
     @property
@@ -51,7 +51,7 @@ class Runtime(Protocol):
         """Workers that have a job."""
 
     @property
-    def open(self) -> int:
+    def pending(self) -> int:
         """Jobs submitted whose `Evaluation` has not been heard; also those that wait for a target that is away."""
 
     def submit(self, job: Job) -> None:
@@ -62,13 +62,13 @@ class Runtime(Protocol):
         follows its `Evaluation`; every job submitted gets one, whatever happens to its worker.
 
         Raises:
-            Halted: no worker can start any more, or a target was away for too long (`runtime.away_minutes`).
+            Halted: no worker can start any more, or a target was away for too long (`runtime.unavailable_minutes`).
         """
 
     def publish(self, run: str, values: Mapping[str, float]) -> None:
         """Show what a search is at where the workers are watched, on the cluster's own dashboard, if there is one."""
 
-    def wind_down(self) -> None:
+    def drain(self) -> None:
         """Few jobs will follow, or none: workers without one may go."""
 
     def close(self) -> None:
@@ -76,7 +76,7 @@ class Runtime(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Death:
+class WorkerExit:
     """How a worker process ended under its job, or had to be ended.
 
     status: FAILED_TIMEOUT, FAILED_OOM, FAILED_CRASH or FAILED_ERROR. message: one line that a person can act on.
@@ -86,5 +86,5 @@ class Death:
     message: str
 
 
-Report = Message | Postponed | Death
+Report = Message | Deferred | WorkerExit
 """What comes back from a worker."""

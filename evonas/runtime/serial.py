@@ -7,7 +7,7 @@ from types import ModuleType
 
 from evonas.config import RuntimeConfig
 from evonas.errors import UserError
-from evonas.records import Job, Postponed, Progress
+from evonas.records import Deferred, Job, RungReport
 from evonas.runtime.retries import Attempt, Retries
 from evonas.runtime.runtime import NO_REMOTES, Factory, Message, Remotes
 
@@ -23,7 +23,7 @@ class Serial:
     """
 
     workers = 1
-    late = 0
+    late_results = 0
 
     def __init__(
         self,
@@ -34,25 +34,25 @@ class Serial:
     ) -> None:
         if remotes.resources:
             raise UserError(f"targets.{min(remotes.resources)}.resource needs runtime.kind: ray")
-        self._work, self._places = factory(), remotes.places
+        self._work, self._endpoints = factory(), remotes.endpoints
         self._retries = Retries(config)
-        self._running: tuple[Attempt, Iterator[Message | Postponed]] | None = None
+        self._running: tuple[Attempt, Iterator[Message | Deferred]] | None = None
 
     @property
     def notes(self) -> Sequence[str]:
         return self._retries.notes
 
     @property
-    def room(self) -> int:
-        return 1 - self.open
+    def free_slots(self) -> int:
+        return 1 - self.pending
 
     @property
     def busy(self) -> int:
         return int(self._running is not None)
 
     @property
-    def open(self) -> int:
-        return self._retries.open
+    def pending(self) -> int:
+        return self._retries.pending
 
     def submit(self, job: Job) -> None:
         self._retries.submit(job)
@@ -60,27 +60,27 @@ class Serial:
 
     def wait(self, seconds: float) -> Sequence[Message]:
         self._retries.check()
-        if self.open and self._running is None:
+        if self.pending and self._running is None:
             time.sleep(min(seconds, self._retries.rest))
             self._begin()
         if self._running is None:
             return ()
         attempt, reports = self._running
         message = next(reports)
-        if not isinstance(message, Progress):
+        if not isinstance(message, RungReport):
             self._running = None
-        if isinstance(message, Postponed):
+        if isinstance(message, Deferred):
             self._retries.postponed(attempt, message.reason)
             return ()
         return (self._retries.heard(attempt, message),)
 
     def publish(self, run: str, values: Mapping[str, float]) -> None: ...
 
-    def wind_down(self) -> None: ...
+    def drain(self) -> None: ...
 
     def close(self) -> None:
         self._running = None
 
     def _begin(self) -> None:
         for attempt in self._retries.due():
-            self._running = attempt, self._work(replace(attempt.job, places=self._places))
+            self._running = attempt, self._work(replace(attempt.job, endpoints=self._endpoints))

@@ -1,4 +1,4 @@
-"""Parts of networks that several spaces share. All take and give (N, channels, height, width)."""
+"""Components of networks that several spaces share. All take and give (N, channels, height, width)."""
 
 from collections.abc import Callable
 

@@ -3,7 +3,7 @@
 run.json                                 id, resolved config, fingerprint, genes; written once
 starts/0001.json                         budget, runtime and versions of each start; ended-0001.json: how it ended
 journal/0001-000001.jsonl                births, rungs and decisions that are not yet in a generation
-evaluations/generation-00001.parquet     one row a candidate decided in that generation
+evaluations/generation-00001.parquet     one row a candidate evaluated in that generation
 populations/generation-00001.parquet     its survivors
 manifest/generation-00001.json           SHA-256 of both files and of the manifest before; its presence commits them
 weights/000042.safetensors               trained networks of the front
@@ -27,11 +27,11 @@ from evonas.store.reading import (
     recover,
     weights_name,
 )
-from evonas.store.schema import CIRCUMSTANCE, evaluations_schema, from_row, to_row
+from evonas.store.schema import NON_REPRODUCIBLE, evaluations_schema, from_row, to_row
 from evonas.store.writing import Store, create_run, is_new
 
 __all__ = [
-    "CIRCUMSTANCE",
+    "NON_REPRODUCIBLE",
     "Folder",
     "Recovered",
     "Store",

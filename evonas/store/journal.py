@@ -20,9 +20,10 @@ from typing import Any
 
 from evonas.store.documents import Damaged
 from evonas.store.folder import Folder, Log
+from evonas.store.migration import migrate_entry
 
 Entry = dict[str, Any]
-KINDS = ("checkpoint", "born", "reached", "decided")
+KINDS = ("checkpoint", "candidate", "report", "evaluation")
 _NAME = re.compile(r"(\d+)-(\d+)(?:\.(\d+))?\.jsonl")
 
 
@@ -149,9 +150,10 @@ def _parse(line: bytes) -> Entry | None:
     checksum, _, data = line.partition(b" ")
     try:
         entry = json.loads(data) if checksum == b"%08x" % zlib.crc32(data) else None
-    except (ValueError, RecursionError):
+        entry = migrate_entry(entry) if isinstance(entry, dict) else None
+    except (ValueError, RecursionError, TypeError, KeyError, AttributeError):
         return None
-    return entry if isinstance(entry, dict) and entry.get("kind") in KINDS else None
+    return entry if entry and entry.get("kind") in KINDS else None
 
 
 def _order(name: str) -> tuple[int, int, int]:

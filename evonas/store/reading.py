@@ -15,10 +15,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evonas.errors import UserError
-from evonas.records import Candidate, Evaluation, Progress
+from evonas.records import Candidate, Evaluation, RungReport
 from evonas.store.documents import Damaged, from_document
 from evonas.store.folder import Folder, digits
 from evonas.store.journal import Entry, Segment, read_journal, segments
+from evonas.store.migration import (
+    PREVIOUS,
+    is_previous,
+    migrate_config,
+    migrate_description,
+    migrate_row,
+    migrate_table,
+)
 from evonas.store.schema import POPULATIONS, SCHEMA_VERSION, candidate_from, evaluations_schema, from_row
 
 RUN = "run.json"
@@ -40,28 +48,28 @@ class Tables:
 class Recovered:
     """What a run proves, for going on with the search.
 
-    decided: in the order that was recorded. committed: how many of them are in a generation. rows: those that are
-    not. born: candidates that were not decided. reached: what those had reported. torn: the journal ends in half a
+    evaluated: in the order that was recorded. committed: how many of them are in a generation. rows: those that are
+    not. born: candidates that were not evaluated. reached: what those had reported. torn: the journal ends in half a
     line. damage: what is wrong beyond that; the rest is then what was recorded before it.
     """
 
-    decided: list[Evaluation]
+    evaluated: list[Evaluation]
     committed: int
     generations: int
     rows: list[dict[str, Any]]
     born: list[Candidate]
-    reached: list[Progress]
+    reached: list[RungReport]
     elapsed_s: float
     tables: Tables
     torn: bool
     damage: Damaged | None
 
-    def births(self) -> Iterator[tuple[Candidate, list[Progress] | None]]:
-        """Every candidate by index, with what it had reached where it was not decided."""
-        reached: dict[int, list[Progress]] = {candidate.index: [] for candidate in self.born}
-        for progress in self.reached:
-            reached[progress.index].append(progress)
-        candidates = [*(evaluation.candidate for evaluation in self.decided), *self.born]
+    def births(self) -> Iterator[tuple[Candidate, list[RungReport] | None]]:
+        """Every candidate by index, with what it had reached where it was not evaluated."""
+        reached: dict[int, list[RungReport]] = {candidate.index: [] for candidate in self.born}
+        for report in self.reached:
+            reached[report.index].append(report)
+        candidates = [*(evaluation.candidate for evaluation in self.evaluated), *self.born]
         for candidate in sorted(candidates, key=lambda candidate: candidate.index):
             yield candidate, reached.get(candidate.index)
 
@@ -78,10 +86,12 @@ def read_run(folder: Folder) -> dict[str, Any]:
         raise UserError(f"{folder} is not a run folder: it has no {RUN}") from None
     except Damaged as damage:
         raise UserError(f"{folder}/{RUN} {damage.what}; restore it from a copy") from None
-    if description.get("schema_version") != SCHEMA_VERSION:
-        version = description.get("schema_version")
-        raise UserError(f"{folder}/{RUN} has schema version {version}; this evonas reads version {SCHEMA_VERSION}")
-    return description
+    version = description.get("schema_version")
+    if version not in (SCHEMA_VERSION, PREVIOUS):
+        raise UserError(
+            f"{folder}/{RUN} has schema version {version}; this evonas reads versions {PREVIOUS} and {SCHEMA_VERSION}"
+        )
+    return migrate_description(description) if version == PREVIOUS else description
 
 
 def is_run(folder: Folder) -> bool:
@@ -98,7 +108,7 @@ def read_starts(folder: Folder) -> list[dict[str, Any]]:
                 continue
             start = _document(folder, f"starts/{name}")
             ended = f"ended-{name}"
-            starts.append(start | (_document(folder, f"starts/{ended}") if ended in names else {}))
+            starts.append(migrate_config(start) | (_document(folder, f"starts/{ended}") if ended in names else {}))
     except Damaged as damage:
         raise UserError(f"{folder}/{damage.name} {damage.what}; restore it from a copy, or remove it") from None
     return starts
@@ -110,7 +120,7 @@ def read_measured(folder: Folder) -> list[dict[str, Any]]:
         documents = [_document(folder, f"measured/{name}") for name in folder.names("measured")]
     except Damaged as damage:
         raise UserError(f"{folder}/{damage.name} {damage.what}; restore it from a copy, or remove it") from None
-    return [row for document in documents for row in document["measured"]]
+    return [migrate_row(row) for document in documents for row in document["measured"]]
 
 
 def last_start(folder: Folder) -> int:
@@ -132,7 +142,7 @@ def read_tables(folder: Folder, metrics: Sequence[str], targets: Sequence[str]) 
 
 
 def read_journal_rows(folder: Folder) -> list[dict[str, Any]]:
-    """The decided candidates in the journal: all that are in no generation, and perhaps some that are.
+    """The evaluated candidates in the journal: all that are in no generation, and perhaps some that are.
 
     Raises:
         UserError: the journal is damaged.
@@ -140,12 +150,12 @@ def read_journal_rows(folder: Folder) -> list[dict[str, Any]]:
     segment = read_journal(folder)
     if segment and segment.damage:
         raise _refusal(folder, segment.damage, segment.generations)
-    decided = (entry for entry in (segment.entries if segment else ()) if entry["kind"] == "decided")
-    return list(_by_candidate(decided).values())
+    evaluated = (entry for entry in (segment.entries if segment else ()) if entry["kind"] == "evaluation")
+    return list(_by_candidate(evaluated).values())
 
 
 def recover(folder: Folder, metrics: Sequence[str], targets: Sequence[str], salvage: bool = False) -> Recovered:
-    """Everything decided, born and reached, each once.
+    """Everything evaluated, born and reached, each once.
 
     salvage: where files are damaged, give what was recorded before the damage.
 
@@ -187,12 +197,12 @@ def _recovered(tables: Tables, segment: Segment | None, damage: Damaged | None, 
     end = next(index for index in itertools.count() if index not in known)
     # What a damaged file leaves beyond a gap is bred and evaluated again.
     journal = [entry for entry in entries if entry["candidate"] not in committed and entry["candidate"] < end]
-    loose = _by_candidate(entry for entry in journal if entry["kind"] == "decided")
-    undecided = [entry for entry in journal if entry["candidate"] not in loose]
-    born = {entry["candidate"]: candidate_from(entry) for entry in undecided if entry["kind"] == "born"}
-    reached = {(e["candidate"], e["rung"]): _progress(e) for e in undecided if e["kind"] == "reached"}
+    loose = _by_candidate(entry for entry in journal if entry["kind"] == "evaluation")
+    pending = [entry for entry in journal if entry["candidate"] not in loose]
+    born = {entry["candidate"]: candidate_from(entry) for entry in pending if entry["kind"] == "candidate"}
+    reached = {(e["candidate"], e["rung"]): _progress(e) for e in pending if e["kind"] == "report"}
     return Recovered(
-        decided=[from_row(row, metrics) for row in (*rows, *loose.values())],
+        evaluated=[from_row(row, metrics) for row in (*rows, *loose.values())],
         committed=len(rows),
         generations=len(tables.evaluations),
         rows=list(loose.values()),
@@ -269,6 +279,11 @@ def _parquet(folder: Folder, generation: int, kind: str, manifest: Mapping[str, 
         table = pq.ParquetFile(pa.BufferReader(data)).read()  # read_table, for datasets, takes twice as long
     except (pa.ArrowException, OSError) as error:
         raise Damaged(name, f"is damaged: it is not Parquet ({str(error).splitlines()[0]})") from None
+    if is_previous(table.schema):
+        try:
+            table = migrate_table(table, schema)
+        except (ValueError, TypeError, KeyError, AttributeError, pa.ArrowException) as error:
+            raise Damaged(name, f"is damaged: {str(error).splitlines()[0]}") from None
     if not table.schema.equals(schema):
         raise Damaged(name, "is damaged: its columns are not those of this run")
     return table
@@ -299,5 +314,5 @@ def _by_candidate(entries: Iterable[Entry]) -> dict[int, Entry]:
     return newest
 
 
-def _progress(entry: Entry) -> Progress:
-    return Progress(entry["candidate"], entry["rung"], entry["metrics"])
+def _progress(entry: Entry) -> RungReport:
+    return RungReport(entry["candidate"], entry["rung"], entry["metrics"])

@@ -9,9 +9,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from evonas.records import Candidate, Epoch, Evaluation, Progress, Status
+from evonas.records import Candidate, Epoch, Evaluation, RungReport, Status
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 _TEXT, _REAL, _INT, _SHORT = pa.string(), pa.float64(), pa.int64(), pa.int32()
 _METRICS = pa.map_(_TEXT, _REAL)
@@ -23,7 +23,7 @@ POPULATIONS = pa.schema(
 )
 
 TIMINGS = ("queued_s", "measure_s", "train_s", "paused_s", "started_at", "finished_at")
-CIRCUMSTANCE = ("generation", "position", "conditions", "attempts", *TIMINGS)
+NON_REPRODUCIBLE = ("generation", "position", "conditions", "attempts", *TIMINGS)
 """Columns that may differ between two runs of one search: when and where, not what."""
 
 
@@ -33,7 +33,7 @@ def evaluations_schema(metrics: Sequence[str], targets: Sequence[str]) -> pa.Sch
     position: order of decision that counts (by index; by arrival in async mode). arch: JSON of the named genes.
     arch_hash: equal for two candidates exactly when they count as the same network. violation: summed relative
     excess over the limits. weights_sha256: of the file in weights/, for a network that may have been on the front when
-    it was decided. rungs: the metrics with which a candidate stood at each rung it reached. batch_size: of its
+    it was evaluated. rungs: the metrics with which a candidate stood at each rung it reached. batch_size: of its
     training; half of the config's where memory ran out at that.
     """
     return pa.schema(
@@ -46,7 +46,7 @@ def evaluations_schema(metrics: Sequence[str], targets: Sequence[str]) -> pa.Sch
             ("arch_hash", _TEXT),
             ("parents", pa.list_(_INT)),
             ("operator", _TEXT),
-            ("born_after", _INT),
+            ("visible", _INT),
             ("seed", _INT),
             ("status", _TEXT),
             ("violation", _REAL),
@@ -76,7 +76,7 @@ def to_row(evaluation: Evaluation, arch: str, arch_hash: str, violation: float) 
         "arch_hash": arch_hash,
         "parents": list(candidate.parents),
         "operator": candidate.operator,
-        "born_after": candidate.born_after,
+        "visible": candidate.visible,
         "seed": candidate.seed,
         "status": evaluation.status.value,
         "violation": violation,
@@ -102,7 +102,7 @@ def from_row(row: Mapping[str, Any], metrics: Sequence[str]) -> Evaluation:
         status=Status(row["status"]),
         metrics={name: row[name] for name in metrics if row.get(name) is not None},
         curve=tuple(Epoch(**point) for point in row["curve"]),
-        rungs=tuple(Progress(candidate.index, r["rung"], r["metrics"]) for r in row["rungs"]),
+        rungs=tuple(RungReport(candidate.index, r["rung"], r["metrics"]) for r in row["rungs"]),
         conditions=row["conditions"],
         batch_size=row["batch_size"],
         message=row["message"],
@@ -117,7 +117,7 @@ def candidate_from(row: Mapping[str, Any]) -> Candidate:
         genome=tuple(map(int, row["genome"])),
         parents=tuple(map(int, row["parents"])),
         operator=row["operator"],
-        born_after=row["born_after"],
+        visible=row["visible"],
         seed=row["seed"],
     )
 
@@ -129,6 +129,6 @@ def candidate_row(candidate: Candidate) -> dict[str, Any]:
         "genome": list(candidate.genome),
         "parents": list(candidate.parents),
         "operator": candidate.operator,
-        "born_after": candidate.born_after,
+        "visible": candidate.visible,
         "seed": candidate.seed,
     }

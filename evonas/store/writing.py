@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evonas.errors import Halted, Replaced
-from evonas.records import Candidate, Evaluation, Progress
+from evonas.records import Candidate, Evaluation, RungReport
 from evonas.store.documents import to_document
 from evonas.store.folder import FOLDERS, Folder, digits
 from evonas.store.journal import Journal
@@ -89,23 +89,23 @@ class Store:
         self._generations, self._digest = recovered.generations, recovered.tables.digest
         self._clear(aside=recovered.damage is not None)
         self._weights = {index for name in self.folder.names("weights") if (index := digits(name)) >= 0}
-        self._open = {row["candidate"]: {"decided": row} for row in recovered.rows}
+        self._open = {row["candidate"]: {"evaluation": row} for row in recovered.rows}
         for candidate in recovered.born:
-            self._keep({"kind": "born", **candidate_row(candidate)})
-        for progress in recovered.reached:
-            self._keep(_reached(progress))
+            self._keep({"kind": "candidate", **candidate_row(candidate)})
+        for report in recovered.reached:
+            self._keep(_reached(report))
         self._journal = Journal(self.folder, self._start)
         self._checkpoint()
 
-    def born(self, candidate: Candidate) -> None:
-        self._record({"kind": "born", **candidate_row(candidate)})
+    def record_candidate(self, candidate: Candidate) -> None:
+        self._record({"kind": "candidate", **candidate_row(candidate)})
 
-    def reached(self, progress: Progress) -> None:
-        self._record(_reached(progress))
+    def reached(self, report: RungReport) -> None:
+        self._record(_reached(report))
 
-    def decided(self, row: Mapping[str, Any], elapsed_s: float) -> None:
+    def record_evaluation(self, row: Mapping[str, Any], elapsed_s: float) -> None:
         self._open.pop(row["candidate"], None)
-        self._record({"kind": "decided", "elapsed_s": elapsed_s, **row})
+        self._record({"kind": "evaluation", "elapsed_s": elapsed_s, **row})
 
     @_recorded
     def flush(self) -> None:
@@ -125,7 +125,7 @@ class Store:
         self._check_start()
         number = self._generations + 1
         rows = [
-            {**self._open.pop(index)["decided"], "generation": number, "position": first + i}
+            {**self._open.pop(index)["evaluation"], "generation": number, "position": first + i}
             for i, index in enumerate(indices)
         ]
         members = [
@@ -247,10 +247,10 @@ def _parquet(rows: list[dict[str, Any]], schema: pa.Schema) -> bytes:
     return data
 
 
-def _reached(progress: Progress) -> dict[str, Any]:
+def _reached(report: RungReport) -> dict[str, Any]:
     return {
-        "kind": "reached",
-        "candidate": progress.index,
-        "rung": progress.rung,
-        "metrics": dict(progress.metrics),
+        "kind": "report",
+        "candidate": report.index,
+        "rung": report.rung,
+        "metrics": dict(report.metrics),
     }

@@ -1,7 +1,7 @@
 """NSGA-II: Deb, Pratap, Agarwal & Meyarivan, IEEE TEC 6(2), 2002; steady state, one child at a time.
 
 Parents are the survivors of everything told so far, so the state is a function of what was told and a candidate
-whose standing changes at a later rung is ranked anew. Survival and crossover are pymoo's.
+whose fitness changes at a later rung is ranked anew. Survival and crossover are pymoo's.
 """
 
 from typing import Annotated
@@ -11,7 +11,7 @@ from pydantic import Field
 from pymoo.operators.crossover.ux import UX
 
 from evonas.objectives.levels import Levels
-from evonas.records import Genome, Standing
+from evonas.records import Fitness, Genome
 from evonas.seeding import stream
 from evonas.spaces.space import Space
 from evonas.strategies.novelty import Novelty
@@ -42,7 +42,7 @@ class NSGA2:
     def ask(self, index: int) -> Proposal:
         rng = stream(self._seed, "breed", index)
         if 2 * len(self._told) < self._size:
-            return Proposal(self._novelty.sample(rng), (), "founder")
+            return Proposal(self._novelty.sample(rng), (), "random")
         bred: list[Proposal] = []
 
         def child() -> Genome:
@@ -53,16 +53,16 @@ class NSGA2:
             return bred[-1]
         return Proposal(self._novelty.sample(rng), (), "immigrant")
 
-    def born(self, index: int, genome: Genome) -> None:
+    def register(self, index: int, genome: Genome) -> None:
         self._genomes[index] = genome
         self._novelty.add(genome)
 
-    def tell(self, standing: Standing) -> None:
-        self._told.discard(standing.index)
-        self._told.add(standing)
+    def tell(self, fitness: Fitness) -> None:
+        self._told.discard(fitness.index)
+        self._told.add(fitness)
         self._parents = None
 
-    def withdraw(self, index: int) -> None:
+    def tell_failed(self, index: int) -> None:
         self._told.discard(index)
         self._parents = None
 

@@ -1,6 +1,6 @@
 """Random search without repeats: the baseline that every strategy has to beat."""
 
-from evonas.records import Genome, Standing
+from evonas.records import Fitness, Genome
 from evonas.seeding import stream
 from evonas.spaces.space import Space
 from evonas.strategies.novelty import Novelty
@@ -13,13 +13,13 @@ class Random:
         self._novelty = Novelty(space)
 
     def ask(self, index: int) -> Proposal:
-        return Proposal(self._novelty.sample(stream(self._seed, "breed", index)), (), "founder")
+        return Proposal(self._novelty.sample(stream(self._seed, "breed", index)), (), "random")
 
-    def born(self, index: int, genome: Genome) -> None:
+    def register(self, index: int, genome: Genome) -> None:
         self._novelty.add(genome)
 
-    def tell(self, standing: Standing) -> None:
+    def tell(self, fitness: Fitness) -> None:
         pass
 
-    def withdraw(self, index: int) -> None:
+    def tell_failed(self, index: int) -> None:
         pass

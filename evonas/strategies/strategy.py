@@ -1,13 +1,13 @@
 """The contract of a strategy: ask for a genome, tell what was reached.
 
-A strategy neither evaluates, stores nor prints. Its state is a function of the births and standings it was told, so
+A strategy neither evaluates, stores nor prints. Its state is a function of the births and fitnesses it was told, so
 a search is resumed by telling again what was recorded.
 """
 
 from dataclasses import dataclass
 from typing import Protocol
 
-from evonas.records import Genome, Standing
+from evonas.records import Fitness, Genome
 
 
 class Exhausted(Exception):
@@ -31,11 +31,11 @@ class Strategy(Protocol):
             Exhausted: there is none.
         """
 
-    def born(self, index: int, genome: Genome) -> None:
+    def register(self, index: int, genome: Genome) -> None:
         """Candidate `index` exists. Told once for every candidate, asked for now or recorded earlier."""
 
-    def tell(self, standing: Standing) -> None:
-        """A candidate reached a rung; a later standing of the same candidate replaces it. Values are finite."""
+    def tell(self, fitness: Fitness) -> None:
+        """A candidate reached a rung; a later fitness of the same candidate replaces it. Values are finite."""
 
-    def withdraw(self, index: int) -> None:
+    def tell_failed(self, index: int) -> None:
         """A candidate failed; whatever was told of it no longer counts."""

@@ -1,6 +1,6 @@
-"""NSGA-II survival (Deb et al. 2002) on standings: constrained rank, then crowding distance. Sorting is pymoo's.
+"""NSGA-II survival (Deb et al. 2002) on fitnesses: constrained rank, then crowding distance. Sorting is pymoo's.
 
-Ties in crowding are broken by index, never at random, so survivors are a function of the standings alone.
+Ties in crowding are broken by index, never at random, so survivors are a function of the fitnesses alone.
 """
 
 from bisect import bisect_right
@@ -13,7 +13,7 @@ from pymoo.operators.survival.rank_and_crowding.metrics import get_crowding_func
 from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
 
 from evonas.objectives.pareto import points
-from evonas.records import Standing
+from evonas.records import Fitness
 
 _sort = NonDominatedSorting()
 _crowding = get_crowding_function("cd")
@@ -34,7 +34,7 @@ class Ranking:
     levels: non-domination levels, best first. size: how many of the best count.
     """
 
-    def __init__(self, levels: Sequence[Sequence[Standing]], size: int) -> None:
+    def __init__(self, levels: Sequence[Sequence[Fitness]], size: int) -> None:
         self._levels = levels
         self._ends = list(accumulate(map(len, levels)))
         self._ordered: dict[int, list[int]] = {}
@@ -47,17 +47,17 @@ class Ranking:
         """The index of who is there."""
         level = bisect_right(self._ends, place)
         if level not in self._ordered:
-            members = sorted(self._levels[level], key=lambda standing: standing.index)
+            members = sorted(self._levels[level], key=lambda fitness: fitness.index)
             if members[0].violation == 0:
                 crowding = _crowding.do(points(members))
                 members = [members[k] for k in np.lexsort((range(len(members)), -crowding))]
-            self._ordered[level] = [standing.index for standing in members]
+            self._ordered[level] = [fitness.index for fitness in members]
         return self._ordered[level][place - self._ends[level]]
 
 
-def survivors(standings: Sequence[Standing], size: int) -> list[Survivor]:
-    """The `size` best of `standings`, best first: by rank, then by crowding distance, then by index."""
-    feasible = sorted((s for s in standings if s.violation == 0), key=lambda s: s.index)
+def survivors(fitnesses: Sequence[Fitness], size: int) -> list[Survivor]:
+    """The `size` best of `fitnesses`, best first: by rank, then by crowding distance, then by index."""
+    feasible = sorted((s for s in fitnesses if s.violation == 0), key=lambda s: s.index)
     chosen: list[Survivor] = []
     fronts = _sort.do(points(feasible), n_stop_if_ranked=size) if feasible else []
     for rank, members in enumerate(fronts):
@@ -65,10 +65,10 @@ def survivors(standings: Sequence[Standing], size: int) -> list[Survivor]:
         order = np.lexsort((members, -crowding))
         chosen += [Survivor(feasible[members[k]].index, rank, float(crowding[k])) for k in order]
     if len(chosen) < size:
-        chosen += _least_violating(standings, rank=len(fronts))
+        chosen += _least_violating(fitnesses, rank=len(fronts))
     return chosen[:size]
 
 
-def _least_violating(standings: Sequence[Standing], rank: int) -> list[Survivor]:
-    infeasible = sorted((s for s in standings if s.violation > 0), key=lambda s: (s.violation, s.index))
+def _least_violating(fitnesses: Sequence[Fitness], rank: int) -> list[Survivor]:
+    infeasible = sorted((s for s in fitnesses if s.violation > 0), key=lambda s: (s.violation, s.index))
     return [Survivor(s.index, rank + k, 0.0) for k, s in enumerate(infeasible)]

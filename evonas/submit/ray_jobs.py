@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from evonas.errors import UserError
-from evonas.text import line
+from evonas.text import one_line
 
 CONNECT_S = 5.0
 FIRST_S = 15.0
@@ -50,7 +50,7 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class RayJob:
     """status: PENDING, RUNNING, STOPPED, SUCCEEDED or FAILED. code: exit status of its process, None where that is not
     known; negative: minus the signal that ended it."""
 
@@ -73,7 +73,7 @@ class Job:
         return code if code > 0 else 128 - code
 
 
-class Jobs:
+class RayJobs:
     """The jobs of a cluster. Every method raises ConnectionError, with one line, where the cluster does not do it."""
 
     def __init__(self, address: Address, token: str = "") -> None:
@@ -89,11 +89,11 @@ class Jobs:
         status, body = self._ask("GET", "/api/jobs/", silence=FIRST_S)
         return 0 if status == 200 and isinstance(_data(body), list) else status if status != 200 else 404
 
-    def all(self) -> list[Job]:
+    def all(self) -> list[RayJob]:
         """Those that were submitted, and not the drivers that connected by themselves."""
         return [_job(found) for found in self._get("/api/jobs/") if found.get("submission_id")]
 
-    def get(self, name: str) -> Job:
+    def get(self, name: str) -> RayJob:
         return _job(self._get(f"/api/jobs/{quote(name)}"))
 
     def output(self, name: str) -> str:
@@ -136,7 +136,7 @@ class Jobs:
     def _expect(self, status: int, body: bytes) -> None:
         if status != 200:
             said = body.decode(errors="replace").strip().splitlines()[-1:]  # Ray ends its tracebacks with the reason
-            raise ConnectionError(line(": ".join([f"{self.address} answers with status {status}", *said])))
+            raise ConnectionError(one_line(": ".join([f"{self.address} answers with status {status}", *said])))
 
     def _ask(
         self,
@@ -161,7 +161,7 @@ class Jobs:
             raise ConnectionError(f"{self.address} does not answer within {seconds:g} s") from None
         except (OSError, HTTPException) as error:
             why = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
-            raise ConnectionError(line(f"{self.address} does not answer: {why}")) from None
+            raise ConnectionError(one_line(f"{self.address} does not answer: {why}")) from None
         finally:
             connection.close()
 
@@ -189,13 +189,13 @@ def is_open(address: str) -> bool:
         UserError: the address is none, or no job API of Ray is there.
     """
     where = parse(address)
-    refused = _refusal(Jobs(where))
+    refused = _refusal(RayJobs(where))
     if refused not in {0, 401, 403}:
         raise UserError(f"--address: {where} is no job API of Ray (it answers with status {refused}); {SERVED}")
     return not refused
 
 
-def connect(address: str) -> Jobs:
+def connect(address: str) -> RayJobs:
     """The jobs of the cluster, with the token that it asks for.
 
     Raises:
@@ -203,14 +203,14 @@ def connect(address: str) -> Jobs:
     """
     where = parse(address)
     if is_open(address):
-        return Jobs(where)
+        return RayJobs(where)
     token, source = find_token()
     if not token:
         theirs = "that of the cluster (`ray get-auth-token` on its head)"
         raise UserError(
             f"--address: {where} asks for a token and there is none; put {theirs} into ${TOKEN} or {TOKEN_FILE}"
         )
-    jobs = Jobs(where, token)
+    jobs = RayJobs(where, token)
     if refused := _refusal(jobs):
         right = "`ray get-auth-token` on the cluster's head prints the right one"
         raise UserError(f"--address: {where} does not take the token in {source} (status {refused}); {right}")
@@ -239,16 +239,16 @@ def find_token() -> tuple[str, str]:
     return token, source
 
 
-def _refusal(jobs: Jobs) -> int:
+def _refusal(jobs: RayJobs) -> int:
     try:
         return jobs.refusal()
     except ConnectionError as error:
         raise UserError(f"--address: {error}; {SERVED}") from None
 
 
-def _job(found: Mapping[str, Any]) -> Job:
+def _job(found: Mapping[str, Any]) -> RayJob:
     message, code = found.get("message") or "", found.get("driver_exit_code")
-    return Job(found["submission_id"], found["status"], message, code, found.get("metadata") or {})
+    return RayJob(found["submission_id"], found["status"], message, code, found.get("metadata") or {})
 
 
 def _data(body: bytes) -> Any:

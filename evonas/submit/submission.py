@@ -7,7 +7,7 @@ from importlib.metadata import version
 from types import ModuleType
 
 from evonas.errors import UserError
-from evonas.submit.ray_jobs import Job, Jobs, connect, parse
+from evonas.submit.ray_jobs import RayJob, RayJobs, connect, parse
 from evonas.submit.staging import Submission, stage
 
 POLL_S = 1.0
@@ -63,7 +63,7 @@ def submit(
     return ended.exit_status
 
 
-def place(jobs: Jobs, submission: Submission) -> Job:
+def place(jobs: RayJobs, submission: Submission) -> RayJob:
     """The one job of a submission, which may be there: running, or ended with nothing left to do. Says which.
 
     Its last attempt counts. After one that failed or was stopped, or that succeeded with another budget,
@@ -88,7 +88,7 @@ def place(jobs: Jobs, submission: Submission) -> Job:
     return job
 
 
-def watch(jobs: Jobs, name: str, show: Callable[[str], None]) -> Job:
+def watch(jobs: RayJobs, name: str, show: Callable[[str], None]) -> RayJob:
     """Show what a job prints until it ends; the ended job.
 
     Raises:
@@ -114,7 +114,7 @@ def watch(jobs: Jobs, name: str, show: Callable[[str], None]) -> Job:
         time.sleep(max(POLL_S, len(output) / PACE))
 
 
-def _risks(jobs: Jobs, insecure: bool) -> Iterator[str]:
+def _risks(jobs: RayJobs, insecure: bool) -> Iterator[str]:
     """What it means that there is no token or no encryption. Raises UserError where that must be accepted first."""
     address = jobs.address
     if not jobs.has_token and not address.is_loopback and not insecure:
@@ -129,13 +129,13 @@ def _risks(jobs: Jobs, insecure: bool) -> Iterator[str]:
         yield f"the token goes to {address} unencrypted; over an untrusted network use a tunnel: {tunnel}"
 
 
-def _attempts(jobs: Sequence[Job], search: str) -> dict[int, Job]:
+def _attempts(jobs: Sequence[RayJob], search: str) -> dict[int, RayJob]:
     """Those at one search, by their number."""
     pattern = re.compile(rf"evonas-.*-{search}(?:-(\d+))?")
     return {int(found[1] or 1): job for job in jobs if (found := pattern.fullmatch(job.name))}
 
 
-def _there(job: Job, content: str) -> Job:
+def _there(job: RayJob, content: str) -> RayJob:
     if job.ended:
         print(f"{job.name} {_how(job)}; nothing is left to do")
         return job
@@ -145,7 +145,7 @@ def _there(job: Job, content: str) -> Job:
     return job
 
 
-def _how(job: Job) -> str:
+def _how(job: RayJob) -> str:
     """How it ended, with the last of what it said where it failed."""
     if job.status != "FAILED":
         return {"SUCCEEDED": "has ended", "STOPPED": "was stopped"}[job.status]
@@ -153,7 +153,7 @@ def _how(job: Job) -> str:
     return f"failed with exit status {job.exit_status}" + _printable("".join(f" ({text.strip()})" for text in last))
 
 
-def _own_output(job: Job, output: str) -> str:
+def _own_output(job: RayJob, output: str) -> str:
     """Behind what Ray says of the start; of a job that did not get so far, why."""
     _, begun, rest = output.partition(f"Running entrypoint for job {job.name}: ")
     if begun:

@@ -18,4 +18,4 @@ TASKS: dict[str, Callable[..., Task]] = {
     "image_folder": image_folder,
     "huggingface": huggingface,
 }
-"""Kind -> function of the keyword options of a config's `task` section."""
+"""PartConfig -> function of the keyword options of a config's `task` section."""

@@ -7,6 +7,6 @@ tensorboard.py, mlflow.py, wandb.py through their own libraries, which are extra
 To add one: a file here, a line in `telling.TRACKERS`, its name in `config.Config.tracking`.
 """
 
-from evonas.tracking.dispatcher import Telling, missing
+from evonas.tracking.dispatcher import TrackerDispatcher, missing
 
-__all__ = ["Telling", "missing"]
+__all__ = ["TrackerDispatcher", "missing"]

@@ -19,13 +19,13 @@ import pandas as pd
 from evonas.analysis import genes, leaves
 from evonas.config import Config
 from evonas.driver.loop import Search, Watch
-from evonas.driver.snapshot import Gauges, Reading
+from evonas.driver.snapshot import ProgressMeter, Snapshot
 from evonas.errors import Replaced
 from evonas.records import Evaluation
 from evonas.runs.run import Run
 from evonas.store import Folder, read_run, weights_name
-from evonas.text import line_of
-from evonas.tracking.tracker import About, Member, Tracker, plain
+from evonas.text import describe_error
+from evonas.tracking.tracker import Member, RunInfo, Tracker, plain
 
 EVERY_S = 2.0
 FINISHED_S, INTERRUPTED_S = 60.0, 0.5
@@ -36,16 +36,16 @@ NEWS_S = 2.0  # of that, before a person hears why
 log = logging.getLogger("evonas")
 
 
-class _Kind(NamedTuple):
+class _TrackerEntry(NamedTuple):
     module: str
     name: str
     library: str
 
 
 TRACKERS = {
-    "tensorboard": _Kind("evonas.tracking.tensorboard", "TensorBoard", "tensorboard"),
-    "mlflow": _Kind("evonas.tracking.mlflow", "MLflow", "mlflow"),
-    "wandb": _Kind("evonas.tracking.wandb", "WandB", "wandb"),
+    "tensorboard": _TrackerEntry("evonas.tracking.tensorboard", "TensorBoard", "tensorboard"),
+    "mlflow": _TrackerEntry("evonas.tracking.mlflow", "MLflow", "mlflow"),
+    "wandb": _TrackerEntry("evonas.tracking.wandb", "WandB", "wandb"),
 }
 
 
@@ -62,10 +62,10 @@ def missing(names: Iterable[str]) -> str:
     return f"tracking: {away[0]} needs its library: pip install 'evonas[{','.join(away)}]'"
 
 
-class _Post:
+class _TrackerQueue:
     """What one tracker is to be told, in order."""
 
-    def __init__(self, name: str, about: About) -> None:
+    def __init__(self, name: str, about: RunInfo) -> None:
         self.name = name
         self._answered = threading.Event()
         self._told: queue.SimpleQueue[Callable[[Tracker], None] | None] = queue.SimpleQueue()
@@ -88,7 +88,7 @@ class _Post:
             self._thread.join(max(0.0, until - time.monotonic()))
         return not self._thread.is_alive()
 
-    def _work(self, about: About) -> None:
+    def _work(self, about: RunInfo) -> None:
         with _LOCKS[self.name, about.key]:
             try:
                 kind = TRACKERS[self.name]
@@ -106,10 +106,10 @@ class _Post:
         return None
 
     def _give_up(self, error: Exception) -> None:
-        log.warning("%s is told nothing more: %s", self.name, line_of(error))
+        log.warning("%s is told nothing more: %s", self.name, describe_error(error))
 
 
-class Telling:
+class TrackerDispatcher:
     """A watcher that calls `watch`, and tells the config's trackers and the cluster every few seconds what it sees.
 
     A context manager, for when the run folder is the search's own: trackers hear of the front when the search has
@@ -118,8 +118,8 @@ class Telling:
 
     def __init__(self, config: Config, folder: Folder, watch: Watch) -> None:
         self._config, self._folder, self._watch = config, folder, watch
-        self._gauges = Gauges()
-        self._posts: list[_Post] = []
+        self._meter = ProgressMeter()
+        self._posts: list[_TrackerQueue] = []
         self._search: Search | None = None
         self._next = self._patience_s = 0.0
 
@@ -133,7 +133,7 @@ class Telling:
     def __enter__(self) -> Self:
         if self._config.tracking:
             about = _about(self._config, self._folder)
-            self._posts = [_Post(name, about) for name in self._config.tracking]
+            self._posts = [_TrackerQueue(name, about) for name in self._config.tracking]
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
@@ -163,10 +163,10 @@ class Telling:
             if type(stop) is not KeyboardInterrupt:  # SIGTERM wants the process to end
                 raise
 
-    def _log(self, search: Search) -> Reading:
-        reading = self._gauges.read(search)
+    def _log(self, search: Search) -> Snapshot:
+        reading = self._meter.read(search)
         values = {**reading.numbers(), "elapsed_s": search.elapsed_s, **_best(search)}
-        self._tell(lambda tracker: tracker.log(reading.decided, values))
+        self._tell(lambda tracker: tracker.log(reading.evaluated, values))
         return reading
 
     def _tell(self, what: Callable[[Tracker], None]) -> None:
@@ -174,11 +174,11 @@ class Telling:
             post.tell(what)
 
 
-def _about(config: Config, folder: Folder) -> About:
+def _about(config: Config, folder: Folder) -> RunInfo:
     where = _place(folder)
     key = read_run(folder).get("id") or hashlib.sha256(f"{where} {config.fingerprint}".encode()).hexdigest()  # of older
     name = where.rstrip("/").rpartition("/")[2]
-    return About(key[:16], name, where, dict(leaves(config.model_dump(mode="json"))))
+    return RunInfo(key[:16], name, where, dict(leaves(config.model_dump(mode="json"))))
 
 
 def _place(folder: Folder) -> str:
@@ -188,11 +188,11 @@ def _place(folder: Folder) -> str:
 
 def _best(search: Search) -> dict[str, float]:
     """The best of each objective on the front."""
-    front = search.breeder.ledger.front
+    front = search.breeder.buffer.front
     if not front:
         return {}
     return {
-        f"best/{plain(objective.key)}": objective.sign * min(standing.values[i] for standing in front)
+        f"best/{plain(objective.key)}": objective.sign * min(fitness.values[i] for fitness in front)
         for i, objective in enumerate(search.objectives.objectives)
     }
 

@@ -16,8 +16,8 @@ from mlflow.entities import Metric, Param, RunStatus, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from evonas.text import line_of
-from evonas.tracking.tracker import About, Member, plain
+from evonas.text import describe_error
+from evonas.tracking.tracker import Member, RunInfo, plain
 
 EXPERIMENT = "evonas"
 KEY, CANDIDATE, PARENT = "evonas.search", "evonas.candidate", "mlflow.parentRunId"
@@ -27,7 +27,7 @@ log = logging.getLogger("evonas")
 
 
 class MLflow:
-    def __init__(self, about: About) -> None:
+    def __init__(self, about: RunInfo) -> None:
         os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # else it does for each run that ends
         for name in ("alembic", "mlflow.store.db.utils"):  # they tell of each table of a new mlflow.db
             logging.getLogger(name).setLevel(logging.WARNING)
@@ -65,7 +65,7 @@ class MLflow:
         try:
             self._client.log_dict(run, dict(member.architecture), "architecture.json")
         except Exception as error:  # a place that only others may write to
-            log.warning("mlflow: no artefacts for %s: %s", member.name, line_of(error))
+            log.warning("mlflow: no artefacts for %s: %s", member.name, describe_error(error))
         self._client.set_tag(run, CANDIDATE, str(member.candidate))  # last: one that has it is complete
         self._client.set_terminated(run)
 

@@ -1,7 +1,7 @@
 """TensorBoard: event files in the run folder, to be read with `tensorboard --logdir RUN/tensorboard`.
 
-`search` has what the search is at, by decided candidates; `candidate-000042` a network of the front: its learning curve
-by epoch, its genes and metrics for the page of hyper-parameters, its architecture as text. Event files cannot be
+`search` has what the search is at, by evaluated candidates; `candidate-000042` a network of the front: its learning
+curve by epoch, its genes and metrics for the page of hyper-parameters, its architecture as text. Event files cannot be
 written to an object store by every TensorBoard, so those of a run at a URL are in ./tensorboard/NAME-KEY.
 """
 
@@ -14,11 +14,11 @@ from typing import Any
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
-from evonas.tracking.tracker import About, Member, plain
+from evonas.tracking.tracker import Member, RunInfo, plain
 
 
 class TensorBoard:
-    def __init__(self, about: About) -> None:
+    def __init__(self, about: RunInfo) -> None:
         remote = "://" in about.folder
         here = Path("tensorboard", f"{about.name}-{about.key[:8]}").resolve()
         self._root = here if remote else Path(about.folder, "tensorboard")

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class RunInfo:
     """A search as a tracker introduces it.
 
     key: the same at every start of a search, and of no other; hexadecimal. folder: where its record is, a full path or
@@ -44,11 +44,11 @@ class Member:
 
 
 class Tracker(Protocol):
-    """Made with an `About`; one of a search that was told of before goes on where that ended. Called by one thread.
+    """Made with an `RunInfo`; one of a search that was told of before goes on where that ended. Called by one thread.
     Each method may raise anything; it is then given up."""
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
-        """step: candidates decided."""
+        """step: candidates evaluated."""
 
     def front(self, members: Sequence[Member]) -> None:
         """The front as it is now: a child for each. Those of before that are not on it any more go, if the tracker can

@@ -10,7 +10,7 @@ from typing import Any
 
 import wandb
 
-from evonas.tracking.tracker import About, Member, plain
+from evonas.tracking.tracker import Member, RunInfo, plain
 
 WAIT_S = 30.0
 """Longest that the begin of a run and its end wait for a server."""
@@ -20,7 +20,7 @@ SETTINGS = wandb.Settings(
 
 
 class WandB:
-    def __init__(self, about: About) -> None:
+    def __init__(self, about: RunInfo) -> None:
         self._offline = wandb.setup().settings.mode in ("offline", "dryrun", "disabled")
         if not self._offline and not wandb.login(prompt=False, verify=False):  # which else asks
             raise RuntimeError("it has no API key: run `wandb login`, or set WANDB_MODE=offline")

@@ -21,7 +21,7 @@ def evaluations(values: Sequence[tuple[float, float]], **columns: Any) -> pd.Dat
             "position": pd.array(range(n), dtype="Int64"),
             "arch": ["{}"] * n,
             "parents": [[] for _ in range(n)],
-            "operator": "founder",
+            "operator": "random",
             "status": "ok",
             "violation": 0.0,
             "error": [error for error, _ in values],

@@ -80,7 +80,7 @@ def test_a_figure_of_several_runs(name: str, folders: list[Path]) -> None:
 def test_the_direction_of_better_and_the_unit_are_on_the_axes(cells: Run) -> None:
     picture = figures.pareto(cells)
     assert (picture.x.label, picture.y.label) == ("latency_ms[cpu] (ms), better ←", "error, better ↓")
-    assert "better →" in objective_axis({"column": "images_per_s[cpu]", "unit": "1/s", "sign": -1}, "x").label
+    assert "better →" in objective_axis({"column": "examples_per_s[cpu]", "unit": "1/s", "sign": -1}, "x").label
 
 
 def test_an_axis_is_logarithmic_where_values_span_more_than_a_decade() -> None:
@@ -187,7 +187,7 @@ def test_an_architecture_has_a_box_for_each_block(searched: Run) -> None:
     boxes = [mark for mark in figures.architecture(searched, 0).marks if isinstance(mark, Boxes)]
     blocks = next(box for box in boxes if box.name == "blocks")
     assert len(blocks.x0) == row["arch"].count('"width"')
-    with pytest.raises(UserError, match="no decided candidate 99"):
+    with pytest.raises(UserError, match="no evaluated candidate 99"):
         figures.architecture(searched, 99)
 
 

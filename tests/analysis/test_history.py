@@ -67,14 +67,14 @@ def test_a_band_by_hand() -> None:
 def test_lineage_by_hand() -> None:
     frame = evaluations([(1, 1)] * 6, parents=[[], [], [0, 1], [1], [2], [3]])
     assert lineage(frame, 4)["candidate"].tolist() == [0, 1, 2, 4]
-    with pytest.raises(UserError, match="no decided candidate 9"):
+    with pytest.raises(UserError, match="no evaluated candidate 9"):
         lineage(frame, 9)
     with pytest.raises(UserError, match="one run, the frame has 2"):
         lineage(analysis.together({"a": frame, "b": frame}), 4)
 
 
 def test_survival_by_hand() -> None:
-    # Generations of two: 0 and 1 are decided in the first, 2 and 3 in the second, 4 and 5 in the third.
+    # Generations of two: 0 and 1 are evaluated in the first, 2 and 3 in the second, 4 and 5 in the third.
     table = survival(populations({1: [0, 1], 2: [2, 0], 3: [0, 4]}), evaluations([(1, 1)] * 6))
     assert table["newcomers"].tolist() == [2, 1, 1]
     assert table["left"].tolist() == [0, 1, 1]

@@ -11,7 +11,7 @@ from evonas.config import Config
 from evonas.evaluation import Evaluator
 from evonas.loading import load_config
 from evonas.objectives.objectives import Objectives
-from evonas.records import Candidate, Evaluation, Job, Progress, Standing, TaskSpec
+from evonas.records import Candidate, Evaluation, Fitness, Job, RungReport, TaskSpec
 from evonas.spaces.genes import Arch, Choice
 from evonas.spaces.space import Space
 from evonas.tasks import Split, Splits, Task, classification
@@ -122,19 +122,19 @@ def job(
     *,
     index: int = 5,
     seed: int = 7,
-    bars: tuple[tuple[Standing, ...], ...] = (),
-    front: tuple[Standing, ...] = (),
-    reached: tuple[Progress, ...] = (),
+    bars: tuple[tuple[Fitness, ...], ...] = (),
+    front: tuple[Fitness, ...] = (),
+    reached: tuple[RungReport, ...] = (),
 ) -> Job:
-    return Job(Candidate(index, (gene,), (), "founder", 0, seed), bars, front, reached)
+    return Job(Candidate(index, (gene,), (), "random", 0, seed), bars, front, reached)
 
 
-def run(evaluate: Evaluator, what: Job) -> tuple[list[Progress], Evaluation]:
+def run(evaluate: Evaluator, what: Job) -> tuple[list[RungReport], Evaluation]:
     """The progress that was yielded, and the evaluation, which comes last and once."""
     *passed, last = evaluate(what)
     assert isinstance(last, Evaluation)
     assert last.candidate == what.candidate
-    progress = [item for item in passed if isinstance(item, Progress)]
+    progress = [item for item in passed if isinstance(item, RungReport)]
     assert len(progress) == len(passed)
     assert all(np.isfinite(list(last.metrics.values())))
     assert "\n" not in last.message

@@ -7,13 +7,13 @@ from torch import Tensor, nn
 
 from evonas.config import TrainingConfig
 from evonas.evaluation.costs import costs, multiply_accumulates, parameters, train_memory_mb
-from evonas.evaluation.device_data import placed
+from evonas.evaluation.device_data import to_device
 from evonas.measuring.backends.storage import StorageMeter
 from evonas.tasks import Split, Splits, regression
 from tests.evaluation.small import bars_task, conv_net, global_state
 
 TASK = bars_task()
-DATA = placed(TASK, "cpu")
+DATA = to_device(TASK, "cpu")
 
 
 def test_a_linear_layer() -> None:
@@ -76,7 +76,7 @@ def test_memory_of_a_linear_net_by_hand() -> None:
     rng = np.random.default_rng(0)
     split = Split(rng.normal(size=(64, 1000)).astype(np.float32), rng.normal(size=64).astype(np.float32))
     task = regression("values", Splits(split, split, split))
-    data = placed(task, "cpu")
+    data = to_device(task, "cpu")
 
     def memory(**training: object) -> float:
         config = TrainingConfig.model_validate({"batch_size": 64, "weight_decay": 0, "grad_clip": 0, **training})

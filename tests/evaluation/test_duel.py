@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from evonas.evaluation.paired_comparison import Duel, Rival
+from evonas.evaluation.paired_comparison import Incumbent, PairedComparison
 from evonas.objectives.objectives import Objectives
-from evonas.records import Candidate, Job, Measurement, Progress
+from evonas.records import Candidate, Job, Measurement, RungReport
 from tests.evaluation.small import bars_task, config
 
 SPEC = bars_task(n=4).spec
@@ -29,16 +29,16 @@ def metrics(error: float, ms: float, width: float = 0.02) -> dict[str, float]:
         "latency_ms[cpu]": ms,
         "latency_low_ms[cpu]": ms * (1 - width),
         "latency_high_ms[cpu]": ms * (1 + width),
-        "images_per_s[cpu]": 1000 / ms,
+        "examples_per_s[cpu]": 1000 / ms,
     }
 
 
-def duel(*front: tuple[float, float], of: Objectives | None = None, again: int = 3) -> Duel:
+def comparison(*front: tuple[float, float], of: Objectives | None = None, again: int = 3) -> PairedComparison:
     of = of or objectives()
-    standings = tuple(of.standing(Progress(i, 2, metrics(*member))) for i, member in enumerate(front))
+    fitnesses = tuple(of.fitness(RungReport(i, 2, metrics(*member))) for i, member in enumerate(front))
     genomes = tuple((i,) for i in range(len(front)))
-    candidate = Candidate(9, (9,), (), "founder", 0, 0)
-    return Duel(of, Job(candidate, front=standings, genomes=genomes), {"cpu": again})
+    candidate = Candidate(9, (9,), (), "random", 0, 0)
+    return PairedComparison(of, Job(candidate, front=fitnesses, genomes=genomes), {"cpu": again})
 
 
 def measurement(ms: float, width: float) -> Measurement:
@@ -47,10 +47,10 @@ def measurement(ms: float, width: float) -> Measurement:
 
 def met(own: Mapping[str, float], *front: tuple[float, float]) -> list[int]:
     """Which members of the front a candidate is measured beside, if nothing changes by it."""
-    contest, found = duel(*front), []
-    while (rival := contest.next(own)) is not None:
-        found.append(rival.index)
-        contest.decided(rival, measurement(own["latency_ms[cpu]"], 0.001), own)
+    contest, found = comparison(*front), []
+    while (incumbent := contest.next(own)) is not None:
+        found.append(incumbent.index)
+        contest.evaluated(incumbent, measurement(own["latency_ms[cpu]"], 0.001), own)
     return found
 
 
@@ -73,47 +73,47 @@ def test_only_who_would_displace_within_the_noise(
 
 def test_a_candidate_over_a_limit_displaces_nobody() -> None:
     of = objectives(limits=[{"metric": "latency_ms", "target": "cpu", "at_most": 0.5}])
-    assert duel((0.2, 1.01), of=of).next(metrics(0.1, 1.0)) is None
+    assert comparison((0.2, 1.01), of=of).next(metrics(0.1, 1.0)) is None
 
 
 def test_no_budget_no_duel() -> None:
-    assert duel((0.2, 1.01), again=0).next(metrics(0.1, 1.0)) is None
+    assert comparison((0.2, 1.01), again=0).next(metrics(0.1, 1.0)) is None
 
 
 def test_a_clear_answer_is_taken_relative_to_the_rival() -> None:
-    contest = duel((0.2, 1.01))
+    contest = comparison((0.2, 1.01))
     own = metrics(0.1, 1.0)
-    rival = contest.next(own)
-    assert rival == Rival(0, (0,), "cpu", 1, 1.01)
-    after = own | contest.decided(rival, measurement(1.03, 0.005), metrics(0.1, 1.03))
+    incumbent = contest.next(own)
+    assert incumbent == Incumbent(0, (0,), "cpu", 1, 1.01)
+    after = own | contest.evaluated(incumbent, measurement(1.03, 0.005), metrics(0.1, 1.03))
     assert after["latency_ms[cpu]"] == 1.03
-    assert after["measured_again[cpu]"] == 1
+    assert after["remeasured[cpu]"] == 1
     assert contest.next(after) is None  # slower and more accurate: both stay
-    assert contest.beside("cpu") == "0"
+    assert contest.against("cpu") == "0"
 
 
 def test_what_cannot_be_told_apart_is_equally_fast() -> None:
-    contest = duel((0.2, 1.01))
+    contest = comparison((0.2, 1.01))
     own = metrics(0.1, 1.0)
-    rival = contest.next(own)
-    assert rival is not None
-    after = own | contest.decided(rival, measurement(1.012, 0.005), metrics(0.1, 1.012))
+    incumbent = contest.next(own)
+    assert incumbent is not None
+    after = own | contest.evaluated(incumbent, measurement(1.012, 0.005), metrics(0.1, 1.012))
     assert after["latency_ms[cpu]"] == 1.01
-    assert after["images_per_s[cpu]"] == pytest.approx(1000 / 1.01)
+    assert after["examples_per_s[cpu]"] == pytest.approx(1000 / 1.01)
 
 
 def test_throughput_is_as_noisy_as_the_latency_it_comes_from() -> None:
-    of = objectives("images_per_s")
-    standing = of.standing(Progress(0, 0, metrics(0.1, 2.0, 0.1)))
-    assert standing.values == (0.1, -500.0)
-    low, high = standing.spread[1]
+    of = objectives("examples_per_s")
+    fitness = of.fitness(RungReport(0, 0, metrics(0.1, 2.0, 0.1)))
+    assert fitness.values == (0.1, -500.0)
+    low, high = fitness.intervals[1]
     assert (low, high) == (pytest.approx(-500 / 0.9), pytest.approx(-500 / 1.1))
-    rival = duel((0.2, 1.01), of=of).next(metrics(0.1, 1.0))
-    assert rival is not None
-    assert rival.ms == pytest.approx(1.01)
+    incumbent = comparison((0.2, 1.01), of=of).next(metrics(0.1, 1.0))
+    assert incumbent is not None
+    assert incumbent.ms == pytest.approx(1.01)
 
 
 def test_what_is_counted_has_no_noise() -> None:
     of = Objectives(config(), SPEC)
-    assert of.standing(Progress(0, 0, {"error": 0.1, "params": 5.0})).spread == ()
+    assert of.fitness(RungReport(0, 0, {"error": 0.1, "params": 5.0})).intervals == ()
     assert not of.noisy

@@ -12,14 +12,14 @@ from evonas.errors import UserError
 from evonas.evaluation import Evaluator
 from evonas.evaluation.evaluate import weights
 from evonas.latency_tables.blocks import blocks
-from evonas.measuring.device_lock import Quiet
-from evonas.objectives.early_stopping import outside
+from evonas.measuring.device_lock import DeviceLock
+from evonas.objectives.early_stopping import is_stopped
 from evonas.objectives.objectives import Objectives
-from evonas.records import Postponed, Progress, Standing, Status
+from evonas.records import Deferred, Fitness, RungReport, Status
 from tests.evaluation.small import ConvNets, Moods, bars_task, config, conv_net, evaluator, global_state, job, run
 
-BEST = Standing(0, 0, (0.0, 0.0))
-BIG_AND_BAD = Standing(0, 0, (2.0, 1e9))
+BEST = Fitness(0, 0, (0.0, 0.0))
+BIG_AND_BAD = Fitness(0, 0, (2.0, 1e9))
 CPU = {"cpu": {"max_seconds": 0.1}}
 WITH_LATENCY: dict[str, Any] = {
     "objectives": [{"metric": "error"}, {"metric": "latency_ms", "target": "cpu"}],
@@ -29,36 +29,36 @@ MOODS = {value: i for i, value in enumerate(Moods.mood.values)}
 
 
 @pytest.mark.parametrize(
-    ("bar", "expected"),
+    ("cutoff", "expected"),
     [
         ([], False),
-        ([Standing(1, 0, (0.2, 20.0))], False),  # equal
-        ([Standing(1, 0, (0.1, 30.0))], False),  # more accurate but larger
-        ([Standing(1, 0, (0.1, 20.0))], True),
-        ([Standing(1, 0, (0.3, 30.0)), Standing(2, 0, (0.2, 19.0))], True),  # one is enough
-        ([Standing(1, 0, (0.1, 10.0), violation=0.5)], False),  # not feasible
+        ([Fitness(1, 0, (0.2, 20.0))], False),  # equal
+        ([Fitness(1, 0, (0.1, 30.0))], False),  # more accurate but larger
+        ([Fitness(1, 0, (0.1, 20.0))], True),
+        ([Fitness(1, 0, (0.3, 30.0)), Fitness(2, 0, (0.2, 19.0))], True),  # one is enough
+        ([Fitness(1, 0, (0.1, 10.0), violation=0.5)], False),  # not feasible
     ],
 )
-def test_outside_is_constrained_domination_by_a_member(bar: Sequence[Standing], expected: bool) -> None:
-    assert outside(Standing(9, 0, (0.2, 20.0)), bar) is expected
+def test_outside_is_constrained_domination_by_a_member(cutoff: Sequence[Fitness], expected: bool) -> None:
+    assert is_stopped(Fitness(9, 0, (0.2, 20.0)), cutoff) is expected
 
 
 def test_a_feasible_member_stops_whoever_violates_a_limit() -> None:
-    assert outside(Standing(9, 0, (0.1, 10.0), violation=0.1), [Standing(1, 0, (0.9, 90.0))])
+    assert is_stopped(Fitness(9, 0, (0.1, 10.0), violation=0.1), [Fitness(1, 0, (0.9, 90.0))])
 
 
 def test_full_training_reports_each_rung_and_then_itself() -> None:
     evaluate = evaluator(of=config({"epochs": 4, "rungs": [1, 3]}))
-    passed, last = run(evaluate, job(bars=((BIG_AND_BAD,), ())))
+    passed, last = run(evaluate, job(cutoffs=((BIG_AND_BAD,), ())))
     assert last.status is Status.OK, last.message
     assert [p.rung for p in passed] == [0, 1]
     assert [p.rung for p in last.rungs] == [0, 1, 2]
     assert last.rungs[:2] == tuple(passed)
     assert [epoch.epoch for epoch in last.curve] == [1, 2, 3, 4]
-    for progress, epoch in zip(last.rungs, (last.curve[0], last.curve[2], last.curve[3]), strict=True):
-        assert progress.index == 5
-        assert progress.metrics["error"] == epoch.valid_metric
-        assert {"params", "macs", "train_memory_mb"} < set(progress.metrics)
+    for report, epoch in zip(last.rungs, (last.curve[0], last.curve[2], last.curve[3]), strict=True):
+        assert report.index == 5
+        assert report.metrics["error"] == epoch.valid_metric
+        assert {"params", "macs", "train_memory_mb"} < set(report.metrics)
     assert last.metrics == last.rungs[-1].metrics
     assert last.measure_s > 0
     assert last.train_s > 0
@@ -68,7 +68,7 @@ def test_full_training_reports_each_rung_and_then_itself() -> None:
 
 def test_a_dominated_candidate_stops_and_its_last_rung_is_in_the_row_alone() -> None:
     evaluate = evaluator(of=config({"epochs": 4, "rungs": [1, 2]}))
-    passed, last = run(evaluate, job(bars=((BIG_AND_BAD,), (BEST,))))
+    passed, last = run(evaluate, job(cutoffs=((BIG_AND_BAD,), (BEST,))))
     assert last.status is Status.STOPPED
     assert [p.rung for p in passed] == [0]
     assert [p.rung for p in last.rungs] == [0, 1]
@@ -156,7 +156,7 @@ def _fail_after(calls: int, most: int) -> None:
 
 def test_weights_come_only_with_a_candidate_that_may_be_on_the_front() -> None:
     evaluate = evaluator()
-    _, kept = run(evaluate, job(front=(BIG_AND_BAD, Standing(1, 0, (0.0, 0.0), violation=1.0))))
+    _, kept = run(evaluate, job(front=(BIG_AND_BAD, Fitness(1, 0, (0.0, 0.0), violation=1.0))))
     _, dropped = run(evaluate, job(front=(BEST,)))
     assert dropped.status is Status.OK
     assert dropped.weights is None
@@ -184,8 +184,8 @@ def test_what_was_reached_before_is_not_measured_or_reported_again() -> None:
     evaluate = evaluator(of=config({"epochs": 3, "rungs": [1, 2]}, **WITH_LATENCY))
     passed, whole = run(evaluate, job())
     costs = {"params": 366.0, "macs": 1.0, "latency_ms[cpu]": 123.0}
-    reached = Progress(5, 0, {**costs, "error": 0.75})
-    again, last = run(evaluate, job(reached=(reached,), bars=((BEST,), ())))
+    reached = RungReport(5, 0, {**costs, "error": 0.75})
+    again, last = run(evaluate, job(reached=(reached,), cutoffs=((BEST,), ())))
     assert [p.rung for p in again] == [1]
     assert last.rungs[0] == reached
     assert [p.rung for p in last.rungs] == [0, 1, 2]
@@ -196,7 +196,7 @@ def test_what_was_reached_before_is_not_measured_or_reported_again() -> None:
 
 
 def test_a_second_attempt_that_fails_early_keeps_what_the_first_reported() -> None:
-    reached = Progress(5, 0, {"params": 366.0, "error": 0.5})
+    reached = RungReport(5, 0, {"params": 366.0, "error": 0.5})
     _, last = run(evaluator(Moods(), of=config({"rungs": [1]})), job(MOODS["bug"], reached=(reached,)))
     assert last.status is Status.FAILED_ERROR
     assert last.rungs == (reached,)
@@ -209,8 +209,8 @@ def test_latency_is_in_the_row_with_its_samples_and_conditions() -> None:
     assert len(samples) >= 11
     assert metrics["latency_raw_ms[cpu]"] == statistics.median(samples)
     assert 0 < metrics["latency_low_ms[cpu]"] <= metrics["latency_ms[cpu]"] <= metrics["latency_high_ms[cpu]"]
-    assert metrics["images_per_s[cpu]"] == pytest.approx(1000 / metrics["latency_ms[cpu]"])
-    assert metrics["measured_again[cpu]"] == 0
+    assert metrics["examples_per_s[cpu]"] == pytest.approx(1000 / metrics["latency_ms[cpu]"])
+    assert metrics["remeasured[cpu]"] == 0
     assert last.conditions["threads[cpu]"] == "1"
     assert last.conditions["batch[cpu]"] == "1"
     assert last.conditions["quiet[cpu]"] == "yes"
@@ -241,10 +241,10 @@ def test_who_would_push_a_member_off_the_front_within_the_noise_is_measured_besi
     evaluate = evaluator(of=of)
     _, alone = run(evaluate, job())
     member = {**alone.metrics, "error": 1.0, "latency_ms[cpu]": alone.metrics["latency_ms[cpu]"] * 1.001}
-    front = (evaluate.objectives.standing(Progress(3, 0, member)),)
+    front = (evaluate.objectives.fitness(RungReport(3, 0, member)),)
     _, last = run(evaluate, replace(job(front=front), genomes=((1,),)))
-    assert last.metrics["measured_again[cpu]"] == 1
-    assert last.conditions["beside[cpu]"] == "3"
+    assert last.metrics["remeasured[cpu]"] == 1
+    assert last.conditions["against[cpu]"] == "3"
     assert len(last.latency_samples["cpu"]) > len(alone.latency_samples["cpu"])
     assert last.rungs[-1].metrics == last.metrics
     # the same network twice: as fast as the member, or so nearly that an interval of 95 % can miss it
@@ -254,7 +254,7 @@ def test_who_would_push_a_member_off_the_front_within_the_noise_is_measured_besi
 def test_a_duel_that_fails_costs_nothing_but_the_duel(monkeypatch: pytest.MonkeyPatch) -> None:
     evaluate = evaluator(of=config(**WITH_LATENCY))
     _, alone = run(evaluate, job())
-    front = (evaluate.objectives.standing(Progress(3, 0, {**alone.metrics, "error": 1.0})),)
+    front = (evaluate.objectives.fitness(RungReport(3, 0, {**alone.metrics, "error": 1.0})),)
 
     def fails(*args: object) -> None:
         raise MemoryError("two networks are one too many")
@@ -277,7 +277,7 @@ def test_a_duel_that_fails_costs_nothing_but_the_duel(monkeypatch: pytest.Monkey
 )
 def test_training_makes_way_unless_its_targets_do_not_want_it(targets: dict[str, Any], pauses: bool) -> None:
     evaluate = evaluator(of=config(objectives=WITH_LATENCY["objectives"], targets=targets))
-    with evaluate.quiet.alone("cpu") as alone:
+    with evaluate.quiet.exclusive("cpu") as alone:
         assert alone is pauses
 
 
@@ -302,7 +302,7 @@ def test_latencies_from_a_table_are_added_up_and_the_device_is_asked_in_a_check_
     _, last = run(evaluate, job())
     count = len(blocks(network, task.spec.input_shape))
     assert last.metrics["latency_ms[cpu]"] == 0.5 * count
-    assert last.metrics["images_per_s[cpu]"] == 1000 / (0.5 * count)
+    assert last.metrics["examples_per_s[cpu]"] == 1000 / (0.5 * count)
     assert set(last.metrics) == set(evaluate.objectives.metrics)
     assert last.latency_samples == {}
     _, checked = run(evaluate, replace(job(), check=True))
@@ -318,23 +318,23 @@ def test_a_target_that_is_away_postpones_the_candidate_unless_another_has_decide
     objectives = [{"metric": "error"}, {"metric": "latency_ms", "target": "board"}]
     of = config(objectives=objectives, targets=targets)
     *_, last = evaluator(of=of)(job())
-    assert isinstance(last, Postponed)
+    assert isinstance(last, Deferred)
     assert last.index == 5
     assert "board" in last.reason
     tight = config(
         objectives=objectives, targets=targets, limits=[{"metric": "latency_ms", "target": "cpu", "at_most": 1e-6}]
     )
-    _, decided = run(evaluator(of=tight), job())
-    assert decided.status is Status.INFEASIBLE
+    _, evaluated = run(evaluator(of=tight), job())
+    assert evaluated.status is Status.INFEASIBLE
 
 
 def test_training_pauses_for_a_measurement_and_the_row_says_so() -> None:
     evaluate = evaluator(of=config({"epochs": 2}))
-    other = Quiet(["cpu"])
+    other = DeviceLock(["cpu"])
     started, done = threading.Event(), threading.Event()
 
     def measure() -> None:
-        with other.alone("cpu"):
+        with other.exclusive("cpu"):
             started.set()
             done.wait(0.3)
 

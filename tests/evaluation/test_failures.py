@@ -5,8 +5,8 @@ import torch
 
 from evonas.evaluation.failures import BuildError, message_of, status_of
 from evonas.evaluation.training import Diverged
-from evonas.records import Progress, Status
-from evonas.text import LONGEST, line, line_of
+from evonas.records import RungReport, Status
+from evonas.text import LONGEST, describe_error, one_line
 from tests.evaluation.small import Moods, config, evaluator, job
 
 ASSERTED = "CUDA error: device-side assert triggered\nCUDA kernel errors might be reported asynchronously"
@@ -63,10 +63,10 @@ def test_an_error_that_cannot_be_shown() -> None:
 
 
 def test_a_message_is_one_short_line() -> None:
-    assert line_of(ValueError("\n\x1b[31mred\ttext\x00\ud800 \n more")) == "ValueError: [31mred text"
+    assert describe_error(ValueError("\n\x1b[31mred\ttext\x00\ud800 \n more")) == "ValueError: [31mred text"
     assert message_of(BuildError("one\ntwo")) == "one two"
     assert len(message_of(ValueError("x" * 10**6))) == LONGEST
-    assert line("é…") == "é…"
+    assert one_line("é…") == "é…"
 
 
 def test_who_sits_at_the_terminal_can_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,7 +80,7 @@ def test_who_sits_at_the_terminal_can_interrupt(monkeypatch: pytest.MonkeyPatch)
 
 def test_an_evaluation_can_be_ended_between_its_reports() -> None:
     reports = evaluator(of=config({"epochs": 3, "rungs": [1, 2]}))(job())
-    assert isinstance(next(reports), Progress)
+    assert isinstance(next(reports), RungReport)
     assert isinstance(reports, Generator)
     reports.close()
     assert next(reports, None) is None

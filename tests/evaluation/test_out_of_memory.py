@@ -10,7 +10,7 @@ from safetensors.torch import load
 from torch import Tensor, nn
 
 import evonas.evaluation.evaluate
-from evonas.records import Progress, Status
+from evonas.records import RungReport, Status
 from evonas.spaces.genes import Arch, Choice
 from evonas.spaces.space import Space
 from tests.evaluation.small import bars_task, config, conv_net, evaluator, job, run
@@ -155,7 +155,7 @@ def test_weights_are_those_of_the_recorded_error(monkeypatch: pytest.MonkeyPatch
 
 
 def test_what_an_interrupted_attempt_reported_is_kept() -> None:
-    reached = Progress(5, 0, {"params": 1.0, "macs": 2.0, "train_memory_mb": 3.0, "error": 0.75})
+    reached = RungReport(5, 0, {"params": 1.0, "macs": 2.0, "train_memory_mb": 3.0, "error": 0.75})
     passed, last = run(evaluator(Tight(16), of=config(THREE)), job(reached=(reached,)))
     assert [progress.rung for progress in passed] == [1]
     assert last.rungs[0] == reached

@@ -4,14 +4,14 @@ import pytest
 from torch import nn
 
 from evonas.config import Config
-from evonas.errors import TargetAway
+from evonas.errors import TargetUnavailable
 from evonas.evaluation.targets import Targets
 from evonas.loading import construct, validated
 from evonas.measuring import device_lock
-from evonas.measuring.device_lock import Quiet
+from evonas.measuring.device_lock import DeviceLock
 from evonas.measuring.remote.client import Remote
 from evonas.objectives.objectives import Objectives
-from evonas.records import Place, TaskSpec
+from evonas.records import Endpoint, TaskSpec
 from evonas.spaces import SPACES
 
 SPEC = TaskSpec("digits", (1, 8, 8), 10)
@@ -22,9 +22,9 @@ def test_a_worker_makes_room_while_it_waits_for_a_server_on_its_own_machine(monk
     had: list[bool] = []
 
     def asked(*arguments: Any) -> Any:
-        with Quiet(["cpu"]).alone("cpu") as alone:
+        with DeviceLock(["cpu"]).exclusive("cpu") as alone:
             had.append(alone)
-        raise TargetAway("that is all")
+        raise TargetUnavailable("that is all")
 
     monkeypatch.setattr(device_lock, "PATIENCE_S", 0.2)
     monkeypatch.setattr(Remote, "_ask", asked)
@@ -36,9 +36,9 @@ def test_a_worker_makes_room_while_it_waits_for_a_server_on_its_own_machine(monk
         "budget": {"evaluations": 1},
     }
     config = validated(Config, sections, "config")
-    space, own = construct(SPACES, config.space, "space"), Quiet(["cpu"])
+    space, own = construct(SPACES, config.space, "space"), DeviceLock(["cpu"])
     targets = Targets(space, config, Objectives(config, SPEC), {}, own, SPEC.input_shape)
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
-    with own.working(), pytest.raises(TargetAway, match="that is all"):
-        targets.measure("board", network, space.genomes().__next__(), {"board": Place("http://127.0.0.1:1", "")})
+    with own.shared(), pytest.raises(TargetUnavailable, match="that is all"):
+        targets.measure("board", network, space.genomes().__next__(), {"board": Endpoint("http://127.0.0.1:1", "")})
     assert had == [True]

@@ -10,9 +10,9 @@ import pytest
 import torch
 from PIL import Image
 
-from evonas.config import Kind
+from evonas.config import PartConfig
 from evonas.errors import UserError
-from evonas.evaluation.device_data import Data, placed
+from evonas.evaluation.device_data import DeviceData, to_device
 from evonas.loading import construct
 from evonas.tasks import TASKS, Split, Splits, Task, classification, regression
 from evonas.tasks.image_folder import natural
@@ -61,7 +61,9 @@ GIVEN: dict[str, Callable[[Path], dict[str, Any]]] = {
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., Task]:
     """Makes a task of the kind, with options beside those that it needs."""
     given = GIVEN[request.param](tmp_path)
-    return lambda **options: construct(TASKS, Kind.model_validate({"kind": request.param, **given, **options}), "task")
+    return lambda **options: construct(
+        TASKS, PartConfig.model_validate({"kind": request.param, **given, **options}), "task"
+    )
 
 
 def rows(split: Split) -> set[bytes]:
@@ -70,7 +72,7 @@ def rows(split: Split) -> set[bytes]:
 
 def test_a_task_is_what_its_spec_says(make: Callable[..., Task]) -> None:
     task = make()
-    data = placed(task, "cpu")
+    data = to_device(task, "cpu")
     assert (task.spec.metric, task.spec.direction) == ("error", "minimize")
     for split in (task.splits.train, task.splits.valid, task.splits.test):
         assert split.x.shape[1:] == task.spec.input_shape
@@ -102,10 +104,10 @@ def test_splits_are_disjoint_stratified_and_follow_their_seed(make: Callable[...
 
 def test_a_search_never_sees_the_test_examples(make: Callable[..., Task]) -> None:
     task = make()
-    data = placed(task, "cpu")
+    data = to_device(task, "cpu")
     seen = {x.numpy().tobytes() for part in (data.x_train, data.x_valid) for x in part}
     assert seen == rows(task.splits.train) | rows(task.splits.valid)
-    assert not [name for name in Data.__dataclass_fields__ if "test" in name]
+    assert not [name for name in DeviceData.__dataclass_fields__ if "test" in name]
 
 
 @pytest.mark.parametrize("fractions", [(0.0, 0.1), (0.1, 1.0), (0.6, 0.5), (-0.1, 0.1)])
@@ -215,7 +217,7 @@ Y = np.arange(9) % 3
 def test_a_wrong_file_is_the_users_error(tmp_path: Path, arrays: dict[str, Any], message: str) -> None:
     options = {"kind": "npz", "path": str(saved(tmp_path, **arrays)), "valid_fraction": 0.3, "test_fraction": 0.3}
     with pytest.raises(UserError, match=message) as error:
-        construct(TASKS, Kind.model_validate(options), "task")
+        construct(TASKS, PartConfig.model_validate(options), "task")
     assert "\n" not in str(error.value)
 
 
@@ -339,7 +341,7 @@ def test_a_task_of_ones_own_is_a_function() -> None:
         splits = Splits(*divided(Split(x, x.sum(1).astype(np.int64) % 2), (0.2, 0.2), seed=0))
         return classification("parity", splits)
 
-    task = construct({"parity": parity}, Kind.model_validate({"kind": "parity", "n": 100}), "task")
+    task = construct({"parity": parity}, PartConfig.model_validate({"kind": "parity", "n": 100}), "task")
     assert task.spec.input_shape == (6,)
     assert task.spec.outputs == 2
     assert len(task.splits.valid.y) == 20
@@ -374,4 +376,4 @@ def test_values_that_are_not_finite() -> None:
 
 def test_on_a_cpu_nothing_is_copied() -> None:
     task = bars_task()
-    assert placed(task, "cpu").x_train.data_ptr() == task.splits.train.x.ctypes.data
+    assert to_device(task, "cpu").x_train.data_ptr() == task.splits.train.x.ctypes.data

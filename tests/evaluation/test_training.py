@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from evonas.config import AugmentConfig, TrainingConfig
-from evonas.evaluation.device_data import placed
+from evonas.evaluation.device_data import to_device
 from evonas.evaluation.training import Diverged, Trainer, cosine, one_cycle, optimizer_for
 from evonas.measuring.torch_state import seeded
 from evonas.records import Epoch
@@ -15,7 +15,7 @@ from evonas.tasks.task import Task
 from tests.evaluation.small import bars_task, conv_net, global_state
 
 TASK = bars_task()
-DATA = placed(TASK, "cpu")
+DATA = to_device(TASK, "cpu")
 
 
 def trained(config: TrainingConfig, seed: int, network: nn.Module | None = None) -> tuple[list[Epoch], nn.Module]:
@@ -114,7 +114,7 @@ def test_the_last_partial_batch_is_dropped_unless_it_is_the_only_one(examples: i
     sizes = []
     network = conv_net(2, task.spec)
     network.register_forward_pre_hook(lambda module, x: sizes.append(len(x[0])) if module.training else None)
-    list(Trainer(network, placed(task, "cpu"), task, TrainingConfig(epochs=1, batch_size=64), 0).epochs())
+    list(Trainer(network, to_device(task, "cpu"), task, TrainingConfig(epochs=1, batch_size=64), 0).epochs())
     assert sizes == batches
 
 
@@ -128,7 +128,7 @@ def test_every_epoch_shuffles_anew_and_covers_all() -> None:
         lambda module, x: seen.append(x[0].flatten().tolist()) if module.training else None
     )
     config = TrainingConfig(epochs=2, batch_size=16, learning_rate=1e-3)
-    list(Trainer(network, placed(task, "cpu"), task, config, 0).epochs())
+    list(Trainer(network, to_device(task, "cpu"), task, config, 0).epochs())
     first, second = (list(itertools.chain(*part)) for part in (seen[:4], seen[4:]))
     assert first != second
     assert sorted(first) == sorted(second)
@@ -149,7 +149,7 @@ def test_losses_and_metric_are_means_over_the_examples() -> None:
     split = Split(x, y)
     task = regression("constant", Splits(split, split, split))
     config = TrainingConfig(epochs=1, batch_size=3000, learning_rate=1e-30)
-    (epoch,) = Trainer(Constant(), placed(task, "cpu"), task, config, 0).epochs()
+    (epoch,) = Trainer(Constant(), to_device(task, "cpu"), task, config, 0).epochs()
     assert (epoch.train_loss, epoch.valid_loss, epoch.valid_metric) == pytest.approx((1.0, 1.0, 1.0))
 
 
@@ -180,7 +180,7 @@ def test_examples_that_are_no_images_train_too() -> None:
     split = Split(x, (x[:, 0] > 0).astype(np.int64))
     task = classification("sign", Splits(split, split, split))
     curve = list(
-        Trainer(nn.Linear(5, 2), placed(task, "cpu"), task, TrainingConfig(epochs=4, batch_size=16), 0).epochs()
+        Trainer(nn.Linear(5, 2), to_device(task, "cpu"), task, TrainingConfig(epochs=4, batch_size=16), 0).epochs()
     )
     assert curve[-1].valid_metric < 0.1
 
@@ -195,5 +195,5 @@ def test_bfloat16_trains_on_a_cpu_when_asked() -> None:
 def test_it_learns_on_a_gpu() -> None:
     config = TrainingConfig(epochs=5, batch_size=16, augment=AugmentConfig(crop=1))
     network = conv_net(4, TASK.spec).cuda()
-    *_, last = Trainer(network, placed(TASK, "cuda"), TASK, config, 0).epochs()
+    *_, last = Trainer(network, to_device(TASK, "cuda"), TASK, config, 0).epochs()
     assert last.valid_metric < 0.2

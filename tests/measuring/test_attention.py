@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from evonas.measuring.cpu_affinity import attentive
+from evonas.measuring.cpu_affinity import pinned
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="priorities and cores of threads are Linux's")
 
@@ -16,9 +16,9 @@ LINUX = pytest.mark.skipif(sys.platform != "linux", reason="priorities and cores
 def test_a_process_of_low_priority_gets_the_ordinary_one_if_it_may_and_is_put_back() -> None:
     code = """
 import os
-from evonas.measuring.cpu_affinity import attentive
+from evonas.measuring.cpu_affinity import pinned
 os.nice(15)
-with attentive(1) as had:
+with pinned(1) as had:
     print(os.getpriority(os.PRIO_PROCESS, 0), had["nice"])
 print(os.getpriority(os.PRIO_PROCESS, 0))
 """
@@ -66,7 +66,7 @@ def test_all_threads_get_as_many_cores_as_asked_for_and_their_own_back() -> None
     thread = threading.Thread(target=other)
     thread.start()
     ready.wait()
-    with attentive(1) as had:
+    with pinned(1) as had:
         assert len(os.sched_getaffinity(0)) == 1
         assert had["cores"] == str(next(iter(os.sched_getaffinity(0))))
         assert os.sched_getaffinity(thread.native_id or 0) == os.sched_getaffinity(0)
@@ -78,7 +78,7 @@ def test_all_threads_get_as_many_cores_as_asked_for_and_their_own_back() -> None
 
 @LINUX
 def test_more_threads_than_cores_get_all_cores() -> None:
-    with attentive(1000):
+    with pinned(1000):
         assert len(os.sched_getaffinity(0)) >= 1
 
 
@@ -87,7 +87,7 @@ def test_no_garbage_is_collected_meanwhile(on: bool) -> None:
     before = gc.isenabled()
     (gc.enable if on else gc.disable)()
     try:
-        with attentive(1):
+        with pinned(1):
             assert not gc.isenabled()
         assert gc.isenabled() == on
     finally:
@@ -96,7 +96,7 @@ def test_no_garbage_is_collected_meanwhile(on: bool) -> None:
 
 def test_what_fails_inside_leaves_the_process_as_it_was() -> None:
     before = os.sched_getaffinity(0) if sys.platform == "linux" else None
-    with pytest.raises(ZeroDivisionError), attentive(1):
+    with pytest.raises(ZeroDivisionError), pinned(1):
         raise ZeroDivisionError
     assert before is None or os.sched_getaffinity(0) == before
     assert gc.isenabled()

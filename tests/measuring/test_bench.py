@@ -13,8 +13,8 @@ from evonas.config import TargetConfig
 from evonas.errors import UserError
 from evonas.measuring import benchmark
 from evonas.measuring.backends.backend import BACKENDS, Array
-from evonas.measuring.benchmark import Bench, Rival, for_reference
-from evonas.measuring.device_lock import Quiet, folder
+from evonas.measuring.benchmark import Baseline, LatencyBenchmark, for_reference
+from evonas.measuring.device_lock import DeviceLock, folder
 from evonas.measuring.reference import reference
 
 QUICK = TargetConfig(max_seconds=0.2)
@@ -59,8 +59,8 @@ def _clockwork(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Clockwork.slow = 1.0
 
 
-def make(wanted: tuple[str, ...] = (), config: TargetConfig = QUICK) -> Bench:
-    return Bench("cpu", config, b"2.0", Quiet([]), wanted)
+def make(wanted: tuple[str, ...] = (), config: TargetConfig = QUICK) -> LatencyBenchmark:
+    return LatencyBenchmark("cpu", config, b"2.0", DeviceLock([]), wanted)
 
 
 def test_a_latency_is_the_ratio_times_what_the_reference_takes_in_peace() -> None:
@@ -111,7 +111,7 @@ def test_a_damaged_baseline_is_taken_again() -> None:
 
 
 def test_beside_a_rival_its_known_time_is_the_measure() -> None:
-    found = make().measure(b"3.0", (1,), Rival(b"4.0", 5.0))
+    found = make().measure(b"3.0", (1,), Baseline(b"4.0", 5.0))
     assert found.ms == pytest.approx(3.75)
     assert found.reference == 4.0
     assert found.drift == pytest.approx(-0.2)
@@ -120,19 +120,19 @@ def test_beside_a_rival_its_known_time_is_the_measure() -> None:
 def test_memory_is_told_where_it_is_asked_for_and_faults_are_found_at_once() -> None:
     assert make(("memory_mb",)).measure(b"3.0", (1,)).memory_mb == 1.5
     with pytest.raises(UserError, match="too big to tell"):
-        Bench("cpu", QUICK, b"200", Quiet([]), ("memory_mb",))
+        LatencyBenchmark("cpu", QUICK, b"200", DeviceLock([]), ("memory_mb",))
 
 
 def test_a_baseline_of_a_busy_device_is_kept_apart() -> None:
     Clockwork.slow = 2.0
-    Bench("cpu", QUICK, b"2.0", Quiet([], enabled=False)).measure(b"3.0", (1,))
+    LatencyBenchmark("cpu", QUICK, b"2.0", DeviceLock([], enabled=False)).measure(b"3.0", (1,))
     Clockwork.slow = 1.0
     assert make().measure(b"3.0", (1,)).ms == 3.0
     assert len(list(folder().glob("reference-*.json"))) == 2
 
 
 def test_without_the_lock_the_row_says_so() -> None:
-    found = Bench("cpu", QUICK, b"2.0", Quiet([], enabled=False)).measure(b"3.0", (1,))
+    found = LatencyBenchmark("cpu", QUICK, b"2.0", DeviceLock([], enabled=False)).measure(b"3.0", (1,))
     assert found.conditions["quiet"] == "no"
 
 
@@ -143,7 +143,7 @@ def test_the_reference_is_the_same_every_time() -> None:
 
 def test_the_same_network_for_real(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    real = Bench("cpu", TargetConfig(max_seconds=1.0), reference(), Quiet(["cpu"]))
+    real = LatencyBenchmark("cpu", TargetConfig(max_seconds=1.0), reference(), DeviceLock(["cpu"]))
     found = real.measure(reference(), benchmark.REFERENCE_SHAPE)
     assert found.low <= found.ms <= found.high <= found.p90 * 1.5
     assert found.ms == pytest.approx(float(found.conditions["quiet_reference_ms"]), rel=0.2)

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from evonas.evaluation.costs import multiply_accumulates, parameters
-from evonas.latency_tables.blocks import PASS, MissingBlock, blocks, estimate
+from evonas.latency_tables.blocks import OVERHEAD, MissingBlock, blocks, estimate
 from evonas.records import TaskSpec
 from evonas.spaces import Arch, Cell, Choice, Integer, Mobile, Repeat, Space
 from evonas.spaces.blocks import Head, Residual, SqueezeExcite, conv_bn
@@ -282,7 +282,7 @@ def test_an_estimate_is_the_sum_of_the_entries() -> None:
     table = {key: 2.0**n for n, key in enumerate(dict.fromkeys(found))}
     step = 2 + 4 + 8 + 16  # the same convolution, product, sum and activation three times
     assert estimate(network, (3, 6, 6), table) == 1 + 3 * step + 32 + 64 + 128 + 256 + 512 + 1024 + 2048
-    assert estimate(network, (3, 6, 6), {**table, PASS: 0.5}) == estimate(network, (3, 6, 6), table) + 0.5
+    assert estimate(network, (3, 6, 6), {**table, OVERHEAD: 0.5}) == estimate(network, (3, 6, 6), table) + 0.5
 
 
 def test_a_missing_block_is_named() -> None:

@@ -9,7 +9,7 @@ from torch import nn
 
 from evonas.errors import UserError
 from evonas.measuring import cache
-from evonas.measuring.cache import Memo, print_of
+from evonas.measuring.cache import MeasurementCache, cache_key
 from evonas.records import Measurement
 
 FOUND = Measurement(1.0, 0.9, 1.1, 1.2, 1.3, 2.0, 0.1, (1.0, 1.5), True, memory_mb=3.0, conditions={"quiet": "yes"})
@@ -17,7 +17,7 @@ KNOWN = {"quiet": "yes", "measured": "before"}
 
 
 def test_what_was_measured_here_is_known_and_says_so() -> None:
-    known = Memo()
+    known = MeasurementCache()
     assert known.get("a") is None
     known.put("a", FOUND)
     found = known.get("a")
@@ -26,22 +26,22 @@ def test_what_was_measured_here_is_known_and_says_so() -> None:
 
 
 def test_a_folder_is_shared_by_runs(tmp_path: Path) -> None:
-    Memo(tmp_path / "new").put("a", FOUND)
-    found = Memo(tmp_path / "new").get("a")
+    MeasurementCache(tmp_path / "new").put("a", FOUND)
+    found = MeasurementCache(tmp_path / "new").get("a")
     assert found is not None
     assert (found.ms, found.samples, found.conditions) == (1.0, (1.0, 1.5), KNOWN)
-    assert Memo(tmp_path / "new").get("b") is None
+    assert MeasurementCache(tmp_path / "new").get("b") is None
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"ms": 1}', "null"])
 def test_a_damaged_file_is_as_good_as_none(text: str, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(text)
-    assert Memo(tmp_path).get("a") is None
+    assert MeasurementCache(tmp_path).get("a") is None
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache, "HELD", 2)
-    known = Memo()
+    known = MeasurementCache()
     for key in "abc":
         known.put(key, FOUND)
     assert [known.get(key) is not None for key in "abc"] == [False, True, True]
@@ -50,15 +50,15 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_folder_that_cannot_be_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"runtime\.measurements: .*file"):
-        Memo(tmp_path / "file")
+        MeasurementCache(tmp_path / "file")
 
 
 @pytest.mark.parametrize("fault", [{"settled": False}, {"conditions": {"quiet": "no"}}])
 def test_a_measurement_of_doubt_is_not_kept_for_good(fault: dict[str, Any], tmp_path: Path) -> None:
-    Memo(tmp_path).put("a", replace(FOUND, **fault))
-    assert Memo(tmp_path).get("a") is None
-    Memo(tmp_path).put("a", FOUND, for_good=False)
-    assert Memo(tmp_path).get("a") is None
+    MeasurementCache(tmp_path).put("a", replace(FOUND, **fault))
+    assert MeasurementCache(tmp_path).get("a") is None
+    MeasurementCache(tmp_path).put("a", FOUND, for_good=False)
+    assert MeasurementCache(tmp_path).get("a") is None
 
 
 def net_of(forward: Callable[..., Any]) -> nn.Module:
@@ -68,14 +68,14 @@ def net_of(forward: Callable[..., Any]) -> nn.Module:
 def test_another_network_protocol_or_target_has_another_name(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     names = {
-        print_of(["a"], nn.Linear(2, 3)),
-        print_of(["b"], nn.Linear(2, 3)),
-        print_of(["a"], nn.Linear(2, 4)),
-        print_of(["a"], nn.Sequential(nn.Linear(2, 3))),
+        cache_key(["a"], nn.Linear(2, 3)),
+        cache_key(["b"], nn.Linear(2, 3)),
+        cache_key(["a"], nn.Linear(2, 4)),
+        cache_key(["a"], nn.Sequential(nn.Linear(2, 3))),
     }
     assert len(names) == 4
-    assert print_of(["a"], nn.Linear(2, 3)) in names  # whatever its weights are
-    assert print_of(["a"], net_of(lambda self, x: x + 1)) != print_of(["a"], net_of(lambda self, x: x * 2))
-    assert print_of(["a"], net_of(lambda self, x: x + 1)) == print_of(["a"], net_of(lambda self, x: x + 1))
+    assert cache_key(["a"], nn.Linear(2, 3)) in names  # whatever its weights are
+    assert cache_key(["a"], net_of(lambda self, x: x + 1)) != cache_key(["a"], net_of(lambda self, x: x * 2))
+    assert cache_key(["a"], net_of(lambda self, x: x + 1)) == cache_key(["a"], net_of(lambda self, x: x + 1))
     monkeypatch.setattr(cache, "PROTOCOL", 0)
-    assert print_of(["a"], nn.Linear(2, 3)) not in names
+    assert cache_key(["a"], nn.Linear(2, 3)) not in names

@@ -13,7 +13,7 @@ import pytest
 
 from evonas.errors import UserError
 from evonas.measuring import device_lock
-from evonas.measuring.device_lock import Quiet
+from evonas.measuring.device_lock import DeviceLock
 
 SPAWN = multiprocessing.get_context("fork")
 
@@ -44,13 +44,13 @@ class Worker:
 
 def train(pipe: Connection) -> None:
     """Steps of a millisecond; says "step" once for each time that it was let in."""
-    hold = Quiet(["cpu"])
-    with hold.working():
+    hold = DeviceLock(["cpu"])
+    with hold.shared():
         pipe.send("in")
         paused = 0.0
         while not pipe.poll(0):
             time.sleep(0.001)
-            hold.breathe()
+            hold.checkpoint()
             if hold.paused_s > paused:
                 paused = hold.paused_s
                 pipe.send("back")
@@ -58,14 +58,14 @@ def train(pipe: Connection) -> None:
 
 
 def train_without_breath(pipe: Connection) -> None:
-    with Quiet(["cpu"]).working():
+    with DeviceLock(["cpu"]).shared():
         pipe.send("in")
         pipe.recv()
 
 
 def measure(pipe: Connection) -> None:
-    hold = Quiet(["cpu"])
-    with hold.alone("cpu") as alone:
+    hold = DeviceLock(["cpu"])
+    with hold.exclusive("cpu") as alone:
         pipe.send("alone" if alone else "not alone")
         pipe.recv()
     pipe.send("done")
@@ -111,24 +111,24 @@ def test_two_measurements_never_meet(crew: Any) -> None:
 
 
 def test_who_trains_alone_is_not_held_up() -> None:
-    hold = Quiet(["cpu"])
-    with hold.working():
+    hold = DeviceLock(["cpu"])
+    with hold.shared():
         for _ in range(1000):
-            hold.breathe()
+            hold.checkpoint()
     assert hold.paused_s == 0
 
 
 def measure_briefly(pipe: Connection) -> None:
-    with Quiet(["cpu"]).alone("cpu") as alone:
+    with DeviceLock(["cpu"]).exclusive("cpu") as alone:
         time.sleep(0.2)
     pipe.send("alone" if alone else "not alone")
 
 
 def measure_in_a_row(pipe: Connection) -> None:
-    hold = Quiet(["cpu"])
+    hold = DeviceLock(["cpu"])
     pipe.send("in")
     while not pipe.poll(0):
-        with hold.alone("cpu"):
+        with hold.exclusive("cpu"):
             time.sleep(0.1)
     pipe.send("done")
 
@@ -136,13 +136,13 @@ def measure_in_a_row(pipe: Connection) -> None:
 def test_measurements_one_after_another_leave_half_of_the_time_to_work(crew: Any) -> None:
     measuring = [crew(measure_in_a_row) for _ in range(3)]
     assert all(worker.said() for worker in measuring)
-    hold, steps = Quiet(["cpu"]), 0
+    hold, steps = DeviceLock(["cpu"]), 0
     start = time.monotonic()
-    with hold.working():
+    with hold.shared():
         while time.monotonic() < start + 2:
             time.sleep(0.005)
             steps += 1
-            hold.breathe()
+            hold.checkpoint()
     assert hold.paused_s > 0.3
     assert hold.paused_s < 1.5  # without turns it is 1.9: a step between two measurements
 
@@ -194,11 +194,11 @@ def test_a_measurement_that_hangs_does_not_hold_up_training_for_ever(
 
 def test_own_work_makes_way_and_goes_on(crew: Any) -> None:
     settled = []
-    hold = Quiet(["cpu", "GPU-1"], lambda: settled.append(True))
-    with hold.working():
+    hold = DeviceLock(["cpu", "GPU-1"], lambda: settled.append(True))
+    with hold.shared():
         other = crew(train)
         assert other.said() == "in"
-        with hold.alone("cpu") as alone:
+        with hold.exclusive("cpu") as alone:
             assert alone
             assert settled
         one = crew(measure)
@@ -207,14 +207,14 @@ def test_own_work_makes_way_and_goes_on(crew: Any) -> None:
 
 
 def test_another_device_is_another_matter(crew: Any) -> None:
-    with Quiet(["GPU-1"]).working():
+    with DeviceLock(["GPU-1"]).shared():
         assert crew(measure).said() == "alone"  # of the processor
 
 
 def test_without_the_lock_nobody_waits(crew: Any) -> None:
     assert crew(train_without_breath).said() == "in"
-    hold = Quiet(["cpu"], enabled=False)
-    with hold.working(), hold.alone("cpu") as alone:
+    hold = DeviceLock(["cpu"], enabled=False)
+    with hold.shared(), hold.exclusive("cpu") as alone:
         assert not alone
 
 
@@ -223,11 +223,11 @@ def test_the_folder_must_be_ones_own(tmp_path: Path) -> None:
     place.symlink_to(tmp_path / "elsewhere", target_is_directory=True)
     (tmp_path / "elsewhere").mkdir()
     with pytest.raises(UserError, match="belongs to somebody else"):
-        Quiet(["cpu"])
+        DeviceLock(["cpu"])
     place.unlink()
     place.write_text("")
     with pytest.raises(UserError, match="cannot be made: File exists"):
-        Quiet(["cpu"])
+        DeviceLock(["cpu"])
 
 
 def test_who_measures_beside_work_that_has_given_up_is_told(crew: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,10 +237,10 @@ def test_who_measures_beside_work_that_has_given_up_is_told(crew: Any, monkeypat
     trainer = crew(train)
     assert [trainer.said(), trainer.said()] == ["in", "back"]  # it goes on without the room
     hung.end()
-    with device_lock.Quiet(["GPU-1"], enabled=True).alone("cpu") as alone:
+    with device_lock.DeviceLock(["GPU-1"], enabled=True).exclusive("cpu") as alone:
         assert not alone
     time.sleep(0.2)  # the gate was open: the trainer is in the room again
-    with device_lock.Quiet(["GPU-1"], enabled=True).alone("cpu") as alone:
+    with device_lock.DeviceLock(["GPU-1"], enabled=True).exclusive("cpu") as alone:
         assert alone
 
 
@@ -252,11 +252,11 @@ def test_many_measurements_wait_for_each_other_longer_than_for_one(crew: Any, mo
 
 def test_a_gpu_is_measured_on_a_quiet_machine(crew: Any) -> None:
     assert crew(train_without_breath).said() == "in"
-    monkey = Quiet([])
+    monkey = DeviceLock([])
     start = time.monotonic()
     quiet_before, device_lock.PATIENCE_S = device_lock.PATIENCE_S, 0.2
     try:
-        with monkey.alone("GPU-1") as alone:
+        with monkey.exclusive("GPU-1") as alone:
             assert not alone
     finally:
         device_lock.PATIENCE_S = quiet_before
@@ -264,9 +264,9 @@ def test_a_gpu_is_measured_on_a_quiet_machine(crew: Any) -> None:
 
 
 def test_who_waits_for_something_else_holds_nobody_up(crew: Any) -> None:
-    hold = Quiet(["cpu"])
-    with hold.working():
-        with hold.resting():
+    hold = DeviceLock(["cpu"])
+    with hold.shared():
+        with hold.released():
             one = crew(measure)
             assert one.said(1.0) == "alone"
             one.tell("stop")

@@ -24,15 +24,15 @@ import pytest
 from torch import nn
 
 from evonas.config import TargetConfig
-from evonas.errors import TargetAway, UserError
+from evonas.errors import TargetUnavailable, UserError
 from evonas.measuring.backends.backend import BACKENDS
 from evonas.measuring.backends.export import ExportError
 from evonas.measuring.benchmark import PROTOCOL
-from evonas.measuring.device_lock import Quiet
+from evonas.measuring.device_lock import DeviceLock
 from evonas.measuring.remote import protocol
 from evonas.measuring.remote.client import MeasureError, Remote
 from evonas.measuring.remote.server import main, serve_here
-from evonas.records import Measurement, Place
+from evonas.records import Endpoint, Measurement
 
 TOKEN = "the-token-of-these-tests"
 SHAPE = (1, 8, 8)
@@ -144,7 +144,7 @@ class Board:
         self.folder, self._arguments, self._environment = folder, arguments, environment
         self.place = self.start(0)
 
-    def start(self, port: int) -> Place:
+    def start(self, port: int) -> Endpoint:
         environment = {
             **os.environ,
             "EVONAS_TOKEN": TOKEN,
@@ -158,7 +158,7 @@ class Board:
         assert self.process.stdout
         first = self.process.stdout.readline()
         assert first.startswith("measuring on http://127.0.0.1:")
-        return Place(first.split()[-1], TOKEN)
+        return Endpoint(first.split()[-1], TOKEN)
 
     @property
     def port(self) -> int:
@@ -196,10 +196,10 @@ def own_board(tmp_path: Path) -> Iterator[Callable[..., Board]]:
         board.close()
 
 
-def order(network: str, **changes: Any) -> protocol.Order:
+def order(network: str, **changes: Any) -> protocol.MeasureRequest:
     config = TargetConfig.model_validate({"backend": "openvino", **QUICK, **changes.pop("config", {})})
     given = {"target": "pi", "config": config, "input_shape": SHAPE, "wanted": (), "seconds": 20.0}
-    return protocol.Order(**{**given, "network": network.encode(), "reference": b"do reference", **changes})
+    return protocol.MeasureRequest(**{**given, "network": network.encode(), "reference": b"do reference", **changes})
 
 
 def changed(**changes: Any) -> bytes:
@@ -211,7 +211,7 @@ def changed(**changes: Any) -> bytes:
 
 
 def ask(
-    place: Place, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
+    place: Endpoint, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
 ) -> tuple[int, dict[str, Any]]:
     connection = http.client.HTTPConnection(place.url.removeprefix("http://"), timeout=30)
     try:
@@ -224,7 +224,7 @@ def ask(
         connection.close()
 
 
-def measure(place: Place, network: str, **changes: Any) -> tuple[int, dict[str, Any]]:
+def measure(place: Endpoint, network: str, **changes: Any) -> tuple[int, dict[str, Any]]:
     return ask(place, "POST", "/measure", protocol.pack(order(network, **changes)))
 
 
@@ -254,7 +254,7 @@ def test_an_order_is_measured_beside_the_reference_or_a_rival(board: Board) -> N
     assert answer["measurement"]["ms"] == pytest.approx(1.0)
     assert answer["measurement"]["memory_mb"] == 7.0
     assert answer["measurement"]["conditions"]["host"] == os.uname().nodename
-    status, answer = measure(board.place, "do it", rival=b"do rival", rival_ms=5.0)
+    status, answer = measure(board.place, "do it", baseline=b"do baseline", rival_ms=5.0)
     assert status == 200
     assert answer["measurement"]["ms"] == pytest.approx(5.0)
 
@@ -277,7 +277,7 @@ def test_waiting_for_the_device_is_not_the_networks_time(board: Board, monkeypat
     monkeypatch.setattr(tempfile, "tempdir", str(board.folder))
     assert measure(board.place, "do it")[0] == 200
     with ThreadPoolExecutor(1) as pool:
-        with Quiet(["cpu"]).alone("cpu"):
+        with DeviceLock(["cpu"]).exclusive("cpu"):
             asked = pool.submit(measure, board.place, "do it", seconds=0.5)
             time.sleep(1.0)
             assert not asked.done()
@@ -314,12 +314,12 @@ def test_without_the_token_nothing_is_said_and_nothing_read(board: Board, method
 
 
 def test_a_search_without_the_token_says_so(board: Board) -> None:
-    wrong = Place(board.place.url, "wrong")
+    wrong = Endpoint(board.place.url, "wrong")
     with pytest.raises(UserError, match=r"target pi at http\S+: the token in \$EVONAS_TOKEN is not the server's"):
         remote().about(wrong)
     with pytest.raises(UserError, match=r"the token in \$MY_TOKEN for target pi must be .* is empty"):
-        remote(token_env="MY_TOKEN").about(Place(board.place.url))
-    with pytest.raises(TargetAway, match="this server's token"):
+        remote(token_env="MY_TOKEN").about(Endpoint(board.place.url))
+    with pytest.raises(TargetUnavailable, match="this server's token"):
         remote().measure(network(), SHAPE, wrong)
 
 
@@ -389,7 +389,7 @@ def test_what_is_not_there_is_no_fault_of_the_network(board: Board) -> None:
     assert "reference network" in answer["error"]
     status, answer = measure(board.place, "do it", reference=b"segfault it")
     assert (status, answer["kind"]) == (503, "died")
-    with pytest.raises(TargetAway, match="there is no gpu"):
+    with pytest.raises(TargetUnavailable, match="there is no gpu"):
         remote()._order(board.place, order("do it", config={"device": "gpu"}))
 
 
@@ -476,7 +476,7 @@ def test_a_line_that_is_full_is_busy(board: Board) -> None:
         wait_until(lambda: ask(board.place, "GET", "/about")[1]["busy"])
         status, answer = measure(board.place, large)
         assert (status, answer["kind"]) == (503, "busy")
-        with pytest.raises(TargetAway, match="line is full"):
+        with pytest.raises(TargetUnavailable, match="line is full"):
             remote()._order(board.place, order(large))
         assert first.result()[0] == 200
 
@@ -489,12 +489,12 @@ def test_a_board_that_dies_is_away_until_it_is_back(own_board: Callable[..., Boa
         wait_until(lambda: "hang" in (tmp_path / "trace").read_text())
         [child] = board.children()
         board.process.kill()
-        with pytest.raises(TargetAway, match=r"target pi at http\S+: (it hung up|Connection reset)"):
+        with pytest.raises(TargetUnavailable, match=r"target pi at http\S+: (it hung up|Connection reset)"):
             asked.result()
     child.wait(5)
-    with pytest.raises(TargetAway, match=r"target pi at http\S+: Connection refused"):
+    with pytest.raises(TargetUnavailable, match=r"target pi at http\S+: Connection refused"):
         remote().measure(network(), SHAPE, board.place)
-    with pytest.raises(TargetAway, match="Connection refused"):
+    with pytest.raises(TargetUnavailable, match="Connection refused"):
         remote().about(board.place)
     (tmp_path / "deed").write_text("")
     assert board.start(board.port) == board.place
@@ -503,11 +503,11 @@ def test_a_board_that_dies_is_away_until_it_is_back(own_board: Callable[..., Boa
 
 def test_a_server_that_never_answers_is_away() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        place = Place(f"http://127.0.0.1:{silent.getsockname()[1]}", TOKEN)
+        place = Endpoint(f"http://127.0.0.1:{silent.getsockname()[1]}", TOKEN)
         start = time.monotonic()
-        with pytest.raises(TargetAway, match=r"no answer within 0\.5 s"):
+        with pytest.raises(TargetUnavailable, match=r"no answer within 0\.5 s"):
             remote(timeout_s=0.5)._order(place, order("do it"))
-        with pytest.raises(TargetAway, match=r"no answer within 0\.5 s"):
+        with pytest.raises(TargetUnavailable, match=r"no answer within 0\.5 s"):
             remote(timeout_s=0.5).about(place)
         assert time.monotonic() - start < 5
 
@@ -524,17 +524,19 @@ def test_signs_of_life_without_end_are_not_waited_for(monkeypatch: pytest.Monkey
 
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
         pool.submit(drip, listener)
-        with pytest.raises(TargetAway, match="no answer within 1 s"):
-            remote(timeout_s=0.5)._order(Place(f"http://127.0.0.1:{listener.getsockname()[1]}", TOKEN), order("do it"))
+        with pytest.raises(TargetUnavailable, match="no answer within 1 s"):
+            remote(timeout_s=0.5)._order(
+                Endpoint(f"http://127.0.0.1:{listener.getsockname()[1]}", TOKEN), order("do it")
+            )
 
 
 @pytest.mark.parametrize(
     ("answer", "error", "message"),
     [
         (b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nwelcome", UserError, "this is no `evonas measure-server`"),
-        (b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n", TargetAway, "status 502"),
-        (b"SSH-2.0-OpenSSH_9.2\r\n", TargetAway, "hung up|answer"),
-        (b"", TargetAway, "it hung up"),
+        (b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n", TargetUnavailable, "status 502"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", TargetUnavailable, "hung up|answer"),
+        (b"", TargetUnavailable, "it hung up"),
         (
             b'HTTP/1.1 200 OK\r\n\r\n{"protocol": 0, "evonas": "0.0", "backends": []}',
             UserError,
@@ -550,18 +552,18 @@ def test_signs_of_life_without_end_are_not_waited_for(monkeypatch: pytest.Monkey
 def test_about_names_what_else_may_be_there(answer: bytes, error: type[Exception], message: str) -> None:
     with answering(answer) as place, pytest.raises(error, match=message):
         remote().about(place)
-    with answering(answer) as place, pytest.raises(TargetAway):
+    with answering(answer) as place, pytest.raises(TargetUnavailable):
         remote()._order(place, order("do it"))
 
 
 @pytest.mark.parametrize("url", ["http://:80", "http://host:port", "http://[::1"])
 def test_an_address_that_is_none(url: str) -> None:
-    with pytest.raises((UserError, TargetAway), match="target pi at"):
-        remote().about(Place(url, TOKEN))
+    with pytest.raises((UserError, TargetUnavailable), match="target pi at"):
+        remote().about(Endpoint(url, TOKEN))
 
 
 def test_a_target_without_a_place_is_away() -> None:
-    with pytest.raises(TargetAway, match="target pi has no measuring server now"):
+    with pytest.raises(TargetUnavailable, match="target pi has no measuring server now"):
         remote().measure(network(), SHAPE, None)
 
 
@@ -587,7 +589,7 @@ def test_it_serves_in_this_process() -> None:
     place = serve_here("127.0.0.1")
     assert place.token not in repr(place)
     assert ask(place, "GET", "/about")[0] == 200
-    assert ask(Place(place.url, "wrong"), "GET", "/about")[0] == 401
+    assert ask(Endpoint(place.url, "wrong"), "GET", "/about")[0] == 401
     assert serve_here("127.0.0.1").url != place.url
 
 
@@ -612,7 +614,7 @@ def test_it_makes_a_token_where_none_is_given(tmp_path: Path) -> None:
         assert process.stdout
         url, token = (process.stdout.readline().split()[-1] for _ in range(2))
         assert len(token) > 30
-        assert ask(Place(url, token), "GET", "/about")[0] == 200
+        assert ask(Endpoint(url, token), "GET", "/about")[0] == 200
         process.terminate()
 
 
@@ -645,7 +647,7 @@ def wait_until(true: Callable[[], bool]) -> None:
 
 
 @contextmanager
-def answering(content: bytes) -> Iterator[Place]:
+def answering(content: bytes) -> Iterator[Endpoint]:
     """Something that answers so, whatever it is asked."""
 
     def serve(listener: socket.socket) -> None:
@@ -656,4 +658,4 @@ def answering(content: bytes) -> Iterator[Place]:
 
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
         pool.submit(serve, listener)
-        yield Place(f"http://127.0.0.1:{listener.getsockname()[1]}", TOKEN)
+        yield Endpoint(f"http://127.0.0.1:{listener.getsockname()[1]}", TOKEN)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from evonas.config import Kind
+from evonas.config import PartConfig
 from evonas.errors import UserError
 from evonas.loading import construct
 from evonas.records import TaskSpec
@@ -35,7 +35,7 @@ SHAPES = [(1, 8, 8), (3, 32, 32), (1, 28, 28), (2, 7, 5), (3, 1, 1)]
 
 @pytest.fixture(params=SECTIONS)
 def space(request) -> Space:
-    return construct(SPACES, Kind(**SECTIONS[request.param]), "space")
+    return construct(SPACES, PartConfig(**SECTIONS[request.param]), "space")
 
 
 @pytest.fixture(autouse=True)
@@ -151,7 +151,7 @@ SMALL = {
 
 @pytest.mark.parametrize("name", SMALL)
 def test_equal_networks_are_one_identity_and_one_identity_has_one_number_of_parameters(name):
-    space = construct(SPACES, Kind(**SMALL[name]), "space")
+    space = construct(SPACES, PartConfig(**SMALL[name]), "space")
     genomes = sampled(space, 300)
     networks = {genome: built(space, genome) for genome in set(genomes)}
     sizes, graphs = defaultdict(set), defaultdict(set)
@@ -183,7 +183,9 @@ def test_images_only(space):
 
 
 def test_signatures_tell_every_variant_apart():
-    signatures = {name: construct(SPACES, Kind(**section), "space").signature() for name, section in SECTIONS.items()}
+    signatures = {
+        name: construct(SPACES, PartConfig(**section), "space").signature() for name, section in SECTIONS.items()
+    }
     assert len(set(signatures.values())) == len(signatures)
 
 
@@ -233,7 +235,7 @@ def test_a_fixed_option_of_a_cell_is_in_its_signature(change, other):
 )
 def test_a_wrong_option_is_one_clear_line(section, message):
     with pytest.raises(UserError, match=message) as caught:
-        construct(SPACES, Kind(**section), "space")
+        construct(SPACES, PartConfig(**section), "space")
     assert "\n" not in str(caught.value)
 
 

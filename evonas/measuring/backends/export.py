@@ -22,7 +22,7 @@ from evonas.config import TargetConfig
 from evonas.errors import UserError
 from evonas.measuring.backends import aten_graph
 from evonas.measuring.backends.backend import Loaded, example
-from evonas.text import line_of
+from evonas.text import describe_error
 
 TOLERANCE = {"float32": 0.01, "float16": 0.05, "bfloat16": 0.2}
 """Largest difference of an output, as a share of the largest output. The rounding of each layer (2^-24, 2^-11, 2^-8 of
@@ -55,7 +55,7 @@ def to_file(network: nn.Module, input_shape: tuple[int, ...], config: TargetConf
         except (UserError, MemoryError, torch.OutOfMemoryError):
             raise
         except Exception as error:
-            raise ExportError(f"it cannot be converted for {config.backend}: {line_of(error)}") from error
+            raise ExportError(f"it cannot be converted for {config.backend}: {describe_error(error)}") from error
 
 
 def check(network: nn.Module, input_shape: tuple[int, ...], config: TargetConfig, output: npt.ArrayLike) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from evonas.config import TargetConfig
 from evonas.errors import UserError
 from evonas.measuring.backends.backend import BACKENDS
-from evonas.text import line
+from evonas.text import one_line
 
 PROCESS = Path("/proc/self")
 BOOT = """
@@ -39,7 +39,7 @@ def footprint_mb(network: bytes, input_shape: tuple[int, ...], config: TargetCon
     arguments = json.dumps(sys.path), config.model_dump_json(), json.dumps(input_shape)
     done = subprocess.run([sys.executable, "-P", "-c", BOOT, *arguments], input=network, capture_output=True)
     if done.returncode:
-        raise RuntimeError(f"the process that was to see its memory failed: {line(done.stderr.decode()[-400:])}")
+        raise RuntimeError(f"the process that was to see its memory failed: {one_line(done.stderr.decode()[-400:])}")
     return float(done.stdout.split()[-1]) / 1000
 
 

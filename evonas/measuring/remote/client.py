@@ -22,12 +22,12 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from evonas.config import TargetConfig
-from evonas.errors import TargetAway, UserError
+from evonas.errors import TargetUnavailable, UserError
 from evonas.measuring.backends.backend import Array
 from evonas.measuring.benchmark import PROTOCOL, REFERENCE_SHAPE, for_reference
 from evonas.measuring.remote import protocol
-from evonas.records import Measurement, Place
-from evonas.text import line
+from evonas.records import Endpoint, Measurement
+from evonas.text import one_line
 
 if TYPE_CHECKING:
     from torch import nn
@@ -68,20 +68,20 @@ class Remote:
         known = {"backend": config.backend, "device": config.device, "dtype": config.dtype}
         return {**known, "threads": str(config.threads), "batch": str(config.batch)}
 
-    def about(self, place: Place) -> dict[str, Any]:
+    def about(self, endpoint: Endpoint) -> dict[str, Any]:
         """What the server says of itself: protocol, evonas, host, backends, busy.
 
         Raises:
-            TargetAway: nothing answers, or not as it should.
+            TargetUnavailable: nothing answers, or not as it should.
             UserError: what answers cannot measure for this target; what would be right.
         """
-        where = self._at(place)
+        where = self._at(endpoint)
         seconds = min(ABOUT_S, self.config.timeout_s)
-        status, found = self._ask(place, "GET", "/about", b"", seconds, seconds)
+        status, found = self._ask(endpoint, "GET", "/about", b"", seconds, seconds)
         if status == 401:
             raise UserError(f"{where}: the token in ${self.config.token_env} is not the server's")
         if status >= 500:
-            raise TargetAway(f"{where}: it answers with status {status}")
+            raise TargetUnavailable(f"{where}: it answers with status {status}")
         if status != 200 or not {"protocol", "backends"} <= found.keys():
             raise UserError(f"{where}: this is no `evonas measure-server`")
         if found["protocol"] != PROTOCOL:
@@ -96,23 +96,23 @@ class Remote:
         self,
         network: "nn.Module",
         input_shape: tuple[int, ...],
-        place: Place | None,
-        rival: "tuple[nn.Module, float] | None" = None,
+        endpoint: Endpoint | None,
+        baseline: "tuple[nn.Module, float] | None" = None,
     ) -> Measurement:
-        """rival: a network to measure beside instead of the reference, and the milliseconds that it takes.
+        """baseline: a network to measure beside instead of the reference, and the milliseconds that it takes.
 
         Raises:
-            TargetAway: it cannot be measured there now, and no network is to blame.
+            TargetUnavailable: it cannot be measured there now, and no network is to blame.
             MeasureError: this network cannot be measured there.
             Whatever the export of the network or the check of its output raises.
         """
         from evonas.measuring.backends import export
 
-        if place is None:
-            raise TargetAway(f"target {self.name} has no measuring server now")
+        if endpoint is None:
+            raise TargetUnavailable(f"target {self.name} has no measuring server now")
         file = export.to_file(network, input_shape, self.config)
-        other = export.to_file(rival[0], input_shape, self.config) if rival else b""
-        order = protocol.Order(
+        other = export.to_file(baseline[0], input_shape, self.config) if baseline else b""
+        order = protocol.MeasureRequest(
             self.name,
             self.config,
             input_shape,
@@ -121,30 +121,30 @@ class Remote:
             file,
             self._reference_file(),
             other,
-            rival[1] if rival else None,
+            baseline[1] if baseline else None,
         )
-        measurement, output = self._order(place, order)
+        measurement, output = self._order(endpoint, order)
         export.check(network, input_shape, self.config, output)
         return measurement
 
-    def _order(self, place: Place, order: protocol.Order) -> tuple[Measurement, Array]:
+    def _order(self, endpoint: Endpoint, order: protocol.MeasureRequest) -> tuple[Measurement, Array]:
         seconds = self.config.timeout_s
         try:
             with self._waiting():
-                status, found = self._ask(place, "POST", "/measure", protocol.pack(order), seconds, LINE_S + seconds)
+                status, found = self._ask(endpoint, "POST", "/measure", protocol.pack(order), seconds, LINE_S + seconds)
         except UserError as error:
-            raise TargetAway(str(error)) from None
+            raise TargetUnavailable(str(error)) from None
         if status != 200:
-            why = line(str(found.get("error", f"it answers with status {status}")))
+            why = one_line(str(found.get("error", f"it answers with status {status}")))
             if found.get("kind") == "network":
-                raise MeasureError(f"{self._at(place)}: {why}")
-            raise TargetAway(f"{self._at(place)}: {why}")
+                raise MeasureError(f"{self._at(endpoint)}: {why}")
+            raise TargetUnavailable(f"{self._at(endpoint)}: {why}")
         try:
             measurement = _MEASUREMENT.validate_python(found.get("measurement"))
             output = np.asarray(found.get("output"), dtype=np.float32)
         except (ValidationError, ValueError, TypeError):
-            raise TargetAway(f"{self._at(place)}: its answer is no measurement") from None
-        return replace(measurement, conditions={**measurement.conditions, "address": place.url}), output
+            raise TargetUnavailable(f"{self._at(endpoint)}: its answer is no measurement") from None
+        return replace(measurement, conditions={**measurement.conditions, "address": endpoint.url}), output
 
     def _reference_file(self) -> bytes:
         if not self._reference:
@@ -155,32 +155,32 @@ class Remote:
         return self._reference
 
     def _ask(
-        self, place: Place, method: str, path: str, body: bytes, silence: float, seconds: float
+        self, endpoint: Endpoint, method: str, path: str, body: bytes, silence: float, seconds: float
     ) -> tuple[int, dict[str, Any]]:
         """Status and content of the answer; {} where that is no JSON object.
 
         silence: longest without a word from the server; seconds: and altogether.
 
         Raises:
-            TargetAway: there is no answer.
+            TargetUnavailable: there is no answer.
             UserError: the address or the token cannot be right.
         """
-        token = protocol.checked_token(place.token, f"the token in ${self.config.token_env} for target {self.name}")
+        token = protocol.checked_token(endpoint.token, f"the token in ${self.config.token_env} for target {self.name}")
         end = time.monotonic() + seconds
         try:
-            with _connected(place.url, silence, seconds) as connection:
+            with _connected(endpoint.url, silence, seconds) as connection:
                 with suppress(ConnectionError):  # a server that refuses does not read on: its answer says why
                     connection.request(method, path, body, {"Authorization": f"Bearer {token}"})
                 response = connection.getresponse()
                 return response.status, _object(response.read(MOST_BYTES))
         except (OSError, HTTPException) as error:
             why = f"no answer within {seconds:g} s" if time.monotonic() >= end else _reason(error, silence)
-            raise TargetAway(f"{self._at(place)}: {why}") from None
+            raise TargetUnavailable(f"{self._at(endpoint)}: {why}") from None
         except ValueError:
-            raise UserError(f"{self._at(place)}: this is no address; give http://HOST:PORT") from None
+            raise UserError(f"{self._at(endpoint)}: this is no address; give http://HOST:PORT") from None
 
-    def _at(self, place: Place) -> str:
-        return f"target {self.name} at {place.url}"
+    def _at(self, endpoint: Endpoint) -> str:
+        return f"target {self.name} at {endpoint.url}"
 
 
 @contextmanager
@@ -217,4 +217,4 @@ def _reason(error: Exception, silence: float) -> str:
         return f"no answer within {silence:g} s"
     if isinstance(error, RemoteDisconnected | IncompleteRead | BadStatusLine):
         return "it hung up before its answer"
-    return line(getattr(error, "strerror", None) or f"{type(error).__name__}: {error}")
+    return one_line(getattr(error, "strerror", None) or f"{type(error).__name__}: {error}")

@@ -21,9 +21,9 @@ from evonas.errors import UserError
 from evonas.measuring.backends.backend import BACKENDS
 from evonas.measuring.benchmark import PROTOCOL
 from evonas.measuring.remote import protocol
-from evonas.measuring.remote.measuring_process import Answer
-from evonas.measuring.remote.request_queue import Line
-from evonas.text import line
+from evonas.measuring.remote.measuring_process import MeasureResponse
+from evonas.measuring.remote.request_queue import RequestQueue
+from evonas.text import one_line
 
 SILENT_S = 60.0
 """A client that sends nothing for so long, in the middle of a request, is given up."""
@@ -35,7 +35,7 @@ FULL = {
 }
 
 
-class Server(socketserver.ThreadingTCPServer):
+class MeasureHttpServer(socketserver.ThreadingTCPServer):
     """Listens at once. max_bytes: of all orders that it holds at a time. max_seconds: longest that a network may take.
     log: is told in one line what became of each order.
 
@@ -58,7 +58,7 @@ class Server(socketserver.ThreadingTCPServer):
             raise UserError(f"cannot listen on port {port} of {host}: {why}; give another --host or --port") from None
         shown = f"[{host}]" if ":" in host else host
         self.url = f"http://{shown}:{self.server_address[1]}"
-        self.line, self.log = Line(max_seconds), log
+        self.line, self.log = RequestQueue(max_seconds), log
         self.max_bytes, self._held = max_bytes, 0
         self._token, self._lock = f"Bearer {token}".encode(), threading.Lock()
 
@@ -84,7 +84,7 @@ class Server(socketserver.ThreadingTCPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    server: Server
+    server: MeasureHttpServer
     protocol_version = "HTTP/1.1"
     timeout = SILENT_S
 
@@ -122,7 +122,7 @@ class Handler(BaseHTTPRequestHandler):
                 answer = self._measured(size) if room else FULL
             self._reply(STATUS[answer["kind"]] if "kind" in answer else 200, answer)
 
-    def _measured(self, size: int) -> Answer:
+    def _measured(self, size: int) -> MeasureResponse:
         message = self.rfile.read(size)
         if len(message) < size:
             return {
@@ -132,14 +132,14 @@ class Handler(BaseHTTPRequestHandler):
         try:
             head = protocol.head_of(message)
         except UserError as error:
-            return {"kind": "user", "error": line(str(error))}
+            return {"kind": "user", "error": one_line(str(error))}
         start = time.monotonic()
         future = self.server.line.join(message, head.seconds, self.connection)
         while not wait([future], max(SHORTEST_BEAT_S, head.seconds / 3)).done:
             self._give_sign_of_life()
         answer = future.result()
         what, seconds = answer.get("error", "measured"), time.monotonic() - start
-        self.server.log(line(f"{self.client_address[0]}, {head.target}: {what} ({seconds:.1f} s)"))
+        self.server.log(one_line(f"{self.client_address[0]}, {head.target}: {what} ({seconds:.1f} s)"))
         return answer
 
     def _give_sign_of_life(self) -> None:
@@ -147,7 +147,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response_only(HTTPStatus.CONTINUE)
         self.end_headers()
 
-    def _reply(self, status: int, content: Answer) -> None:
+    def _reply(self, status: int, content: MeasureResponse) -> None:
         body = json.dumps(content).encode()
         self.close_connection = True  # nothing may be left of a body that was not read
         self.send_response(status)
@@ -158,7 +158,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        self._reply(code, {"kind": "user", "error": line(message or HTTPStatus(code).phrase)})
+        self._reply(code, {"kind": "user", "error": one_line(message or HTTPStatus(code).phrase)})
 
     def log_message(self, format: str, *args: Any) -> None: ...
 

@@ -20,12 +20,12 @@ from typing import Any
 
 from evonas.config import TargetConfig
 from evonas.errors import UserError
-from evonas.measuring.benchmark import Bench, Rival
-from evonas.measuring.device_lock import Quiet
+from evonas.measuring.benchmark import Baseline, LatencyBenchmark
+from evonas.measuring.device_lock import DeviceLock
 from evonas.measuring.remote import protocol
-from evonas.text import line, line_of
+from evonas.text import describe_error, one_line
 
-Answer = Mapping[str, Any]
+MeasureResponse = Mapping[str, Any]
 """`measurement` and `output`; or `error`, one line, and `kind`: whose fault it is, "network", "user" (what was asked
 for is not here) or "died" (this machine's)."""
 WAITS, WORKS = b"waits", b"works"
@@ -33,7 +33,7 @@ BENCHES = 4
 PR_SET_PDEATHSIG = 1
 
 
-class _Announced(Quiet):
+class _Announced(DeviceLock):
     """Says when it waits for the device, and when it has it."""
 
     def __init__(self, channel: socket.socket, enabled: bool) -> None:
@@ -41,9 +41,9 @@ class _Announced(Quiet):
         self._channel = channel
 
     @contextmanager
-    def alone(self, device: str) -> Iterator[bool]:
+    def exclusive(self, device: str) -> Iterator[bool]:
         protocol.send(self._channel, WAITS)
-        with super().alone(device) as quiet:
+        with super().exclusive(device) as quiet:
             protocol.send(self._channel, WORKS)
             yield quiet
 
@@ -67,33 +67,35 @@ def _die_with(parent: int) -> None:
 
 
 @lru_cache(BENCHES)
-def _bench(name: str, config: TargetConfig, wanted: Collection[str], reference: bytes, channel: socket.socket) -> Bench:
-    return Bench(name, config, reference, _Announced(channel, config.quiet), wanted)
+def _bench(
+    name: str, config: TargetConfig, wanted: Collection[str], reference: bytes, channel: socket.socket
+) -> LatencyBenchmark:
+    return LatencyBenchmark(name, config, reference, _Announced(channel, config.quiet), wanted)
 
 
-def _answer(message: bytes, channel: socket.socket) -> Answer:
+def _answer(message: bytes, channel: socket.socket) -> MeasureResponse:
     order = protocol.unpack(message)
     try:
         bench = _bench(order.target, order.config, tuple(order.wanted), order.reference, channel)
     except UserError as error:
-        return {"kind": "user", "error": line(str(error))}
+        return {"kind": "user", "error": one_line(str(error))}
     except Exception as error:
-        return {"kind": "user", "error": f"not even the reference network runs here: {line_of(error)}"}
+        return {"kind": "user", "error": f"not even the reference network runs here: {describe_error(error)}"}
     protocol.send(channel, WORKS)
     try:
         return _measured(order, bench)
     except UserError as error:
-        return {"kind": "user", "error": line(str(error))}
+        return {"kind": "user", "error": one_line(str(error))}
     except OSError as error:
-        return {"kind": "died", "error": line_of(error)}
+        return {"kind": "died", "error": describe_error(error)}
     except Exception as error:
-        return {"kind": "network", "error": line_of(error)}
+        return {"kind": "network", "error": describe_error(error)}
 
 
-def _measured(order: protocol.Order, bench: Bench) -> Answer:
+def _measured(order: protocol.MeasureRequest, bench: LatencyBenchmark) -> MeasureResponse:
     loaded = bench.backend.load(order.network, order.input_shape)
     output = loaded.output().tolist()
-    rival = Rival(order.rival, order.rival_ms) if order.rival_ms else None
-    found = bench.time(loaded, order.input_shape, rival)
+    baseline = Baseline(order.baseline, order.rival_ms) if order.rival_ms else None
+    found = bench.time(loaded, order.input_shape, baseline)
     found = replace(found, conditions={**found.conditions, "host": platform.node()})
     return {"measurement": asdict(found), "output": output}

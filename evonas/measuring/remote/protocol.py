@@ -24,11 +24,11 @@ MAGIC = b"evonas\r\n"
 HEADER = struct.Struct("!8sI")
 LENGTH = struct.Struct("!Q")
 LONGEST_HEAD = 2**16
-ELSEWHERE = {"address", "resource", "token_env", "timeout_s", "again"}
+ELSEWHERE = {"address", "resource", "token_env", "timeout_s", "max_remeasurements"}
 """What of a target's config is no business of the machine that measures."""
 
 
-class Head(Section):
+class RequestHead(Section):
     """seconds: how long the network may take; a third of it is the longest silence. lengths: of the files, in bytes."""
 
     protocol: int
@@ -42,10 +42,10 @@ class Head(Section):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """A network to be measured. network, reference, rival: files as `export.to_file` makes them for the backend.
+class MeasureRequest:
+    """A network to be measured. network, reference, baseline: files as `export.to_file` makes them for the backend.
 
-    rival_ms: what the rival is known to take; without it the network is measured beside the reference.
+    rival_ms: what the baseline is known to take; without it the network is measured beside the reference.
     """
 
     target: str
@@ -55,12 +55,12 @@ class Order:
     seconds: float
     network: bytes
     reference: bytes
-    rival: bytes = b""
+    baseline: bytes = b""
     rival_ms: float | None = None
 
 
-def pack(order: Order) -> bytes:
-    files = [order.network, order.reference, *([order.rival] if order.rival_ms else [])]
+def pack(order: MeasureRequest) -> bytes:
+    files = [order.network, order.reference, *([order.baseline] if order.rival_ms else [])]
     head = {
         "protocol": PROTOCOL,
         "target": order.target,
@@ -75,12 +75,12 @@ def pack(order: Order) -> bytes:
     return b"".join([HEADER.pack(MAGIC, len(text)), text, *files])
 
 
-def head_of(message: bytes) -> Head:
+def head_of(message: bytes) -> RequestHead:
     """Raises UserError, of one line, where it is no whole and valid message."""
     size, data = _head(message)
     if data.get("protocol") != PROTOCOL:
         raise UserError(f"it measures by protocol {PROTOCOL}, not {data.get('protocol')}; give both the same evonas")
-    head = validated(Head, data, "order")
+    head = validated(RequestHead, data, "order")
     if size + sum(head.lengths) != len(message):
         raise UserError(f"an order of {size + sum(head.lengths):,} bytes came as {len(message):,}")
     if len(head.lengths) != 2 + (head.rival_ms is not None):
@@ -88,7 +88,7 @@ def head_of(message: bytes) -> Head:
     return head
 
 
-def unpack(message: bytes) -> Order:
+def unpack(message: bytes) -> MeasureRequest:
     """Raises UserError as `head_of` does."""
     head = head_of(message)
     at = len(message) - sum(head.lengths)
@@ -96,8 +96,8 @@ def unpack(message: bytes) -> Order:
     for length in head.lengths:
         files.append(message[at : at + length])
         at += length
-    network, reference, rival = (*files, b"")[:3]
-    return Order(
+    network, reference, baseline = (*files, b"")[:3]
+    return MeasureRequest(
         head.target,
         head.config,
         head.input_shape,
@@ -105,7 +105,7 @@ def unpack(message: bytes) -> Order:
         head.seconds,
         network,
         reference,
-        rival,
+        baseline,
         head.rival_ms,
     )
 

@@ -14,8 +14,8 @@ from contextlib import suppress
 from queue import SimpleQueue
 
 from evonas.measuring.remote import protocol
-from evonas.measuring.remote.measuring_process import WAITS, WORKS, Answer
-from evonas.text import line_of
+from evonas.measuring.remote.measuring_process import WAITS, WORKS, MeasureResponse
+from evonas.text import describe_error
 
 BOOT = """
 import json, sys
@@ -30,19 +30,19 @@ END_S = 2.0
 GONE = {"kind": "busy", "error": "the client hung up"}
 
 
-class Line:
+class RequestQueue:
     """Measures for one client after another, in the order in which they come, in a thread that lasts."""
 
     def __init__(self, max_seconds: float) -> None:
         self.busy = self._closed = False
         self._max_seconds = max_seconds
-        self._subject = Subject()
-        self._orders: SimpleQueue[tuple[Future[Answer], bytes, float, socket.socket]] = SimpleQueue()
+        self._subject = MeasuringProcess()
+        self._orders: SimpleQueue[tuple[Future[MeasureResponse], bytes, float, socket.socket]] = SimpleQueue()
         threading.Thread(target=self._work, name="evonas-measure", daemon=True).start()
 
-    def join(self, message: bytes, seconds: float, client: socket.socket) -> Future[Answer]:
+    def join(self, message: bytes, seconds: float, client: socket.socket) -> Future[MeasureResponse]:
         """message: a valid one. It is dropped where the client has hung up when it is its turn."""
-        future: Future[Answer] = Future()
+        future: Future[MeasureResponse] = Future()
         self._orders.put((future, message, min(seconds, self._max_seconds), client))
         return future
 
@@ -59,14 +59,14 @@ class Line:
                 answer = GONE if _hung_up(client) else self._subject.measure(message, seconds)
             except Exception as error:  # no memory, no room for another process
                 self._subject.close()
-                answer = {"kind": "died", "error": line_of(error)}
+                answer = {"kind": "died", "error": describe_error(error)}
             if self._closed:
                 return
             future.set_result(answer)
             self.busy = False
 
 
-class Subject:
+class MeasuringProcess:
     """Started when there is something to measure, and anew after a network that failed: what that has left behind, such
     as a CUDA error, must not be the next one's fault.
 
@@ -76,7 +76,7 @@ class Subject:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
 
-    def measure(self, message: bytes, seconds: float) -> Answer:
+    def measure(self, message: bytes, seconds: float) -> MeasureResponse:
         """message: as `protocol.pack` makes it. seconds: for the network, the wait for the device not included."""
         answer, died = self._ask(message, seconds)
         if died:  # what was before it may be at fault: it gets a new process
@@ -93,7 +93,7 @@ class Subject:
         self._channel.close()
         return process.wait()
 
-    def _ask(self, message: bytes, seconds: float) -> tuple[Answer, bool]:
+    def _ask(self, message: bytes, seconds: float) -> tuple[MeasureResponse, bool]:
         """The answer, and whether it is that the process has died."""
         died, working, until = False, False, time.monotonic() + WAIT_S
         try:
@@ -111,7 +111,7 @@ class Subject:
             self.close()
         return answer, died
 
-    def _death(self, process: "subprocess.Popen[bytes]", working: bool) -> Answer:
+    def _death(self, process: "subprocess.Popen[bytes]", working: bool) -> MeasureResponse:
         with suppress(subprocess.TimeoutExpired):  # it is about to end: its own status, not that of being killed
             process.wait(END_S)
         code = self.close() or 0
@@ -132,7 +132,7 @@ class Subject:
         return self._process
 
 
-def _silence(seconds: float, working: bool) -> Answer:
+def _silence(seconds: float, working: bool) -> MeasureResponse:
     if working:
         return {"kind": "network", "error": f"it did not end within {seconds:g} s"}
     return {"kind": "died", "error": f"the device was not ready within {seconds:g} s"}

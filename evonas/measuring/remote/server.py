@@ -15,9 +15,9 @@ from types import FrameType
 from typing import NoReturn
 
 from evonas.errors import UserError
-from evonas.measuring.remote.http import Server
+from evonas.measuring.remote.http import MeasureHttpServer
 from evonas.measuring.remote.protocol import checked_token
-from evonas.records import Place
+from evonas.records import Endpoint
 from evonas.signals import Terminated, status_of
 
 TOKEN = "EVONAS_TOKEN"
@@ -46,7 +46,7 @@ def main(
         raise UserError("--max-mb and --max-seconds must be above 0")
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        with Server(host, port, token, max_mb * 10**6, max_seconds, _log) as server:
+        with MeasureHttpServer(host, port, token, max_mb * 10**6, max_seconds, _log) as server:
             print(f"measuring on {server.url}", flush=True)
             if not given:
                 print(f"its token, to be in the search's {TOKEN}: {token}", flush=True)
@@ -59,12 +59,12 @@ def main(
     raise AssertionError("serve_forever has returned")
 
 
-def serve_here(host: str) -> Place:
+def serve_here(host: str) -> Endpoint:
     """A server in this process, which ends with it; host: the address at which others reach this machine."""
     token = secrets.token_urlsafe()
-    server = Server(host, 0, token, MAX_MB * 10**6, MAX_SECONDS, lambda text: None)
+    server = MeasureHttpServer(host, 0, token, MAX_MB * 10**6, MAX_SECONDS, lambda text: None)
     threading.Thread(target=server.serve_forever, name="evonas-measure-server", daemon=True).start()
-    return Place(server.url, token)
+    return Endpoint(server.url, token)
 
 
 def _log(text: str) -> None:

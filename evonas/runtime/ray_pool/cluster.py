@@ -16,7 +16,7 @@ from ray.exceptions import RayError
 
 from evonas.config import RuntimeConfig
 from evonas.errors import UserError
-from evonas.runtime.ray_pool.nodes import Node
+from evonas.runtime.ray_pool.nodes import ClusterNode
 
 CONNECT_S = 5.0
 USER_ERROR = f"{UserError.__module__}.{UserError.__qualname__}: "
@@ -55,10 +55,10 @@ def check_reachable(address: str) -> None:
         raise UserError(f"runtime.address: no Ray cluster at {address!r} (HOST:PORT of its head): {error}") from None
 
 
-def look() -> tuple[list[Node], list[str]]:
+def look() -> tuple[list[ClusterNode], list[str]]:
     """The living nodes, and those of them that are being drained."""
     listing: list[Mapping[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
-    alive = [Node(n["NodeID"], n["NodeManagerHostname"], n["Resources"]) for n in listing if n["Alive"]]
+    alive = [ClusterNode(n["NodeID"], n["NodeManagerHostname"], n["Resources"]) for n in listing if n["Alive"]]
     return alive, list(state.state.get_draining_nodes())
 
 

@@ -1,4 +1,4 @@
-"""Boards: nodes of the cluster on which a target is measured, for the workers of all nodes.
+"""DeviceServers: nodes of the cluster on which a target is measured, for the workers of all nodes.
 
 An actor holds the custom resource of such a node, and in its process a measuring server runs, to which workers talk
 themselves.
@@ -13,17 +13,17 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from evonas.errors import Halted, UserError
-from evonas.records import Place
+from evonas.records import Endpoint
 from evonas.runtime.ray_pool.cluster import last_line
-from evonas.runtime.ray_pool.nodes import Node
+from evonas.runtime.ray_pool.nodes import ClusterNode
 from evonas.runtime.runtime import Remotes
 
 RAYS_OWN = {"CPU", "GPU", "memory", "object_store_memory"}
 RAYS_KINDS = ("node:", "accelerator_type:")
 
 
-class _Server:
-    def serve(self, serve: Callable[[str], Place]) -> tuple[str, Place]:
+class _DeviceServerActor:
+    def serve(self, serve: Callable[[str], Endpoint]) -> tuple[str, Endpoint]:
         """The node's id, and where the server on it is."""
         address: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
         return ray.get_runtime_context().get_node_id(), serve(address)
@@ -34,25 +34,25 @@ class _Server:
 
 
 @dataclass(slots=True)
-class _Board:
-    """call: its answer to come. node, place: "" and None until it serves."""
+class _DeviceServer:
+    """call: its answer to come. node, endpoint: "" and None until it serves."""
 
     actor: Any
     call: Any
     node: str = ""
-    place: Place | None = None
+    endpoint: Endpoint | None = None
 
 
-class Boards:
+class DeviceServers:
     """A board for each resource that targets are measured with; one that is lost is replaced as soon as Ray can."""
 
     def __init__(self, remotes: Remotes) -> None:
         self._remotes = remotes
-        self._boards: dict[str, _Board] = {}  # by resource
-        self._nodes: Sequence[Node] = ()
+        self._device_servers: dict[str, _DeviceServer] = {}  # by resource
+        self._nodes: Sequence[ClusterNode] = ()
         self._were_up: set[str] = set()
 
-    def open(self, nodes: Sequence[Node]) -> None:
+    def open(self, nodes: Sequence[ClusterNode]) -> None:
         """nodes: those that live.
 
         Raises:
@@ -66,39 +66,41 @@ class Boards:
                     f"there are: {', '.join(_custom(nodes)) or 'none'}"
                 )
         for resource in {*self._remotes.resources.values()}:
-            self._hire(resource)
+            self._start_worker(resource)
 
-    def places(self) -> Mapping[str, Place]:
+    def endpoints(self) -> Mapping[str, Endpoint]:
         """target -> where it is measured, of those that can be reached now, as far as is known."""
-        found = {target: self._boards[resource].place for target, resource in self._remotes.resources.items()}
-        return {**self._remotes.places, **{target: place for target, place in found.items() if place}}
+        found = {
+            target: self._device_servers[resource].endpoint for target, resource in self._remotes.resources.items()
+        }
+        return {**self._remotes.endpoints, **{target: endpoint for target, endpoint in found.items() if endpoint}}
 
     @property
     def notes(self) -> Sequence[str]:
-        up = self.places()
+        up = self.endpoints()
         away = {target: resource for target, resource in self._remotes.resources.items() if target not in up}
         return [f"target {target} is away ({self._why(resource)})" for target, resource in away.items()]
 
-    def patrol(self, nodes: Sequence[Node]) -> None:
+    def patrol(self, nodes: Sequence[ClusterNode]) -> None:
         """nodes: those that live.
 
         Raises:
             UserError: a board cannot measure. Halted: likewise, where it could before.
         """
         self._nodes, alive = nodes, {node.id for node in nodes}
-        for resource, board in self._boards.items():
+        for resource, board in self._device_servers.items():
             if board.node and board.node not in alive:
                 self._replace(resource)
             elif ray.wait([board.call], timeout=0)[0]:
-                self._answered(resource, board)
+                self._on_started(resource, board)
 
     def close(self) -> None:
-        for board in self._boards.values():
+        for board in self._device_servers.values():
             ray.kill(board.actor)
 
-    def _answered(self, resource: str, board: _Board) -> None:
+    def _on_started(self, resource: str, board: _DeviceServer) -> None:
         try:
-            board.node, board.place = ray.get(board.call)
+            board.node, board.endpoint = ray.get(board.call)
         except RayTaskError as error:
             kind = Halted if resource in self._were_up else UserError
             raise kind(f"runtime: the board with the resource {resource} cannot measure: {last_line(error)}") from None
@@ -108,14 +110,16 @@ class Boards:
             self._were_up.add(resource)
             board.call = board.actor.stay.remote()
 
-    def _hire(self, resource: str) -> None:
-        kind: Any = ray.remote(resources={resource: 1}, num_cpus=0, max_restarts=0, max_task_retries=0)(_Server)
+    def _start_worker(self, resource: str) -> None:
+        kind: Any = ray.remote(resources={resource: 1}, num_cpus=0, max_restarts=0, max_task_retries=0)(
+            _DeviceServerActor
+        )
         actor = kind.remote()
-        self._boards[resource] = _Board(actor, actor.serve.remote(self._remotes.serve))
+        self._device_servers[resource] = _DeviceServer(actor, actor.serve.remote(self._remotes.serve))
 
     def _replace(self, resource: str) -> None:
-        ray.kill(self._boards[resource].actor)  # one that cannot be reached may live, and hold the resource
-        self._hire(resource)
+        ray.kill(self._device_servers[resource].actor)  # one that cannot be reached may live, and hold the resource
+        self._start_worker(resource)
 
     def _has_node(self, resource: str) -> bool:
         return any(node.resources.get(resource, 0) >= 1 for node in self._nodes)
@@ -126,7 +130,7 @@ class Boards:
         return f"no node has the resource {resource}"
 
 
-def _custom(nodes: Sequence[Node]) -> Sequence[str]:
+def _custom(nodes: Sequence[ClusterNode]) -> Sequence[str]:
     """The names of the resources that are not Ray's own."""
     names = {name for node in nodes for name in node.resources}
     return sorted(name for name in names - RAYS_OWN if not name.startswith(RAYS_KINDS))

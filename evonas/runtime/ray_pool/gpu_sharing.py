@@ -23,7 +23,7 @@ FILL = 0.9
 """Share of the memory of a GPU that may be planned with."""
 
 
-class Packing:
+class GpuSharing:
     """level: workers on each GPU. most: workers that there may be in all. clock: seconds; never goes back."""
 
     def __init__(self, most: float = math.inf, clock: Callable[[], float] = time.monotonic) -> None:

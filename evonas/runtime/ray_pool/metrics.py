@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from ray.util.metrics import Gauge
 
 MEANINGS = {
-    "decided": "Candidates that are decided",
+    "evaluated": "Candidates that are evaluated",
     "failed": "Candidates that failed",
     "front": "Networks on the front",
     "hypervolume": "Hypervolume in multiples of what the first generation reached",
@@ -19,8 +19,8 @@ class ClusterMetrics:
     """`ray_evonas_decided` and so on, with the tag `run`: several searches may share a cluster."""
 
     def __init__(self) -> None:
-        self._gauges = {name: Gauge(f"evonas_{name}", text, ("run",)) for name, text in MEANINGS.items()}
+        self._meter = {name: Gauge(f"evonas_{name}", text, ("run",)) for name, text in MEANINGS.items()}
 
     def set(self, run: str, values: Mapping[str, float]) -> None:
         for name, value in values.items():
-            self._gauges[name].set(value, {"run": run})
+            self._meter[name].set(value, {"run": run})

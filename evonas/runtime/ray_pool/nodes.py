@@ -15,7 +15,7 @@ SHUNNED_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class ClusterNode:
     """A machine of the cluster that is alive. resources: name -> amount in all."""
 
     id: str
@@ -28,7 +28,7 @@ class Nodes:
 
     def __init__(self, needs: Mapping[str, float]) -> None:
         self.resize(needs)
-        self._alive: dict[str, Node] = {}
+        self._alive: dict[str, ClusterNode] = {}
         self._draining: Collection[str] = ()
         self._silent: dict[str, float] = {}  # node -> until when it is shunned
         self._strikes: Counter[str] = Counter()
@@ -45,7 +45,7 @@ class Nodes:
         return sorted(self._aside.values())
 
     @property
-    def usable(self) -> list[Node]:
+    def usable(self) -> list[ClusterNode]:
         """Those that have room for a worker and may get one."""
         avoided = self._avoided()
         return [node for node in self._alive.values() if node.id not in avoided and self._fitting(node)]
@@ -78,7 +78,7 @@ class Nodes:
         have = self._alive[id].resources
         return max((need / have[name] for name, need in self._needs.items() if have.get(name)), default=1.0)
 
-    def update(self, alive: Iterable[Node], draining: Collection[str]) -> None:
+    def update(self, alive: Iterable[ClusterNode], draining: Collection[str]) -> None:
         self._alive = {node.id: node for node in alive}
         self._draining = draining
 
@@ -111,6 +111,6 @@ class Nodes:
                 avoided |= less_firm
         return avoided
 
-    def _fitting(self, node: Node) -> int:
+    def _fitting(self, node: ClusterNode) -> int:
         rooms = [node.resources.get(name, 0) / need for name, need in self._needs.items()]
         return int(min(rooms, default=1) + 1e-9)

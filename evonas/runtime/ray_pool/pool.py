@@ -19,22 +19,22 @@ from ray.exceptions import GetTimeoutError, RayError, RayTaskError
 
 from evonas.config import RuntimeConfig
 from evonas.errors import Halted, UserError
-from evonas.records import Evaluation, Job, Postponed, Status
+from evonas.records import Deferred, Evaluation, Job, Status
 from evonas.runtime.ray_pool.cluster import connect, last_line, look, reason
-from evonas.runtime.ray_pool.device_servers import Boards
-from evonas.runtime.ray_pool.gpu_sharing import Packing
+from evonas.runtime.ray_pool.device_servers import DeviceServers
+from evonas.runtime.ray_pool.gpu_sharing import GpuSharing
 from evonas.runtime.ray_pool.metrics import ClusterMetrics
 from evonas.runtime.ray_pool.nodes import Nodes
 from evonas.runtime.retries import Attempt, Retries
-from evonas.runtime.runtime import NO_REMOTES, Death, Factory, Message, Remotes, Report
+from evonas.runtime.runtime import NO_REMOTES, Factory, Message, Remotes, Report, WorkerExit
 from evonas.runtime.sandbox.payload import Payload, pack
 from evonas.runtime.sandbox.processes import machine_memory
-from evonas.runtime.sandbox.worker_process import Sandbox, SandboxLost
+from evonas.runtime.sandbox.worker_process import WorkerProcess, WorkerProcessLost
 
 START_S, CLUSTER_START_S = 300.0, 1800.0  # until the first worker must be there; a cluster may have to start a machine
-AHEAD = 2  # jobs handed to a worker: one in work, one waiting
+PREFETCH = 2  # jobs handed to a worker: one in work, one waiting
 LOST_STARTS, LOST_ACTORS = 5, 15
-PATROL_S = 1.0
+HEALTH_CHECK_S = 1.0
 NEWS_S = 20.0  # without a worker, until a person hears why
 STEAL_S = 1.0  # a job that waits is handed on once the one before it has been in work for so long
 FETCH_S = 1.0
@@ -42,7 +42,7 @@ MEMORY_SHARE = 0.9
 log = logging.getLogger("evonas")
 
 
-class _Worker:
+class _WorkerActor:
     def __init__(self, payload: Payload, memory_mb: int | None) -> None:
         self._payload, self._memory_mb = payload, memory_mb
 
@@ -52,14 +52,14 @@ class _Worker:
     def ready(self, share: float) -> None:
         """Answers once the worker can work. share: the part of this machine's memory that is its own."""
         memory = self._memory_mb * 10**6 if self._memory_mb else int(MEMORY_SHARE * share * machine_memory())
-        self._sandbox = Sandbox(self._payload, memory)
+        self._sandbox = WorkerProcess(self._payload, memory)
         self._sandbox.ready(START_S)
 
     def run(self, job: Job, seconds: float, beat: float) -> Iterator[Report | None]:
         yield from self._sandbox.run(job, seconds, beat)
 
 
-class _Slot:
+class _WorkerHandle:
     """One worker and the jobs handed to it, oldest first; each with the stream of its reports.
 
     gpus: its share of one. heard: when there was last a sign of life, or nothing to wait for.
@@ -106,38 +106,38 @@ class RayPool:
         modules: Sequence[ModuleType] = (),
         remotes: Remotes = NO_REMOTES,
     ) -> None:
-        self.late = 0
+        self.late_results = 0
         self._config = config
-        self._slots: list[_Slot] = []
+        self._handles: list[_WorkerHandle] = []
         self._starting: dict[Any, tuple[Any, str]] = {}  # its answer to come -> actor, and its node once that is known
-        self._retries, self._boards = Retries(config), Boards(remotes)
-        self._ghosts: list[Any] = []  # streams of jobs that were given to another worker
+        self._retries, self._device_servers = Retries(config), DeviceServers(remotes)
+        self._abandoned_streams: list[Any] = []  # streams of jobs that were given to another worker
         self._refused = 0  # workers that found no place on nodes where others work
         self._avoiding: list[str] = []  # nodes that pending hires must not come to
         self._was_up = False
         self._lost_starts = 0  # in a row
         self._last = False
         most = config.max_workers or math.inf if config.workers == "auto" else config.workers
-        self._packing = Packing(most) if config.gpus_per_worker == "auto" else None
+        self._sharing = GpuSharing(most) if config.gpus_per_worker == "auto" else None
         self._gpus = config.gpus_at_first  # of each worker that is hired
         self.nodes = Nodes(self._needs)
         self._own = not ray.is_initialized()
         if self._own:
             connect(config)
-        self._actor: Any = ray.remote(num_cpus=config.cpus_per_worker, max_restarts=0, max_task_retries=0)(_Worker)
+        self._actor: Any = ray.remote(num_cpus=config.cpus_per_worker, max_restarts=0, max_task_retries=0)(_WorkerActor)
         try:
             self._metrics = ClusterMetrics()
-            self._boards.open(look()[0])
+            self._device_servers.open(look()[0])
             self._payload = ray.put(pack(factory, modules))
-            self._patrolled = 0.0
-            self._patrol()
+            self._checked_at = 0.0
+            self._health_check()
             self._check_room()
             patience = START_S if self._own and config.address == "local" else CLUSTER_START_S
-            self._welcome(NEWS_S)
-            if not self._slots:
+            self._admit(NEWS_S)
+            if not self._handles:
                 log.warning("%s; waiting for it up to %g minutes", self._no_room(), patience / 60)
-                self._welcome(patience - NEWS_S)
-            if not self._slots:
+                self._admit(patience - NEWS_S)
+            if not self._handles:
                 raise UserError(
                     f"runtime: no worker of {self._needed} started in {patience:g} s; is the cluster that large?"
                 )
@@ -148,7 +148,7 @@ class RayPool:
     @property
     def workers(self) -> int:
         wanted = max(1, self._wanted - self._refused)
-        return min(wanted, max(1, self.open)) if self._last else wanted
+        return min(wanted, max(1, self.pending)) if self._last else wanted
 
     @property
     def _wanted(self) -> int:
@@ -171,249 +171,256 @@ class RayPool:
     @property
     def notes(self) -> Sequence[str]:
         aside = [f"{host} set aside, jobs keep crashing there" for host in self.nodes.aside]
-        lost = max(0, self.workers - len(self._slots))
-        others = [*([f"{lost} workers to come"] if lost else []), *([f"{self.late} late"] if self.late else [])]
-        return [*self._retries.notes, *self._boards.notes, *aside, *others]
+        lost = max(0, self.workers - len(self._handles))
+        others = [
+            *([f"{lost} workers to come"] if lost else []),
+            *([f"{self.late_results} late"] if self.late_results else []),
+        ]
+        return [*self._retries.notes, *self._device_servers.notes, *aside, *others]
 
     @property
-    def room(self) -> int:
-        return max(0, AHEAD * len(self._able) - self.open)
+    def free_slots(self) -> int:
+        return max(0, PREFETCH * len(self._able) - self.pending)
 
     @property
     def busy(self) -> int:
-        return sum(bool(slot.jobs) for slot in self._slots)
+        return sum(bool(handle.jobs) for handle in self._handles)
 
     @property
-    def open(self) -> int:
-        return self._retries.open
+    def pending(self) -> int:
+        return self._retries.pending
 
     @property
-    def _able(self) -> list[_Slot]:
+    def _able(self) -> list[_WorkerHandle]:
         """Workers that may get jobs."""
         usable = {node.id for node in self.nodes.usable}
-        return [slot for slot in self._slots if slot.node in usable and slot.gpus == self._gpus]
+        return [handle for handle in self._handles if handle.node in usable and handle.gpus == self._gpus]
 
     def submit(self, job: Job) -> None:
         self._retries.submit(job)
-        self._house()
+        self._dispatch()
 
     def wait(self, seconds: float) -> Sequence[Message]:
         self._retries.check()
-        ended = self._patrol() if time.monotonic() - self._patrolled >= PATROL_S else []
+        ended = self._health_check() if time.monotonic() - self._checked_at >= HEALTH_CHECK_S else []
         if ended:
             return ended
-        self._house()
-        self._even_out()
+        self._dispatch()
+        self._steal_work()
         seconds = min(seconds, self._retries.rest)
-        streams = {slot.report or slot.jobs[0][1]: slot for slot in self._slots if slot.jobs}
+        streams = {handle.report or handle.jobs[0][1]: handle for handle in self._handles if handle.jobs}
         sources = [*streams, *self._starting]
         if not sources:
-            time.sleep(min(seconds, PATROL_S) if self.open or not self._able else 0)
+            time.sleep(min(seconds, HEALTH_CHECK_S) if self.pending or not self._able else 0)
             return ()
         ready, _ = ray.wait(sources, num_returns=1, timeout=seconds, fetch_local=False)
         if ready and len(sources) > 1:
             ready, _ = ray.wait(sources, num_returns=len(sources), timeout=0, fetch_local=False)
-        self._welcome(0)
-        return [message for source in ready if source in streams for message in self._hear(streams[source])]
+        self._admit(0)
+        return [message for source in ready if source in streams for message in self._receive(streams[source])]
 
     def publish(self, run: str, values: Mapping[str, float]) -> None:
         self._metrics.set(run, values)
 
-    def wind_down(self) -> None:
+    def drain(self) -> None:
         self._last = True
 
     def close(self) -> None:
-        for actor in (*(slot.actor for slot in self._slots), *(actor for actor, _ in self._starting.values())):
+        for actor in (*(handle.actor for handle in self._handles), *(actor for actor, _ in self._starting.values())):
             ray.kill(actor)
-        self._boards.close()
-        self._slots, self._starting = [], {}
+        self._device_servers.close()
+        self._handles, self._starting = [], {}
         if self._own:
             ray.shutdown()
 
-    def _hear(self, slot: _Slot) -> Sequence[Message]:
+    def _receive(self, handle: _WorkerHandle) -> Sequence[Message]:
         """The next report of a worker's oldest job; of its end, whatever that was."""
-        attempt, stream = slot.jobs[0]
+        attempt, stream = handle.jobs[0]
         try:
-            slot.report = slot.report or next(stream)
-            message = ray.get(slot.report, timeout=FETCH_S)
+            handle.report = handle.report or next(stream)
+            message = ray.get(handle.report, timeout=FETCH_S)
         except StopIteration:
-            return self._retries.broke(*slot.done(), "its work ended without a result")
+            return self._retries.broke(*handle.done(), "its work ended without a result")
         except GetTimeoutError:  # its node is slow or gone, which the lease decides
             return []
-        except SandboxLost as error:
-            return self._bury(slot, str(error))
+        except WorkerProcessLost as error:
+            return self._on_worker_lost(handle, str(error))
         except RayTaskError as error:
-            return self._retries.broke(*slot.done(), last_line(error))
+            return self._retries.broke(*handle.done(), last_line(error))
         except RayError as error:  # its process or node is gone, or what it reported is
-            return self._bury(slot, last_line(error).partition(". ")[0])
-        slot.heard, slot.report = time.monotonic(), None
+            return self._on_worker_lost(handle, last_line(error).partition(". ")[0])
+        handle.heard, handle.report = time.monotonic(), None
         if message is None:
             return []
-        return self._take(slot, attempt, message)
+        return self._handle(handle, attempt, message)
 
-    def _take(self, slot: _Slot, attempt: Attempt, message: Report) -> Sequence[Message]:
-        if isinstance(message, Postponed):
-            slot.done()
+    def _handle(self, handle: _WorkerHandle, attempt: Attempt, message: Report) -> Sequence[Message]:
+        if isinstance(message, Deferred):
+            handle.done()
             self._retries.postponed(attempt, message.reason)
             return []
-        if isinstance(message, Death) or (isinstance(message, Evaluation) and message.status is Status.FAILED_CRASH):
-            return self._retries.crashed(*slot.done(), slot.node, Death(message.status, message.message))
+        if isinstance(message, WorkerExit) or (
+            isinstance(message, Evaluation) and message.status is Status.FAILED_CRASH
+        ):
+            return self._retries.crashed(*handle.done(), handle.node, WorkerExit(message.status, message.message))
         if isinstance(message, Evaluation):
-            slot.done()
-            for node in {*attempt.crashes} - {slot.node}:
+            handle.done()
+            for node in {*attempt.crashes} - {handle.node}:
                 self.nodes.crashed(node)
-            self.nodes.worked(slot.node)
-            message = self._placed(slot, message)
+            self.nodes.worked(handle.node)
+            message = self._with_gpu_share(handle, message)
         return [self._retries.heard(attempt, message)]
 
-    def _placed(self, slot: _Slot, evaluation: Evaluation) -> Evaluation:
+    def _with_gpu_share(self, handle: _WorkerHandle, evaluation: Evaluation) -> Evaluation:
         """With its share of a GPU; the next workers may get another."""
-        if not slot.gpus:
+        if not handle.gpus:
             return evaluation
-        if self._packing and slot.gpus == self._gpus:
-            self._packing.heard(evaluation, self.nodes.gpus, len(self._able))
-            if self._packing.share != self._gpus:
-                self._gpus = self._packing.share
+        if self._sharing and handle.gpus == self._gpus:
+            self._sharing.heard(evaluation, self.nodes.gpus, len(self._able))
+            if self._sharing.share != self._gpus:
+                self._gpus = self._sharing.share
                 self.nodes.resize(self._needs)
-                self._recall({node for _, node in self._starting.values()})
-        return replace(evaluation, conditions={**evaluation.conditions, "gpus": f"{slot.gpus:g}"})
+                self._cancel_starting({node for _, node in self._starting.values()})
+        return replace(evaluation, conditions={**evaluation.conditions, "gpus": f"{handle.gpus:g}"})
 
-    def _bury(self, slot: _Slot, why: str) -> Sequence[Message]:
-        self._dismiss(slot)
-        return self._lost(slot, why)
+    def _on_worker_lost(self, handle: _WorkerHandle, why: str) -> Sequence[Message]:
+        self._kill(handle)
+        return self._reassign(handle, why)
 
-    def _lost(self, slot: _Slot, why: str) -> Sequence[Message]:
+    def _reassign(self, handle: _WorkerHandle, why: str) -> Sequence[Message]:
         """A worker is lost; its job in work is begun again elsewhere, those that waited are as they were."""
         ended: Sequence[Message] = ()
-        if slot.jobs:
-            attempt, _ = slot.done()
-            ended = self._retries.lost(attempt, slot.node, self.nodes.lives, why)
-        for attempt, _ in slot.jobs:
+        if handle.jobs:
+            attempt, _ = handle.done()
+            ended = self._retries.lost(attempt, handle.node, self.nodes.lives, why)
+        for attempt, _ in handle.jobs:
             self._retries.give_back(attempt)
         return ended
 
-    def _house(self) -> None:
+    def _dispatch(self) -> None:
         """Hand to workers what is to be begun."""
         for attempt in self._retries.due():
             others = bool(self._starting) and any(node.id not in attempt.crashes for node in self.nodes.usable)
-            slot = self._retries.choose(attempt, self._able, others)
-            if slot is None:
+            handle = self._retries.choose(attempt, self._able, others)
+            if handle is None:
                 self._retries.give_back(attempt)
             else:
-                self._begin(slot, attempt)
+                self._begin(handle, attempt)
 
-    def _begin(self, slot: _Slot, attempt: Attempt) -> None:
-        job = replace(attempt.job, places=self._boards.places())
-        slot.start(attempt, job, self._retries.seconds(attempt), self._config.lease_s / 4)
+    def _begin(self, handle: _WorkerHandle, attempt: Attempt) -> None:
+        job = replace(attempt.job, endpoints=self._device_servers.endpoints())
+        handle.start(attempt, job, self._retries.seconds(attempt), self._config.lease_s / 4)
 
-    def _even_out(self) -> None:
+    def _steal_work(self) -> None:
         """Give jobs that wait behind others to workers that have none.
 
         A candidate that is stopped early takes a fraction of the time of one that is not. In the window's order, others
         wait for both.
         """
-        idle = [slot for slot in self._able if not slot.jobs]
+        idle = [handle for handle in self._able if not handle.jobs]
         begun = time.monotonic() - STEAL_S
-        crowded = [slot for slot in self._slots if len(slot.jobs) > 1 and slot.began < begun] if idle else []
-        for slot in sorted(crowded, key=lambda slot: slot.jobs[-1][0].job.candidate.index):
-            attempt, _ = slot.jobs[-1]
+        crowded = [handle for handle in self._handles if len(handle.jobs) > 1 and handle.began < begun] if idle else []
+        for handle in sorted(crowded, key=lambda handle: handle.jobs[-1][0].job.candidate.index):
+            attempt, _ = handle.jobs[-1]
             free = next((one for one in idle if one.node not in {*attempt.crashes, *attempt.losses}), None)
             if free:
                 idle.remove(free)
-                self._begin(free, self._take_back(slot))
+                self._begin(free, self._take_back(handle))
 
-    def _patrol(self) -> list[Message]:
+    def _health_check(self) -> list[Message]:
         """Look after nodes and leases: what no report of a job tells. Returns the jobs that end by that."""
-        now, paused = time.monotonic(), time.monotonic() - self._patrolled
-        self._patrolled = now
+        now, paused = time.monotonic(), time.monotonic() - self._checked_at
+        self._checked_at = now
         alive, draining = look()
         self.nodes.update(alive, draining)
-        self._boards.patrol(alive)
-        if paused > PATROL_S + max(1.0, self._config.lease_s / 2):  # it was this process that stood still
-            for slot in self._slots:
-                slot.heard = now
-        ended = self._abandon([slot for slot in self._slots if slot.jobs and self._overdue(slot)])
-        for slot in list(self._slots):
-            leaves = self.nodes.leaves(slot.node) or slot.gpus != self._gpus
-            if leaves or not (slot.jobs or self.nodes.lives(slot.node)):
-                self._retire(slot)
+        self._device_servers.patrol(alive)
+        if paused > HEALTH_CHECK_S + max(1.0, self._config.lease_s / 2):  # it was this process that stood still
+            for handle in self._handles:
+                handle.heard = now
+        ended = self._abandon([handle for handle in self._handles if handle.jobs and self._overdue(handle)])
+        for handle in list(self._handles):
+            leaves = self.nodes.leaves(handle.node) or handle.gpus != self._gpus
+            if leaves or not (handle.jobs or self.nodes.lives(handle.node)):
+                self._drain(handle)
         if self._last:
-            self._release()
+            self._scale_down()
         if self.nodes.avoided != self._avoiding:  # hires that wait for room must not wait for the wrong nodes
             self._avoiding = self.nodes.avoided
-            self._recall([""])
-        self._fill()
-        self._listen()
+            self._cancel_starting([""])
+        self._scale_up()
+        self._count_late_results()
         return ended
 
-    def _release(self) -> None:
+    def _scale_down(self) -> None:
         """Let workers go that nothing is left for, so that an autoscaler can take their machines down."""
-        if len(self._slots) >= self.workers:
-            self._recall({node for _, node in self._starting.values()})
-        idle = [slot for slot in self._slots if not slot.jobs]
-        for slot in idle[: max(0, len(self._slots) - self.workers)]:
-            self._dismiss(slot)
+        if len(self._handles) >= self.workers:
+            self._cancel_starting({node for _, node in self._starting.values()})
+        idle = [handle for handle in self._handles if not handle.jobs]
+        for handle in idle[: max(0, len(self._handles) - self.workers)]:
+            self._kill(handle)
 
-    def _fill(self) -> None:
+    def _scale_up(self) -> None:
         for _ in range(self.workers - len(self._able) - len(self._starting)):
-            self._hire()
+            self._start_worker()
 
-    def _overdue(self, slot: _Slot) -> Any:
+    def _overdue(self, handle: _WorkerHandle) -> Any:
         """Whether a worker is silent beyond its lease, and nothing of it waits to be heard."""
-        silent = time.monotonic() - slot.heard > self._config.lease_s
-        return silent and (slot.report or not ray.wait([slot.jobs[0][1]], timeout=0, fetch_local=False)[0])
+        silent = time.monotonic() - handle.heard > self._config.lease_s
+        return silent and (handle.report or not ray.wait([handle.jobs[0][1]], timeout=0, fetch_local=False)[0])
 
-    def _abandon(self, slots: Sequence[_Slot]) -> list[Message]:
+    def _abandon(self, handles: Sequence[_WorkerHandle]) -> list[Message]:
         """Begin the jobs of silent workers elsewhere. What those may still answer counts for nothing."""
-        for slot in slots:
-            self.nodes.silent(slot.node)
-            self._dismiss(slot)
-        self._recall([slot.node for slot in slots])
+        for handle in handles:
+            self.nodes.silent(handle.node)
+            self._kill(handle)
+        self._cancel_starting([handle.node for handle in handles])
         ended: list[Message] = []
-        for slot in slots:
-            self._ghosts += [stream for _, stream in slot.jobs]
-            ended += self._lost(slot, f"silent for {self._config.lease_s:g} s (runtime.lease_s)")
+        for handle in handles:
+            self._abandoned_streams += [stream for _, stream in handle.jobs]
+            ended += self._reassign(handle, f"silent for {self._config.lease_s:g} s (runtime.lease_s)")
         return ended
 
-    def _recall(self, nodes: Collection[str]) -> None:
+    def _cancel_starting(self, nodes: Collection[str]) -> None:
         """Give up workers that have not started yet, by their node; "": not placed yet."""
         for call, (actor, node) in list(self._starting.items()):
             if node in nodes:
                 del self._starting[call]
                 ray.kill(actor)
 
-    def _retire(self, slot: _Slot) -> None:
+    def _drain(self, handle: _WorkerHandle) -> None:
         """A worker's node is going: it ends the job in work and gets no other."""
-        while len(slot.jobs) > 1:
-            self._retries.give_back(self._take_back(slot))
-        if not slot.jobs:
-            self._dismiss(slot)
+        while len(handle.jobs) > 1:
+            self._retries.give_back(self._take_back(handle))
+        if not handle.jobs:
+            self._kill(handle)
 
-    def _take_back(self, slot: _Slot) -> Attempt:
+    def _take_back(self, handle: _WorkerHandle) -> Attempt:
         """The job that waits for a worker. Its stream is let go: on a frozen node Ray would wait for its end."""
-        attempt, stream = slot.jobs.pop()
+        attempt, stream = handle.jobs.pop()
         ray.cancel(stream)
         return attempt
 
-    def _dismiss(self, slot: _Slot) -> None:
-        self._slots.remove(slot)
-        ray.kill(slot.actor)
+    def _kill(self, handle: _WorkerHandle) -> None:
+        self._handles.remove(handle)
+        ray.kill(handle.actor)
 
-    def _listen(self) -> None:
+    def _count_late_results(self) -> None:
         """Count the results that come too late, so that they are nowhere heard twice."""
-        if not self._ghosts:
+        if not self._abandoned_streams:
             return
         ready: list[Any]
-        ready, self._ghosts = ray.wait(self._ghosts, num_returns=len(self._ghosts), timeout=0, fetch_local=False)
+        ready, self._abandoned_streams = ray.wait(
+            self._abandoned_streams, num_returns=len(self._abandoned_streams), timeout=0, fetch_local=False
+        )
         for stream in ready:
             try:
                 message = ray.get(next(stream), timeout=0.1)
             except (StopIteration, RayError):
                 continue
-            self.late += isinstance(message, Evaluation | Death)
-            self._ghosts.append(stream)
+            self.late_results += isinstance(message, Evaluation | WorkerExit)
+            self._abandoned_streams.append(stream)
 
-    def _hire(self) -> None:
+    def _start_worker(self) -> None:
         avoided = self.nodes.avoided
         where: dict[str, Any] = {"num_gpus": self._gpus}
         if avoided:
@@ -422,7 +429,7 @@ class RayPool:
         actor = self._actor.options(**where).remote(self._payload, None if memory == "auto" else memory)
         self._starting[actor.node.remote()] = actor, ""
 
-    def _welcome(self, seconds: float) -> None:
+    def _admit(self, seconds: float) -> None:
         """Take up the workers that have answered; wait so long for the first.
 
         Raises:
@@ -435,13 +442,13 @@ class RayPool:
             if answered and len(calls) > 1:
                 answered, _ = ray.wait(calls, num_returns=len(calls), timeout=0)
             for call in answered:
-                self._answered(call)
-            if self._slots or not answered:
+                self._on_started(call)
+            if self._handles or not answered:
                 break
             if not self._starting:  # all were lost
-                self._fill()
+                self._scale_up()
 
-    def _answered(self, call: Any) -> None:
+    def _on_started(self, call: Any) -> None:
         """A worker says where it is, or that it is ready."""
         actor, node = self._starting.pop(call)
         try:
@@ -449,7 +456,9 @@ class RayPool:
         except RayTaskError as error:
             ray.kill(actor)
             self._lost_starts += 1
-            if not isinstance(error, SandboxLost) or self._lost_starts >= LOST_STARTS:  # not just shot from outside
+            if (
+                not isinstance(error, WorkerProcessLost) or self._lost_starts >= LOST_STARTS
+            ):  # not just shot from outside
                 self._refuse(node, last_line(error))
         except RayError as error:  # its node is gone: the next patrol hires another; or it lacks what a worker needs
             self._lost_starts += 1
@@ -458,7 +467,7 @@ class RayPool:
         else:
             if node:
                 self._lost_starts = 0
-                self._slots.append(_Slot(actor, node, self._gpus))
+                self._handles.append(_WorkerHandle(actor, node, self._gpus))
                 self._was_up = True
                 return
             if not self.nodes.lives(answer):  # it may have joined a moment ago
@@ -474,11 +483,11 @@ class RayPool:
         Raises:
             UserError: that was the last node. Halted: likewise, of a search that was under way.
         """
-        if any(slot.node == node for slot in self._slots):
+        if any(handle.node == node for handle in self._handles):
             self._refused += 1
         else:
             self.nodes.refused(node)
-        if not (self._slots or self._starting or self.nodes.usable):
+        if not (self._handles or self._starting or self.nodes.usable):
             kind = Halted if self._was_up else UserError
             raise kind(f"runtime: a worker could not start: {why}") from None
 

@@ -22,8 +22,8 @@ from evonas.config import RuntimeConfig
 from evonas.errors import UserError
 from evonas.runtime.ray_pool.cluster import check_reachable, connect, last_line, look
 from evonas.runtime.ray_pool.device_servers import RAYS_KINDS, RAYS_OWN
-from evonas.runtime.ray_pool.nodes import Node
-from evonas.text import line
+from evonas.runtime.ray_pool.nodes import ClusterNode
+from evonas.text import one_line
 
 ASK_S = 15.0
 LOOKS = 3
@@ -66,7 +66,7 @@ class Seen:
     skew_s: its clock minus ours, known to within error_s. why: one line, where it gave no answer.
     """
 
-    node: Node
+    node: ClusterNode
     versions: Mapping[str, str] | None = None
     gpus: tuple[str, ...] = ()
     skew_s: float = 0.0
@@ -93,7 +93,7 @@ def ask(address: str, token: bool) -> Answer:
         found = json.loads(done.stdout.splitlines()[-1])
     except (IndexError, ValueError):
         why = (done.stderr.strip().splitlines() or ["it gave no answer"])[-1]
-        return Answer(why=line(f"no Ray cluster at {address!r}: {why}"))
+        return Answer(why=one_line(f"no Ray cluster at {address!r}: {why}"))
     return Answer(taken="refused" not in found, **found)
 
 
@@ -108,7 +108,7 @@ def head_of(address: str) -> str:
     try:
         found: str = services.canonicalize_bootstrap_address_or_die("auto")
     except (ConnectionError, ValueError) as error:
-        raise UserError(line(str(error))) from None
+        raise UserError(one_line(str(error))) from None
     return found
 
 
@@ -144,12 +144,12 @@ def hosts() -> list[str]:
     return [node["NodeManagerAddress"] for node in listing if node["Alive"]]
 
 
-def nodes() -> list[Node]:
+def nodes() -> list[ClusterNode]:
     """The living nodes."""
     return look()[0]
 
 
-def custom(node: Node) -> list[str]:
+def custom(node: ClusterNode) -> list[str]:
     """The names of a node's resources that are not Ray's own."""
     return sorted(name for name in {*node.resources} - RAYS_OWN if not name.startswith(RAYS_KINDS))
 
@@ -160,7 +160,7 @@ def unused(name: str) -> float:
     return free.get(name, 0.0)
 
 
-def inspect(nodes: Sequence[Node], packages: Collection[str], seconds: float) -> list[Seen]:
+def inspect(nodes: Sequence[ClusterNode], packages: Collection[str], seconds: float) -> list[Seen]:
     """Ask each node; those that are silent for so long are told by `why`."""
     probe = _probe_class()
     actors = []
@@ -190,14 +190,14 @@ class _Room:
     def there(self) -> None: ...
 
 
-def _seen(node: Node, actor: Any, call: Any, until: float) -> Seen:
+def _seen(node: ClusterNode, actor: Any, call: Any, until: float) -> Seen:
     try:
         found = ray.get(call, timeout=max(0.1, until - time.monotonic()))
         error_s, skew_s = min(_clock(actor, until) for _ in range(LOOKS))
     except GetTimeoutError:
         return Seen(node, why="it gave no answer")
     except RayError as error:
-        return Seen(node, why=line(last_line(error)))
+        return Seen(node, why=one_line(last_line(error)))
     return Seen(node, found["versions"], tuple(found["gpus"]), skew_s, error_s)
 
 

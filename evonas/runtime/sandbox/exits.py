@@ -9,37 +9,37 @@ import re
 import signal
 
 from evonas.records import Status
-from evonas.runtime.runtime import Death
+from evonas.runtime.runtime import WorkerExit
 from evonas.user_code import distance
 
 MB = 1e6
 _FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.*)$', re.MULTILINE)  # the innermost comes first
 
 
-def over_deadline(seconds: float, stack: str) -> Death:
+def over_deadline(seconds: float, stack: str) -> WorkerExit:
     limit = f"{seconds:,.0f}" if seconds >= 10 else f"{seconds:g}"
-    return Death(Status.FAILED_TIMEOUT, f"over its deadline of {limit} s (runtime.deadline_minutes){place(stack)}")
+    return WorkerExit(Status.FAILED_TIMEOUT, f"over its deadline of {limit} s (runtime.deadline_minutes){place(stack)}")
 
 
-def over_memory(held: int, share: int) -> Death:
-    return Death(
+def over_memory(held: int, share: int) -> WorkerExit:
+    return WorkerExit(
         Status.FAILED_OOM,
         f"took {held / MB:,.0f} MB of host memory, its worker's share is {share / MB:,.0f} MB "
         "(runtime.memory_mb_per_worker)",
     )
 
 
-def by_itself(wait_status: int, stack: str) -> Death:
+def from_wait_status(wait_status: int, stack: str) -> WorkerExit:
     """wait_status: as of `os.waitpid`."""
     code = os.waitstatus_to_exitcode(wait_status)
     if code >= 0:
-        return Death(Status.FAILED_CRASH, f"its process ended by itself with exit code {code} (os._exit?)")
+        return WorkerExit(Status.FAILED_CRASH, f"its process ended by itself with exit code {code} (os._exit?)")
     if -code == signal.SIGKILL:
-        return Death(
+        return WorkerExit(
             Status.FAILED_CRASH,
             "its process was killed from outside (SIGKILL), as the kernel does when memory runs out",
         )
-    return Death(Status.FAILED_CRASH, f"{_signal(-code)}{place(stack)}")
+    return WorkerExit(Status.FAILED_CRASH, f"{_signal(-code)}{place(stack)}")
 
 
 def place(stack: str) -> str:

@@ -21,9 +21,9 @@ from importlib import import_module
 from typing import IO, NoReturn
 
 from evonas.records import Status
-from evonas.runtime.runtime import Death
-from evonas.runtime.sandbox.exits import by_itself, over_deadline, over_memory
-from evonas.runtime.sandbox.framing import ANSWER, ORDER, Channel, Frame, Kind
+from evonas.runtime.runtime import WorkerExit
+from evonas.runtime.sandbox.exits import from_wait_status, over_deadline, over_memory
+from evonas.runtime.sandbox.framing import REQUEST, RESPONSE, Channel, Frame, FrameType
 from evonas.runtime.sandbox.payload import sweep
 from evonas.runtime.sandbox.processes import adopt_orphans, descendants, end_all, private_memory, reap
 from evonas.runtime.sandbox.worker import GRACE_S, STACK_SIGNAL, serve
@@ -39,7 +39,7 @@ RESTART_S = 1.0  # a GPU may need a moment to free what a killed process held
 
 
 @dataclass(slots=True)
-class _Worker:
+class _WorkerProcessState:
     """own: processes that its factory has started. status: as of `os.waitpid`, once it has ended."""
 
     pid: int
@@ -62,11 +62,11 @@ class _Task:
     taken: bool = False
 
 
-class Keeper:
+class ForkServer:
     """file: descriptor of the held payload. memory: bytes that a worker and what it starts may take, 0 for any."""
 
-    def __init__(self, supervisor: Channel, file: int, memory: int) -> None:
-        self._supervisor, self._file, self._memory = supervisor, file, memory
+    def __init__(self, parent: Channel, file: int, memory: int) -> None:
+        self._parent, self._file, self._memory = parent, file, memory
         self._task: _Task | None = None
         self._hopeless: set[int] = set()  # processes that a kill does not end
         self._failures = 0
@@ -80,12 +80,12 @@ class Keeper:
         self._worker = self._fork()
 
     def run(self) -> None:
-        """Until the supervisor hangs up or is gone."""
-        while not self._supervisor.ended:
+        """Until the parent process hangs up or is gone."""
+        while not self._parent.ended:
             self._sleep()
-            for _, body in self._supervisor.read():
+            for _, body in self._parent.read():
                 self._take(body)
-            self._supervisor.flush()
+            self._parent.flush()
             self._worker.channel.flush()
             ended = reap()
             self._hopeless -= ended.keys()
@@ -102,7 +102,7 @@ class Keeper:
         """Until something happens, or it is time to look."""
         poll = select.poll()
         poll.register(self._wake, select.POLLIN)
-        for channel in (self._supervisor, self._worker.channel):
+        for channel in (self._parent, self._worker.channel):
             if not channel.ended:
                 poll.register(channel.end, select.POLLIN | (select.POLLOUT if channel.pending else 0))
         poll.poll(self._patience() * 1000)
@@ -120,19 +120,19 @@ class Keeper:
         return max(0.0, until)
 
     def _take(self, body: bytes) -> None:
-        if self._task and self._task.deadline is not None:  # a supervisor that asks again has given it up
+        if self._task and self._task.deadline is not None:  # a parent process that asks again has given it up
             self._replace()
-        number, seconds = ORDER.unpack_from(body)
-        self._task = _Task(number, seconds, body[ORDER.size :])
+        number, seconds = REQUEST.unpack_from(body)
+        self._task = _Task(number, seconds, body[REQUEST.size :])
 
     def _hear(self) -> None:
         worker = self._worker
         for kind, body in worker.channel.read():
-            if kind is Kind.READY:
+            if kind is FrameType.READY:
                 self._welcome()
-            elif kind is Kind.REFUSED:
+            elif kind is FrameType.REFUSED:
                 self._refuse(body)
-            elif kind is Kind.TAKEN and self._task:
+            elif kind is FrameType.ACCEPTED and self._task:
                 self._task.taken, self._failures = True, 0
             elif self._task:
                 self._pass_on(self._task, (kind, body))
@@ -141,28 +141,28 @@ class Keeper:
 
     def _pass_on(self, task: _Task, frame: Frame) -> None:
         kind, body = frame
-        if kind is Kind.PROGRESS:
-            self._supervisor.post(kind, ANSWER.pack(task.number, 0), body)
-        elif kind is Kind.DEATH:
-            self._die(Death(Status.FAILED_ERROR, body.decode()))
+        if kind is FrameType.RUNG_REPORT:
+            self._parent.post(kind, RESPONSE.pack(task.number, 0), body)
+        elif kind is FrameType.WORKER_EXIT:
+            self._die(WorkerExit(Status.FAILED_ERROR, body.decode()))
         else:
             left = self._left_behind()
-            if left or kind is Kind.SPENT:
+            if left or kind is FrameType.FINAL_AND_EXIT:
                 self._replace()
             self._task = None
-            self._supervisor.post(Kind.EVALUATION, ANSWER.pack(task.number, len(left)), body)
+            self._parent.post(FrameType.EVALUATION, RESPONSE.pack(task.number, len(left)), body)
 
     def _watch(self) -> None:
         worker, task = self._worker, self._task
         now = time.monotonic()
         if worker.status is not None:
-            self._ended(by_itself(worker.status, self._stack()))
+            self._ended(from_wait_status(worker.status, self._stack()))
         elif not worker.ready:
             if now >= worker.start_by:
                 self._refuse(f"it did not start within {START_S:g} s".encode())
         elif task and task.deadline is None:
             task.deadline = now + task.seconds
-            worker.channel.post(Kind.JOB, task.job)
+            worker.channel.post(FrameType.JOB, task.job)
         elif task and task.deadline is not None and now >= task.deadline:
             self._die(over_deadline(task.seconds, self._ask_stack()))
         elif task and self._memory and private_memory() > self._memory:
@@ -174,13 +174,13 @@ class Keeper:
         self._worker.ready, self._worker.own = True, descendants()
         if not self._started:
             self._started = True
-            self._supervisor.post(Kind.READY)
+            self._parent.post(FrameType.READY)
 
     def _refuse(self, why: bytes) -> None:
         """A worker can take no job. If none ever could, or none can any more, there is nothing to keep."""
         self._failures += 1
         if not self._started or self._failures == STARTS:
-            self._supervisor.post(Kind.REFUSED, why)
+            self._parent.post(FrameType.REFUSED, why)
             raise SystemExit
         self._bury()
         time.sleep(RESTART_S * (self._failures - 1))
@@ -188,18 +188,18 @@ class Keeper:
         if self._task:
             self._task.deadline = None
 
-    def _ended(self, death: Death) -> None:
+    def _ended(self, death: WorkerExit) -> None:
         """The worker has ended by itself. Only a job that it had taken is to blame."""
         if self._task and self._task.taken:
             self._die(death)
         else:
             self._refuse(death.message.encode())
 
-    def _die(self, death: Death) -> None:
+    def _die(self, death: WorkerExit) -> None:
         assert self._task
         self._replace()
         number, self._task = self._task.number, None
-        self._supervisor.post(Kind.DEATH, ANSWER.pack(number, 0), f"{death.status}\n{death.message}".encode())
+        self._parent.post(FrameType.WORKER_EXIT, RESPONSE.pack(number, 0), f"{death.status}\n{death.message}".encode())
 
     def _left_behind(self) -> list[int]:
         """Processes that a job has started and that do not end with it."""
@@ -235,24 +235,24 @@ class Keeper:
         self._worker.channel.close()
         self._worker.stack.close()
 
-    def _fork(self) -> _Worker:
+    def _fork(self) -> _WorkerProcessState:
         ours, theirs = socket.socketpair()
         stack = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
-        keeper = os.getpid()
+        fork_server = os.getpid()
         pid = os.fork()
         if not pid:
             signal.set_wakeup_fd(-1)
-            for end in (ours, self._wake, self._wakened, self._supervisor.end):
+            for end in (ours, self._wake, self._wakened, self._parent.end):
                 end.close()
-            _be_worker(Channel(theirs), self._file, stack.fileno(), keeper)
+            _be_worker(Channel(theirs), self._file, stack.fileno(), fork_server)
         theirs.close()
-        return _Worker(pid, Channel(ours), stack, time.monotonic() + START_S)
+        return _WorkerProcessState(pid, Channel(ours), stack, time.monotonic() + START_S)
 
 
-def _be_worker(channel: Channel, file: int, stack: int, keeper: int) -> NoReturn:
+def _be_worker(channel: Channel, file: int, stack: int, fork_server: int) -> NoReturn:
     code = 1
     try:
-        serve(channel, file, stack, keeper)
+        serve(channel, file, stack, fork_server)
         code = 0
     except BaseException:
         traceback.print_exc()
@@ -260,7 +260,7 @@ def _be_worker(channel: Channel, file: int, stack: int, keeper: int) -> NoReturn
         os._exit(code)
 
 
-def main(supervisor: str, file: str, memory: str, preload: str) -> None:
+def main(parent: str, file: str, memory: str, preload: str) -> None:
     """The arguments are descriptors, bytes and a module, as text."""
     del sys.argv[1:]  # the user's code may look for its own
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -275,11 +275,11 @@ def main(supervisor: str, file: str, memory: str, preload: str) -> None:
     gc.collect()
     gc.freeze()
     try:
-        keeper = Keeper(Channel(socket.socket(fileno=int(supervisor))), int(file), int(memory))
+        fork_server = ForkServer(Channel(socket.socket(fileno=int(parent))), int(file), int(memory))
         try:
-            keeper.run()
+            fork_server.run()
         finally:
-            keeper.close()
+            fork_server.close()
     finally:
         os.close(int(file))
         sweep()

@@ -13,32 +13,32 @@ from collections import deque
 from enum import Enum
 
 HEADER = struct.Struct("!cQ")
-ORDER = struct.Struct("!Qd")
-"""Before a job, from supervisor to keeper: its number, and its deadline in seconds."""
-ANSWER = struct.Struct("!QI")
-"""Before what the keeper says of a job: its number, and how many processes it left behind."""
+REQUEST = struct.Struct("!Qd")
+"""Before a job, from parent process to fork server: its number, and its deadline in seconds."""
+RESPONSE = struct.Struct("!QI")
+"""Before what the fork server says of a job: its number, and how many processes it left behind."""
 CHUNK = 2**20
 CHUNKS = 16
 """Read at one go, so that a process that sends without end cannot keep its listener from the clock."""
 
 
-class Kind(Enum):
+class FrameType(Enum):
     JOB = b"j"
     READY = b"r"
-    TAKEN = b"t"
+    ACCEPTED = b"t"
     """A job has come into its worker: what happens from now on happens under it."""
-    PROGRESS = b"p"
+    RUNG_REPORT = b"p"
     EVALUATION = b"e"
-    """The last word on a job: an `Evaluation`, or a `Postponed`."""
-    SPENT = b"s"
+    """The last word on a job: an `Evaluation`, or a `Deferred`."""
+    FINAL_AND_EXIT = b"s"
     """A last word after which its process must not work on."""
-    DEATH = b"d"
+    WORKER_EXIT = b"d"
     REFUSED = b"u"
     """The process could not start, in words for the user."""
 
 
-KINDS = {kind.value for kind in Kind}
-Frame = tuple[Kind, bytes]
+FRAME_TYPES = {kind.value for kind in FrameType}
+Frame = tuple[FrameType, bytes]
 
 
 class Channel:
@@ -59,7 +59,7 @@ class Channel:
         """Whether something posted waits until the other side reads."""
         return bool(self._out)
 
-    def send(self, kind: Kind, *parts: bytes) -> None:
+    def send(self, kind: FrameType, *parts: bytes) -> None:
         """Returns when all is sent. OSError where nobody listens any more.
 
         A forked copy of this process that comes here is ended: it would speak in the name of the original.
@@ -69,7 +69,7 @@ class Channel:
         for part in (_header(kind, parts), *parts):
             self.end.sendall(part)
 
-    def post(self, kind: Kind, *parts: bytes) -> None:
+    def post(self, kind: FrameType, *parts: bytes) -> None:
         """Never waits; what cannot be sent at once goes out with `flush`."""
         self._out += map(memoryview, (_header(kind, parts), *parts))
         self.flush()
@@ -117,7 +117,7 @@ class Channel:
         if len(self._in) < HEADER.size:
             return None
         kind, length = HEADER.unpack_from(self._in)
-        if kind not in KINDS:  # the process has written what it likes to a descriptor that is not its own
+        if kind not in FRAME_TYPES:  # the process has written what it likes to a descriptor that is not its own
             self._in.clear()
             self.ended = True
             return None
@@ -126,8 +126,8 @@ class Channel:
             return None
         body = bytes(memoryview(self._in)[HEADER.size : end])
         del self._in[:end]
-        return Kind(kind), body
+        return FrameType(kind), body
 
 
-def _header(kind: Kind, parts: tuple[bytes, ...]) -> bytes:
+def _header(kind: FrameType, parts: tuple[bytes, ...]) -> bytes:
     return HEADER.pack(kind.value, sum(map(len, parts)))

@@ -27,7 +27,7 @@ import numpy.typing as npt
 
 from evonas.errors import UserError
 from evonas.runtime.runtime import Factory
-from evonas.text import line_of
+from evonas.text import describe_error
 
 Array = npt.NDArray[np.uint8]
 PREFIX = f"evonas-payload-{os.getuid()}-"
@@ -61,7 +61,7 @@ def pack(factory: Factory, modules: Sequence[ModuleType] = ()) -> Payload:
         try:
             data: bytes = cloudpickle.dumps(factory, protocol=5, buffer_callback=found.append)
         except Exception as error:  # whatever the user's objects raise when they are pickled
-            why = line_of(error)
+            why = describe_error(error)
             raise UserError(f"runtime: the space or the task cannot be sent to a worker: {why}") from None
     buffers = tuple(_read_only(buffer) for buffer in found)
     home = _module_of(factory)

@@ -1,6 +1,7 @@
-"""The process that runs candidates, one job after another, and tells its keeper whatever comes of them.
+"""The process that runs candidates, one job after another, and tells its fork server whatever comes of them.
 
-It is a fork of its keeper, which has imported the heavy modules, and it is thrown away as soon as it cannot be trusted.
+It is a fork of its fork server, which has imported the heavy modules, and it is thrown away as soon as it cannot be
+trusted.
 """
 
 import contextlib
@@ -14,12 +15,12 @@ import threading
 from collections.abc import Collection, Generator
 
 from evonas.errors import UserError
-from evonas.records import Evaluation, Job, Postponed, Progress, Status
+from evonas.records import Deferred, Evaluation, Job, RungReport, Status
 from evonas.runtime.runtime import Message, Work
-from evonas.runtime.sandbox.framing import Channel, Kind
+from evonas.runtime.sandbox.framing import Channel, FrameType
 from evonas.runtime.sandbox.payload import load
 from evonas.runtime.sandbox.processes import die_first, die_with, reap
-from evonas.text import line_of
+from evonas.text import describe_error
 
 STACK_SIGNAL = signal.SIGUSR2
 """Makes the process write down where in the code it is."""
@@ -31,40 +32,41 @@ class _Unsendable(Exception):
     pass
 
 
-def serve(channel: Channel, file: int, stack: int, keeper: int) -> None:
-    """Runs jobs until the keeper hangs up.
+def serve(channel: Channel, file: int, stack: int, fork_server: int) -> None:
+    """Runs jobs until the fork server hangs up.
 
-    file: descriptor of the held payload. stack: that of the file into which `faulthandler` writes. keeper: process id.
+    file: descriptor of the held payload. stack: that of the file into which `faulthandler` writes. fork_server: process
+    id.
     """
-    _settle(stack, keeper)
+    _settle(stack, fork_server)
     try:
         work = load(file)()
     except BaseException as error:
-        why = str(error) if isinstance(error, UserError) else line_of(error)
-        channel.send(Kind.REFUSED, why.encode(errors="backslashreplace"))
+        why = str(error) if isinstance(error, UserError) else describe_error(error)
+        channel.send(FrameType.REFUSED, why.encode(errors="backslashreplace"))
         return
     os.close(file)  # what is mapped stays
     gc.collect()
     gc.freeze()  # what stays for good need not be looked through after each candidate
     threads = set(threading.enumerate())
-    channel.send(Kind.READY)
+    channel.send(FrameType.READY)
     while (job := _next_job(channel)) is not None:
-        channel.send(Kind.TAKEN)
+        channel.send(FrameType.ACCEPTED)
         kind, body = _do(work, job, channel)
         gc.collect()  # what a candidate's objects do at their end must be its own fault, not that of the next one
         reap()
-        if kind is Kind.EVALUATION and _threads_left(threads):
-            kind = Kind.SPENT
+        if kind is FrameType.EVALUATION and _threads_left(threads):
+            kind = FrameType.FINAL_AND_EXIT
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):  # they may be closed, or the user's
                 stream.flush()
         channel.send(kind, body)
 
 
-def _settle(stack: int, keeper: int) -> None:
-    """From a copy of the keeper to a process of its own. Its session keeps signals to its group away from others."""
+def _settle(stack: int, fork_server: int) -> None:
+    """Become a process of its own, with a session of its own, so that signals to its group reach nobody else."""
     os.setsid()
-    die_with(keeper)
+    die_with(fork_server)
     die_first()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -82,35 +84,35 @@ def _next_job(channel: Channel) -> Job | None:
     return None
 
 
-def _do(work: Work, job: Job, channel: Channel) -> tuple[Kind, bytes]:
-    """Sends the progress; returns the last word, whatever happens."""
+def _do(work: Work, job: Job, channel: Channel) -> tuple[FrameType, bytes]:
+    """Sends the report; returns the last word, whatever happens."""
     try:
         return _report(work, job, channel)
     except _Unsendable as error:
-        return Kind.DEATH, str(error).encode()
+        return FrameType.WORKER_EXIT, str(error).encode()
     except BaseException as error:  # SystemExit and KeyboardInterrupt of the user's code too
-        return Kind.DEATH, line_of(error).encode()
+        return FrameType.WORKER_EXIT, describe_error(error).encode()
 
 
-def _report(work: Work, job: Job, channel: Channel) -> tuple[Kind, bytes]:
+def _report(work: Work, job: Job, channel: Channel) -> tuple[FrameType, bytes]:
     reports = work(job)
     for item in reports:
-        if isinstance(item, Evaluation | Postponed):
+        if isinstance(item, Evaluation | Deferred):
             if isinstance(reports, Generator):
                 reports.close()
             crashed = isinstance(item, Evaluation) and item.status is Status.FAILED_CRASH
-            return Kind.SPENT if crashed else Kind.EVALUATION, _packed(item)
-        if not isinstance(item, Progress):
-            return Kind.DEATH, f"its work reported a {type(item).__name__}, not an Evaluation".encode()
-        channel.send(Kind.PROGRESS, _packed(item))
-    return Kind.DEATH, b"its work ended without a result"
+            return FrameType.FINAL_AND_EXIT if crashed else FrameType.EVALUATION, _packed(item)
+        if not isinstance(item, RungReport):
+            return FrameType.WORKER_EXIT, f"its work reported a {type(item).__name__}, not an Evaluation".encode()
+        channel.send(FrameType.RUNG_REPORT, _packed(item))
+    return FrameType.WORKER_EXIT, b"its work ended without a result"
 
 
-def _packed(item: Message | Postponed) -> bytes:
+def _packed(item: Message | Deferred) -> bytes:
     try:
         return pickle.dumps(item, protocol=5)
     except BaseException as error:
-        raise _Unsendable(f"its result cannot be sent: {line_of(error)}") from None
+        raise _Unsendable(f"its result cannot be sent: {describe_error(error)}") from None
 
 
 def _threads_left(known: Collection[threading.Thread]) -> bool:

@@ -1,7 +1,7 @@
 """One worker's place: a process that runs candidates, kept by another, so that nothing here can be harmed by either.
 
-supervisor (this process: no torch, nothing of the user's)
-  keeper   (has imported torch; forks, watches, ends)
+parent process (this process: no torch, nothing of the user's)
+  fork server   (has imported torch; forks, watches, ends)
     worker (makes the `Work`, runs jobs)
 """
 
@@ -21,13 +21,13 @@ from typing import Any
 
 from evonas import records
 from evonas.errors import UserError
-from evonas.records import Evaluation, Job, Postponed, Progress, Status
-from evonas.runtime.runtime import Death, Message, Report
-from evonas.runtime.sandbox.framing import ANSWER, ORDER, Channel, Frame, Kind
+from evonas.records import Deferred, Evaluation, Job, RungReport, Status
+from evonas.runtime.runtime import Message, Report, WorkerExit
+from evonas.runtime.sandbox.framing import REQUEST, RESPONSE, Channel, Frame, FrameType
 from evonas.runtime.sandbox.payload import Payload, hold, sweep
 from evonas.runtime.sandbox.processes import machine_memory
 
-__all__ = ["Sandbox", "SandboxLost", "machine_memory"]
+__all__ = ["WorkerProcess", "WorkerProcessLost", "machine_memory"]
 
 BOOT = """
 import json, sys
@@ -39,12 +39,12 @@ main(*sys.argv[2:])
 CLOSE_S = 15.0
 
 
-class SandboxLost(Exception):
-    """The keeper is gone, or can make no worker any more. No candidate is to blame."""
+class WorkerProcessLost(Exception):
+    """The fork server is gone, or can make no worker any more. No candidate is to blame."""
 
 
-class Sandbox:
-    """A worker process and its keeper, which start at once.
+class WorkerProcess:
+    """A worker process and its fork server, which start at once.
 
     memory_bytes: host memory that a worker, with all that it starts, may take.
 
@@ -62,11 +62,11 @@ class Sandbox:
         self._channel = Channel(ours)
         arguments = [json.dumps(sys.path), theirs.fileno(), file, memory_bytes or 0, payload.preload]
         try:
-            self._keeper = subprocess.Popen(
+            self._fork_server = subprocess.Popen(
                 [sys.executable, "-P", "-c", BOOT, *map(str, arguments)],
                 stdin=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(), file),
-                start_new_session=True,  # the terminal's Ctrl-C is for the supervisor to act on
+                start_new_session=True,  # the terminal's Ctrl-C is for the parent process to act on
             )
         finally:
             theirs.close()
@@ -77,7 +77,7 @@ class Sandbox:
 
         Raises:
             UserError: it cannot start, or not within so many seconds; in the words of the factory's own UserError.
-            SandboxLost: the keeper is gone.
+            WorkerProcessLost: the fork server is gone.
         """
         if self._ready:
             return
@@ -85,25 +85,25 @@ class Sandbox:
         if frame is None:
             raise UserError(f"it did not start within {seconds:g} s")
         kind, body = frame
-        if kind is Kind.REFUSED:
+        if kind is FrameType.REFUSED:
             raise UserError(body.decode())
 
     def run(self, job: Job, seconds: float, beat: float) -> Iterator[Report | None]:
-        """Each `Progress`, then one `Evaluation`, `Postponed` or `Death`; None whenever `beat` seconds passed without a
-        word.
+        """Each `RungReport`, then one `Evaluation`, `Deferred` or `WorkerExit`; None whenever `beat` seconds passed
+        without a word.
 
         seconds: deadline, from when the worker takes the job. A job whose reports are not heard to the end is given up.
 
         Raises:
-            SandboxLost: the keeper is gone, or can make no worker any more.
+            WorkerProcessLost: the fork server is gone, or can make no worker any more.
         """
         self._number += 1
         try:
-            self._channel.send(Kind.JOB, ORDER.pack(self._number, seconds), pickle.dumps(job, protocol=5))
+            self._channel.send(FrameType.JOB, REQUEST.pack(self._number, seconds), pickle.dumps(job, protocol=5))
         except OSError:
-            raise SandboxLost(self._end_of_keeper()) from None
+            raise WorkerProcessLost(self._how_fork_server_ended()) from None
         item: Report | None = None
-        while not isinstance(item, Evaluation | Postponed | Death):
+        while not isinstance(item, Evaluation | Deferred | WorkerExit):
             frame = self._receive(beat)
             if frame and not self._is_of_this_job(frame):
                 continue
@@ -111,20 +111,20 @@ class Sandbox:
             yield item
 
     def close(self) -> None:
-        """End the worker, with all that it started, and the keeper."""
+        """End the worker, with all that it started, and the fork server."""
         self._channel.close()
         try:
-            self._keeper.wait(CLOSE_S)
+            self._fork_server.wait(CLOSE_S)
         except subprocess.TimeoutExpired:
-            self._keeper.kill()
-            self._keeper.wait()
+            self._fork_server.kill()
+            self._fork_server.wait()
         sweep()
 
     def _is_of_this_job(self, frame: Frame) -> bool:
         kind, body = frame
-        if kind is Kind.REFUSED:
-            raise SandboxLost(f"no worker can start any more: {body.decode()}")
-        return kind is not Kind.READY and ANSWER.unpack_from(body)[0] == self._number
+        if kind is FrameType.REFUSED:
+            raise WorkerProcessLost(f"no worker can start any more: {body.decode()}")
+        return kind is not FrameType.READY and RESPONSE.unpack_from(body)[0] == self._number
 
     def _receive(self, seconds: float) -> Frame | None:
         until = time.monotonic() + seconds
@@ -133,21 +133,21 @@ class Sandbox:
             if self._frames:
                 break
             if self._channel.ended:
-                raise SandboxLost(self._end_of_keeper())
+                raise WorkerProcessLost(self._how_fork_server_ended())
             if (rest := until - time.monotonic()) <= 0:
                 return None
             self._channel.wait(rest)
         frame = self._frames.popleft()
-        self._ready |= frame[0] is Kind.READY
+        self._ready |= frame[0] is FrameType.READY
         return frame
 
-    def _end_of_keeper(self) -> str:
+    def _how_fork_server_ended(self) -> str:
         try:
-            code = self._keeper.wait(1.0)
+            code = self._fork_server.wait(1.0)
         except subprocess.TimeoutExpired:
-            return "its keeper hung up"
+            return "its fork server hung up"
         how = f"was killed ({signal.Signals(-code).name})" if code < 0 else f"ended with exit code {code}"
-        return f"the keeper of its process {how}"
+        return f"the fork server of its process {how}"
 
 
 class _Records(pickle.Unpickler):
@@ -161,17 +161,17 @@ class _Records(pickle.Unpickler):
 
 def _item(frame: Frame) -> Report:
     kind, body = frame
-    _, left = ANSWER.unpack_from(body)
+    _, left = RESPONSE.unpack_from(body)
     content = io.BytesIO(body)
-    content.seek(ANSWER.size)
-    if kind is Kind.DEATH:
+    content.seek(RESPONSE.size)
+    if kind is FrameType.WORKER_EXIT:
         status, message = content.read().decode().split("\n", 1)
-        return Death(Status(status), message)
+        return WorkerExit(Status(status), message)
     try:
-        item: Message | Postponed = _Records(content).load()
+        item: Message | Deferred = _Records(content).load()
     except pickle.UnpicklingError as error:
-        return Death(Status.FAILED_ERROR, f"its result cannot be sent: {error}")
-    if isinstance(item, Progress | Postponed) or not left:
+        return WorkerExit(Status.FAILED_ERROR, f"its result cannot be sent: {error}")
+    if isinstance(item, RungReport | Deferred) or not left:
         return item
     behind = "1 process behind, which was" if left == 1 else f"{left} processes behind, which were"
     return replace(item, message="; ".join(filter(None, [item.message, f"it left {behind} ended"])))

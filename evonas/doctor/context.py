@@ -5,16 +5,16 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Literal
 
-from evonas.components import Parts
+from evonas.components import Components
 from evonas.config import Config, RuntimeConfig
 from evonas.runtime import Runtime
 from evonas.runtime.ray_pool import probe
-from evonas.runtime.ray_pool.nodes import Node
+from evonas.runtime.ray_pool.nodes import ClusterNode
 from evonas.runtime.ray_pool.probe import Seen
 
 ROOM_S = 20.0
 """So long a worker may wait for room."""
-State = Literal["ok", "cross", "note"]
+State = Literal["ok", "error", "note"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +35,11 @@ class Unknown(Exception):
 
 
 @dataclass
-class Visit:
+class Context:
     """What is asked for, and what earlier checks have found: later ones build on it.
 
-    head: HOST:PORT of the cluster's. joined: this process is a driver of it; own: since this visit. parts: with them a
-    few networks are tried. pool: one worker. away: targets that cannot be reached.
+    head: HOST:PORT of the cluster's. joined: this process is a driver of it; own: since this context. components: with
+    them a few networks are tried. pool: one worker. away: targets that cannot be reached.
     """
 
     config: Config | None
@@ -49,9 +49,9 @@ class Visit:
     head: str = ""
     joined: bool = False
     own: bool = False
-    nodes: Sequence[Node] = ()
+    nodes: Sequence[ClusterNode] = ()
     seen: Sequence[Seen] = ()
-    parts: Parts | None = None
+    components: Components | None = None
     pool: Runtime | None = None
     away: set[str] = field(default_factory=set)
 
@@ -60,21 +60,21 @@ class Visit:
         return f"{self.runtime.cpus_per_worker:g} CPUs and {self.runtime.gpus_at_first:g} GPUs"
 
 
-Check = Callable[[Visit], Iterator[Finding]]
+Check = Callable[[Context], Iterator[Finding]]
 
 
-def need_ray(visit: Visit) -> None:
-    if not visit.joined:
-        raise Unknown("runtime.kind is serial" if visit.runtime.kind == "serial" else "Ray is out of reach")
+def need_ray(context: Context) -> None:
+    if not context.joined:
+        raise Unknown("runtime.kind is serial" if context.runtime.kind == "serial" else "Ray is out of reach")
 
 
-def parts_of(visit: Visit) -> Parts:
-    if visit.parts is None:
+def parts_of(context: Context) -> Components:
+    if context.components is None:
         raise Unknown("there are no data")
-    return visit.parts
+    return context.components
 
 
-def shape(node: Node) -> str:
+def shape(node: ClusterNode) -> str:
     counts = [f"{node.resources.get('CPU', 0):g} CPUs", f"{node.resources.get('GPU', 0):g} GPUs"]
     return " ".join([", ".join(counts), *(f"and {name}" for name in probe.custom(node))])
 

@@ -1,0 +1,91 @@
+"""Records of the schema before this one (version 3), in the words of this one. Files are never rewritten: a run that
+goes on has older generations in the older schema, and each file is read by its own.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+
+PREVIOUS = 3
+_COLUMNS = {"born_after": "visible", "images_per_s": "examples_per_s", "measured_again": "remeasured"}
+_ENTRIES = {"born": "candidate", "reached": "report", "decided": "evaluation"}
+_OPERATORS = {"founder": "random"}
+_CONFIG = {
+    "training": {"keep": "promote"},
+    "runtime": {"away_minutes": "unavailable_minutes"},
+}
+
+
+def is_previous(schema: pa.Schema) -> bool:
+    """Whether a table was written in the schema before."""
+    return (schema.metadata or {}).get(b"evonas_schema") == str(PREVIOUS).encode()
+
+
+def migrate_description(description: Mapping[str, Any]) -> dict[str, Any]:
+    """A run.json of the schema before."""
+    return {
+        **description,
+        "config": migrate_config(description["config"]),
+        "metrics": [_column(name) for name in description["metrics"]],
+        "objectives": [{**o, "column": _column(o["column"])} for o in description["objectives"]],
+    }
+
+
+def migrate_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A config, or some of its sections."""
+    result = {name: _renamed(section, _CONFIG.get(name, {})) for name, section in config.items()}
+    if "targets" in config:
+        again = {"again": "max_remeasurements"}
+        result["targets"] = {name: _renamed(target, again) for name, target in config["targets"].items()}
+    for section in ("objectives", "limits"):
+        if section in config:
+            result[section] = [{**part, "metric": _column(part["metric"])} for part in config[section]]
+    return result
+
+
+def migrate_entry(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry of the journal; one of this schema is returned as it is."""
+    if entry.get("kind") not in _ENTRIES:
+        return dict(entry)
+    return {**migrate_row(entry), "kind": _ENTRIES[entry["kind"]]}
+
+
+def migrate_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of `evaluations`, or a part of one: of the journal, of a measurement after the search."""
+    result = {_column(name): value for name, value in row.items()}
+    if "operator" in row:
+        result["operator"] = _OPERATORS.get(row["operator"], row["operator"])
+    if "metrics" in row:
+        result["metrics"] = {_column(name): value for name, value in row["metrics"].items()}
+    if "rungs" in row:
+        result["rungs"] = [migrate_row(rung) for rung in row["rungs"]]
+    if "conditions" in row:
+        conditions = row["conditions"].items()
+        result["conditions"] = {_target_renamed(name, {"beside": "against"}): text for name, text in conditions}
+    return result
+
+
+def migrate_table(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """
+    Raises:
+        ValueError: its columns are not those of the schema before.
+    """
+    rows = [migrate_row(row) for row in table.to_pylist(maps_as_pydicts="strict")]
+    if {_column(name) for name in table.column_names} - set(schema.names):
+        raise ValueError("it has other columns")
+    return pa.Table.from_pylist(rows, schema=schema)
+
+
+def _column(name: str) -> str:
+    return _target_renamed(name, _COLUMNS)
+
+
+def _target_renamed(name: str, names: Mapping[str, str]) -> str:
+    """A name that may end in `[target]`."""
+    base, bracket, target = name.partition("[")
+    return f"{names.get(base, base)}{bracket}{target}"
+
+
+def _renamed(section: Any, names: Mapping[str, str]) -> Any:
+    return {names.get(key, key): value for key, value in section.items()} if isinstance(section, Mapping) else section

@@ -1,0 +1,87 @@
+"""Runs and contents recorded by evonas before schema version 4 (commit df7aa74): they open, verify and go on, and the
+same seeds still give the same genomes and decisions.
+
+The work is `tests.synthetic.Work`, plain arithmetic that is the same on every machine. Made with: 26 evaluations,
+failing (5, 11), unbuildable (7,), weights_kb 0.2; `interrupted` is `window` stopped after 13 candidates.
+"""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import evonas
+from evonas.cli import main
+from tests.synthetic import Toy
+from tests.test_loop import run
+
+RECORDED = Path(__file__).parent / "recorded" / "schema3"
+WORK = {"failing": (5, 11), "unbuildable": (7,), "weights_kb": 0.2}
+CASES: dict[str, dict[str, Any]] = {
+    "window": {},
+    "async": {"schedule": {"mode": "async"}},
+    "generation": {"schedule": {"mode": "generation", "lookahead": 3}},
+    "random": {"strategy": {"kind": "random", "population": 8}},
+    "limits": {
+        "limits": [{"metric": "params", "at_most": 900}],
+        "strategy": {"kind": "nsga2", "mutation": 0.2, "crossover": 0.5},
+    },
+}
+RENAMED = {"born_after": "visible"}
+"""Columns that have another name in this schema."""
+
+
+def recorded(name: str) -> tuple[list[str], list[list[Any]], list[list[Any]]]:
+    content = json.loads((RECORDED / "content.json").read_text())[name]
+    columns = [RENAMED.get(column, column) for column in content["columns"]]
+    operator = columns.index("operator")
+    for row in content["rows"]:
+        row[operator] = {"founder": "random"}.get(row[operator], row[operator])
+    return columns, content["rows"], content["populations"]
+
+
+def plain(frame: Any) -> list[list[Any]]:
+    found: list[list[Any]] = json.loads(frame.to_json(orient="values", double_precision=15))
+    return found
+
+
+def check(found: evonas.Run, name: str) -> None:
+    columns, rows, populations = recorded(name)
+    assert plain(found.evaluations[columns]) == rows
+    assert plain(found.populations) == populations
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_seeded_search_finds_what_it_found_then(name: str, tmp_path: Path) -> None:
+    check(run(tmp_path / "run", budget={"evaluations": 26}, work=WORK, **CASES[name]), name)
+
+
+@pytest.mark.parametrize("name", ["random", "limits"])
+def test_a_recorded_run_opens_and_verifies(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = evonas.load(RECORDED / name, Toy())
+    check(found, name)
+    verdict = found.verify()
+    assert (verdict.difference, verdict.candidates, verdict.generations) == ("", 26, 4)
+    assert main(["status", str(RECORDED / name)]) == 0
+    assert main(["front", str(RECORDED / name), "--format", "csv"]) == 0
+    assert "26 candidates evaluated" in capsys.readouterr().out
+
+
+def test_a_recorded_run_goes_on_as_if_nothing_had_changed(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(RECORDED / "interrupted", tmp_path / "run"))
+    assert len(evonas.load(folder, Toy()).evaluations) == 13
+    found = run(folder, budget={"evaluations": 26}, work=WORK)
+    check(found, "window")
+    assert found.verify().difference == ""
+
+
+def test_a_finished_recorded_run_goes_on_with_a_larger_budget(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(RECORDED / "limits", tmp_path / "run"))
+    longer = run(folder, budget={"evaluations": 40}, work=WORK, **CASES["limits"])
+    assert len(longer.evaluations) == 40
+    assert longer.verify().difference == ""
+    other = run(tmp_path / "other", budget={"evaluations": 40}, work=WORK, **CASES["limits"])
+    same = ["genome", "parents", "operator", "visible", "seed", "status", "error"]
+    assert plain(longer.evaluations[same]) == plain(other.evaluations[same])
