@@ -33,7 +33,7 @@ from evonas.measuring.backends.pytorch import available, device_name, lock_name
 from evonas.measuring.benchmark import LatencyBenchmark
 from evonas.measuring.device_lock import DeviceLock
 from evonas.measuring.reference import reference
-from evonas.records import TaskSpec
+from evonas.records import InputSpec, TaskSpec
 from evonas.seeding import stream
 from evonas.spaces import SPACES
 from evonas.tasks import TASKS
@@ -111,7 +111,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     space, rng = SPACES["mobile"](), stream(0, "latency")
-    spec = TaskSpec("images", SHAPE, 10)
+    spec = TaskSpec("images", InputSpec(SHAPE), (10,))
     networks = [space.build(space.decode(space.sample(rng)), spec).eval() for _ in range(options.networks)]
     target = TargetConfig(device=options.device, graph=options.graph)
     device = available(options.device, "--device")

@@ -27,11 +27,11 @@ from evonas.config import Config
 from evonas.driver.breeding import Breeder
 from evonas.loading import validated
 from evonas.objectives.objectives import Objectives
-from evonas.records import Evaluation, Genome, RungReport, Status, TaskSpec
+from evonas.records import Evaluation, Genome, InputSpec, RungReport, Status, TaskSpec
 from evonas.spaces import SPACES
 
 AT = (200, 500, 1000)
-SPEC = TaskSpec("nb201", (3, 32, 32), 10)
+SPEC = TaskSpec("nb201", InputSpec((3, 32, 32)), (10,))
 Table = dict[Genome, tuple[float, float]]
 Points = np.ndarray
 

@@ -43,7 +43,7 @@ def again(run: evonas.Run, rows: pd.DataFrame) -> Times:
     section = TargetConfig.model_validate({**config.targets["cpu"].model_dump(), "quiet": True})
     bench = LatencyBenchmark("cpu", section, reference(), DeviceLock([]))
     networks = (space.build(space.decode(tuple(genome)), task).eval() for genome in rows["genome"])
-    return np.array([bench.measure(network, task.input_shape).ms for network in networks])
+    return np.array([bench.measure(network, task.input).ms for network in networks])
 
 
 def compare(lock: str, rows: pd.DataFrame, real: Times) -> None:

@@ -33,12 +33,12 @@ from evonas.config import Config
 from evonas.driver.loop import Search
 from evonas.loading import construct, validated
 from evonas.objectives.objectives import Objectives
-from evonas.records import Epoch, Evaluation, Job, RungReport, Status, TaskSpec
+from evonas.records import Epoch, Evaluation, InputSpec, Job, RungReport, Status, TaskSpec
 from evonas.runtime import Message
 from evonas.spaces import SPACES
 from evonas.store import Store, create_run, evaluations_schema, open_folder, recover
 
-SPEC = TaskSpec("nothing", (3, 32, 32), 10)
+SPEC = TaskSpec("nothing", InputSpec((3, 32, 32)), (10,))
 VARIATION, KEEP = 0.5, 1 / 3
 AHEAD = 2
 

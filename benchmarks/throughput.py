@@ -21,12 +21,12 @@ from evonas.config import Config
 from evonas.driver.loop import Search
 from evonas.loading import validated
 from evonas.objectives.objectives import Objectives
-from evonas.records import Evaluation, Job, RungReport, Status, TaskSpec
+from evonas.records import Evaluation, InputSpec, Job, RungReport, Status, TaskSpec
 from evonas.runtime import Message, Work
 from evonas.spaces import SPACES
 from evonas.start import PreparedSearch, execute
 
-SPEC = TaskSpec("nothing", (1, 8, 8), 10)
+SPEC = TaskSpec("nothing", InputSpec((1, 8, 8)), (10,))
 WARM = 1000  # candidates before the driver's memory counts as warm
 
 

@@ -9,9 +9,11 @@ from evonas.config import Config
 from evonas.driver.breeding import Breeder
 from evonas.errors import TargetUnavailable, UserError
 from evonas.evaluation import Evaluator, agreement
+from evonas.evaluation.costs import resolve
+from evonas.evaluation.learners import LEARNERS, Learner
 from evonas.latency_tables.table import Table, check_compatible, read
 from evonas.loading import construct
-from evonas.measuring.benchmark import REFERENCE_SHAPE
+from evonas.measuring.benchmark import REFERENCE_INPUT
 from evonas.measuring.reference import reference
 from evonas.measuring.remote.client import MeasureError, Remote
 from evonas.measuring.remote.server import serve_here
@@ -46,12 +48,42 @@ def assemble(config: Config, space: Space | None = None, task: Task | None = Non
     space = space or construct(SPACES, config.space, "space")
     task = task or construct(TASKS, config.task, "task")
     objectives = Objectives(config, task.spec)
+    learner = construct(LEARNERS, config.learner, "learner")
+    check_learner(learner, config, objectives)
     Breeder(config, space, objectives)  # finds fault with the strategy's options now rather than later
     tables = {name: _table(name, path, config, space, task.spec) for name, path in objectives.tables.items()}
     device = "cuda" if config.runtime.gpus_per_worker else "cpu"
     entries = {name: table.entries for name, table in tables.items()}
-    factory = partial(Evaluator, space, task, config, objectives, device, entries, agreement(space, task))
+    factory = partial(
+        Evaluator,
+        space,
+        task,
+        config,
+        objectives,
+        device,
+        entries,
+        learner=learner,
+        metrics=resolve(objectives.network_metrics),
+        expected=agreement(space, task),
+    )
     return Components(config, space, task.spec, objectives, factory, tables, remotes(config, objectives.targets))
+
+
+def check_learner(learner: Learner, config: Config, objectives: Objectives) -> None:
+    """
+    Raises:
+        UserError: something is asked for that is known after training alone, and nothing is trained.
+    """
+    if learner.trains:
+        return
+    kind = config.learner.kind
+    if objectives.needs_training:
+        raise UserError(
+            f"learner {kind} trains nothing, so {', '.join(objectives.needs_training)} is never known; name costs, "
+            "latencies or other metrics of the network as objectives and limits, or train: learner: {kind: scratch}"
+        )
+    if config.training.rungs:
+        raise UserError(f"learner {kind} trains nothing, so no rung is reached; leave training.rungs out")
 
 
 def check_endpoints(components: Components) -> None:
@@ -66,7 +98,7 @@ def check_endpoints(components: Components) -> None:
         remote = Remote(name, section, wanted)
         try:
             remote.about(endpoint)
-            remote.measure(reference(), REFERENCE_SHAPE, endpoint)
+            remote.measure(reference(), REFERENCE_INPUT, endpoint)
         except (TargetUnavailable, MeasureError) as error:
             raise UserError(str(error)) from None
 

@@ -273,10 +273,14 @@ class Config(Section):
     task: PartConfig
     objectives: tuple[ObjectiveConfig, ...] = Field(min_length=1)
     limits: tuple[LimitConfig, ...] = ()
+    record: tuple[str, ...] = Field(
+        default=(), description="metrics in the rows that are no objective, e.g. memory_mb[cpu]"
+    )
     targets: dict[str, TargetConfig] = {}
     strategy: StrategyConfig = StrategyConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     training: TrainingConfig = TrainingConfig()
+    learner: PartConfig = PartConfig(kind="scratch")
     budget: BudgetConfig
     runtime: RuntimeConfig = RuntimeConfig()
     tracking: tuple[Literal["tensorboard", "mlflow", "wandb"], ...] = ()

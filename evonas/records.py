@@ -3,9 +3,11 @@
 Knows nothing of how a record is made, moved, stored or ranked, and imports nothing of evonas.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 Genome = tuple[int, ...]
 """One small int a gene, in the order of the space's genes: the index of the chosen value."""
@@ -34,19 +36,75 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class InputSpec:
+    """One tensor that a network takes in.
+
+    Args:
+        shape: of one example, without the batch axis, e.g. (channels, height, width) or (tokens,).
+        dtype: a name of numpy and torch alike, e.g. "float32", "int64".
+        high: of whole numbers, such as tokens: they lie in 0 .. high - 1.
+
+    Raises:
+        ValueError: whole numbers without `high`, or `high` of other numbers.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+    high: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", tuple(map(int, self.shape)))
+        if self.is_integer and (self.high is None or self.high < 1):
+            raise ValueError(f"an input of {self.dtype} needs `high`, the number of values that it can have")
+        if not self.is_integer and self.high is not None:
+            raise ValueError(f"`high` is for whole numbers, not for {self.dtype}")
+
+    @property
+    def is_integer(self) -> bool:
+        return self.dtype.startswith(("int", "uint"))
+
+
+Inputs = InputSpec | Mapping[str, InputSpec]
+"""What a network takes in: one tensor, or several by the names of the arguments of its `forward`."""
+
+
+@dataclass(frozen=True, slots=True)
 class TaskSpec:
     """What a network must take in and give out, and how it is scored.
 
-    input_shape: one example without the batch axis, e.g. (channels, height, width).
-    outputs: length of the network's output vector (classes; 1 for a scalar regression).
-    metric, direction: name of the validation metric and "minimize" or "maximize".
+    Args:
+        name: of the task, for people.
+        input: one tensor, or several by name, which the network gets as keyword arguments.
+        output_shape: of one example's output, e.g. (classes,), (1,) for a scalar, (tokens, vocabulary).
+        metrics: of the validation examples, each with "minimize" or "maximize"; the first is the task's main one.
     """
 
     name: str
-    input_shape: tuple[int, ...]
-    outputs: int
-    metric: str = "error"
-    direction: str = "minimize"
+    input: Inputs
+    output_shape: tuple[int, ...]
+    metrics: Mapping[str, str] = field(default_factory=lambda: {"error": "minimize"})
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Of one example of a task with a single input; ValueError where there are several."""
+        if not isinstance(self.input, InputSpec):
+            raise ValueError(f"the task {self.name} has several inputs: {', '.join(self.input)}; see `input`")
+        return self.input.shape
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers a network gives for one example."""
+        return math.prod(self.output_shape)
+
+    @property
+    def metric(self) -> str:
+        """The main metric."""
+        return next(iter(self.metrics))
+
+    @property
+    def direction(self) -> str:
+        """ "minimize" or "maximize", of the main metric."""
+        return self.metrics[self.metric]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +172,20 @@ class Deferred:
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """One point of a learning curve, after `epoch` epochs. Losses are means an example."""
+    """One point of a learning curve, after `epoch` epochs.
+
+    Args:
+        epoch: how many epochs were trained.
+        train_loss, valid_loss: means an example.
+        valid_metric: the task's main metric.
+        metrics: every metric of the task by name; the main one is among them. A row keeps those of its rungs.
+    """
 
     epoch: int
     train_loss: float
     valid_loss: float
     valid_metric: float
+    metrics: Mapping[str, float] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +234,7 @@ class Job:
     endpoints: target -> where it is measured, of those that are not measured on the worker and can be reached now.
     genomes: those of the front, in its order, where something is measured that may have to be measured again beside
         them; else empty.
-    check: it is only to be measured on every target, the latency of which may have come from a table; nothing is
+    kind: "evaluate", or "measure": only on every target, the latency of which may have come from a table; nothing is
         trained, no limit holds.
     """
 
@@ -178,7 +244,7 @@ class Job:
     reached: tuple[RungReport, ...] = ()
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
     genomes: tuple[Genome, ...] = ()
-    check: bool = False
+    kind: Literal["evaluate", "measure"] = "evaluate"
 
 
 @dataclass(frozen=True, slots=True)

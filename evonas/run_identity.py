@@ -1,6 +1,5 @@
 """Which search a run folder holds: what run.json says of it, and whether another one may go on with it."""
 
-import dataclasses
 import platform
 import uuid
 from collections.abc import Mapping
@@ -11,6 +10,8 @@ from typing import Any
 from evonas.components import Components
 from evonas.config import ENDPOINT_KEYS, MUTABLE_SECTIONS, Config
 from evonas.errors import UserError
+from evonas.inputs import to_plain
+from evonas.records import TaskSpec
 from evonas.store import Folder, create_run, is_new, is_run, read_run
 
 
@@ -50,12 +51,18 @@ def describe(components: Components) -> dict[str, Any]:
         "fingerprint": components.config.fingerprint,
         "config": components.config.model_dump(mode="json"),
         "space": components.space.signature(),
-        "task": {**dataclasses.asdict(components.spec), "input_shape": list(components.spec.input_shape)},
+        "task": describe_task(components.spec),
         "objectives": [{"column": o.key, "unit": o.unit, "sign": o.sign} for o in components.objectives.objectives],
         "metrics": list(components.objectives.metrics),
         "targets": list(components.objectives.targets),
         "tables": {name: table.sha256 for name, table in components.tables.items()},
     }
+
+
+def describe_task(spec: TaskSpec) -> dict[str, Any]:
+    """A task's spec as plain data."""
+    shape, metrics = list(spec.output_shape), dict(spec.metrics)
+    return {"name": spec.name, "input": to_plain(spec.input), "output_shape": shape, "metrics": metrics}
 
 
 def versions() -> dict[str, str]:

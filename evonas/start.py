@@ -176,7 +176,11 @@ def _notes(folder: Folder, components: Components) -> Iterator[str]:
 
 def _own_code(space: Space | None, task: Task | None) -> list[object]:
     """The classes and functions that given components are made of."""
-    return [*([type(space)] if space else []), *([task.loss, task.score, type(task.prepare)] if task else [])]
+    return [*([type(space)] if space else []), *([task.loss, type(task.prepare), *_functions(task)] if task else [])]
+
+
+def _functions(task: Task) -> list[object]:
+    return [function for metric in task.metrics.values() for function in (metric.statistics, metric.reduce)]
 
 
 def _modules_of(*components: object) -> list[ModuleType]:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from evonas.evaluation import Evaluator
 from evonas.objectives.objectives import Objectives
-from evonas.records import TaskSpec
+from evonas.records import InputSpec, TaskSpec
 from evonas.runtime import Factory
 from evonas.spaces.genes import Arch, Choice
 from evonas.spaces.space import Space
@@ -125,7 +125,7 @@ class Deed(nn.Module):
 
     def __deepcopy__(self, memo: Any) -> nn.Module:
         """Costs are measured on copies, which behave."""
-        return Deed("none", self.folder, TaskSpec("", (64,), self.linear.out_features))
+        return Deed("none", self.folder, TaskSpec("", InputSpec((64,)), (self.linear.out_features,)))
 
 
 class Misdeeds(Space):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from evonas.config import Config
 from evonas.loading import validated
 from evonas.objectives.objectives import Objectives, dominates
-from evonas.records import Epoch, Evaluation, Job, RungReport, Status, TaskSpec
+from evonas.records import Epoch, Evaluation, InputSpec, Job, RungReport, Status, TaskSpec
 from evonas.runtime import Message
 from evonas.spaces.genes import Arch, Choice, Integer, Repeat
 from evonas.spaces.space import Space
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from evonas.start import PreparedSearch
 
 CURVE = [Epoch(epoch, 1.0, 1.0, 0.5) for epoch in range(1, 100)]
-SPEC = TaskSpec("synthetic", (1, 8, 8), 10)
+SPEC = TaskSpec("synthetic", InputSpec((1, 8, 8)), (10,))
 
 
 class Toy(Space):

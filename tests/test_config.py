@@ -12,7 +12,7 @@ from evonas.config import Config
 from evonas.errors import UserError
 from evonas.loading import load_config
 from evonas.objectives.objectives import Objectives
-from evonas.records import TaskSpec
+from evonas.records import InputSpec, TaskSpec
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 MINIMAL: dict[str, Any] = {
@@ -34,7 +34,7 @@ def wrong(*overrides: str) -> str:
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_our_configs_are_right(path: Path) -> None:
     config = load_config(path)
-    Objectives(config, TaskSpec("any", (1, 8, 8), 10))
+    Objectives(config, TaskSpec("any", InputSpec((1, 8, 8)), (10,)))
 
 
 def test_custom_yaml_shows_every_key() -> None:
@@ -83,7 +83,7 @@ def test_a_wrong_override() -> None:
 )
 def test_wrong_objectives(overrides: list[str], says: str) -> None:
     with pytest.raises(UserError) as caught:
-        Objectives(load_config(MINIMAL, overrides), TaskSpec("digits", (1, 8, 8), 10))
+        Objectives(load_config(MINIMAL, overrides), TaskSpec("digits", InputSpec((1, 8, 8)), (10,)))
     assert says in str(caught.value)
 
 
@@ -105,7 +105,7 @@ def test_the_fingerprint_is_of_the_search_and_not_of_where_it_runs() -> None:
 
 
 def test_a_maximised_metric_is_turned_round() -> None:
-    spec = TaskSpec("any", (1,), 1, metric="accuracy", direction="maximize")
+    spec = TaskSpec("any", InputSpec((1,)), (1,), {"accuracy": "maximize"})
     config = load_config({**MINIMAL, "objectives": [{"metric": "accuracy"}, {"metric": "params"}]})
     objectives = Objectives(config, spec)
     from evonas.records import RungReport

@@ -23,11 +23,11 @@ from evonas.loading import construct, validated
 from evonas.measuring.benchmark import LatencyBenchmark
 from evonas.measuring.device_lock import DeviceLock
 from evonas.measuring.reference import reference
-from evonas.records import Measurement, TaskSpec
+from evonas.records import InputSpec, Measurement, TaskSpec
 from evonas.spaces import SPACES, Choice
 from evonas.spaces.space import Space
 
-SPEC = TaskSpec("digits", (1, 8, 8), 10)
+SPEC = TaskSpec("digits", InputSpec((1, 8, 8)), (10,))
 SMALL = {
     "kind": "mobile",
     "stages": 1,
@@ -96,8 +96,8 @@ def test_a_device_that_adds_up_is_told_exactly() -> None:
     assert table.check.error < 1e-12
     assert table.check.kendall_tau == pytest.approx(1)
     for network in networks(space_of(own)):
-        told = estimate(network, SPEC.input_shape, table.entries)
-        assert told == pytest.approx(clockwork(network, SPEC.input_shape).ms, rel=1e-12)
+        told = estimate(network, SPEC.input, table.entries)
+        assert told == pytest.approx(clockwork(network, SPEC.input).ms, rel=1e-12)
 
 
 def test_each_block_is_measured_once_with_the_batch_of_the_target() -> None:
@@ -113,7 +113,7 @@ def test_each_block_is_measured_once_with_the_batch_of_the_target() -> None:
     space = {"kind": "cell", "nodes": 3, "ops": ["none", "skip", "conv3x3", "avgpool3x3"], "stages": 2, "channels": 4}
     own = config(space, batch=7)
     table = made(own, noting)
-    used = [block for network in networks(space_of(own)) for block in blocks(network, SPEC.input_shape)]
+    used = [block for network in networks(space_of(own)) for block in blocks(network, SPEC.input)]
     assert {row.key for row in table.rows} == {block.key for block in used}
     assert sum(row.times_seen for row in table.rows) == len(used)
     shapes = {block.input_shape for block in used}
@@ -417,9 +417,9 @@ def test_a_table_fits_its_own_target_space_and_task() -> None:
             check_compatible(table, section, space, SPEC)
     section = own.targets["board"]
     with pytest.raises(UserError, match=r"made for input_shape \(1, 8, 8\), networks have \(3, 8, 8\)"):
-        check_compatible(table, section, space, TaskSpec("other", (3, 8, 8), 10))
+        check_compatible(table, section, space, TaskSpec("other", InputSpec((3, 8, 8)), (10,)))
     with pytest.raises(UserError, match="made for outputs 10, networks have 2"):
-        check_compatible(table, section, space, TaskSpec("other", (1, 8, 8), 2))
+        check_compatible(table, section, space, TaskSpec("other", InputSpec((1, 8, 8)), (2,)))
     other = construct(SPACES, PartConfig(**{**SMALL, "widths": [8, 24]}), "space")
     with pytest.raises(UserError, match=r"is of another space, .*8, 32.* there, .*8, 24.* here"):
         check_compatible(table, section, other, SPEC)
@@ -428,7 +428,7 @@ def test_a_table_fits_its_own_target_space_and_task() -> None:
 def test_a_network_of_another_space_has_blocks_that_the_table_lacks() -> None:
     wider = construct(SPACES, PartConfig(**{**SMALL, "widths": [24]}), "space")
     with pytest.raises(MissingBlock, match=r"lacks the block Residual\[Conv2d\(8,24"):
-        estimate(networks(wider)[0], SPEC.input_shape, board().entries)
+        estimate(networks(wider)[0], SPEC.input, board().entries)
 
 
 def test_a_real_table_orders_networks_of_very_different_size(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

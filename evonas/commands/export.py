@@ -33,6 +33,9 @@ def export(folder: str, candidate: int, out: str | None) -> Iterator[str]:
     import torch
     from torch import nn
 
+    from evonas.inputs import example as made_up
+    from evonas.inputs import mapped
+    from evonas.runs.rebuild import task_of
     from evonas.runs.run import Run
     from evonas.text import describe_error
 
@@ -41,7 +44,7 @@ def export(folder: str, candidate: int, out: str | None) -> Iterator[str]:
     try:
         task = run.task()
     except UserError as reason:  # a task of the user's own, or its data are elsewhere
-        example = torch.zeros(2, *run.description["task"]["input_shape"])
+        example = mapped(torch.from_numpy, made_up(task_of(run.description).input, batch=2))
         yield f"note: {reason}; so the file takes what the task's `prepare` gives, and not the data as they are stored"
     else:
         example = torch.from_numpy(task.splits.test.x[:2])

@@ -57,11 +57,11 @@ def measure_again(folder: str, candidate: int, target: str | None) -> Iterator[d
         raise UserError("the run has no targets to measure on")
     space, task = space_of(run.description, None), task_of(run.description)
     genome = tuple(row.iloc[0]["genome"])
-    targets = Targets(space, config, Objectives(config, task), {}, DeviceLock(["cpu"]), task.input_shape)
+    targets = Targets(space, config, Objectives(config, task), {}, DeviceLock(["cpu"]), task.input)
     endpoints = remotes(config, config.targets).endpoints
     for name in [target] if target else config.targets:
         try:
-            found = targets.part(name, space.build(space.decode(genome), task), task.input_shape, endpoints)
+            found = targets.part(name, space.build(space.decode(genome), task), task.input, endpoints)
         except TargetUnavailable as away:
             raise UserError(str(away)) from None
         recorded = row.iloc[0].get(f"latency_ms[{name}]")

@@ -35,7 +35,7 @@ def make_table(config_path: str, overrides: Sequence[str], target: str, path: st
     from evonas.loading import construct, load_config, unknown
     from evonas.measuring.device_lock import DeviceLock
     from evonas.objectives.objectives import Objectives
-    from evonas.records import Measurement
+    from evonas.records import Inputs, Measurement
     from evonas.spaces import SPACES
     from evonas.tasks import TASKS
 
@@ -44,11 +44,11 @@ def make_table(config_path: str, overrides: Sequence[str], target: str, path: st
         raise UserError(f"--target: {unknown(target, config.targets)}")
     space = construct(SPACES, config.space, "space")
     task = construct(TASKS, config.task, "task").spec
-    targets = Targets(space, config, Objectives(config, task), {}, DeviceLock(["cpu"]), task.input_shape)
+    targets = Targets(space, config, Objectives(config, task), {}, DeviceLock(["cpu"]), task.input)
     endpoints = remotes(config, [target]).endpoints
 
-    def measure(module: nn.Module, input_shape: tuple[int, ...]) -> Measurement:
-        return targets.part(target, module, input_shape, endpoints)
+    def measure(module: nn.Module, inputs: Inputs) -> Measurement:
+        return targets.part(target, module, inputs, endpoints)
 
     try:
         table = build_table(config, target, space, task, measure, path, say=say)

@@ -56,7 +56,7 @@ class Breeder:
     def check(self, index: int) -> Job:
         """To measure a candidate that was bred before once more, and nothing else."""
         seed = seed_for(self._config.seed, "train", index)
-        return Job(Candidate(index, self._genomes[index], (), "check", 0, seed), check=True)
+        return Job(Candidate(index, self._genomes[index], (), "measure", 0, seed), kind="measure")
 
     def population(self, count: int) -> list[Survivor]:
         """The survivors of the first `count` evaluated candidates, of no fewer than were asked for before."""

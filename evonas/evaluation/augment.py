@@ -9,15 +9,18 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from evonas.config import AugmentConfig
+from evonas.inputs import in_words
+from evonas.records import Inputs, InputSpec
 
 
-def check(config: AugmentConfig, input_shape: tuple[int, ...]) -> None:
+def check(config: AugmentConfig, inputs: Inputs) -> None:
     """Raises ValueError where the augmentation does not fit the task's examples."""
     if config == AugmentConfig():
         return
+    input_shape = inputs.shape if isinstance(inputs, InputSpec) else ()
     if len(input_shape) != 3:
         raise ValueError(
-            f"augment is for images (channels, height, width), not for examples {input_shape}; leave it out"
+            f"augment is for images (channels, height, width), not for examples {in_words(inputs)}; leave it out"
         )
     if (side := max(config.crop, config.cutout)) > min(input_shape[1:]):
         raise ValueError(f"augment: {side} pixels are more than an image of {input_shape[1]} x {input_shape[2]} has")

@@ -1,7 +1,8 @@
 """What a network costs whatever it learns: parameters, multiply-accumulates, memory of a training step."""
 
 import copy
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,21 +12,52 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from evonas.config import TrainingConfig
+from evonas.errors import UserError
 from evonas.evaluation.device_data import DeviceData
-from evonas.evaluation.training import Trainer
+from evonas.evaluation.training import MetricError, Trainer
+from evonas.inputs import called, example, mapped
 from evonas.measuring.backends.storage import StorageMeter, stored, tensors
 from evonas.measuring.torch_state import cpu_threads, seeded
+from evonas.objectives.metrics import METRICS
+from evonas.records import Inputs
 from evonas.tasks.task import Task
 
 MB = 1e6
 TRAIN_MEMORY = "train_memory_mb"
 
 
-def costs(network: nn.Module, task: Task, data: DeviceData, config: TrainingConfig) -> Iterator[tuple[str, float]]:
-    """`params`, `macs` and `train_memory_mb`, the cheap ones first. The network is left as it was, on `data.device`."""
-    yield "params", float(parameters(network))
-    yield "macs", float(multiply_accumulates(network, task.spec.input_shape))
-    yield TRAIN_MEMORY, train_memory_mb(network, task, data, config)
+Compute = Callable[[nn.Module, Task, DeviceData, TrainingConfig], float]
+"""(network, task, data, training) -> a finite number. The network is on `data.device` and is left as it was."""
+
+
+def computed(
+    metrics: Mapping[str, Compute], network: nn.Module, task: Task, data: DeviceData, training: TrainingConfig
+) -> Iterator[tuple[str, float]]:
+    """Name and value of each metric, in order.
+
+    Raises:
+        MetricError: a value is not finite. Whatever the network or the metric raises.
+    """
+    for name, compute in metrics.items():
+        value = float(compute(network, task, data, training))
+        if not math.isfinite(value):
+            raise MetricError(f"metric {name}: it is {value}, and must be a finite number")
+        yield name, value
+
+
+def resolve(names: Iterable[str]) -> dict[str, Compute]:
+    """What computes the metrics, evonas's own and those that `METRICS` has a function for; cheap ones first.
+
+    Raises:
+        UserError: nothing computes one of them.
+    """
+    found: dict[str, Compute] = {}
+    for name in names:
+        compute = METRICS[name].compute or COMPUTED.get(name)
+        if compute is None:
+            raise UserError(f"metric {name}: nothing computes it; give METRICS[{name!r}] a function as `compute`")
+        found[name] = compute
+    return found
 
 
 def parameters(network: nn.Module) -> int:
@@ -33,7 +65,7 @@ def parameters(network: nn.Module) -> int:
     return sum(p.numel() for p in network.parameters() if p.requires_grad)
 
 
-def multiply_accumulates(network: nn.Module, input_shape: tuple[int, ...]) -> int:
+def multiply_accumulates(network: nn.Module, inputs: Inputs) -> int:
     """Of one example in evaluation mode. Counts convolutions, matrix products and attention, nothing elementwise.
 
     The counter cannot see into some fused layers (recurrent ones of oneDNN and cuDNN, attention on CPUs, encoder
@@ -41,7 +73,7 @@ def multiply_accumulates(network: nn.Module, input_shape: tuple[int, ...]) -> in
     """
     probe = copy.deepcopy(network).cpu().eval()
     with _plain_kernels(), FlopCounterMode(display=False) as counter:
-        probe(torch.zeros(1, *input_shape))
+        called(probe, mapped(torch.from_numpy, example(inputs, batch=1)))
     return int(counter.get_total_flops()) // 2
 
 
@@ -67,13 +99,19 @@ def train_memory_mb(network: nn.Module, task: Task, data: DeviceData, config: Tr
     probe = copy.deepcopy(network)
     trainer = Trainer(probe, data, task, config, seed=0)
     generator = Generator(data.device).manual_seed(0)
-    x, y = data.x_train[: trainer.batch].clone(), data.y_train[: trainer.batch].clone()
+    x, y = data.sample(trainer.batch)
 
     def step() -> None:
         trainer.step(x, y, generator)
 
     def own() -> list[Tensor]:
-        return [x, y, *probe.parameters(), *probe.buffers(), *tensors(list(trainer.optimizer.state.values()))]
+        return [
+            *tensors([x]),
+            y,
+            *probe.parameters(),
+            *probe.buffers(),
+            *tensors(list(trainer.optimizer.state.values())),
+        ]
 
     probe.train()
     with cpu_threads(config.threads), seeded(0, data.device):
@@ -99,3 +137,19 @@ def _cuda_peak(step: Callable[[], None], own: Callable[[], list[Tensor]], device
     step()
     torch.cuda.synchronize(device)
     return stored(own()) + int(torch.cuda.max_memory_allocated(device)) - before
+
+
+def _params(network: nn.Module, task: Task, data: DeviceData, training: TrainingConfig) -> float:
+    return parameters(network)
+
+
+def _macs(network: nn.Module, task: Task, data: DeviceData, training: TrainingConfig) -> float:
+    return multiply_accumulates(network, task.spec.input)
+
+
+COMPUTED: dict[str, Compute] = {
+    "params": _params,
+    "macs": _macs,
+    TRAIN_MEMORY: train_memory_mb,
+}
+"""What computes the metrics of stage "network" that are evonas's own."""

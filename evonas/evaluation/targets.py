@@ -9,6 +9,7 @@ from typing import Protocol
 from torch import nn
 
 from evonas.config import Config, TargetConfig
+from evonas.inputs import to_plain
 from evonas.latency_tables.blocks import estimate
 from evonas.measuring.backends.export import file_size
 from evonas.measuring.benchmark import Baseline, LatencyBenchmark
@@ -17,7 +18,7 @@ from evonas.measuring.device_lock import DeviceLock
 from evonas.measuring.reference import reference
 from evonas.measuring.remote.client import Remote
 from evonas.objectives.objectives import Objectives
-from evonas.records import Endpoint, Genome, Measurement
+from evonas.records import Endpoint, Genome, Inputs, Measurement
 from evonas.spaces.space import Space
 
 MB = 1e6
@@ -33,7 +34,7 @@ class Target(Protocol):
     def measure(
         self,
         network: nn.Module,
-        input_shape: tuple[int, ...],
+        inputs: Inputs,
         endpoint: Endpoint | None,
         baseline: tuple[nn.Module, float] | None,
     ) -> Measurement:
@@ -59,11 +60,11 @@ class Local:
     def measure(
         self,
         network: nn.Module,
-        input_shape: tuple[int, ...],
+        inputs: Inputs,
         endpoint: Endpoint | None,
         baseline: tuple[nn.Module, float] | None,
     ) -> Measurement:
-        return self._bench.measure(network, input_shape, Baseline(*baseline) if baseline else None)
+        return self._bench.measure(network, inputs, Baseline(*baseline) if baseline else None)
 
 
 class Targets:
@@ -77,10 +78,10 @@ class Targets:
         objectives: Objectives,
         tables: Mapping[str, Mapping[str, float]],
         device_lock: DeviceLock,
-        input_shape: tuple[int, ...],
+        inputs: Inputs,
     ) -> None:
         self.tables = tables
-        self._space, self._shape, self._device_lock = space, input_shape, device_lock
+        self._space, self._inputs, self._device_lock = space, inputs, device_lock
         self._configs, self._extras = config.targets, objectives.extras
         self._memo = MeasurementCache(config.runtime.measurements)
         self._made: dict[str, Target] = {}
@@ -107,25 +108,23 @@ class Targets:
         if (known := self._memo.get(key)) is not None:
             return known
         start = time.perf_counter()
-        found = self._target(name).measure(network, self._shape, endpoints.get(name), None)
+        found = self._target(name).measure(network, self._inputs, endpoints.get(name), None)
         if "size_mb" in self._extras.get(name, ()):
-            found = replace(found, size_mb=file_size(network, self._shape, self._configs[name]) / MB)
+            found = replace(found, size_mb=file_size(network, self._inputs, self._configs[name]) / MB)
         took = {"took_s": f"{time.perf_counter() - start:.3f}"}  # which is saved where it is known
         found = replace(found, conditions={**found.conditions, **took})
         self._memo.put(key, found, for_good=not self._configs[name].remote)  # another board may answer there tomorrow
         return found
 
-    def part(
-        self, name: str, module: nn.Module, input_shape: tuple[int, ...], endpoints: Mapping[str, Endpoint]
-    ) -> Measurement:
+    def part(self, name: str, module: nn.Module, inputs: Inputs, endpoints: Mapping[str, Endpoint]) -> Measurement:
         """A module by itself, that is not one of the run's networks."""
-        return self._target(name).measure(module, input_shape, endpoints.get(name), None)
+        return self._target(name).measure(module, inputs, endpoints.get(name), None)
 
     def against(
         self, name: str, network: nn.Module, baseline: nn.Module, ms: float, endpoints: Mapping[str, Endpoint]
     ) -> Measurement:
         """A network measured in turns with another one, which takes the place of the reference and takes `ms`."""
-        return self._target(name).measure(network, self._shape, endpoints.get(name), (baseline, ms))
+        return self._target(name).measure(network, self._inputs, endpoints.get(name), (baseline, ms))
 
     def estimate(self, name: str, network: nn.Module) -> float:
         """Milliseconds, from the target's table.
@@ -133,7 +132,7 @@ class Targets:
         Raises:
             MissingBlock: the table lacks one of the network's blocks.
         """
-        return estimate(network, self._shape, self.tables[name])
+        return estimate(network, self._inputs, self.tables[name])
 
     def examples_per_s(self, name: str, ms: float) -> float:
         return 1e3 * self._configs[name].batch / ms
@@ -171,4 +170,6 @@ class Targets:
         config = self._configs[name]
         section = config.model_dump(exclude={"max_remeasurements", "token_env", "timeout_s"})
         device = ["" if config.remote else platform.node(), dict(self._target(name).conditions)]
-        return cache_key([architecture, list(self._shape), section, device, list(self._extras.get(name, ()))], network)
+        return cache_key(
+            [architecture, to_plain(self._inputs), section, device, list(self._extras.get(name, ()))], network
+        )

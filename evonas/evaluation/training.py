@@ -4,19 +4,25 @@ Every epoch draws from streams of its own, keyed by (seed, epoch): shuffles, aug
 for what a network itself draws (dropout). On a CPU the curve and the weights are the same bits each time.
 """
 
+import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
 
+import safetensors.torch
 import torch
+from safetensors.torch import save
 from torch import Generator, Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
 
 from evonas.config import TrainingConfig
 from evonas.evaluation.augment import augment
-from evonas.evaluation.device_data import DeviceData
+from evonas.evaluation.device_data import DeviceData, Examples, numbers
+from evonas.inputs import called
 from evonas.measuring.torch_state import cpu_threads, seeded
-from evonas.records import Epoch
+from evonas.records import Epoch, InputSpec
 from evonas.seeding import seed_for
 from evonas.tasks.task import Task
 
@@ -72,15 +78,34 @@ def autocast(config: TrainingConfig, device: torch.device) -> AbstractContextMan
     return nullcontext()
 
 
-def to_channels_last(x: Tensor) -> Tensor:
+def to_channels_last(x: Any) -> Any:
     """Images as channels-last in memory: small conv nets train 1.2-1.9 times as fast so, on CPUs too."""
-    return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
+    return x.contiguous(memory_format=torch.channels_last) if isinstance(x, Tensor) and x.ndim == 4 else x
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """How a network does on the examples of a split.
+
+    Args:
+        loss: the mean an example.
+        metrics: each metric of the task by name.
+    """
+
+    loss: float
+    metrics: Mapping[str, float]
 
 
 class Trainer:
     """One network on its way through training.
 
-    network: on `data.device`; it is trained in place. checkpoint: called between two steps, which it may delay.
+    Args:
+        network: on `data.device`; it is trained in place.
+        data: the task's examples on the device.
+        task: whose loss is lowered.
+        config: how.
+        seed: of shuffles, augmentation and what the network draws itself.
+        checkpoint: called between two steps, which it may delay.
     """
 
     def __init__(
@@ -92,37 +117,45 @@ class Trainer:
         seed: int,
         checkpoint: Callable[[], None] = lambda: None,
     ) -> None:
-        if data.x_train.ndim == 4:
+        if isinstance(task.spec.input, InputSpec) and len(task.spec.input.shape) == 3:
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network = network
         self.data, self.task, self.config, self.seed = data, task, config, seed
         self.optimizer = optimizer_for(network, config)
-        self.batch = min(config.batch_size, len(data.x_train))
-        self.steps = len(data.x_train) // self.batch
+        self.batch = min(config.batch_size, len(data.train))
+        self.steps = len(data.train) // self.batch
+        self.epoch = 0
+        """Epochs trained so far."""
         self._checkpoint = checkpoint
         self._rate = SCHEDULES[config.schedule]
 
     def epochs(self) -> Iterator[Epoch]:
-        """Trains, and says after each epoch how it went.
+        """Train from where it stands to the last epoch, and say after each how it went.
 
         Raises:
             Diverged: a loss or a metric is not finite.
         """
-        for epoch in range(self.config.epochs):
+        for epoch in range(self.epoch, self.config.epochs):
             seed = seed_for(self.seed, "epoch", epoch)
             with cpu_threads(self.config.threads), seeded(seed, self.data.device):
-                sums = torch.cat([self._train(epoch, seed), self._validate()])
-                values = sums.tolist()  # the only time in an epoch that the host waits for the device
-            if not all(map(math.isfinite, values)):
+                sums = torch.cat([self._train(epoch, seed), self._scored(self.data.valid)])
+                train_loss, valid_loss, *metrics = sums.tolist()  # the only wait of the host for the device in an epoch
+            if not all(map(math.isfinite, (train_loss, valid_loss, *metrics))):
                 raise Diverged(f"a loss or the metric is not finite after epoch {epoch + 1}; try a lower learning_rate")
-            yield Epoch(epoch + 1, *values)
+            self.epoch = epoch + 1
+            named = dict(zip(self.task.metrics, metrics, strict=True))
+            yield Epoch(self.epoch, train_loss, valid_loss, metrics[0], named)
 
-    def step(self, x: Tensor, y: Tensor, generator: Generator) -> Tensor:
-        """One update from a batch as it is stored; returns the loss before it."""
+    def step(self, x: Any, y: Tensor, generator: Generator) -> Tensor:
+        """One update from a batch as it is stored.
+
+        Returns:
+            The loss before it, a scalar.
+        """
         inputs = to_channels_last(augment(self.data.prepare(x), self.config.augment, generator))
         self.optimizer.zero_grad()
         with autocast(self.config, self.data.device):
-            output = self.network(inputs)
+            output = called(self.network, inputs)
         loss = self.task.loss(output.float(), y, self.config.label_smoothing)
         loss.backward()  # type: ignore[no-untyped-call]
         if self.config.grad_clip:
@@ -130,17 +163,41 @@ class Trainer:
         self.optimizer.step()
         return loss.detach()
 
+    def state(self) -> bytes:
+        """All that training goes on from, in safetensors: network, optimiser, epoch. For `load`."""
+        tensors = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
+        for index, kept in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{index}.{key}": v for key, v in kept.items() if isinstance(v, Tensor)}
+        return save(copied(tensors), {"epoch": str(self.epoch)})
+
+    def load(self, state: bytes) -> None:
+        """Go on from a `state`, to the bit where the device computes the same each time.
+
+        Raises:
+            ValueError: it is of another network.
+        """
+        tensors = safetensors.torch.load(state)
+        kept: dict[int, dict[str, Tensor]] = {}
+        for name in [name for name in tensors if name.startswith("optimizer.")]:
+            index, key = name.removeprefix("optimizer.").split(".", 1)
+            kept.setdefault(int(index), {})[key] = tensors.pop(name)
+        try:
+            self.network.load_state_dict({name.removeprefix("network."): t for name, t in tensors.items()})
+            self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": kept})
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise ValueError(f"the state is of another network: {str(error).splitlines()[0]}") from None
+        head = int.from_bytes(state[:8], "little")
+        self.epoch = int(json.loads(state[8 : 8 + head])["__metadata__"]["epoch"])
+
     def _train(self, epoch: int, seed: int) -> Tensor:
-        """(1,) the mean loss of an epoch. Examples beyond the last full batch wait for another shuffle."""
-        device, data = self.data.device, self.data
+        """(1,) the mean loss of an epoch."""
+        device = self.data.device
         generator = Generator(device).manual_seed(seed)
-        order = torch.randperm(len(data.x_train), generator=generator, device=device)
         total = torch.zeros(1, dtype=torch.float64, device=device)
         self.network.train()
-        for i in range(self.steps):
+        for i, (x, y) in enumerate(self.data.train.shuffled(self.batch, generator)):
             self._set_rate((epoch * self.steps + i) / (self.config.epochs * self.steps))
-            rows = order[i * self.batch : (i + 1) * self.batch]
-            total += self.step(data.x_train[rows], data.y_train[rows], generator)
+            total += self.step(x, y, generator)
             self._checkpoint()
         return total / self.steps
 
@@ -148,25 +205,78 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.learning_rate * self._rate(progress)
 
-    @torch.inference_mode()
-    def _validate(self) -> Tensor:
-        """(2,) mean loss and mean score of the validation examples."""
-        data, size = self.data, validation_batch(self.data)
-        total = torch.zeros(2, dtype=torch.float64, device=data.device)
-        self.network.eval()
-        for i in range(0, len(data.x_valid), size):
-            x, y = data.x_valid[i : i + size], data.y_valid[i : i + size]
-            with autocast(self.config, data.device):
-                output = self.network(to_channels_last(data.prepare(x)))
-            output = output.float()
-            loss = self.task.loss(output, y, 0.0)
-            total += torch.stack([loss * len(x), self.task.score(output, y).sum()])
-            self._checkpoint()
-        return total / len(data.x_valid)
+    def _scored(self, examples: Examples) -> Tensor:
+        return scored(self.network, examples, self.data, self.task, self.config, self._checkpoint)
 
 
-def validation_batch(data: DeviceData) -> int:
+def score(
+    network: nn.Module, examples: Examples, data: DeviceData, task: Task, config: TrainingConfig | None = None
+) -> Scores:
+    """How a network does on a split: validation, test, or whatever was put on the device.
+
+    Args:
+        network: on `data.device`; it is left in evaluation mode.
+        examples: those to score, e.g. `Resident(task.splits.test, data.device)`.
+        data: whose `prepare` and device are used.
+        task: whose loss and metrics are computed.
+        config: of the precision; default: that of a search.
+    """
+    loss, *metrics = scored(network, examples, data, task, config or TrainingConfig()).tolist()
+    return Scores(loss, dict(zip(task.metrics, metrics, strict=True)))
+
+
+@torch.inference_mode()
+def scored(
+    network: nn.Module,
+    examples: Examples,
+    data: DeviceData,
+    task: Task,
+    config: TrainingConfig,
+    checkpoint: Callable[[], None] = lambda: None,
+) -> Tensor:
+    """(1 + metrics,) float64 on the device: the mean loss, then each metric of the task.
+
+    Raises:
+        MetricError: the statistics of a metric are not one row an example.
+    """
+    total = torch.zeros((), dtype=torch.float64, device=data.device)
+    statistics: dict[str, list[Tensor]] = {name: [] for name in task.metrics}
+    network.eval()
+    for x, y in examples.in_order(validation_batch(data, examples)):
+        with autocast(config, data.device):
+            output = called(network, to_channels_last(data.prepare(x)))
+        output = output.float()
+        total += task.loss(output, y, 0.0) * len(y)
+        for name, metric in task.metrics.items():
+            statistics[name].append(_rows(name, metric.statistics(output, y), len(y)))
+        checkpoint()
+    values = [metric.reduce(torch.cat(statistics[name])) for name, metric in task.metrics.items()]
+    return torch.stack([total / len(examples), *(value.double().reshape(()) for value in values)])
+
+
+class MetricError(Exception):
+    """A metric of the task cannot be computed of its examples. The message is one line."""
+
+
+def _rows(name: str, statistics: Tensor, examples: int) -> Tensor:
+    """(n, k) statistics of n examples."""
+    if statistics.ndim not in (1, 2) or len(statistics) != examples:
+        wanted = f"({examples},) or ({examples}, k)"
+        raise MetricError(
+            f"metric {name}: statistics of {examples} examples have the shape {tuple(statistics.shape)}, not {wanted}: "
+            "give one row an example; what is a number of all examples at once belongs into `reduce`"
+        )
+    return statistics[:, None] if statistics.ndim == 1 else statistics
+
+
+def copied(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """As safetensors takes them: on the CPU, contiguous, each with memory of its own."""
+    return {name: t.detach().cpu().clone(memory_format=torch.contiguous_format) for name, t in tensors.items()}
+
+
+def validation_batch(data: DeviceData, examples: Examples) -> int:
     """Examples in one validation pass: many on a GPU; on a CPU as many as its caches hold (measured: 2^16 numbers)."""
     if data.device.type != "cpu":
         return 2048
-    return min(1024, max(64, 2**16 // data.x_valid[0].numel()))
+    x, _ = next(examples.in_order(1))
+    return min(1024, max(64, 2**16 // numbers(x)))

@@ -18,7 +18,9 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import TreeSpec, tree_flatten, tree_leaves, tree_unflatten
 
+from evonas.inputs import called, example, mapped
 from evonas.latency_tables import describe
+from evonas.records import Inputs
 
 Classes = tuple[type[nn.Module], ...]
 Function = Callable[..., Any]
@@ -56,42 +58,42 @@ class Block:
         return self._made()
 
 
-def blocks(network: nn.Module, input_shape: Shape, whole: Classes = (), batch: int = 1) -> list[Block]:
+def blocks(network: nn.Module, inputs: Inputs, whole: Classes = (), batch: int = 1) -> list[Block]:
     """Those of one forward pass in evaluation mode, in order, each as often as it runs. The network is left as it was.
 
-    input_shape: of one example. whole: classes of modules that are not to be opened. Operations that see nothing of the
-    examples, or only whole numbers, are left out. Nothing is computed, unless the network looks at values.
+    inputs: what the network takes. whole: classes of modules that are not to be opened. Operations that see nothing of
+    the examples, or only whole numbers, are left out. Nothing is computed, unless the network looks at values.
 
     Raises:
         Whatever the network raises.
     """
     try:
-        return _passed(network, input_shape, whole, batch, "meta")
+        return _passed(network, inputs, whole, batch, "meta")
     except Exception:  # it looks at values, or makes tensors on a device of its own choice
-        return _passed(network, input_shape, whole, batch, "cpu")
+        return _passed(network, inputs, whole, batch, "cpu")
 
 
-def estimate(network: nn.Module, input_shape: Shape, table: Mapping[str, float], whole: Classes = ()) -> float:
+def estimate(network: nn.Module, inputs: Inputs, table: Mapping[str, float], whole: Classes = ()) -> float:
     """Milliseconds of a forward pass: the sum of the entries of its blocks, and of `OVERHEAD` if the table has that.
 
     Raises:
         MissingBlock: the table has no entry for one of them.
     """
-    found = blocks(network, input_shape, whole)
+    found = blocks(network, inputs, whole)
     if missing := next((block.key for block in found if block.key not in table), None):
         raise MissingBlock(f"the latency table lacks the block {missing}; make it anew, from this space and this task")
     return table.get(OVERHEAD, 0.0) + sum(table[block.key] for block in found)
 
 
-def _passed(network: nn.Module, input_shape: Shape, whole: Classes, batch: int, device: str) -> list[Block]:
+def _passed(network: nn.Module, inputs: Inputs, whole: Classes, batch: int, device: str) -> list[Block]:
     probe = _copied(network, device).eval()
     watch = _Watch(whole, batch)
     for module, original in zip(probe.modules(), network.modules(), strict=True):
         module.forward = watch.over(module, original)
     with torch.no_grad(), torch.device(device):
-        x = watch.seen(torch.zeros(batch, *input_shape))
+        x = watch.seen(mapped(lambda array: torch.from_numpy(array).to(device), example(inputs, batch)))
         with watch:
-            probe(x)
+            called(probe, x)
     return [Block(_key(str(what), what.details(), shape), shape, what.module) for what, shape in watch.found]
 
 

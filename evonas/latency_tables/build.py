@@ -13,11 +13,12 @@ from torch.nn.parameter import is_lazy
 
 from evonas.config import Config
 from evonas.errors import TargetUnavailable, UserError
+from evonas.inputs import called, example, mapped, to_plain
 from evonas.latency_tables.blocks import Block, blocks, estimate
 from evonas.latency_tables.table import BlockLatency, Check, Table, check_free, scaled, write
 from evonas.loading import unknown
 from evonas.measuring.torch_state import seeded
-from evonas.records import Genome, Measurement, TaskSpec
+from evonas.records import Genome, Inputs, InputSpec, Measurement, TaskSpec
 from evonas.seeding import stream
 from evonas.spaces.space import Space
 from evonas.text import describe_error
@@ -36,7 +37,7 @@ FEWEST = 4
 REPORTS = 20
 SMALLER = "open up its modules (nn.Sequential, nn.ModuleList) or search a smaller space"
 
-Measure = Callable[[nn.Module, tuple[int, ...]], Measurement]
+Measure = Callable[[nn.Module, Inputs], Measurement]
 Say = Callable[[str], None]
 
 
@@ -78,7 +79,7 @@ def make(
     maker = _Builder(config, target, space, spec, measure, say)
     found = maker.look()
     rows = maker.rows(found)
-    overhead_ms = maker.empty(spec.input_shape)
+    overhead_ms = maker.empty(_first_shape(spec.input))
     pairs = maker.pairs(scaled(rows, overhead_ms, 1.0), networks)
     scale, check = fit_scale(pairs)
     say(f"{check}; scale {scale:.3g}")
@@ -87,8 +88,8 @@ def make(
         section=config.targets[target].model_dump(mode="json"),
         kind=config.space.kind,
         signature=space.signature(),
-        input_shape=tuple(spec.input_shape),
-        outputs=spec.outputs,
+        inputs=to_plain(spec.input),
+        output_shape=spec.output_shape,
         overhead_ms=overhead_ms,
         scale=scale,
         check=check,
@@ -96,6 +97,11 @@ def make(
         evonas=version("evonas"),
         rows=rows,
     )
+
+
+def _first_shape(inputs: Inputs) -> tuple[int, ...]:
+    """Of the one input, or of the first of several: what an empty network is measured with."""
+    return inputs.shape if isinstance(inputs, InputSpec) else next(iter(inputs.values())).shape
 
 
 def fit_scale(pairs: Sequence[tuple[float, float]]) -> tuple[float, Check]:
@@ -184,7 +190,7 @@ class _Builder:
 
     def _row(self, key: str, where: _Found) -> BlockLatency:
         block = self._block(key, where.genome)
-        taken, empty = self._measured(block.module, block.input_shape), self.empty(block.input_shape)
+        taken, empty = self._measured(block.module, InputSpec(block.input_shape)), self.empty(block.input_shape)
         times = taken.ms, taken.low, taken.high, taken.p90
         return BlockLatency(key, *times, empty, len(taken.samples), where.times_seen)
 
@@ -192,7 +198,7 @@ class _Builder:
         """Milliseconds of a network that gives what it gets."""
         if input_shape not in self._empty:
             try:
-                self._empty[input_shape] = self._measured(nn.Identity(), input_shape).ms
+                self._empty[input_shape] = self._measured(nn.Identity(), InputSpec(input_shape)).ms
             except _Unmeasurable as failure:
                 raise UserError(f"an empty network cannot be measured on {self._target}: {failure}") from None
         return self._empty[input_shape]
@@ -203,8 +209,8 @@ class _Builder:
         for genome in self._different(count):
             try:
                 network = self._network(genome)
-                predicted = estimate(network, self._spec.input_shape, table)
-                measured = self._measured(network, self._spec.input_shape).ms
+                predicted = estimate(network, self._spec.input, table)
+                measured = self._measured(network, self._spec.input).ms
             except (UserError, TargetUnavailable):
                 raise
             except Exception as error:  # a candidate that a search would record as failed
@@ -231,9 +237,9 @@ class _Builder:
         try:
             with torch.device("meta"):
                 network = self._network(genome)
-            ran = blocks(network, self._spec.input_shape)
+            ran = blocks(network, self._spec.input)
         except Exception:  # it needs measured numbers
-            ran = blocks(self._network(genome), self._spec.input_shape)
+            ran = blocks(self._network(genome), self._spec.input)
         for block in ran:
             found.setdefault(block.key, _Found(genome)).times_seen += 1
 
@@ -242,20 +248,20 @@ class _Builder:
         with seeded(0):
             network = self._space.build(self._space.decode(genome), self._spec).eval()
             if any(map(is_lazy, network.parameters())):
-                network(torch.zeros(1, *self._spec.input_shape))
+                called(network, mapped(torch.from_numpy, example(self._spec.input, 1)))
         return network
 
     def _block(self, key: str, genome: Genome) -> Block:
         """With the target's batch; keys are those of batch 1."""
-        network, shape = self._network(genome), self._spec.input_shape
+        network, shape = self._network(genome), self._spec.input
         one, many = blocks(network, shape), blocks(network, shape, batch=self._batch)
         if len(one) != len(many):
             raise _Unmeasurable(f"its network runs {len(one)} blocks at batch 1, {len(many)} at batch {self._batch}")
         return next(block for at, block in zip(one, many, strict=True) if at.key == key)
 
-    def _measured(self, network: nn.Module, input_shape: tuple[int, ...]) -> Measurement:
+    def _measured(self, network: nn.Module, inputs: Inputs) -> Measurement:
         try:
-            found = self._ask(network, input_shape)
+            found = self._ask(network, inputs)
         except (UserError, TargetUnavailable):
             raise
         except Exception as error:

@@ -20,11 +20,12 @@ import pyarrow.parquet as pq
 
 from evonas.config import TargetConfig
 from evonas.errors import UserError
+from evonas.inputs import to_plain
 from evonas.latency_tables.blocks import OVERHEAD
 from evonas.records import TaskSpec
 from evonas.spaces.space import Space
 
-VERSION = 1
+VERSION = 2
 SHAPING = ("backend", "device", "dtype", "threads", "batch", "graph")
 """Keys of a target on which its latencies depend; the others say where and how well they are measured."""
 ABOUT, DIGEST = b"evonas.latency_table", b"evonas.latency_table.sha256"
@@ -81,7 +82,7 @@ class Check:
 class Table:
     """Latencies of the blocks of a space on a target.
 
-    section: of the target. kind, signature: of the space. input_shape, outputs: of its networks. overhead_ms: what an
+    section: of the target. kind, signature: of the space. inputs, output_shape: of its networks. overhead_ms: what an
     empty network takes. scale: the factor of all entries. conditions: as in `Measurement`, those that all blocks had
     alike.
     """
@@ -90,8 +91,8 @@ class Table:
     section: Mapping[str, Any]
     kind: str
     signature: str
-    input_shape: tuple[int, ...]
-    outputs: int
+    inputs: Mapping[str, Any]
+    output_shape: tuple[int, ...]
     overhead_ms: float
     scale: float
     check: Check
@@ -183,8 +184,8 @@ def check_compatible(table: Table, section: TargetConfig, space: Space, spec: Ta
         UserError: the table was made for another target, space or task; the first difference.
     """
     wanted = section.model_dump(mode="json")
-    own = {**{key: wanted[key] for key in SHAPING}, "input_shape": tuple(spec.input_shape), "outputs": spec.outputs}
-    there = {**table.section, "input_shape": table.input_shape, "outputs": table.outputs}
+    own = {**{key: wanted[key] for key in SHAPING}, "inputs": to_plain(spec.input), "output_shape": spec.output_shape}
+    there = {**table.section, "inputs": table.inputs, "output_shape": table.output_shape}
     for key, value in own.items():
         if there.get(key) != value:
             what = "the target has" if key in wanted else "networks have"
@@ -202,7 +203,7 @@ def _table(about: dict[str, Any], rows: list[dict[str, Any]]) -> Table:
     check = about.pop("check")
     networks = tuple((float(predicted), float(measured)) for predicted, measured in check.pop("networks"))
     return Table(
-        **{**about, "input_shape": tuple(about["input_shape"])},
+        **{**about, "output_shape": tuple(about["output_shape"])},
         check=Check(networks=networks, **check),
         rows=tuple(BlockLatency(**row) for row in rows),
     )

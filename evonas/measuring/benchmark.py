@@ -18,14 +18,14 @@ from evonas.measuring.cpu_affinity import pinned
 from evonas.measuring.device_lock import DeviceLock, folder
 from evonas.measuring.energy import Meter
 from evonas.measuring.latency import Passes, compare, warm_up
-from evonas.records import Measurement
+from evonas.records import Inputs, InputSpec, Measurement
 
 if TYPE_CHECKING:
     from torch import nn
 
-PROTOCOL = 2
+PROTOCOL = 3
 """Changes whenever the same network on the same device would get another number."""
-REFERENCE_SHAPE = (3, 32, 32)
+REFERENCE_INPUT = InputSpec((3, 32, 32))
 """Of the reference network's examples, whatever the task's are."""
 BASELINE_BLOCKS = 40
 UNBEATEN_S, LONGEST_S = 4.0, 15.0
@@ -71,20 +71,18 @@ class LatencyBenchmark:
         self.backend = BACKENDS[config.backend](name, config)
         self._device_lock, self._wanted = device_lock, wanted
         self._meter = Meter(name, config) if "energy_mj" in wanted else None
-        self._reference = BACKENDS[config.backend](name, for_reference(config)).load(reference, REFERENCE_SHAPE)
+        self._reference = BACKENDS[config.backend](name, for_reference(config)).load(reference, REFERENCE_INPUT)
         self._quiet_ms: dict[bool, float] = {}  # by whether the device was had alone
         if "memory_mb" in wanted:
             self._reference.memory_mb()  # finds fault now
 
-    def measure(
-        self, network: "nn.Module | bytes", input_shape: tuple[int, ...], baseline: Baseline | None = None
-    ) -> Measurement:
+    def measure(self, network: "nn.Module | bytes", inputs: Inputs, baseline: Baseline | None = None) -> Measurement:
         """Raises whatever the network or its conversion raises."""
-        return self.time(self.backend.load(network, input_shape), input_shape, baseline)
+        return self.time(self.backend.load(network, inputs), inputs, baseline)
 
-    def time(self, loaded: Loaded, input_shape: tuple[int, ...], baseline: Baseline | None = None) -> Measurement:
+    def time(self, loaded: Loaded, inputs: Inputs, baseline: Baseline | None = None) -> Measurement:
         """Measure a network that is on the device."""
-        other = self.backend.load(baseline.network, input_shape) if baseline else self._reference
+        other = self.backend.load(baseline.network, inputs) if baseline else self._reference
         memory = loaded.memory_mb() if "memory_mb" in self._wanted else None
         config = self.config
         with self._device_lock.exclusive(self.backend.device) as alone, pinned(config.threads) as attention:

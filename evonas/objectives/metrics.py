@@ -1,31 +1,58 @@
-"""The numbers that are known of a candidate: their names, units and directions."""
+"""The numbers that are known of a candidate: their names, units and directions. Needs no torch.
 
+To add one that is computed of a network: a function of (network, task, data, training) and one line,
+`METRICS["depth"] = Metric("layers", compute=depth)`. It is resolved where the search is started and sent to the
+workers.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
+
+Stage = Literal["network", "target", "trained"]
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A number known of a candidate. `trained`: known only after training, not from the network's costs."""
+    """A number known of a candidate.
+
+    Args:
+        unit: for people.
+        direction: "minimize" or "maximize".
+        stage: when it is known: "network", of the untrained network; "target", measured on a device; "trained", of the
+            validation examples.
+        always: it is in every row, whether an objective, a limit or `record` names it or not.
+        compute: of a metric of stage "network" that is not evonas's own, what computes it: (network, task, data,
+            training) -> a finite number; see `evonas.evaluation.costs.Compute`.
+    """
 
     unit: str
     direction: str = "minimize"
-    per_target: bool = False
-    trained: bool = False
+    stage: Stage = "network"
+    always: bool = False
+    compute: Callable[..., float] | None = None
+
+    @property
+    def per_target(self) -> bool:
+        return self.stage == "target"
+
+    @property
+    def trained(self) -> bool:
+        return self.stage == "trained"
 
 
-COSTS: dict[str, Metric] = {
-    "params": Metric("parameters"),
-    "macs": Metric("multiply-accumulates an example"),
-    "train_memory_mb": Metric("MB"),
-    "latency_ms": Metric("ms", per_target=True),
-    "latency_p90_ms": Metric("ms", per_target=True),
-    "examples_per_s": Metric("examples/s", "maximize", per_target=True),
-    "memory_mb": Metric("MB", per_target=True),
-    "size_mb": Metric("MB", per_target=True),
-    "energy_mj": Metric("mJ", per_target=True),
+METRICS: dict[str, Metric] = {
+    "params": Metric("parameters", always=True),
+    "macs": Metric("multiply-accumulates an example", always=True),
+    "train_memory_mb": Metric("MB", always=True),
+    "latency_ms": Metric("ms", stage="target"),
+    "latency_p90_ms": Metric("ms", stage="target"),
+    "examples_per_s": Metric("examples/s", "maximize", stage="target"),
+    "memory_mb": Metric("MB", stage="target"),
+    "size_mb": Metric("MB", stage="target"),
+    "energy_mj": Metric("mJ", stage="target"),
 }
-"""Metrics of every task that a config can name. The task adds its own."""
-
+"""Metrics that a config can name with every task. The task adds its own."""
 
 MEASURED = (
     "latency_ms",
@@ -41,11 +68,7 @@ MEASURED = (
 )
 """Columns of each target that is measured: `Measurement`, then examples a second, 1 where the interval came within its
 bound, and how often the network was measured again beside members of the front that it could not be told from."""
-
-
 TABULATED = ("latency_ms", "examples_per_s")
 """Columns of each target whose latency is added up from a table."""
-
-
 EXTRAS = ("memory_mb", "size_mb", "energy_mj")
-"""Columns of a target that are there where an objective or limit names them."""
+"""Columns of a target that are there where an objective, a limit or `record` names them."""

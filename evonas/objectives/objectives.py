@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from evonas.config import Config, LimitConfig, ObjectiveConfig
 from evonas.errors import UserError
 from evonas.loading import unknown
-from evonas.objectives.metrics import COSTS, EXTRAS, MEASURED, TABULATED, Metric
+from evonas.objectives.metrics import EXTRAS, MEASURED, METRICS, TABULATED, Metric
 from evonas.records import Fitness, RungReport, TaskSpec
 
 
@@ -43,30 +43,45 @@ class Objectives:
 
     names: the metric of each objective. targets: those that some objective or limit needs. tables: target -> file, of
     those whose latency is not measured. extras: target -> what is to be found out there besides the latency.
+    metrics: the columns of a row. network_metrics: those that are computed of the network. needs_training: those named
+    that are known only after training.
 
     Raises:
         UserError: an unknown metric, or a target that is missing, unknown, or of no use to the metric.
     """
 
     def __init__(self, config: Config, task: TaskSpec) -> None:
-        self._metrics = {task.metric: Metric("", task.direction, trained=True), **COSTS}
+        self._metrics = {
+            **METRICS,
+            **{name: Metric("", direction, "trained") for name, direction in task.metrics.items()},
+        }
         self._config = config
         self.objectives = tuple(self._objective(i, o) for i, o in enumerate(config.objectives))
         self.limits = tuple(self._limit(i, limit) for i, limit in enumerate(config.limits))
         self.names = tuple(o.key for o in self.objectives)
         if len(set(self.names)) < len(self.names):
             raise UserError(f"objectives: {', '.join(self.names)} names a metric twice")
-        parts: tuple[ObjectiveConfig | LimitConfig, ...] = (*config.objectives, *config.limits)
+        recorded = [_recorded(name) for name in config.record]
+        for i, part in enumerate(recorded):
+            self._resolve(f"record.{i}", part)
+        parts: tuple[ObjectiveConfig | LimitConfig, ...] = (*config.objectives, *config.limits, *recorded)
         used = {part.target for part in parts if part.target}
         self.targets = tuple(name for name in config.targets if name in used)
         self.tables = {name: table for name in self.targets if (table := _table(name, parts))}
+        self.needs_training = sorted({part.metric for part in parts if self._metrics[part.metric].trained})
         self.extras = {
             name: tuple(e for e in EXTRAS if any(p.target == name and p.metric == e for p in parts))
             for name in self.targets
         }
+        named = {part.metric for part in parts}
+        self.network_metrics = tuple(
+            name
+            for name, metric in self._metrics.items()
+            if metric.stage == "network" and (metric.always or name in named)
+        )
         self.metrics = (
-            task.metric,
-            *(name for name, metric in COSTS.items() if not metric.per_target),
+            *task.metrics,
+            *self.network_metrics,
             *(f"{name}[{target}]" for target in self.targets for name in self._columns(target)),
         )
 
@@ -131,6 +146,12 @@ def dominates(a: Fitness, b: Fitness) -> bool:
     if a.violation or b.violation:
         return a.violation < b.violation
     return all(x <= y for x, y in zip(a.values, b.values, strict=True)) and a.values != b.values
+
+
+def _recorded(name: str) -> ObjectiveConfig:
+    """A name of `record`, e.g. "depth" or "memory_mb[cpu]", as an objective that is none."""
+    metric, bracket, target = name.partition("[")
+    return ObjectiveConfig(metric=metric, target=target.removesuffix("]") if bracket else None)
 
 
 def _table(target: str, parts: Iterable[ObjectiveConfig | LimitConfig]) -> str | None:

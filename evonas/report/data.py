@@ -14,6 +14,7 @@ import pandas as pd
 
 from evonas.config import Config
 from evonas.errors import UserError
+from evonas.inputs import from_plain
 from evonas.loading import validated
 from evonas.report import summary
 from evonas.runs.run import Run
@@ -144,5 +145,10 @@ def _check(run: Run) -> None:
     where = f"{run.folder}/run.json"
     validated(Config, run.description["config"], f"{where}: config")
     task = run.description["task"]
-    if not all(type(size) is int for size in (*task["input_shape"], task["outputs"])):
-        raise UserError(f"{where}: task takes whole numbers as input_shape and outputs, not {task}")
+    try:
+        from_plain(task["input"])
+        whole = all(type(length) is int for length in task["output_shape"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        whole = False
+    if not whole:
+        raise UserError(f"{where}: task takes shapes of whole numbers as input and output_shape, not {task}")

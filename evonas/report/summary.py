@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from evonas import analysis
-from evonas.objectives.metrics import COSTS
+from evonas.inputs import from_plain, in_words
+from evonas.objectives.metrics import METRICS
 from evonas.records import Status
 from evonas.runs.run import Run
 from evonas.spaces import SPACES
@@ -35,12 +36,12 @@ def summary(run: Run, front: pd.DataFrame) -> list[str]:
 
 def _searched(description: Mapping[str, Any]) -> str:
     config, task = description["config"], description["task"]
-    shape = " x ".join(map(str, task["input_shape"]))
+    shape, outputs = in_words(from_plain(task["input"])), " x ".join(map(str, task["output_shape"]))
     bounds = [f"{limit['column']} {limit['is']} {limit['bound']:,.6g}" for limit in limits(description)]
     within = f", within {_and(bounds)}" if bounds else ""
     return (
-        f"Networks of the space {config['space']['kind']} for {task['name']} (input {shape}, {task['outputs']} "
-        f"output{'' if task['outputs'] == 1 else 's'}), {_aims(description)}{within}. Bred by "
+        f"Networks of the space {config['space']['kind']} for {task['name']} (input {shape}, {outputs} "
+        f"output{'' if outputs == '1' else 's'}), {_aims(description)}{within}. Bred by "
         f"{config['strategy']['kind']}, population {config['strategy']['population']}, seed {config['seed']}; "
         f"at most {config['training']['epochs']} epochs of training each."
     )
@@ -142,13 +143,13 @@ def _unit(column: str) -> str:
     name = column.partition("[")[0]
     if name in SHORT:
         return SHORT[name]
-    if name in COSTS:
-        return COSTS[name].unit
+    if name in METRICS:
+        return METRICS[name].unit
     return {"ms": "ms", "mb": "MB", "mj": "mJ"}.get(name.rpartition("_")[2], "")
 
 
 def _direction(column: str) -> int:
-    metric = COSTS.get(column.partition("[")[0])
+    metric = METRICS.get(column.partition("[")[0])
     return 0 if metric is None else 1 if metric.direction == "maximize" else -1
 
 

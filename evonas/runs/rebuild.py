@@ -10,6 +10,7 @@ import safetensors
 import safetensors.torch
 from torch import nn
 
+from evonas.inputs import from_plain
 from evonas.config import Config, PartConfig
 from evonas.loading import construct, validated
 from evonas.tasks import TASKS, Task
@@ -87,7 +88,7 @@ def config_of(folder: Folder, description: Mapping[str, Any]) -> Config:
 
 def task_of(description: Mapping[str, Any]) -> TaskSpec:
     task = description["task"]
-    return TaskSpec(**{**task, "input_shape": tuple(task["input_shape"])})
+    return TaskSpec(task["name"], from_plain(task["input"]), tuple(task["output_shape"]), task["metrics"])
 
 
 def loaded(folder: Folder, description: Mapping[str, Any]) -> Task:

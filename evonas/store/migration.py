@@ -15,6 +15,8 @@ _CONFIG = {
     "training": {"keep": "promote"},
     "runtime": {"away_minutes": "unavailable_minutes"},
 }
+_NEW_KEYS: Mapping[str, Any] = {"record": [], "learner": {"kind": "scratch"}}
+"""Keys of a config that version 3 did not have, with what they mean then."""
 
 
 def is_previous(schema: pa.Schema) -> bool:
@@ -26,9 +28,19 @@ def migrate_description(description: Mapping[str, Any]) -> dict[str, Any]:
     """A run.json of the schema before."""
     return {
         **description,
-        "config": migrate_config(description["config"]),
+        "task": _task(description["task"]),
+        "config": {**_NEW_KEYS, **migrate_config(description["config"])},
         "metrics": [_column(name) for name in description["metrics"]],
         "objectives": [{**o, "column": _column(o["column"])} for o in description["objectives"]],
+    }
+
+
+def _task(task: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": task["name"],
+        "input": {"shape": task["input_shape"], "dtype": "float32", "high": None},
+        "output_shape": [task["outputs"]],
+        "metrics": {task["metric"]: task["direction"]},
     }
 
 

@@ -6,7 +6,13 @@ from evonas.errors import UserError
 from evonas.tasks.task import Split, Splits, Task, classification, divided
 
 
-def digits(*, valid_fraction: float = 0.2, test_fraction: float = 0.2, split_seed: int = 0) -> Task:
+def digits(
+    *,
+    valid_fraction: float = 0.2,
+    test_fraction: float = 0.2,
+    split_seed: int = 0,
+    metrics: tuple[str, ...] = ("error",),
+) -> Task:
     """1,797 handwritten digits of 8 x 8 pixels in 17 greys, 10 classes; they come with scikit-learn."""
     try:
         from sklearn.datasets import load_digits
@@ -14,4 +20,4 @@ def digits(*, valid_fraction: float = 0.2, test_fraction: float = 0.2, split_see
         raise UserError("task digits needs scikit-learn: pip install scikit-learn") from None
     bunch = load_digits()
     pool = Split(bunch.images[:, None].astype(np.uint8), bunch.target.astype(np.int64))
-    return classification("digits", Splits(*divided(pool, (valid_fraction, test_fraction), split_seed)))
+    return classification("digits", Splits(*divided(pool, (valid_fraction, test_fraction), split_seed)), metrics)

@@ -28,6 +28,7 @@ def huggingface(
     valid_fraction: float = 0.1,
     test_fraction: float = 0.1,
     split_seed: int = 0,
+    metrics: tuple[str, ...] = ("error",),
 ) -> Task:
     """A data set of the Hugging Face hub, or a folder that `save_to_disk` wrote, with splits or as a single one.
 
@@ -48,7 +49,7 @@ def huggingface(
         _check_columns(table.column_names, image, label)
     classes = _classes(found["train"], label)
     given = {part: Split(_pictures(t, image, size, channels), _numbers(t[label], classes)) for part, t in found.items()}
-    return classification(Path(name).name, completed(given, valid_fraction, test_fraction, split_seed))
+    return classification(Path(name).name, completed(given, valid_fraction, test_fraction, split_seed), metrics)
 
 
 def _load(name: str, config: str | None, revision: str | None) -> dict[str, Any]:

@@ -22,6 +22,7 @@ def image_folder(
     valid_fraction: float = 0.1,
     test_fraction: float = 0.1,
     split_seed: int = 0,
+    metrics: tuple[str, ...] = ("error",),
 ) -> Task:
     """PATH/CLASS/*.png, or PATH/train/CLASS/*.png beside PATH/valid and PATH/test, where there are such splits.
 
@@ -43,7 +44,7 @@ def image_folder(
     if len(classes) < 2:
         raise UserError(f"task.path: {parts['train']} needs a sub-folder for each of two classes or more")
     given = {name: _read(folder, classes, size, channels) for name, folder in parts.items()}
-    return classification(root.name, completed(given, valid_fraction, test_fraction, split_seed))
+    return classification(root.name, completed(given, valid_fraction, test_fraction, split_seed), metrics)
 
 
 def natural(name: str) -> tuple[tuple[int, int, str], ...]:

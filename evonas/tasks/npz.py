@@ -23,6 +23,7 @@ def npz(
     valid_fraction: float = 0.1,
     test_fraction: float = 0.1,
     split_seed: int = 0,
+    metrics: tuple[str, ...] | None = None,
 ) -> Task:
     """A file of `numpy.savez` with x_train, y_train and, where there are such splits, x_valid, y_valid, x_test, y_test.
 
@@ -30,6 +31,7 @@ def npz(
     layout: of x. auto: (n, height, width) gets one channel; (n, a, b, c) is channels last where c is 1, 3 or 4 and
         a is not; anything else is taken as it is, e.g. (n, features). as_is: whatever the axes are.
     valid_fraction, test_fraction: of the training examples, for a split that is not in the file.
+    metrics: computed of the validation examples, the main one first; default: error, or mse of values.
 
     Raises:
         UserError: no such file, an array missing or of Python objects, or shapes that do not fit.
@@ -45,7 +47,10 @@ def npz(
         raise UserError(f"task.path: examples of x_train, x_valid, x_test must have one shape, not {sorted(shapes)}")
     classes = target == "classes"
     splits = completed(given, valid_fraction, test_fraction, split_seed, stratify=classes)
-    return (classification if classes else regression)(Path(path).stem, splits)
+    name = Path(path).stem
+    if classes:
+        return classification(name, splits, metrics or ("error",))
+    return regression(name, splits, metrics or ("mse",))
 
 
 def images_first(x: Array, layout: str = "auto") -> Array:

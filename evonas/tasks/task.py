@@ -4,9 +4,9 @@ Arrays are plain, contiguous numpy, so that an object store shares them between 
 without copies; `placed` puts what the search may see on a worker's device once.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +15,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from evonas.errors import UserError
-from evonas.records import TaskSpec
+from evonas.loading import unknown
+from evonas.records import InputSpec, TaskSpec
 from evonas.seeding import stream
+from evonas.tasks.metrics import CLASSIFICATION_METRICS, REGRESSION_METRICS, TaskMetric, directions, error
 
 Array = npt.NDArray[Any]
+T = TypeVar("T")
 Loss = Callable[[Tensor, Tensor, float], Tensor]
-Score = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,19 +56,9 @@ def cross_entropy(output: Tensor, target: Tensor, label_smoothing: float) -> Ten
     return F.cross_entropy(output, target, label_smoothing=label_smoothing)
 
 
-def error(output: Tensor, target: Tensor) -> Tensor:
-    """(n,) 1 where the largest of the logits (n, classes) is not the class, else 0; its mean is the error rate."""
-    return (output.argmax(1) != target).float()
-
-
 def mean_squared_error(output: Tensor, target: Tensor, label_smoothing: float) -> Tensor:
     """Mean squared error of (n, outputs) and (n, outputs); values have no labels to smooth."""
     return F.mse_loss(output, target)
-
-
-def squared_error(output: Tensor, target: Tensor) -> Tensor:
-    """(n,) squared error of each example, mean over its outputs."""
-    return (output - target).square().flatten(1).mean(1)
 
 
 class Standardise(nn.Module):
@@ -108,40 +100,77 @@ def channel_statistics(x: Array, chunk: int = 2**22) -> tuple[Array, Array]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Task:
-    """The data of a search and what it means to be good at it. All but `spec` and `splits` has a usual value.
+    """The data of a search and what it means to be good at it.
 
-    prepare: what is stored (n, ...) -> what a network takes in, (n, *spec.input_shape); runs on the device, a
-        batch at a time, and must not write into its input.
-    loss: (output, target, label smoothing) -> the scalar that training lowers.
-    score: (output, target) -> one value an example, (n,); their mean is `spec.metric`.
+    Args:
+        spec: what a network takes in and gives out; its metrics are those below, by name and direction.
+        splits: the examples.
+        prepare: what is stored (n, ...) -> what a network takes in, as `spec.input` says; runs on the device, a batch
+            at a time, and must not write into its input.
+        loss: (output, target, label smoothing) -> the scalar that training lowers.
+        metrics: name -> how it is computed of the validation examples; each can be an objective or a limit.
+
+    Raises:
+        UserError: the metrics of `spec` are not these.
     """
 
     spec: TaskSpec
     splits: Splits
     prepare: nn.Module
     loss: Loss = cross_entropy
-    score: Score = error
+    metrics: Mapping[str, TaskMetric] = field(default_factory=lambda: {"error": TaskMetric(error)})
+
+    def __post_init__(self) -> None:
+        own = directions(self.metrics)
+        if own != dict(self.spec.metrics):
+            raise UserError(f"task {self.spec.name}: its metrics are {own}, its spec says {dict(self.spec.metrics)}")
 
 
-def classification(name: str, splits: Splits) -> Task:
-    """A task of telling classes 0, 1, ... apart, on standardised inputs; the metric is the error rate.
+def classification(name: str, splits: Splits, metrics: Sequence[str] = ("error",)) -> Task:
+    """A task of telling classes 0, 1, ... apart, on standardised inputs.
+
+    Args:
+        name: for people.
+        splits: examples in any number type, labels (n,) of whole numbers from 0.
+        metrics: names in `CLASSIFICATION_METRICS`; the first is the main one.
 
     Raises:
-        UserError: labels are not integers (n,) from 0, there is one class only, or some number is not finite.
+        UserError: labels are not integers (n,) from 0, there is one class only, some number is not finite, or a metric
+            is unknown.
     """
     splits = Splits(*(Split(_finite(s.x), labels(s.y)) for s in (splits.train, splits.valid, splits.test)))
     classes = 1 + max(int(s.y.max()) for s in (splits.train, splits.valid, splits.test))
     if classes < 2:
         raise UserError(f"task {name}: all labels are 0; a classification needs two classes or more")
-    spec = TaskSpec(name, splits.train.x.shape[1:], classes)
-    return Task(spec, splits, Standardise(splits.train.x))
+    chosen = {metric: make(classes) for metric, make in _named(metrics, CLASSIFICATION_METRICS).items()}
+    spec = TaskSpec(name, InputSpec(splits.train.x.shape[1:]), (classes,), directions(chosen))
+    return Task(spec, splits, Standardise(splits.train.x), cross_entropy, chosen)
 
 
-def regression(name: str, splits: Splits) -> Task:
-    """A task of predicting values (n,) or (n, outputs) from standardised inputs; the metric is `mse`."""
+def regression(name: str, splits: Splits, metrics: Sequence[str] = ("mse",)) -> Task:
+    """A task of predicting values (n,) or (n, outputs) from standardised inputs.
+
+    Args:
+        name: for people.
+        splits: examples in any number type, values to predict.
+        metrics: names in `REGRESSION_METRICS`; the first is the main one.
+
+    Raises:
+        UserError: some number is not finite, or a metric is unknown.
+    """
     splits = Splits(*(Split(_finite(s.x), _values(s.y)) for s in (splits.train, splits.valid, splits.test)))
-    spec = TaskSpec(name, splits.train.x.shape[1:], splits.train.y.shape[1], "mse")
-    return Task(spec, splits, Standardise(splits.train.x), mean_squared_error, squared_error)
+    chosen = _named(metrics, REGRESSION_METRICS)
+    spec = TaskSpec(name, InputSpec(splits.train.x.shape[1:]), splits.train.y.shape[1:], directions(chosen))
+    return Task(spec, splits, Standardise(splits.train.x), mean_squared_error, chosen)
+
+
+def _named(names: Sequence[str], known: Mapping[str, T]) -> dict[str, T]:
+    for name in names:
+        if name not in known:
+            raise UserError(f"task.metrics: {unknown(name, known)}")
+    if not names or len(set(names)) < len(names):
+        raise UserError(f"task.metrics: takes one name or more, each once, not {list(names)}")
+    return {name: known[name] for name in names}
 
 
 def divided(pool: Split, fractions: tuple[float, ...], seed: int, stratify: bool = True) -> tuple[Split, ...]:

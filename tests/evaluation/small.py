@@ -45,7 +45,7 @@ class Mood(nn.Module):
     def __init__(self, mood: str, task: TaskSpec) -> None:
         super().__init__()
         self.mood = mood
-        self.linear = nn.Linear(int(np.prod(task.input_shape)), task.outputs)
+        self.linear = nn.Linear(int(np.prod(task.input)), task.outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.linear(x.flatten(1))

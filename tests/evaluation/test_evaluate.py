@@ -277,14 +277,14 @@ def test_a_duel_that_fails_costs_nothing_but_the_duel(monkeypatch: pytest.Monkey
 )
 def test_training_makes_way_unless_its_targets_do_not_want_it(targets: dict[str, Any], pauses: bool) -> None:
     evaluate = evaluator(of=config(objectives=WITH_LATENCY["objectives"], targets=targets))
-    with evaluate.quiet.exclusive("cpu") as alone:
+    with evaluate.device_lock.exclusive("cpu") as alone:
         assert alone is pauses
 
 
 def test_a_check_measures_and_trains_nothing() -> None:
     limits = [{"metric": "params", "at_most": 1}]
     evaluate = evaluator(of=config(**WITH_LATENCY, limits=limits))
-    _, last = run(evaluate, replace(job(), check=True))
+    _, last = run(evaluate, replace(job(), kind="measure"))
     assert last.status is Status.OK
     assert last.metrics["latency_ms[cpu]"] > 0
     assert last.curve == ()
@@ -297,15 +297,15 @@ def test_latencies_from_a_table_are_added_up_and_the_device_is_asked_in_a_check_
     }
     of, task = config(**sections), bars_task()
     network = conv_net(4, task.spec)
-    table = {block.key: 0.5 for block in blocks(network, task.spec.input_shape)}
+    table = {block.key: 0.5 for block in blocks(network, task.spec.input)}
     evaluate = Evaluator(ConvNets(), task, of, Objectives(of, task.spec), tables={"cpu": table})
     _, last = run(evaluate, job())
-    count = len(blocks(network, task.spec.input_shape))
+    count = len(blocks(network, task.spec.input))
     assert last.metrics["latency_ms[cpu]"] == 0.5 * count
     assert last.metrics["examples_per_s[cpu]"] == 1000 / (0.5 * count)
     assert set(last.metrics) == set(evaluate.objectives.metrics)
     assert last.latency_samples == {}
-    _, checked = run(evaluate, replace(job(), check=True))
+    _, checked = run(evaluate, replace(job(), kind="measure"))
     assert checked.metrics["latency_ms[cpu]"] != last.metrics["latency_ms[cpu]"]
     assert len(checked.latency_samples["cpu"]) >= 11
     _, missing = run(evaluate, job(3))

@@ -11,10 +11,10 @@ from evonas.measuring import device_lock
 from evonas.measuring.device_lock import DeviceLock
 from evonas.measuring.remote.client import Remote
 from evonas.objectives.objectives import Objectives
-from evonas.records import Endpoint, TaskSpec
+from evonas.records import Endpoint, InputSpec, TaskSpec
 from evonas.spaces import SPACES
 
-SPEC = TaskSpec("digits", (1, 8, 8), 10)
+SPEC = TaskSpec("digits", InputSpec((1, 8, 8)), (10,))
 
 
 def test_a_worker_makes_room_while_it_waits_for_a_server_on_its_own_machine(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,7 +37,7 @@ def test_a_worker_makes_room_while_it_waits_for_a_server_on_its_own_machine(monk
     }
     config = validated(Config, sections, "config")
     space, own = construct(SPACES, config.space, "space"), DeviceLock(["cpu"])
-    targets = Targets(space, config, Objectives(config, SPEC), {}, own, SPEC.input_shape)
+    targets = Targets(space, config, Objectives(config, SPEC), {}, own, SPEC.input)
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
     with own.shared(), pytest.raises(TargetUnavailable, match="that is all"):
         targets.measure("board", network, space.genomes().__next__(), {"board": Endpoint("http://127.0.0.1:1", "")})

@@ -184,7 +184,7 @@ def test_channels_last_keeps_each_pixel(tmp_path: Path) -> None:
 def test_values_to_predict(tmp_path: Path) -> None:
     x = np.random.default_rng(0).normal(size=(50, 4))
     task = TASKS["npz"](path=str(saved(tmp_path, x_train=x, y_train=x[:, :2])), target="values")
-    assert (task.spec.input_shape, task.spec.outputs, task.spec.metric) == ((4,), 2, "mse")
+    assert (task.spec.input, task.spec.outputs, task.spec.metric) == ((4,), 2, "mse")
     assert task.splits.train.y.dtype == np.float32
     output, target = torch.tensor([[1.0, 2.0], [0.0, 0.0]]), torch.tensor([[0.0, 0.0], [0.0, 4.0]])
     assert task.score(output, target).tolist() == [2.5, 8.0]

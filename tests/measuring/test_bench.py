@@ -144,7 +144,7 @@ def test_the_reference_is_the_same_every_time() -> None:
 def test_the_same_network_for_real(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     real = LatencyBenchmark("cpu", TargetConfig(max_seconds=1.0), reference(), DeviceLock(["cpu"]))
-    found = real.measure(reference(), benchmark.REFERENCE_SHAPE)
+    found = real.measure(reference(), benchmark.REFERENCE_INPUT)
     assert found.low <= found.ms <= found.high <= found.p90 * 1.5
     assert found.ms == pytest.approx(float(found.conditions["quiet_reference_ms"]), rel=0.2)
     assert found.conditions["nice"]

@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 from evonas.evaluation.costs import multiply_accumulates, parameters
 from evonas.latency_tables.blocks import OVERHEAD, MissingBlock, blocks, estimate
-from evonas.records import TaskSpec
+from evonas.records import InputSpec, TaskSpec
 from evonas.spaces import Arch, Cell, Choice, Integer, Mobile, Repeat, Space
 from evonas.spaces.blocks import Head, Residual, SqueezeExcite, conv_bn
 
-IMAGES = TaskSpec("images", (3, 16, 16), 10)
+IMAGES = TaskSpec("images", InputSpec((3, 16, 16)), (10,))
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,7 @@ class Perceptron(Space):
     layers = Repeat(Integer(1, 4), width=Choice(16, 32), activation=Choice("relu", "tanh"))
 
     def build(self, arch: Arch, task: TaskSpec) -> nn.Module:
-        network, width = nn.Sequential(nn.Flatten()), math.prod(task.input_shape)
+        network, width = nn.Sequential(nn.Flatten()), math.prod(task.input)
         for layer in arch.layers:
             network.extend([nn.Linear(width, layer.width), {"relu": nn.ReLU, "tanh": nn.Tanh}[layer.activation]()])
             width = layer.width
@@ -75,17 +75,17 @@ def keys(network: nn.Module, shape: tuple[int, ...] = (8, 6, 6), **options: obje
 @pytest.mark.parametrize("name", SPACES)
 def test_nothing_is_left_out_and_nothing_counts_twice(name: str) -> None:
     for network in sampled(SPACES[name]):
-        found = blocks(network, IMAGES.input_shape)
+        found = blocks(network, IMAGES.input)
         assert len(found) > 1
         assert sum(parameters(block.module) for block in found) == parameters(network)
         macs = [multiply_accumulates(block.module, block.input_shape) for block in found]
-        assert sum(macs) == multiply_accumulates(network, IMAGES.input_shape)
+        assert sum(macs) == multiply_accumulates(network, IMAGES.input)
 
 
 @pytest.mark.parametrize("name", SPACES)
 @pytest.mark.parametrize("batch", [1, 3])
 def test_a_block_runs_by_itself_on_its_input(name: str, batch: int) -> None:
-    for block in blocks(sampled(SPACES[name], 1)[0], IMAGES.input_shape, batch=batch):
+    for block in blocks(sampled(SPACES[name], 1)[0], IMAGES.input, batch=batch):
         assert isinstance(block.module.eval()(torch.randn(batch, *block.input_shape)), Tensor)
 
 
@@ -236,8 +236,8 @@ print("\\n".join([*keys(Free(), (3, 6, 6)), *keys(Scale({"a", "b", "c", "d", F.r
 
 def test_whole_classes_are_not_opened() -> None:
     network = sampled(SPACES["mobile"], 1)[0]
-    assert len(keys(network, IMAGES.input_shape)) > 3
-    (only,) = blocks(network, IMAGES.input_shape, whole=(nn.Sequential,))
+    assert len(keys(network, IMAGES.input)) > 3
+    (only,) = blocks(network, IMAGES.input, whole=(nn.Sequential,))
     assert only.module is network
 
 

@@ -41,7 +41,7 @@ SITE = '''
 """Read by every process of the board when it starts."""
 import ctypes, os, sys, time
 
-REFERENCE_SHAPE = (3, 32, 32)
+REFERENCE_INPUT = (3, 32, 32)
 for name in os.environ.get("LACKS", "").split():
     sys.modules[name] = None
 
@@ -77,7 +77,7 @@ class Board:
         self.__class__.spoilt |= deed == "spoil"
         if self.spoilt:
             raise ValueError("the device is lost")
-        self.__class__.loaded |= input_shape != REFERENCE_SHAPE
+        self.__class__.loaded |= input_shape != REFERENCE_INPUT
         return Network(what, np.arange(6, dtype=np.float32).reshape(2, 3))
 
 
@@ -108,7 +108,7 @@ class Moody:
         return getattr(self.real, name)
 
     def load(self, network, input_shape):
-        if input_shape != REFERENCE_SHAPE:
+        if input_shape != REFERENCE_INPUT:
             with open(os.environ["DEED"]) as file:
                 deed = file.read()
             if deed == "segfault":

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from evonas.records import TaskSpec
+from evonas.records import InputSpec, TaskSpec
 from evonas.spaces import Cell
 from evonas.spaces.cell_network import CellModule
 from evonas.spaces.dag import edges, exact_form, pruned, published_form, stacks_alike
@@ -57,7 +57,7 @@ def test_exact_classes_have_one_number_of_convolutions_and_the_published_ones_do
 
 
 def test_parameters_and_macs_are_the_published_ones(table):
-    space, task, compared = Cell(channels=16, cells=5), TaskSpec("cifar10", (3, 32, 32), 10), 0
+    space, task, compared = Cell(channels=16, cells=5), TaskSpec("cifar10", InputSpec((3, 32, 32)), (10,)), 0
     for row in table.sample(60, random_state=0).itertuples():
         wiring = tuple(space._ops[i] for i in row.genome)
         if compared == 12 or pruned(wiring, 4) != wiring:
@@ -99,7 +99,7 @@ def test_dead_edges_are_pruned_and_cost_nothing(before, after):
     for wiring in (before, after):
         space = Cell()
         genome = tuple(space._ops.index(op) for op in ops(wiring))
-        network = space.build(space.decode(genome), TaskSpec("digits", (1, 8, 8), 10))
+        network = space.build(space.decode(genome), TaskSpec("digits", InputSpec((1, 8, 8)), (10,)))
         counts.append(sum(parameter.numel() for parameter in network.parameters()))
     assert counts[0] == counts[1]
 
@@ -158,7 +158,7 @@ def test_stacking_identities_or_zeros_changes_nothing():
 
 def test_a_disconnected_cell_gives_a_constant_network():
     space = Cell()
-    network = space.build(space.decode((3, 3, 3, 0, 0, 0)), TaskSpec("digits", (1, 8, 8), 10)).eval()
+    network = space.build(space.decode((3, 3, 3, 0, 0, 0)), TaskSpec("digits", InputSpec((1, 8, 8)), (10,))).eval()
     with torch.inference_mode():
         output = network(torch.randn(5, 1, 8, 8))
     assert torch.equal(output, output[:1].expand(5, -1))

@@ -12,7 +12,7 @@ from torch import nn
 from evonas.config import PartConfig
 from evonas.errors import UserError
 from evonas.loading import construct
-from evonas.records import TaskSpec
+from evonas.records import InputSpec, TaskSpec
 from evonas.spaces import SPACES
 from evonas.spaces.blocks import halving, shrunk
 from evonas.spaces.cell import OPS
@@ -52,7 +52,7 @@ def sampled(space: Space, count: int, seed: int = 0) -> list[tuple[int, ...]]:
 
 
 def built(space: Space, genome: tuple[int, ...], shape: tuple[int, ...] = (1, 8, 8), outputs: int = 10) -> nn.Module:
-    return space.build(space.decode(genome), TaskSpec("test", shape, outputs))
+    return space.build(space.decode(genome), TaskSpec("test", InputSpec(shape), (outputs,)))
 
 
 def structure(network: nn.Module) -> list[tuple[str, tuple[int, ...]]]:

@@ -25,20 +25,28 @@ Value = Any
 """What JSON holds."""
 
 
-def to_bytes(network: nn.Module, x: Tensor) -> bytes:
-    """What the network calls for this input, which is on the CPU.
+def to_bytes(network: nn.Module, x: Any) -> bytes:
+    """What the network calls for this input, one tensor or several by name, on the CPU.
 
     Raises:
         ValueError: it calls what cannot be sent.
         Whatever the network raises, and torch where the calls depend on values of the input.
     """
+    names = list(x) if isinstance(x, Mapping) else ["x"]
+    parts = tuple(x.values()) if isinstance(x, Mapping) else (x,)
+
+    def run(*parts: Tensor) -> Any:
+        return network(**dict(zip(names, parts, strict=True))) if isinstance(x, Mapping) else network(*parts)
+
     with torch.no_grad():
-        traced = make_fx(network, pre_dispatch=True)(x)
+        traced = make_fx(run, pre_dispatch=True)(*parts)
     places: dict[Node, int] = {}
     weights: dict[str, Tensor] = {}
     steps = []
+    left = iter(names)
     for node in traced.graph.nodes:
-        steps.append(_step(node, places, traced, weights))
+        own = ["input", next(left)] if node.op == "placeholder" else _step(node, places, traced, weights)
+        steps.append(own)
         places[node] = len(places)
     return safetensors.torch.save(weights, {"steps": json.dumps(steps)})
 
@@ -71,8 +79,6 @@ def _metadata(data: bytes) -> Mapping[str, str]:
 
 def _step(node: Node, places: Mapping[Node, int], traced: GraphModule, weights: dict[str, Tensor]) -> list[Value]:
     match node.op:
-        case "placeholder":
-            return ["input"]
         case "get_attr":
             name = f"w{len(weights)}"
             weights[name] = getattr(traced, str(node.target)).detach().clone().contiguous()
@@ -88,8 +94,8 @@ def _step(node: Node, places: Mapping[Node, int], traced: GraphModule, weights: 
 def _node(step: Sequence[Value], graph: Graph, nodes: Sequence[Node], device: torch.device) -> Any:
     """Names and values become Python that torch.fx compiles: the values as literals, the names as they are."""
     match step:
-        case ["input"]:
-            return graph.placeholder("x")
+        case ["input", str(name)] if name.isidentifier():
+            return graph.placeholder(name)
         case ["weight", str(name)] if name.isidentifier():
             return graph.get_attr(name)
         case ["call", str(name), list(args), dict(named)] if all(key.isidentifier() for key in named):

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from evonas.config import TargetConfig
+from evonas.records import Inputs
 
 if TYPE_CHECKING:  # a board that runs a network from a file needs no torch
     from torch import nn
@@ -52,8 +53,8 @@ class Backend(Protocol):
     def state(self) -> Mapping[str, str]:
         """What changes between measurements, as far as it can be read: clocks, temperature, throttling."""
 
-    def load(self, network: "nn.Module | bytes", input_shape: tuple[int, ...]) -> Loaded:
-        """The network on the device, in evaluation mode. input_shape: of one example. A module is left as it was; bytes
+    def load(self, network: "nn.Module | bytes", inputs: Inputs) -> Loaded:
+        """The network on the device, in evaluation mode. inputs: what it takes. A module is left as it was; bytes
         are what `export.to_file` makes for this backend.
 
         Raises:
@@ -78,9 +79,3 @@ BACKENDS: dict[str, Callable[[str, TargetConfig], Backend]] = {
     "openvino": _later("openvino", "OpenVino"),
 }
 """Name in a config -> constructor."""
-
-
-def example(config: TargetConfig, input_shape: tuple[int, ...]) -> Array:
-    """The input of every measurement, (batch, *input_shape): normally distributed, the same on every machine."""
-    drawn: Any = np.random.default_rng(0).standard_normal((config.batch, *input_shape))
-    return np.ascontiguousarray(drawn, dtype=np.float32)

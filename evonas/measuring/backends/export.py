@@ -8,7 +8,7 @@ import importlib.util
 import io
 import logging
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import Any
 from unittest.mock import patch
@@ -20,8 +20,10 @@ from torch import Tensor, nn
 
 from evonas.config import TargetConfig
 from evonas.errors import UserError
+from evonas.inputs import called, example, mapped
 from evonas.measuring.backends import aten_graph
-from evonas.measuring.backends.backend import Loaded, example
+from evonas.measuring.backends.backend import Loaded
+from evonas.records import Inputs
 from evonas.text import describe_error
 
 TOLERANCE = {"float32": 0.01, "float16": 0.05, "bfloat16": 0.2}
@@ -30,12 +32,16 @@ its values) adds up over some ten layers, and a GPU multiplies float32 with the 
 that was traced wrongly is off by the size of its outputs."""
 
 
+OTHER_SEED = 1
+"""Of the example that a network is traced with, which is not that of its check."""
+
+
 class ExportError(Exception):
     """The network cannot be converted for a backend, or is another one afterwards. The message is one line."""
 
 
-def to_file(network: nn.Module, input_shape: tuple[int, ...], config: TargetConfig) -> bytes:
-    """The network in evaluation mode, for inputs of (config.batch, *input_shape): ONNX for onnxruntime and openvino,
+def to_file(network: nn.Module, inputs: Inputs, config: TargetConfig) -> bytes:
+    """The network in evaluation mode, for inputs of config.batch examples: ONNX for onnxruntime and openvino,
     else what `graph` makes of it. The network and torch's random state are left as they were.
 
     The example that it is traced with is not that of `check`, so that a network which computes with what it reads from
@@ -47,7 +53,7 @@ def to_file(network: nn.Module, input_shape: tuple[int, ...], config: TargetConf
     """
     form = _onnx if _takes_onnx(config) else aten_graph.to_bytes
     dtype = _dtype(config)
-    x = -torch.from_numpy(example(config, input_shape)).to(dtype)
+    x = mapped(lambda array: _cast(torch.from_numpy(array), dtype), example(inputs, config.batch, seed=OTHER_SEED))
     with _silent(), torch.random.fork_rng(devices=[]):
         probe = copy.deepcopy(network).to("cpu", dtype).eval()
         try:
@@ -58,14 +64,15 @@ def to_file(network: nn.Module, input_shape: tuple[int, ...], config: TargetConf
             raise ExportError(f"it cannot be converted for {config.backend}: {describe_error(error)}") from error
 
 
-def check(network: nn.Module, input_shape: tuple[int, ...], config: TargetConfig, output: npt.ArrayLike) -> None:
+def check(network: nn.Module, inputs: Inputs, config: TargetConfig, output: npt.ArrayLike) -> None:
     """output: what the converted network makes of `backend.example`, (batch, outputs).
 
     Raises:
         ExportError: it is not what the network makes of it.
     """
     with torch.random.fork_rng(devices=[]), torch.inference_mode():
-        expected = copy.deepcopy(network).cpu().float().eval()(torch.from_numpy(example(config, input_shape))).numpy()
+        x = mapped(torch.from_numpy, example(inputs, config.batch))
+        expected = called(copy.deepcopy(network).cpu().float().eval(), x).numpy()
     found = np.asarray(output, np.float32)
     if found.shape != expected.shape:
         raise ExportError(f"on {config.backend} its output has the shape {found.shape} instead of {expected.shape}")
@@ -78,27 +85,25 @@ def check(network: nn.Module, input_shape: tuple[int, ...], config: TargetConfig
         )
 
 
-def checked(
-    network: nn.Module, input_shape: tuple[int, ...], config: TargetConfig, load: Callable[[bytes], Loaded]
-) -> Loaded:
+def checked(network: nn.Module, inputs: Inputs, config: TargetConfig, load: Callable[[bytes], Loaded]) -> Loaded:
     """The network through a file.
 
     Raises:
         ExportError: it cannot be converted, or is another one afterwards.
     """
-    loaded = load(to_file(network, input_shape, config))
-    check(network, input_shape, config, loaded.output())
+    loaded = load(to_file(network, inputs, config))
+    check(network, inputs, config, loaded.output())
     return loaded
 
 
-def file_size(network: nn.Module, input_shape: tuple[int, ...], config: TargetConfig) -> int:
+def file_size(network: nn.Module, inputs: Inputs, config: TargetConfig) -> int:
     """Bytes of the file that a user would deploy: ONNX, or for PyTorch the weights, as a safetensors file holds them.
     Tensors that are equal, as those of an untrained network may be, are in an ONNX file once.
 
     Raises as `to_file` does.
     """
     if _takes_onnx(config):
-        return len(to_file(network, input_shape, config))
+        return len(to_file(network, inputs, config))
     held = copy.deepcopy(network).to("cpu", _dtype(config)).state_dict().values()
     return sum({t.data_ptr(): t.nbytes for t in held if isinstance(t, Tensor)}.values())
 
@@ -113,18 +118,35 @@ def _dtype(config: TargetConfig) -> torch.dtype:
     return torch.float32 if _takes_onnx(config) and dtype == torch.bfloat16 else dtype
 
 
-def _onnx(network: nn.Module, x: Tensor) -> bytes:
+def _cast(x: Tensor, dtype: torch.dtype) -> Tensor:
+    return x.to(dtype) if x.is_floating_point() else x
+
+
+class Positional(nn.Module):
+    """A network that takes several tensors by name, as one that takes them in order, which is what tracers follow."""
+
+    def __init__(self, network: nn.Module, names: Sequence[str]) -> None:
+        super().__init__()
+        self.network, self.names = network, tuple(names)
+
+    def forward(self, *parts: Tensor) -> Any:
+        return self.network(**dict(zip(self.names, parts, strict=True)))
+
+
+def _onnx(network: nn.Module, x: Any) -> bytes:
     """By tracing, which takes a tenth of a second; what that does not know, by the slower exporter of today."""
     if importlib.util.find_spec("onnx") is None:
         raise UserError("networks are converted with onnx; pip install 'evonas[onnxruntime]' or 'evonas[openvino]'")
+    names = list(x) if isinstance(x, Mapping) else None
+    traced, parts = (Positional(network, names), tuple(x.values())) if names else (network, (x,))
     file: Any = io.BytesIO()
     try:
-        torch.onnx.export(network, (x,), file, dynamo=False)
+        torch.onnx.export(traced, parts, file, input_names=names, dynamo=False)
         return bytes(file.getvalue())
     except Exception:
         if importlib.util.find_spec("onnxscript") is None:
             raise
-    program: Any = torch.onnx.export(network, (x,), dynamo=True, verbose=False)
+    program: Any = torch.onnx.export(traced, parts, input_names=names, dynamo=True, verbose=False)
     found: bytes = program.model_proto.SerializeToString()
     return found
 

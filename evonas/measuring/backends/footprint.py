@@ -8,7 +8,9 @@ from pathlib import Path
 
 from evonas.config import TargetConfig
 from evonas.errors import UserError
+from evonas.inputs import from_plain, to_plain
 from evonas.measuring.backends.backend import BACKENDS
+from evonas.records import Inputs
 from evonas.text import one_line
 
 PROCESS = Path("/proc/self")
@@ -22,7 +24,7 @@ main(*sys.argv[2:])
 RESET_PEAK = "5"
 
 
-def footprint_mb(network: bytes, input_shape: tuple[int, ...], config: TargetConfig) -> float:
+def footprint_mb(network: bytes, inputs: Inputs, config: TargetConfig) -> float:
     """How much a fresh process grows at most while it loads the network and runs one pass, in MB of 10^6 bytes:
     resident memory of the CPU, the some 10 to 40 MB included that a runtime takes at first use, but not the loading of
     its library. Repeats within some hundred kB.
@@ -36,21 +38,21 @@ def footprint_mb(network: bytes, input_shape: tuple[int, ...], config: TargetCon
         raise UserError(
             f"memory_mb with {config.backend} is read from /proc/self/clear_refs, which this system has not"
         )
-    arguments = json.dumps(sys.path), config.model_dump_json(), json.dumps(input_shape)
+    arguments = json.dumps(sys.path), config.model_dump_json(), json.dumps(to_plain(inputs))
     done = subprocess.run([sys.executable, "-P", "-c", BOOT, *arguments], input=network, capture_output=True)
     if done.returncode:
         raise RuntimeError(f"the process that was to see its memory failed: {one_line(done.stderr.decode()[-400:])}")
     return float(done.stdout.split()[-1]) / 1000
 
 
-def main(config: str, input_shape: str) -> None:
+def main(config: str, inputs: str) -> None:
     """Prints kB of 1000 bytes; the network comes by standard input."""
     target = TargetConfig.model_validate_json(config)
     network = sys.stdin.buffer.read()
     backend = BACKENDS[target.backend]("memory", target)
     (PROCESS / "clear_refs").write_text(RESET_PEAK)
     before = _kb("VmRSS")
-    backend.load(network, tuple(json.loads(input_shape))).passes(1)
+    backend.load(network, from_plain(json.loads(inputs))).passes(1)
     print((_kb("VmHWM") - before) * 1.024)
 
 

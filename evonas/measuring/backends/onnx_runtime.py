@@ -10,10 +10,12 @@ import numpy as np
 
 from evonas.config import TargetConfig
 from evonas.errors import UserError
+from evonas.inputs import example, in_dtype, mapped
 from evonas.measuring.backends import devices
-from evonas.measuring.backends.backend import Array, Loaded, example
+from evonas.measuring.backends.backend import Array, Loaded
 from evonas.measuring.backends.footprint import footprint_mb
 from evonas.measuring.backends.onnx_file import self_contained
+from evonas.records import Inputs
 
 if TYPE_CHECKING:
     from torch import nn
@@ -59,20 +61,20 @@ class OnnxRuntime:
     def state(self) -> Mapping[str, str]:
         return devices.cpu_state()
 
-    def load(self, network: "nn.Module | bytes", input_shape: tuple[int, ...]) -> Loaded:
+    def load(self, network: "nn.Module | bytes", inputs: Inputs) -> Loaded:
         if isinstance(network, bytes):
-            return self._read(network, input_shape)
+            return self._read(network, inputs)
         from evonas.measuring.backends import export
 
-        return export.checked(network, input_shape, self._config, lambda file: self._read(file, input_shape))
+        return export.checked(network, inputs, self._config, lambda file: self._read(file, inputs))
 
-    def _read(self, file: bytes, input_shape: tuple[int, ...]) -> Loaded:
+    def _read(self, file: bytes, inputs: Inputs) -> Loaded:
         provider = PROVIDERS[self._kind]
         where = [(provider, {"device_id": devices.index(self._config)})] if self._kind == "cuda" else [provider]
         session = self._runtime.InferenceSession(self_contained(file), self._options(), providers=where)
         if session.get_providers()[0] != provider:  # it falls back to the CPU
             raise UserError(f"targets.{self._name}.device: onnxruntime cannot load what it needs for {provider}")
-        return _Session(self._runtime, session, file, input_shape, self._config)
+        return _Session(self._runtime, session, file, inputs, self._config)
 
     def _options(self) -> Any:
         options = self._runtime.SessionOptions()
@@ -85,15 +87,14 @@ class OnnxRuntime:
 
 
 class _Session:
-    def __init__(
-        self, runtime: Any, session: Any, file: bytes, input_shape: tuple[int, ...], config: TargetConfig
-    ) -> None:
-        self._session, self._file, self._shape, self._config = session, file, input_shape, config
+    def __init__(self, runtime: Any, session: Any, file: bytes, inputs: Inputs, config: TargetConfig) -> None:
+        self._session, self._file, self._inputs, self._config = session, file, inputs, config
         device = config.device.partition(":")[0], devices.index(config)
-        x = example(config, input_shape).astype(np.dtype(config.dtype))
+        x = mapped(lambda array: in_dtype(array, config.dtype), example(inputs, config.batch))
         self._bound = session.io_binding()
         for taken in session.get_inputs():  # none where the output is the same whatever the input
-            self._bound.bind_ortvalue_input(taken.name, runtime.OrtValue.ortvalue_from_numpy(x, *device))
+            own = x[taken.name] if isinstance(x, Mapping) else x
+            self._bound.bind_ortvalue_input(taken.name, runtime.OrtValue.ortvalue_from_numpy(own, *device))
         self._bound.bind_output(session.get_outputs()[0].name, *device)
 
     def passes(self, count: int) -> Sequence[float]:
@@ -105,7 +106,7 @@ class _Session:
         return found
 
     def memory_mb(self) -> float:
-        return footprint_mb(self._file, self._shape, self._config)
+        return footprint_mb(self._file, self._inputs, self._config)
 
     def _pass(self) -> float:
         start = time.perf_counter_ns()

@@ -11,10 +11,12 @@ import numpy as np
 
 from evonas.config import TargetConfig
 from evonas.errors import UserError
+from evonas.inputs import example, in_dtype, mapped
 from evonas.measuring.backends import devices
-from evonas.measuring.backends.backend import Array, Loaded, example
+from evonas.measuring.backends.backend import Array, Loaded
 from evonas.measuring.backends.footprint import footprint_mb
 from evonas.measuring.backends.onnx_file import self_contained
+from evonas.records import Inputs
 
 if TYPE_CHECKING:
     from torch import nn
@@ -57,14 +59,14 @@ class OpenVino:
     def state(self) -> Mapping[str, str]:
         return devices.cpu_state()
 
-    def load(self, network: "nn.Module | bytes", input_shape: tuple[int, ...]) -> Loaded:
+    def load(self, network: "nn.Module | bytes", inputs: Inputs) -> Loaded:
         if isinstance(network, bytes):
-            return self._read(network, input_shape)
+            return self._read(network, inputs)
         from evonas.measuring.backends import export
 
-        return export.checked(network, input_shape, self._config, lambda file: self._read(file, input_shape))
+        return export.checked(network, inputs, self._config, lambda file: self._read(file, inputs))
 
-    def _read(self, file: bytes, input_shape: tuple[int, ...]) -> Loaded:
+    def _read(self, file: bytes, inputs: Inputs) -> Loaded:
         options = {
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": "1",
@@ -73,7 +75,7 @@ class OpenVino:
         if self._at == "CPU":  # on cores that the process is kept to, not on those that it chooses
             options |= {"INFERENCE_NUM_THREADS": str(self._config.threads), "ENABLE_CPU_PINNING": "NO"}
         compiled = self._core.compile_model(self._core.read_model(self_contained(file)), self._at, options)
-        return _Request(self._runtime, compiled, file, input_shape, self._config)
+        return _Request(self._runtime, compiled, file, inputs, self._config)
 
     def _need_precision(self, name: str) -> None:
         wanted = PRECISION[self._config.dtype][1]
@@ -87,15 +89,14 @@ class OpenVino:
 
 
 class _Request:
-    def __init__(
-        self, runtime: Any, compiled: Any, file: bytes, input_shape: tuple[int, ...], config: TargetConfig
-    ) -> None:
-        self._file, self._shape, self._config = file, input_shape, config
-        x = example(config, input_shape)
-        self._input = runtime.Tensor(x.astype(np.float16) if config.dtype == "float16" else x)
+    def __init__(self, runtime: Any, compiled: Any, file: bytes, inputs: Inputs, config: TargetConfig) -> None:
+        self._file, self._inputs, self._config = file, inputs, config
+        dtype = "float16" if config.dtype == "float16" else "float32"
+        self._x = mapped(lambda array: runtime.Tensor(in_dtype(array, dtype)), example(inputs, config.batch))
         self._request = compiled.create_infer_request()
-        if compiled.inputs:  # none where the output is the same whatever the input
-            self._request.set_input_tensor(self._input)
+        for taken in compiled.inputs:  # none where the output is the same whatever the input
+            own = self._x[taken.any_name] if isinstance(self._x, Mapping) else self._x
+            self._request.set_tensor(taken, own)
 
     def passes(self, count: int) -> Sequence[float]:
         return [self._pass() for _ in range(count)]
@@ -106,7 +107,7 @@ class _Request:
         return found
 
     def memory_mb(self) -> float:
-        return footprint_mb(self._file, self._shape, self._config)
+        return footprint_mb(self._file, self._inputs, self._config)
 
     def _pass(self) -> float:
         start = time.perf_counter_ns()

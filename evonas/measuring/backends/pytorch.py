@@ -15,12 +15,15 @@ from torch import Tensor, nn
 
 from evonas.config import TargetConfig
 from evonas.errors import UserError
+from evonas.inputs import called, example, mapped
 from evonas.measuring.backends import aten_graph, devices
-from evonas.measuring.backends.backend import Array, Loaded, example
-from evonas.measuring.backends.storage import StorageMeter, recorded_peak, stored
+from evonas.measuring.backends.backend import Array, Loaded
+from evonas.measuring.backends.storage import StorageMeter, recorded_peak, stored, tensors
+from evonas.records import Inputs
 
 MB = 1e6
-Call = Callable[[Tensor], Tensor]
+Call = Callable[..., Tensor]
+Input = Tensor | Mapping[str, Tensor]
 
 
 class Eager:
@@ -57,16 +60,16 @@ class Eager:
                 found["gpu_temperature_c"] = str(torch.cuda.temperature(self.at))
         return found
 
-    def load(self, network: nn.Module | bytes, input_shape: tuple[int, ...]) -> Loaded:
-        network, x = self.placed(network, input_shape)
-        return _OnTorch(network, network, x, self.config)
+    def load(self, network: nn.Module | bytes, inputs: Inputs) -> Loaded:
+        network, x = self.placed(network, inputs)
+        return _OnTorch(network, network, x, self.at, self.config)
 
-    def placed(self, network: nn.Module | bytes, input_shape: tuple[int, ...]) -> tuple[nn.Module, Tensor]:
+    def placed(self, network: nn.Module | bytes, inputs: Inputs) -> tuple[nn.Module, Input]:
         """A copy of the network on the device, and its input."""
         found = aten_graph.from_bytes(network, self.at) if isinstance(network, bytes) else copy.deepcopy(network)
         dtype = getattr(torch, self.config.dtype)
-        x = torch.from_numpy(example(self.config, input_shape))
-        return found.to(self.at, dtype).eval(), x.to(self.at, dtype)
+        x = mapped(lambda array: _moved(torch.from_numpy(array), self.at, dtype), example(inputs, self.config.batch))
+        return found.to(self.at, dtype).eval(), x
 
 
 class Compiled:
@@ -92,11 +95,13 @@ class Compiled:
     def state(self) -> Mapping[str, str]:
         return self._eager.state
 
-    def load(self, network: nn.Module | bytes, input_shape: tuple[int, ...]) -> Loaded:
+    def load(self, network: nn.Module | bytes, inputs: Inputs) -> Loaded:
         from torch._inductor import config as inductor
 
-        network, x = self._eager.placed(network, input_shape)
-        loaded = _OnTorch(network, torch.compile(_own_code(network), dynamic=False), x, self._eager.config)
+        network, x = self._eager.placed(network, inputs)
+        loaded = _OnTorch(
+            network, torch.compile(_own_code(network), dynamic=False), x, self._eager.at, self._eager.config
+        )
         with inductor.patch(compile_threads=1):  # a pool, which a GPU gets, would leave processes behind
             loaded.output()
         return loaded
@@ -105,33 +110,34 @@ class Compiled:
 class _OnTorch:
     """network: holds the weights. call: runs it."""
 
-    def __init__(self, network: nn.Module, call: Call, x: Tensor, config: TargetConfig) -> None:
-        self._network, self._call, self._x, self._config = network, call, x, config
+    def __init__(self, network: nn.Module, call: Call, x: Input, at: torch.device, config: TargetConfig) -> None:
+        self._network, self._call, self._x, self._at, self._config = network, call, x, at, config
         with self._ready():
             self._run = _replay(call, x) if config.graph else call
 
     def passes(self, count: int) -> Sequence[float]:
-        clocked = _clocked_on_gpu if self._x.is_cuda else _clocked_on_cpu
+        clocked = _clocked_on_gpu if self._at.type == "cuda" else _clocked_on_cpu
         with self._ready():
             return [clocked(self._run, self._x) for _ in range(count)]
 
     def output(self) -> Array:
         with self._ready():
-            return self._run(self._x).float().cpu().numpy()
+            found: Array = called(self._run, self._x).float().cpu().numpy()
+            return found
 
     def memory_mb(self) -> float:
         """On a CPU the storages of eager tensors, or what a compiled network asks torch's allocator for; on a GPU the
         peak of its allocator, without a CUDA graph's."""
-        own = [self._x, *self._network.parameters(), *self._network.buffers()]
+        own = [*tensors([self._x]), *self._network.parameters(), *self._network.buffers()]
         with self._ready():
-            if self._x.is_cuda:
+            if self._at.type == "cuda":
                 peak = stored(own) + _allocated(self._call, self._x)
             elif self._call is not self._network:
-                peak = stored(own) + recorded_peak(self._call, self._x)
+                peak = stored(own) + recorded_peak(lambda: called(self._call, self._x))
             else:
                 with torch.inference_mode(False), torch.no_grad(), StorageMeter() as meter:
                     meter.count(own)
-                    self._call(self._x)
+                    called(self._call, self._x)
                 peak = meter.peak
         return peak / MB
 
@@ -140,7 +146,7 @@ class _OnTorch:
         """As it is to run; torch's number of threads and random state are put back."""
         before = torch.get_num_threads()
         torch.set_num_threads(self._config.threads)
-        gpus = [self._x.device] if self._x.is_cuda else []
+        gpus = [self._at] if self._at.type == "cuda" else []
         try:
             with ExitStack() as stack:
                 if gpus:
@@ -152,46 +158,46 @@ class _OnTorch:
             torch.set_num_threads(before)
 
 
-def _clocked_on_cpu(run: Call, x: Tensor) -> float:
+def _clocked_on_cpu(run: Call, x: Input) -> float:
     start = time.perf_counter_ns()
-    run(x)
+    called(run, x)
     return (time.perf_counter_ns() - start) / 1e6
 
 
-def _clocked_on_gpu(run: Call, x: Tensor) -> float:
+def _clocked_on_gpu(run: Call, x: Input) -> float:
     start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
     start.record()
-    run(x)
+    called(run, x)
     end.record()
     end.synchronize()
     return float(start.elapsed_time(end))
 
 
-def _replay(call: Call, x: Tensor) -> Call:
+def _replay(call: Call, x: Input) -> Call:
     """The pass as a CUDA graph, captured after a warm-up on another stream, as torch's notes on CUDA ask for."""
     side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     side.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(side):
         for _ in range(3):
-            call(x)
+            called(call, x)
     torch.cuda.current_stream().wait_stream(side)
     captured = torch.cuda.CUDAGraph()
     with torch.cuda.graph(captured):
-        y = call(x)
+        y: Tensor = called(call, x)
 
-    def replay(_: Tensor) -> Tensor:
+    def replay(*_: Tensor, **__: Tensor) -> Tensor:
         captured.replay()
         return y
 
     return replay
 
 
-def _allocated(call: Call, x: Tensor) -> int:
+def _allocated(call: Call, x: Input) -> int:
     """Bytes that a pass adds to those which the process holds on the GPU, at its peak."""
     torch.cuda.synchronize()
     torch.cuda.reset_peak_memory_stats()
     before = torch.cuda.memory_allocated()
-    call(x)
+    called(call, x)
     torch.cuda.synchronize()
     return torch.cuda.max_memory_allocated() - before
 
@@ -201,11 +207,16 @@ def _own_code(network: nn.Module) -> Call:
     class share: after some of them it would run the next ones eagerly, and look through all it knows at each call.
     """
 
-    def run(x: Tensor) -> Tensor:
-        return network(x)  # type: ignore[no-any-return]
+    def run(*args: Tensor, **kwargs: Tensor) -> Tensor:
+        return network(*args, **kwargs)  # type: ignore[no-any-return]
 
     run.__code__ = run.__code__.replace()
     return run
+
+
+def _moved(x: Tensor, at: torch.device, dtype: torch.dtype) -> Tensor:
+    """On the device; numbers that are not whole in the precision of the target."""
+    return x.to(at, dtype) if x.is_floating_point() else x.to(at)
 
 
 def available(device: str, what: str) -> torch.device:

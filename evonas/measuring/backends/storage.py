@@ -62,11 +62,11 @@ def stored(found: Iterable[Tensor]) -> int:
     return sum({t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in found}.values())
 
 
-def recorded_peak(call: Callable[[Tensor], Any], x: Tensor) -> int:
+def recorded_peak(call: Callable[[], Any]) -> int:
     """Most bytes that torch's CPU allocator gave out at once during the call, over those before. Sees into compiled
     code, which no dispatch mode does."""
     with _quiet_profiler(), profile(activities=[ProfilerActivity.CPU], profile_memory=True) as record:
-        call(x)
+        call()
     results: Any = record.profiler
     found = [event for event in results.kineto_results.events() if event.name() == "[memory]"]
     sizes: list[int] = [event.nbytes() for event in sorted(found, key=lambda event: event.start_ns())]

@@ -24,9 +24,9 @@ from pydantic import TypeAdapter, ValidationError
 from evonas.config import TargetConfig
 from evonas.errors import TargetUnavailable, UserError
 from evonas.measuring.backends.backend import Array
-from evonas.measuring.benchmark import PROTOCOL, REFERENCE_SHAPE, for_reference
+from evonas.measuring.benchmark import PROTOCOL, REFERENCE_INPUT, for_reference
 from evonas.measuring.remote import protocol
-from evonas.records import Endpoint, Measurement
+from evonas.records import Endpoint, Inputs, Measurement
 from evonas.text import one_line
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Remote:
     def measure(
         self,
         network: "nn.Module",
-        input_shape: tuple[int, ...],
+        inputs: Inputs,
         endpoint: Endpoint | None,
         baseline: "tuple[nn.Module, float] | None" = None,
     ) -> Measurement:
@@ -110,12 +110,12 @@ class Remote:
 
         if endpoint is None:
             raise TargetUnavailable(f"target {self.name} has no measuring server now")
-        file = export.to_file(network, input_shape, self.config)
-        other = export.to_file(baseline[0], input_shape, self.config) if baseline else b""
+        file = export.to_file(network, inputs, self.config)
+        other = export.to_file(baseline[0], inputs, self.config) if baseline else b""
         order = protocol.MeasureRequest(
             self.name,
             self.config,
-            input_shape,
+            inputs,
             self.wanted,
             self.config.timeout_s,
             file,
@@ -124,7 +124,7 @@ class Remote:
             baseline[1] if baseline else None,
         )
         measurement, output = self._order(endpoint, order)
-        export.check(network, input_shape, self.config, output)
+        export.check(network, inputs, self.config, output)
         return measurement
 
     def _order(self, endpoint: Endpoint, order: protocol.MeasureRequest) -> tuple[Measurement, Array]:
@@ -151,7 +151,7 @@ class Remote:
             from evonas.measuring.backends.export import to_file
             from evonas.measuring.reference import reference
 
-            self._reference = to_file(reference(), REFERENCE_SHAPE, for_reference(self.config))
+            self._reference = to_file(reference(), REFERENCE_INPUT, for_reference(self.config))
         return self._reference
 
     def _ask(

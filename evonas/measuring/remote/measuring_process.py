@@ -93,9 +93,9 @@ def _answer(message: bytes, channel: socket.socket) -> MeasureResponse:
 
 
 def _measured(order: protocol.MeasureRequest, bench: LatencyBenchmark) -> MeasureResponse:
-    loaded = bench.backend.load(order.network, order.input_shape)
+    loaded = bench.backend.load(order.network, order.inputs)
     output = loaded.output().tolist()
     baseline = Baseline(order.baseline, order.rival_ms) if order.rival_ms else None
-    found = bench.time(loaded, order.input_shape, baseline)
+    found = bench.time(loaded, order.inputs, baseline)
     found = replace(found, conditions={**found.conditions, "host": platform.node()})
     return {"measurement": asdict(found), "output": output}

@@ -17,8 +17,10 @@ from pydantic import Field, PositiveInt
 
 from evonas.config import Section, TargetConfig
 from evonas.errors import UserError
+from evonas.inputs import from_plain, to_plain
 from evonas.loading import validated
 from evonas.measuring.benchmark import PROTOCOL
+from evonas.records import Inputs
 
 MAGIC = b"evonas\r\n"
 HEADER = struct.Struct("!8sI")
@@ -34,7 +36,7 @@ class RequestHead(Section):
     protocol: int
     target: str = Field(max_length=200)
     config: TargetConfig
-    input_shape: tuple[PositiveInt, ...]
+    inputs: dict[str, Any]
     wanted: tuple[Literal["memory_mb", "energy_mj"], ...]
     seconds: float = Field(gt=0)
     rival_ms: float | None = Field(gt=0)
@@ -50,7 +52,7 @@ class MeasureRequest:
 
     target: str
     config: TargetConfig
-    input_shape: tuple[int, ...]
+    inputs: Inputs
     wanted: Collection[str]
     seconds: float
     network: bytes
@@ -65,7 +67,7 @@ def pack(order: MeasureRequest) -> bytes:
         "protocol": PROTOCOL,
         "target": order.target,
         "config": order.config.model_dump(mode="json", exclude=ELSEWHERE),
-        "input_shape": order.input_shape,
+        "inputs": to_plain(order.inputs),
         "wanted": sorted(order.wanted),
         "seconds": order.seconds,
         "rival_ms": order.rival_ms,
@@ -81,6 +83,10 @@ def head_of(message: bytes) -> RequestHead:
     if data.get("protocol") != PROTOCOL:
         raise UserError(f"it measures by protocol {PROTOCOL}, not {data.get('protocol')}; give both the same evonas")
     head = validated(RequestHead, data, "order")
+    try:
+        from_plain(head.inputs)
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"order: inputs: {error}") from None
     if size + sum(head.lengths) != len(message):
         raise UserError(f"an order of {size + sum(head.lengths):,} bytes came as {len(message):,}")
     if len(head.lengths) != 2 + (head.rival_ms is not None):
@@ -100,7 +106,7 @@ def unpack(message: bytes) -> MeasureRequest:
     return MeasureRequest(
         head.target,
         head.config,
-        head.input_shape,
+        from_plain(head.inputs),
         head.wanted,
         head.seconds,
         network,

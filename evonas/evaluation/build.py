@@ -1,0 +1,65 @@
+"""The first stage: a candidate's network, on the training device, which gives what the task wants."""
+
+import torch
+from torch import Tensor, nn
+
+from evonas.evaluation.costs import parameters
+from evonas.evaluation.failures import BuildError
+from evonas.inputs import called, example, in_words, mapped
+from evonas.measuring.torch_state import cpu_threads, seeded
+from evonas.records import Candidate, Genome, TaskSpec
+from evonas.seeding import seed_for
+from evonas.spaces.space import Space
+
+
+class Builder:
+    """Builds networks of a space for a task.
+
+    Args:
+        space: whose `build` is called.
+        spec: of the task.
+        device: where the networks go.
+        threads: CPU threads of building.
+    """
+
+    def __init__(self, space: Space, spec: TaskSpec, device: torch.device, threads: int) -> None:
+        self._space, self._spec, self._device, self._threads = space, spec, device, threads
+
+    def build(self, candidate: Candidate) -> nn.Module:
+        """The network, initialised from the candidate's seed and checked.
+
+        Built on the CPU, so that a seed means the same weights on every device.
+
+        Raises:
+            BuildError: it is no network, has nothing to train, or gives an output of another shape.
+        """
+        name = type(self._space).__name__
+        with cpu_threads(self._threads), seeded(seed_for(candidate.seed, "build"), self._device):
+            network = self._space.build(self._space.decode(candidate.genome), self._spec)
+            if not isinstance(network, nn.Module):
+                raise BuildError(f"{name}.build returned {network!r}, not an nn.Module")
+            network.to(self._device)
+            self._check_output(network)
+        if not parameters(network):
+            raise BuildError(f"{name}.build returned a network without trainable parameters")
+        return network
+
+    def untrained(self, genome: Genome) -> nn.Module:
+        """A network as it is first measured: training changes how its weights lie in memory."""
+        with cpu_threads(self._threads), seeded(0, self._device):
+            return self._space.build(self._space.decode(genome), self._spec).to(self._device)
+
+    def _check_output(self, network: nn.Module) -> None:
+        spec = self._spec
+        mode = {module: module.training for module in network.modules()}
+        x = mapped(lambda array: torch.from_numpy(array).to(self._device), example(spec.input, batch=2))
+        with torch.no_grad():
+            output = called(network.eval(), x)
+        for module, training in mode.items():
+            module.training = training
+        shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+        if shape != (2, *spec.output_shape):
+            wanted = (2, *spec.output_shape)
+            raise BuildError(
+                f"{type(self._space).__name__}: two examples ({in_words(spec.input)}) gave {shape}, not {wanted}"
+            )

@@ -1,0 +1,63 @@
+"""An evaluation in the making: what the stages have found out so far."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from evonas.records import Epoch, Evaluation, Job, RungReport, Status
+
+
+@dataclass
+class Draft:
+    """What becomes the row of a candidate.
+
+    Args:
+        reached: the rungs in order, those that an interrupted attempt reported included.
+        built: whether the network was there and gave the right output.
+        started: seconds since the epoch.
+    """
+
+    reached: list[RungReport]
+    metrics: dict[str, float] = field(default_factory=dict)
+    curve: list[Epoch] = field(default_factory=list)
+    latency_samples: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    conditions: dict[str, str] = field(default_factory=dict)
+    status: Status = Status.OK
+    message: str = ""
+    built: bool = False
+    batch_size: int = 0
+    measure_s: float = 0.0
+    train_s: float = 0.0
+    weights: bytes | None = None
+    started: float = field(default_factory=time.time)
+
+    def begin_again(self, full: int) -> None:
+        """For another attempt. What was measured or reported before rung `full` stays; that one comes with the end."""
+        self.status, self.message, self.curve, self.built = Status.OK, "", [], False
+        self.reached = [report for report in self.reached if report.rung < full]
+
+    def finished(self, job: Job, conditions: Mapping[str, str], paused_s: float) -> Evaluation:
+        """The evaluation.
+
+        Args:
+            job: what it is of.
+            conditions: of the worker; those of the draft come on top.
+            paused_s: how long its training waited for measurements.
+        """
+        return Evaluation(
+            job.candidate,
+            self.status,
+            metrics=self.metrics,
+            curve=tuple(self.curve),
+            rungs=tuple(self.reached),
+            latency_samples=self.latency_samples,
+            conditions={**conditions, **self.conditions},
+            batch_size=self.batch_size,
+            message=self.message,
+            measure_s=self.measure_s,
+            train_s=self.train_s,
+            paused_s=paused_s,
+            started_at=self.started,
+            finished_at=time.time(),
+            weights=self.weights,
+        )

@@ -1,0 +1,86 @@
+"""The third stage: the network gets its weights, rung by rung, and stops where others known there are better in all."""
+
+import time
+from collections.abc import Iterator, Mapping
+
+from torch import nn
+
+from evonas.config import TrainingConfig
+from evonas.evaluation.draft import Draft
+from evonas.evaluation.learners.learner import Learner, TrainingSetup
+from evonas.evaluation.ties import TieBreaker
+from evonas.objectives.early_stopping import is_stopped
+from evonas.objectives.objectives import Objectives
+from evonas.records import Epoch, Fitness, Job, RungReport, Status
+
+
+class Learning:
+    """Runs a learner and reports the rungs.
+
+    Args:
+        learner: how a network gets its weights.
+        objectives: by which a candidate is compared at a rung.
+        ties: what settles ties before the last rung is reported.
+    """
+
+    def __init__(self, learner: Learner, objectives: Objectives, ties: TieBreaker) -> None:
+        self._learner, self._objectives, self._ties = learner, objectives, ties
+
+    def learn(self, network: nn.Module, job: Job, draft: Draft, setup: TrainingSetup) -> Iterator[RungReport]:
+        """Train the network in place.
+
+        The learner's last epoch counts as full training, and so does having none, whatever the number of epochs that
+        the config names.
+
+        Args:
+            network: on the training device.
+            job: whose candidate it is, with the cutoffs of the rungs.
+            draft: gets curve, rungs and metrics; status STOPPED where a rung is not passed.
+            setup: task, data and config of this attempt.
+
+        Yields:
+            The rungs before the last that are passed and were not reported before.
+        """
+        rungs = {epoch: rung for rung, epoch in enumerate(setup.training.rungs)}
+        known = {report.rung for report in draft.reached}
+        metrics: Mapping[str, float] = {}
+        for epoch in _timed(self._learner.epochs(network, job.candidate, setup), draft):
+            draft.curve.append(epoch)
+            metrics = epoch.metrics
+            rung = rungs.get(epoch.epoch)
+            if rung is None or rung in known:  # a rung reported before was passed
+                continue
+            report = RungReport(job.candidate.index, rung, {**draft.metrics, **metrics})
+            draft.reached.append(report)
+            if is_stopped(self._objectives.fitness(report), _cutoff(job, rung)):
+                draft.status = Status.STOPPED
+                draft.metrics = dict(report.metrics)
+                return
+            yield report
+        self._finish(job, draft, metrics, setup.training)
+
+    def _finish(self, job: Job, draft: Draft, metrics: Mapping[str, float], training: TrainingConfig) -> None:
+        """Report full training."""
+        full = len(training.rungs)
+        if draft.reached and draft.reached[-1].rung == full:  # by an attempt before this one
+            return
+        draft.metrics = self._ties.remeasured(job, draft, {**draft.metrics, **metrics})
+        draft.reached.append(RungReport(job.candidate.index, full, dict(draft.metrics)))
+
+
+def _cutoff(job: Job, rung: int) -> tuple[Fitness, ...]:
+    """No cutoff: go on."""
+    return job.cutoffs[rung] if rung < len(job.cutoffs) else ()
+
+
+def _timed(epochs: Iterator[Epoch], draft: Draft) -> Iterator[Epoch]:
+    """The epochs; adds the time that they take, not what passes between them, to the draft."""
+    while True:
+        start = time.perf_counter()
+        try:
+            epoch = next(epochs, None)
+        finally:
+            draft.train_s += time.perf_counter() - start
+        if epoch is None:
+            return
+        yield epoch

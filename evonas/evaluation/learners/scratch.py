@@ -1,0 +1,20 @@
+"""Learner `scratch`: every candidate is trained from its random initial weights."""
+
+from collections.abc import Iterator
+
+from torch import nn
+
+from evonas.evaluation.learners.learner import TrainingSetup
+from evonas.evaluation.training import Trainer
+from evonas.records import Candidate, Epoch
+
+
+class FromScratch:
+    """Trains for the config's number of epochs, as its `training` section says."""
+
+    trains = True
+
+    def epochs(self, network: nn.Module, candidate: Candidate, setup: TrainingSetup) -> Iterator[Epoch]:
+        """Train, and say after each epoch how it went; see `Learner`."""
+        trainer = Trainer(network, setup.data, setup.task, setup.training, candidate.seed, setup.checkpoint)
+        return trainer.epochs()

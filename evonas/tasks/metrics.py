@@ -1,0 +1,123 @@
+"""How good a network is at a task: numbers of each validation example, and what becomes of all of them.
+
+A metric need not be a mean of one number an example: F1 and the area under a curve are functions of all examples at
+once. So a metric gives statistics of each example, which batches are joined by, and reduces those of all examples.
+Where a metric is standard, torchmetrics computes it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+
+Statistics = Callable[[Tensor, Tensor], Tensor]
+"""(output (n, *output_shape), target (n, ...)) -> (n,) or (n, k) numbers of each example."""
+Reduction = Callable[[Tensor], Tensor]
+"""(N, k) statistics of all examples -> the metric, a scalar."""
+
+
+def mean(statistics: Tensor) -> Tensor:
+    """The mean of the first statistic over (N, k)."""
+    return statistics[:, 0].double().mean()
+
+
+@dataclass(frozen=True, slots=True)
+class TaskMetric:
+    """A metric of a task.
+
+    Args:
+        statistics: of each example of a batch; computed where the network runs.
+        reduce: the statistics of all examples -> the metric.
+        direction: "minimize" or "maximize".
+    """
+
+    statistics: Statistics
+    reduce: Reduction = mean
+    direction: str = "minimize"
+
+
+def directions(metrics: Mapping[str, TaskMetric]) -> dict[str, str]:
+    """Name -> direction, as a `TaskSpec` has them."""
+    return {name: metric.direction for name, metric in metrics.items()}
+
+
+def error(output: Tensor, target: Tensor) -> Tensor:
+    """(n,) 1 where the largest of the logits (n, classes) is not the class, else 0; its mean is the error rate."""
+    return (output.argmax(1) != target).float()
+
+
+def accuracy(output: Tensor, target: Tensor) -> Tensor:
+    """(n,) 1 where the largest of the logits (n, classes) is the class, else 0."""
+    return (output.argmax(1) == target).float()
+
+
+def squared_error(output: Tensor, target: Tensor) -> Tensor:
+    """(n,) squared error of each example, mean over its outputs."""
+    return (output - target).square().flatten(1).mean(1)
+
+
+def absolute_error(output: Tensor, target: Tensor) -> Tensor:
+    """(n,) absolute error of each example, mean over its outputs."""
+    return (output - target).abs().flatten(1).mean(1)
+
+
+def predicted_and_true(output: Tensor, target: Tensor) -> Tensor:
+    """(n, 2) the class with the largest of the logits (n, classes), and the class."""
+    return torch.stack([output.argmax(1), target], 1)
+
+
+def probabilities_and_true(output: Tensor, target: Tensor) -> Tensor:
+    """(n, classes + 1) the softmax of the logits, and the class."""
+    return torch.cat([output.softmax(1), target[:, None].to(output.dtype)], 1)
+
+
+def values_and_true(output: Tensor, target: Tensor) -> Tensor:
+    """(n, 2 x outputs) predicted values, then the values."""
+    return torch.cat([output.flatten(1), target.flatten(1)], 1)
+
+
+def root_mean(statistics: Tensor) -> Tensor:
+    """The root of the mean of the first statistic."""
+    return mean(statistics).sqrt()
+
+
+def macro_f1(statistics: Tensor, classes: int) -> Tensor:
+    """The mean of the F1 scores of all classes, from `predicted_and_true`."""
+    from torchmetrics.functional.classification import multiclass_f1_score
+
+    predicted, true = statistics.long().unbind(1)
+    return multiclass_f1_score(predicted, true, num_classes=classes, average="macro")
+
+
+def macro_auc(statistics: Tensor, classes: int) -> Tensor:
+    """The mean over classes of the area under the ROC curve of one against all, from `probabilities_and_true`."""
+    from torchmetrics.functional.classification import multiclass_auroc
+
+    return multiclass_auroc(statistics[:, :-1].float(), statistics[:, -1].long(), num_classes=classes, average="macro")
+
+
+def r_squared(statistics: Tensor) -> Tensor:
+    """The coefficient of determination, mean over outputs, from `values_and_true`."""
+    from torchmetrics.functional.regression import r2_score
+
+    predicted, true = statistics.double().chunk(2, dim=1)
+    return r2_score(predicted, true)
+
+
+CLASSIFICATION_METRICS: dict[str, Callable[[int], TaskMetric]] = {
+    "error": lambda classes: TaskMetric(error),
+    "accuracy": lambda classes: TaskMetric(accuracy, direction="maximize"),
+    "f1": lambda classes: TaskMetric(predicted_and_true, partial(macro_f1, classes=classes), "maximize"),
+    "auc": lambda classes: TaskMetric(probabilities_and_true, partial(macro_auc, classes=classes), "maximize"),
+}
+"""Name -> the metric for so many classes."""
+
+REGRESSION_METRICS: dict[str, TaskMetric] = {
+    "mse": TaskMetric(squared_error),
+    "rmse": TaskMetric(squared_error, root_mean),
+    "mae": TaskMetric(absolute_error),
+    "r2": TaskMetric(values_and_true, r_squared, "maximize"),
+}
+"""Name -> the metric of predicted values."""
