@@ -38,13 +38,13 @@ class Away:
         if tries <= self.times.get(index, 0):
             yield Deferred(index, AWAY)
             return
-        places = {name: place.url for name, place in job.places.items()}
+        places = {name: place.url for name, place in job.endpoints.items()}
         yield Evaluation(job.candidate, Status.OK, {"tries": float(tries)}, rungs=job.reached, conditions=places)
 
 
 def by_board(job: Job) -> Iterator[Message | Deferred]:
     """Done by the server that the job's target is at: its answer is among the conditions."""
-    place = job.places.get("phone")
+    place = job.endpoints.get("phone")
     if place is None:
         yield Deferred(job.candidate.index, AWAY)
         return

@@ -109,7 +109,7 @@ def test_serial_waits_no_longer_than_it_is_told_to(opened: Callable[..., Runtime
     serial.submit(job(0))
     assert [type(message) for message in serial.wait(1)] == [RungReport]
     assert serial.wait(1) == ()
-    assert (serial.open, serial.room, serial.busy) == (1, 0, 0)
+    assert (serial.pending, serial.free_slots, serial.busy) == (1, 0, 0)
     assert serial.wait(0) == ()
     assert (tmp_path / "0").read_text() == "tried\n"
     assert [type(message) for message in serial.wait(1)] == [Evaluation]

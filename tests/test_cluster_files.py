@@ -708,7 +708,8 @@ def _commands() -> Iterator[str]:
 
 @pytest.mark.parametrize("line", sorted({*_commands()}))
 def test_command_line_takes_what_is_written_here(line: str) -> None:
-    _parser().parse_args(shlex.split(line, comments=True)[1:])
+    words = shlex.split(line, comments=True)[1:]
+    _parser(words).parse_args(words)
 
 
 def test_every_file_is_explained() -> None:

@@ -382,8 +382,8 @@ def test_workers_of_each_node() -> None:
 def test_a_space_whose_networks_all_fail_is_a_cross(monkeypatch: pytest.MonkeyPatch) -> None:
     context = Context(config(), config().runtime)
     assert states(needs.data(context))["data"] == "ok"
-    assert context.parts
-    monkeypatch.setattr(type(context.parts.space), "build", lambda self, arch, task: 1 / 0)
+    assert context.components
+    monkeypatch.setattr(type(context.components.space), "build", lambda self, arch, task: 1 / 0)
     assert states(needs.worker(context))["worker"] == "ok"
     found = list(throughput.speed(context))
     assert states(found) == {"speed": "error"}

@@ -34,7 +34,7 @@ def test_each_rung_has_its_own_window() -> None:
 def test_window_shows_a_candidate_exactly_those_that_are_far_enough_back() -> None:
     book = buffer("window")
     for index in range(30):
-        book.evaluated(done(index))
+        book.add_evaluation(done(index))
     told: list[int] = []
     for index in range(30):
         view = book.view(index)
@@ -46,23 +46,23 @@ def test_window_shows_a_candidate_exactly_those_that_are_far_enough_back() -> No
 def test_window_waits_for_a_straggler_and_no_longer() -> None:
     book = buffer("window")
     for index in (1, 2, 3, 4, 5, 6, 7, 8):
-        book.evaluated(done(index))
+        book.add_evaluation(done(index))
     assert book.ready(3)  # sees nobody yet
     assert not book.ready(4)  # would see candidate 0
-    book.reached(RungReport(0, 0, {"error": 0.5, "params": 1.0}))
+    book.add_report(RungReport(0, 0, {"error": 0.5, "params": 1.0}))
     assert book.ready(4), "rung 0 is all that candidate 4 sees of candidate 0"
     assert not book.ready(6), "rung 1 of candidate 0 is visible to candidate 6"
-    book.evaluated(done(0))
+    book.add_evaluation(done(0))
     assert book.ready(12)
 
 
 def test_generation_is_a_barrier() -> None:
     book = buffer("generation")
     for index in range(7):
-        book.evaluated(done(index))
+        book.add_evaluation(done(index))
     assert all(book.ready(index) for index in range(8))
     assert not book.ready(8)
-    book.evaluated(done(7))
+    book.add_evaluation(done(7))
     assert book.ready(15)
     assert not book.ready(16)
 
@@ -70,7 +70,7 @@ def test_generation_is_a_barrier() -> None:
 def test_async_shows_arrivals_in_their_order() -> None:
     book = buffer("async")
     for index in (2, 0, 1):
-        book.evaluated(done(index, rungs=1, status=Status.STOPPED))
+        book.add_evaluation(done(index, rungs=1, status=Status.STOPPED))
     assert [i for i, _ in book.view(3).news] == [2, 0, 1]
     assert book.order == [2, 0, 1]
 
@@ -78,22 +78,22 @@ def test_async_shows_arrivals_in_their_order() -> None:
 def test_a_recorded_candidate_sees_as_much_as_it_saw() -> None:
     book = buffer("async")
     for index in range(4):
-        book.evaluated(done(index, rungs=1, status=Status.STOPPED))
+        book.add_evaluation(done(index, rungs=1, status=Status.STOPPED))
     assert [i for i, _ in book.view(4, visible=2).news] == [0, 1]
     assert [i for i, _ in book.view(5, visible=3).news] == [2]
 
 
 def test_a_failure_is_news_without_a_standing() -> None:
     book = buffer("async")
-    book.evaluated(done(0, Status.FAILED_DIVERGED, rungs=0))
+    book.add_evaluation(done(0, Status.FAILED_DIVERGED, rungs=0))
     assert book.view(1).news == ((0, None),)
     assert book.final([0]) == []
 
 
 def test_front_and_final_standings() -> None:
     book = buffer("async")
-    book.evaluated(done(0))
-    book.evaluated(done(1, Status.STOPPED, rungs=1))
+    book.add_evaluation(done(0))
+    book.add_evaluation(done(1, Status.STOPPED, rungs=1))
     assert [s.index for s in book.fully_trained([0, 1])] == [0]
     assert [(s.index, s.rung) for s in book.final([0, 1])] == [(0, 2), (1, 0)]
 
@@ -102,7 +102,7 @@ def test_front_and_final_standings() -> None:
 def test_what_is_seen_does_not_depend_on_arrival(order: list[int], mode: str) -> None:
     shuffled, sorted_ = buffer(mode), buffer(mode)
     for index in range(24):
-        sorted_.evaluated(done(index))
+        sorted_.add_evaluation(done(index))
     arrivals = itertools.chain(order)
     for index in range(24):
         while not shuffled.ready(index):
@@ -117,7 +117,7 @@ def test_the_front_that_is_seen_is_that_of_all_visible(points: list[tuple[int, i
         metrics = {"error": float(error), "params": float(params)}
         candidate = Candidate(index, (0,), (), "random", 0, 0)
         rungs = [RungReport(index, rung, metrics) for rung in range(3)]
-        book.evaluated(Evaluation(candidate, Status.OK, metrics, rungs=rungs))
+        book.add_evaluation(Evaluation(candidate, Status.OK, metrics, rungs=rungs))
     for index in range(30):
         visible = book.fully_trained(range(max(0, index - 10)))  # the window of the last rung is 11
         assert {s.index for s in book.view(index).front} == {s.index for s in pareto.front(visible)}
@@ -127,7 +127,7 @@ def test_the_front_that_is_seen_is_that_of_all_visible(points: list[tuple[int, i
 def test_bars_keep_the_share(mode: str) -> None:
     book = buffer(mode)
     for index in range(24):
-        book.evaluated(done(index))
+        book.add_evaluation(done(index))
     views = [book.view(index) for index in range(25)]
     assert len(views[24].cutoffs) == 2
     assert all(fitness.values for cutoff in views[24].cutoffs for fitness in cutoff)

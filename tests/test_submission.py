@@ -402,8 +402,8 @@ def test_following_shows_each_line_once_and_nothing_of_ray(
     assert asked(cluster) == 0
     [name] = cluster.jobs
     start = f"2026-11-24 INFO job_manager.py:581 -- Runtime env is setting up.\nRunning entrypoint for job {name}: x\n"
-    first = f"{start}1 evaluated\n2 dec"
-    cluster.outputs = ["", start, first, "lost", f"{first}ided\n", f"{first}ided\n\x1b[2J3 evaluated, ended"]
+    first = f"{start}1 evaluated\n2 eval"
+    cluster.outputs = ["", start, first, "lost", f"{first}uated\n", f"{first}uated\n\x1b[2J3 evaluated, ended"]
     capsys.readouterr()
     assert asked(cluster, follow=True) == 0
     assert capsys.readouterr().out.endswith("it goes on\n1 evaluated\n2 evaluated\n [2J3 evaluated, ended")

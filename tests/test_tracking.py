@@ -334,13 +334,13 @@ def test_a_driver_that_was_replaced_leaves_the_tracker_to_its_successor(tmp_path
 def test_ctrl_c_while_trackers_are_waited_for_goes_on_without(tmp_path: Path) -> None:
     run = tmp_path / "run"
     search(run, budget=4)
-    telling = TrackerDispatcher(config(), open_folder(run), quiet)
+    dispatcher = TrackerDispatcher(config(), open_folder(run), quiet)
 
     def done(until: float) -> bool:
         raise KeyboardInterrupt
 
     post: Any = SimpleNamespace(name="slow", tell=lambda what: None, end=lambda: None, done=done)
-    with telling:
+    with dispatcher:
         dispatcher._posts = [post]
     dispatcher.wait()
 
@@ -410,7 +410,7 @@ def test_a_search_is_among_the_metrics_of_its_cluster(tmp_path: Path) -> None:
     finally:
         ray.shutdown()
     names = {line.partition("{")[0] for line in found}
-    assert names >= {"ray_evonas_decided", "ray_evonas_busy", "ray_evonas_queue", "ray_evonas_workers"}
-    (evaluated,) = [line for line in found if line.startswith("ray_evonas_decided")]
+    assert names >= {"ray_evonas_evaluated", "ray_evonas_busy", "ray_evonas_queue", "ray_evonas_workers"}
+    (evaluated,) = [line for line in found if line.startswith("ray_evonas_evaluated")]
     assert f'run="{tmp_path / "run"}"' in evaluated
     assert 0 < float(evaluated.split()[-1]) < 2000

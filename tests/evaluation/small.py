@@ -45,7 +45,7 @@ class Mood(nn.Module):
     def __init__(self, mood: str, task: TaskSpec) -> None:
         super().__init__()
         self.mood = mood
-        self.linear = nn.Linear(int(np.prod(task.input)), task.outputs)
+        self.linear = nn.Linear(int(np.prod(task.input_shape)), task.outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.linear(x.flatten(1))
@@ -122,23 +122,23 @@ def job(
     *,
     index: int = 5,
     seed: int = 7,
-    bars: tuple[tuple[Fitness, ...], ...] = (),
+    cutoffs: tuple[tuple[Fitness, ...], ...] = (),
     front: tuple[Fitness, ...] = (),
     reached: tuple[RungReport, ...] = (),
 ) -> Job:
-    return Job(Candidate(index, (gene,), (), "random", 0, seed), bars, front, reached)
+    return Job(Candidate(index, (gene,), (), "random", 0, seed), cutoffs, front, reached)
 
 
 def run(evaluate: Evaluator, what: Job) -> tuple[list[RungReport], Evaluation]:
-    """The progress that was yielded, and the evaluation, which comes last and once."""
+    """The reports that were yielded, and the evaluation, which comes last and once."""
     *passed, last = evaluate(what)
     assert isinstance(last, Evaluation)
     assert last.candidate == what.candidate
-    progress = [item for item in passed if isinstance(item, RungReport)]
-    assert len(progress) == len(passed)
+    reports = [item for item in passed if isinstance(item, RungReport)]
+    assert len(reports) == len(passed)
     assert all(np.isfinite(list(last.metrics.values())))
     assert "\n" not in last.message
-    return progress, last
+    return reports, last
 
 
 def global_state() -> tuple[Any, ...]:

@@ -4,6 +4,7 @@ from torch import Generator, Tensor
 
 from evonas.config import AugmentConfig
 from evonas.evaluation.augment import augment, check, crop, cutout, flip
+from evonas.records import InputSpec
 
 
 def images(n: int = 200, side: int = 6) -> Tensor:
@@ -85,9 +86,9 @@ def test_shape_type_and_layout_stay() -> None:
 
 
 def test_examples_that_are_no_images_are_refused() -> None:
-    check(AugmentConfig(), (64,))
-    check(ALL, (3, 8, 8))
-    with pytest.raises(ValueError, match=r"images \(channels, height, width\), not for examples \(64,\)"):
-        check(AugmentConfig(flip=True), (64,))
+    check(AugmentConfig(), InputSpec((64,)))
+    check(ALL, InputSpec((3, 8, 8)))
+    with pytest.raises(ValueError, match=r"images \(channels, height, width\), not for examples 64"):
+        check(AugmentConfig(flip=True), InputSpec((64,)))
     with pytest.raises(ValueError, match="9 pixels"):
-        check(AugmentConfig(crop=9), (3, 8, 8))
+        check(AugmentConfig(crop=9), InputSpec((3, 8, 8)))

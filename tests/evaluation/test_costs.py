@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from evonas.config import TrainingConfig
-from evonas.evaluation.costs import costs, multiply_accumulates, parameters, train_memory_mb
+from evonas.evaluation.costs import COMPUTED, computed, multiply_accumulates, parameters, train_memory_mb
 from evonas.evaluation.device_data import to_device
 from evonas.measuring.backends.storage import StorageMeter
+from evonas.records import InputSpec
 from evonas.tasks import Split, Splits, regression
 from tests.evaluation.small import bars_task, conv_net, global_state
 
@@ -18,25 +19,25 @@ DATA = to_device(TASK, "cpu")
 
 def test_a_linear_layer() -> None:
     assert parameters(nn.Linear(10, 3)) == 33
-    assert multiply_accumulates(nn.Linear(10, 3), (10,)) == 30
+    assert multiply_accumulates(nn.Linear(10, 3), InputSpec((10,))) == 30
 
 
 def test_a_conv_net_by_hand() -> None:
     # width 4, 1 x 8 x 8: conv 1 -> 4 (8 x 8 outputs), conv 4 -> 8 at stride 2 (4 x 4 outputs), linear 8 -> 2
     network = conv_net(4, TASK.spec)
     assert parameters(network) == 4 * 9 + 2 * 4 + 8 * 4 * 9 + 2 * 8 + (8 * 2 + 2)
-    assert multiply_accumulates(network, (1, 8, 8)) == 4 * 9 * 64 + 8 * 4 * 9 * 16 + 8 * 2
+    assert multiply_accumulates(network, InputSpec((1, 8, 8))) == 4 * 9 * 64 + 8 * 4 * 9 * 16 + 8 * 2
 
 
 def test_groups_and_attention_by_hand() -> None:
-    assert multiply_accumulates(nn.Conv2d(8, 8, 3, groups=8, bias=False), (8, 5, 5)) == 8 * 9 * 3 * 3
+    assert multiply_accumulates(nn.Conv2d(8, 8, 3, groups=8, bias=False), InputSpec((8, 5, 5))) == 8 * 9 * 3 * 3
 
     class Attention(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
             x = x[:, None]
             return torch.nn.functional.scaled_dot_product_attention(x, x, x)
 
-    assert multiply_accumulates(Attention(), (7, 16)) == 2 * 7 * 7 * 16
+    assert multiply_accumulates(Attention(), InputSpec((7, 16))) == 2 * 7 * 7 * 16
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def test_groups_and_attention_by_hand() -> None:
     ],
 )
 def test_layers_with_fused_kernels_by_hand(layer: nn.Module, expected: int) -> None:
-    assert multiply_accumulates(layer, (7, 16)) == expected
+    assert multiply_accumulates(layer, InputSpec((7, 16))) == expected
 
 
 def test_frozen_and_shared_parameters() -> None:
@@ -118,7 +119,7 @@ def test_the_network_and_the_process_are_left_as_they_were() -> None:
     state = copy.deepcopy(network.state_dict())
     torch.manual_seed(5)
     before = global_state()
-    found = dict(costs(network, TASK, DATA, TrainingConfig()))
+    found = dict(computed(COMPUTED, network, TASK, DATA, TrainingConfig()))
     assert set(found) == {"params", "macs", "train_memory_mb"}
     assert global_state() == before
     assert network.training

@@ -50,7 +50,7 @@ def met(own: Mapping[str, float], *front: tuple[float, float]) -> list[int]:
     contest, found = comparison(*front), []
     while (incumbent := contest.next(own)) is not None:
         found.append(incumbent.index)
-        contest.evaluated(incumbent, measurement(own["latency_ms[cpu]"], 0.001), own)
+        contest.resolved(incumbent, measurement(own["latency_ms[cpu]"], 0.001), own)
     return found
 
 
@@ -85,7 +85,7 @@ def test_a_clear_answer_is_taken_relative_to_the_rival() -> None:
     own = metrics(0.1, 1.0)
     incumbent = contest.next(own)
     assert incumbent == Incumbent(0, (0,), "cpu", 1, 1.01)
-    after = own | contest.evaluated(incumbent, measurement(1.03, 0.005), metrics(0.1, 1.03))
+    after = own | contest.resolved(incumbent, measurement(1.03, 0.005), metrics(0.1, 1.03))
     assert after["latency_ms[cpu]"] == 1.03
     assert after["remeasured[cpu]"] == 1
     assert contest.next(after) is None  # slower and more accurate: both stay
@@ -97,7 +97,7 @@ def test_what_cannot_be_told_apart_is_equally_fast() -> None:
     own = metrics(0.1, 1.0)
     incumbent = contest.next(own)
     assert incumbent is not None
-    after = own | contest.evaluated(incumbent, measurement(1.012, 0.005), metrics(0.1, 1.012))
+    after = own | contest.resolved(incumbent, measurement(1.012, 0.005), metrics(0.1, 1.012))
     assert after["latency_ms[cpu]"] == 1.01
     assert after["examples_per_s[cpu]"] == pytest.approx(1000 / 1.01)
 

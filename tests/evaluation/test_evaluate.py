@@ -10,7 +10,7 @@ from safetensors.torch import load
 
 from evonas.errors import UserError
 from evonas.evaluation import Evaluator
-from evonas.evaluation.evaluate import weights
+from evonas.evaluation.training import copied, score
 from evonas.latency_tables.blocks import blocks
 from evonas.measuring.device_lock import DeviceLock
 from evonas.objectives.early_stopping import is_stopped
@@ -108,7 +108,7 @@ def test_a_limit_on_what_is_trained_is_judged_elsewhere_but_earns_no_weights() -
         ("memory", Status.FAILED_OOM, "MemoryError"),
         ("bug", Status.FAILED_ERROR, "KeyError: 'the line\\nand more of it' (small.py:"),
         ("raises", Status.FAILED_BUILD, "ValueError: width 3 does not divide by heads 2 (small.py:"),
-        ("shape", Status.FAILED_BUILD, "Moods: two examples (1, 8, 8) gave (2, 64), not (2, 2)"),
+        ("shape", Status.FAILED_BUILD, "Moods: two examples (1 x 8 x 8) gave (2, 64), not (2, 2)"),
         ("list", Status.FAILED_BUILD, "gave (2, 1, 8, 8), not (2, 2)"),
         ("frozen", Status.FAILED_BUILD, "without trainable parameters"),
         ("text", Status.FAILED_BUILD, "Moods.build returned 'a network', not an nn.Module"),
@@ -165,8 +165,9 @@ def test_weights_come_only_with_a_candidate_that_may_be_on_the_front() -> None:
     network.load_state_dict(load(kept.weights))
     network.eval()
     data = evaluate.data
-    error = (network(data.prepare(data.x_valid)).argmax(1) != data.y_valid).double().mean().item()
-    assert error == pytest.approx(kept.metrics["error"])
+    scores = score(network, data.valid, data, evaluate.task)
+    assert scores.metrics["error"] == pytest.approx(kept.metrics["error"])
+    assert scores.loss == pytest.approx(kept.curve[-1].valid_loss)
 
 
 def test_weights_of_shared_and_transposed_tensors_have_memory_of_their_own() -> None:
@@ -174,7 +175,7 @@ def test_weights_of_shared_and_transposed_tensors_have_memory_of_their_own() -> 
     second.weight = first.weight
     net = torch.nn.Sequential(first, second)
     net.register_buffer("view", first.weight.detach().t())
-    state = weights(net)
+    state = copied(net.state_dict())
     assert len({t.data_ptr() for t in state.values()}) == len(state)
     assert all(t.is_contiguous() for t in state.values())
     assert torch.equal(state["view"], state["1.weight"].t())
@@ -259,7 +260,7 @@ def test_a_duel_that_fails_costs_nothing_but_the_duel(monkeypatch: pytest.Monkey
     def fails(*args: object) -> None:
         raise MemoryError("two networks are one too many")
 
-    monkeypatch.setattr(evaluate.targets, "beside", fails)
+    monkeypatch.setattr(evaluate.targets, "against", fails)
     _, last = run(evaluate, replace(job(front=front), genomes=((1,),)))
     assert last.status is Status.OK
     assert last.metrics == alone.metrics

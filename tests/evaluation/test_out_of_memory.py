@@ -10,6 +10,7 @@ from safetensors.torch import load
 from torch import Tensor, nn
 
 import evonas.evaluation.evaluate
+from evonas.evaluation.training import score
 from evonas.records import RungReport, Status
 from evonas.spaces.genes import Arch, Choice
 from evonas.spaces.space import Space
@@ -150,7 +151,7 @@ def test_weights_are_those_of_the_recorded_error(monkeypatch: pytest.MonkeyPatch
     network.load_state_dict(load(last.weights))
     network.eval()
     data = evaluate.data
-    error = (network(data.prepare(data.x_valid)).argmax(1) != data.y_valid).double().mean().item()
+    error = score(network, data.valid, data, evaluate.task).metrics["error"]
     assert error == pytest.approx(last.metrics["error"])
 
 

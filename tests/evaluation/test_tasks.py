@@ -80,13 +80,14 @@ def test_a_task_is_what_its_spec_says(make: Callable[..., Task]) -> None:
         assert split.y.dtype == np.int64
         assert set(split.y) == set(range(task.spec.outputs))
         assert split.x.flags.c_contiguous
-    inputs = data.prepare(data.x_train)
+    x, y = next(data.train.in_order(len(data.train)))
+    inputs = data.prepare(x)
     assert inputs.dtype == torch.float32
     assert inputs.mean() == pytest.approx(0, abs=1e-3)
     assert inputs.std() == pytest.approx(1, abs=0.3)  # a channel has deviation 1, or 0 where it is constant
-    logits = torch.eye(task.spec.outputs)[data.y_train]
-    assert task.score(logits, data.y_train).sum() == 0
-    assert task.loss(logits, data.y_train, 0.0).ndim == 0
+    logits = torch.eye(task.spec.outputs)[y]
+    assert task.metrics["error"].statistics(logits, y).sum() == 0
+    assert task.loss(logits, y, 0.0).ndim == 0
 
 
 def test_splits_are_disjoint_stratified_and_follow_their_seed(make: Callable[..., Task]) -> None:
@@ -105,7 +106,8 @@ def test_splits_are_disjoint_stratified_and_follow_their_seed(make: Callable[...
 def test_a_search_never_sees_the_test_examples(make: Callable[..., Task]) -> None:
     task = make()
     data = to_device(task, "cpu")
-    seen = {x.numpy().tobytes() for part in (data.x_train, data.x_valid) for x in part}
+    parts = [x for examples in (data.train, data.valid) for x, _ in examples.in_order(1)]
+    seen = {x[0].numpy().tobytes() for x in parts}
     assert seen == rows(task.splits.train) | rows(task.splits.valid)
     assert not [name for name in DeviceData.__dataclass_fields__ if "test" in name]
 
@@ -184,10 +186,10 @@ def test_channels_last_keeps_each_pixel(tmp_path: Path) -> None:
 def test_values_to_predict(tmp_path: Path) -> None:
     x = np.random.default_rng(0).normal(size=(50, 4))
     task = TASKS["npz"](path=str(saved(tmp_path, x_train=x, y_train=x[:, :2])), target="values")
-    assert (task.spec.input, task.spec.outputs, task.spec.metric) == ((4,), 2, "mse")
+    assert (task.spec.input_shape, task.spec.outputs, task.spec.metric) == ((4,), 2, "mse")
     assert task.splits.train.y.dtype == np.float32
     output, target = torch.tensor([[1.0, 2.0], [0.0, 0.0]]), torch.tensor([[0.0, 0.0], [0.0, 4.0]])
-    assert task.score(output, target).tolist() == [2.5, 8.0]
+    assert task.metrics["mse"].statistics(output, target).tolist() == [2.5, 8.0]
     assert task.loss(output, target, 0.3).item() == 5.25
 
 
@@ -376,4 +378,5 @@ def test_values_that_are_not_finite() -> None:
 
 def test_on_a_cpu_nothing_is_copied() -> None:
     task = bars_task()
-    assert to_device(task, "cpu").x_train.data_ptr() == task.splits.train.x.ctypes.data
+    x, _ = next(to_device(task, "cpu").train.in_order(1))
+    assert x.data_ptr() == task.splits.train.x.ctypes.data

@@ -10,7 +10,7 @@ from evonas.evaluation.device_data import to_device
 from evonas.evaluation.training import Diverged, Trainer, cosine, one_cycle, optimizer_for
 from evonas.measuring.torch_state import seeded
 from evonas.records import Epoch
-from evonas.tasks import Split, Splits, classification, regression
+from evonas.tasks import Split, Splits, TaskMetric, classification, regression
 from evonas.tasks.task import Task
 from tests.evaluation.small import bars_task, conv_net, global_state
 
@@ -159,7 +159,9 @@ def test_what_is_not_finite_has_diverged(what: str) -> None:
     tasks = {
         "rate": TASK,
         "loss": Task(spec, splits, prepare, loss=lambda output, target, smoothing: output.sum() * float("inf")),
-        "score": Task(spec, splits, prepare, score=lambda output, target: output[:, 0] * float("nan")),
+        "score": Task(
+            spec, splits, prepare, metrics={"error": TaskMetric(lambda output, target: output[:, 0] * float("nan"))}
+        ),
     }
     config = TrainingConfig(epochs=3, learning_rate=1e30 if what == "rate" else 0.1, grad_clip=0)
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.Linear(8, 2))

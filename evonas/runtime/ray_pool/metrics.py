@@ -16,7 +16,7 @@ MEANINGS = {
 
 
 class ClusterMetrics:
-    """`ray_evonas_decided` and so on, with the tag `run`: several searches may share a cluster."""
+    """`ray_evonas_evaluated` and so on, with the tag `run`: several searches may share a cluster."""
 
     def __init__(self) -> None:
         self._meter = {name: Gauge(f"evonas_{name}", text, ("run",)) for name, text in MEANINGS.items()}
