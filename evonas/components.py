@@ -22,13 +22,24 @@ from evonas.records import Endpoint, TaskSpec
 from evonas.runtime import Factory, Remotes
 from evonas.spaces import SPACES
 from evonas.spaces.space import Space
+from evonas.tabular import EvaluatorFactory
 from evonas.tasks import TASKS, Task
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Components:
-    """What a config stands for. factory: makes the work of one worker. tables: target -> where its latencies come from,
-    of those that are not measured. remotes: targets that are not measured on the workers."""
+    """What a config stands for.
+
+    Args:
+        config: the whole config.
+        space: the networks.
+        spec: of the task.
+        objectives: of config and task.
+        factory: makes the work of one worker.
+        tables: target -> where its latencies come from, of those that are not measured.
+        remotes: targets that are not measured on the workers.
+        evaluator: name of what evaluates candidates instead of training them; "" where they are trained.
+    """
 
     config: Config
     space: Space
@@ -37,36 +48,63 @@ class Components:
     factory: Factory
     tables: Mapping[str, Table] = dataclasses.field(default_factory=dict)
     remotes: Remotes = dataclasses.field(default_factory=Remotes)
+    evaluator: str = ""
 
 
-def assemble(config: Config, space: Space | None = None, task: Task | None = None) -> Components:
+def assemble(
+    config: Config,
+    space: Space | None = None,
+    task: Task | TaskSpec | None = None,
+    evaluator: EvaluatorFactory | None = None,
+) -> Components:
     """Load the data and make the space, unless they are given.
+
+    Args:
+        config: the whole config.
+        space, task: in the place of the config's sections. With an evaluator, what the task takes and gives is enough.
+        evaluator: what evaluates candidates instead of building and training networks.
 
     Raises:
         UserError: a section names a part that does not exist, or asks it for what it cannot do.
     """
     space = space or construct(SPACES, config.space, "space")
     task = task or construct(TASKS, config.task, "task")
-    objectives = Objectives(config, task.spec)
+    spec = task if isinstance(task, TaskSpec) else task.spec
+    objectives = Objectives(config, spec)
+    Breeder(config, space, objectives)  # finds fault with the strategy's options now
+    if evaluator:
+        work = partial(evaluator, space, config, objectives)
+        return Components(config, space, spec, objectives, work, evaluator=name_of(evaluator))
+    if isinstance(task, TaskSpec):
+        raise UserError(f"task {spec.name}: networks are trained on data; give a Task, or an evaluator")
+    tables = {name: _table(name, path, config, space, spec) for name, path in objectives.tables.items()}
+    factory = _training(config, space, task, objectives, tables)
+    return Components(config, space, spec, objectives, factory, tables, remotes(config, objectives.targets))
+
+
+def _training(config: Config, space: Space, task: Task, objectives: Objectives, tables: Mapping[str, Table]) -> Factory:
+    """What builds, measures and trains networks. What a user may have registered is resolved here, on the driver."""
     learner = construct(LEARNERS, config.learner, "learner")
     check_learner(learner, config, objectives)
-    Breeder(config, space, objectives)  # finds fault with the strategy's options now rather than later
-    tables = {name: _table(name, path, config, space, task.spec) for name, path in objectives.tables.items()}
-    device = "cuda" if config.runtime.gpus_per_worker else "cpu"
-    entries = {name: table.entries for name, table in tables.items()}
-    factory = partial(
+    return partial(
         Evaluator,
         space,
         task,
         config,
         objectives,
-        device,
-        entries,
+        "cuda" if config.runtime.gpus_per_worker else "cpu",
+        {name: table.entries for name, table in tables.items()},
         learner=learner,
         metrics=resolve(objectives.network_metrics),
         expected=agreement(space, task),
     )
-    return Components(config, space, task.spec, objectives, factory, tables, remotes(config, objectives.targets))
+
+
+def name_of(evaluator: object) -> str:
+    """Under which name a run says what evaluated it."""
+    while isinstance(evaluator, partial):
+        evaluator = evaluator.func
+    return str(getattr(evaluator, "__qualname__", type(evaluator).__qualname__))
 
 
 def check_learner(learner: Learner, config: Config, objectives: Objectives) -> None:

@@ -31,8 +31,8 @@ def check_run(folder: Folder, components: Components) -> None:
         return
     recorded, description = read_run(folder), describe(components)
     difference = _difference(recorded["config"], description["config"])
-    for key in ("space", "task", "tables"):
-        if not difference and recorded[key] != description[key]:
+    for key in ("space", "task", "tables", "evaluator"):
+        if not difference and recorded[key] not in (None, description[key]):
             difference = f"{key} is {recorded[key]} there, {description[key]} here"
     if difference:
         raise UserError(f"{folder} holds another search: {difference}; give another --run, or the config of that run")
@@ -52,6 +52,7 @@ def describe(components: Components) -> dict[str, Any]:
         "config": components.config.model_dump(mode="json"),
         "space": components.space.signature(),
         "task": describe_task(components.spec),
+        "evaluator": components.evaluator,
         "objectives": [{"column": o.key, "unit": o.unit, "sign": o.sign} for o in components.objectives.objectives],
         "metrics": list(components.objectives.metrics),
         "targets": list(components.objectives.targets),

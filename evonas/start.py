@@ -7,6 +7,7 @@ import platform
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,8 +16,11 @@ from evonas.components import Components, assemble, check_endpoints
 from evonas.config import MUTABLE_SECTIONS
 from evonas.driver.loop import Search, Watch
 from evonas.errors import UserError
+from evonas.evaluation.learners import LEARNERS
 from evonas.latency_tables.front_check import check
 from evonas.loading import load_config
+from evonas.objectives.metrics import METRICS
+from evonas.records import TaskSpec
 from evonas.run_identity import check_run, create_or_check, default_folder, versions
 from evonas.runs.run import Run
 from evonas.runtime import RUNTIMES
@@ -33,6 +37,7 @@ from evonas.store import (
     read_starts,
     recover,
 )
+from evonas.tabular import EvaluatorFactory
 from evonas.tasks import Task
 from evonas.tracking import TrackerDispatcher, missing
 from evonas.user_code import is_user_module
@@ -57,7 +62,8 @@ def search(
     config: Source,
     *,
     space: Space | None = None,
-    task: Task | None = None,
+    task: Task | TaskSpec | None = None,
+    evaluator: EvaluatorFactory | None = None,
     run: str | Path | None = None,
     watch: Watch = lambda search, evaluation: None,
 ) -> Run:
@@ -71,7 +77,7 @@ def search(
         UserError: the config is wrong, or the folder holds another search.
         Halted: the search had to stop; called again, it goes on.
     """
-    prepared = prepare(config, space=space, task=task, run=run)
+    prepared = prepare(config, space=space, task=task, evaluator=evaluator, run=run)
     for note in prepared.notes:
         warnings.warn(note, stacklevel=2)
     execute(prepared, watch=watch)
@@ -83,13 +89,21 @@ def prepare(
     *,
     overrides: Sequence[str] = (),
     space: Space | None = None,
-    task: Task | None = None,
+    task: Task | TaskSpec | None = None,
+    evaluator: EvaluatorFactory | None = None,
     run: str | Path | Folder | None = None,
     modules: Sequence[ModuleType] = (),
 ) -> PreparedSearch:
     """Check everything that can be checked before a worker starts. Writes nothing.
 
-    overrides: KEY=VALUE. modules: the user's own; those that define `space` and `task` are found.
+    Args:
+        config: a YAML file or the same as a mapping.
+        overrides: KEY=VALUE.
+        space, task, evaluator, run: as of `search`.
+        modules: the user's own; those that define `space`, `task` and so on are found.
+
+    Raises:
+        UserError: the config is wrong, or the folder holds another search.
     """
     name = Path(config).stem if isinstance(config, str | Path) else "search"
     given = {}
@@ -97,13 +111,13 @@ def prepare(
         names = [kind for kind, part in SPACES.items() if part is type(space)]
         given["space"] = {"kind": names[0] if names else type(space).__name__}
     if task:
-        given["task"] = {"kind": task.spec.name}
-    components = assemble(load_config(config, overrides, given), space, task)
+        given["task"] = {"kind": (task if isinstance(task, TaskSpec) else task.spec).name}
+    components = assemble(load_config(config, overrides, given), space, task, evaluator)
     folder = open_folder(run if run is not None else default_folder(name, components.config))
     check_run(folder, components)
     if lacking := missing(components.config.tracking):
         raise UserError(lacking)
-    found = _modules_of(*_own_code(space, task))
+    found = _modules_of(*_own_code(space, task), *_registered(components, evaluator))
     return PreparedSearch(components, folder, (*modules, *found), tuple(_notes(folder, components)))
 
 
@@ -174,9 +188,20 @@ def _notes(folder: Folder, components: Components) -> Iterator[str]:
         yield f"the journal of {folder} ends in half a line, as a crash leaves it; the rest is intact"
 
 
-def _own_code(space: Space | None, task: Task | None) -> list[object]:
-    """The classes and functions that given components are made of."""
-    return [*([type(space)] if space else []), *([task.loss, type(task.prepare), *_functions(task)] if task else [])]
+def _own_code(space: Space | None, task: Task | TaskSpec | None) -> list[object]:
+    """The classes and functions that given parts are made of."""
+    own = [task.loss, type(task.prepare), *_functions(task)] if isinstance(task, Task) else []
+    return [*([type(space)] if space else []), *own]
+
+
+def _registered(components: Components, evaluator: EvaluatorFactory | None) -> list[object]:
+    """What a user may have added to a registry and a worker needs."""
+    made: Any = evaluator
+    while isinstance(made, partial):
+        made = made.func
+    computed = [METRICS[name].compute for name in components.objectives.network_metrics if name in METRICS]
+    found = [type(components.space), LEARNERS.get(components.config.learner.kind), made, type(made), *computed]
+    return [part for part in found if part is not None]
 
 
 def _functions(task: Task) -> list[object]:

@@ -128,16 +128,13 @@ def config(**changes: Any) -> Config:
 
 
 def prepared(folder: str | Path, settings: Config, space: Space | None = None, **work: Any) -> "PreparedSearch":
-    """A search that can start, like `evonas.start.prepare`, but for the work."""
-    from evonas.components import Components
-    from evonas.run_identity import check_run
-    from evonas.start import PreparedSearch
-    from evonas.store import open_folder
+    """A search that can start, whose candidates are evaluated by a `Work`."""
+    from evonas.start import prepare
 
-    space = space or Toy()
-    objectives = Objectives(settings, SPEC)
-    factory = partial(Work, space, settings, objectives, **work)
-    components = Components(settings, space, SPEC, objectives, factory)
-    where = open_folder(folder)
-    check_run(where, components)
-    return PreparedSearch(components, where)
+    return prepare(
+        settings.model_dump(mode="json", by_alias=True),
+        space=space or Toy(),
+        task=SPEC,
+        evaluator=partial(Work, **work),
+        run=folder,
+    )

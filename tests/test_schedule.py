@@ -106,7 +106,7 @@ def test_what_is_seen_does_not_depend_on_arrival(order: list[int], mode: str) ->
     arrivals = itertools.chain(order)
     for index in range(24):
         while not shuffled.ready(index):
-            shuffled.evaluated(done(next(arrivals)))
+            shuffled.add_evaluation(done(next(arrivals)))
         assert shuffled.view(index) == sorted_.view(index)
 
 

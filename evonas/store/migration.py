@@ -29,6 +29,7 @@ def migrate_description(description: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **description,
         "task": _task(description["task"]),
+        "evaluator": None,  # nobody knows
         "config": {**_NEW_KEYS, **migrate_config(description["config"])},
         "metrics": [_column(name) for name in description["metrics"]],
         "objectives": [{**o, "column": _column(o["column"])} for o in description["objectives"]],

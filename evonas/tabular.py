@@ -1,0 +1,72 @@
+"""Evaluation by function or table instead of by training: benchmarks such as NAS-Bench-201, and synthetic tests.
+
+`evonas.search(config, space=..., task=SPEC, evaluator=Tabular(...))` is a whole search, with its runtime, early
+stopping and record; only what a candidate costs and reaches is looked up. Needs no torch, so workers start at once.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from evonas.config import Config
+from evonas.objectives.early_stopping import is_stopped
+from evonas.objectives.objectives import Objectives
+from evonas.records import Epoch, Evaluation, Genome, Job, RungReport, Status
+from evonas.spaces.space import Space
+
+Evaluate = Callable[[Job], Iterator[Any]]
+EvaluatorFactory = Callable[[Space, Config, Objectives], Evaluate]
+"""(space, config, objectives) -> what evaluates one job after another; called once in each worker."""
+
+
+def nothing(genome: Genome) -> Mapping[str, float]:
+    """No costs."""
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Tabular:
+    """An evaluator that looks up what training would give.
+
+    Args:
+        trained: (genome, epochs) -> the metrics of the network after so many epochs.
+        costs: genome -> what is known before training, by column, e.g. "params", "latency_ms[board]".
+    """
+
+    trained: Callable[[Genome, int], Mapping[str, float]]
+    costs: Callable[[Genome], Mapping[str, float]] = nothing
+
+    def __call__(self, space: Space, config: Config, objectives: Objectives) -> Evaluate:
+        """What evaluates the jobs of a worker."""
+        return _Lookup(self, config, objectives)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lookup:
+    table: Tabular
+    config: Config
+    objectives: Objectives
+
+    def __call__(self, job: Job) -> Iterator[RungReport | Evaluation]:
+        index, genome = job.candidate.index, job.candidate.genome
+        costs = dict(self.table.costs(genome))
+        if self.objectives.violation(costs):
+            yield Evaluation(job.candidate, Status.INFEASIBLE, costs, message="over a limit")
+            return
+        reports: list[RungReport] = []
+        curve: list[Epoch] = []
+        for rung, epochs in enumerate(self.config.training.milestones):
+            trained = self.table.trained(genome, epochs)
+            main = next(iter(trained.values()), 0.0)
+            curve.append(Epoch(epochs, main, main, main))
+            reports.append(RungReport(index, rung, {**costs, **trained}))
+            if rung == len(job.cutoffs):
+                yield self._evaluation(job, Status.OK, curve, reports)
+            elif is_stopped(self.objectives.fitness(reports[-1]), job.cutoffs[rung]):
+                yield self._evaluation(job, Status.STOPPED, curve, reports)
+                return
+            elif rung >= len(job.reached):
+                yield reports[-1]
+
+    def _evaluation(self, job: Job, status: Status, curve: list[Epoch], reports: list[RungReport]) -> Evaluation:
+        return Evaluation(job.candidate, status, reports[-1].metrics, tuple(curve), tuple(reports))
