@@ -3,58 +3,91 @@
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evonas.commands.arguments import add_import, add_run, imported
 from evonas.errors import UserError
+
+if TYPE_CHECKING:
+    from evonas.exporters import Exporter
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_run(parser)
     parser.add_argument("candidate", type=int, metavar="CANDIDATE")
-    parser.add_argument("--out", metavar="FILE", help="default: candidate-N.pt2")
+    parser.add_argument("--out", metavar="FILE", help="default: candidate-N.pt2; its suffix decides the format")
+    parser.add_argument("--format", metavar="FORMAT", help="pt2, onnx or safetensors, where the suffix does not say")
     add_import(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     imported(options.modules)
-    for line in export(options.run, options.candidate, options.out):
+    for line in export(options.run, options.candidate, options.out, options.format):
         print(line)
     return 0
 
 
-def export(folder: str, candidate: int, out: str | None) -> Iterator[str]:
-    """Write a network of the front, what the task does to stored examples included, for `torch.export.load`.
+def export(folder: str, candidate: int, out: str | None = None, form: str | None = None) -> Iterator[str]:
+    """Write a network of the front, what the task does to stored examples included, as one file.
 
-    out: default candidate-N.pt2. Yields what there is to know of the file.
+    Args:
+        folder: of the run.
+        candidate: on the front, whose weights are kept.
+        out: the file; default candidate-N and the format. Its suffix decides the format.
+        form: a key of `EXPORTERS`; default that of the suffix, or pt2.
+
+    Yields:
+        Lines: what there is to know of the file.
 
     Raises:
-        UserError: no such candidate, its weights are not kept, or the file cannot be written.
+        UserError: no such candidate, its weights are not kept, the format is unknown, or the file cannot be written.
     """
     import torch
     from torch import nn
 
-    from evonas.inputs import example as made_up
-    from evonas.inputs import mapped
+    from evonas.exporters import shipped, written
+    from evonas.inputs import example, mapped, size
     from evonas.runs.rebuild import task_of
     from evonas.runs.run import Run
-    from evonas.text import describe_error
 
+    form, exporter = chosen(out, form)
     run = Run(folder)
-    network = run.build(candidate)
+    network, prepare = run.build(candidate), nn.Identity()
+    x = mapped(torch.from_numpy, example(task_of(run.description).input, batch=2))
     try:
         task = run.task()
     except UserError as reason:  # a task of the user's own, or its data are elsewhere
-        example = mapped(torch.from_numpy, made_up(task_of(run.description).input, batch=2))
         yield f"note: {reason}; so the file takes what the task's `prepare` gives, and not the data as they are stored"
     else:
-        example = torch.from_numpy(task.splits.test.x[:2])
-        network = nn.Sequential(task.prepare, network).eval()
-    program = torch.export.export(network, (example,), dynamic_shapes=({0: torch.export.Dim.DYNAMIC},))
-    path = Path(out or f"candidate-{candidate}.pt2")
+        prepare = task.prepare  # type: ignore[assignment]
+        x = mapped(lambda part: torch.from_numpy(part[:2]), task.splits.test.x)
+        x = x if size(x) == 2 else mapped(lambda part: torch.cat([part, part]), x)
+    file, checked = written(exporter, shipped(prepare, network), x)
+    path = Path(out or f"candidate-{candidate}.{form}")
     try:
-        torch.export.save(program, path)
-    except (OSError, RuntimeError) as error:
-        raise UserError(f"--out {path}: {describe_error(error)}") from None
-    shape = ", ".join(map(str, example.shape[1:]))
-    kind = str(example.dtype).removeprefix("torch.")
-    yield f"{path}: takes {kind} (N, {shape}); torch.export.load({str(path)!r}).module()"
+        path.write_bytes(file)
+    except OSError as error:
+        raise UserError(f"--out {path}: {error.strerror}") from None
+    kinds = mapped(
+        lambda part: f"{str(part.dtype).removeprefix('torch.')} (N, {', '.join(map(str, part.shape[1:]))})", x
+    )
+    takes = kinds if isinstance(kinds, str) else ", ".join(f"{name}: {kind}" for name, kind in kinds.items())
+    yield f"{path}: takes {takes}; {exporter.hint.format(path=str(path))}; {checked}"
+
+
+def chosen(out: str | None, form: str | None) -> "tuple[str, Exporter]":
+    """Format and exporter, by name or by the suffix of the file.
+
+    Raises:
+        UserError: it is unknown, or the two do not agree.
+    """
+    from evonas.exporters import EXPORTERS
+    from evonas.loading import unknown
+
+    suffix = Path(out).suffix.removeprefix(".") if out else ""
+    name = form or suffix or "pt2"
+    if name not in EXPORTERS:
+        raise UserError(f"{'--format' if form else f'--out {out}'}: {unknown(name, EXPORTERS)}")
+    if form and suffix in EXPORTERS and suffix != form:
+        raise UserError(f"--out {out} and --format {form} do not agree; leave one of them out")
+    return name, EXPORTERS[name]

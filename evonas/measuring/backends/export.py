@@ -54,7 +54,7 @@ def to_file(network: nn.Module, inputs: Inputs, config: TargetConfig) -> bytes:
     form = _onnx if _takes_onnx(config) else aten_graph.to_bytes
     dtype = _dtype(config)
     x = mapped(lambda array: _cast(torch.from_numpy(array), dtype), example(inputs, config.batch, seed=OTHER_SEED))
-    with _silent(), torch.random.fork_rng(devices=[]):
+    with silent(), torch.random.fork_rng(devices=[]):
         probe = copy.deepcopy(network).to("cpu", dtype).eval()
         try:
             return form(probe, x)
@@ -152,7 +152,7 @@ def _onnx(network: nn.Module, x: Any) -> bytes:
 
 
 @contextmanager
-def _silent() -> Iterator[None]:
+def silent() -> Iterator[None]:
     """The exporters warn, log and print at length. One prints a graph that it cannot convert from C++, whatever it is
     told: it looks whether the function that would say so is true."""
     before = logging.root.manager.disable

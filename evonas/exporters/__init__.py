@@ -1,0 +1,14 @@
+"""Exporters: a trained network as one file that runs elsewhere, from the examples as they are stored to the output.
+
+To add one: a file here and a line in EXPORTERS.
+"""
+
+from evonas.exporters.exporter import Exporter, Shipped, shipped, written
+from evonas.exporters.onnx import ONNX
+from evonas.exporters.pt2 import PT2
+from evonas.exporters.weights import SAFETENSORS
+
+EXPORTERS: dict[str, Exporter] = {"pt2": PT2, "onnx": ONNX, "safetensors": SAFETENSORS}
+"""Format, which is the suffix of its files -> exporter."""
+
+__all__ = ["EXPORTERS", "Exporter", "Shipped", "shipped", "written"]

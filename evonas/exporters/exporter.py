@@ -1,0 +1,102 @@
+"""The contract of an exporter, and what all of them share."""
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from evonas.errors import UserError
+from evonas.inputs import called, mapped
+from evonas.text import describe_error
+
+Array = npt.NDArray[Any]
+TOLERANCE = 1e-3
+"""Largest difference of an exported network's output, as a share of the largest output, in float32."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exporter:
+    """A format of files.
+
+    Args:
+        write: (network in evaluation mode on the CPU, its input with two examples) -> the file. The number of examples
+        must
+            stay free. The network is left as it was.
+        run: (the file, an input as numpy arrays) -> the output, by the runtime that the file is for; None where nothing
+            can run it. A missing library is an ImportError.
+        hint: how a person opens the file, with `{path}` in it.
+    """
+
+    write: Callable[[nn.Module, Any], bytes]
+    run: Callable[[bytes, Any], Array] | None
+    hint: str
+
+
+class Shipped(nn.Module):
+    """A network with what the task does to stored examples before it."""
+
+    def __init__(self, prepare: nn.Module, network: nn.Module) -> None:
+        super().__init__()
+        self.prepare, self.network = prepare, network
+
+    def forward(self, *parts: Tensor, **named: Tensor) -> Any:
+        return called(self.network, self.prepare(named or parts[0]))
+
+
+def shipped(prepare: nn.Module, network: nn.Module) -> nn.Module:
+    """A copy of both as one network, in evaluation mode on the CPU."""
+    return Shipped(copy.deepcopy(prepare), copy.deepcopy(network)).cpu().eval()
+
+
+def written(exporter: Exporter, network: nn.Module, x: Any) -> tuple[bytes, str]:
+    """The file, which computes what the network does.
+
+    Args:
+        exporter: of the format.
+        network: in evaluation mode on the CPU.
+        x: its input with two examples, tensors on the CPU.
+
+    Returns:
+        The file, and one line that says how its output was checked, or why it was not.
+
+    Raises:
+        UserError: the network cannot be converted, a library is missing, or the file computes something else.
+    """
+    try:
+        file = exporter.write(network, x)
+    except ImportError as error:
+        raise UserError(f"export: {error}") from None
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"export: the network cannot be converted: {describe_error(error)}") from error
+    return file, _checked(exporter, file, network, x)
+
+
+def _checked(exporter: Exporter, file: bytes, network: nn.Module, x: Any) -> str:
+    if exporter.run is None:
+        return "weights alone, which nothing runs: not checked"
+    three = mapped(lambda part: torch.cat([part, part[:1]]), x)  # as many as it was not written with
+    try:
+        found = exporter.run(file, mapped(lambda part: part.numpy(), three))
+    except ImportError as error:
+        return f"not checked: {error}"
+    except Exception as error:
+        raise UserError(f"export: the file does not run: {describe_error(error)}") from error
+    with torch.no_grad():
+        expected = called(network, three).numpy()
+    largest = float(np.abs(expected).max()) or 1.0
+    off = float(np.abs(found - expected).max()) / largest if found.shape == expected.shape else float("inf")
+    if not off <= TOLERANCE:
+        raise UserError(f"export: the file's output differs by {off:.2g} of the largest; {TOLERANCE:g} is allowed")
+    return f"its output differs by {off:.1g} of the largest from the network's"
+
+
+def named(x: Any) -> dict[str, Tensor]:
+    """The inputs by name; a single one is `input`."""
+    return dict(x) if isinstance(x, Mapping) else {"input": x}
