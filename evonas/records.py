@@ -109,7 +109,7 @@ class TaskSpec:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A genome that was born. `visible` counts the candidates it could see when it was bred."""
+    """A genome that was bred. `visible` counts the candidates it could see when it was bred."""
 
     index: int
     genome: Genome

@@ -147,8 +147,8 @@ def execute(prepared: PreparedSearch, *, watch: Watch, take_over: bool = False) 
     with ExitStack() as ends:
         ends.callback(store.close)
         check_endpoints(components)
-        telling = TrackerDispatcher(components.config, folder, watch)
-        ends.callback(telling.wait)  # when the workers have gone
+        trackers = TrackerDispatcher(components.config, folder, watch)
+        ends.callback(trackers.wait)  # when the workers have gone
         runtime = RUNTIMES[components.config.runtime.kind](
             components.factory, components.config.runtime, prepared.modules, components.remotes
         )
@@ -156,14 +156,14 @@ def execute(prepared: PreparedSearch, *, watch: Watch, take_over: bool = False) 
         ends.callback(store.close)  # before the workers are ended: what is decided is on disk, whatever that takes
         create_or_check(folder, components)
         store.started(_start(components))
-        ends.enter_context(telling)
-        loop = Search(components.config, components.space, components.objectives, store, runtime, telling)
+        ends.enter_context(trackers)
+        loop = Search(components.config, components.space, components.objectives, store, runtime, trackers)
         loop.restore(recover(folder, metrics, targets, salvage=True))
         loop.run()
         if components.tables:
             known = {row["candidate"] for row in read_measured(folder) if not row["message"]}
             unchecked = sorted(loop.front() - known)
-            store.measured(check([*map(loop.breeder.check, unchecked)], runtime, lambda: telling(loop, None)))
+            store.measured(check([*map(loop.breeder.check, unchecked)], runtime, lambda: trackers(loop, None)))
         store.ended(loop.ended, runtime.late_results)
     return loop.ended
 

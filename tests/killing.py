@@ -69,7 +69,7 @@ def _check(folder: Path, known: dict[int, Evaluation], unrepeated: int) -> dict[
     assert len(evaluated) == len(record.evaluated), "a candidate is recorded twice"
     for index, evaluation in known.items():
         assert evaluated[index] == evaluation, f"candidate {index} was evaluated and is not as it was"
-    births = len(evaluated) + len(record.born)
+    births = len(evaluated) + len(record.pending)
     assert unrepeated <= births, f"{unrepeated} jobs ran, those in work at a kill aside, for {births} candidates"
     return evaluated
 

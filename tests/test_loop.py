@@ -111,7 +111,7 @@ def test_a_killed_driver_has_every_birth_on_disk_and_goes_on(tmp_path: Path) -> 
         killed = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
         assert killed.returncode == -signal.SIGKILL, killed.stderr
         record = recovered(tmp_path / "run")
-        assert [candidate.index for candidate in record.born] == [killer]
+        assert [candidate.index for candidate in record.pending] == [killer]
         assert len(record.evaluated) <= killer
     found = run(tmp_path / "run", work=work)
     assert content(found) == content(whole)

@@ -23,7 +23,7 @@ T = (
 
 
 def lineage(frame: pd.DataFrame, candidate: int) -> pd.DataFrame:
-    """A candidate and all its ancestors, founders first.
+    """A candidate and all its ancestors, random ones first.
 
     Raises:
         UserError: there is no such candidate, or the frame has several runs.

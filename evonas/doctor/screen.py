@@ -17,18 +17,18 @@ MARKS = {"ok": ("✓", "+", "green"), "error": ("✗", "x", "bold red"), "note":
 def show(findings: Iterator[Finding], console: Console) -> int:
     """Print them as they come; the exit status, 1 where there is a cross."""
     plain = not _can_print("".join(marks[0] for marks in MARKS.values()), console.encoding)
-    crosses = 0
+    errors = 0
     for finding in findings:
         mark, ascii_mark, style = MARKS[finding.state]
-        crosses += finding.state == "error"
+        errors += finding.state == "error"
         lines = [Text.assemble((ascii_mark if plain else mark, style), f" {finding.name}: {one_line(finding.text)}")]
         if finding.remedy:
             lines.append(Text(f"  {'->' if plain else '→'} {one_line(finding.remedy)}"))
         for each in lines:
             text = each if not plain else Text(each.plain.encode("ascii", "replace").decode())
             console.print(text, soft_wrap=True)
-    console.print(f"{crosses} to put right" if crosses else "nothing stands in the way", soft_wrap=True)
-    return int(crosses > 0)
+    console.print(f"{errors} to put right" if errors else "nothing stands in the way", soft_wrap=True)
+    return int(errors > 0)
 
 
 def report(findings: Iterator[Finding], form: str) -> int:

@@ -32,7 +32,7 @@ class Search:
         self.ended = ""
         """Why nothing more is bred; empty while something may be."""
         self._space, self._store, self._watch = space, store, watch
-        self._waiting: list[Job] = []  # born before a restart and not evaluated
+        self._waiting: list[Job] = []  # bred before a restart and not evaluated
         self._committed = 0
         self._earlier_s, self._started = 0.0, time.monotonic()
 
@@ -51,7 +51,7 @@ class Search:
         return self.breeder.buffer.order
 
     def restore(self, record: Recovered) -> None:
-        """Replay what was recorded; candidates that were born and not evaluated are submitted again."""
+        """Replay what was recorded; candidates that were bred and not evaluated are submitted again."""
         for evaluation in record.evaluated:
             self.breeder.buffer.add_evaluation(evaluation)
             self._count(evaluation)

@@ -93,7 +93,7 @@ class ReorderBuffer:
     def view(self, index: int, visible: int | None = None) -> View:
         """What candidate `index` sees; to be asked once a candidate, in index order.
 
-        visible: in async mode, how much a recorded candidate saw; None for one that is born now.
+        visible: in async mode, how much a recorded candidate saw; None for one that is bred now.
         """
         news: list[tuple[int, Fitness | None]] = []
         horizons = [self._horizon(index, rung, visible) for rung in range(self.rungs)]

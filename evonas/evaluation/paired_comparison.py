@@ -24,7 +24,7 @@ class Incumbent:
 
 
 class PairedComparison:
-    """max_remeasurements: target -> how many rivals a candidate is measured beside there."""
+    """max_remeasurements: target -> how many members of the front a candidate is measured beside there."""
 
     def __init__(self, objectives: Objectives, job: Job, max_remeasurements: Mapping[str, int]) -> None:
         self._objectives, self._job, self._max_remeasurements = objectives, job, max_remeasurements

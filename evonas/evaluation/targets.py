@@ -83,7 +83,7 @@ class Targets:
         self.tables = tables
         self._space, self._inputs, self._device_lock = space, inputs, device_lock
         self._configs, self._extras = config.targets, objectives.extras
-        self._memo = MeasurementCache(config.runtime.measurements)
+        self._cache = MeasurementCache(config.runtime.measurements)
         self._made: dict[str, Target] = {}
         needed = [name for name in objectives.targets if name not in tables]
         self.measured = sorted(needed, key=lambda name: config.targets[name].remote)
@@ -105,7 +105,7 @@ class Targets:
             TargetUnavailable: its server cannot be reached. Whatever the network raises.
         """
         key = self._key(name, network, genome)
-        if (known := self._memo.get(key)) is not None:
+        if (known := self._cache.get(key)) is not None:
             return known
         start = time.perf_counter()
         found = self._target(name).measure(network, self._inputs, endpoints.get(name), None)
@@ -113,7 +113,7 @@ class Targets:
             found = replace(found, size_mb=file_size(network, self._inputs, self._configs[name]) / MB)
         took = {"took_s": f"{time.perf_counter() - start:.3f}"}  # which is saved where it is known
         found = replace(found, conditions={**found.conditions, **took})
-        self._memo.put(key, found, for_good=not self._configs[name].remote)  # another board may answer there tomorrow
+        self._cache.put(key, found, for_good=not self._configs[name].remote)  # another board may answer there tomorrow
         return found
 
     def part(self, name: str, module: nn.Module, inputs: Inputs, endpoints: Mapping[str, Endpoint]) -> Measurement:

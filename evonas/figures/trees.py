@@ -40,7 +40,7 @@ LETTERS = 90
 
 
 def lineage(run: Run | Runs, candidate: int) -> Picture:
-    """A candidate and its ancestors, founders on the left, each in the row that is nearest to its parents'.
+    """A candidate and its ancestors, random ones on the left, each in the row that is nearest to its parents'.
 
     Raises:
         UserError: there is no such candidate, or several runs.
@@ -65,7 +65,7 @@ def lineage(run: Run | Runs, candidate: int) -> Picture:
     if len(family) <= 40:
         marks += [Label(x[index], y[index] + 0.25, str(index)) for index in family["candidate"]]
     title = f"candidate {candidate} and its {len(family) - 1:,} ancestors"
-    births = Axis("births behind its earliest founder", ticks=counted(0, int(max(x.values()))))
+    births = Axis("births behind its earliest random ancestor", ticks=counted(0, int(max(x.values()))))
     return Picture(title, births, Axis(ticks=[]), marks)
 
 
@@ -92,7 +92,7 @@ def architecture(run: Run, candidate: int) -> Picture:
 
 
 def _places(family: pd.DataFrame) -> dict[int, tuple[float, float]]:
-    """Column: births from a founder, the longest way. Row: the mean of its parents', moved to where there is room.
+    """Column: births from a random one, the longest way. Row: the mean of its parents', moved to where there is room.
 
     family: by candidate, so that parents come before their children.
     """

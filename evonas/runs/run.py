@@ -80,7 +80,7 @@ class Run:
         return {
             "evaluated": len(record.evaluated),
             "statuses": dict(Counter(evaluation.status.value for evaluation in record.evaluated)),
-            "pending": len(record.born),
+            "pending": len(record.pending),
             "generations": record.generations,
             "front": len(self.front()),
             "elapsed_s": round(record.elapsed_s, 1),
@@ -101,7 +101,7 @@ class Run:
         return members.drop(columns="generation").merge(self.evaluations, on="candidate", how="left")
 
     def lineage(self, candidate: int) -> pd.DataFrame:
-        """A candidate and all its ancestors, founders first."""
+        """A candidate and all its ancestors, random ones first."""
         return analysis.lineage(self.evaluations, candidate)
 
     def build(self, candidate: int) -> "nn.Module":

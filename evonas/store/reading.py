@@ -49,15 +49,15 @@ class Recovered:
     """What a run proves, for going on with the search.
 
     evaluated: in the order that was recorded. committed: how many of them are in a generation. rows: those that are
-    not. born: candidates that were not evaluated. reached: what those had reported. torn: the journal ends in half a
-    line. damage: what is wrong beyond that; the rest is then what was recorded before it.
+    not. pending: candidates that were bred and not evaluated. reached: what those had reported. torn: the journal ends
+    in half a line. damage: what is wrong beyond that; the rest is then what was recorded before it.
     """
 
     evaluated: list[Evaluation]
     committed: int
     generations: int
     rows: list[dict[str, Any]]
-    born: list[Candidate]
+    pending: list[Candidate]
     reached: list[RungReport]
     elapsed_s: float
     tables: Tables
@@ -66,10 +66,10 @@ class Recovered:
 
     def births(self) -> Iterator[tuple[Candidate, list[RungReport] | None]]:
         """Every candidate by index, with what it had reached where it was not evaluated."""
-        reached: dict[int, list[RungReport]] = {candidate.index: [] for candidate in self.born}
+        reached: dict[int, list[RungReport]] = {candidate.index: [] for candidate in self.pending}
         for report in self.reached:
             reached[report.index].append(report)
-        candidates = [*(evaluation.candidate for evaluation in self.evaluated), *self.born]
+        candidates = [*(evaluation.candidate for evaluation in self.evaluated), *self.pending]
         for candidate in sorted(candidates, key=lambda candidate: candidate.index):
             yield candidate, reached.get(candidate.index)
 
@@ -155,7 +155,7 @@ def read_journal_rows(folder: Folder) -> list[dict[str, Any]]:
 
 
 def recover(folder: Folder, metrics: Sequence[str], targets: Sequence[str], salvage: bool = False) -> Recovered:
-    """Everything evaluated, born and reached, each once.
+    """Everything evaluated, bred and reported, each once.
 
     salvage: where files are damaged, give what was recorded before the damage.
 
@@ -198,15 +198,15 @@ def _recovered(tables: Tables, segment: Segment | None, damage: Damaged | None, 
     # What a damaged file leaves beyond a gap is bred and evaluated again.
     journal = [entry for entry in entries if entry["candidate"] not in committed and entry["candidate"] < end]
     loose = _by_candidate(entry for entry in journal if entry["kind"] == "evaluation")
-    pending = [entry for entry in journal if entry["candidate"] not in loose]
-    born = {entry["candidate"]: candidate_from(entry) for entry in pending if entry["kind"] == "candidate"}
-    reached = {(e["candidate"], e["rung"]): _progress(e) for e in pending if e["kind"] == "report"}
+    open_entries = [entry for entry in journal if entry["candidate"] not in loose]
+    bred = {entry["candidate"]: candidate_from(entry) for entry in open_entries if entry["kind"] == "candidate"}
+    reached = {(e["candidate"], e["rung"]): _progress(e) for e in open_entries if e["kind"] == "report"}
     return Recovered(
         evaluated=[from_row(row, metrics) for row in (*rows, *loose.values())],
         committed=len(rows),
         generations=len(tables.evaluations),
         rows=list(loose.values()),
-        born=sorted(born.values(), key=lambda candidate: candidate.index),
+        pending=sorted(bred.values(), key=lambda candidate: candidate.index),
         reached=list(reached.values()),
         tables=tables,
         elapsed_s=max([tables.elapsed_s, *(entry["elapsed_s"] for entry in loose.values())]),

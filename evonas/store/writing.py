@@ -90,7 +90,7 @@ class Store:
         self._clear(aside=recovered.damage is not None)
         self._weights = {index for name in self.folder.names("weights") if (index := digits(name)) >= 0}
         self._open = {row["candidate"]: {"evaluation": row} for row in recovered.rows}
-        for candidate in recovered.born:
+        for candidate in recovered.pending:
             self._keep({"kind": "candidate", **candidate_row(candidate)})
         for report in recovered.reached:
             self._keep(_reached(report))

@@ -16,7 +16,7 @@ class Exhausted(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """parents: indices of the candidates it was bred from; none for a founder. operator: how it was bred."""
+    """parents: indices of the candidates it was bred from; none for a random one. operator: how it was bred."""
 
     genome: Genome
     parents: tuple[int, ...]
