@@ -100,7 +100,7 @@ def hand_made(**columns: list[float]) -> pd.DataFrame:
 def test_the_three_networks_of_a_front_made_by_hand() -> None:
     """Scaled, error is 0, .1, .2, 1 and params 1, .1, .05, 0: the sums are 1, .2, .25 and 1."""
     description = {
-        "task": {"metric": "error", "direction": "minimize"},
+        "task": {"metrics": {"error": "minimize"}},
         "objectives": [{"column": "error", "sign": 1}, {"column": "params", "sign": 1}],
     }
     front = hand_made(error=[0.0, 0.1, 0.2, 1.0], params=[100.0, 10.0, 5.0, 0.0])
@@ -110,7 +110,7 @@ def test_the_three_networks_of_a_front_made_by_hand() -> None:
 
 def test_more_accurate_is_more_where_the_metric_is_maximised() -> None:
     description = {
-        "task": {"metric": "accuracy", "direction": "maximize"},
+        "task": {"metrics": {"accuracy": "maximize"}},
         "objectives": [{"column": "accuracy", "sign": -1}, {"column": "params", "sign": 1}],
     }
     front = hand_made(error=[0, 0, 0], accuracy=[0.9, 0.89, 0.2], params=[9.0, 1.0, 0.9])
@@ -173,8 +173,8 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
 
 def test_no_code_gets_into_the_line_that_people_paste(found: evonas.Run) -> None:
     foreign = evonas.load(found.folder)
-    foreign.description["task"] = {**foreign.description["task"], "input_shape": ["print('pwned')"]}
-    with pytest.raises(UserError, match="task takes whole numbers"):
+    foreign.description["task"] = {**foreign.description["task"], "input": {"shape": ["print('pwned')"]}}
+    with pytest.raises(UserError, match="task takes shapes of whole numbers"):
         document(foreign)
     foreign = evonas.load(found.folder)
     foreign.description["config"] = {**foreign.description["config"], "training": {"rungs": "many"}}

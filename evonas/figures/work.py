@@ -108,9 +108,8 @@ def importance(run: Run | Runs, objective: str | None = None, most: int = 15) ->
 def _curve_label(run: Run | Runs, column: str) -> str:
     if column != "valid_metric":
         return f"{column.replace('_', ' ')} (mean an example), better ↓"
-    task = run.description.get("task", {})
-    better = "↑" if task.get("direction") == "maximize" else "↓"
-    return f"{task.get('metric', 'metric')} on validation data, better {better}"
+    metric, direction = next(iter(run.description["task"]["metrics"].items()))
+    return f"{metric} on validation data, better {'↑' if direction == 'maximize' else '↓'}"
 
 
 def _number(value: float | None) -> float:

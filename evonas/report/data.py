@@ -14,7 +14,7 @@ import pandas as pd
 
 from evonas.config import Config
 from evonas.errors import UserError
-from evonas.inputs import from_plain
+from evonas.inputs import from_plain, in_words
 from evonas.loading import validated
 from evonas.report import summary
 from evonas.runs.run import Run
@@ -46,7 +46,7 @@ def document(run: Run) -> dict[str, Any]:
         "run": str(run.folder),
         "state": run.state,
         "live": run.state == "running",
-        "task": run.description["task"],
+        "task": _task(run.description),
         "summary": summary.summary(run, front),
         "picks": picks,
         "outcomes": summary.outcomes(frame),
@@ -59,6 +59,15 @@ def document(run: Run) -> dict[str, Any]:
         "command": summary.command(run),
         **_columns(frame, [axis["column"] for axis in axes], set(front["candidate"])),
     }
+
+
+def _task(description: Mapping[str, Any]) -> dict[str, str]:
+    """What a network takes in and gives out, in words, and what its learning curve shows."""
+    task = description["task"]
+    metric, direction = summary.main_metric(description)
+    output = "×".join(map(str, task["output_shape"]))
+    takes = in_words(from_plain(task["input"])).replace(" x ", "×")
+    return {"input": takes, "output": output, "metric": metric, "direction": direction}
 
 
 def number(value: Any) -> float | int | None:

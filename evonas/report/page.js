@@ -471,7 +471,7 @@
     if (typeof arch !== "object") return [head, make("pre", {}, arch)];
     const parts = Object.entries(arch), whole = parts.filter(([, part]) => part !== null && typeof part !== "object");
     const blocks = parts.flatMap(([name, part]) => (part === null || typeof part === "object" ? blocksOf(name, part) : []));
-    const task = run.task, net = [end(`input ${task.input_shape.join("×")}`), ...blocks, end(`output ${task.outputs}`)];
+    const task = run.task, net = [end(`input ${task.input}`), ...blocks, end(`output ${task.output}`)];
     const widest = Math.max(1, ...blocks.map((block) => Number(block.dataset.width) || 0));
     for (const block of blocks) {
       const width = Number(block.dataset.width);

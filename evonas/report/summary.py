@@ -86,21 +86,28 @@ def _found(run: Run, front: pd.DataFrame) -> str:
     return f"The front has {len(front):,} networks, none of which is better than another in everything: {_and(spans)}."
 
 
+def main_metric(description: Mapping[str, Any]) -> tuple[str, str]:
+    """Name and direction of the task's main metric."""
+    metric: tuple[str, str] = next(iter(description["task"]["metrics"].items()))
+    return metric
+
+
 def picks(description: Mapping[str, Any], front: pd.DataFrame) -> list[dict[str, Any]]:
     """The networks that one would take: role, why, candidate. Ties go to the smaller error, then to the older one; of
     the knee, to the first of the front."""
     if front.empty:
         return []
-    task = description["task"]
-    error = front[task["metric"]] * (-1 if task["direction"] == "maximize" else 1)
-    best = "highest" if task["direction"] == "maximize" else "lowest"
+    metric, direction = main_metric(description)
+    error = front[metric].fillna(0.0) * (-1 if direction == "maximize" else 1)  # nothing is known of it untrained
+    best = "highest" if direction == "maximize" else "lowest"
     found = [("smallest", "fewest parameters", _least(front, front["params"], error))]
     if len(front) > 2 and len(description["objectives"]) > 1:
         columns, signs = zip(*((o["column"], o["sign"]) for o in description["objectives"]), strict=True)
         best_of = analysis.picks(front, columns, signs)
         why = "least sum of the objectives, each scaled to 0 to 1 over the front"
         found.append(("knee", why, int(best_of.loc[best_of["pick"] == "knee", "candidate"].iloc[0])))
-    found.append(("most accurate", f"{best} {task['metric']}", _least(front, error, front["params"])))
+    if front[metric].notna().any():
+        found.append(("most accurate", f"{best} {metric}", _least(front, error, front["params"])))
     return [{"role": role, "why": why, "candidate": candidate} for role, why, candidate in found]
 
 
@@ -130,8 +137,8 @@ def outcomes(frame: pd.DataFrame) -> list[dict[str, Any]]:
 def axes(description: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Every number that can be an axis, the objectives first: column, unit, better (-1 less, 1 more, 0 neither)."""
     better = {objective["column"]: -objective["sign"] for objective in description["objectives"]}
-    task = description["task"]
-    better.setdefault(task["metric"], 1 if task["direction"] == "maximize" else -1)
+    for metric, direction in description["task"]["metrics"].items():
+        better.setdefault(metric, 1 if direction == "maximize" else -1)
     columns = [*(o["column"] for o in description["objectives"]), *description["metrics"]]
     return [
         {"column": column, "unit": _unit(column), "better": better.get(column, _direction(column))}
