@@ -4,6 +4,7 @@ A search, its resumption and its verification all breed through here, so they ca
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from evonas.config import Config
 from evonas.driver.schedule import Failed, ReorderBuffer, View
@@ -57,9 +58,14 @@ class Breeder:
         """
         view = self._look(visible)
         proposal = self.strategy.ask(self.next)
-        seed = seed_for(self._config.seed, "train", self.next)
         candidate = Candidate(
-            self.next, proposal.genome, proposal.parents, proposal.operator, view.visible, seed, proposal.predicted
+            index=self.next,
+            genome=proposal.genome,
+            parents=proposal.parents,
+            operator=proposal.operator,
+            visible=view.visible,
+            seed=self._seed(self.next),
+            predicted=proposal.predicted,
         )
         return self._born(candidate, view)
 
@@ -76,10 +82,21 @@ class Breeder:
         assert candidate.index == self.next, f"candidate {candidate.index} is recalled in the place of {self.next}"
         return self._born(candidate, self._look(candidate.visible), reached)
 
+    def follow(self, candidate: Candidate) -> Job:
+        """Take only the strategy's choice of the next candidate from the record, and derive the rest.
+
+        Args:
+            candidate: as it was recorded.
+
+        Returns:
+            As of `breed`, had the strategy made this choice.
+        """
+        view = self._look(candidate.visible)
+        return self._born(replace(candidate, visible=view.visible, seed=self._seed(candidate.index)), view)
+
     def check(self, index: int) -> Job:
         """A job to measure a candidate that was bred before once more, and nothing else."""
-        seed = seed_for(self._config.seed, "train", index)
-        return Job(Candidate(index, self._genomes[index], (), "measure", 0, seed), kind="measure")
+        return Job(Candidate(index, self._genomes[index], (), "measure", 0, self._seed(index)), kind="measure")
 
     def population(self, count: int) -> list[Survivor]:
         """The population, as the strategy selects it.
@@ -94,6 +111,10 @@ class Breeder:
             self._selection.add(fitness)
         self._selected = count
         return self._selection.members()
+
+    def _seed(self, index: int) -> int:
+        """With which a candidate is trained."""
+        return seed_for(self._config.seed, "train", index)
 
     def _look(self, visible: int | None = None) -> View:
         view = self.buffer.view(self.next, visible)

@@ -67,13 +67,13 @@ def verify(folder: Folder, config: Config, space: Space, objectives: Objectives)
 
 
 def _check_births(record: Recovered, breeder: Breeder, objectives: Objectives) -> None:
-    """Breed every candidate anew; where the strategy is not exact, take it as recorded and check what follows."""
+    """Breed every candidate anew; where the strategy is not exact, take its choice as recorded."""
     evaluated = {evaluation.candidate.index: evaluation for evaluation in record.evaluated}
     for candidate, _ in record.births():
         if candidate.index != breeder.next:
             raise _Differs(f"candidate {breeder.next} is missing")
         try:
-            job = breeder.breed(candidate.visible) if breeder.strategy.exact else breeder.recall(candidate)
+            job = breeder.breed(candidate.visible) if breeder.strategy.exact else breeder.follow(candidate)
         except Exhausted as reason:
             raise _Differs(f"candidate {candidate.index} exists, but {reason}") from None
         _compare(candidate, job.candidate)
