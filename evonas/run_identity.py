@@ -10,6 +10,7 @@ from typing import Any
 from evonas.components import Components
 from evonas.config import ENDPOINT_KEYS, MUTABLE_SECTIONS, Config
 from evonas.errors import UserError
+from evonas.evaluation.learners import LEARNERS
 from evonas.inputs import to_plain
 from evonas.loading import with_defaults
 from evonas.records import TaskSpec
@@ -18,7 +19,12 @@ from evonas.store import Folder, create_run, is_new, is_run, read_run
 from evonas.strategies import STRATEGIES
 from evonas.tasks import TASKS
 
-PARTS: dict[str, Mapping[str, Callable[..., Any]]] = {"space": SPACES, "task": TASKS, "strategy": STRATEGIES}
+PARTS: dict[str, Mapping[str, Callable[..., Any]]] = {
+    "space": SPACES,
+    "task": TASKS,
+    "strategy": STRATEGIES,
+    "learner": LEARNERS,
+}
 
 
 def default_folder(name: str, config: Config) -> Path:

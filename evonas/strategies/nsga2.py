@@ -17,8 +17,6 @@ from evonas.strategies.strategy import Problem, Proposal, Report, Selection, Str
 from evonas.strategies.survival import NSGA2Selection, Ranking
 from evonas.strategies.variation import mutate, uniform_crossover
 
-Share = Annotated[float, Field(ge=0, le=1)]
-
 
 class NSGA2(Strategy):
     """NSGA-II, steady state.
@@ -36,8 +34,8 @@ class NSGA2(Strategy):
         problem: Problem,
         *,
         population: Annotated[int, Field(ge=2, description="survivors kept, of which parents are drawn")] = 24,
-        crossover: Share = 0.9,
-        mutation: Share | None = None,
+        crossover: Annotated[float, Field(ge=0, le=1, description="share of children with two parents")] = 0.9,
+        mutation: Annotated[float, Field(ge=0, le=1, description="chance of each gene to change")] | None = None,
     ) -> None:
         self._space = problem.space
         self._seed = problem.seed

@@ -58,7 +58,7 @@ class RegularisedEvolution(Strategy):
         *,
         population: Annotated[int, Field(ge=2, description="candidates alive: the last so many")] = 24,
         sample: Annotated[int, Field(ge=1, description="members drawn for a tournament")] = 6,
-        mutation: Annotated[float, Field(ge=0, le=1)] | None = None,
+        mutation: Annotated[float, Field(ge=0, le=1, description="chance of each gene to change")] | None = None,
     ) -> None:
         self._space = problem.space
         self._seed = problem.seed
