@@ -81,8 +81,8 @@ def test_a_prediction_outlives_an_interruption_before_its_candidate_was_evaluate
     whole = search(tmp_path / "whole", "predicting")
     with pytest.raises(Stop):
         search(tmp_path / "run", "predicting", watch=stopping_after(13))
-    born = recovered(tmp_path / "run").born
-    assert all(isinstance(candidate, Candidate) and candidate.predicted for candidate in born)
+    pending = recovered(tmp_path / "run").pending
+    assert all(isinstance(candidate, Candidate) and candidate.predicted for candidate in pending)
     found = search(tmp_path / "run", "predicting")
     assert content(found) == content(whole)
     assert found.evaluations["predicted"].tolist() == whole.evaluations["predicted"].tolist()
