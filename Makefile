@@ -20,9 +20,9 @@ demo: install
 # The runs that the notebooks read, each a minute or less on two cores, and the notebooks with their outputs. A search
 # that is finished has nothing to do. What runs and what a notebook computes differs a little each time.
 notebooks: demo
-	for seed in 0 1 2; do for kind in nsga2 random; do \
-		$(BIN)/evonas search configs/digits.yaml --run runs/compare/$$kind-$$seed --set seed=$$seed \
-			--set strategy.kind=$$kind --set strategy.population=8 --set training.epochs=6 --set 'training.rungs=[2]' \
+	for seed in 0 1 2; do for strategy in 'nsga2, population: 8' random; do \
+		$(BIN)/evonas search configs/digits.yaml --run runs/compare/$${strategy%%,*}-$$seed --set seed=$$seed \
+			--set "strategy={kind: $$strategy}" --set schedule.generation=8 --set training.epochs=6 --set 'training.rungs=[2]' \
 			--set 'objectives=[{metric: error}, {metric: params}]' --set budget.evaluations=96 || exit 1; \
 	done; done
 	$(BIN)/python notebooks/execute.py

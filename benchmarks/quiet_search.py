@@ -68,7 +68,7 @@ def main() -> None:
     budget = f"budget.evaluations={options.candidates}"
     with tempfile.TemporaryDirectory() as folder:
         for lock, quiet in () if options.limit_only else (("on", "true"), ("off", "false")):
-            keys = [budget, "strategy={kind: random, population: 20}", f"targets.cpu.quiet={quiet}"]
+            keys = [budget, "strategy={kind: random}", "schedule.generation=20", f"targets.cpu.quiet={quiet}"]
             run = search(Path(folder) / lock, keys)
             rows = run.evaluations.dropna(subset=["latency_ms[cpu]"])
             compare(lock, rows, again(run, rows))

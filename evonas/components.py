@@ -6,13 +6,12 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 
 from evonas.config import Config
-from evonas.driver.breeding import Breeder
 from evonas.errors import TargetUnavailable, UserError
 from evonas.evaluation import Evaluator, agreement
 from evonas.evaluation.costs import resolve
 from evonas.evaluation.learners import LEARNERS, Learner
 from evonas.latency_tables.table import Table, check_compatible, read
-from evonas.loading import construct
+from evonas.loading import check_options, construct
 from evonas.measuring.benchmark import REFERENCE_INPUT
 from evonas.measuring.reference import reference
 from evonas.measuring.remote.client import MeasureError, Remote
@@ -22,6 +21,7 @@ from evonas.records import Endpoint, TaskSpec
 from evonas.runtime import Factory, Remotes
 from evonas.spaces import SPACES
 from evonas.spaces.space import Space
+from evonas.strategies import STRATEGIES
 from evonas.tabular import EvaluatorFactory
 from evonas.tasks import TASKS, Task
 
@@ -71,7 +71,7 @@ def assemble(
     task = task or construct(TASKS, config.task, "task")
     spec = task if isinstance(task, TaskSpec) else task.spec
     objectives = Objectives(config, spec)
-    Breeder(config, space, objectives)  # finds fault with the strategy's options now
+    check_options(STRATEGIES, config.strategy, "strategy")
     if evaluator:
         work = partial(evaluator, space, config, objectives)
         return Components(config, space, spec, objectives, work, evaluator=name_of(evaluator))

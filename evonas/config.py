@@ -10,7 +10,21 @@ import json
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+GENERATION = 24
+"""Candidates in a generation where neither `schedule.generation` nor the strategy's `population` says how many."""
+
+_GENERATION = TypeAdapter(Annotated[int, Field(ge=2)])
 
 
 class Section(BaseModel):
@@ -30,7 +44,6 @@ class PartConfig(BaseModel):
 
 class StrategyConfig(PartConfig):
     kind: str = "nsga2"
-    population: int = Field(default=24, ge=2, description="survivors kept; also the size of a generation")
 
 
 class ObjectiveConfig(Section):
@@ -172,7 +185,12 @@ class TrainingConfig(Section):
 
 class ScheduleConfig(Section):
     mode: Literal["window", "async", "generation"] = "window"
-    lookahead: int | None = Field(default=None, ge=1, description="default: half the population")
+    generation: int | None = Field(
+        default=None,
+        ge=2,
+        description="candidates in a block of the record; default: the strategy's population, or 24 where it has none",
+    )
+    lookahead: int | None = Field(default=None, ge=1, description="default: half a generation")
 
 
 class BudgetConfig(Section):
@@ -185,7 +203,7 @@ class BudgetConfig(Section):
         default=0.5,
         gt=0,
         le=1,
-        description="the search stops where more than this share of the last candidates (a population, 10 at least) "
+        description="the search stops where more than this share of the last candidates (a generation, 10 at least) "
         "failed with one message; 1: never",
     )
 
@@ -278,12 +296,24 @@ class Config(Section):
     )
     targets: dict[str, TargetConfig] = {}
     strategy: StrategyConfig = StrategyConfig()
-    schedule: ScheduleConfig = ScheduleConfig()
+    schedule: ScheduleConfig = Field(default=ScheduleConfig(), validate_default=True)
     training: TrainingConfig = TrainingConfig()
     learner: PartConfig = PartConfig(kind="scratch")
     budget: BudgetConfig
     runtime: RuntimeConfig = RuntimeConfig()
     tracking: tuple[Literal["tensorboard", "mlflow", "wandb"], ...] = ()
+
+    @field_validator("schedule")
+    @classmethod
+    def _generation(cls, schedule: ScheduleConfig, info: ValidationInfo) -> ScheduleConfig:
+        """Resolve the default, so that configs that describe the same search are alike."""
+        if schedule.generation is not None or "strategy" not in info.data:
+            return schedule
+        try:
+            size = _GENERATION.validate_python(info.data["strategy"].options.get("population", GENERATION))
+        except ValidationError:  # the strategy's own check says what is wrong with it
+            size = GENERATION
+        return schedule.model_copy(update={"generation": size})
 
     @field_validator("tracking")
     @classmethod
@@ -299,8 +329,15 @@ class Config(Section):
         return self
 
     @property
+    def generation(self) -> int:
+        """Candidates in a block of the record, and in the window of the circuit breaker."""
+        assert self.schedule.generation is not None, "resolved by _generation"
+        return self.schedule.generation
+
+    @property
     def lookahead(self) -> int:
-        return self.schedule.lookahead or max(1, self.strategy.population // 2)
+        """The base of the window, in candidates."""
+        return self.schedule.lookahead or max(1, self.generation // 2)
 
     def trajectory(self) -> dict[str, Any]:
         """What shapes the search, as plain data: not budget, runtime and tracking, nor where a target is reached."""

@@ -26,6 +26,10 @@ YAML_WORDS = {
 """What pydantic says in the terms of Python, in those of YAML."""
 
 
+MOVED = {"strategy.population": "the size of a generation is schedule.generation"}
+"""Keys that some kind of a section has, and where to find what they mean for one that has them not."""
+
+
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -57,32 +61,84 @@ def validated(model: type[M], data: Mapping[str, Any], what: str) -> M:
 
 
 def construct(registry: Mapping[str, Callable[..., T]], section: PartConfig, noun: str, *given: Any) -> T:
-    """The part that a section's `kind` names, built from `given` and then the section's options.
+    """Make the part that a section's `kind` names.
+
+    Args:
+        registry: kind -> constructor.
+        section: the kind, and options for the constructor's keyword-only parameters.
+        noun: what the part is, for messages: the section's name.
+        given: positional arguments of the constructor.
+
+    Returns:
+        What the constructor returns.
+
+    Raises:
+        UserError: no such kind, an unknown option, an option of the wrong type or range, or one that the constructor
+            refuses by a ValueError.
+    """
+    options = check_options(registry, section, noun)
+    try:
+        return registry[section.kind](*given, **options)
+    except ValueError as error:
+        raise UserError(f"{noun}: {error}") from None
+
+
+def check_options(registry: Mapping[str, Callable[..., Any]], section: PartConfig, noun: str) -> dict[str, Any]:
+    """Find fault with a section without making its part.
+
+    Args:
+        registry: kind -> constructor.
+        section: the kind, and options for the constructor's keyword-only parameters.
+        noun: what the part is, for messages: the section's name.
+
+    Returns:
+        The options that the section gives, as their annotations have them.
 
     Raises:
         UserError: no such kind, an unknown option, or an option of the wrong type or range.
     """
     if section.kind not in registry:
         raise UserError(f"{noun}.kind: {unknown(section.kind, registry)}")
-    part = registry[section.kind]
-    model = options_model(part, skip=len(given))
+    constructor = registry[section.kind]
+    model = options_model(constructor)
     for key in section.options:
         if key not in model.model_fields:
-            raise UserError(f"{noun}: {unknown(key, (*type(section).model_fields, *model.model_fields))}")
+            raise UserError(f"{noun}: {_no_option(constructor, section, noun, key, model)}")
     options = validated(model, section.options, noun)
+    return {name: getattr(options, name) for name in options.model_fields_set}
+
+
+def with_defaults(registry: Mapping[str, Callable[..., Any]], section: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A section of a resolved config with the defaults of its part's options.
+
+    Args:
+        registry: kind -> constructor.
+        section: plain data.
+
+    Returns:
+        Equal for two sections that ask for the same part; the section itself, where the registry cannot tell.
+    """
+    kind, options = section["kind"], {key: value for key, value in section.items() if key != "kind"}
+    if kind not in registry:
+        return section
     try:
-        return part(*given, **{name: getattr(options, name) for name in options.model_fields_set})
-    except ValueError as error:
-        raise UserError(f"{noun}: {error}") from None
+        return {"kind": kind, **options_model(registry[kind]).model_validate(options).model_dump()}
+    except ValidationError:
+        return section
 
 
-def options_model(constructor: Callable[..., Any], skip: int = 0) -> type[BaseModel]:
-    """A strict model of a constructor's parameters after the first `skip` (for validation and the JSON schema)."""
+def options_model(constructor: Callable[..., Any]) -> type[BaseModel]:
+    """The options of a part: the keyword-only parameters of its constructor, as a strict model.
+
+    Returns:
+        A model for validation and for the JSON schema. A parameter without an annotation takes anything.
+    """
     fields: dict[str, Any] = {}
     empty = inspect.Parameter.empty
-    for name, parameter in list(inspect.signature(constructor, eval_str=True).parameters.items())[skip:]:
-        annotation = Any if parameter.annotation is empty else parameter.annotation
-        fields[name] = (annotation, ... if parameter.default is empty else parameter.default)
+    for name, parameter in inspect.signature(constructor, eval_str=True).parameters.items():
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+            annotation = Any if parameter.annotation is empty else parameter.annotation
+            fields[name] = (annotation, ... if parameter.default is empty else parameter.default)
     return create_model(constructor.__name__, __config__=ConfigDict(extra="forbid"), **fields)
 
 
@@ -92,6 +148,16 @@ def unknown(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     return f"unknown {name!r}{hint} (known: {', '.join(names)})"
+
+
+def _no_option(
+    constructor: Callable[..., Any], section: PartConfig, noun: str, key: str, model: type[BaseModel]
+) -> str:
+    """What is wrong with a key that is no option, and what would be right."""
+    if key in inspect.signature(constructor).parameters:
+        return f"{key!r} of {constructor.__name__} is no option: options are keyword-only parameters, behind a *"
+    hint = f"; {MOVED[f'{noun}.{key}']}" if f"{noun}.{key}" in MOVED else ""
+    return unknown(key, (*type(section).model_fields, *model.model_fields)) + hint
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

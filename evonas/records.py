@@ -109,7 +109,11 @@ class TaskSpec:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A genome that was bred. `visible` counts the candidates it could see when it was bred."""
+    """A genome that was bred.
+
+    visible: how many candidates it could see when it was bred. predicted: what its strategy expected, by objective
+        column; informational, recorded and never compared.
+    """
 
     index: int
     genome: Genome
@@ -117,6 +121,7 @@ class Candidate:
     operator: str
     visible: int
     seed: int
+    predicted: Mapping[str, float] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import platform
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,21 @@ from typing import Any
 from evonas.components import Components
 from evonas.config import ENDPOINT_KEYS, MUTABLE_SECTIONS, Config
 from evonas.errors import UserError
+from evonas.evaluation.learners import LEARNERS
 from evonas.inputs import to_plain
+from evonas.loading import with_defaults
 from evonas.records import TaskSpec
+from evonas.spaces import SPACES
 from evonas.store import Folder, create_run, is_new, is_run, read_run
+from evonas.strategies import STRATEGIES
+from evonas.tasks import TASKS
+
+PARTS: dict[str, Mapping[str, Callable[..., Any]]] = {
+    "space": SPACES,
+    "task": TASKS,
+    "strategy": STRATEGIES,
+    "learner": LEARNERS,
+}
 
 
 def default_folder(name: str, config: Config) -> Path:
@@ -30,7 +42,7 @@ def check_run(folder: Folder, components: Components) -> None:
             raise UserError(f"{folder} is neither empty nor a run folder; give another --run")
         return
     recorded, description = read_run(folder), describe(components)
-    difference = _difference(recorded["config"], description["config"])
+    difference = _difference(_resolved(recorded["config"]), _resolved(description["config"]))
     for key in ("space", "task", "tables", "evaluator"):
         if not difference and recorded[key] not in (None, description[key]):
             difference = f"{key} is {recorded[key]} there, {description[key]} here"
@@ -69,6 +81,11 @@ def describe_task(spec: TaskSpec) -> dict[str, Any]:
 def versions() -> dict[str, str]:
     names = ("evonas", "torch", "ray", "pymoo", "moocore", "numpy", "pyarrow")
     return {"python": platform.python_version(), **{name: version(name) for name in names}}
+
+
+def _resolved(config: Mapping[str, Any]) -> dict[str, Any]:
+    """With the options that its parts have by default, whether they are given or not."""
+    return {name: with_defaults(PARTS[name], section) if name in PARTS else section for name, section in config.items()}
 
 
 def _difference(recorded: Mapping[str, Any], wanted: Mapping[str, Any], path: str = "") -> str:

@@ -123,7 +123,8 @@ def config(**changes: Any) -> Config:
     }
     for key, value in changes.items():
         section = data.get(key)
-        data[key] = {**section, **value} if isinstance(section, dict) else value
+        merged = isinstance(section, dict) and value.get("kind", section.get("kind")) == section.get("kind")
+        data[key] = {**section, **value} if merged else value  # another kind has other options
     return validated(Config, data, "config")
 
 

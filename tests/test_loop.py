@@ -200,7 +200,7 @@ def test_an_option_without_annotation_and_one_that_is_text_are_options() -> None
     from evonas.config import PartConfig
     from evonas.loading import construct
 
-    def part(width, depth: "int" = 1):  # type: ignore[no-untyped-def]
+    def part(*, width, depth: "int" = 1):  # type: ignore[no-untyped-def]
         return width, depth
 
     assert construct({"part": part}, PartConfig(kind="part", width="wide", depth=2), "part") == ("wide", 2)

@@ -27,14 +27,16 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
         "task": {"kind": "digits", "valid_fraction": 0.3, "test_fraction": 0.5},
         "objectives": [{"metric": "error"}, {"metric": "params"}],
         "training": {"epochs": 2, "batch_size": 32, "rungs": [1], "promote": 0.9},
+        "schedule": {"generation": 8},
         "budget": {"evaluations": 32},
         "runtime": {"kind": "serial"},
     }
+    strategies = {"nsga2": {"kind": "nsga2", "population": 8}, "random": {"kind": "random"}}
     folders: dict[str, list[str]] = {"nsga2": [], "random": []}
     for kind, found in folders.items():
         for seed in (0, 1):
             found.append(str(root / f"{kind}-{seed}"))
-            evonas.search({**config, "seed": seed, "strategy": {"kind": kind, "population": 8}}, run=found[-1])
+            evonas.search({**config, "seed": seed, "strategy": strategies[kind]}, run=found[-1])
     return folders
 
 

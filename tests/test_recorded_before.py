@@ -23,7 +23,7 @@ CASES: dict[str, dict[str, Any]] = {
     "window": {},
     "async": {"schedule": {"mode": "async"}},
     "generation": {"schedule": {"mode": "generation", "lookahead": 3}},
-    "random": {"strategy": {"kind": "random", "population": 8}},
+    "random": {"strategy": {"kind": "random"}, "schedule": {"generation": 8}},
     "limits": {
         "limits": [{"metric": "params", "at_most": 900}],
         "strategy": {"kind": "nsga2", "mutation": 0.2, "crossover": 0.5},

@@ -78,7 +78,7 @@ def test_it_says_what_was_searched_what_it_cost_and_what_was_found(found: evonas
     searched, cost, front = document(found)["summary"]
     assert searched.startswith(
         "Networks of the space Toy for synthetic (input 1 x 8 x 8, 10 outputs), minimising error and params, "
-        "within params ≤ 900. Bred by nsga2, population 8, seed 3; at most 9 epochs"
+        "within params ≤ 900. Bred by nsga2 in generations of 8, seed 3; at most 9 epochs"
     )
     assert cost.startswith("40 candidates were evaluated: ")
     assert "1 could not be built" in cost

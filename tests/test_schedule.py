@@ -1,15 +1,19 @@
 """Who may see what: the window, the barrier, arrival order."""
 
 import itertools
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evonas.driver.schedule import ReorderBuffer, lookaheads
+from evonas.config import ScheduleConfig
+from evonas.driver.orders import ORDERS, lookaheads
+from evonas.driver.schedule import Failed, ReorderBuffer
 from evonas.objectives import pareto
 from evonas.objectives.objectives import Objectives
-from evonas.records import Candidate, Evaluation, RungReport, Status
+from evonas.records import Candidate, Evaluation, Fitness, RungReport, Status
+from evonas.strategies import Report
 from tests.synthetic import SPEC, config
 
 
@@ -38,7 +42,7 @@ def test_window_shows_a_candidate_exactly_those_that_are_far_enough_back() -> No
     told: list[int] = []
     for index in range(30):
         view = book.view(index)
-        told += [i for i, fitness in view.news if fitness and fitness.rung == 0]
+        told += [report.index for report in view.news if isinstance(report, Report) and report.fitness.rung == 0]
         assert told == list(range(max(0, index - 3)))  # lookahead 4: i <= j - 4
         assert view.visible == len(told)
 
@@ -71,7 +75,7 @@ def test_async_shows_arrivals_in_their_order() -> None:
     book = buffer("async")
     for index in (2, 0, 1):
         book.add_evaluation(done(index, rungs=1, status=Status.STOPPED))
-    assert [i for i, _ in book.view(3).news] == [2, 0, 1]
+    assert [report.index for report in book.view(3).news] == [2, 0, 1]
     assert book.order == [2, 0, 1]
 
 
@@ -79,15 +83,40 @@ def test_a_recorded_candidate_sees_as_much_as_it_saw() -> None:
     book = buffer("async")
     for index in range(4):
         book.add_evaluation(done(index, rungs=1, status=Status.STOPPED))
-    assert [i for i, _ in book.view(4, visible=2).news] == [0, 1]
-    assert [i for i, _ in book.view(5, visible=3).news] == [2]
+    assert [report.index for report in book.view(4, visible=2).news] == [0, 1]
+    assert [report.index for report in book.view(5, visible=3).news] == [2]
 
 
 def test_a_failure_is_news_without_a_standing() -> None:
     book = buffer("async")
     book.add_evaluation(done(0, Status.FAILED_DIVERGED, rungs=0))
-    assert book.view(1).news == ((0, None),)
+    assert book.view(1).news == (Failed(0),)
     assert book.final([0]) == []
+
+
+def test_a_report_holds_the_very_metrics_that_were_reported_and_the_buffer_lets_go_of_them() -> None:
+    """Not copies: 10,000 candidates times some rungs of them would be a driver's largest possession."""
+    book = buffer("async")
+    evaluation = done(0)
+    book.add_evaluation(evaluation)
+    news = book.view(1).news
+    assert [report.fitness.rung for report in news if isinstance(report, Report)] == [0, 1, 2]
+    for report, rung in zip(news, evaluation.rungs, strict=True):
+        assert isinstance(report, Report)
+        assert report.metrics is rung.metrics
+    assert not any(book._metrics)
+
+
+def test_an_infeasible_candidate_is_reported_with_its_costs() -> None:
+    settings = config(limits=[{"metric": "params", "at_most": 10}], schedule={"mode": "async"})
+    book = ReorderBuffer(settings, Objectives(settings, SPEC))
+    candidate = Candidate(0, (0,), (), "random", 0, 0)
+    book.add_evaluation(Evaluation(candidate, Status.INFEASIBLE, {"params": 15.0, "macs": 7.0}))
+    assert book.view(1).news == (Report(0, Fitness(0, 0, (), 0.5), {"params": 15.0, "macs": 7.0}),)
+
+
+def test_every_mode_of_the_config_has_its_order() -> None:
+    assert set(ORDERS) == set(get_args(ScheduleConfig.model_fields["mode"].annotation))
 
 
 def test_front_and_final_standings() -> None:

@@ -1,22 +1,46 @@
-"""The contract of every strategy, and what NSGA-II's survival must give."""
+"""The contract of every strategy, and what each must give. Contract tests take a factory: `make(problem)`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evonas.loading import options_model
 from evonas.objectives.levels import Levels
+from evonas.objectives.objectives import Objective
 from evonas.records import Fitness, Genome
 from evonas.spaces.genes import Arch, Choice, Integer, Optional
 from evonas.spaces.space import Space
-from evonas.strategies import NSGA2, STRATEGIES, Exhausted, Strategy, survivors
+from evonas.strategies import (
+    NSGA2,
+    STRATEGIES,
+    Exhausted,
+    NSGA2Selection,
+    Problem,
+    RegularisedEvolution,
+    Report,
+    Strategy,
+    mutate,
+    survivors,
+    uniform_crossover,
+)
 from evonas.strategies.survival import Ranking
 from tests.synthetic import Toy
 
-every = pytest.mark.parametrize("make", STRATEGIES.values(), ids=STRATEGIES)
-Make = Callable[..., Strategy]
+Make = Callable[[Problem], Strategy]
+SMALL = {"population": 6}
+"""Options for a short test, of those strategies that have them."""
+
+
+def factory(kind: str) -> Make:
+    known = options_model(STRATEGIES[kind]).model_fields
+    return partial(STRATEGIES[kind], **{name: value for name, value in SMALL.items() if name in known})
+
+
+every = pytest.mark.parametrize("make", [factory(kind) for kind in STRATEGIES], ids=STRATEGIES)
 
 
 class Tiny(Space):
@@ -26,8 +50,13 @@ class Tiny(Space):
     def build(self, arch: Arch, task: object) -> None: ...
 
 
-def fitness(index: int, genome: Genome) -> Fitness:
-    return Fitness(index, 0, (float(sum(genome)), -float(max(genome)) + genome[0]))
+def problem(space: Space, seed: int = 0) -> Problem:
+    return Problem(space, seed, (Objective("sum", "", 1), Objective("spread", "", -1)), generation=8)
+
+
+def report(index: int, genome: Genome) -> Report:
+    values = (float(sum(genome)), -float(max(genome)) + genome[0])
+    return Report(index, Fitness(index, 0, values), {"sum": values[0], "spread": -values[1], "params": 9.0})
 
 
 def drive(strategy: Strategy, space: Space, count: int) -> list[tuple[Genome, tuple[int, ...], str]]:
@@ -35,7 +64,7 @@ def drive(strategy: Strategy, space: Space, count: int) -> list[tuple[Genome, tu
     for index in range(count):
         proposal = strategy.ask(index)
         strategy.register(index, proposal.genome)
-        strategy.tell(fitness(index, proposal.genome))
+        strategy.tell(report(index, proposal.genome))
         bred.append((proposal.genome, proposal.parents, proposal.operator))
     return bred
 
@@ -43,25 +72,25 @@ def drive(strategy: Strategy, space: Space, count: int) -> list[tuple[Genome, tu
 @every
 def test_every_genome_is_legal_and_new_in_the_whole_history(make: Make) -> None:
     space = Toy()
-    genomes = [genome for genome, _, _ in drive(make(space, 1, 10), space, 300)]
+    genomes = [genome for genome, _, _ in drive(make(problem(space, 1)), space, 300)]
     assert len({space.identity(genome) for genome in genomes}) == 300
 
 
 @every
 def test_what_is_bred_follows_from_the_seed(make: Make) -> None:
     space = Toy()
-    assert drive(make(space, 7, 10), space, 60) == drive(make(space, 7, 10), space, 60)
-    assert drive(make(space, 7, 10), space, 60) != drive(make(space, 8, 10), space, 60)
+    assert drive(make(problem(space, 7)), space, 60) == drive(make(problem(space, 7)), space, 60)
+    assert drive(make(problem(space, 7)), space, 60) != drive(make(problem(space, 8)), space, 60)
 
 
 @every
 def test_state_is_a_function_of_what_was_told(make: Make) -> None:
     """A strategy that never bred anything itself, told the same, goes on with the same children."""
     space = Toy()
-    first, second = make(space, 7, 10), make(space, 7, 10)
+    first, second = make(problem(space, 7)), make(problem(space, 7))
     for index, (genome, _, _) in enumerate(drive(first, space, 40)):
         second.register(index, genome)
-        second.tell(fitness(index, genome))
+        second.tell(report(index, genome))
     assert first.ask(40) == second.ask(40)
     assert second.ask(40) == second.ask(40), "asking changes nothing"
 
@@ -69,7 +98,7 @@ def test_state_is_a_function_of_what_was_told(make: Make) -> None:
 @every
 def test_a_small_space_is_searched_to_the_end(make: Make) -> None:
     space = Tiny()
-    strategy = make(space, 0, 4)
+    strategy = make(problem(space))
     drive(strategy, space, space.size())
     with pytest.raises(Exhausted, match="all 9 different networks"):
         strategy.ask(9)
@@ -78,12 +107,64 @@ def test_a_small_space_is_searched_to_the_end(make: Make) -> None:
 @every
 def test_failed_candidates_are_never_parents(make: Make) -> None:
     space = Toy()
-    strategy = make(space, 0, 6)
+    strategy = make(problem(space))
     drive(strategy, space, 30)
     for index in range(0, 30, 2):
         strategy.tell_failed(index)
     parents = {parent for index in range(30, 60) for parent in strategy.ask(index).parents}
     assert all(parent % 2 for parent in parents)
+
+
+@every
+def test_candidates_may_fail_before_anything_is_told_of_them(make: Make) -> None:
+    space = Toy()
+    strategy = make(problem(space))
+    for index in range(20):
+        strategy.register(index, strategy.ask(index).genome)
+        strategy.tell_failed(index)
+    assert strategy.ask(20).parents == ()
+
+
+@every
+def test_a_candidate_without_values_is_told_as_well(make: Make) -> None:
+    """It was over a limit on its costs, and never trained."""
+    space = Toy()
+    strategy = make(problem(space))
+    for index in range(30):
+        genome = strategy.ask(index).genome
+        strategy.register(index, genome)
+        over = index % 2 == 0
+        strategy.tell(Report(index, Fitness(index, 0, (), 0.5), {"params": 9.0}) if over else report(index, genome))
+
+
+@every
+def test_predictions_are_of_the_objectives(make: Make) -> None:
+    space = Toy()
+    strategy = make(problem(space))
+    drive(strategy, space, 40)
+    predicted = strategy.ask(40).predicted
+    assert set(predicted) <= {"sum", "sum.std", "spread", "spread.std"}
+
+
+@every
+def test_a_selection_is_a_function_of_what_was_added(make: Make) -> None:
+    """And not of what the strategy was told, nor of other selections."""
+    space = Toy()
+    strategy = make(problem(space, 3))
+    early = strategy.selection()
+    fitnesses = [report(index, genome).fitness for index, (genome, _, _) in enumerate(drive(strategy, space, 40))]
+    late = strategy.selection()
+    assert early.members() == late.members() == []
+    for count, fitness in enumerate(fitnesses, start=1):
+        early.add(fitness)
+        members = early.members()
+        assert len({member.index for member in members}) == len(members) >= 1
+        assert all(member.index < count for member in members)
+        assert [member.rank for member in members] == sorted(member.rank for member in members)
+    assert late.members() == []
+    for fitness in fitnesses:
+        late.add(fitness)
+    assert late.members() == early.members()
 
 
 @every
@@ -96,10 +177,10 @@ def test_a_nearly_exhausted_space_goes_on_the_same_after_a_restart(make: Make) -
         def build(self, arch: Arch, task: object) -> None: ...
 
     space = Square()
-    asked, told = make(space, 2, 6), make(space, 2, 6)
+    asked, told = make(problem(space, 2)), make(problem(space, 2))
     for index, (genome, _, _) in enumerate(drive(asked, space, 895)):
         told.register(index, genome)
-        told.tell(fitness(index, genome))
+        told.tell(report(index, genome))
     for index in range(895, 900):
         proposal = asked.ask(index)
         assert told.ask(index) == proposal
@@ -107,16 +188,127 @@ def test_a_nearly_exhausted_space_goes_on_the_same_after_a_restart(make: Make) -
         told.register(index, proposal.genome)
 
 
+class Fixed:
+    """Draws what it was given."""
+
+    def __init__(self, *draws: Sequence[float] | int) -> None:
+        self._draws = list(draws)
+
+    def random(self, count: int) -> np.ndarray:
+        drawn = np.array(self._draws.pop(0))
+        assert len(drawn) == count
+        return drawn
+
+    def integers(self, low: int, high: int) -> int:
+        return self._draws.pop(0)
+
+    def choice(self, values: Sequence[int]) -> int:
+        return self._draws.pop(0)
+
+
+def test_uniform_crossover_takes_from_the_second_parent_below_one_half() -> None:
+    child = uniform_crossover((1, 2, 3, 4), (5, 6, 7, 8), Fixed([0.49, 0.5, 0.9, 0.0]))
+    assert child == (5, 2, 3, 8)
+    assert all(type(value) is int for value in child)
+
+
+def test_mutation_steps_ordered_genes_and_changes_others_to_another_value() -> None:
+    class Mixed(Space):
+        low, high, middle = Integer(1, 3), Integer(1, 3), Integer(1, 3)
+        op = Choice("a", "b", "c")
+        single = Choice("one")
+        kept = Choice("a", "b")
+
+        def build(self, arch: Arch, task: object) -> None: ...
+
+    # low is at its first value and can only go up, high at its last and can only go down, middle goes down by the draw
+    # of -1; op goes on by two of three values, from c to b; single has no other value; kept drew 0.3 and stays.
+    space = Mixed()
+    by_name = {"low": 0, "high": 2, "middle": 1, "op": 2, "single": 0, "kept": 1}
+    names = [name for name, _ in space.leaves]
+    genome = tuple(by_name[name] for name in names)
+    draws = [0.3 if name == "kept" else 0.1 for name in names]
+    child = mutate(space, genome, 0.2, Fixed(draws, -1, 2))
+    assert dict(zip(names, child, strict=True)) == {"low": 1, "high": 1, "middle": 0, "op": 1, "single": 0, "kept": 1}
+
+
+class TestRegularisedEvolution:
+    """Candidates 0 to 5 with one error each; a tournament of 50 among 3 misses none of them."""
+
+    ERRORS = (0.1, 0.5, 0.4, 0.3, 0.6, 0.2)
+
+    def told(self, count: int) -> Strategy:
+        space = Toy()
+        strategy = RegularisedEvolution(problem(space), population=3, sample=50)
+        for index, error in enumerate(self.ERRORS[:count]):
+            strategy.register(index, strategy.ask(index).genome)
+            strategy.tell(Report(index, Fitness(index, 0, (error,)), {"error": error}))
+        return strategy
+
+    @pytest.mark.parametrize(("count", "parent"), [(3, 0), (4, 3), (5, 3), (6, 5)])
+    def test_the_best_of_the_living_is_the_parent_however_good_the_dead_are(self, count: int, parent: int) -> None:
+        # Of 3 the best is 0; of 1 2 3 it is 3, though 0 was better; of 2 3 4 still 3; of 3 4 5 it is 5.
+        strategy = self.told(count)
+        assert {strategy.ask(index).parents for index in range(10, 20)} == {(parent,)}
+
+    def test_until_the_population_is_full_candidates_are_random(self) -> None:
+        assert self.told(2).ask(10).operator == "random"
+        assert self.told(3).ask(10).operator == "mutation"
+
+    def test_a_later_report_counts_and_makes_nobody_younger(self) -> None:
+        strategy = self.told(4)
+        strategy.tell(Report(1, Fitness(1, 2, (0.01,)), {"error": 0.01}))
+        assert strategy.ask(10).parents == (1,)
+        strategy.tell(Report(4, Fitness(4, 0, (0.9,)), {"error": 0.9}))
+        assert strategy.ask(10).parents == (3,), "1 is too old now"
+
+    def test_in_the_place_of_one_that_fails_is_the_youngest_before(self) -> None:
+        strategy = self.told(4)
+        strategy.tell_failed(3)
+        assert strategy.ask(10).parents == (0,)
+
+    def test_among_equals_the_tournament_takes_the_earlier_born(self) -> None:
+        space = Toy()
+        strategy = RegularisedEvolution(problem(space), population=3, sample=50)
+        for index in range(4):
+            strategy.register(index, strategy.ask(index).genome)
+            strategy.tell(Report(index, Fitness(index, 0, (0.5, 0.5)), {}))
+        assert strategy.ask(10).parents == (1,)
+
+    def test_a_small_sample_lets_others_than_the_best_be_parents(self) -> None:
+        space = Toy()
+        strategy = RegularisedEvolution(problem(space), population=10, sample=1)
+        drive(strategy, space, 10)
+        assert len({strategy.ask(index).parents for index in range(10, 60)}) == 10
+
+    def test_its_population_is_the_last_that_came_best_first(self) -> None:
+        selection = RegularisedEvolution(problem(Toy()), population=3).selection()
+        for index, error in enumerate(self.ERRORS):
+            selection.add(Fitness(index, 0, (error,)))
+        assert [(member.index, member.rank) for member in selection.members()] == [(5, 0), (3, 1), (4, 2)]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.sampled_from([0, 0, 0, 1])), min_size=1, max_size=30)
+)
+def test_the_selection_of_nsga2_holds_the_survivors_of_all_that_were_added(values: list[tuple[int, int, int]]) -> None:
+    fitnesses = [Fitness(i, 0, (float(a), float(b)), float(over)) for i, (a, b, over) in enumerate(values)]
+    selection = NSGA2Selection(7)
+    for count, fitness in enumerate(fitnesses, start=1):
+        selection.add(fitness)
+        assert selection.members() == survivors(fitnesses[:count], 7)
+
+
 def test_nsga2_founds_half_a_population_then_breeds() -> None:
     space = Toy()
-    bred = drive(NSGA2(space, 0, 10), space, 40)
+    bred = drive(NSGA2(problem(space), population=10), space, 40)
     assert all(operator == "random" and not parents for _, parents, operator in bred[:5])
     assert {operator for _, _, operator in bred[5:]} == {"mutation", "crossover+mutation"}
 
 
 def test_an_ordered_gene_mutates_by_one_step() -> None:
     space = Toy()
-    strategy = NSGA2(space, 0, 4, crossover=0.0, mutation=0.5)
+    strategy = NSGA2(problem(space), population=4, crossover=0.0, mutation=0.5)
     bred = drive(strategy, space, 60)
     ordered = [i for i, gene in enumerate(space.genes) if gene.ordered]
     for genome, parents, _ in bred[2:]:
@@ -134,12 +326,12 @@ def test_nsga2_finds_the_front_of_a_known_problem() -> None:
         def build(self, arch: Arch, task: object) -> None: ...
 
     space = Line()
-    strategy = NSGA2(space, 5, 20)
+    strategy = NSGA2(problem(space, 5), population=20)
     found = set()
     for index in range(600):
         genome = strategy.ask(index).genome
         strategy.register(index, genome)
-        strategy.tell(Fitness(index, 0, (float(sum(genome)), -float(genome[3]))))
+        strategy.tell(Report(index, Fitness(index, 0, (float(sum(genome)), -float(genome[3]))), {}))
         found.add(genome)
     assert {(0, 0, 0, k) for k in range(10)} <= found
 

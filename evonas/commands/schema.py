@@ -24,12 +24,12 @@ def schema() -> dict[str, Any]:
 
     result = Config.model_json_schema()
     definitions = result["$defs"]
-    for section, registry, base, skip in (
-        ("space", SPACES, "PartConfig", 0),
-        ("task", TASKS, "PartConfig", 0),
-        ("strategy", STRATEGIES, "StrategyConfig", 3),
+    for section, registry, base in (
+        ("space", SPACES, "PartConfig"),
+        ("task", TASKS, "PartConfig"),
+        ("strategy", STRATEGIES, "StrategyConfig"),
     ):
-        kinds = [_kind(name, part, skip, definitions[base], definitions) for name, part in registry.items()]
+        kinds = [_kind(name, part, definitions[base], definitions) for name, part in registry.items()]
         own = {**definitions[base], "description": f"a {section} of your own, registered by --import"}
         own["properties"] = {**own["properties"], "kind": {"type": "string", "not": {"enum": list(registry)}}}
         default = {"default": result["properties"][section]["default"]} if section == "strategy" else {}
@@ -39,13 +39,11 @@ def schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **result, "title": "evonas config"}
 
 
-def _kind(
-    name: str, part: Callable[..., Any], skip: int, base: Mapping[str, Any], definitions: dict[str, Any]
-) -> dict[str, Any]:
+def _kind(name: str, part: Callable[..., Any], base: Mapping[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
     """The schema of one kind of a section: the section's own keys and the options of its constructor."""
     from evonas.loading import options_model
 
-    options = options_model(part, skip).model_json_schema()
+    options = options_model(part).model_json_schema()
     definitions.update(options.pop("$defs", {}))
     first_line = (part.__doc__ or name).strip().splitlines()[0]
     return {

@@ -18,8 +18,9 @@ def run(options: argparse.Namespace) -> int:
     if verdict.difference:
         print(f"differs: {verdict.difference}")
         return 1
+    births = "" if verdict.bred else "; births are taken as recorded, because the strategy is not exact"
     print(
         f"verified: {verdict.candidates:,} candidates and {verdict.generations:,} generations follow from the record; "
-        f"{verdict.recounted:,} networks were built again and have the parameters that it says"
+        f"{verdict.recounted:,} networks were built again and have the parameters that it says{births}"
     )
     return 0

@@ -15,7 +15,7 @@ from evonas.doctor.context import Check, Context, Finding, Unknown
 from evonas.doctor.needs import data, folder, remote_targets, worker
 from evonas.doctor.throughput import TRY_MOST_S, TRY_S, speed
 from evonas.errors import UserError
-from evonas.loading import construct, load_config, unknown, validated
+from evonas.loading import check_options, construct, load_config, validated
 from evonas.run_identity import default_folder
 from evonas.runtime.ray_pool import probe
 from evonas.spaces import SPACES
@@ -52,10 +52,9 @@ def examine(
     if found and config:
         found = found.model_copy(update={"runtime": runtime})
         run = run or str(default_folder(Path(config).stem, found))
-        if found.task.kind not in TASKS:
-            raise UserError(f"task.kind: {unknown(found.task.kind, TASKS)}")
-        space = construct(SPACES, found.space, "space")
-        construct(STRATEGIES, found.strategy, "strategy", space, found.seed, found.strategy.population)
+        construct(SPACES, found.space, "space")
+        check_options(TASKS, found.task, "task")
+        check_options(STRATEGIES, found.strategy, "strategy")
     return _examine(Context(found, runtime, run, modules))
 
 

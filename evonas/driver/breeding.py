@@ -4,31 +4,39 @@ A search, its resumption and its verification all breed through here, so they ca
 """
 
 from collections.abc import Sequence
-from itertools import chain
+from dataclasses import replace
 
 from evonas.config import Config
-from evonas.driver.schedule import ReorderBuffer, View
+from evonas.driver.schedule import Failed, ReorderBuffer, View
 from evonas.loading import construct
-from evonas.objectives.levels import Levels
 from evonas.objectives.objectives import Objectives
 from evonas.records import Candidate, Genome, Job, RungReport
 from evonas.seeding import seed_for
 from evonas.spaces.space import Space
-from evonas.strategies import STRATEGIES, Strategy, Survivor, survivors
+from evonas.strategies import STRATEGIES, Problem, Strategy, Survivor
 
 
 class Breeder:
-    """Candidates are bred, or recalled from a record, in index order and each once."""
+    """Candidates are bred, or recalled from a record, in index order and each once.
+
+    Args:
+        config: the search's.
+        space: of the genomes.
+        objectives: of the search; make fitnesses of metrics.
+
+    Raises:
+        UserError: the config's strategy does not exist or has not these options.
+    """
 
     def __init__(self, config: Config, space: Space, objectives: Objectives) -> None:
         self._config = config
         self._noisy = objectives.noisy
         self._genomes: list[Genome] = []
         self.buffer = ReorderBuffer(config, objectives)
-        self.strategy: Strategy = construct(
-            STRATEGIES, config.strategy, "strategy", space, config.seed, config.strategy.population
-        )
-        self._best, self._counted = Levels(lambda count: config.strategy.population), 0
+        problem = Problem(space, config.seed, objectives.objectives, config.generation)
+        self.strategy: Strategy = construct(STRATEGIES, config.strategy, "strategy", problem)
+        self._selection = self.strategy.selection()
+        self._selected = 0  # evaluated candidates that the selection was told of
         self.next = 0
         """Index of the next candidate."""
 
@@ -37,41 +45,84 @@ class Breeder:
         return self.buffer.ready(self.next)
 
     def breed(self, visible: int | None = None) -> Job:
-        """The next candidate; in async mode, as if so many had been evaluated.
+        """Breed the next candidate.
+
+        Args:
+            visible: in async mode, breed as if so many had been evaluated; None for what is evaluated now.
+
+        Returns:
+            What a worker needs to evaluate it.
 
         Raises:
             Exhausted: the space holds no network that has not been proposed.
         """
         view = self._look(visible)
         proposal = self.strategy.ask(self.next)
-        seed = seed_for(self._config.seed, "train", self.next)
-        candidate = Candidate(self.next, proposal.genome, proposal.parents, proposal.operator, view.visible, seed)
+        candidate = Candidate(
+            index=self.next,
+            genome=proposal.genome,
+            parents=proposal.parents,
+            operator=proposal.operator,
+            visible=view.visible,
+            seed=self._seed(self.next),
+            predicted=proposal.predicted,
+        )
         return self._born(candidate, view)
 
     def recall(self, candidate: Candidate, reached: Sequence[RungReport] = ()) -> Job:
-        """The next candidate as it was recorded; `reached` is what an earlier attempt had reported."""
+        """Take the next candidate from the record.
+
+        Args:
+            candidate: as it was recorded.
+            reached: what an earlier attempt had reported.
+
+        Returns:
+            What a worker needs to evaluate it, as at its birth.
+        """
         assert candidate.index == self.next, f"candidate {candidate.index} is recalled in the place of {self.next}"
         return self._born(candidate, self._look(candidate.visible), reached)
 
+    def follow(self, candidate: Candidate) -> Job:
+        """Take only the strategy's choice of the next candidate from the record, and derive the rest.
+
+        Args:
+            candidate: as it was recorded.
+
+        Returns:
+            As of `breed`, had the strategy made this choice.
+        """
+        view = self._look(candidate.visible)
+        return self._born(replace(candidate, visible=view.visible, seed=self._seed(candidate.index)), view)
+
     def check(self, index: int) -> Job:
-        """To measure a candidate that was bred before once more, and nothing else."""
-        seed = seed_for(self._config.seed, "train", index)
-        return Job(Candidate(index, self._genomes[index], (), "measure", 0, seed), kind="measure")
+        """A job to measure a candidate that was bred before once more, and nothing else."""
+        return Job(Candidate(index, self._genomes[index], (), "measure", 0, self._seed(index)), kind="measure")
 
     def population(self, count: int) -> list[Survivor]:
-        """The survivors of the first `count` evaluated candidates, of no fewer than were asked for before."""
-        for fitness in self.buffer.final(self.buffer.order[self._counted : count]):
-            self._best.add(fitness)
-        self._counted = count
-        return survivors([*chain(*self._best.needed)], self._config.strategy.population)
+        """The population, as the strategy selects it.
+
+        Args:
+            count: of how many evaluated candidates, in the order that counts; no fewer than were asked for before.
+
+        Returns:
+            Its members, best first.
+        """
+        for fitness in self.buffer.final(self.buffer.order[self._selected : count]):
+            self._selection.add(fitness)
+        self._selected = count
+        return self._selection.members()
+
+    def _seed(self, index: int) -> int:
+        """With which a candidate is trained."""
+        return seed_for(self._config.seed, "train", index)
 
     def _look(self, visible: int | None = None) -> View:
         view = self.buffer.view(self.next, visible)
-        for index, fitness in view.news:
-            if fitness is None:
-                self.strategy.tell_failed(index)
+        for news in view.news:
+            if isinstance(news, Failed):
+                self.strategy.tell_failed(news.index)
             else:
-                self.strategy.tell(fitness)
+                self.strategy.tell(news)
         return view
 
     def _born(self, candidate: Candidate, view: View, reached: Sequence[RungReport] = ()) -> Job:

@@ -13,21 +13,27 @@ LEAST = 10
 
 
 class CircuitBreaker:
-    """Remembers the failures among the last candidates of this start; those before it may be mended by now."""
+    """Remembers the failures among the last candidates of this start; those before it may be mended by now.
+
+    Args:
+        config: says which share may fail alike, of as many candidates as a generation has.
+    """
 
     def __init__(self, config: Config) -> None:
         self._share = config.budget.same_failure
-        self._last: deque[str] = deque(maxlen=max(LEAST, config.strategy.population))
+        self._last: deque[str] = deque(maxlen=max(LEAST, config.generation))
         self._examples: dict[str, str] = {}
 
     def record(self, evaluation: Evaluation) -> None:
+        """Note how the next candidate of this start ended."""
         example = f"{evaluation.status}: {evaluation.message}" if evaluation.status.failed else ""
         alike = _NUMBER.sub("#", example)
         self._examples[alike] = example
         self._last.append(alike)
 
     def check(self) -> None:
-        """
+        """Stop a search that cannot get better.
+
         Raises:
             Halted: more than the share allowed failed with one message, numbers in it aside.
         """

@@ -79,7 +79,7 @@ class Search:
             messages = self.runtime.wait(PATIENCE_S)
             for message in messages:
                 self._hear(message)
-            self._commit(self.config.strategy.population)
+            self._commit(self.config.generation)
             self.circuit_breaker.check()
             if not messages:
                 self._watch(self, None)
@@ -127,7 +127,7 @@ class Search:
 
     def _commit(self, least: int) -> None:
         """Record complete generations; with least = 1, also the last one that is not."""
-        size = self.config.strategy.population
+        size = self.config.generation
         while len(self.order) - self._committed >= least:
             block = self.order[self._committed : self._committed + size]
             end = self._committed + len(block)

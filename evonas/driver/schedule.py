@@ -1,4 +1,4 @@
-"""Which fitnesses a candidate may see when it is bred: the reorder buffer between runtime and strategy.
+"""Which reports a candidate may see when it is bred: the reorder buffer between runtime and strategy.
 
 - window: what candidate i reached at rung r is visible to candidate j if and only if i <= j - lookahead_r. The
   search is then the same for any number of workers, any timing and any crash, and nothing is biased toward
@@ -7,51 +7,59 @@
 - generation: candidate j sees every candidate of the generations before its own (the classic barrier).
 - async: candidate j sees whatever has been evaluated when it is bred; its `visible` says how much.
 
-Knows nothing of genomes, networks or files.
+The rules themselves are in `orders`. Knows nothing of genomes, networks or files.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from evonas.config import Config
+from evonas.driver.orders import ORDERS
 from evonas.objectives import pareto
 from evonas.objectives.levels import RungCutoff
 from evonas.objectives.objectives import Objectives
 from evonas.records import Evaluation, Fitness, RungReport
+from evonas.strategies import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Candidate `index` failed: what was told of it before does not count any more."""
+
+    index: int
 
 
 @dataclass(frozen=True, slots=True)
 class View:
     """What becomes known to a candidate at its birth.
 
-    news: index and fitness of what became visible since the birth before, in a fixed order; None: it failed.
+    Args:
+        visible: number of candidates whose reports at the first rung it sees.
+        news: what became visible since the birth before, in a fixed order.
+        cutoffs: by rung before the last, the fitnesses that a candidate must not be dominated by to go on.
+        front: of the fully trained candidates that it sees.
     """
 
     visible: int
-    news: tuple[tuple[int, Fitness | None], ...]
+    news: tuple[Report | Failed, ...]
     cutoffs: tuple[tuple[Fitness, ...], ...]
     front: tuple[Fitness, ...]
 
 
-def lookaheads(config: Config) -> tuple[int, ...]:
-    """The window of each rung, in candidates, from the config alone.
-
-    A rung at epoch e gets lookahead x (1 + 0.75 e / m), where m is the mean number of epochs that a candidate trains.
-    """
-    training = config.training
-    return tuple(int(config.lookahead * (1 + 0.75 * end / training.mean_epochs)) for end in training.milestones)
-
-
 class ReorderBuffer:
-    """Standings by rung, made visible in a fixed order. Rungs are numbered 0 .. R-1; the last is full training."""
+    """Fitnesses by rung, made visible in a fixed order. Rungs are numbered 0 .. R-1; the last is full training.
+
+    Args:
+        config: gives the order, the rungs and the share that passes one.
+        objectives: make fitnesses of metrics.
+    """
 
     def __init__(self, config: Config, objectives: Objectives) -> None:
         self.rungs = len(config.training.milestones)
-        self._mode = config.schedule.mode
-        self._lookaheads = lookaheads(config)
-        self._population = config.strategy.population
+        self._rule = ORDERS[config.schedule.mode](config)
         self._objectives = objectives
         self._at: list[dict[int, Fitness | None]] = [{} for _ in range(self.rungs)]
+        self._metrics: list[dict[int, Mapping[str, float]]] = [{} for _ in range(self.rungs)]  # until they are seen
         self._settled: dict[int, int] = {}  # candidate -> rungs it has reached or will never reach
         self._prefix = [0] * self.rungs  # leading candidates settled at each rung
         self._told = [0] * self.rungs
@@ -60,51 +68,51 @@ class ReorderBuffer:
         self.front: list[Fitness] = []
         """Of all that are fully trained by now, by index; what a candidate sees of it is in its `View`."""
         self.order: list[int] = []
-        """Decided candidates in the order that counts: by index, or by arrival in async mode."""
+        """Evaluated candidates in the order that counts: by index, or by arrival in async mode."""
         self._arrived: set[int] = set()
 
     def add_report(self, report: RungReport) -> None:
-        """A candidate passed a rung and trains on."""
-        self._at[report.rung][report.index] = self._objectives.fitness(report)
+        """Take in that a candidate passed a rung and trains on."""
+        self._keep(report)
         self._settle(report.index, report.rung + 1)
 
     def add_evaluation(self, evaluation: Evaluation) -> None:
-        """A candidate's last word. What it reached before stands as it was told."""
+        """Take in a candidate's final result. What it reached before stands as it was told."""
         index = evaluation.candidate.index
         for report in evaluation.rungs:
-            self._at[report.rung].setdefault(index, self._objectives.fitness(report))
+            if index not in self._at[report.rung]:
+                self._keep(report)
         due = len(evaluation.rungs)
         if evaluation.status.failed:
             self._at[min(due, self.rungs - 1)][index] = None
         elif due == 0:
-            self._at[0][index] = self._objectives.fitness(RungReport(index, 0, evaluation.metrics))
+            self._keep(RungReport(index, 0, evaluation.metrics))
         if (last := self._at[-1].get(index)) is not None and last.values:
             self.front = sorted(pareto.front([*self.front, last]), key=lambda fitness: fitness.index)
-        self._arrived.add(index)
         self._settle(index, self.rungs)
-        self._extend_order(index)
+        self._arrived.add(index)
+        self._rule.extend(self.order, self._arrived)
 
     def ready(self, index: int) -> bool:
         """Whether all that candidate `index` is to see has happened."""
-        if self._mode == "async":
-            return True
-        return all(self._prefix[rung] >= self._horizon(index, rung) for rung in range(self.rungs))
+        return self._rule.ready(index, self._prefix)
 
     def view(self, index: int, visible: int | None = None) -> View:
-        """What candidate `index` sees; to be asked once a candidate, in index order.
+        """What a candidate sees; to be asked once a candidate, in index order.
 
-        visible: in async mode, how much a recorded candidate saw; None for one that is bred now.
+        Args:
+            index: of the candidate that is bred.
+            visible: of a recorded candidate, how much it saw, which async mode needs; None for one that is bred now.
         """
-        news: list[tuple[int, Fitness | None]] = []
-        horizons = [self._horizon(index, rung, visible) for rung in range(self.rungs)]
+        evaluated = len(self.order) if visible is None else visible
+        horizons = [self._rule.horizon(index, rung, evaluated) for rung in range(self.rungs)]
+        news: list[Report | Failed] = []
         for rung, horizon in enumerate(horizons):
-            seen = self._sequence(self._told[rung], horizon)
-            new = [(i, self._at[rung][i]) for i in seen if i in self._at[rung]]
-            self._told[rung] = max(self._told[rung], horizon)
+            new = [*self._news(rung, horizon)]
             if rung < self.rungs - 1:
-                self._cutoffs[rung].add([fitness for _, fitness in new if fitness and fitness.values])
+                self._cutoffs[rung].add(_valued(new))
             news += new
-        finals = [fitness for _, fitness in news if fitness and fitness.rung == self.rungs - 1 and fitness.values]
+        finals = [fitness for fitness in _valued(news) if fitness.rung == self.rungs - 1]
         if finals:  # a front of a front and what is new: fitnesses at one rung never change
             self._front = tuple(pareto.front([*self._front, *finals]))
         return View(horizons[0], tuple(news), tuple(cutoff.fitnesses for cutoff in self._cutoffs), self._front)
@@ -119,19 +127,21 @@ class ReorderBuffer:
         last = self._at[-1]
         return [s for i in indices if (s := last.get(i)) is not None and s.values]
 
+    def _keep(self, report: RungReport) -> None:
+        self._at[report.rung][report.index] = self._objectives.fitness(report)
+        self._metrics[report.rung][report.index] = report.metrics
+
+    def _news(self, rung: int, horizon: int) -> Iterator[Report | Failed]:
+        """What becomes visible at a rung, each once; its metrics are not needed any more then."""
+        for index in self._rule.sequence(self._told[rung], horizon, self.order):
+            if index in self._at[rung]:
+                fitness, metrics = self._at[rung][index], self._metrics[rung].pop(index, {})
+                yield Failed(index) if fitness is None else Report(index, fitness, metrics)
+        self._told[rung] = max(self._told[rung], horizon)
+
     def _last(self, index: int) -> Fitness | None:
         known = [at[index] for at in self._at if index in at]
         return known[-1] if known else None
-
-    def _horizon(self, index: int, rung: int, visible: int | None = None) -> int:
-        if self._mode == "window":
-            return max(0, index - self._lookaheads[rung] + 1)
-        if self._mode == "generation":
-            return index // self._population * self._population
-        return len(self.order) if visible is None else visible
-
-    def _sequence(self, start: int, stop: int) -> Iterator[int]:
-        return iter(self.order[start:stop]) if self._mode == "async" else iter(range(start, stop))
 
     def _settle(self, index: int, rungs: int) -> None:
         self._settled[index] = max(rungs, self._settled.get(index, 0))
@@ -139,10 +149,7 @@ class ReorderBuffer:
             while self._settled.get(self._prefix[rung], 0) > rung:
                 self._prefix[rung] += 1
 
-    def _extend_order(self, index: int) -> None:
-        if self._mode == "async":
-            self.order.append(index)
-            return
-        while len(self.order) in self._arrived:
-            self._arrived.remove(len(self.order))
-            self.order.append(len(self.order))
+
+def _valued(news: Iterable[Report | Failed]) -> list[Fitness]:
+    """The fitnesses that can be compared: of those neither failed nor infeasible before training."""
+    return [one.fitness for one in news if isinstance(one, Report) and one.fitness.values]

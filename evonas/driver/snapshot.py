@@ -56,7 +56,7 @@ class ProgressMeter:
         self._yardstick = RelativeHypervolume()
 
     def read(self, search: Search) -> Snapshot:
-        buffer, size = search.breeder.buffer, search.config.strategy.population
+        buffer, size = search.breeder.buffer, search.config.generation
         known = len(buffer.order) >= size
         volume = self._yardstick.measure(buffer.front, buffer.fully_trained(buffer.order[:size])) if known else None
         runtime = search.runtime

@@ -42,7 +42,7 @@ def _searched(description: Mapping[str, Any]) -> str:
     return (
         f"Networks of the space {config['space']['kind']} for {task['name']} (input {shape}, {outputs} "
         f"output{'' if outputs == '1' else 's'}), {_aims(description)}{within}. Bred by "
-        f"{config['strategy']['kind']}, population {config['strategy']['population']}, seed {config['seed']}; "
+        f"{config['strategy']['kind']} in generations of {config['schedule']['generation']}, seed {config['seed']}; "
         f"at most {config['training']['epochs']} epochs of training each."
     )
 

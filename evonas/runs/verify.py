@@ -27,12 +27,14 @@ _WEIGHTS = ["candidate", "weights_sha256"]
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """difference: the first thing that does not follow from the record; empty where all does. recounted: candidates
-    whose network was built again and has as many parameters as its row says."""
+    whose network was built again and has as many parameters as its row says. bred: whether births were derived too; else
+    the strategy is not exact, and they are taken as recorded."""
 
     candidates: int
     generations: int
     difference: str = ""
     recounted: int = 0
+    bred: bool = True
 
 
 class _Differs(Exception):
@@ -60,18 +62,18 @@ def verify(folder: Folder, config: Config, space: Space, objectives: Objectives)
         _check_populations(tables, breeder)
         _check_weights(folder, record, breeder)
     except _Differs as difference:
-        return Verdict(len(record.evaluated), record.generations, str(difference))
-    return Verdict(len(record.evaluated), record.generations)
+        return Verdict(len(record.evaluated), record.generations, str(difference), bred=breeder.strategy.exact)
+    return Verdict(len(record.evaluated), record.generations, bred=breeder.strategy.exact)
 
 
 def _check_births(record: Recovered, breeder: Breeder, objectives: Objectives) -> None:
-    """Breed every candidate anew."""
+    """Breed every candidate anew; where the strategy is not exact, take its choice as recorded."""
     evaluated = {evaluation.candidate.index: evaluation for evaluation in record.evaluated}
     for candidate, _ in record.births():
         if candidate.index != breeder.next:
             raise _Differs(f"candidate {breeder.next} is missing")
         try:
-            job = breeder.breed(candidate.visible)
+            job = breeder.breed(candidate.visible) if breeder.strategy.exact else breeder.follow(candidate)
         except Exhausted as reason:
             raise _Differs(f"candidate {candidate.index} exists, but {reason}") from None
         _compare(candidate, job.candidate)
@@ -80,7 +82,7 @@ def _check_births(record: Recovered, breeder: Breeder, objectives: Objectives) -
 
 
 def _compare(recorded: Candidate, derived: Candidate) -> None:
-    for field in fields(Candidate):
+    for field in (field for field in fields(Candidate) if field.compare):
         have, want = getattr(recorded, field.name), getattr(derived, field.name)
         if have != want:
             raise _Differs(f"candidate {recorded.index}: {field.name} is {have}, but the record gives {want}")

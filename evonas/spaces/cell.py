@@ -51,6 +51,7 @@ class Cell(Space):
 
     def __init__(
         self,
+        *,
         nodes: int = 4,
         ops: Sequence[str] = NB201_OPS,
         stages: int = 3,

@@ -38,6 +38,7 @@ class Mobile(Space):
 
     def __init__(
         self,
+        *,
         stages: int = 3,
         stem: int | Sequence[int] = (8, 16),
         strides: int | Sequence[int] = (1, 2),

@@ -10,6 +10,8 @@ import pyarrow as pa
 PREVIOUS = 3
 _COLUMNS = {"born_after": "visible", "images_per_s": "examples_per_s", "measured_again": "remeasured"}
 _ENTRIES = {"born": "candidate", "reached": "report", "decided": "evaluation"}
+_UNPOPULATED = {"random"}
+"""Strategies that were given a population and had none: it was the size of a generation."""
 _OPERATORS = {"founder": "random"}
 _CONFIG = {
     "training": {"keep": "promote"},
@@ -51,6 +53,9 @@ def migrate_config(config: Mapping[str, Any]) -> dict[str, Any]:
     if "targets" in config:
         again = {"again": "max_remeasurements"}
         result["targets"] = {name: _renamed(target, again) for name, target in config["targets"].items()}
+    if "strategy" in config:
+        result["strategy"], generation = _strategy(config["strategy"])
+        result["schedule"] = {**result["schedule"], "generation": generation}
     for section in ("objectives", "limits"):
         if section in config:
             result[section] = [{**part, "metric": _column(part["metric"])} for part in config[section]]
@@ -69,6 +74,7 @@ def migrate_row(row: Mapping[str, Any]) -> dict[str, Any]:
     result = {_column(name): value for name, value in row.items()}
     if "operator" in row:
         result["operator"] = _OPERATORS.get(row["operator"], row["operator"])
+        result["predicted"] = {}
     if "metrics" in row:
         result["metrics"] = {_column(name): value for name, value in row["metrics"].items()}
     if "rungs" in row:
@@ -88,6 +94,13 @@ def migrate_table(table: pa.Table, schema: pa.Schema) -> pa.Table:
     if {_column(name) for name in table.column_names} - set(schema.names):
         raise ValueError("it has other columns")
     return pa.Table.from_pylist(rows, schema=schema)
+
+
+def _strategy(section: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
+    """A strategy's section, and the size of a generation, which was its population."""
+    population = section["population"]
+    moved = section["kind"] in _UNPOPULATED
+    return {key: value for key, value in section.items() if not (moved and key == "population")}, population
 
 
 def _column(name: str) -> str:

@@ -23,8 +23,9 @@ POPULATIONS = pa.schema(
 )
 
 TIMINGS = ("queued_s", "measure_s", "train_s", "paused_s", "started_at", "finished_at")
-NON_REPRODUCIBLE = ("generation", "position", "conditions", "attempts", *TIMINGS)
-"""Columns that may differ between two runs of one search: when and where, not what."""
+NON_REPRODUCIBLE = ("generation", "position", "predicted", "conditions", "attempts", *TIMINGS)
+"""Columns that may differ between two runs of one search: when and where, not what; and what a strategy expected,
+which is informational."""
 
 
 def evaluations_schema(metrics: Sequence[str], targets: Sequence[str]) -> pa.Schema:
@@ -33,8 +34,9 @@ def evaluations_schema(metrics: Sequence[str], targets: Sequence[str]) -> pa.Sch
     position: order of decision that counts (by index; by arrival in async mode). arch: JSON of the named genes.
     arch_hash: equal for two candidates exactly when they count as the same network. violation: summed relative
     excess over the limits. weights_sha256: of the file in weights/, for a network that may have been on the front when
-    it was evaluated. rungs: the metrics with which a candidate stood at each rung it reached. batch_size: of its
-    training; half of the config's where memory ran out at that.
+    it was evaluated. predicted: what its strategy expected, by objective column; empty where nothing is. rungs:
+    the metrics with which a candidate stood at each rung it reached. batch_size: of its training; half of the config's
+    where memory ran out at that.
     """
     return pa.schema(
         [
@@ -46,6 +48,7 @@ def evaluations_schema(metrics: Sequence[str], targets: Sequence[str]) -> pa.Sch
             ("arch_hash", _TEXT),
             ("parents", pa.list_(_INT)),
             ("operator", _TEXT),
+            ("predicted", _METRICS),
             ("visible", _INT),
             ("seed", _INT),
             ("status", _TEXT),
@@ -68,16 +71,10 @@ def evaluations_schema(metrics: Sequence[str], targets: Sequence[str]) -> pa.Sch
 
 def to_row(evaluation: Evaluation, arch: str, arch_hash: str, violation: float) -> dict[str, Any]:
     """An evaluation as plain values by column, but for `generation` and `position`."""
-    candidate = evaluation.candidate
     return {
-        "candidate": candidate.index,
-        "genome": list(candidate.genome),
+        **candidate_row(evaluation.candidate),
         "arch": arch,
         "arch_hash": arch_hash,
-        "parents": list(candidate.parents),
-        "operator": candidate.operator,
-        "visible": candidate.visible,
-        "seed": candidate.seed,
         "status": evaluation.status.value,
         "violation": violation,
         **evaluation.metrics,
@@ -119,6 +116,7 @@ def candidate_from(row: Mapping[str, Any]) -> Candidate:
         operator=row["operator"],
         visible=row["visible"],
         seed=row["seed"],
+        predicted=row["predicted"],
     )
 
 
@@ -129,6 +127,7 @@ def candidate_row(candidate: Candidate) -> dict[str, Any]:
         "genome": list(candidate.genome),
         "parents": list(candidate.parents),
         "operator": candidate.operator,
+        "predicted": dict(candidate.predicted),
         "visible": candidate.visible,
         "seed": candidate.seed,
     }

@@ -13,19 +13,34 @@ ENUMERABLE = 200_000
 
 
 class Novelty:
+    """Which networks of a space have been proposed.
+
+    Args:
+        space: says which genomes build the same network.
+    """
+
     def __init__(self, space: Space) -> None:
         self._space = space
         self._seen: set[str] = set()
         self._unseen: dict[str, Genome] | None = None
 
     def add(self, genome: Genome) -> None:
+        """Note that the network of a genome has been proposed."""
         identity = self._space.identity(genome)
         self._seen.add(identity)
         if self._unseen is not None:
             self._unseen.pop(identity, None)
 
     def first_new(self, draw: Callable[[], Genome], tries: int) -> Genome | None:
-        """The first genome out of `tries` draws that builds a network nobody proposed before."""
+        """Draw until a genome is new.
+
+        Args:
+            draw: gives a genome.
+            tries: draws at most.
+
+        Returns:
+            The first that builds a network which was not proposed before; None where no draw does.
+        """
         for _ in range(tries):
             genome = draw()
             if self._space.identity(genome) not in self._seen:
@@ -33,7 +48,13 @@ class Novelty:
         return None
 
     def sample(self, rng: np.random.Generator) -> Genome:
-        """A random new genome.
+        """Draw a random new genome.
+
+        Args:
+            rng: advanced by the draws that are needed.
+
+        Returns:
+            A genome, uniform over the new ones of a small space that is nearly used up.
 
         Raises:
             Exhausted: every network of the space was proposed, or a large space yields none in 2,000 draws.

@@ -1,43 +1,51 @@
 """NSGA-II: Deb, Pratap, Agarwal & Meyarivan, IEEE TEC 6(2), 2002; steady state, one child at a time.
 
 Parents are the survivors of everything told so far, so the state is a function of what was told and a candidate
-whose fitness changes at a later rung is ranked anew. Survival and crossover are pymoo's.
+whose fitness changes at a later rung is ranked anew.
 """
 
 from typing import Annotated
 
 import numpy as np
 from pydantic import Field
-from pymoo.operators.crossover.ux import UX
 
 from evonas.objectives.levels import Levels
-from evonas.records import Fitness, Genome
+from evonas.records import Genome
 from evonas.seeding import stream
-from evonas.spaces.space import Space
 from evonas.strategies.novelty import Novelty
-from evonas.strategies.strategy import Proposal
-from evonas.strategies.survival import Ranking
+from evonas.strategies.strategy import Problem, Proposal, Report, Selection, Strategy
+from evonas.strategies.survival import NSGA2Selection, Ranking
+from evonas.strategies.variation import mutate, uniform_crossover
 
-Share = Annotated[float, Field(ge=0, le=1)]
 
+class NSGA2(Strategy):
+    """NSGA-II, steady state.
 
-class NSGA2:
-    """Options: crossover is the share of children with two parents; mutation is the chance of each gene to change
-    (default: one gene a child on average)."""
+    Args:
+        problem: what is searched.
+        population: survivors kept, of which parents are drawn. While fewer than half as many are known, candidates are
+            random.
+        crossover: share of children with two parents.
+        mutation: chance of each gene to change; default: one gene a child on average.
+    """
 
     def __init__(
-        self, space: Space, seed: int, population: int, *, crossover: Share = 0.9, mutation: Share | None = None
+        self,
+        problem: Problem,
+        *,
+        population: Annotated[int, Field(ge=2, description="survivors kept, of which parents are drawn")] = 24,
+        crossover: Annotated[float, Field(ge=0, le=1, description="share of children with two parents")] = 0.9,
+        mutation: Annotated[float, Field(ge=0, le=1, description="chance of each gene to change")] | None = None,
     ) -> None:
-        self._space = space
-        self._seed = seed
+        self._space = problem.space
+        self._seed = problem.seed
         self._size = population
         self._crossover = crossover
-        self._mutation = 1 / len(space.genes) if mutation is None else mutation
-        self._novelty = Novelty(space)
+        self._mutation = 1 / len(self._space.genes) if mutation is None else mutation
+        self._novelty = Novelty(self._space)
         self._genomes: dict[int, Genome] = {}
         self._told = Levels(lambda count: population)
         self._parents: Ranking | None = None
-        self._uniform = UX()
 
     def ask(self, index: int) -> Proposal:
         rng = stream(self._seed, "breed", index)
@@ -57,23 +65,25 @@ class NSGA2:
         self._genomes[index] = genome
         self._novelty.add(genome)
 
-    def tell(self, fitness: Fitness) -> None:
-        self._told.discard(fitness.index)
-        self._told.add(fitness)
+    def tell(self, report: Report) -> None:
+        self._told.discard(report.index)
+        self._told.add(report.fitness)
         self._parents = None
 
     def tell_failed(self, index: int) -> None:
         self._told.discard(index)
         self._parents = None
 
+    def selection(self) -> Selection:
+        return NSGA2Selection(self._size)
+
     def _breed(self, rng: np.random.Generator) -> Proposal:
         mother = self._tournament(rng)
         if rng.random() >= self._crossover:
-            return Proposal(self._mutate(self._genomes[mother], rng), (mother,), "mutation")
+            return Proposal(mutate(self._space, self._genomes[mother], self._mutation, rng), (mother,), "mutation")
         father = self._tournament(rng)
-        pair = np.array([[self._genomes[mother]], [self._genomes[father]]])
-        child = self._uniform._do(None, pair, random_state=rng)[0, 0]
-        return Proposal(self._mutate(tuple(child.tolist()), rng), (mother, father), "crossover+mutation")
+        child = uniform_crossover(self._genomes[mother], self._genomes[father], rng)
+        return Proposal(mutate(self._space, child, self._mutation, rng), (mother, father), "crossover+mutation")
 
     def _tournament(self, rng: np.random.Generator) -> int:
         """Binary tournament by constrained rank, then crowding: the order of the ranking."""
@@ -81,17 +91,3 @@ class NSGA2:
             self._parents = Ranking(self._told.needed, self._size)
         drawn = rng.integers(len(self._parents), size=2)
         return self._parents[int(drawn.min())]
-
-    def _mutate(self, genome: Genome, rng: np.random.Generator) -> Genome:
-        """Genes change on their own, active or not: an ordered gene by one step, any other to another value."""
-        child = list(genome)
-        for i in np.flatnonzero(rng.random(len(child)) < self._mutation):
-            gene = self._space.genes[i]
-            if gene.size == 1:
-                continue
-            if gene.ordered:
-                step = 1 if child[i] == 0 else -1 if child[i] == gene.size - 1 else int(rng.choice((-1, 1)))
-                child[i] += step
-            else:
-                child[i] = (child[i] + int(rng.integers(1, gene.size))) % gene.size
-        return tuple(child)

@@ -1,16 +1,24 @@
 """Random search without repeats: the baseline that every strategy has to beat."""
 
-from evonas.records import Fitness, Genome
+from evonas.records import Genome
 from evonas.seeding import stream
-from evonas.spaces.space import Space
 from evonas.strategies.novelty import Novelty
-from evonas.strategies.strategy import Proposal
+from evonas.strategies.strategy import Problem, Proposal, Report, Selection, Strategy
+from evonas.strategies.survival import NSGA2Selection
 
 
-class Random:
-    def __init__(self, space: Space, seed: int, population: int) -> None:
-        self._seed = seed
-        self._novelty = Novelty(space)
+class Random(Strategy):
+    """Random search without repeats.
+
+    It has no population; recorded is the one that NSGA-II would keep of it, as large as a generation.
+
+    Args:
+        problem: what is searched.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self._seed, self._generation = problem.seed, problem.generation
+        self._novelty = Novelty(problem.space)
 
     def ask(self, index: int) -> Proposal:
         return Proposal(self._novelty.sample(stream(self._seed, "breed", index)), (), "random")
@@ -18,8 +26,11 @@ class Random:
     def register(self, index: int, genome: Genome) -> None:
         self._novelty.add(genome)
 
-    def tell(self, fitness: Fitness) -> None:
+    def tell(self, report: Report) -> None:
         pass
 
     def tell_failed(self, index: int) -> None:
         pass
+
+    def selection(self) -> Selection:
+        return NSGA2Selection(self._generation)

@@ -5,33 +5,27 @@ Ties in crowding are broken by index, never at random, so survivors are a functi
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, chain
 
 import numpy as np
 from pymoo.operators.survival.rank_and_crowding.metrics import get_crowding_function
 from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
 
+from evonas.objectives.levels import Levels
 from evonas.objectives.pareto import points
 from evonas.records import Fitness
+from evonas.strategies.strategy import Survivor
 
 _sort = NonDominatedSorting()
 _crowding = get_crowding_function("cd")
 
 
-@dataclass(frozen=True, slots=True)
-class Survivor:
-    """rank: 0 is the first front. crowding: distance in the normalised objectives, inf at the ends of a front."""
-
-    index: int
-    rank: int
-    crowding: float
-
-
 class Ranking:
-    """Standings best first: by level, crowding distance, index. A level is ordered when it is asked for.
+    """Fitnesses best first: by level, crowding distance, index. A level is ordered when it is asked for.
 
-    levels: non-domination levels, best first. size: how many of the best count.
+    Args:
+        levels: non-domination levels, best first.
+        size: how many of the best count.
     """
 
     def __init__(self, levels: Sequence[Sequence[Fitness]], size: int) -> None:
@@ -44,7 +38,7 @@ class Ranking:
         return self._count
 
     def __getitem__(self, place: int) -> int:
-        """The index of who is there."""
+        """The index of the candidate there."""
         level = bisect_right(self._ends, place)
         if level not in self._ordered:
             members = sorted(self._levels[level], key=lambda fitness: fitness.index)
@@ -55,8 +49,34 @@ class Ranking:
         return self._ordered[level][place - self._ends[level]]
 
 
+class NSGA2Selection:
+    """The best of all that were added.
+
+    Args:
+        size: of the population.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._best = Levels(lambda count: size)
+
+    def add(self, fitness: Fitness) -> None:
+        self._best.add(fitness)
+
+    def members(self) -> list[Survivor]:
+        return survivors([*chain(*self._best.needed)], self._size)
+
+
 def survivors(fitnesses: Sequence[Fitness], size: int) -> list[Survivor]:
-    """The `size` best of `fitnesses`, best first: by rank, then by crowding distance, then by index."""
+    """Choose the best: by rank, then by crowding distance, then by index.
+
+    Args:
+        fitnesses: of as many candidates, in any order.
+        size: how many are chosen, where there are so many.
+
+    Returns:
+        Those chosen, best first. Ranks and distances are those among all of `fitnesses`.
+    """
     feasible = sorted((s for s in fitnesses if s.violation == 0), key=lambda s: s.index)
     chosen: list[Survivor] = []
     fronts = _sort.do(points(feasible), n_stop_if_ranked=size) if feasible else []

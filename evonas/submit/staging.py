@@ -5,7 +5,6 @@ no run folder can be among it.
 """
 
 import hashlib
-import inspect
 import io
 import posixpath
 import re
@@ -13,18 +12,17 @@ import shlex
 import shutil
 import sys
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import yaml
 
 from evonas.config import Config
 from evonas.errors import UserError
-from evonas.loading import construct, load_config
+from evonas.loading import check_options, construct, load_config
 from evonas.spaces import SPACES
 from evonas.strategies import STRATEGIES
 from evonas.tasks import TASKS
@@ -104,21 +102,8 @@ def _check(config: Config) -> None:
             "runtime.kind is serial, one candidate after the other on the head; give --set runtime.kind=ray"
         )
     construct(SPACES, config.space, "space")
-    construct({kind: _unloaded(load) for kind, load in TASKS.items()}, config.task, "task")
-    unbuilt = {kind: _unloaded(strategy, skip=3) for kind, strategy in STRATEGIES.items()}
-    construct(unbuilt, config.strategy, "strategy")
-
-
-def _unloaded(part: Callable[..., Any], skip: int = 0) -> Callable[..., None]:
-    """Takes the options that the part takes after its first `skip`, and does nothing."""
-
-    def nothing(**options: Any) -> None:
-        pass
-
-    signature = inspect.signature(part, eval_str=True)
-    options = list(signature.parameters.values())[skip:]
-    nothing.__signature__ = signature.replace(parameters=options)  # type: ignore[attr-defined]
-    return nothing
+    check_options(TASKS, config.task, "task")
+    check_options(STRATEGIES, config.strategy, "strategy")
 
 
 def _folder(run: str) -> str:

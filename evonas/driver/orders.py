@@ -1,0 +1,130 @@
+"""In which order candidates count, and how many of them one sees: a class for each `schedule.mode`.
+
+To add one: a class here, a line in ORDERS, and its name in `config.ScheduleConfig.mode`.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from evonas.config import Config
+
+
+class Order(Protocol):
+    """The rule by which candidates become visible. Holds no state of a search: that is the buffer's."""
+
+    def horizon(self, index: int, rung: int, evaluated: int) -> int:
+        """How much candidate `index` sees.
+
+        Args:
+            index: of the candidate that is bred.
+            rung: at which it looks.
+            evaluated: candidates evaluated when it is bred.
+
+        Returns:
+            The number of leading candidates of the order whose reports at the rung it sees.
+        """
+
+    def ready(self, index: int, settled: Sequence[int]) -> bool:
+        """Whether all that candidate `index` is to see has happened.
+
+        Args:
+            index: of the candidate to be bred.
+            settled: by rung, the number of leading candidates by index that have reached it or never will.
+        """
+
+    def sequence(self, start: int, stop: int, order: Sequence[int]) -> Sequence[int]:
+        """The indices of the candidates at positions `start` to `stop`.
+
+        Args:
+            start: the first position.
+            stop: the one behind the last.
+            order: those that are evaluated, in the order that counts.
+        """
+
+    def extend(self, order: list[int], arrived: set[int]) -> None:
+        """Move what can follow now to the end of the order.
+
+        Args:
+            order: the candidates evaluated, in the order that counts; grows.
+            arrived: those evaluated that are not in the order yet; shrinks.
+        """
+
+
+class Window:
+    """What candidate i reached at rung r is visible to candidate j if and only if i <= j - lookahead_r."""
+
+    def __init__(self, config: Config) -> None:
+        self._lookaheads = lookaheads(config)
+
+    def horizon(self, index: int, rung: int, evaluated: int) -> int:
+        return max(0, index - self._lookaheads[rung] + 1)
+
+    def ready(self, index: int, settled: Sequence[int]) -> bool:
+        return all(count >= self.horizon(index, rung, 0) for rung, count in enumerate(settled))
+
+    def sequence(self, start: int, stop: int, order: Sequence[int]) -> Sequence[int]:
+        return range(start, stop)
+
+    def extend(self, order: list[int], arrived: set[int]) -> None:
+        _extend_by_index(order, arrived)
+
+
+class Generations:
+    """Candidate j sees every candidate of the generations before its own: the classic barrier."""
+
+    def __init__(self, config: Config) -> None:
+        self._size = config.generation
+
+    def horizon(self, index: int, rung: int, evaluated: int) -> int:
+        return index // self._size * self._size
+
+    def ready(self, index: int, settled: Sequence[int]) -> bool:
+        return min(settled) >= self.horizon(index, 0, 0)
+
+    def sequence(self, start: int, stop: int, order: Sequence[int]) -> Sequence[int]:
+        return range(start, stop)
+
+    def extend(self, order: list[int], arrived: set[int]) -> None:
+        _extend_by_index(order, arrived)
+
+
+class Arrival:
+    """Candidate j sees whatever has been evaluated when it is bred, in the order of arrival."""
+
+    def __init__(self, config: Config) -> None:
+        pass
+
+    def horizon(self, index: int, rung: int, evaluated: int) -> int:
+        return evaluated
+
+    def ready(self, index: int, settled: Sequence[int]) -> bool:
+        return True
+
+    def sequence(self, start: int, stop: int, order: Sequence[int]) -> Sequence[int]:
+        return order[start:stop]
+
+    def extend(self, order: list[int], arrived: set[int]) -> None:
+        order.extend(arrived)  # one at a time: each is moved when it comes
+        arrived.clear()
+
+
+ORDERS: dict[str, Callable[[Config], Order]] = {"window": Window, "generation": Generations, "async": Arrival}
+"""By `schedule.mode`."""
+
+
+def lookaheads(config: Config) -> tuple[int, ...]:
+    """The window of each rung, from the config alone.
+
+    A rung at epoch e gets lookahead x (1 + 0.75 e / m), where m is the mean number of epochs that a candidate trains.
+
+    Returns:
+        Candidates by rung, shape (rungs,); the last is full training.
+    """
+    training = config.training
+    return tuple(int(config.lookahead * (1 + 0.75 * end / training.mean_epochs)) for end in training.milestones)
+
+
+def _extend_by_index(order: list[int], arrived: set[int]) -> None:
+    while len(order) in arrived:
+        arrived.remove(len(order))
+        order.append(len(order))
