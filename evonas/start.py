@@ -118,7 +118,9 @@ def prepare(
     if lacking := missing(components.config.tracking):
         raise UserError(lacking)
     found = _modules_of(*_own_code(space, task), *_registered(components, evaluator))
-    return PreparedSearch(components, folder, tuple(dict.fromkeys((*modules, *found))), tuple(_notes(folder, components)))
+    return PreparedSearch(
+        components, folder, tuple(dict.fromkeys((*modules, *found))), tuple(_notes(folder, components))
+    )
 
 
 def prepare_again(

@@ -65,8 +65,8 @@ def _task(description: Mapping[str, Any]) -> dict[str, str]:
     """What a network takes in and gives out, in words, and what its learning curve shows."""
     task = description["task"]
     metric, direction = summary.main_metric(description)
-    output = "×".join(map(str, task["output_shape"]))
-    takes = in_words(from_plain(task["input"])).replace(" x ", "×")
+    output = " x ".join(map(str, task["output_shape"]))
+    takes = in_words(from_plain(task["input"]))
     return {"input": takes, "output": output, "metric": metric, "direction": direction}
 
 

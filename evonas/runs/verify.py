@@ -10,12 +10,12 @@ from dataclasses import dataclass, fields
 
 import pyarrow as pa
 
-from evonas.driver.breeding import Breeder
 from evonas.config import Config
+from evonas.driver.breeding import Breeder
+from evonas.errors import UserError
 from evonas.objectives.early_stopping import is_stopped
 from evonas.objectives.objectives import Objectives
 from evonas.records import Candidate, Evaluation, Job, Status
-from evonas.errors import UserError
 from evonas.spaces.space import Space
 from evonas.store import Folder, Recovered, Tables, read_measured, read_starts, recover, weights_name
 from evonas.store.folder import digits
@@ -27,8 +27,8 @@ _WEIGHTS = ["candidate", "weights_sha256"]
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """difference: the first thing that does not follow from the record; empty where all does. recounted: candidates
-    whose network was built again and has as many parameters as its row says. bred: whether births were derived too; else
-    the strategy is not exact, and they are taken as recorded."""
+    whose network was built again and has as many parameters as its row says. bred: whether births were derived too;
+    else the strategy is not exact, and they are taken as recorded."""
 
     candidates: int
     generations: int
