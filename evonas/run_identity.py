@@ -15,7 +15,7 @@ from evonas.inputs import to_plain
 from evonas.loading import with_defaults
 from evonas.records import TaskSpec
 from evonas.spaces import SPACES
-from evonas.store import Folder, create_run, is_new, is_run, read_run
+from evonas.store import Folder, create_run, is_new, is_run, open_folder, read_run
 from evonas.strategies import STRATEGIES
 from evonas.tasks import TASKS
 
@@ -28,7 +28,29 @@ PARTS: dict[str, Mapping[str, Callable[..., Any]]] = {
 
 
 def default_folder(name: str, config: Config) -> Path:
-    return Path("runs") / f"{name}-{config.fingerprint[:8]}"
+    """Where a search is recorded that names no folder.
+
+    Args:
+        name: of the config.
+        config: whose fingerprint is in the folder's name.
+
+    Returns:
+        runs/NAME-FINGERPRINT; or the folder that an evonas with other words began for the same search, whose fingerprint
+        was another one.
+    """
+    own = Path("runs") / f"{name}-{config.fingerprint[:8]}"
+    if own.exists():
+        return own
+    return next((folder for folder in sorted(Path("runs").glob(f"{name}-????????")) if _holds(folder, config)), own)
+
+
+def _holds(path: Path, config: Config) -> bool:
+    """Whether the folder is a run of this config."""
+    try:
+        recorded = read_run(open_folder(path))["config"]
+    except (UserError, OSError):
+        return False
+    return not _difference(_resolved(recorded), _resolved(config.model_dump(mode="json")))
 
 
 def check_run(folder: Folder, components: Components) -> None:

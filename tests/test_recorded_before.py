@@ -14,7 +14,8 @@ import pytest
 
 import evonas
 from evonas.cli import main
-from tests.synthetic import Toy
+from evonas.run_identity import default_folder
+from tests.synthetic import Toy, config
 from tests.test_loop import run
 
 RECORDED = Path(__file__).parent / "recorded" / "schema3"
@@ -85,3 +86,15 @@ def test_a_finished_recorded_run_goes_on_with_a_larger_budget(tmp_path: Path) ->
     other = run(tmp_path / "other", budget={"evaluations": 40}, work=WORK, **CASES["limits"])
     same = ["genome", "parents", "operator", "visible", "seed", "status", "error"]
     assert plain(longer.evaluations[same]) == plain(other.evaluations[same])
+
+
+def test_the_line_of_a_recorded_run_finds_its_folder_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its name has the fingerprint that the config had in the words of then."""
+    monkeypatch.chdir(tmp_path)
+    then = evonas.load(RECORDED / "interrupted").description["fingerprint"]
+    folder = Path("runs") / f"search-{then[:8]}"
+    shutil.copytree(RECORDED / "interrupted", folder)
+    settings = config(budget={"evaluations": 26})
+    assert settings.fingerprint != then
+    assert default_folder("search", settings) == folder
+    assert default_folder("search", config(seed=4)) == Path("runs") / f"search-{config(seed=4).fingerprint[:8]}"
