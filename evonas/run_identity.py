@@ -35,7 +35,7 @@ def default_folder(name: str, config: Config) -> Path:
         config: whose fingerprint is in the folder's name.
 
     Returns:
-        runs/NAME-FINGERPRINT; or the folder that an evonas with other words began for the same search, whose fingerprint
+        runs/NAME-FINGERPRINT; or the folder that an earlier evonas began for the same search, whose fingerprint
         was another one.
     """
     own = Path("runs") / f"{name}-{config.fingerprint[:8]}"
