@@ -2,10 +2,10 @@
 
     python benchmarks/analysis.py [--candidates 10000] [--samples 500] [--repeats 5] [--folder DIR]
 
-The run is made by the real Store, with rows as a search writes them: a learning curve of 20 epochs, three rungs with
-14 metrics each, 17 conditions, and the raw samples of one target. Each repeat is a process of its own that imports
-evonas, and what is printed is measured inside it after the import: `load` and `front`, for which all columns of all
-evaluations are read. The files are in the page cache by then.
+The run is that of a whole search whose evaluations are made up, with all that real ones have: a learning curve of 20
+epochs, three rungs with 14 metrics each, 17 conditions, and the raw samples of one target. Each repeat is a process of
+its own that imports evonas, and what is printed is measured inside it after the import: `load` and `front`, for which
+all columns of all evaluations are read. The files are in the page cache by then.
 """
 
 import argparse
@@ -15,24 +15,33 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from _common import parse
 
-from evonas.records import Candidate, Epoch, Evaluation, RungReport, Status
-from evonas.store import Store, create_run, evaluations_schema, open_folder, recover, to_row
+import evonas
+from evonas.config import Config
+from evonas.objectives.objectives import Objectives
+from evonas.records import Epoch, Evaluation, InputSpec, Job, RungReport, Status, TaskSpec
+from evonas.spaces.space import Space
+from evonas.tabular import Evaluate
 
-POPULATION, EPOCHS, RUNGS = 100, 20, (1, 5, 20)
-ENDS = ("", "low_", "high_", "p90_", "raw_")
-METRICS = (
-    *("error", "params", "macs", "train_memory_mb", *(f"latency_{end}ms[cpu]" for end in ENDS)),
-    *("reference_ms[cpu]", "drift[cpu]", "examples_per_s[cpu]", "settled[cpu]", "remeasured[cpu]"),
-)
-OBJECTIVES = [{"column": "error", "unit": "", "sign": 1}, {"column": "latency_ms[cpu]", "unit": "ms", "sign": 1}]
-DESCRIPTION = {"metrics": METRICS, "targets": ["cpu"], "tables": {}, "objectives": OBJECTIVES, "config": {}}
+SPEC = TaskSpec("made up", InputSpec((1, 8, 8)), (10,))
+CONFIG = {
+    "space": {"kind": "mobile"},
+    "task": {"kind": SPEC.name},
+    "objectives": [{"metric": "error"}, {"metric": "latency_ms", "target": "cpu"}],
+    "targets": {"cpu": {}},
+    "strategy": {"population": 100},
+    "training": {"epochs": 20, "rungs": [1, 5]},
+    "runtime": {"kind": "serial"},
+}
 TIMED = """
 import json, sys, time
-import evonas, evonas.run
+import evonas, evonas.runs.run
 start, cpu = time.perf_counter(), time.process_time()
 front = evonas.load(sys.argv[1]).front()
 print(json.dumps([time.perf_counter() - start, time.process_time() - cpu, len(front)]))
@@ -41,47 +50,41 @@ print(json.dumps([time.perf_counter() - start, time.process_time() - cpu, len(fr
 
 def make(folder: Path, candidates: int, samples: int) -> None:
     """A run folder of that many candidates, every generation committed."""
-    where, rng = open_folder(folder), np.random.default_rng(0)
-    create_run(where, DESCRIPTION)
-    store = Store(where, evaluations_schema(METRICS, ["cpu"]))
-    store.started({})
-    store.restore(recover(where, METRICS, ["cpu"]))
-    for first in range(0, candidates, POPULATION):
-        indices = range(first, min(candidates, first + POPULATION))
-        for index in indices:
-            found = evaluation(index, samples, rng)
-            arch = json.dumps({"blocks": [{"width": int(gene), "op": "conv"} for gene in found.candidate.genome]})
-            store.evaluated(to_row(found, arch, str(index), 0.0), float(index))
-        store.commit(indices, first, [(index, 0, 1.0) for index in indices], float(first))
-    store.close()
+    config = {**CONFIG, "budget": {"evaluations": candidates}}
+    evonas.search(config, task=SPEC, evaluator=partial(made_up, samples), run=folder)
 
 
-def evaluation(index: int, samples: int, rng: np.random.Generator) -> Evaluation:
+def made_up(samples: int, space: Space, config: Config, objectives: Objectives) -> Evaluate:
+    """An evaluator whose evaluations have something in every column."""
+    return lambda job: iter([evaluation(job, samples, config.training.milestones, objectives.metrics)])
+
+
+def evaluation(job: Job, samples: int, milestones: Sequence[int], metrics: Sequence[str]) -> Evaluation:
+    index, rng = job.candidate.index, np.random.default_rng(job.candidate.index)
     size, luck = rng.lognormal(0, 1), rng.random()
-    values = {name: float(luck) for name in METRICS} | {"latency_ms[cpu]": size, "error": (0.5 + luck) / size}
+    values = dict.fromkeys(metrics, luck) | {"latency_ms[cpu]": size, "error": (0.5 + luck) / size}
     stopped = luck > 0.4
-    rungs = [RungReport(index, rung, values) for rung in range(1 if stopped else len(RUNGS))]
-    curve = [Epoch(epoch, 1.0 / epoch, 1.1 / epoch, values["error"]) for epoch in range(1, 1 + EPOCHS)]
+    reached = milestones[:1] if stopped else milestones
     return Evaluation(
-        candidate=Candidate(index, tuple(map(int, rng.integers(0, 5, 20))), (0, 1), "crossover", index, index),
+        candidate=job.candidate,
         status=Status.STOPPED if stopped else Status.OK,
         metrics=values,
-        curve=curve[: RUNGS[0]] if stopped else curve,
-        rungs=rungs,
+        curve=[Epoch(epoch, 1.0 / epoch, 1.1 / epoch, values["error"]) for epoch in range(1, 1 + reached[-1])],
+        rungs=[RungReport(index, rung, values) for rung in range(len(reached))],
         latency_samples={"cpu": rng.lognormal(0, 0.1, samples).astype(np.float32).tolist()},
         conditions={f"condition {number}": "value" for number in range(17)},
     )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--candidates", type=int, default=10_000)
     parser.add_argument("--samples", type=int, default=500)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--folder", type=Path, help="keep the run here, and take the one that is there")
-    options = parser.parse_args()
+    options = parse(parser, candidates=30, samples=5, repeats=1)
     with tempfile.TemporaryDirectory() as name:
-        folder = options.folder or Path(name)
+        folder = options.folder or Path(name) / "run"
         if not (folder / "run.json").exists():
             make(folder, options.candidates, options.samples)
         command = [sys.executable, "-c", TIMED, str(folder)]

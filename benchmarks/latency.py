@@ -17,11 +17,13 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from statistics import fmean, median
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from _common import parse
 from scipy.stats import kendalltau
 from torch import nn
 
@@ -38,6 +40,7 @@ from evonas.seeding import stream
 from evonas.spaces import SPACES
 from evonas.tasks import TASKS
 
+CONFIG = Path(__file__).parents[1] / "configs" / "digits.yaml"
 SHAPE = (3, 32, 32)
 Times = npt.NDArray[np.float64]
 
@@ -47,7 +50,7 @@ def train(device: str, quiet: bool, seed: int, ready: "multiprocessing.synchroni
     torch.set_num_threads(1)
     quiet_hold = DeviceLock(["cpu", lock_name(available(device, "--device"))], enabled=quiet)
     task, space = TASKS["digits"](), SPACES["mobile"]()
-    config = load_config("configs/digits.yaml", ["training.epochs=100"]).training
+    config = load_config(CONFIG, ["training.epochs=100"]).training
     data, rng = to_device(task, torch.device(device)), stream(seed, "trainer")
     while True:
         network = space.build(space.decode(space.sample(rng)), task.spec).to(device)
@@ -108,12 +111,15 @@ def main() -> None:
     parser.add_argument("--trainers", type=int, default=2)
     parser.add_argument("--graph", action="store_true")
     parser.add_argument("--others", action="store_true")
-    options = parser.parse_args()
+    parser.add_argument("--max-seconds", type=float, default=4.0, help="time cap of one measurement by evonas")
+    options = parse(parser, networks=2, repeats=2, trainers=1, max_seconds=0.1)
+    if min(options.networks, options.repeats) < 2:
+        parser.error("too few networks or repeats to say how repeatable anything is: at least 2 of each")
     torch.set_num_threads(1)
     space, rng = SPACES["mobile"](), stream(0, "latency")
     spec = TaskSpec("images", InputSpec(SHAPE), (10,))
     networks = [space.build(space.decode(space.sample(rng)), spec).eval() for _ in range(options.networks)]
-    target = TargetConfig(device=options.device, graph=options.graph)
+    target = TargetConfig(device=options.device, graph=options.graph, max_seconds=options.max_seconds)
     device = available(options.device, "--device")
     bench = LatencyBenchmark("here", target, reference(), DeviceLock(["cpu", lock_name(device)]))
     seconds: list[float] = []
@@ -121,7 +127,7 @@ def main() -> None:
 
     def ours(network: nn.Module) -> float:
         start = time.perf_counter()
-        found = bench.measure(network, SHAPE)
+        found = bench.measure(network, spec.input)
         seconds.append(time.perf_counter() - start)
         settled.append(found.settled)
         return found.ms

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
+from _common import parse
 from scipy.stats import kendalltau
 
 import evonas
@@ -27,7 +28,15 @@ from evonas.measuring.device_lock import DeviceLock
 from evonas.measuring.reference import reference
 from evonas.runs.rebuild import config_of, space_of, task_of
 
-CONFIG = "configs/digits.yaml"
+CONFIG = Path(__file__).parents[1] / "configs" / "digits.yaml"
+SMOKE = [
+    "runtime.kind=serial",
+    "space={kind: mobile, stages: 1, widths: [8], depths: [0, 1]}",
+    "training.epochs=1",
+    "training.rungs=[]",
+    "targets.cpu.max_seconds=0.1",
+]
+"""Overrides by which a search takes seconds."""
 Times = npt.NDArray[np.float64]
 
 
@@ -47,6 +56,9 @@ def again(run: evonas.Run, rows: pd.DataFrame) -> Times:
 
 
 def compare(lock: str, rows: pd.DataFrame, real: Times) -> None:
+    if len(rows) < 2:
+        print(f"lock {lock:3} too few candidates to say anything, n = {len(rows)}")
+        return
     for what, column in (("corrected", "latency_ms[cpu]"), ("as clocked", "latency_raw_ms[cpu]")):
         found = rows[column].to_numpy()
         tau, off = kendalltau(found, real).statistic, 100 * np.abs(found / real - 1)
@@ -63,17 +75,17 @@ def main() -> None:
     parser.add_argument("--candidates", type=int, default=60)
     parser.add_argument("--limit", type=float, default=0.5)
     parser.add_argument("--limit-only", action="store_true", help="the last part alone")
-    options = parser.parse_args()
+    options = parse(parser, candidates=2)
     torch.set_num_threads(1)
-    budget = f"budget.evaluations={options.candidates}"
+    given = [f"budget.evaluations={options.candidates}", *(SMOKE if options.smoke else ())]
     with tempfile.TemporaryDirectory() as folder:
         for lock, quiet in () if options.limit_only else (("on", "true"), ("off", "false")):
-            keys = [budget, "strategy={kind: random}", "schedule.generation=20", f"targets.cpu.quiet={quiet}"]
+            keys = [*given, "strategy={kind: random}", "schedule.generation=20", f"targets.cpu.quiet={quiet}"]
             run = search(Path(folder) / lock, keys)
             rows = run.evaluations.dropna(subset=["latency_ms[cpu]"])
             compare(lock, rows, again(run, rows))
         limits = json.dumps([{"metric": "latency_ms", "target": "cpu", "at_most": options.limit}])
-        run = search(Path(folder) / "limit", [budget, f"limits={limits}"])
+        run = search(Path(folder) / "limit", [*given, f"limits={limits}"])
         infeasible = int((run.evaluations["status"] == "infeasible").sum())
         print(f"limit of {options.limit:g} ms: {infeasible} of {len(run.evaluations)} infeasible")
         within = run.evaluations[run.evaluations["latency_ms[cpu]"] <= options.limit]
@@ -82,8 +94,10 @@ def main() -> None:
         over = 100 * (real / options.limit - 1)
         front = within["candidate"].isin(run.front()["candidate"]).to_numpy()
         for what, those in (("of the front", front), ("taken to be within it", ~front)):
-            print(f"the slowest of {those.sum()} {what}, measured again, is {over[those].max():+.1f} % over it")
-        print(f"difference of all {len(off)}: median {np.median(off):.1f} %, largest {off.max():.1f} %")
+            worst = f"is {over[those].max():+.1f} % over it" if those.any() else "is not there: too few candidates"
+            print(f"the slowest of {those.sum()} {what}, measured again, {worst}")
+        if len(off):
+            print(f"difference of all {len(off)}: median {np.median(off):.1f} %, largest {off.max():.1f} %")
 
 
 if __name__ == "__main__":

@@ -2,72 +2,68 @@
 
     python benchmarks/report.py [--candidates 2000 10000] [--epochs 60] [--samples 400] [--keep DIR]
 
-The run is written with the real store: `mobile` on digits with all columns that a search fills (a curve of --epochs
-points for each third candidate and a tenth of it for the others, rungs, raw latency samples, conditions). Its numbers
-are random. Printed: the size of its Parquet files, the seconds that the command takes in a process of its own, from
-start to end, and the size of the page.
+The run is that of a whole search of `mobile` whose evaluations are made up, with all columns that real ones fill (a
+curve of --epochs points for each third candidate and a tenth of it for the others, rungs, raw latency samples,
+conditions). Their numbers are random. Printed: the size of its Parquet files, the seconds that the command takes in a
+process of its own, from start to end, and the size of the page.
 """
 
 import argparse
-import json
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from _common import parse
 
-from evonas.records import Candidate, Epoch, Evaluation, RungReport, Status
-from evonas.run_identity import describe
-from evonas.start import prepare
-from evonas.store import Store, create_run, evaluations_schema, open_folder, recover, to_row
+import evonas
+from evonas.config import Config
+from evonas.objectives.objectives import Objectives
+from evonas.records import Epoch, Evaluation, InputSpec, Job, RungReport, Status, TaskSpec
+from evonas.spaces.space import Space
+from evonas.tabular import Evaluate
 
-GENERATION = 100
+SPEC = TaskSpec("digits", InputSpec((1, 8, 8)), (10,))
 CONFIG = {
     "space": {"kind": "mobile"},
-    "task": {"kind": "digits"},
+    "task": {"kind": SPEC.name},
     "objectives": [{"metric": "error"}, {"metric": "latency_ms", "target": "cpu"}],
     "limits": [{"metric": "params", "at_most": 100_000}],
     "targets": {"cpu": {}},
-    "strategy": {"population": GENERATION},
+    "strategy": {"population": 100},
+    "runtime": {"kind": "serial"},
 }
 CONDITIONS = dict.fromkeys(("host", "device", "torch", "python", "dtype", "threads", "device[cpu]"), "AMD EPYC")
 
 
 def write_run(where: Path, candidates: int, epochs: int, samples: int) -> None:
+    """A run folder of that many candidates."""
     training = {"epochs": epochs, "rungs": [max(1, epochs // 10)]}
-    parts = prepare({**CONFIG, "training": training, "budget": {"evaluations": candidates}}, run=where).parts
-    folder, metrics = open_folder(where), parts.objectives.metrics
-    create_run(folder, describe(parts))
-    store = Store(folder, evaluations_schema(metrics, parts.objectives.targets))
-    store.started({"budget": {}})
-    store.restore(recover(folder, metrics, parts.objectives.targets))
-    rng = np.random.default_rng(0)
-    for first in range(0, candidates, GENERATION):
-        block = range(first, min(candidates, first + GENERATION))
-        for index in block:
-            genome = parts.space.sample(rng)
-            found = evaluation(index, genome, metrics, epochs, samples, rng)
-            arch = json.dumps(parts.space.decode(genome).to_dict())
-            store.evaluated(to_row(found, arch, f"{index}", 0.0), float(index))
-        store.commit(list(block), first, [(index, 0, 1.0) for index in block], float(first))
-    store.close()
+    config = {**CONFIG, "training": training, "budget": {"evaluations": candidates}}
+    evonas.search(config, task=SPEC, evaluator=partial(made_up, samples), run=where)
 
 
-def evaluation(
-    index: int, genome: tuple[int, ...], metrics: tuple[str, ...], epochs: int, samples: int, rng: np.random.Generator
-) -> Evaluation:
+def made_up(samples: int, space: Space, config: Config, objectives: Objectives) -> Evaluate:
+    """An evaluator whose evaluations have something in every column."""
+    return lambda job: iter([evaluation(job, samples, config.training.milestones, objectives.metrics)])
+
+
+def evaluation(job: Job, samples: int, milestones: Sequence[int], metrics: Sequence[str]) -> Evaluation:
+    index, rng = job.candidate.index, np.random.default_rng(job.candidate.index)
     full = index % 3 == 0
-    parents = tuple(int(i) for i in rng.integers(0, index, 2)) if index >= GENERATION else ()
-    values = {name: float(value) for name, value in zip(metrics, rng.lognormal(size=len(metrics)), strict=True)}
-    losses = rng.random((epochs if full else max(1, epochs // 10), 3)).tolist()
+    values = dict(zip(metrics, rng.lognormal(size=len(metrics)).tolist(), strict=True))
+    reached = milestones if full else milestones[:1]
+    losses = rng.random((reached[-1], 3)).tolist()
     return Evaluation(
-        Candidate(index, genome, parents, "crossover+mutation" if parents else "random", max(0, index - 8), index),
+        job.candidate,
         Status.OK if full else Status.STOPPED,
         values,
         [Epoch(epoch, *three) for epoch, three in enumerate(losses, 1)],
-        [RungReport(index, rung, values) for rung in range(2 if full else 1)],
+        [RungReport(index, rung, values) for rung in range(len(reached))],
         {"cpu": rng.lognormal(size=samples).tolist()},
         CONDITIONS,
         batch_size=32,
@@ -79,12 +75,12 @@ def evaluation(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--candidates", type=int, nargs="*", default=[2000, 10_000])
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--samples", type=int, default=400)
     parser.add_argument("--keep", type=Path, help="folder that the runs stay in")
-    options = parser.parse_args()
+    options = parse(parser, candidates=[30], epochs=10, samples=5)
     for candidates in options.candidates:
         with tempfile.TemporaryDirectory() as temporary:
             run = (options.keep or Path(temporary)) / f"run-{candidates}"

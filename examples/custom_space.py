@@ -1,9 +1,10 @@
-"""A search space of your own: python examples/custom_space.py
+"""A search space of your own: python examples/custom_space.py [--smoke]
 
 From the command line, in this folder: evonas search CONFIG --import custom_space, with space: {kind: mynet}.
 """
 
 import math
+import sys
 
 from torch import nn
 
@@ -41,5 +42,7 @@ CONFIG = {
 }
 
 if __name__ == "__main__":
+    if "--smoke" in sys.argv:  # two candidates in this process, to see that it runs
+        CONFIG |= {"budget": {"evaluations": 2}, "runtime": {"kind": "serial"}}
     run = evonas.search(CONFIG, space=MyNet(), run="runs/custom_space")
     print(run.front()[["candidate", "error", "params"]])

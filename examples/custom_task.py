@@ -1,7 +1,9 @@
-"""A task of your own: python examples/custom_task.py
+"""A task of your own: python examples/custom_task.py [--smoke]
 
 A regression on a table: the progression of diabetes from ten measurements of 442 patients (Efron et al. 2004).
 """
+
+import sys
 
 import numpy as np
 from custom_space import MyNet
@@ -30,5 +32,7 @@ CONFIG = {
 }
 
 if __name__ == "__main__":
+    if "--smoke" in sys.argv:  # two candidates in this process, to see that it runs
+        CONFIG |= {"budget": {"evaluations": 2}, "runtime": {"kind": "serial"}}
     run = evonas.search(CONFIG, space=MyNet(), task=diabetes(), run="runs/custom_task")
     print(run.front()[["candidate", "mse", "params"]])

@@ -1,0 +1,37 @@
+"""Every script in benchmarks/ and examples/ runs with --smoke: a few candidates, in seconds."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SCRIPTS = [
+    path.relative_to(ROOT)
+    for folder in ("benchmarks", "examples")
+    for path in sorted((ROOT / folder).glob("*.py"))
+    if not path.name.startswith("_")  # what the scripts share
+]
+NONSENSE = ("nan", "inf", "Traceback")
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=str)
+def test_it_runs_with_few_candidates(script: Path, tmp_path: Path) -> None:
+    answer = subprocess.run(
+        [sys.executable, ROOT / script, "--smoke"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout, "it says nothing"
+    assert not set(NONSENSE) & set(answer.stdout.replace("%", " ").split()), answer.stdout
+
+
+def test_there_is_something_to_run() -> None:
+    assert {Path("benchmarks/throughput.py"), Path("examples/custom_space.py")} <= set(SCRIPTS)
