@@ -198,12 +198,20 @@ def _own_code(space: Space | None, task: Task | TaskSpec | None) -> list[object]
 
 def _registered(components: Components, evaluator: EvaluatorFactory | None) -> list[object]:
     """What a user may have added to a registry and a worker needs."""
-    made: Any = evaluator
-    while isinstance(made, partial):
-        made = made.func
     computed = [METRICS[name].compute for name in components.objectives.network_metrics if name in METRICS]
-    found = [type(components.space), LEARNERS.get(components.config.learner.kind), made, type(made), *computed]
+    learner = LEARNERS.get(components.config.learner.kind)
+    found = [type(components.space), learner, *_made_of(evaluator), *computed]
     return [part for part in found if part is not None]
+
+
+def _made_of(evaluator: Any) -> Iterator[object]:
+    """An evaluator, and what it was given: of a `partial` or a dataclass, such as `Tabular`."""
+    yield from (evaluator, type(evaluator))
+    if isinstance(evaluator, partial):
+        for part in (evaluator.func, *evaluator.args, *evaluator.keywords.values()):
+            yield from _made_of(part)
+    elif dataclasses.is_dataclass(evaluator):
+        yield from (getattr(evaluator, field.name) for field in dataclasses.fields(evaluator))
 
 
 def _functions(task: Task) -> list[object]:
