@@ -490,14 +490,12 @@ class Head:
     runs: Path
     clients: "list[subprocess.Popen[str]]" = field(default_factory=list)
 
-    def start(self, run: str, *, token: str | None = TOKEN, **changes: Any) -> "subprocess.Popen[str]":
+    def start(self, run: str, **changes: Any) -> "subprocess.Popen[str]":
         words = {"config": "config.yaml", "address": self.url, "run": str(self.runs / run), "line": LINE, **changes}
-        environment = {name: word for name, word in self.environment.items() if name != "RAY_AUTH_TOKEN"}
-        environment |= {"RAY_AUTH_TOKEN": token} if token else {}
         client = subprocess.Popen(
             [sys.executable, "-c", PROGRAM, json.dumps(words)],
             cwd=self.user,
-            env=environment,
+            env=self.environment,
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -594,13 +592,28 @@ def answers(url: str) -> bool:
         return False
 
 
-def test_a_head_takes_the_right_token_only(head: Head) -> None:
+@pytest.fixture
+def stranger(head: Head, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this process: the user of the head, without its token."""
+    monkeypatch.chdir(head.user)
+    monkeypatch.setenv("HOME", head.environment["HOME"])
+    for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.usefixtures("stranger")
+def test_a_head_takes_the_right_token_only(
+    head: Head, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     for token, said in (
         (None, "asks for a token and there is none"),
         ("wrong", "does not take the token in $RAY_AUTH"),
     ):
-        status, out, err = head.submit("tokens", token=token)
-        assert (status, out) == (2, "")
+        if token:
+            monkeypatch.setenv("RAY_AUTH_TOKEN", token)
+        assert main(["submit", "config.yaml", "--address", head.url, "--run", str(head.runs / "tokens")]) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
         assert said in err
         assert err.count("\n") == 1
         assert TOKEN not in err
@@ -692,7 +705,10 @@ def test_wrong_input_that_only_the_cluster_sees(head: Head) -> None:
     assert "failed with exit status 2" in out
 
 
-def test_the_doctor_sees_a_cluster_from_inside_by_its_dashboard(head: Head) -> None:
+@pytest.mark.usefixtures("stranger")
+def test_the_doctor_sees_a_cluster_from_inside_by_its_dashboard(
+    head: Head, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     command = [sys.executable, "-m", "evonas", "doctor", "config.yaml", "--address", head.url]
     run = ["--run", str(head.runs / "to-come")]
     found = subprocess.run(
@@ -702,8 +718,10 @@ def test_the_doctor_sees_a_cluster_from_inside_by_its_dashboard(head: Head) -> N
     for name in ("Ray", "authentication", "nodes", "versions", "run folder", "data", "worker", "speed"):
         assert f"✓ {name}: " in found.stdout
     assert "to-come can be written and locked (new)" in found.stdout
-    environment = {**head.environment, "RAY_AUTH_TOKEN": "wrong"}
-    for words, said in (([*command, *run], "does not take the token"), (command, "--run: give the folder or bucket")):
-        found = subprocess.run(words, cwd=head.user, env=environment, capture_output=True, text=True, check=False)
-        assert (found.returncode, found.stdout) == (2, "")
-        assert said in found.stderr
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "wrong")
+    words = command[3:]
+    for given, said in (([*words, *run], "does not take the token"), (words, "--run: give the folder or bucket")):
+        assert main(given) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert said in err
