@@ -1,9 +1,28 @@
-"""Raylets of a cluster, and what runs below them."""
+"""Ray clusters of this machine, and what runs below their raylets."""
 
 from contextlib import suppress
 from typing import Any
 
 import psutil
+from ray._private.authentication.authentication_token_setup import (
+    enable_token_auth_by_default,
+    ensure_token_if_auth_enabled,
+)
+from ray.cluster_utils import Cluster
+
+LEAN = {"include_dashboard": False, "no_monitor": True, "include_log_monitor": False}
+"""No autoscaler and no copies of logs: processes that no test looks at, each with a start of its own."""
+
+
+def started(**head: Any) -> Cluster:
+    """A cluster of one node, which outlives the drivers that join it.
+
+    It asks for a token, as a Ray does that a search starts for itself: a process that has started one talks to no
+    other kind of cluster any more.
+    """
+    enable_token_auth_by_default()
+    ensure_token_if_auth_enabled()
+    return Cluster(initialize_head=True, head_node_args={**LEAN, **head})
 
 
 def tree(node: Any) -> list[psutil.Process]:

@@ -13,22 +13,50 @@ import pytest
 if TYPE_CHECKING:  # most tests do without Ray
     from ray.cluster_utils import Cluster
 
+QUICK_COMPILER = {"TORCHINDUCTOR_VEC_ISA_OK": "1", "TORCHINDUCTOR_CPP_CACHE_PRECOMPILE_HEADERS": "0"}
+"""What torch.compile prepares the first time in a new folder, for many kernels to come; here there are few."""
+
+LONGEST_FIRST = (
+    "test_cluster.py",
+    "test_cli.py",
+    "test_submission.py",
+    "test_ray.py",
+    "test_elastic.py",
+    "test_notebooks.py",
+    "test_object_store.py",
+    "test_survival.py",
+    "test_doctor.py",
+    "test_determinism.py",
+    "test_server.py",
+    "test_boards.py",
+    "test_tracking.py",
+    "test_backends.py",
+)
+"""Files that take longer than others: where several processes share the tests, none is left with one at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))
+
 
 def pytest_configure(config: pytest.Config) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # which a background job ignores
     os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="evo")  # short: names of sockets must fit into 107 bytes
     tempfile.tempdir = None
+    os.environ |= QUICK_COMPILER
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def head() -> "Iterator[Cluster]":
-    from ray.cluster_utils import Cluster
+    """The head of a cluster, with no room for workers; started once, for all tests of this process."""
+    from tests.clusters import started
 
-    found = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    found = started(num_cpus=0)
     yield found
     found.shutdown()
 
@@ -47,3 +75,23 @@ def cluster(head: "Cluster") -> "Iterator[Cluster]":
             for process in tree(node):
                 process.resume()
         head.remove_node(node)
+
+
+@pytest.fixture(scope="session")
+def machine() -> "Iterator[Cluster]":
+    """A cluster of one node with two processors; started once, for all tests of this process."""
+    from tests.clusters import started
+
+    found = started(num_cpus=2)
+    yield found
+    found.shutdown()
+
+
+@pytest.fixture
+def local_ray(machine: "Cluster") -> "Iterator[None]":
+    """A Ray that the caller has started: searches use it, which saves each of them a start of its own."""
+    import ray
+
+    ray.init(address=machine.address, log_to_driver=False, logging_level="error")
+    yield
+    ray.shutdown()

@@ -67,6 +67,7 @@ def test_genes_keep_their_order_where_a_space_travels_by_value(module: "object",
     assert done.stdout.strip() == f"{GENES} {space.signature()}"
 
 
+@pytest.mark.usefixtures("local_ray")
 def test_rows_on_ray_are_of_the_networks_that_they_name(module: "object", tmp_path: Path) -> None:
     space = module.Unsorted()  # type: ignore[attr-defined]
     run = evonas.search(

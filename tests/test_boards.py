@@ -19,6 +19,7 @@ from evonas.runtime.ray_pool.cluster import look
 from evonas.runtime.ray_pool.device_servers import DeviceServers
 from tests import away
 from tests.away import Away, job
+from tests.clusters import started
 
 KINDS = pytest.mark.parametrize("kind", ["serial", "ray"])
 FIXED = Remotes(endpoints={"phone": Endpoint("http://10.0.0.7:8077", "secret")})
@@ -29,9 +30,7 @@ PHONE = Remotes(resources={"phone": "pixel"}, serve=away.serve)
 def cluster() -> Iterator[Cluster]:
     """Its only node for workers has resources that most tests do not measure with."""
     quick = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500, "health_check_failure_threshold": 2}
-    head = {"num_cpus": 0, "include_dashboard": False, "_system_config": quick}
-    found = Cluster(initialize_head=True, head_node_args=head)
-    found.add_node(num_cpus=2, resources={"tablet": 1, "npu": 2})
+    found = started(num_cpus=2, resources={"tablet": 1, "npu": 2}, _system_config=quick)
     yield found
     found.shutdown()
 

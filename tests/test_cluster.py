@@ -76,8 +76,8 @@ def test_a_frozen_node_costs_its_lease(cluster: Cluster, reference: evonas.Run, 
     assert content(found) == content(reference)
     assert populations(found) == populations(reference)
     assert watch.open
-    late = max(watch.evaluated[index] for index in watch.open) - watch.acted
-    assert LEASE_S / 2 < late < LEASE_S + 5
+    assert max(watch.evaluated[index] for index in watch.open) - watch.acted > LEASE_S / 2
+    assert frozen.node_id in watch.pool.nodes._silent, "it was the lease that ended the wait"
     assert found.evaluations.set_index("candidate").loc[watch.open, "attempts"].max() == 2
 
 
@@ -115,20 +115,23 @@ def test_a_drained_node_gets_no_new_jobs_and_one_that_joins_is_used(
         reason = DrainNodeReason.DRAIN_NODE_REASON_PREEMPTION
         assert client.drain_node(drained.node_id, reason, "pre-empted", deadline)[0]
 
-    seen: list[tuple[int, int]] = []
+    seen: list[tuple[list[int], list[int]]] = []  # once the pool knows: the jobs on both, each time that one looks
 
     def watch(search: Search, evaluation: Evaluation | None) -> None:
         once(search, evaluation)
-        if once.acted and time.monotonic() > once.acted + 4:
-            seen.append((len(jobs_on(search.runtime, drained)), len(jobs_on(search.runtime, joined[0]))))
+        if seen or (once.acted and once.pool.nodes.leaves(drained.node_id)):
+            seen.append((jobs_on(once.pool, drained), jobs_on(once.pool, joined[0])))
 
     once = Watch(8, drain, drained)
-    work = {**WORK, "delay": 0.05}
+    work = {**WORK, "delay": 0.02}
     found = run(tmp_path / "run", watch, work=work, budget=BUDGET, runtime=runtime(cluster))
     assert content(found) == content(reference)
     assert len(seen) > 5
-    assert {on_drained for on_drained, _ in seen} == {0}
-    assert max(on_joined for _, on_joined in seen[:-2]) > 0
+    left = set(seen[0][0])
+    assert len(left) <= 1, "only the one in work may end there"
+    assert {job for on_drained, _ in seen for job in on_drained} == left
+    assert not seen[-1][0]
+    assert any(on_joined for _, on_joined in seen)
 
 
 def test_a_node_that_crashes_its_jobs_is_set_aside(cluster: Cluster, reference: evonas.Run, tmp_path: Path) -> None:
@@ -159,11 +162,11 @@ def test_a_late_result_is_dropped_and_counted(
 
     def watch(search: Search, evaluation: Evaluation | None) -> None:
         once(search, evaluation)
-        if once.acted and time.monotonic() > once.acted + LEASE_S and not woken:
+        if once.acted and frozen.node_id in once.pool.nodes._silent and not woken:
             woken.append(True)
             for process in tree(frozen):
                 process.resume()
-            until = time.monotonic() + 10
+            until = time.monotonic() + 120
             while (
                 not once.pool.late_results and time.monotonic() < until
             ):  # the rest of the search must not be over too soon
@@ -179,6 +182,7 @@ def test_a_late_result_is_dropped_and_counted(
     assert once.pool.late_results >= 1
 
 
+@pytest.mark.usefixtures("local_ray")
 @pytest.mark.parametrize("kills", [1, pytest.param(10, marks=SLOW)])
 def test_a_killed_driver_and_other_workers_each_time(kills: int, reference: evonas.Run, tmp_path: Path) -> None:
     """At every restart the number of workers is another; at most what was in work runs again."""
@@ -196,9 +200,9 @@ def test_a_killed_driver_and_other_workers_each_time(kills: int, reference: evon
         )
         process = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, start_new_session=True)
         before = len(known)
-        more = before + 1 + (4 if kills > 1 else 20)
+        more = before + 1 + (4 if kills > 1 else 12)
         while process.poll() is None and evaluated(folder) < more:
-            time.sleep(0.02)
+            time.sleep(0.1)
         assert process.poll() is None, process.stderr and process.stderr.read()
         process.send_signal(signal.SIGKILL)
         process.communicate()
@@ -218,6 +222,7 @@ def evaluated(folder: Path) -> int:
     return len(evonas.load(folder).evaluations) if (folder / "run.json").exists() else 0
 
 
+@pytest.mark.usefixtures("local_ray")
 @pytest.mark.parametrize(
     "workers", [pytest.param(1, marks=SLOW), pytest.param(2, marks=SLOW), 5, pytest.param(8, marks=SLOW)]
 )

@@ -17,7 +17,7 @@ CONFIG: dict[str, Any] = {
     "objectives": [{"metric": "error"}, {"metric": "params"}],
     "strategy": {"population": 6},
     "training": {"epochs": 4, "rungs": [1], "batch_size": 16, "augment": {"crop": 1}},
-    "budget": {"evaluations": 18},
+    "budget": {"evaluations": 12},
 }
 
 
@@ -38,6 +38,7 @@ def test_the_reference_learned_something(reference: evonas.Run) -> None:
     assert reference.verify().difference == ""
 
 
+@pytest.mark.usefixtures("local_ray")
 @pytest.mark.parametrize(
     "workers", [pytest.param(1, marks=pytest.mark.slow), 2, pytest.param(4, marks=pytest.mark.slow)]
 )
@@ -45,6 +46,7 @@ def test_any_number_of_ray_workers(workers: int, reference: evonas.Run, tmp_path
     assert content(run(tmp_path / "run", {"workers": workers})) == content(reference)
 
 
+@pytest.mark.usefixtures("local_ray")
 def test_interrupted_on_ray_and_resumed_in_this_process(reference: evonas.Run, tmp_path: Path) -> None:
     with pytest.raises(Stop):
         run(tmp_path / "run", {"workers": 2}, stopping_after(8))

@@ -53,7 +53,7 @@ for finding in examine(**json.loads(sys.argv[1])):
 """
 SEARCH: dict[str, Any] = {
     "space": {"kind": "cell", "stages": 1, "channels": [4, 6]},
-    "task": {"kind": "digits"},
+    "task": {"kind": "digits", "valid_fraction": 0.3, "test_fraction": 0.5},
     "objectives": [{"metric": "error"}, {"metric": "latency_ms", "target": "cpu"}],
     "targets": {"cpu": {"max_seconds": 0.1}},
     "strategy": {"population": 4},
@@ -135,7 +135,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
 def examined(environment: Mapping[str, str], **options: Any) -> list[Finding]:
     """By a driver in a process of its own."""
     command = [sys.executable, "-c", DOCTOR, json.dumps(options)]
-    done = subprocess.run(command, env=dict(environment), capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, env=dict(environment), capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     return [Finding(**json.loads(row)) for row in done.stdout.splitlines() if row.startswith("{")]
 

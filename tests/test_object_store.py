@@ -96,7 +96,7 @@ def test_a_living_driver_refuses_another_and_a_stopped_one_is_replaced(url: str,
         process.send_signal(signal.SIGSTOP)
         second = run(url, work=WORK)
         process.send_signal(signal.SIGCONT)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=600)
     finally:
         process.kill()
         process.wait()

@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,15 +14,17 @@ from evonas.components import Components
 from evonas.errors import UserError
 from evonas.evaluation import Evaluator
 from evonas.objectives.objectives import Objectives
-from evonas.records import Candidate, Evaluation, Job, Status
+from evonas.records import Candidate, Evaluation, Job
 from evonas.runtime import RayPool
 from evonas.start import PreparedSearch, execute
 from evonas.store import open_folder
+from tests.away import made
 from tests.evaluation.small import bars_task
 from tests.evaluation.small import config as small_config
 from tests.misbehaving import Misdeeds
 from tests.synthetic import config, prepared
 from tests.test_loop import Stop, content, populations, quiet, run, stopping_after
+from tests.works import first_waits, refusing
 
 RAY = {"kind": "ray", "cpus_per_worker": 0.5}
 
@@ -33,6 +34,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return run(tmp_path_factory.mktemp("serial") / "run", work={"failing": (5, 11)})
 
 
+@pytest.mark.usefixtures("local_ray")
 @pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_one_search_for_any_number_of_workers(workers: int, reference: Any, tmp_path: Path) -> None:
     found = run(tmp_path / "run", runtime={**RAY, "workers": workers}, work={"failing": (5, 11), "delay": 0.01})
@@ -40,6 +42,7 @@ def test_one_search_for_any_number_of_workers(workers: int, reference: Any, tmp_
     assert populations(found) == populations(reference)
 
 
+@pytest.mark.usefixtures("local_ray")
 @pytest.mark.slow
 def test_one_search_across_an_interruption_and_another_number_of_workers(reference: Any, tmp_path: Path) -> None:
     work = {"failing": (5, 11), "delay": 0.02}
@@ -51,12 +54,14 @@ def test_one_search_across_an_interruption_and_another_number_of_workers(referen
     assert found.verify().difference == ""
 
 
+@pytest.mark.usefixtures("local_ray")
 def test_async_on_ray_replays(tmp_path: Path) -> None:
     found = run(tmp_path / "run", schedule={"mode": "async"}, runtime={**RAY, "workers": 3}, work={"delay": 0.01})
     assert found.evaluations.sort_values("position")["candidate"].tolist() != list(range(40))
     assert found.verify().difference == ""
 
 
+@pytest.mark.usefixtures("local_ray")
 def test_a_killed_worker_costs_an_attempt_and_not_the_run(reference: Any, tmp_path: Path) -> None:
     work = {"failing": (5, 11), "killing": (3, 20), "marks": str(tmp_path)}
     found = run(tmp_path / "run", runtime={**RAY, "workers": 2}, work=work)
@@ -66,31 +71,32 @@ def test_a_killed_worker_costs_an_attempt_and_not_the_run(reference: Any, tmp_pa
     assert attempts.drop([3, 20]).eq(1).all(), "a job that waited behind a crash is not blamed"
 
 
+@pytest.mark.usefixtures("local_ray")
 def test_workers_that_find_no_room_are_done_without(reference: Any, tmp_path: Path) -> None:
     """Also: a Ray that the caller has started is used, and left running."""
-    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
-    try:
-        found = run(tmp_path / "run", runtime={"workers": 5, "cpus_per_worker": 1}, work={"failing": (5, 11)})
-        assert ray.is_initialized()
-    finally:
-        ray.shutdown()
+    found = run(tmp_path / "run", runtime={"workers": 5, "cpus_per_worker": 1}, work={"failing": (5, 11)})
+    assert ray.is_initialized()
     assert content(found) == content(reference)
 
 
-def test_a_job_that_waits_behind_a_long_one_goes_to_a_worker_that_has_none() -> None:
-    def uneven(job: Job) -> Iterator[Evaluation]:
-        time.sleep(6 if job.candidate.index == 0 else 0.1)
-        yield Evaluation(job.candidate, Status.OK)
-
-    pool = RayPool(lambda: uneven, config(runtime={**RAY, "workers": 2}).runtime)
+@pytest.mark.usefixtures("local_ray")
+def test_a_job_that_waits_behind_a_long_one_goes_to_a_worker_that_has_none(tmp_path: Path) -> None:
+    """The long one takes until the others have ended."""
+    others_ended = tmp_path / "ended"
+    pool = RayPool(
+        partial(made, partial(first_waits, str(others_ended))), config(runtime={**RAY, "workers": 2}).runtime
+    )
     try:
         while pool.free_slots < 4:
             pool.wait(0.1)
         for index in range(4):
             pool.submit(Job(Candidate(index, (0,), (), "random", 0, 0)))
         order: list[int] = []
+        until = time.monotonic() + 120
         while pool.pending:
             order += [m.candidate.index for m in pool.wait(0.5) if isinstance(m, Evaluation)]
+            if len(order) == 3 or time.monotonic() > until:
+                others_ended.touch()
     finally:
         pool.close()
     assert sorted(order) == [0, 1, 2, 3]
@@ -105,14 +111,12 @@ def test_no_cluster_at_the_address(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_cannot_start_says_why() -> None:
-    def factory() -> Any:
-        raise UserError("targets.gpu: no such device")
-
-    with pytest.raises(UserError, match=r"targets\.gpu: no such device"):
-        RayPool(factory, config(runtime={**RAY, "workers": 1}).runtime)
+    with pytest.raises(UserError, match=r"targets\.gpu: there is no cuda:7"):
+        RayPool(refusing, config(runtime={**RAY, "workers": 1}).runtime)
     assert not ray.is_initialized(), "a failed start leaves nothing behind"
 
 
+@pytest.mark.usefixtures("local_ray")
 def test_every_misdeed_is_a_row_and_the_search_goes_on(tmp_path: Path) -> None:
     """Real training in real workers; the whole space of misbehaviour, each network once."""
     task = bars_task()

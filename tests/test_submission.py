@@ -14,6 +14,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
@@ -26,6 +27,7 @@ import psutil
 import pytest
 import yaml
 
+from evonas.cli import main
 from evonas.errors import UserError
 from evonas.loading import load_config
 from evonas.submit import ray_jobs as job_api
@@ -36,7 +38,7 @@ from evonas.submit.submission import submit
 
 CONFIG = """
 space: {kind: cell, stages: 1, channels: [4, 6]}
-task: {kind: digits}
+task: {kind: digits, valid_fraction: 0.3, test_fraction: 0.5}
 objectives: [{metric: error}, {metric: params}]
 strategy: {population: 4}
 training: {epochs: 1}
@@ -488,14 +490,12 @@ class Head:
     runs: Path
     clients: "list[subprocess.Popen[str]]" = field(default_factory=list)
 
-    def start(self, run: str, *, token: str | None = TOKEN, **changes: Any) -> "subprocess.Popen[str]":
+    def start(self, run: str, **changes: Any) -> "subprocess.Popen[str]":
         words = {"config": "config.yaml", "address": self.url, "run": str(self.runs / run), "line": LINE, **changes}
-        environment = {name: word for name, word in self.environment.items() if name != "RAY_AUTH_TOKEN"}
-        environment |= {"RAY_AUTH_TOKEN": token} if token else {}
         client = subprocess.Popen(
             [sys.executable, "-c", PROGRAM, json.dumps(words)],
             cwd=self.user,
-            env=environment,
+            env=self.environment,
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -505,7 +505,7 @@ class Head:
 
     def submit(self, run: str, **changes: Any) -> tuple[int, str, str]:
         process = self.start(run, **changes)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=6000)
         return process.returncode, out, err
 
     def ray(self, *words: str) -> str:
@@ -513,9 +513,9 @@ class Head:
         return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=True).stdout
 
     def status(self, run: str) -> dict[str, Any]:
-        command = [sys.executable, "-m", "evonas", "status", str(self.runs / run), "--json"]
-        found = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
-        return json.loads(found.stdout) if found.returncode == 0 else {"evaluated": 0, "state": "none"}
+        with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()):
+            failed = main(["status", str(self.runs / run), "--json"])
+        return {"evaluated": 0, "state": "none"} if failed else json.loads(out.getvalue())
 
     def jobs(self, run: str) -> list[job_api.RayJob]:
         return [
@@ -523,7 +523,7 @@ class Head:
         ]
 
     def wait(self, run: str, evaluated: int) -> dict[str, Any]:
-        until = time.monotonic() + 120
+        until = time.monotonic() + 6000
         while (state := self.status(run))["evaluated"] < evaluated:
             assert time.monotonic() < until, state
             assert not [job.message for job in self.jobs(run) if job.ended]
@@ -568,7 +568,7 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
         process = psutil.Popen(command, env=environment, cwd=home, stdout=log, stderr=log, start_new_session=True)
         try:
             found = Head(f"http://127.0.0.1:{api}", environment, user, runs)
-            until = time.monotonic() + 60
+            until = time.monotonic() + 600
             while not answers(found.url):
                 assert process.poll() is None, (folder / "log").read_text()
                 assert time.monotonic() < until, (folder / "log").read_text()
@@ -592,13 +592,28 @@ def answers(url: str) -> bool:
         return False
 
 
-def test_a_head_takes_the_right_token_only(head: Head) -> None:
+@pytest.fixture
+def stranger(head: Head, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this process: the user of the head, without its token."""
+    monkeypatch.chdir(head.user)
+    monkeypatch.setenv("HOME", head.environment["HOME"])
+    for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.usefixtures("stranger")
+def test_a_head_takes_the_right_token_only(
+    head: Head, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     for token, said in (
         (None, "asks for a token and there is none"),
         ("wrong", "does not take the token in $RAY_AUTH"),
     ):
-        status, out, err = head.submit("tokens", token=token)
-        assert (status, out) == (2, "")
+        if token:
+            monkeypatch.setenv("RAY_AUTH_TOKEN", token)
+        assert main(["submit", "config.yaml", "--address", head.url, "--run", str(head.runs / "tokens")]) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
         assert said in err
         assert err.count("\n") == 1
         assert TOKEN not in err
@@ -634,7 +649,7 @@ def test_a_search_outlives_the_client_and_is_found_again(head: Head, tmp_path: P
     detached.send_signal(signal.SIGINT)
     assert detached.stderr
     out, err = detached.stdout.read(), detached.stderr.read()
-    assert (detached.wait(timeout=60), err) == (130, ""), out
+    assert (detached.wait(timeout=600), err) == (130, ""), out
     assert f"detached; the search goes on. To come back: {LINE}\nto stop it: RAY_AUTH_MODE=token ray job stop" in out
 
     again = head.start("long", follow=True, **search)
@@ -643,7 +658,7 @@ def test_a_search_outlives_the_client_and_is_found_again(head: Head, tmp_path: P
     gate.write_text("1000")
     assert again.stderr
     out, err = again.stdout.read(), again.stderr.read()  # communicate() passes over what readline() has taken already
-    assert (again.wait(timeout=120), err) == (0, ""), out
+    assert (again.wait(timeout=6000), err) == (0, ""), out
     assert "working_dir_files" in re.search(r"^the code is in (.*)", out, re.MULTILINE)[1]
     assert "the budget of 16 evaluations is used up; 16 candidates evaluated" in out
     assert "front:" in out
@@ -668,7 +683,7 @@ def test_a_stopped_search_goes_on_as_another_job(head: Head, tmp_path: Path) -> 
     head.wait("stopped", 1)
     [name] = [job.name for job in head.jobs("stopped")]
     head.ray("job", "stop", name, "--address", head.url)
-    out, err = client.communicate(timeout=60)
+    out, err = client.communicate(timeout=600)
     assert (client.returncode, err) == (143, ""), out
     assert "interrupted; nothing evaluated is lost" in out
     assert out.endswith(f"{name} was stopped. To go on: {LINE}\n")
@@ -690,18 +705,23 @@ def test_wrong_input_that_only_the_cluster_sees(head: Head) -> None:
     assert "failed with exit status 2" in out
 
 
-def test_the_doctor_sees_a_cluster_from_inside_by_its_dashboard(head: Head) -> None:
+@pytest.mark.usefixtures("stranger")
+def test_the_doctor_sees_a_cluster_from_inside_by_its_dashboard(
+    head: Head, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     command = [sys.executable, "-m", "evonas", "doctor", "config.yaml", "--address", head.url]
     run = ["--run", str(head.runs / "to-come")]
     found = subprocess.run(
-        [*command, *run], cwd=head.user, env=head.environment, capture_output=True, text=True, timeout=200, check=False
+        [*command, *run], cwd=head.user, env=head.environment, capture_output=True, text=True, timeout=600, check=False
     )
     assert found.returncode == 0, found.stdout + found.stderr
     for name in ("Ray", "authentication", "nodes", "versions", "run folder", "data", "worker", "speed"):
         assert f"✓ {name}: " in found.stdout
     assert "to-come can be written and locked (new)" in found.stdout
-    environment = {**head.environment, "RAY_AUTH_TOKEN": "wrong"}
-    for words, said in (([*command, *run], "does not take the token"), (command, "--run: give the folder or bucket")):
-        found = subprocess.run(words, cwd=head.user, env=environment, capture_output=True, text=True, check=False)
-        assert (found.returncode, found.stdout) == (2, "")
-        assert said in found.stderr
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "wrong")
+    words = command[3:]
+    for given, said in (([*words, *run], "does not take the token"), (words, "--run: give the folder or bucket")):
+        assert main(given) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert said in err

@@ -40,11 +40,11 @@ def reaped() -> Iterator[list[subprocess.Popen[str]]]:
         process.communicate()
 
 
-def until(condition: Callable[[], Any], seconds: float = 60) -> None:
+def until(condition: Callable[[], Any], seconds: float = 600) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "nothing happened"
-        time.sleep(0.01)
+        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
@@ -72,13 +72,19 @@ def test_killed_at_any_instant_nothing_is_lost_or_done_twice(
 
 class TestRivals:
     PROGRAM = "run(Path(sys.argv[1]), work={'delay': 0.01, 'failing': (5, 11), 'weights_kb': 0.1})"
+    SLOW_PROGRAM = """
+import time
+def slow(search, evaluation): time.sleep(0.5 if search.evaluated > 8 else 0)
+run(Path(sys.argv[1]), slow, work={'delay': 0.01, 'failing': (5, 11), 'weights_kb': 0.1})
+"""
+    """Is not done by itself before the test is done with it."""
 
     def test_a_second_driver_is_refused_and_a_replaced_one_records_nothing(
         self, whole: evonas.Run, tmp_path: Path, reaped: list[subprocess.Popen[str]]
     ) -> None:
         """Stopped with SIGSTOP, replaced, woken with SIGCONT."""
         folder = tmp_path / "run"
-        first = python(self.PROGRAM, str(folder))
+        first = python(self.SLOW_PROGRAM, str(folder))
         reaped.append(first)
         until((folder / "manifest" / "generation-00001.json").exists)
         with pytest.raises(UserError, match=r"another search is writing to .*--take-over"):
@@ -89,7 +95,7 @@ class TestRivals:
         second = run(folder, work={"failing": (5, 11), "weights_kb": 0.1}, take_over=True)
         before = everything(folder)
         first.send_signal(signal.SIGCONT)
-        _, errors = first.communicate(timeout=60)
+        _, errors = first.communicate(timeout=600)
         assert "Replaced: another search has taken over" in errors
         # stopped between its look and its write, it may leave a segment of its own, which is older and does not count
         after = {name: data for name, data in everything(folder).items() if not name.startswith("journal/0001-")}

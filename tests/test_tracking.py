@@ -26,6 +26,15 @@ from evonas.tracking import TrackerDispatcher, dispatcher, missing
 from tests.synthetic import config, prepared
 
 EPOCHS = 9
+PATIENCE_S = 600.0
+"""Longer than a busy machine can take."""
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search waits until all is told, however long its tracker takes to start."""
+    for name in ("FINISHED_S", "SILENT_S"):
+        monkeypatch.setattr(dispatcher, name, PATIENCE_S)
 
 
 def quiet(search: object, evaluation: object) -> None: ...
@@ -140,7 +149,7 @@ def answers(url: str) -> bytes:
         return b""
 
 
-def wait_for(condition: Any, seconds: float = 90) -> None:
+def wait_for(condition: Any, seconds: float = PATIENCE_S) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "nothing happened"
@@ -228,8 +237,13 @@ def records(file: Path) -> Iterator[Any]:
 def test_wandb_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import wandb
 
+    from evonas.tracking.wandb import SETTINGS
+
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_X_SERVICE_WAIT", str(PATIENCE_S))
+    for name in ("init_timeout", "finish_timeout"):
+        monkeypatch.setattr(SETTINGS, name, PATIENCE_S)
     run = tmp_path / "run"
     search(run, "wandb")
     wandb.teardown()  # its service writes the end of the files when it ends

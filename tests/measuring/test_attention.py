@@ -17,7 +17,7 @@ def test_a_process_of_low_priority_gets_the_ordinary_one_if_it_may_and_is_put_ba
     code = """
 import os
 from evonas.measuring.cpu_affinity import pinned
-os.nice(15)
+os.setpriority(os.PRIO_PROCESS, 0, 15)
 with pinned(1) as had:
     print(os.getpriority(os.PRIO_PROCESS, 0), had["nice"])
 print(os.getpriority(os.PRIO_PROCESS, 0))
