@@ -16,14 +16,15 @@ from evonas.errors import UserError
 from evonas.evaluation.costs import multiply_accumulates, parameters
 from evonas.latency_tables import build
 from evonas.latency_tables import table as tables
-from evonas.latency_tables.blocks import OVERHEAD, MissingBlock, Replay, blocks, estimate
+from evonas.latency_tables.blocks import OVERHEAD, MissingBlock, blocks, estimate
 from evonas.latency_tables.build import fit_scale, make
+from evonas.latency_tables.operations import Replay
 from evonas.latency_tables.table import Table, check_compatible, check_free, read, write
 from evonas.loading import construct, validated
 from evonas.measuring.benchmark import LatencyBenchmark
 from evonas.measuring.device_lock import DeviceLock
 from evonas.measuring.reference import reference
-from evonas.records import InputSpec, Measurement, TaskSpec
+from evonas.records import Inputs, InputSpec, Measurement, TaskSpec
 from evonas.spaces import SPACES, Choice
 from evonas.spaces.space import Space
 
@@ -65,9 +66,9 @@ def space_of(own: Config) -> Space:
     return construct(SPACES, own.space, "space")
 
 
-def clockwork(network: nn.Module, input_shape: tuple[int, ...]) -> Measurement:
+def clockwork(network: nn.Module, inputs: Inputs) -> Measurement:
     """A device without noise, on which a network takes a pass of 1 ms and its work, of which nothing overlaps."""
-    ms = 1 + multiply_accumulates(network, input_shape) / 1e3 + parameters(network) / 1e4
+    ms = 1 + multiply_accumulates(network, inputs) / 1e3 + parameters(network) / 1e4
     steady = {"device": "clockwork", "temperature": f"{ms}"}
     return Measurement(ms, 0.9 * ms, 1.1 * ms, 1.2 * ms, ms, 1.0, 0.0, (ms,) * 7, True, conditions=steady)
 
@@ -101,14 +102,15 @@ def test_a_device_that_adds_up_is_told_exactly() -> None:
 
 
 def test_each_block_is_measured_once_with_the_batch_of_the_target() -> None:
-    measured: list[tuple[nn.Module, tuple[int, ...]]] = []
+    measured: list[tuple[nn.Module, Inputs]] = []
 
-    def noting(network: nn.Module, input_shape: tuple[int, ...]) -> Measurement:
-        measured.append((network, input_shape))
-        assert network(torch.zeros(7, *input_shape)).shape[0] == 7
+    def noting(network: nn.Module, inputs: Inputs) -> Measurement:
+        measured.append((network, inputs))
+        assert isinstance(inputs, InputSpec)
+        assert network(torch.zeros(7, *inputs.shape)).shape[0] == 7
         if isinstance(network, Replay):
             assert all(tensor.shape[0] == 7 for tensor in network.buffers())
-        return clockwork(network, input_shape)
+        return clockwork(network, inputs)
 
     space = {"kind": "cell", "nodes": 3, "ops": ["none", "skip", "conv3x3", "avgpool3x3"], "stages": 2, "channels": 4}
     own = config(space, batch=7)
@@ -116,7 +118,7 @@ def test_each_block_is_measured_once_with_the_batch_of_the_target() -> None:
     used = [block for network in networks(space_of(own)) for block in blocks(network, SPEC.input)]
     assert {row.key for row in table.rows} == {block.key for block in used}
     assert sum(row.times_seen for row in table.rows) == len(used)
-    shapes = {block.input_shape for block in used}
+    shapes = {block.input for block in used}
     assert len(measured) == len(table.rows) + len(shapes) + len(table.check.networks)
 
 
@@ -171,12 +173,12 @@ def test_layers_that_are_sized_when_they_first_run() -> None:
 
 
 def test_what_cannot_be_measured_is_left_out() -> None:
-    def narrow(network: nn.Module, input_shape: tuple[int, ...]) -> Measurement:
+    def narrow(network: nn.Module, inputs: Inputs) -> Measurement:
         if 32 in [tensor.shape[0] for tensor in network.parameters()]:
             raise RuntimeError("too wide")
         if len(list(network.modules())) > 70:
             raise RuntimeError("too deep")
-        return clockwork(network, input_shape)
+        return clockwork(network, inputs)
 
     lines: list[str] = []
     own = config()
@@ -207,16 +209,16 @@ def test_a_network_that_is_another_one_at_another_batch_is_left_out() -> None:
 
 
 def test_what_cannot_be_tabulated(monkeypatch: pytest.MonkeyPatch) -> None:
-    def failing(network: nn.Module, input_shape: tuple[int, ...]) -> Measurement:
+    def failing(network: nn.Module, inputs: Inputs) -> Measurement:
         raise RuntimeError("no kernel\nfor this")
 
     with pytest.raises(UserError, match=r"^no block can be measured on board: RuntimeError: no kernel$"):
         made(measure=failing)
 
-    def full(network: nn.Module, input_shape: tuple[int, ...]) -> Measurement:
-        if isinstance(network, nn.Identity):
+    def full(network: nn.Module, inputs: Inputs) -> Measurement:
+        if isinstance(network, build.Empty):
             raise RuntimeError("no input")
-        return clockwork(network, input_shape)
+        return clockwork(network, inputs)
 
     with pytest.raises(UserError, match=r"^an empty network cannot be measured on board: RuntimeError: no input"):
         made(measure=full)
@@ -391,7 +393,7 @@ def test_a_path_in_use_is_told_before_anything_is_measured(tmp_path: Path) -> No
     path = tmp_path / "table.parquet"
     path.write_text("my notes")
 
-    def never(network: nn.Module, input_shape: tuple[int, ...]) -> Measurement:
+    def never(network: nn.Module, inputs: Inputs) -> Measurement:
         raise AssertionError
 
     own = config()
@@ -416,9 +418,9 @@ def test_a_table_fits_its_own_target_space_and_task() -> None:
         with pytest.raises(UserError, match=message):
             check_compatible(table, section, space, SPEC)
     section = own.targets["board"]
-    with pytest.raises(UserError, match=r"made for input_shape \(1, 8, 8\), networks have \(3, 8, 8\)"):
+    with pytest.raises(UserError, match="made for inputs 1 x 8 x 8, networks have 3 x 8 x 8"):
         check_compatible(table, section, space, TaskSpec("other", InputSpec((3, 8, 8)), (10,)))
-    with pytest.raises(UserError, match="made for outputs 10, networks have 2"):
+    with pytest.raises(UserError, match=r"made for output_shape \(10,\), networks have \(2,\)"):
         check_compatible(table, section, space, TaskSpec("other", InputSpec((1, 8, 8)), (2,)))
     other = construct(SPACES, PartConfig(**{**SMALL, "widths": [8, 24]}), "space")
     with pytest.raises(UserError, match=r"is of another space, .*8, 32.* there, .*8, 24.* here"):

@@ -8,17 +8,17 @@ from statistics import fmean, median
 
 import pandas as pd
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from evonas.config import Config
 from evonas.errors import TargetUnavailable, UserError
-from evonas.inputs import called, example, mapped, to_plain
+from evonas.inputs import called, example, in_words, mapped, to_plain
 from evonas.latency_tables.blocks import Block, blocks, estimate
 from evonas.latency_tables.table import BlockLatency, Check, Table, check_free, scaled, write
 from evonas.loading import unknown
 from evonas.measuring.torch_state import seeded
-from evonas.records import Genome, Inputs, InputSpec, Measurement, TaskSpec
+from evonas.records import Genome, Inputs, Measurement, TaskSpec
 from evonas.seeding import stream
 from evonas.spaces.space import Space
 from evonas.text import describe_error
@@ -79,7 +79,7 @@ def make(
     maker = _Builder(config, target, space, spec, measure, say)
     found = maker.look()
     rows = maker.rows(found)
-    overhead_ms = maker.empty(_first_shape(spec.input))
+    overhead_ms = maker.empty(spec.input)
     pairs = maker.pairs(scaled(rows, overhead_ms, 1.0), networks)
     scale, check = fit_scale(pairs)
     say(f"{check}; scale {scale:.3g}")
@@ -97,11 +97,6 @@ def make(
         evonas=version("evonas"),
         rows=rows,
     )
-
-
-def _first_shape(inputs: Inputs) -> tuple[int, ...]:
-    """Of the one input, or of the first of several: what an empty network is measured with."""
-    return inputs.shape if isinstance(inputs, InputSpec) else next(iter(inputs.values())).shape
 
 
 def fit_scale(pairs: Sequence[tuple[float, float]]) -> tuple[float, Check]:
@@ -139,6 +134,13 @@ class _Unmeasurable(Exception):
     """A module fails on the target. The message is one line: how."""
 
 
+class Empty(nn.Module):
+    """A network that gives what it gets; of several tensors the first."""
+
+    def forward(self, *parts: Tensor, **named: Tensor) -> Tensor:
+        return next(iter((*parts, *named.values())))
+
+
 class _Builder:
     """conditions: those that all measurements so far had alike."""
 
@@ -147,7 +149,7 @@ class _Builder:
         self._space, self._spec, self._seed = space, spec, config.seed
         self._target, self._batch = target, config.targets[target].batch
         self._ask, self._say = measure, say
-        self._empty: dict[tuple[int, ...], float] = {}
+        self._empty: dict[str, float] = {}
         self._first = True
 
     def look(self) -> Mapping[str, _Found]:
@@ -190,18 +192,19 @@ class _Builder:
 
     def _row(self, key: str, where: _Found) -> BlockLatency:
         block = self._block(key, where.genome)
-        taken, empty = self._measured(block.module, InputSpec(block.input_shape)), self.empty(block.input_shape)
+        taken, empty = self._measured(block.module, block.input), self.empty(block.input)
         times = taken.ms, taken.low, taken.high, taken.p90
         return BlockLatency(key, *times, empty, len(taken.samples), where.times_seen)
 
-    def empty(self, input_shape: tuple[int, ...]) -> float:
+    def empty(self, inputs: Inputs) -> float:
         """Milliseconds of a network that gives what it gets."""
-        if input_shape not in self._empty:
+        key = in_words(inputs)
+        if key not in self._empty:
             try:
-                self._empty[input_shape] = self._measured(nn.Identity(), InputSpec(input_shape)).ms
+                self._empty[key] = self._measured(Empty(), inputs).ms
             except _Unmeasurable as failure:
                 raise UserError(f"an empty network cannot be measured on {self._target}: {failure}") from None
-        return self._empty[input_shape]
+        return self._empty[key]
 
     def pairs(self, table: Mapping[str, float], count: int) -> list[tuple[float, float]]:
         """What the table says of so many random networks, and what they take; without those that fail."""
@@ -253,8 +256,8 @@ class _Builder:
 
     def _block(self, key: str, genome: Genome) -> Block:
         """With the target's batch; keys are those of batch 1."""
-        network, shape = self._network(genome), self._spec.input
-        one, many = blocks(network, shape), blocks(network, shape, batch=self._batch)
+        network, inputs = self._network(genome), self._spec.input
+        one, many = blocks(network, inputs), blocks(network, inputs, batch=self._batch)
         if len(one) != len(many):
             raise _Unmeasurable(f"its network runs {len(one)} blocks at batch 1, {len(many)} at batch {self._batch}")
         return next(block for at, block in zip(one, many, strict=True) if at.key == key)

@@ -3,7 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-SHAPE = (3, 8, 8)
+from evonas.records import InputSpec
+
+INPUT = InputSpec((3, 8, 8))
 
 
 def small(width: int = 4) -> nn.Module:

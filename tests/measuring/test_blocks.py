@@ -33,7 +33,7 @@ class Perceptron(Space):
     layers = Repeat(Integer(1, 4), width=Choice(16, 32), activation=Choice("relu", "tanh"))
 
     def build(self, arch: Arch, task: TaskSpec) -> nn.Module:
-        network, width = nn.Sequential(nn.Flatten()), math.prod(task.input)
+        network, width = nn.Sequential(nn.Flatten()), math.prod(task.input_shape)
         for layer in arch.layers:
             network.extend([nn.Linear(width, layer.width), {"relu": nn.ReLU, "tanh": nn.Tanh}[layer.activation]()])
             width = layer.width
@@ -68,8 +68,9 @@ def sampled(space: Space, count: int = 6) -> list[nn.Module]:
     return [space.build(space.decode(space.sample(rng)), IMAGES) for _ in range(count)]
 
 
-def keys(network: nn.Module, shape: tuple[int, ...] = (8, 6, 6), **options: object) -> list[str]:
-    return [block.key for block in blocks(network, shape, **options)]
+def keys(network: nn.Module, shape: tuple[int, ...] | InputSpec = (8, 6, 6), **options: object) -> list[str]:
+    inputs = shape if isinstance(shape, InputSpec) else InputSpec(shape)
+    return [block.key for block in blocks(network, inputs, **options)]
 
 
 @pytest.mark.parametrize("name", SPACES)
@@ -78,7 +79,7 @@ def test_nothing_is_left_out_and_nothing_counts_twice(name: str) -> None:
         found = blocks(network, IMAGES.input)
         assert len(found) > 1
         assert sum(parameters(block.module) for block in found) == parameters(network)
-        macs = [multiply_accumulates(block.module, block.input_shape) for block in found]
+        macs = [multiply_accumulates(block.module, block.input) for block in found]
         assert sum(macs) == multiply_accumulates(network, IMAGES.input)
 
 
@@ -86,15 +87,15 @@ def test_nothing_is_left_out_and_nothing_counts_twice(name: str) -> None:
 @pytest.mark.parametrize("batch", [1, 3])
 def test_a_block_runs_by_itself_on_its_input(name: str, batch: int) -> None:
     for block in blocks(sampled(SPACES[name], 1)[0], IMAGES.input, batch=batch):
-        assert isinstance(block.module.eval()(torch.randn(batch, *block.input_shape)), Tensor)
+        assert isinstance(block.module.eval()(torch.randn(batch, *block.input.shape)), Tensor)
 
 
 def test_the_blocks_of_a_residual_network_by_hand() -> None:
     body = nn.Sequential(conv_bn(8, 8, 3, act="relu"), conv_bn(8, 8, 3))
     residual = nn.Sequential(Residual(body), nn.ReLU())
     network = nn.Sequential(conv_bn(3, 8, 3), residual, SqueezeExcite(8, 2), nn.Sequential(residual), Head(8, 10))
-    found = blocks(network, (3, 6, 6))
-    assert [block.input_shape for block in found] == [(3, 6, 6), *[(8, 6, 6)] * 4]
+    found = blocks(network, InputSpec((3, 6, 6)))
+    assert [block.input.shape for block in found] == [(3, 6, 6), *[(8, 6, 6)] * 4]
     assert [block.key.partition("[")[0].partition("(")[0] for block in found] == [
         "Conv2d",
         "Residual",
@@ -112,17 +113,17 @@ def test_the_blocks_of_a_residual_network_by_hand() -> None:
 def test_what_a_network_does_between_its_modules() -> None:
     """Also where an axis holds more than the batch, a module takes two tensors, or a size is a number."""
     network = Free(depth=2)
-    found = blocks(network, (3, 6, 6))
+    found = blocks(network, InputSpec((3, 6, 6)))
     names = [block.key.split("(")[0] for block in found]
     step = ["Conv2d", "mul", "add", "relu"]
     assert names == ["Conv2d", *step, *step, "reshape", "mean", "tanh", "Bilinear", "view", "getitem", "Linear"]
-    assert multiply_accumulates(network, (3, 6, 6)) == sum(
-        multiply_accumulates(block.module, block.input_shape) for block in found
+    assert multiply_accumulates(network, InputSpec((3, 6, 6))) == sum(
+        multiply_accumulates(block.module, block.input) for block in found
     )
-    many = blocks(network, (3, 6, 6), batch=5)
+    many = blocks(network, InputSpec((3, 6, 6)), batch=5)
     assert [block.key.split("(")[0] for block in many] == names
     for block in many:
-        block.module.eval()(torch.randn(5, *block.input_shape))
+        block.module.eval()(torch.randn(5, *block.input.shape))
 
 
 def test_cells_are_made_of_few_different_blocks() -> None:
@@ -151,7 +152,7 @@ def test_operations_on_constants_alone_are_no_blocks() -> None:
 
 def test_a_sequence_of_layers_in_another_one_is_a_block() -> None:
     inner = nn.Sequential(nn.Conv2d(8, 8, 1), nn.ReLU(), nn.Conv2d(8, 8, 1))
-    first, second = blocks(nn.Sequential(inner, nn.Tanh(), nn.Conv2d(8, 8, 1)), (8, 6, 6))
+    first, second = blocks(nn.Sequential(inner, nn.Tanh(), nn.Conv2d(8, 8, 1)), InputSpec((8, 6, 6)))
     assert next(iter(first.module)) is inner
     assert isinstance(second.module, nn.Conv2d)
 
@@ -160,10 +161,10 @@ def test_layers_join_the_block_before_them() -> None:
     flat = nn.Sequential(
         nn.Conv2d(8, 8, 1), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 4, 1), nn.ReLU()
     )
-    first, second = blocks(flat, (8, 6, 6))
+    first, second = blocks(flat, InputSpec((8, 6, 6)))
     assert list(first.module) == list(flat[:4])
     assert list(second.module) == list(flat[4:])
-    assert second.input_shape == (8, 3, 3)
+    assert second.input.shape == (8, 3, 3)
 
 
 class Scale(nn.Module):
@@ -245,7 +246,7 @@ def test_the_network_is_left_as_it_was() -> None:
     network = Free().train()
     state, attributes = copy.deepcopy(network.state_dict()), [set(vars(module)) for module in network.modules()]
     random = torch.get_rng_state()
-    blocks(network, (3, 6, 6))
+    blocks(network, InputSpec((3, 6, 6)))
     assert all(torch.equal(tensor, state[name]) for name, tensor in network.state_dict().items())
     assert [set(vars(module)) for module in network.modules()] == attributes
     assert all(module.training for module in network.modules())
@@ -266,14 +267,14 @@ def test_a_network_that_looks_at_values() -> None:
     network = Gated()
     assert [key.split(" @")[0] for key in keys(network, (4,))] == [
         "sum(1x4)",
-        "Linear(in_features=4,out_features=2,bias=True)",
+        "Linear(in_features=4,out_features=4,bias=True)",
     ]
     assert network.passes == 0
 
 
 def test_what_a_network_raises_comes_out() -> None:
     with pytest.raises(RuntimeError, match="channels"):
-        blocks(conv_bn(3, 8, 3), (4, 6, 6))
+        blocks(conv_bn(3, 8, 3), InputSpec((4, 6, 6)))
 
 
 def test_an_estimate_is_the_sum_of_the_entries() -> None:
@@ -281,15 +282,18 @@ def test_an_estimate_is_the_sum_of_the_entries() -> None:
     found = keys(network, (3, 6, 6))
     table = {key: 2.0**n for n, key in enumerate(dict.fromkeys(found))}
     step = 2 + 4 + 8 + 16  # the same convolution, product, sum and activation three times
-    assert estimate(network, (3, 6, 6), table) == 1 + 3 * step + 32 + 64 + 128 + 256 + 512 + 1024 + 2048
-    assert estimate(network, (3, 6, 6), {**table, OVERHEAD: 0.5}) == estimate(network, (3, 6, 6), table) + 0.5
+    assert estimate(network, InputSpec((3, 6, 6)), table) == 1 + 3 * step + 32 + 64 + 128 + 256 + 512 + 1024 + 2048
+    assert (
+        estimate(network, InputSpec((3, 6, 6)), {**table, OVERHEAD: 0.5})
+        == estimate(network, InputSpec((3, 6, 6)), table) + 0.5
+    )
 
 
 def test_a_missing_block_is_named() -> None:
     network = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
     first, second = keys(network, (4,))
     with pytest.raises(MissingBlock) as error:
-        estimate(network, (4,), {first: 1.0})
+        estimate(network, InputSpec((4,)), {first: 1.0})
     assert second in str(error.value)
     assert first not in str(error.value)
     assert "make it anew" in str(error.value)

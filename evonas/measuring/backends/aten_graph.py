@@ -8,6 +8,7 @@ and numbers and give tensors are called, so that nothing in it reaches a file, a
 import json
 import struct
 from collections.abc import Callable, Mapping, Sequence
+from keyword import iskeyword
 from operator import getitem
 from typing import Any
 
@@ -94,7 +95,7 @@ def _step(node: Node, places: Mapping[Node, int], traced: GraphModule, weights: 
 def _node(step: Sequence[Value], graph: Graph, nodes: Sequence[Node], device: torch.device) -> Any:
     """Names and values become Python that torch.fx compiles: the values as literals, the names as they are."""
     match step:
-        case ["input", str(name)] if name.isidentifier():
+        case ["input", str(name)] if name.isidentifier() and not iskeyword(name):
             return graph.placeholder(name)
         case ["weight", str(name)] if name.isidentifier():
             return graph.get_attr(name)
