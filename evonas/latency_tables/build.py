@@ -1,4 +1,4 @@
-"""Making a latency table: look for all blocks that the networks of a space are made of, measure each, check the sum."""
+"""A latency table is made: the blocks of a space's networks are looked for, each is measured, the sum is checked."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,16 +24,16 @@ from evonas.spaces.space import Space
 from evonas.text import describe_error
 
 ENUMERATED = 5_000
-"""Networks of a space that is looked through as a whole. From a larger one is sampled ..."""
+"""A space of so many networks is looked through as a whole. From a larger one is sampled ..."""
 PATIENCE = 1_000
 """... until so many networks in a row have brought no new block ..."""
 MOST_SAMPLES = 20_000
 """... or so many have been drawn."""
 MOST_BLOCKS = 10_000
 NETWORKS = 10
-"""Whole networks that a table is checked with."""
+"""A table is checked with so many whole networks."""
 FEWEST = 4
-"""Networks that a scale is fitted with: to half of them."""
+"""A scale needs so many networks: it is fitted to half of them."""
 REPORTS = 20
 SMALLER = "open up its modules (nn.Sequential, nn.ModuleList) or search a smaller space"
 
@@ -46,7 +46,12 @@ def build_table(
 ) -> Table:
     """Make a table and write it to a file.
 
-    Raises as `make` and `write` do; what is wrong with the path, before anything is measured.
+    Args:
+        config, target, space, spec, measure, say: as for `make`.
+        path: of the file.
+
+    Raises:
+        UserError, TargetUnavailable: as `make` and `write` do; for the path, before anything is measured.
     """
     check_free(path, target)
     table = make(config, target, space, spec, measure, say=say)
@@ -66,8 +71,14 @@ def make(
 ) -> Table:
     """Measure each block of the space once, and some networks as a whole.
 
-    measure: what a network takes on the target, from it and the shape of one example. say: takes lines for people.
-    networks: how many whole ones.
+    Args:
+        config: of a search.
+        target: its name in the config.
+        space: the networks.
+        spec: the task.
+        measure: (network, inputs) -> what it takes on the target.
+        say: takes lines for people.
+        networks: how many whole ones are measured.
 
     Raises:
         UserError: the config has no such target, no network of the space can be built, it has too many different
@@ -100,10 +111,14 @@ def make(
 
 
 def fit_scale(pairs: Sequence[tuple[float, float]]) -> tuple[float, Check]:
-    """The scale that brings what a table says to what was measured, and how far it is then; pairs: of both, in ms.
+    """Find the scale that brings what a table says to what was measured: the median of the ratios of every other
+    network. It stays 1 where there are few networks, or where it would make the table worse on the others.
 
-    Fitted to every other network: the median of the ratios. It stays 1 where there are few networks, or where it would
-    make the table worse on the others.
+    Args:
+        pairs: what the table says and what was measured, in ms, of each network.
+
+    Returns:
+        The scale, and how far the table is from the other networks with it.
     """
     others = list(pairs)
     fitted = 1.0
@@ -142,7 +157,7 @@ class Empty(nn.Module):
 
 
 class _Builder:
-    """conditions: those that all measurements so far had alike."""
+    """The state of the making. `conditions` are those that all measurements so far had alike."""
 
     def __init__(self, config: Config, target: str, space: Space, spec: TaskSpec, measure: Measure, say: Say) -> None:
         self.conditions: Mapping[str, str] = {}
@@ -153,7 +168,7 @@ class _Builder:
         self._first = True
 
     def look(self) -> Mapping[str, _Found]:
-        """All blocks, by their keys."""
+        """Find all blocks, by their keys."""
         found: dict[str, _Found] = {}
         seen, newest, failed = 0, 0, None
         for seen, genome in enumerate(self._genomes(), 1):
@@ -177,7 +192,7 @@ class _Builder:
         return found
 
     def rows(self, found: Mapping[str, _Found]) -> tuple[BlockLatency, ...]:
-        """Each block measured. One that cannot be is left out, as its networks could not be measured either."""
+        """Measure each block. One that cannot be is left out, as its networks could not be measured either."""
         rows: list[BlockLatency] = []
         for n, (key, where) in enumerate(found.items(), 1):
             try:
@@ -207,7 +222,7 @@ class _Builder:
         return self._empty[key]
 
     def pairs(self, table: Mapping[str, float], count: int) -> list[tuple[float, float]]:
-        """What the table says of so many random networks, and what they take; without those that fail."""
+        """Estimate and measure so many random networks; those that fail are left out."""
         pairs = []
         for genome in self._different(count):
             try:
@@ -255,7 +270,7 @@ class _Builder:
         return network
 
     def _block(self, key: str, genome: Genome) -> Block:
-        """With the target's batch; keys are those of batch 1."""
+        """The block with the target's batch; keys are those of batch 1."""
         network, inputs = self._network(genome), self._spec.input
         one, many = blocks(network, inputs), blocks(network, inputs, batch=self._batch)
         if len(one) != len(many):

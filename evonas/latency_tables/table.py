@@ -1,4 +1,4 @@
-"""Latency tables: what each block of a space takes on a target, for searches that add up instead of measuring.
+"""A latency table says what each block of a space takes on a target, for searches that add up instead of measuring.
 
 What a block takes by itself includes a pass of its own: the call, and the handing over of its input. So a table has
 what an empty network takes at the same input shape too, and that is taken off. What is then still too much or too
@@ -27,7 +27,7 @@ from evonas.records import TaskSpec
 from evonas.spaces.space import Space
 
 VERSION = 2
-"""Of the files that are written; those of version 1 are read too."""
+"""The version of the files that are written; those of version 1 are read too."""
 SHAPING = ("backend", "device", "dtype", "threads", "batch", "graph")
 """Keys of a target on which its latencies depend; the others say where and how well they are measured."""
 ABOUT, DIGEST = b"evonas.latency_table", b"evonas.latency_table.sha256"
@@ -125,7 +125,7 @@ class Table:
 
     @cached_property
     def sha256(self) -> str:
-        """Of the content as its version has it, whatever file it is in. Runs record it."""
+        """The digest of the content as its version has it, whatever file that is in. Runs record it."""
         content = asdict(self)
         if self.version == version_1.VERSION:
             content = version_1.downgraded(content)
@@ -171,7 +171,7 @@ def check_free(path: str | Path, target: str) -> None:
 
     Args:
         path: of the file.
-        target: whose table it is to be.
+        target: of the table.
 
     Raises:
         UserError: there is something at the path that is no table of this target, or no folder for it.
@@ -257,7 +257,7 @@ def _table(plain: dict[str, Any]) -> Table:
 
 
 def _difference(there: str, here: str) -> str:
-    """Where two texts begin to differ."""
+    """The places where two texts begin to differ."""
     same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(there, here, strict=False)))
     at = max(0, same - 20)
     return f"{there[at : at + 60]!r} there, {here[at : at + 60]!r} here"

@@ -114,7 +114,7 @@ class OutputCache:
 
 
 class Tracer(TorchFunctionMode):
-    """Follows a forward pass, of a copy of a network whose modules have the forwards that `over` makes.
+    """The tracer follows a forward pass of a copy of a network, the modules of which have the forwards that `over` makes.
 
     Args:
         whole: classes of modules that are not opened.
@@ -240,12 +240,12 @@ def _is_whole(x: Tensor) -> bool:
 
 
 def _spec(x: Tensor, shape: Shape, values: int | None) -> InputSpec:
-    """Of one example; zeros where nothing is known of whole numbers, which are an index into anything."""
+    """The input of one example; zeros where nothing is known of whole numbers, which are an index into anything."""
     return InputSpec(shape, str(x.dtype).removeprefix("torch."), values or 1) if _is_whole(x) else InputSpec(shape)
 
 
 def _rows(module: nn.Module) -> int | None:
-    """Of the table that a module looks its input up in; None where it is no such module."""
+    """The length of the table that a module looks its input up in; None where it is no such module."""
     first = next(module.children(), None) if describe.is_sequence(module) else module
     return first.num_embeddings if isinstance(first, LOOKUPS) else None
 
@@ -255,7 +255,7 @@ def _joins(module: nn.Module) -> bool:
 
 
 def _copied(network: nn.Module, device: str) -> nn.Module:
-    """On that device. Shares what modules have for their hooks: copying that would take longer than all the rest."""
+    """A copy on that device. It shares what modules have for their hooks: copying that would take longer than all else."""
     modules = list(network.modules())
     hooks = {id(value): value for module in modules for name, value in vars(module).items() if name in HOOKS}
     tensors = {id(own): _moved(own, device) for own in [*network.parameters(), *network.buffers()]}

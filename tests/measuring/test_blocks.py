@@ -13,7 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from evonas.evaluation.costs import multiply_accumulates, parameters
+from evonas.inputs import example
 from evonas.latency_tables.blocks import OVERHEAD, MissingBlock, blocks, estimate
+from evonas.latency_tables.tracing import OutputCache, Tracer
 from evonas.records import InputSpec, TaskSpec
 from evonas.spaces import Arch, Cell, Choice, Integer, Mobile, Repeat, Space
 from evonas.spaces.blocks import Head, Residual, SqueezeExcite, conv_bn
@@ -251,6 +253,137 @@ def test_the_network_is_left_as_it_was() -> None:
     assert [set(vars(module)) for module in network.modules()] == attributes
     assert all(module.training for module in network.modules())
     assert torch.equal(torch.get_rng_state(), random)
+
+
+TOKENS = InputSpec((5,), "int64", high=9)
+PLACES = 5
+KNOWN = [
+    "ce9f321eb5f6",
+    "55a8ec4662e8",
+    "762feaac50f7",
+    "bf5fd17d3c66",
+    "74b87d1e4aa4",
+    "6d481737e4c2",
+    "0a1393e45739",
+    "c40cfde015ff",
+    "71558a30d4f9",
+    "81bcfc1a21f7",
+    "ab6f99afcb48",
+    "e630a9a77171",
+]
+"""Digests of the blocks of `Free(depth=1)`, as evonas wrote them first."""
+
+
+class Words(nn.Module):
+    """Tokens with what is done to whole numbers: by itself, with constants, and between its modules."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.token, self.place = nn.Embedding(12, 4), nn.Embedding(PLACES, 4)
+        self.mixer, self.parts = nn.GRU(4, 4, batch_first=True), nn.ModuleList([nn.Linear(4, 9)])
+
+    def forward(self, x: Tensor) -> Tensor:
+        places = torch.arange(PLACES, device=x.device).flip(0)
+        h = self.token(x + 1) + self.place(places)
+        h = h.masked_fill((x == 0)[..., None], 0.0)
+        return self.parts[0](self.mixer(h)[0])
+
+
+def test_whole_numbers_of_the_examples_are_blocks_and_those_of_nothing_are_not() -> None:
+    found = blocks(Words(), TOKENS)
+    assert [(block.key.rpartition(" #")[0], block.input.high) for block in found] == [
+        ("add(1x5, 1) @5 of int64", 9),
+        ("Embedding(12,4) @5 of int64", 12),
+        ("add(1x5x4, 5x4) @5x4", None),
+        ("eq(1x5, 0) @5 of int64", 9),
+        ("masked_fill(1x5x4, 1x5x1, 0.0) @5x4", None),
+        ("GRU(4,4,batch_first=True) @5x4", None),
+        ("Linear(in_features=4,out_features=9,bias=True) @5x4", None),
+    ]
+
+
+@pytest.mark.parametrize("batch", [1, 3, PLACES])
+def test_blocks_of_tokens_run_by_themselves(batch: int) -> None:
+    """Also where there are as many examples as places."""
+    found = blocks(Words(), TOKENS, batch=batch)
+    assert len(found) == 7
+    for block in found:
+        x = example(block.input, batch)
+        assert isinstance(x, np.ndarray)
+        assert isinstance(block.module.eval()(torch.from_numpy(x)), Tensor)
+
+
+def test_a_function_that_looks_up_is_a_block() -> None:
+    class Lookup(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.table, self.head = nn.Parameter(torch.zeros(9, 4)), nn.Linear(4, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.head(F.embedding(x[:, 1:], self.table).sum(1))
+
+    found = blocks(Lookup(), TOKENS, batch=2)
+    assert [block.key.partition("(")[0] for block in found] == ["getitem", "embedding", "sum", "Linear"]
+    assert found[1].input == InputSpec((4,), "int64", high=9)
+
+
+def test_whole_numbers_that_a_network_makes_of_floats_are_no_blocks() -> None:
+    """Nothing is known of their values, but a module that takes them is a block, measured with zeros."""
+
+    class Route(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.router, self.expert = nn.Linear(4, 3), nn.Embedding(3, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return x + self.expert((self.router(x).argmax(1) + 1) % 3)
+
+    found = blocks(Route(), InputSpec((4,)), batch=2)
+    assert [block.key.partition("(")[0] for block in found] == ["Linear", "argmax", "Embedding", "add"]
+
+
+def test_several_inputs() -> None:
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.token, self.image = nn.Embedding(9, 4), nn.Linear(6, 4)
+            self.both = nn.Bilinear(4, 4, 2)
+
+        def forward(self, image: Tensor, tokens: Tensor) -> Tensor:
+            return self.both(input1=self.image(image), input2=self.token(tokens).mean(1))
+
+    network, inputs = Two(), {"tokens": TOKENS, "image": InputSpec((6,))}
+    found = blocks(network, inputs)
+    assert [(block.key.partition("(")[0], block.input.shape) for block in found] == [
+        ("Linear", (6,)),
+        ("Embedding", (5,)),
+        ("mean", (5, 4)),
+        ("Bilinear", (4,)),
+    ]
+    assert estimate(network, inputs, {block.key: 1.0 for block in found}) == 4
+
+
+def test_what_modules_give_is_remembered_and_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = OutputCache(2)
+    monkeypatch.setattr(Tracer, "outputs", cache)
+    runs: list[str] = []
+
+    def give(name: str) -> Tensor:
+        def forward(x: Tensor) -> Tensor:
+            runs.append(name)
+            return x.new_empty(3, 2)
+
+        return cache.output(name, forward, torch.empty(1, device="meta"))
+
+    assert [give(name).shape for name in "aabacb"] == [(3, 2)] * 6
+    assert runs == ["a", "b", "c", "b"]  # a was used after b, so that c took the place of b
+    keys(Free(), (3, 6, 6))
+    assert len(cache) == 2
+
+
+def test_keys_are_those_of_the_tables_that_users_have() -> None:
+    found = keys(Free(depth=1), (3, 6, 6))
+    assert [key.rpartition("#")[2] for key in found] == KNOWN
 
 
 def test_a_network_that_looks_at_values() -> None:

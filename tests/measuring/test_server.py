@@ -33,6 +33,7 @@ from evonas.measuring.remote import protocol
 from evonas.measuring.remote.client import MeasureError, Remote
 from evonas.measuring.remote.server import main, serve_here
 from evonas.records import Endpoint, InputSpec, Measurement
+from tests.measuring.small import OTHERS, other
 
 TOKEN = "the-token-of-these-tests"
 INPUT = InputSpec((1, 8, 8))
@@ -204,6 +205,10 @@ def order(network: str, **changes: Any) -> protocol.MeasureRequest:
     return protocol.MeasureRequest(**{**given, "network": network.encode(), "reference": b"do reference", **changes})
 
 
+def described(shape: list[Any], dtype: str = "float32", high: int | None = None) -> dict[str, Any]:
+    return {"shape": shape, "dtype": dtype, "high": high}
+
+
 def changed(**changes: Any) -> bytes:
     """An order with another head."""
     message = protocol.pack(order("do it"))
@@ -302,6 +307,15 @@ def test_a_real_network_is_measured_beside_a_rival(board: Board) -> None:
     assert found.ms > 100
 
 
+@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("backend", ["torch", "onnxruntime"])
+def test_networks_of_tokens_and_of_several_inputs_are_measured_there(board: Board, backend: str, name: str) -> None:
+    model, inputs = other(name)
+    there = remote(backend=backend, batch=2)
+    assert there.measure(model, inputs, board.place).ms > 0
+    assert there.measure(model, inputs, board.place, (model, 1000.0)).ms > 100
+
+
 @pytest.mark.parametrize(
     "header", ["", "Bearer", "Bearer wrong", f"bearer {TOKEN}", f"Basic {TOKEN}", f"Bearer {TOKEN}x", "\xe4"]
 )
@@ -340,6 +354,19 @@ def test_a_search_without_the_token_says_so(board: Board) -> None:
         (changed(wanted=["size_mb"]), "wanted"),
         (changed(rival_ms=1.0), "a third file"),
         (changed(seconds=float("nan")), "seconds"),
+        (changed(inputs={}), "order: inputs: a network takes one input or more"),
+        (changed(inputs=[3]), "inputs"),
+        (changed(inputs=described([3], "object")), "order: inputs: an input is of float32, .* not of object"),
+        (changed(inputs=described([3, -1])), r"lengths of a shape are 1 or more, not \(3, -1\)"),
+        (changed(inputs=described([3.5])), "a shape of whole numbers"),
+        (changed(inputs=described([10**9])), "at most 16, with 268,435,456 numbers"),
+        (changed(inputs=described([10**999] * 9)), "at most 16, with"),
+        (changed(inputs=described([3], "int64")), "an input of int64 needs `high`"),
+        (changed(inputs=described([3], "int8", 2**62)), "1 to 128"),
+        (changed(inputs=described([0] * 20_000)), "lengths of a shape are 1 or more"),
+        (changed(inputs={f"x{i}": described([1]) for i in range(17)}), "at most 16, with"),
+        (changed(inputs={"__import__('os')": described([1])}), "the name of an argument"),
+        (changed(inputs={"x": {"y": described([1])}}), "x: an input has a shape"),
         (protocol.pack(order("do it")) + b"x", "came as"),
         (protocol.pack(order("do it"))[:-1], "came as"),
         (protocol.pack(order("do it")).replace(b'"threads": 1', b'"threads": 0'), "config.threads"),

@@ -1,4 +1,4 @@
-"""Networks in ONNX Runtime. Needs no torch where a network comes as a file."""
+"""ONNX Runtime as a backend. It needs no torch where a network comes as a file."""
 
 import os
 import platform
@@ -22,7 +22,11 @@ QUIET = 3
 
 
 class OnnxRuntime:
-    """ONNX Runtime with its default optimisations, the input already on the device.
+    """ONNX Runtime runs networks with its default optimisations, the input already on the device.
+
+    Args:
+        name: of the target, for messages.
+        config: the target's.
 
     Raises:
         UserError: onnxruntime is not installed or not for this device, or has no such dtype.

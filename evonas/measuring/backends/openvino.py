@@ -1,4 +1,4 @@
-"""Networks in OpenVINO. Needs no torch where a network comes as a file."""
+"""OpenVINO as a backend. It needs no torch where a network comes as a file."""
 
 import platform
 import sys
@@ -18,11 +18,16 @@ if TYPE_CHECKING:
     from torch import nn
 
 PRECISION = {"float32": ("f32", "FP32"), "float16": ("f16", "FP16"), "bfloat16": ("bf16", "BF16")}
-"""How OpenVINO writes a precision, and how the capability."""
+"""dtype -> how OpenVINO writes the precision, and how the capability of a device."""
 
 
 class OpenVino:
-    """OpenVINO tuned for latency, one request at a time, in the precision that is asked for and not the device's own.
+    """OpenVINO runs networks tuned for latency, one request at a time, in the precision that is asked for and not the
+    device's own.
+
+    Args:
+        name: of the target, for messages.
+        config: the target's.
 
     Raises:
         UserError: openvino is not installed, the device is not there or does not compute in this dtype.
