@@ -7,7 +7,6 @@ Sequential that is opened, layers without a weight matrix belong to the operatio
 """
 
 import copy
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -19,6 +18,7 @@ from torch.utils._pytree import tree_flatten, tree_leaves
 from evonas.inputs import called, example, mapped
 from evonas.latency_tables import describe
 from evonas.latency_tables.operations import Call, First, Function, Row, Shape, TensorOf
+from evonas.latency_tables.output_cache import OutputCache
 from evonas.records import Inputs, InputSpec
 
 Classes = tuple[type[nn.Module], ...]
@@ -78,43 +78,8 @@ def trace(network: nn.Module, inputs: Inputs, whole: Classes, batch: int, device
     return tracer.found
 
 
-class OutputCache:
-    """Shape and dtype of what modules give, the most recent ones. torch is slow to tell: it takes tens of milliseconds
-    for a network of a hundred layers.
-
-    Args:
-        size: how many are kept.
-    """
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._held: OrderedDict[tuple[str, Shape, torch.dtype], tuple[Shape, torch.dtype]] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._held)
-
-    def output(self, details: str, forward: Function, x: Tensor) -> Any:
-        """What a module gives for an input; on the meta device from memory, where it is known.
-
-        Args:
-            details: text that tells the module from others.
-            forward: what runs it.
-            x: its input.
-        """
-        key = details, tuple(x.shape), x.dtype
-        if x.is_meta and (known := self._held.get(key)):
-            self._held.move_to_end(key)
-            return torch.empty(known[0], dtype=known[1], device=x.device)
-        result = forward(x)
-        if isinstance(result, Tensor):
-            self._held[key] = tuple(result.shape), result.dtype
-            if len(self._held) > self._size:
-                self._held.popitem(last=False)
-        return result
-
-
 class Tracer(TorchFunctionMode):
-    """The tracer follows a forward pass of a copy of a network, the modules of which have the forwards that `over` makes.
+    """The tracer follows a forward pass of a copy of a network, with the forwards that `over` makes for its modules.
 
     Args:
         whole: classes of modules that are not opened.
@@ -255,7 +220,7 @@ def _joins(module: nn.Module) -> bool:
 
 
 def _copied(network: nn.Module, device: str) -> nn.Module:
-    """A copy on that device. It shares what modules have for their hooks: copying that would take longer than all else."""
+    """A copy on that device. Hooks are shared: copying them would take longer than all the rest."""
     modules = list(network.modules())
     hooks = {id(value): value for module in modules for name, value in vars(module).items() if name in HOOKS}
     tensors = {id(own): _moved(own, device) for own in [*network.parameters(), *network.buffers()]}

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from evonas.evaluation.costs import multiply_accumulates, parameters
 from evonas.inputs import example
 from evonas.latency_tables.blocks import OVERHEAD, MissingBlock, blocks, estimate
-from evonas.latency_tables.tracing import OutputCache, Tracer
+from evonas.latency_tables.output_cache import OutputCache
+from evonas.latency_tables.tracing import Tracer
 from evonas.records import InputSpec, TaskSpec
 from evonas.spaces import Arch, Cell, Choice, Integer, Mobile, Repeat, Space
 from evonas.spaces.blocks import Head, Residual, SqueezeExcite, conv_bn
