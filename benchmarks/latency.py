@@ -41,7 +41,7 @@ from evonas.spaces import SPACES
 from evonas.tasks import TASKS
 
 CONFIG = Path(__file__).parents[1] / "configs" / "digits.yaml"
-SHAPE = (3, 32, 32)
+INPUT = InputSpec((3, 32, 32))
 Times = npt.NDArray[np.float64]
 
 
@@ -78,7 +78,7 @@ def load(trainers: int, device: str, quiet: bool) -> Iterator[None]:
 
 def common(network: nn.Module, device: str, passes: int) -> list[float]:
     """Milliseconds of single passes, batch 1, as scripts time them (here with the synchronisation that they forget)."""
-    x = torch.randn(1, *SHAPE).to(device)
+    x = torch.randn(1, *INPUT.shape).to(device)
     probe = network.to(device).eval()
     times = []
     with torch.inference_mode():
@@ -117,7 +117,7 @@ def main() -> None:
         parser.error("too few networks or repeats to say how repeatable anything is: at least 2 of each")
     torch.set_num_threads(1)
     space, rng = SPACES["mobile"](), stream(0, "latency")
-    spec = TaskSpec("images", InputSpec(SHAPE), (10,))
+    spec = TaskSpec("images", INPUT, (10,))
     networks = [space.build(space.decode(space.sample(rng)), spec).eval() for _ in range(options.networks)]
     target = TargetConfig(device=options.device, graph=options.graph, max_seconds=options.max_seconds)
     device = available(options.device, "--device")
@@ -127,7 +127,7 @@ def main() -> None:
 
     def ours(network: nn.Module) -> float:
         start = time.perf_counter()
-        found = bench.measure(network, spec.input)
+        found = bench.measure(network, INPUT)
         seconds.append(time.perf_counter() - start)
         settled.append(found.settled)
         return found.ms
@@ -139,7 +139,7 @@ def main() -> None:
     }
     print(f"{device_name(device)}, torch {torch.__version__}, Python {platform.python_version()}")
     print(
-        f"{options.networks} networks of mobile at {SHAPE}, batch 1, {options.repeats} repeats, "
+        f"{options.networks} networks of mobile at {INPUT.shape}, batch 1, {options.repeats} repeats, "
         f"{options.trainers} trainers"
     )
     idle = measured(networks, options.repeats, methods)

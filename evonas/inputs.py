@@ -5,6 +5,7 @@ of the vocabulary.
 """
 
 from collections.abc import Callable, Mapping
+from keyword import iskeyword
 from typing import Any
 
 import numpy as np
@@ -63,32 +64,45 @@ def to_plain(inputs: Inputs) -> dict[str, Any]:
 def from_plain(plain: Mapping[str, Any]) -> Inputs:
     """The reverse of `to_plain`.
 
+    Args:
+        plain: shape, dtype and high of one tensor, or of several by the names of arguments.
+
     Raises:
-        ValueError: it is no description of inputs.
+        ValueError: it is no description of inputs, or of impossible ones. The message is one line.
     """
     if isinstance(plain.get("shape"), list | tuple):
-        if not all(type(length) is int for length in plain["shape"]):
-            raise ValueError(f"a shape holds whole numbers, not {plain['shape']}")
-        return InputSpec(tuple(plain["shape"]), str(plain["dtype"]), plain["high"])
-    return {str(name): _single(part) for name, part in plain.items()}
+        return _spec(plain)
+    if not plain:
+        raise ValueError("a network takes one input or more")
+    for name in plain:
+        if not (isinstance(name, str) and name.isidentifier()) or iskeyword(name):
+            raise ValueError(f"an input has the name of an argument, not {name!r}")
+    return {name: _spec(part, f"{name}: ") for name, part in plain.items()}
 
 
 def in_words(inputs: Inputs) -> str:
-    """For people: "1 x 8 x 8", "tokens: 128 of int64"."""
-    if isinstance(inputs, InputSpec):
-        shape = " x ".join(map(str, inputs.shape))
-        return f"{shape} of {inputs.dtype}" if inputs.is_integer else shape
-    return ", ".join(f"{name}: {in_words(spec)}" for name, spec in inputs.items())
+    """For people, and different for different inputs: "1 x 8 x 8", "tokens: 128 of int64 below 65"."""
+    if isinstance(inputs, Mapping):
+        return ", ".join(f"{name}: {in_words(spec)}" for name, spec in inputs.items())
+    shape = " x ".join(map(str, inputs.shape)) or "a number"
+    kind = "" if inputs.dtype == "float32" else f" of {inputs.dtype}"
+    return f"{shape}{kind} below {inputs.high}" if inputs.is_integer else f"{shape}{kind}"
 
 
-def _single(plain: Any) -> InputSpec:
-    inputs = from_plain(plain) if isinstance(plain, Mapping) else None
-    if not isinstance(inputs, InputSpec):
-        raise ValueError(f"{plain!r} is no input: shape, dtype, high")
-    return inputs
+def _spec(plain: Any, what: str = "") -> InputSpec:
+    match plain:
+        case {"shape": list() | tuple() as shape, "dtype": str(dtype), "high": None | int() as high, **rest}:
+            whole = all(type(length) is int for length in shape) and type(high) is not bool
+            if whole and not rest:
+                try:
+                    return InputSpec(tuple(shape), dtype, high)
+                except ValueError as error:
+                    raise ValueError(f"{what}{error}") from None
+    raise ValueError(f"{what}an input has a shape of whole numbers, dtype and high, not {str(plain)[:80]!r}")
 
 
 def _drawn(spec: InputSpec, batch: int, rng: np.random.Generator) -> Array:
     shape = (batch, *spec.shape)
-    drawn: Any = rng.integers(0, spec.high or 1, shape) if spec.is_integer else rng.standard_normal(shape)
+    values = 2 if spec.dtype == "bool" else spec.high
+    drawn: Any = rng.integers(0, values, shape) if values else rng.standard_normal(shape)
     return np.ascontiguousarray(drawn, dtype=np.dtype(spec.dtype))

@@ -35,17 +35,22 @@ class Status(StrEnum):
         return Status, (self.value,)
 
 
+DTYPES = ("float32", "float16", "float64", "int64", "int32", "int16", "int8", "uint8", "bool")
+"""What inputs can be of: numpy, torch and ONNX all have these."""
+
+
 @dataclass(frozen=True, slots=True)
 class InputSpec:
     """One tensor that a network takes in.
 
     Args:
         shape: of one example, without the batch axis, e.g. (channels, height, width) or (tokens,).
-        dtype: a name of numpy and torch alike, e.g. "float32", "int64".
+        dtype: one of `DTYPES`, e.g. "float32", "int64".
         high: of whole numbers, such as tokens: they lie in 0 .. high - 1.
 
     Raises:
-        ValueError: whole numbers without `high`, or `high` of other numbers.
+        ValueError: a length that is not positive, an unknown dtype, whole numbers without `high` or with one that their
+            dtype cannot hold, or `high` of other numbers.
     """
 
     shape: tuple[int, ...]
@@ -54,14 +59,27 @@ class InputSpec:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", tuple(map(int, self.shape)))
-        if self.is_integer and (self.high is None or self.high < 1):
-            raise ValueError(f"an input of {self.dtype} needs `high`, the number of values that it can have")
+        if any(length < 1 for length in self.shape):
+            raise ValueError(f"the lengths of a shape are 1 or more, not {self.shape}")
+        if self.dtype not in DTYPES:
+            raise ValueError(f"an input is of {', '.join(DTYPES)}, not of {self.dtype}")
+        if self.is_integer and (self.high is None or not 1 <= self.high <= self._values):
+            raise ValueError(
+                f"an input of {self.dtype} needs `high`, the number of values that it can have: 1 to {self._values}"
+            )
         if not self.is_integer and self.high is not None:
             raise ValueError(f"`high` is for whole numbers, not for {self.dtype}")
 
     @property
     def is_integer(self) -> bool:
+        """Whether it holds whole numbers."""
         return self.dtype.startswith(("int", "uint"))
+
+    @property
+    def _values(self) -> int:
+        """How many whole numbers from 0 its dtype holds."""
+        kind, _, bits = self.dtype.partition("int")
+        return int(2 ** (int(bits) - (kind == "")))
 
 
 Inputs = InputSpec | Mapping[str, InputSpec]

@@ -210,7 +210,7 @@ def _made_of(evaluator: Any) -> Iterator[object]:
     if isinstance(evaluator, partial):
         for part in (evaluator.func, *evaluator.args, *evaluator.keywords.values()):
             yield from _made_of(part)
-    elif dataclasses.is_dataclass(evaluator):
+    elif dataclasses.is_dataclass(evaluator) and not isinstance(evaluator, type):
         yield from (getattr(evaluator, field.name) for field in dataclasses.fields(evaluator))
 
 

@@ -16,16 +16,18 @@ from evonas.errors import UserError
 from evonas.evaluation.costs import multiply_accumulates, parameters
 from evonas.latency_tables import build
 from evonas.latency_tables import table as tables
-from evonas.latency_tables.blocks import OVERHEAD, MissingBlock, Replay, blocks, estimate
+from evonas.latency_tables.blocks import OVERHEAD, MissingBlock, blocks, estimate
 from evonas.latency_tables.build import fit_scale, make
+from evonas.latency_tables.operations import Replay
 from evonas.latency_tables.table import Table, check_compatible, check_free, read, write
 from evonas.loading import construct, validated
 from evonas.measuring.benchmark import LatencyBenchmark
 from evonas.measuring.device_lock import DeviceLock
 from evonas.measuring.reference import reference
-from evonas.records import InputSpec, Measurement, TaskSpec
-from evonas.spaces import SPACES, Choice
+from evonas.records import Inputs, InputSpec, Measurement, TaskSpec
+from evonas.spaces import SPACES, Arch, Choice, Integer
 from evonas.spaces.space import Space
+from tests import tokens
 
 SPEC = TaskSpec("digits", InputSpec((1, 8, 8)), (10,))
 SMALL = {
@@ -65,9 +67,9 @@ def space_of(own: Config) -> Space:
     return construct(SPACES, own.space, "space")
 
 
-def clockwork(network: nn.Module, input_shape: tuple[int, ...]) -> Measurement:
+def clockwork(network: nn.Module, inputs: Inputs) -> Measurement:
     """A device without noise, on which a network takes a pass of 1 ms and its work, of which nothing overlaps."""
-    ms = 1 + multiply_accumulates(network, input_shape) / 1e3 + parameters(network) / 1e4
+    ms = 1 + multiply_accumulates(network, inputs) / 1e3 + parameters(network) / 1e4
     steady = {"device": "clockwork", "temperature": f"{ms}"}
     return Measurement(ms, 0.9 * ms, 1.1 * ms, 1.2 * ms, ms, 1.0, 0.0, (ms,) * 7, True, conditions=steady)
 
@@ -101,14 +103,15 @@ def test_a_device_that_adds_up_is_told_exactly() -> None:
 
 
 def test_each_block_is_measured_once_with_the_batch_of_the_target() -> None:
-    measured: list[tuple[nn.Module, tuple[int, ...]]] = []
+    measured: list[tuple[nn.Module, Inputs]] = []
 
-    def noting(network: nn.Module, input_shape: tuple[int, ...]) -> Measurement:
-        measured.append((network, input_shape))
-        assert network(torch.zeros(7, *input_shape)).shape[0] == 7
+    def noting(network: nn.Module, inputs: Inputs) -> Measurement:
+        measured.append((network, inputs))
+        assert isinstance(inputs, InputSpec)
+        assert network(torch.zeros(7, *inputs.shape)).shape[0] == 7
         if isinstance(network, Replay):
             assert all(tensor.shape[0] == 7 for tensor in network.buffers())
-        return clockwork(network, input_shape)
+        return clockwork(network, inputs)
 
     space = {"kind": "cell", "nodes": 3, "ops": ["none", "skip", "conv3x3", "avgpool3x3"], "stages": 2, "channels": 4}
     own = config(space, batch=7)
@@ -116,7 +119,7 @@ def test_each_block_is_measured_once_with_the_batch_of_the_target() -> None:
     used = [block for network in networks(space_of(own)) for block in blocks(network, SPEC.input)]
     assert {row.key for row in table.rows} == {block.key for block in used}
     assert sum(row.times_seen for row in table.rows) == len(used)
-    shapes = {block.input_shape for block in used}
+    shapes = {block.input for block in used}
     assert len(measured) == len(table.rows) + len(shapes) + len(table.check.networks)
 
 
@@ -171,12 +174,12 @@ def test_layers_that_are_sized_when_they_first_run() -> None:
 
 
 def test_what_cannot_be_measured_is_left_out() -> None:
-    def narrow(network: nn.Module, input_shape: tuple[int, ...]) -> Measurement:
+    def narrow(network: nn.Module, inputs: Inputs) -> Measurement:
         if 32 in [tensor.shape[0] for tensor in network.parameters()]:
             raise RuntimeError("too wide")
         if len(list(network.modules())) > 70:
             raise RuntimeError("too deep")
-        return clockwork(network, input_shape)
+        return clockwork(network, inputs)
 
     lines: list[str] = []
     own = config()
@@ -207,16 +210,16 @@ def test_a_network_that_is_another_one_at_another_batch_is_left_out() -> None:
 
 
 def test_what_cannot_be_tabulated(monkeypatch: pytest.MonkeyPatch) -> None:
-    def failing(network: nn.Module, input_shape: tuple[int, ...]) -> Measurement:
+    def failing(network: nn.Module, inputs: Inputs) -> Measurement:
         raise RuntimeError("no kernel\nfor this")
 
     with pytest.raises(UserError, match=r"^no block can be measured on board: RuntimeError: no kernel$"):
         made(measure=failing)
 
-    def full(network: nn.Module, input_shape: tuple[int, ...]) -> Measurement:
-        if isinstance(network, nn.Identity):
+    def full(network: nn.Module, inputs: Inputs) -> Measurement:
+        if isinstance(network, build.Empty):
             raise RuntimeError("no input")
-        return clockwork(network, input_shape)
+        return clockwork(network, inputs)
 
     with pytest.raises(UserError, match=r"^an empty network cannot be measured on board: RuntimeError: no input"):
         made(measure=full)
@@ -391,7 +394,7 @@ def test_a_path_in_use_is_told_before_anything_is_measured(tmp_path: Path) -> No
     path = tmp_path / "table.parquet"
     path.write_text("my notes")
 
-    def never(network: nn.Module, input_shape: tuple[int, ...]) -> Measurement:
+    def never(network: nn.Module, inputs: Inputs) -> Measurement:
         raise AssertionError
 
     own = config()
@@ -416,9 +419,9 @@ def test_a_table_fits_its_own_target_space_and_task() -> None:
         with pytest.raises(UserError, match=message):
             check_compatible(table, section, space, SPEC)
     section = own.targets["board"]
-    with pytest.raises(UserError, match=r"made for input_shape \(1, 8, 8\), networks have \(3, 8, 8\)"):
+    with pytest.raises(UserError, match="made for inputs 1 x 8 x 8, networks have 3 x 8 x 8"):
         check_compatible(table, section, space, TaskSpec("other", InputSpec((3, 8, 8)), (10,)))
-    with pytest.raises(UserError, match="made for outputs 10, networks have 2"):
+    with pytest.raises(UserError, match=r"made for output_shape \(10,\), networks have \(2,\)"):
         check_compatible(table, section, space, TaskSpec("other", InputSpec((1, 8, 8)), (2,)))
     other = construct(SPACES, PartConfig(**{**SMALL, "widths": [8, 24]}), "space")
     with pytest.raises(UserError, match=r"is of another space, .*8, 32.* there, .*8, 24.* here"):
@@ -429,6 +432,113 @@ def test_a_network_of_another_space_has_blocks_that_the_table_lacks() -> None:
     wider = construct(SPACES, PartConfig(**{**SMALL, "widths": [24]}), "space")
     with pytest.raises(MissingBlock, match=r"lacks the block Residual\[Conv2d\(8,24"):
         estimate(networks(wider)[0], SPEC.input, board().entries)
+
+
+VERSION_1 = Path(__file__).parent / "recorded" / "latency_tables" / "version-1.parquet"
+"""Of a cell space on digits, written by evonas 0.1 with tables of version 1."""
+CELL = {"kind": "cell", "nodes": 3, "ops": ["none", "skip", "conv3x3", "avgpool3x3"], "stages": 1, "channels": 4}
+
+
+def test_a_table_of_version_1_is_read_with_the_digest_that_runs_have_recorded(tmp_path: Path) -> None:
+    table = read(VERSION_1)
+    assert table.sha256 == "ebe253e333c9185a414f293efb16274398f568187416cb7d00bc6342e2eb22bb"
+    own = config(CELL)
+    check_compatible(table, own.targets["board"], space_of(own), SPEC)
+    for network in networks(space_of(own)):
+        assert estimate(network, SPEC.input, table.entries) >= table.entries[OVERHEAD] > 0
+    with pytest.raises(UserError, match="made for inputs 1 x 8 x 8, networks have 64"):
+        check_compatible(table, own.targets["board"], space_of(own), TaskSpec("flat", InputSpec((64,)), (10,)))
+    write(table, tmp_path / "new.parquet")
+    again = read(tmp_path / "new.parquet")
+    assert (again.version, again.entries) == (tables.VERSION, table.entries)
+
+
+@pytest.mark.parametrize("damage", [other_value, other_scale, without("check"), without("version"), without("outputs")])
+def test_damage_to_a_table_of_version_1_is_noticed(tmp_path: Path, damage: Callable[[Path], object]) -> None:
+    path = tmp_path / "table.parquet"
+    path.write_bytes(VERSION_1.read_bytes())
+    names = pq.read_table(path).column_names
+    damage(path)
+    assert pq.read_table(path).column_names == names
+    with pytest.raises(UserError, match="is not what was written: it is damaged or of another evonas"):
+        read(path)
+
+
+def test_a_table_of_language_models(tmp_path: Path) -> None:
+    """An embedding of the tokens has an entry of its own, measured with whole numbers; that of their places has none,
+    for it is the same for all examples."""
+    seen: dict[str, Inputs] = {}
+
+    def noting(network: nn.Module, inputs: Inputs) -> Measurement:
+        if isinstance(network, nn.Embedding):
+            seen[str(network)] = inputs
+        return clockwork(network, inputs)
+
+    own, spec = config(batch=tokens.TOKENS), tokens.language().spec
+    table = make(own, "board", tokens.LanguageModels(), spec, noting, say=silent)
+    assert seen == {f"Embedding({tokens.VOCABULARY}, {width})": tokens.INPUT for width in (8, 16)}
+    assert not any(f"Embedding({tokens.TOKENS}" in row.key for row in table.rows)
+    assert table.check.kendall_tau == pytest.approx(1)
+    check_compatible(table, own.targets["board"], tokens.LanguageModels(), spec)
+    write(table, tmp_path / "table.parquet")
+    assert read(tmp_path / "table.parquet").sha256 == table.sha256
+    more = dataclasses.replace(spec, input=InputSpec((tokens.TOKENS,), "int64", high=50))
+    with pytest.raises(UserError, match="made for inputs 32 of int64 below 27, networks have 32 of int64 below 50"):
+        check_compatible(table, own.targets["board"], tokens.LanguageModels(), more)
+
+
+class Captions(Space):
+    width = Choice(4, 8)
+
+    def build(self, arch: Arch, task: TaskSpec) -> nn.Module:
+        return Captioning(arch.width, *task.output_shape)
+
+
+class Captioning(nn.Module):
+    def __init__(self, width: int, outputs: int) -> None:
+        super().__init__()
+        self.look, self.token = nn.Linear(6, width), nn.Embedding(9, width)
+        self.layers = nn.ModuleList([nn.Linear(width, outputs)])
+
+    def forward(self, image: torch.Tensor, words: torch.Tensor) -> torch.Tensor:
+        return self.layers[0](self.look(image) + self.token(words).mean(1))
+
+
+CAPTIONS = TaskSpec("captions", {"image": InputSpec((6,)), "words": InputSpec((5,), "int64", high=9)}, (3,))
+
+
+def test_a_table_of_networks_with_several_inputs(tmp_path: Path) -> None:
+    own = config(batch=3)
+    table = make(own, "board", Captions(), CAPTIONS, clockwork, say=silent)
+    assert table.check.error < 1e-12
+    assert [row.key.partition("(")[0] for row in table.rows[:5]] == ["Linear", "Embedding", "mean", "add", "Linear"]
+    write(table, tmp_path / "table.parquet")
+    check_compatible(read(tmp_path / "table.parquet"), own.targets["board"], Captions(), CAPTIONS)
+    single = dataclasses.replace(CAPTIONS, input=InputSpec((6,)))
+    with pytest.raises(UserError, match=r"made for inputs image: 6, words: 5 of int64 below 9, networks have 6$"):
+        check_compatible(table, own.targets["board"], Captions(), single)
+
+
+@pytest.mark.parametrize("backend", ["torch", "onnxruntime"])
+@pytest.mark.parametrize("space", ["tokens", "several"])
+def test_real_blocks_of_whole_numbers(
+    backend: str, space: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class Narrow(tokens.LanguageModels):
+        mixer, width, layers = Choice("gru"), Choice(8), Integer(1, 1)
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("evonas.measuring.benchmark.UNBEATEN_S", 0.0)
+    own = config(max_seconds=0.05, backend=backend, batch=2)
+    bench = LatencyBenchmark("board", own.targets["board"], reference(), DeviceLock([], enabled=False))
+    parts = {"tokens": (Narrow(), tokens.language().spec), "several": (Captions(), CAPTIONS)}[space]
+    lines: list[str] = []
+    table = make(own, "board", *parts, bench.measure, say=lines.append, networks=1)
+    assert not any(line.startswith("left out") for line in lines)
+    assert len(table.check.networks) == 1
+    assert (
+        sum("Embedding" in row.key and "int64" in row.key for row in table.rows) == {"tokens": 1, "several": 2}[space]
+    )
 
 
 def test_a_real_table_orders_networks_of_very_different_size(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

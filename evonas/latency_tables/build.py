@@ -1,4 +1,4 @@
-"""Making a latency table: look for all blocks that the networks of a space are made of, measure each, check the sum."""
+"""A latency table is made: the blocks of a space's networks are looked for, each is measured, the sum is checked."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,32 +8,32 @@ from statistics import fmean, median
 
 import pandas as pd
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from evonas.config import Config
 from evonas.errors import TargetUnavailable, UserError
-from evonas.inputs import called, example, mapped, to_plain
+from evonas.inputs import called, example, in_words, mapped, to_plain
 from evonas.latency_tables.blocks import Block, blocks, estimate
 from evonas.latency_tables.table import BlockLatency, Check, Table, check_free, scaled, write
 from evonas.loading import unknown
 from evonas.measuring.torch_state import seeded
-from evonas.records import Genome, Inputs, InputSpec, Measurement, TaskSpec
+from evonas.records import Genome, Inputs, Measurement, TaskSpec
 from evonas.seeding import stream
 from evonas.spaces.space import Space
 from evonas.text import describe_error
 
 ENUMERATED = 5_000
-"""Networks of a space that is looked through as a whole. From a larger one is sampled ..."""
+"""A space of so many networks is looked through as a whole. From a larger one is sampled ..."""
 PATIENCE = 1_000
 """... until so many networks in a row have brought no new block ..."""
 MOST_SAMPLES = 20_000
 """... or so many have been drawn."""
 MOST_BLOCKS = 10_000
 NETWORKS = 10
-"""Whole networks that a table is checked with."""
+"""A table is checked with so many whole networks."""
 FEWEST = 4
-"""Networks that a scale is fitted with: to half of them."""
+"""A scale needs so many networks: it is fitted to half of them."""
 REPORTS = 20
 SMALLER = "open up its modules (nn.Sequential, nn.ModuleList) or search a smaller space"
 
@@ -46,7 +46,12 @@ def build_table(
 ) -> Table:
     """Make a table and write it to a file.
 
-    Raises as `make` and `write` do; what is wrong with the path, before anything is measured.
+    Args:
+        config, target, space, spec, measure, say: as for `make`.
+        path: of the file.
+
+    Raises:
+        UserError, TargetUnavailable: as `make` and `write` do; for the path, before anything is measured.
     """
     check_free(path, target)
     table = make(config, target, space, spec, measure, say=say)
@@ -66,8 +71,14 @@ def make(
 ) -> Table:
     """Measure each block of the space once, and some networks as a whole.
 
-    measure: what a network takes on the target, from it and the shape of one example. say: takes lines for people.
-    networks: how many whole ones.
+    Args:
+        config: of a search.
+        target: its name in the config.
+        space: the networks.
+        spec: the task.
+        measure: (network, inputs) -> what it takes on the target.
+        say: takes lines for people.
+        networks: how many whole ones are measured.
 
     Raises:
         UserError: the config has no such target, no network of the space can be built, it has too many different
@@ -79,7 +90,7 @@ def make(
     maker = _Builder(config, target, space, spec, measure, say)
     found = maker.look()
     rows = maker.rows(found)
-    overhead_ms = maker.empty(_first_shape(spec.input))
+    overhead_ms = maker.empty(spec.input)
     pairs = maker.pairs(scaled(rows, overhead_ms, 1.0), networks)
     scale, check = fit_scale(pairs)
     say(f"{check}; scale {scale:.3g}")
@@ -99,16 +110,15 @@ def make(
     )
 
 
-def _first_shape(inputs: Inputs) -> tuple[int, ...]:
-    """Of the one input, or of the first of several: what an empty network is measured with."""
-    return inputs.shape if isinstance(inputs, InputSpec) else next(iter(inputs.values())).shape
-
-
 def fit_scale(pairs: Sequence[tuple[float, float]]) -> tuple[float, Check]:
-    """The scale that brings what a table says to what was measured, and how far it is then; pairs: of both, in ms.
+    """Find the scale that brings what a table says to what was measured: the median of the ratios of every other
+    network. It stays 1 where there are few networks, or where it would make the table worse on the others.
 
-    Fitted to every other network: the median of the ratios. It stays 1 where there are few networks, or where it would
-    make the table worse on the others.
+    Args:
+        pairs: what the table says and what was measured, in ms, of each network.
+
+    Returns:
+        The scale, and how far the table is from the other networks with it.
     """
     others = list(pairs)
     fitted = 1.0
@@ -139,19 +149,26 @@ class _Unmeasurable(Exception):
     """A module fails on the target. The message is one line: how."""
 
 
+class Empty(nn.Module):
+    """A network that gives what it gets; of several tensors the first."""
+
+    def forward(self, *parts: Tensor, **named: Tensor) -> Tensor:
+        return next(iter((*parts, *named.values())))
+
+
 class _Builder:
-    """conditions: those that all measurements so far had alike."""
+    """The state of the making. `conditions` are those that all measurements so far had alike."""
 
     def __init__(self, config: Config, target: str, space: Space, spec: TaskSpec, measure: Measure, say: Say) -> None:
         self.conditions: Mapping[str, str] = {}
         self._space, self._spec, self._seed = space, spec, config.seed
         self._target, self._batch = target, config.targets[target].batch
         self._ask, self._say = measure, say
-        self._empty: dict[tuple[int, ...], float] = {}
+        self._empty: dict[str, float] = {}
         self._first = True
 
     def look(self) -> Mapping[str, _Found]:
-        """All blocks, by their keys."""
+        """Find all blocks, by their keys."""
         found: dict[str, _Found] = {}
         seen, newest, failed = 0, 0, None
         for seen, genome in enumerate(self._genomes(), 1):
@@ -175,7 +192,7 @@ class _Builder:
         return found
 
     def rows(self, found: Mapping[str, _Found]) -> tuple[BlockLatency, ...]:
-        """Each block measured. One that cannot be is left out, as its networks could not be measured either."""
+        """Measure each block. One that cannot be is left out, as its networks could not be measured either."""
         rows: list[BlockLatency] = []
         for n, (key, where) in enumerate(found.items(), 1):
             try:
@@ -190,21 +207,22 @@ class _Builder:
 
     def _row(self, key: str, where: _Found) -> BlockLatency:
         block = self._block(key, where.genome)
-        taken, empty = self._measured(block.module, InputSpec(block.input_shape)), self.empty(block.input_shape)
+        taken, empty = self._measured(block.module, block.input), self.empty(block.input)
         times = taken.ms, taken.low, taken.high, taken.p90
         return BlockLatency(key, *times, empty, len(taken.samples), where.times_seen)
 
-    def empty(self, input_shape: tuple[int, ...]) -> float:
+    def empty(self, inputs: Inputs) -> float:
         """Milliseconds of a network that gives what it gets."""
-        if input_shape not in self._empty:
+        key = in_words(inputs)
+        if key not in self._empty:
             try:
-                self._empty[input_shape] = self._measured(nn.Identity(), InputSpec(input_shape)).ms
+                self._empty[key] = self._measured(Empty(), inputs).ms
             except _Unmeasurable as failure:
                 raise UserError(f"an empty network cannot be measured on {self._target}: {failure}") from None
-        return self._empty[input_shape]
+        return self._empty[key]
 
     def pairs(self, table: Mapping[str, float], count: int) -> list[tuple[float, float]]:
-        """What the table says of so many random networks, and what they take; without those that fail."""
+        """Estimate and measure so many random networks; those that fail are left out."""
         pairs = []
         for genome in self._different(count):
             try:
@@ -252,9 +270,9 @@ class _Builder:
         return network
 
     def _block(self, key: str, genome: Genome) -> Block:
-        """With the target's batch; keys are those of batch 1."""
-        network, shape = self._network(genome), self._spec.input
-        one, many = blocks(network, shape), blocks(network, shape, batch=self._batch)
+        """The block with the target's batch; keys are those of batch 1."""
+        network, inputs = self._network(genome), self._spec.input
+        one, many = blocks(network, inputs), blocks(network, inputs, batch=self._batch)
         if len(one) != len(many):
             raise _Unmeasurable(f"its network runs {len(one)} blocks at batch 1, {len(many)} at batch {self._batch}")
         return next(block for at, block in zip(one, many, strict=True) if at.key == key)

@@ -1,4 +1,4 @@
-"""Modules and calls as text: short for people, and complete for telling one computation from another."""
+"""Modules and calls become text: short for people, and complete for telling one computation from another."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -11,17 +11,18 @@ _OF_EVERY_MODULE = frozenset(vars(nn.Module()))
 
 
 def is_layer(module: nn.Module) -> bool:
-    """It has no parts, or is PyTorch's own and no mere container."""
+    """Whether a module has no parts, or is PyTorch's own and no mere container."""
     own = type(module).__module__.startswith("torch.nn.") and not isinstance(module, CONTAINERS)
     return own or next(module.children(), None) is None
 
 
 def is_sequence(module: nn.Module) -> bool:
+    """Whether a module does no more than run its parts one after another."""
     return isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward
 
 
 def readable(module: nn.Module) -> str:
-    """E.g. "Conv2d(8,16,kernel_size=(1,1),stride=(1,1),bias=False)+BatchNorm2d"."""
+    """A module for people, e.g. "Conv2d(8,16,kernel_size=(1,1),stride=(1,1),bias=False)+BatchNorm2d"."""
     if is_sequence(module):
         return "+".join(map(readable, module.children()))
     if not is_layer(module):
@@ -31,7 +32,7 @@ def readable(module: nn.Module) -> str:
 
 
 def details(module: nn.Module) -> str:
-    """Everything that can make a difference to what a module computes, but for the values of its weights."""
+    """A module with everything that can make a difference to what it computes, but for the values of its weights."""
     if is_sequence(module):
         return "+".join(map(details, module.children()))
     own = {name: text(value) for name, value in vars(module).items() if name not in _OF_EVERY_MODULE}

@@ -1,4 +1,4 @@
-"""At the end of a search whose latencies were added up from a table: what its front really takes."""
+"""At the end of a search whose latencies were added up from a table, its front is measured."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,7 +11,10 @@ PATIENCE_S = 0.5
 def check(jobs: Sequence[Job], runtime: Runtime, waiting: Callable[[], None]) -> list[Evaluation]:
     """Measure candidates on every target, by the workers of a search that has ended.
 
-    waiting: called while nothing happens.
+    Args:
+        jobs: of the kind "measure".
+        runtime: the search's.
+        waiting: called while nothing happens.
 
     Raises:
         Halted: a target is away for too long.

@@ -1,4 +1,4 @@
-"""Latency tables: what each block of a space takes on a target, for searches that add up instead of measuring.
+"""A latency table says what each block of a space takes on a target, for searches that add up instead of measuring.
 
 What a block takes by itself includes a pass of its own: the call, and the handing over of its input. So a table has
 what an empty network takes at the same input shape too, and that is taken off. What is then still too much or too
@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from itertools import takewhile
 from pathlib import Path
@@ -20,12 +20,14 @@ import pyarrow.parquet as pq
 
 from evonas.config import TargetConfig
 from evonas.errors import UserError
-from evonas.inputs import to_plain
+from evonas.inputs import from_plain, in_words
+from evonas.latency_tables import version_1
 from evonas.latency_tables.blocks import OVERHEAD
 from evonas.records import TaskSpec
 from evonas.spaces.space import Space
 
 VERSION = 2
+"""The version of the files that are written; those of version 1 are read too."""
 SHAPING = ("backend", "device", "dtype", "threads", "batch", "graph")
 """Keys of a target on which its latencies depend; the others say where and how well they are measured."""
 ABOUT, DIGEST = b"evonas.latency_table", b"evonas.latency_table.sha256"
@@ -37,8 +39,12 @@ AGAIN = "make it anew with `evonas table`"
 class BlockLatency:
     """A block, measured by itself. Times in milliseconds.
 
-    ms, low, high, p90: as in `Measurement`. overhead_ms: what an empty network takes that gets the same input. samples:
-    passes clocked. times_seen: how often it runs in the networks that were looked at.
+    Args:
+        key: of the block.
+        ms, low, high, p90: as in `Measurement`.
+        overhead_ms: what an empty network takes that gets the same input.
+        samples: how many passes were clocked.
+        times_seen: how often it runs in the networks that were looked at.
     """
 
     key: str
@@ -59,9 +65,11 @@ SCHEMA = pa.schema([pa.field(name, _TYPES.get(name, pa.float64())) for name in B
 class Check:
     """How far the table is from networks that were measured as a whole, as shares of what was measured.
 
-    networks: what the table says before it is scaled, and what was measured (ms), of each. error: mean of the absolute
-    errors. bias: mean of the errors. Both of the networks that the scale was not fitted to; unscaled_*: without it.
-    kendall_tau: between the two orders of all networks, 1 is the same order; None where there are none.
+    Args:
+        networks: what the table says before it is scaled, and what was measured (ms), of each.
+        error, bias: mean of the absolute errors, and of the errors, of the networks that the scale was not fitted to.
+        unscaled_error, unscaled_bias: the same without the scale.
+        kendall_tau: between the two orders of all networks, 1 is the same order; None where there are none.
     """
 
     networks: tuple[tuple[float, float], ...]
@@ -82,9 +90,18 @@ class Check:
 class Table:
     """Latencies of the blocks of a space on a target.
 
-    section: of the target. kind, signature: of the space. inputs, output_shape: of its networks. overhead_ms: what an
-    empty network takes. scale: the factor of all entries. conditions: as in `Measurement`, those that all blocks had
-    alike.
+    Args:
+        target: its name.
+        section: of the target in the config.
+        kind, signature: of the space.
+        inputs, output_shape: of its networks, as plain data.
+        overhead_ms: what an empty network takes with these inputs.
+        scale: the factor of all entries.
+        check: how far the sums are from whole networks.
+        conditions: as in `Measurement`, those that all blocks had alike.
+        evonas: the version that made it.
+        rows: one for each block.
+        version: of the file that it came from or goes to.
     """
 
     target: str
@@ -99,6 +116,7 @@ class Table:
     conditions: Mapping[str, str]
     evonas: str
     rows: tuple[BlockLatency, ...] = field(repr=False)
+    version: int = VERSION
 
     @cached_property
     def entries(self) -> Mapping[str, float]:
@@ -107,25 +125,33 @@ class Table:
 
     @cached_property
     def sha256(self) -> str:
-        """Of the content, whatever file it is in."""
-        content = {"version": VERSION, **asdict(self)}
+        """The digest of the content as its version has it, whatever file that is in. Runs record it."""
+        content = asdict(self)
+        if self.version == version_1.VERSION:
+            content = version_1.downgraded(content)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def scaled(rows: tuple[BlockLatency, ...], overhead_ms: float, scale: float) -> Mapping[str, float]:
+    """Block -> ms without the pass that was measured with it, and `OVERHEAD` -> that of a whole network; all scaled."""
     own = {row.key: scale * max(0.0, row.ms - row.overhead_ms) for row in rows}
     return {OVERHEAD: scale * overhead_ms, **own}
 
 
 def write(table: Table, path: str | Path) -> None:
-    """As Parquet, whole or not at all.
+    """Write a table as Parquet, whole or not at all.
+
+    Args:
+        table: of whatever version; the file is of the current one.
+        path: where a table of the same target may be.
 
     Raises:
         UserError: something else is there, or it cannot be written.
     """
     path = Path(path)
     check_free(path, table.target)
-    about = {"version": VERSION, **asdict(table)}
+    table = replace(table, version=VERSION)
+    about = asdict(table)
     rows = about.pop("rows")
     schema = SCHEMA.with_metadata({ABOUT: json.dumps(about), DIGEST: table.sha256})
     new = path.with_name(f".{path.name}.{os.getpid()}")
@@ -141,7 +167,12 @@ def write(table: Table, path: str | Path) -> None:
 
 
 def check_free(path: str | Path, target: str) -> None:
-    """
+    """Check that a table can be written there.
+
+    Args:
+        path: of the file.
+        target: of the table.
+
     Raises:
         UserError: there is something at the path that is no table of this target, or no folder for it.
     """
@@ -153,7 +184,10 @@ def check_free(path: str | Path, target: str) -> None:
 
 
 def read(path: str | Path) -> Table:
-    """Imports and runs nothing that the file names.
+    """Read a table, also one of version 1. Imports and runs nothing that the file names.
+
+    Args:
+        path: of the file.
 
     Raises:
         UserError: there is no such file, or it is no latency table, or not as it was written.
@@ -166,10 +200,10 @@ def read(path: str | Path) -> Table:
     except (OSError, pa.ArrowException) as error:
         raise UserError(f"{path} is no latency table, or damaged: {str(error).splitlines()[0]}") from None
     about = (file.schema.metadata or {}).get(ABOUT)
-    if about is None or not file.schema.equals(SCHEMA):
+    if about is None or not any(file.schema.equals(schema) for schema in (SCHEMA, version_1.SCHEMA)):
         raise UserError(f"{path} is no latency table; `evonas table` makes one")
     try:
-        table = _table(json.loads(about), file.to_pylist())
+        table = _table({**json.loads(about), "rows": file.to_pylist()})
         intact = table.sha256.encode() == file.schema.metadata[DIGEST]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         intact = False
@@ -179,14 +213,21 @@ def read(path: str | Path) -> Table:
 
 
 def check_compatible(table: Table, section: TargetConfig, space: Space, spec: TaskSpec) -> None:
-    """
+    """Check that a table tells what the networks of a search take.
+
+    Args:
+        table: what was read.
+        section: the search's target.
+        space: its space.
+        spec: its task.
+
     Raises:
         UserError: the table was made for another target, space or task; the first difference.
     """
     wanted = section.model_dump(mode="json")
-    own = {**{key: wanted[key] for key in SHAPING}, "inputs": to_plain(spec.input), "output_shape": spec.output_shape}
-    there = {**table.section, "inputs": table.inputs, "output_shape": table.output_shape}
-    for key, value in own.items():
+    networks = {"inputs": in_words(spec.input), "output_shape": spec.output_shape}
+    there = {**table.section, "inputs": in_words(from_plain(table.inputs)), "output_shape": table.output_shape}
+    for key, value in {**{key: wanted[key] for key in SHAPING}, **networks}.items():
         if there.get(key) != value:
             what = "the target has" if key in wanted else "networks have"
             raise UserError(
@@ -197,20 +238,26 @@ def check_compatible(table: Table, section: TargetConfig, space: Space, spec: Ta
         raise UserError(f"the latency table of target {table.target} is of another space, {difference}; {AGAIN}")
 
 
-def _table(about: dict[str, Any], rows: list[dict[str, Any]]) -> Table:
-    if about.pop("version") != VERSION:
+def _table(plain: dict[str, Any]) -> Table:
+    if plain["version"] == version_1.VERSION:
+        plain = version_1.upgraded(plain)
+    elif plain["version"] != VERSION:
         raise ValueError("of another version")
-    check = about.pop("check")
+    from_plain(plain["inputs"])
+    check = dict(plain["check"])
     networks = tuple((float(predicted), float(measured)) for predicted, measured in check.pop("networks"))
     return Table(
-        **{**about, "output_shape": tuple(about["output_shape"])},
-        check=Check(networks=networks, **check),
-        rows=tuple(BlockLatency(**row) for row in rows),
+        **{
+            **plain,
+            "output_shape": tuple(plain["output_shape"]),
+            "check": Check(networks=networks, **check),
+            "rows": tuple(BlockLatency(**row) for row in plain["rows"]),
+        }
     )
 
 
 def _difference(there: str, here: str) -> str:
-    """Where two texts begin to differ."""
+    """The places where two texts begin to differ."""
     same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(there, here, strict=False)))
     at = max(0, same - 20)
     return f"{there[at : at + 60]!r} there, {here[at : at + 60]!r} here"

@@ -1,4 +1,6 @@
-"""What a network costs on a device: latency on a quiet device, memory, file size, energy; here or on another machine.
+"""This package measures what a network costs on a device, here or on another machine: latency on a quiet device,
+memory, file size, energy.
 
-Knows nothing of tasks, training and search. What a board runs (`server.py` and all that it imports) needs no torch.
+It knows nothing of tasks, training and search. What a board runs (`remote/server.py` and all that it imports) needs no
+torch.
 """

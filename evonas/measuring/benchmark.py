@@ -1,4 +1,4 @@
-"""A device with its reference network: measures one network after another, each on the quiet device."""
+"""The benchmark of a device measures one network after another beside the reference network, on the quiet device."""
 
 import contextlib
 import hashlib
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PROTOCOL = 3
 """Changes whenever the same network on the same device would get another number."""
 REFERENCE_INPUT = InputSpec((3, 32, 32))
-"""Of the reference network's examples, whatever the task's are."""
+"""What the reference network takes in, whatever the task's examples are."""
 BASELINE_BLOCKS = 40
 UNBEATEN_S, LONGEST_S = 4.0, 15.0
 """A baseline stands once none was lower for so long: what disturbs may be other workers that are just starting."""
@@ -34,7 +34,8 @@ WARM_UP_S = 1.0
 
 
 def for_reference(config: TargetConfig) -> TargetConfig:
-    """How the reference runs: on a processor with one example, so that it stays in the caches whatever the batch is.
+    """The config by which the reference runs: on a processor with one example, so that it stays in the caches whatever
+    the batch is.
 
     At batch 32 it took 2.3 or 2.6 ms, by what else was in the caches; networks for images of 8x8 did not care.
     """
@@ -43,7 +44,12 @@ def for_reference(config: TargetConfig) -> TargetConfig:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """A network that another is to be measured beside, in the place of the reference; ms: what it is known to take."""
+    """A network that takes the place of the reference.
+
+    Args:
+        network: as `Backend.load` takes it.
+        ms: what it is known to take.
+    """
 
     network: "nn.Module | bytes"
     ms: float
@@ -52,8 +58,12 @@ class Baseline:
 class LatencyBenchmark:
     """One target on this machine.
 
-    reference: the fixed network that all others are compared with, as `Backend.load` takes it. quiet: the process's
-    hold on the device. wanted: those of memory_mb, energy_mj that are to be found out besides the latency.
+    Args:
+        name: of the target, for messages.
+        config: the target's.
+        reference: the fixed network that all others are compared with, as `Backend.load` takes it.
+        device_lock: the process's hold on the device.
+        wanted: those of memory_mb, energy_mj that are measured besides the latency.
 
     Raises:
         UserError: the device or the library is not there, or cannot tell what is wanted.
@@ -77,11 +87,20 @@ class LatencyBenchmark:
             self._reference.memory_mb()  # finds fault now
 
     def measure(self, network: "nn.Module | bytes", inputs: Inputs, baseline: Baseline | None = None) -> Measurement:
-        """Raises whatever the network or its conversion raises."""
+        """Load a network and measure it.
+
+        Args:
+            network: as `Backend.load` takes it.
+            inputs: what it takes in.
+            baseline: a network to measure beside instead of the reference.
+
+        Raises:
+            Exception: whatever the network or its conversion raises.
+        """
         return self.time(self.backend.load(network, inputs), inputs, baseline)
 
     def time(self, loaded: Loaded, inputs: Inputs, baseline: Baseline | None = None) -> Measurement:
-        """Measure a network that is on the device."""
+        """Measure a network that is on the device already; the arguments are those of `measure`."""
         other = self.backend.load(baseline.network, inputs) if baseline else self._reference
         memory = loaded.memory_mb() if "memory_mb" in self._wanted else None
         config = self.config
@@ -116,9 +135,9 @@ class LatencyBenchmark:
         )
 
     def _baseline(self, alone: bool) -> float:
-        """What the reference takes on this device when it is quiet (ms): measured once, for all processes and runs.
+        """Milliseconds of the reference on the quiet device, measured once for all processes and runs.
 
-        Where the device could not be had alone, it is another number, and kept apart.
+        Where the device could not be had alone, that is another number, and kept apart.
         """
         conditions = json.dumps([PROTOCOL, alone, dict(self.backend.conditions)], sort_keys=True)
         path = folder() / f"reference-{hashlib.sha256(conditions.encode()).hexdigest()[:16]}.json"
@@ -132,7 +151,7 @@ class LatencyBenchmark:
 
 
 def _lowest(run: Passes) -> float:
-    """The lower quartile of the medians of 40 blocks, of the best such series: others only ever slow it down."""
+    """The lower quartile of the medians of 40 blocks, of the best such series: others only ever slow a pass down."""
     size, _ = warm_up(run, run, WARM_UP_S)
     best = math.inf
     start = since = time.monotonic()
@@ -152,7 +171,7 @@ def _read(path: Path) -> float | None:
 
 
 def _write(path: Path, content: object) -> None:
-    """Whole or not at all; the first one stays."""
+    """The file appears whole or not at all; the first one stays."""
     new = path.with_suffix(f".{os.getpid()}")
     new.write_text(json.dumps(content))
     with contextlib.suppress(FileExistsError):

@@ -1,4 +1,4 @@
-"""Measured once: what is known of a network on a target, while this process lives and, in a folder, for good."""
+"""What was measured once is known, while this process lives and, in a folder, for good."""
 
 import contextlib
 import dataclasses
@@ -23,9 +23,10 @@ HELD = 256
 
 
 class MeasurementCache:
-    """Measurements by the name that `cache_key` gives.
+    """The cache keeps measurements by the name that `cache_key` gives.
 
-    folder: where they are kept as JSON, one file each, for other processes and runs; None: in memory only.
+    Args:
+        folder: where they are kept as JSON, one file each, for other processes and runs; None: in memory only.
 
     Raises:
         UserError: the folder cannot be written.
@@ -41,14 +42,27 @@ class MeasurementCache:
                 raise UserError(f"runtime.measurements: {folder}: {error.strerror}") from None
 
     def get(self, key: str) -> Measurement | None:
-        """None where it is not known. The conditions of one that is say so."""
+        """Look a measurement up; its conditions say that it was measured before.
+
+        Args:
+            key: as `cache_key` gives it.
+
+        Returns:
+            The measurement; None where it is not known.
+        """
         found = self._held.get(key) or self._read(key)
         if found is None:
             return None
         return dataclasses.replace(found, conditions={**found.conditions, "measured": "before"})
 
     def put(self, key: str, found: Measurement, for_good: bool = True) -> None:
-        """for_good: also in the folder, if it settled on a quiet device."""
+        """Keep a measurement.
+
+        Args:
+            key: as `cache_key` gives it.
+            found: the measurement.
+            for_good: also in the folder, if it settled on a quiet device.
+        """
         self._held[key] = found
         if len(self._held) > HELD:
             self._held.popitem(last=False)
@@ -66,7 +80,7 @@ class MeasurementCache:
             return None
 
     def _write(self, path: Path, text: str) -> None:
-        """Whole or not at all; a folder that is full or gone costs the memory, not the candidate."""
+        """The file appears whole or not at all; a folder that is full or gone costs the file, not the candidate."""
         new = path.with_name(f"{path.name}.{platform.node()}-{os.getpid()}")
         with contextlib.suppress(OSError):
             new.write_text(text)
@@ -74,10 +88,14 @@ class MeasurementCache:
 
 
 def cache_key(description: object, network: "nn.Module") -> str:
-    """A name for a measurement: equal for the same description (plain data) of the same network under one protocol.
+    """Name a measurement: equal for the same description of the same network under one protocol.
 
     The network's modules, their methods and the shapes of its weights are part of it: changed code is measured anew,
     but for functions outside of the modules' classes.
+
+    Args:
+        description: plain data.
+        network: what is measured.
     """
     shapes = [[name, list(tensor.shape)] for name, tensor in network.state_dict().items()]
     classes = sorted({type(module) for module in network.modules()}, key=lambda kind: kind.__qualname__)

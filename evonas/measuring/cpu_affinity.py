@@ -1,5 +1,4 @@
-"""A process that has the processor's attention while it measures: priority, cores and memory of its own, no garbage
-collection."""
+"""A process that measures gets priority, cores and memory of its own, and no garbage collection."""
 
 import ctypes
 import gc
@@ -15,10 +14,17 @@ KEPT, LARGEST = 2**30, 2**25  # bytes; the second is the most that glibc takes
 
 @contextmanager
 def pinned(threads: int) -> Iterator[Mapping[str, str]]:
-    """Ordinary priority instead of the low one that Ray gives its workers, and `threads` cores, for all threads of this
-    process; afterwards as before. Gives what was had, as text: `nice`, `cores`, `memory`.
+    """All threads of this process have ordinary priority in the block, instead of the low one that Ray gives its
+    workers, and `threads` cores; afterwards all is as before.
 
-    A system need not permit either: then the block runs with what there is. Linux only; elsewhere nothing changes.
+    A system need not permit either: then the block runs with what there is. This works on Linux only; elsewhere nothing
+    changes.
+
+    Args:
+        threads: how many cores.
+
+    Yields:
+        What was had, as text: `nice`, `cores`, `memory`.
     """
     collecting = gc.isenabled()
     gc.disable()
@@ -36,11 +42,14 @@ def pinned(threads: int) -> Iterator[Mapping[str, str]]:
 
 @cache
 def keep_memory() -> bool:
-    """Memory that this process frees stays with it, so that what it takes next costs no page faults; whether it does.
+    """Memory that this process frees stays with it from now on, so that what it takes next costs no page faults.
 
     glibc gives larger pieces back to the system after each pass, or does not, depending on what the process allocated
     before: the reference network at batch 32 took 2.5 ms in one process and 5.9 ms, half of them in the system, in
-    another. glibc only; for good.
+    another. Other libraries do not know the setting.
+
+    Returns:
+        Whether memory is kept.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

@@ -1,10 +1,10 @@
-"""A device for oneself while it is measured, among all processes of this user on the machine.
+"""A device belongs to one process while it is measured, among all processes of this user on the machine.
 
-A readers-writer lock for each device. Who trains holds it shared and asks between two steps whether somebody waits; who
-measures holds it alone. Four files a device: `room` is held while somebody works or measures, `gate` by who measures,
-from when he waits, so that no new work gets in before him and he does not starve, `queue` by work that waits, which the
-next measurement lets in first, and `aside` by work that goes on without the room, because who measures seems to hang.
-They are file locks: a process that ends, however that happens, frees them.
+Each device has a readers-writer lock. Training holds it shared and asks between two steps whether a measurement waits;
+a measurement holds it alone. The lock is made of four files: `held` is locked by all that works or measures;
+`writer_intent` by a measurement, from when it waits, so that no new work gets in before it and it does not starve;
+`readers_waiting` by work that waits, which the next measurement lets in first; and `overrun` by work that goes on
+beside a measurement, because that seems to hang. File locks are freed by the end of their process, however that comes.
 """
 
 import fcntl
@@ -29,12 +29,15 @@ TURN_S = 3.0
 
 
 class DeviceLock:
-    """One process's hold on devices.
+    """One process's hold on devices. `paused_s` is the time that its work has waited for measurements so far.
 
-    devices: those that its work uses, e.g. ["cpu", "GPU-1f2e..."]. settle: waits until the device has finished what it
-    was given, before somebody else may measure. enabled: False works and measures without asking.
+    Args:
+        devices: those that its work uses, e.g. ["cpu", "GPU-1f2e..."].
+        settle: waits until the device has finished what it was given, before another process may measure.
+        enabled: False works and measures without asking.
 
-    paused_s: time that work has waited for measurements so far.
+    Raises:
+        UserError: the files of the locks belong to another user, or cannot be made.
     """
 
     def __init__(self, devices: Sequence[str], settle: Callable[[], None] = lambda: None, enabled: bool = True) -> None:
@@ -59,7 +62,8 @@ class DeviceLock:
             self._leave()
 
     def checkpoint(self) -> None:
-        """Let those measure who wait; to be called between two steps. Costs some microseconds where nobody waits."""
+        """Let measurements that wait go first; to be called between two steps. It costs some microseconds where none
+        waits."""
         if not self._working or time.monotonic() < self._turn_ends:
             return
         if any(self._lock(device).wanted() for device in self._devices):
@@ -69,7 +73,7 @@ class DeviceLock:
 
     @contextmanager
     def released(self) -> Iterator[None]:
-        """The block waits for something else: nobody need wait for it."""
+        """The block waits for something else, so that nothing need wait for it."""
         if self._working:
             self._settle()
             self._leave()
@@ -81,9 +85,13 @@ class DeviceLock:
 
     @contextmanager
     def exclusive(self, device: str) -> Iterator[bool]:
-        """Nobody else works on the device during the block; False where that could not be had in time.
+        """No other process works on the device during the block, and own work is interrupted, on all devices.
 
-        Own work is interrupted, on all devices.
+        Args:
+            device: a name as in `devices`.
+
+        Yields:
+            Whether the device could be had alone in time.
         """
         if not self._enabled:
             yield False
@@ -116,7 +124,7 @@ class DeviceLock:
 
 
 class _Lock:
-    """The four files of a device. A lock belongs to the open file, so each `DeviceLock` opens them for itself."""
+    """The lock of a device is four files. A lock belongs to the open file, so each `DeviceLock` opens its own."""
 
     def __init__(self, device: str) -> None:
         name = re.sub(r"[^\w.-]", "_", device)
@@ -125,22 +133,22 @@ class _Lock:
             _open(folder() / f"{name}.{part}") for part in ("writer_intent", "held", "readers_waiting", "overrun")
         ]
         self._writer_intent, self._held, self._readers_waiting, self._overrun = self._files
-        self._given_up = False  # who measures has hung: work goes on until the gate opens again
+        self._given_up = False  # a measurement hangs: work goes on beside it until it has ended
 
     def __del__(self) -> None:
         for file in self._files:
             os.close(file)
 
     def wanted(self) -> bool:
-        """Whether somebody measures or waits to."""
+        """Whether a measurement is going on or waits."""
         if not _take(self._writer_intent, fcntl.LOCK_SH):
             return not self._given_up
         fcntl.flock(self._writer_intent, fcntl.LOCK_UN)
-        again, self._given_up = self._given_up, False  # it is open again: in by the door
+        again, self._given_up = self._given_up, False  # it has ended: in as usual
         return again
 
     def share(self, until: float) -> None:
-        """Work beside others; after so long even beside who measures."""
+        """Work beside other work; after so long even beside a measurement."""
         if _take(self._writer_intent, fcntl.LOCK_SH) or self._let_in(until):
             inside = _wait(self._held, fcntl.LOCK_SH, until)
             fcntl.flock(self._writer_intent, fcntl.LOCK_UN)
@@ -149,17 +157,17 @@ class _Lock:
         _take(self._overrun, fcntl.LOCK_SH)
 
     def exclusive(self) -> bool:
-        """Wait for work that waits, for those who measure, and for those who work; whether nobody is left."""
+        """Wait for work that waits, for other measurements, and for work; whether none is left."""
         _wait(self._readers_waiting, fcntl.LOCK_EX, time.monotonic() + PATIENCE_S)
         fcntl.flock(self._readers_waiting, fcntl.LOCK_UN)
         first = self._next()
         alone = _wait(self._held, fcntl.LOCK_EX, time.monotonic() + PATIENCE_S) and first
-        nobody = _take(self._overrun, fcntl.LOCK_EX)
+        no_overrun = _take(self._overrun, fcntl.LOCK_EX)
         fcntl.flock(self._overrun, fcntl.LOCK_UN)
-        return alone and nobody
+        return alone and no_overrun
 
     def _next(self) -> bool:
-        """Close the gate once it is one's turn, however many come before; False where one of them takes too long."""
+        """Take the writer's lock, however many measurements come before; False where one of them takes too long."""
         seen, until = b"", time.monotonic() + PAUSE_S
         while not _take(self._writer_intent, fcntl.LOCK_EX):
             if (holder := os.pread(self._writer_intent, 64, 0)) != seen:
@@ -171,7 +179,7 @@ class _Lock:
         return True
 
     def _let_in(self, until: float) -> bool:
-        """Wait at the gate; False where that took too long, and once it has, until the gate has been open again."""
+        """Wait for the measurements; False where that took too long, and from then on until none was there once."""
         if self._given_up:
             return False
         fcntl.flock(self._readers_waiting, fcntl.LOCK_SH)
@@ -187,10 +195,10 @@ class _Lock:
 
 
 def folder() -> Path:
-    """Where the processes of this user on this machine meet: locks, and what is known of the devices.
+    """The folder in which the processes of this user on this machine meet: locks, and what is known of the devices.
 
     Raises:
-        UserError: the place belongs to somebody else, or cannot be made.
+        UserError: the folder belongs to another user, or cannot be made.
     """
     path = Path(tempfile.gettempdir()) / f"evonas-devices-{os.getuid()}"
     try:

@@ -1,4 +1,4 @@
-"""Energy of a forward pass, from the counters of the device.
+"""The energy of a forward pass is read from the counters of the device.
 
 A CPU's are read here, and not by zeus: it would leave a process behind for each of them, which watches for the counter
 to start anew, and which runs the user's script once more where that has no `if __name__ == "__main__"`. No window of a
@@ -24,22 +24,30 @@ WINDOW_S = 1.0
 """A GPU's counter moves some ten times a second."""
 POWERCAP = Path("/sys/class/powercap")
 COUNTED = ("package", "dram")
-"""Of a CPU's zones those that hold no other one of them (RAPL, Intel and AMD)."""
+"""The zones of a CPU that hold no other one of them (RAPL, Intel and AMD)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """read: millijoules so far. wraps_at: where it starts anew."""
+    """A counter of energy.
+
+    Args:
+        read: gives the millijoules so far.
+        wraps_at: where it starts anew.
+    """
 
     read: Callable[[], float]
     wraps_at: float = math.inf
 
 
 class Meter:
-    """The energy of all that the device does, idle power included: of a CPU its packages and their memory, of a GPU
-    the board.
+    """The meter sees the energy of all that the device does, idle power included: of a CPU its packages and their
+    memory, of a GPU the board.
 
-    counters: those of the device, for a machine that has none.
+    Args:
+        name: of the target, for messages.
+        config: the target's.
+        counters: to read instead of those of the device.
 
     Raises:
         UserError: there is no counter, or no library to read it.
@@ -50,7 +58,14 @@ class Meter:
         self._counters = counters or _counters(self._what, config)
 
     def per_pass(self, run: Passes, ms: float) -> float:
-        """Millijoules of one pass, from as many as take a second; ms: what one takes.
+        """Measure one pass, from as many as take a second.
+
+        Args:
+            run: runs passes.
+            ms: what one takes.
+
+        Returns:
+            Millijoules.
 
         Raises:
             UserError: the counter stands still.
@@ -83,7 +98,7 @@ def _counters(what: str, config: TargetConfig) -> Sequence[Counter]:
 
 
 def _rapl() -> Iterator[Counter]:
-    """Readable by root alone, unless the files' permissions are changed."""
+    """The files can be read by root alone, unless their permissions are changed."""
     for zone in sorted(POWERCAP.glob("intel-rapl:*")):
         if (zone / "name").read_text().startswith(COUNTED):
             _millijoules(zone / "energy_uj")

@@ -1,4 +1,4 @@
-"""How long a forward pass takes, as a ratio to another network measured at the same time.
+"""A forward pass is timed as a ratio to another network, which is measured at the same time.
 
 What a busy machine does to one network it does to the other, so that the ratio stands where both times drift. Blocks of
 the two alternate, both about as long; the result is the median over blocks of the ratio of the two medians of a block,
@@ -16,9 +16,9 @@ from functools import cache
 from statistics import fmean, median
 
 Passes = Callable[[int], Sequence[float]]
-"""Runs so many forward passes, each to its very end, and says how many milliseconds each took."""
+"""A function that runs so many forward passes, each to its very end, and says how many milliseconds each took."""
 Block = tuple[Sequence[float], Sequence[float]]
-"""Passes of the network, and of the other one."""
+"""Milliseconds of passes of the network, and of the other one."""
 
 CONFIDENCE = 0.95
 BLOCK_MS = 8.0
@@ -41,10 +41,14 @@ WARM_UP_BLOCKS = 2
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A network beside another one. Times in milliseconds of single passes, in order.
+    """A network beside another one.
 
-    ratio: of their times, median over blocks. low, high: its 95 % interval. tail: the ninth decile of the network's
-    passes in multiples of their median. settled: whether the interval came within the bound before the time was up.
+    Args:
+        ratio: of their times, median over blocks.
+        low, high: its 95 % interval.
+        tail: the ninth decile of the network's passes in multiples of their median.
+        samples, others: milliseconds of single passes of the network, and of the other one, in order.
+        settled: whether the interval came within the bound before the time was up.
     """
 
     ratio: float
@@ -59,8 +63,11 @@ class Comparison:
 def compare(run: Passes, other: Passes, within: float, seconds: float) -> Comparison:
     """Alternate blocks of both until the 95 % interval of the ratio lies within `within` of it.
 
-    within: half-width of the interval as a share of the ratio. seconds: cap of the whole, warm-up included; only the
-    11 blocks of very slow networks go beyond it.
+    Args:
+        run: passes of the network.
+        other: passes of the one that it is compared with.
+        within: half-width of the interval as a share of the ratio.
+        seconds: cap of the whole, warm-up included; only the 11 blocks of very slow networks go beyond it.
     """
     end = time.perf_counter() + seconds
     sizes = warm_up(run, other, WARM_UP_SHARE * seconds)
@@ -93,7 +100,15 @@ def _sliced(blocks: Sequence[Sequence[float]]) -> bool:
 
 
 def warm_up(run: Passes, other: Passes, seconds: float) -> tuple[int, int]:
-    """Passes of both until two blocks agree or the time is up; how many of each make a block."""
+    """Run passes of both until two blocks agree or the time is up.
+
+    Args:
+        run, other: as for `compare`.
+        seconds: the time.
+
+    Returns:
+        How many passes of each make a block.
+    """
     end = time.perf_counter() + seconds
     run(1)
     other(1)  # first passes allocate, compile and choose kernels
@@ -108,7 +123,8 @@ def warm_up(run: Passes, other: Passes, seconds: float) -> tuple[int, int]:
 
 
 def interval(values: Sequence[float]) -> tuple[float, float]:
-    """The 95 % interval of the median of independent values, from their order alone; all of them where they are few.
+    """The 95 % interval of the median of independent values follows from their order alone; it spans all of them where
+    they are few.
 
     Conover, Practical Nonparametric Statistics, 1999, section 3.2: between the k-th smallest and the k-th largest, with
     the largest k for which a fair coin falls fewer than k times on one side with a chance of at most 2.5 %.
@@ -138,7 +154,7 @@ def _sizes(ms: float, other_ms: float) -> tuple[int, int]:
 
 
 def _pair(run: Passes, other: Passes, sizes: tuple[int, int], other_first: bool) -> Block:
-    """A block of each; who comes first alternates, so that neither gains by its place."""
+    """Run a block of each; which comes first alternates, so that neither gains by its place."""
     if other_first:
         others = other(sizes[1])
         return run(sizes[0]), others

@@ -1,4 +1,4 @@
-"""The network that all measurements are compared with: small, fixed, made of what networks searched have in common."""
+"""All measurements are compared with one network: small, fixed, made of what the networks searched have in common."""
 
 from itertools import pairwise
 
@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 
 class Reference(nn.Module):
-    """(N, 3, 32, 32) -> (N, 10): a convolution, three depthwise separable blocks, a linear layer. 0.9 million
-    multiply-accumulates, and of each kind of layer enough for what slows it to show."""
+    """The network maps (N, 3, 32, 32) to (N, 10) by a convolution, three depthwise separable blocks and a linear layer.
+    It takes 0.9 million multiply-accumulates, and has enough of each kind of layer for what slows it to show."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -24,7 +24,7 @@ class Reference(nn.Module):
 
 
 def reference() -> nn.Module:
-    """The same weights every time; torch's random state is left as it was."""
+    """Make the reference network, with the same weights every time; torch's random state is left as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return Reference().eval()

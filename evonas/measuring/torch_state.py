@@ -1,4 +1,4 @@
-"""Leaving things as they were: torch's random state and its number of CPU threads."""
+"""torch's random state and its number of CPU threads are changed for a while, and then put back."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,12 @@ import torch
 
 @contextmanager
 def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
-    """torch's global random state (of the CPU and, if it is one, of the GPU) starts from `seed`, then is put back."""
+    """torch's global random state starts from `seed` in the block, then is put back.
+
+    Args:
+        seed: of the generators.
+        device: a GPU whose state is meant too.
+    """
     gpus = [device] if device is not None and device.type == "cuda" else []
     with torch.random.fork_rng(devices=gpus):
         torch.manual_seed(seed)

@@ -1,9 +1,11 @@
-"""Networks that the tests of backends share: (N, 3, 8, 8) -> (N, 5)."""
+"""Networks that the tests of backends share: (N, 3, 8, 8) -> (N, 5), and some that take other things."""
 
 import torch
 from torch import Tensor, nn
 
-SHAPE = (3, 8, 8)
+from evonas.records import Inputs, InputSpec
+
+INPUT = InputSpec((3, 8, 8))
 
 
 def small(width: int = 4) -> nn.Module:
@@ -37,3 +39,42 @@ def by_the_sign(x: Tensor) -> Tensor:
 def noisy(x: Tensor) -> Tensor:
     """Draws random numbers of which nothing is seen."""
     return x + 1e-9 * torch.rand_like(x)
+
+
+class Speech(nn.Module):
+    """(N, 6) tokens -> (N, 6, 11) logits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.token, self.place = nn.Embedding(11, 8), nn.Embedding(6, 8)
+        self.mixer, self.head = nn.Linear(6, 6), nn.Linear(8, 11)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.token(x) + self.place(torch.arange(x.shape[1], device=x.device))
+        return self.head(torch.tanh(self.mixer(h.mT).mT))  # type: ignore[no-any-return]
+
+
+class Caption(nn.Module):
+    """image (N, 3, 8, 8) and tokens (N, 6) by name -> (N, 6, 2)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.look = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        self.token, self.head = nn.Embedding(11, 4), nn.Linear(4, 2)
+
+    def forward(self, image: Tensor, tokens: Tensor) -> Tensor:
+        return self.head(torch.tanh(self.look(image)[:, None] + self.token(tokens)))  # type: ignore[no-any-return]
+
+
+WORDS = InputSpec((6,), "int64", high=11)
+OTHERS: dict[str, tuple[type[nn.Module], Inputs]] = {
+    "tokens": (Speech, WORDS),
+    "several": (Caption, {"image": INPUT, "tokens": WORDS}),
+}
+"""Networks whose input is no image: what makes them, and what they take in."""
+
+
+def other(name: str) -> tuple[nn.Module, Inputs]:
+    torch.manual_seed(2)
+    make, inputs = OTHERS[name]
+    return make(), inputs

@@ -16,10 +16,12 @@ from torch import Tensor, nn
 
 from evonas.config import TargetConfig
 from evonas.errors import UserError
+from evonas.inputs import called, example, mapped
 from evonas.measuring.backends import aten_graph, export
-from evonas.measuring.backends.backend import BACKENDS, Array, Backend, Loaded, example
+from evonas.measuring.backends.backend import BACKENDS, Array, Backend, Loaded
 from evonas.measuring.backends.export import TOLERANCE
-from tests.measuring.small import SHAPE, Applied, by_the_sign, noisy, small
+from evonas.records import Inputs
+from tests.measuring.small import INPUT, Applied, by_the_sign, noisy, small
 
 FAST = [name for name in BACKENDS if name != "torch.compile"]
 CONVERTING = ["onnxruntime", "openvino"]
@@ -30,10 +32,10 @@ def backend(name: str, **options: Any) -> Backend:
     return BACKENDS[name]("pi", TargetConfig(backend=name, **options))  # type: ignore[arg-type]
 
 
-def eager(network: nn.Module, config: TargetConfig) -> Array:
+def eager(network: nn.Module, config: TargetConfig, inputs: Inputs = INPUT) -> Array:
     training = {module: module.training for module in network.modules()}
     with torch.no_grad():
-        found = network.eval()(torch.from_numpy(example(config, SHAPE))).numpy()
+        found = called(network.eval(), mapped(torch.from_numpy, example(inputs, config.batch))).numpy()
     for module, mode in training.items():
         module.training = mode
     return found
@@ -62,7 +64,7 @@ class Case:
 def case(request: pytest.FixtureRequest) -> Case:
     found, network = backend(request.param, batch=2), small()
     before = state_of(network)
-    loaded = found.load(network, SHAPE)
+    loaded = found.load(network, INPUT)
     loaded.passes(2)
     loaded.output()
     loaded.memory_mb()
@@ -108,13 +110,13 @@ def test_the_state_is_text(case: Case) -> None:
 
 def test_more_weights_take_more_memory(case: Case) -> None:
     large = nn.Sequential(nn.Flatten(), nn.Linear(192, 20_000), nn.ReLU(), nn.Linear(20_000, 5))
-    more = case.backend.load(large, SHAPE).memory_mb() - case.loaded.memory_mb()
+    more = case.backend.load(large, INPUT).memory_mb() - case.loaded.memory_mb()
     assert 4 * 197 * 20_000 / 1e6 <= more < 100  # the runtimes copy weights when they load them
 
 
 def test_a_file_gives_what_the_network_gives(case: Case) -> None:
-    file = export.to_file(case.network, SHAPE, TargetConfig(backend=case.name, batch=2))  # type: ignore[arg-type]
-    loaded = case.backend.load(file, SHAPE)
+    file = export.to_file(case.network, INPUT, TargetConfig(backend=case.name, batch=2))  # type: ignore[arg-type]
+    loaded = case.backend.load(file, INPUT)
     np.testing.assert_allclose(loaded.output(), case.loaded.output(), atol=1e-5)
     assert len(loaded.passes(3)) == 3
 
@@ -136,7 +138,7 @@ def test_dtypes(name: str, dtype: str) -> None:
         found = backend(name, dtype=dtype)
     except UserError as error:  # ONNX Runtime has no bfloat16, and OpenVINO what its device has
         pytest.skip(str(error))
-    output, expected = found.load(small(), SHAPE).output(), eager(small(), TargetConfig())
+    output, expected = found.load(small(), INPUT).output(), eager(small(), TargetConfig())
     off = np.abs(output - expected).max() / np.abs(expected).max()
     assert 0 < off < TOLERANCE[dtype]
     assert output.dtype == np.float32
@@ -160,7 +162,7 @@ def test_openvino_computes_in_what_the_device_has() -> None:
 @pytest.mark.parametrize("name", FAST)
 def test_the_dtype_of_the_network_does_not_matter(name: str) -> None:
     np.testing.assert_allclose(
-        backend(name).load(small().double(), SHAPE).output(), eager(small(), TargetConfig()), atol=1e-5
+        backend(name).load(small().double(), INPUT).output(), eager(small(), TargetConfig()), atol=1e-5
     )
 
 
@@ -173,17 +175,23 @@ def test_torch_runs_with_the_threads_and_the_dtype_of_the_config() -> None:
 
     network, before = small(), torch.get_num_threads()
     network[0].register_forward_hook(look)  # type: ignore[operator,index]
-    backend("torch", threads=before + 1, dtype="bfloat16").load(network, SHAPE).passes(2)
+    backend("torch", threads=before + 1, dtype="bfloat16").load(network, INPUT).passes(2)
     assert seen == 2 * [(before + 1, torch.bfloat16, False, True, True)]
     assert torch.get_num_threads() == before
 
 
-def test_onnxruntime_and_openvino_run_with_the_threads_of_the_config() -> None:
-    loaded: Any = backend("onnxruntime", threads=3).load(small(), SHAPE)
-    options = loaded._session.get_session_options()
+def test_onnxruntime_and_openvino_run_with_the_threads_of_the_config(monkeypatch: pytest.MonkeyPatch) -> None:
+    def loaded_by(name: str, method: str, threads: int) -> Any:
+        """What the backend makes of a file before it sets its input."""
+        found, seen = backend(name, threads=threads), list[Any]()
+        own = getattr(found, method)
+        monkeypatch.setattr(found, method, lambda first, inputs: (seen.append(first), own(first, inputs))[1])
+        found.load(small(), INPUT)
+        return seen[0]
+
+    options = loaded_by("onnxruntime", "_bound", 3).get_session_options()
     assert (options.intra_op_num_threads, options.inter_op_num_threads) == (3, 1)
-    other: Any = backend("openvino", threads=1).load(small(), SHAPE)
-    compiled = other._request.get_compiled_model()
+    compiled = loaded_by("openvino", "_request", 1)
     assert (compiled.get_property("INFERENCE_NUM_THREADS"), compiled.get_property("NUM_STREAMS")) == (1, 1)
     assert compiled.get_property("INFERENCE_PRECISION_HINT").to_string() == "f32"
 
@@ -192,7 +200,7 @@ def test_onnxruntime_and_openvino_run_with_the_threads_of_the_config() -> None:
 def test_the_random_state_is_left_as_it_was(name: str) -> None:
     network = Applied(noisy)
     before = torch.get_rng_state()
-    loaded = backend(name).load(network, SHAPE)
+    loaded = backend(name).load(network, INPUT)
     loaded.passes(2)
     loaded.output()
     loaded.memory_mb()
@@ -202,15 +210,15 @@ def test_the_random_state_is_left_as_it_was(name: str) -> None:
 def test_memory_in_torch_is_counted_in_bytes() -> None:
     """A linear layer: 192 inputs, 100 outputs; the input, the weights and biases, the flat view, the output."""
     network = nn.Sequential(nn.Flatten(), nn.Linear(192, 100))
-    loaded = backend("torch", batch=3).load(network, SHAPE)
+    loaded = backend("torch", batch=3).load(network, INPUT)
     assert loaded.memory_mb() == 4 * (3 * 192 + 193 * 100 + 3 * 100) / 1e6
-    assert backend("torch", batch=3, dtype="float16").load(network, SHAPE).memory_mb() == loaded.memory_mb() / 2
+    assert backend("torch", batch=3, dtype="float16").load(network, INPUT).memory_mb() == loaded.memory_mb() / 2
 
 
 @pytest.mark.parametrize("name", CONVERTING)
 def test_a_network_that_is_another_one_when_it_is_converted(name: str) -> None:
     with pytest.raises(export.ExportError, match=r"output differs from PyTorch's by [\d.]+ of the largest"):
-        backend(name).load(Applied(by_the_sign), SHAPE)
+        backend(name).load(Applied(by_the_sign), INPUT)
 
 
 @pytest.mark.parametrize(
@@ -228,15 +236,16 @@ import json, sys
 sys.modules["torch"] = None
 from evonas.config import TargetConfig
 from evonas.measuring.backends.backend import BACKENDS
+from evonas.records import InputSpec
 config = TargetConfig(backend=sys.argv[1])
-loaded = BACKENDS[config.backend]("pi", config).load(sys.stdin.buffer.read(), (3, 8, 8))
+loaded = BACKENDS[config.backend]("pi", config).load(sys.stdin.buffer.read(), InputSpec((3, 8, 8)))
 print(json.dumps([loaded.output().tolist(), list(loaded.passes(2)), loaded.memory_mb()]))
 """
 
 
 @pytest.mark.parametrize("name", CONVERTING)
 def test_a_board_needs_no_torch_and_reports_to_nobody(name: str, tmp_path: Path) -> None:
-    file = export.to_file(small(), SHAPE, TargetConfig(backend=name))  # type: ignore[arg-type]
+    file = export.to_file(small(), INPUT, TargetConfig(backend=name))  # type: ignore[arg-type]
     environment = {key: value for key, value in os.environ.items() if key not in ("CI", "ORT_DISABLE_TELEMETRY")}
     done = subprocess.run(
         [sys.executable, "-c", BOARD, name],
@@ -255,7 +264,7 @@ def test_a_board_needs_no_torch_and_reports_to_nobody(name: str, tmp_path: Path)
 @pytest.mark.parametrize("key", [b"\n\x08location", b"\n\x88\x00location"])
 def test_a_file_that_names_another_file(name: str, key: bytes) -> None:
     with pytest.raises(ValueError, match="takes weights from other files"):
-        backend(name).load(key + b"\x12\x0b/etc/passwd", SHAPE)
+        backend(name).load(key + b"\x12\x0b/etc/passwd", INPUT)
 
 
 class Evil:
@@ -266,7 +275,7 @@ class Evil:
 def crafted(steps: list[Any], weight: str = "w0") -> bytes:
     from safetensors.torch import save
 
-    return save({weight: torch.ones(1)}, {"steps": json.dumps([["input"], *steps, ["output", {"step": 1}]])})
+    return save({weight: torch.ones(1)}, {"steps": json.dumps([["input", "x"], *steps, ["output", {"step": 1}]])})
 
 
 MKDIR = '__import__("os").mkdir("owned")'
@@ -294,7 +303,7 @@ def test_torch_runs_nothing_but_operators_from_a_file(
     with open("network", "wb") as file:
         ATTACKS[attack](file)
     with pytest.raises(ValueError, match=r"^this is not a network as evonas sends it"):
-        backend("torch").load(Path("network").read_bytes(), SHAPE)
+        backend("torch").load(Path("network").read_bytes(), INPUT)
     assert os.listdir() == ["network"]
 
 
@@ -314,8 +323,8 @@ def test_compiling_a_network_leaves_those_before_it_compiled() -> None:
 
     found = backend("torch.compile")
     with torch._dynamo.config.patch(recompile_limit=1, fail_on_recompile_limit_hit=True):
-        first = found.load(nn.Sequential(nn.Flatten(), nn.Linear(192, 3)), SHAPE)
-        found.load(nn.Sequential(nn.Flatten(), nn.Linear(192, 5)), SHAPE)
+        first = found.load(nn.Sequential(nn.Flatten(), nn.Linear(192, 3)), INPUT)
+        found.load(nn.Sequential(nn.Flatten(), nn.Linear(192, 5)), INPUT)
         compiled = counters["stats"]["unique_graphs"]
         first.passes(2)
     assert counters["stats"]["unique_graphs"] == compiled >= 2
@@ -335,7 +344,7 @@ def test_on_a_gpu(name: str, graphs: bool) -> None:
     found = backend(name, device="cuda", graph=graphs, batch=4)
     network = small()
     before = torch.cuda.get_rng_state()
-    loaded = found.load(network, SHAPE)
+    loaded = found.load(network, INPUT)
     assert all(ms > 0 for ms in loaded.passes(5))
     np.testing.assert_allclose(loaded.output(), eager(network, TargetConfig(batch=4)), atol=1e-2)
     assert loaded.memory_mb() > 0
@@ -357,6 +366,6 @@ def test_a_network_that_ignores_its_input(name: str) -> None:
         def forward(self, x: Tensor) -> Tensor:
             return torch.ones(x.shape[0], 5)
 
-    loaded = backend(name, batch=2).load(Constant(), SHAPE)
+    loaded = backend(name, batch=2).load(Constant(), INPUT)
     assert min(loaded.passes(3)) > 0
     assert loaded.output().tolist() == [[1.0] * 5] * 2

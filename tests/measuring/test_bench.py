@@ -16,8 +16,10 @@ from evonas.measuring.backends.backend import BACKENDS, Array
 from evonas.measuring.benchmark import Baseline, LatencyBenchmark, for_reference
 from evonas.measuring.device_lock import DeviceLock, folder
 from evonas.measuring.reference import reference
+from evonas.records import Inputs, InputSpec
 
 QUICK = TargetConfig(max_seconds=0.2)
+ONE = InputSpec((1,))
 
 
 class Clockwork:
@@ -30,7 +32,7 @@ class Clockwork:
         self.conditions: Mapping[str, str] = {"device": "clockwork"}
         self.state: Mapping[str, str] = {"clock": f"{Clockwork.slow:g}"}
 
-    def load(self, network: nn.Module | bytes, input_shape: tuple[int, ...]) -> "Hand":
+    def load(self, network: nn.Module | bytes, inputs: Inputs) -> "Hand":
         assert isinstance(network, bytes)
         return Hand(float(network))
 
@@ -64,7 +66,7 @@ def make(wanted: tuple[str, ...] = (), config: TargetConfig = QUICK) -> LatencyB
 
 
 def test_a_latency_is_the_ratio_times_what_the_reference_takes_in_peace() -> None:
-    found = make().measure(b"3.0", (1,))
+    found = make().measure(b"3.0", ONE)
     assert (found.ms, found.low, found.high, found.p90, found.raw) == (3.0, 3.0, 3.0, 3.0, 3.0)
     assert (found.reference, found.drift, found.settled) == (2.0, 0.0, True)
     assert set(found.samples) == {3.0}
@@ -75,19 +77,19 @@ def test_a_latency_is_the_ratio_times_what_the_reference_takes_in_peace() -> Non
 
 def test_a_device_that_has_become_slower_does_not_make_a_network_slower() -> None:
     one = make()
-    one.measure(b"3.0", (1,))
+    one.measure(b"3.0", ONE)
     Clockwork.slow = 1.5
     for again in (one, make()):  # another process would find the baseline too
-        found = again.measure(b"3.0", (1,))
+        found = again.measure(b"3.0", ONE)
         assert (found.ms, found.raw, found.reference) == (3.0, 4.5, 3.0)
         assert found.drift == 0.5
 
 
 def test_the_baseline_is_taken_once_a_device_and_kept_for_all() -> None:
-    make().measure(b"3.0", (1,))
+    make().measure(b"3.0", ONE)
     (file,) = folder().glob("reference-*.json")
     assert json.loads(file.read_text())["ms"] == 2.0
-    make(config=TargetConfig(max_seconds=0.2, backend="torch")).measure(b"3.0", (1,))
+    make(config=TargetConfig(max_seconds=0.2, backend="torch")).measure(b"3.0", ONE)
     assert len(list(folder().glob("reference-*.json"))) == 1
 
 
@@ -103,36 +105,36 @@ def test_a_baseline_that_is_disturbed_at_first_is_taken_until_none_is_lower(monk
 
 
 def test_a_damaged_baseline_is_taken_again() -> None:
-    make().measure(b"3.0", (1,))
+    make().measure(b"3.0", ONE)
     (file,) = folder().glob("reference-*.json")
     file.write_text("{")
-    assert make().measure(b"3.0", (1,)).ms == 3.0
+    assert make().measure(b"3.0", ONE).ms == 3.0
     assert json.loads(file.read_text())["ms"] == 2.0
 
 
 def test_beside_a_rival_its_known_time_is_the_measure() -> None:
-    found = make().measure(b"3.0", (1,), Baseline(b"4.0", 5.0))
+    found = make().measure(b"3.0", ONE, Baseline(b"4.0", 5.0))
     assert found.ms == pytest.approx(3.75)
     assert found.reference == 4.0
     assert found.drift == pytest.approx(-0.2)
 
 
 def test_memory_is_told_where_it_is_asked_for_and_faults_are_found_at_once() -> None:
-    assert make(("memory_mb",)).measure(b"3.0", (1,)).memory_mb == 1.5
+    assert make(("memory_mb",)).measure(b"3.0", ONE).memory_mb == 1.5
     with pytest.raises(UserError, match="too big to tell"):
         LatencyBenchmark("cpu", QUICK, b"200", DeviceLock([]), ("memory_mb",))
 
 
 def test_a_baseline_of_a_busy_device_is_kept_apart() -> None:
     Clockwork.slow = 2.0
-    LatencyBenchmark("cpu", QUICK, b"2.0", DeviceLock([], enabled=False)).measure(b"3.0", (1,))
+    LatencyBenchmark("cpu", QUICK, b"2.0", DeviceLock([], enabled=False)).measure(b"3.0", ONE)
     Clockwork.slow = 1.0
-    assert make().measure(b"3.0", (1,)).ms == 3.0
+    assert make().measure(b"3.0", ONE).ms == 3.0
     assert len(list(folder().glob("reference-*.json"))) == 2
 
 
 def test_without_the_lock_the_row_says_so() -> None:
-    found = LatencyBenchmark("cpu", QUICK, b"2.0", DeviceLock([], enabled=False)).measure(b"3.0", (1,))
+    found = LatencyBenchmark("cpu", QUICK, b"2.0", DeviceLock([], enabled=False)).measure(b"3.0", ONE)
     assert found.conditions["quiet"] == "no"
 
 

@@ -15,10 +15,11 @@ from torch import Tensor, nn
 
 from evonas.config import TargetConfig
 from evonas.errors import UserError
+from evonas.inputs import example
 from evonas.measuring.backends import aten_graph
-from evonas.measuring.backends.backend import BACKENDS, example
+from evonas.measuring.backends.backend import BACKENDS
 from evonas.measuring.backends.export import ExportError, check, file_size, to_file
-from tests.measuring.small import SHAPE, Applied, by_the_sign, noisy, small
+from tests.measuring.small import INPUT, Applied, by_the_sign, noisy, small
 from tests.measuring.test_backends import eager, state_of
 
 ONNX = ["onnxruntime", "openvino"]
@@ -87,9 +88,9 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
 def test_the_calls_of_a_network_are_the_network(name: str, batch: int) -> None:
     torch.manual_seed(0)
     network, target = NETWORKS[name](), config(batch=batch)
-    again = aten_graph.from_bytes(to_file(network, SHAPE, target), torch.device("cpu"))
+    again = aten_graph.from_bytes(to_file(network, INPUT, target), torch.device("cpu"))
     with torch.inference_mode():
-        found = again(torch.from_numpy(example(target, SHAPE))).numpy()
+        found = again(torch.from_numpy(example(INPUT, batch))).numpy()
     np.testing.assert_allclose(found, eager(network, target), atol=1e-6)
 
 
@@ -98,11 +99,11 @@ def test_the_calls_of_a_network_are_the_network(name: str, batch: int) -> None:
 def test_the_network_is_left_as_it_was(backend: str, dtype: str) -> None:
     network = small()
     before = state_of(network)
-    first = to_file(network, SHAPE, config(backend, dtype=dtype))
-    file_size(network, SHAPE, config(backend, dtype=dtype))
-    check(network, SHAPE, config(backend), eager(network, config()))
+    first = to_file(network, INPUT, config(backend, dtype=dtype))
+    file_size(network, INPUT, config(backend, dtype=dtype))
+    check(network, INPUT, config(backend), eager(network, config()))
     assert state_of(network) == before
-    assert to_file(network, SHAPE, config(backend, dtype=dtype)) == first
+    assert to_file(network, INPUT, config(backend, dtype=dtype)) == first
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -110,8 +111,8 @@ def test_the_random_state_is_left_as_it_was(backend: str) -> None:
     network, target = Applied(noisy), config(backend)
     expected = eager(network, target)
     before = torch.get_rng_state()
-    to_file(network, SHAPE, target)
-    check(network, SHAPE, target, expected)
+    to_file(network, INPUT, target)
+    check(network, INPUT, target, expected)
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -122,23 +123,23 @@ def test_nothing_is_written_to_the_terminal(
     caplog: pytest.LogCaptureFixture,
     recwarn: pytest.WarningsRecorder,
 ) -> None:
-    to_file(Applied(torch.Tensor.abs), SHAPE, config(backend))
+    to_file(Applied(torch.Tensor.abs), INPUT, config(backend))
     with pytest.raises(ExportError):
-        to_file(Applied(lambda x: x * (torch.linalg.eigvals(x).abs().sum() > len(x.unique()))), SHAPE, config(backend))
+        to_file(Applied(lambda x: x * (torch.linalg.eigvals(x).abs().sum() > len(x.unique()))), INPUT, config(backend))
     logged = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert (capfd.readouterr(), logged, list(recwarn)) == (("", ""), [], [])
 
 
 def test_a_network_that_depends_on_values_is_no_list_of_calls() -> None:
     with pytest.raises(ExportError, match=r"^it cannot be converted for torch: ") as caught:
-        to_file(Applied(by_the_sign), SHAPE, config())
+        to_file(Applied(by_the_sign), INPUT, config())
     assert "\n" not in str(caught.value)
 
 
 def test_what_the_fast_exporter_does_not_know_the_other_does() -> None:
     pytest.importorskip("onnxscript")
     network, target = Applied(torch.sinc), config("onnxruntime")
-    found = BACKENDS["onnxruntime"]("pi", target).load(network, SHAPE).output()
+    found = BACKENDS["onnxruntime"]("pi", target).load(network, INPUT).output()
     np.testing.assert_allclose(found, eager(network, target), atol=1e-5)
 
 
@@ -146,7 +147,7 @@ def test_onnx_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnx", None)
     assert importlib.util.find_spec("onnx") is None
     with pytest.raises(UserError, match=r"pip install 'evonas\[onnxruntime\]'"):
-        to_file(small(), SHAPE, config("onnxruntime"))
+        to_file(small(), INPUT, config("onnxruntime"))
 
 
 @pytest.mark.parametrize(("dtype", "allowed"), [("float32", 0.01), ("float16", 0.05), ("bfloat16", 0.2)])
@@ -155,49 +156,49 @@ def test_an_output_may_differ_by_rounding_and_no_more(dtype: str, allowed: float
     expected = eager(network, target)
     shift = np.zeros_like(expected)
     shift[1, 3] = np.abs(expected).max()
-    check(network, SHAPE, target, expected + 0.9 * allowed * shift)
+    check(network, INPUT, target, expected + 0.9 * allowed * shift)
     with pytest.raises(ExportError, match=rf"by {1.1 * allowed:.2g} of the largest; {allowed:g} is allowed$"):
-        check(network, SHAPE, target, expected + 1.1 * allowed * shift)
+        check(network, INPUT, target, expected + 1.1 * allowed * shift)
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])
 def test_what_is_no_number_is_no_output(wrong: float) -> None:
     with pytest.raises(ExportError, match="output differs"):
-        check(small(), SHAPE, config(), np.full((1, 5), wrong))
+        check(small(), INPUT, config(), np.full((1, 5), wrong))
 
 
 def test_an_output_of_another_shape() -> None:
     with pytest.raises(ExportError, match=r"the shape \(5,\) instead of \(1, 5\)$"):
-        check(small(), SHAPE, config(), np.zeros(5).tolist())
+        check(small(), INPUT, config(), np.zeros(5).tolist())
 
 
 def test_an_output_of_zeros() -> None:
     network = small()
     nn.init.zeros_(network[-1].weight)  # type: ignore[index,arg-type]
     nn.init.zeros_(network[-1].bias)  # type: ignore[index,arg-type]
-    check(network, SHAPE, config(), np.zeros((1, 5)))
+    check(network, INPUT, config(), np.zeros((1, 5)))
     with pytest.raises(ExportError):
-        check(network, SHAPE, config(), np.ones((1, 5)))
+        check(network, INPUT, config(), np.ones((1, 5)))
 
 
 @pytest.mark.parametrize("backend", ["torch", "torch.compile"])
 def test_the_size_in_torch_is_that_of_the_weights(backend: str) -> None:
     network = small()
-    size = file_size(network, SHAPE, config(backend))
+    size = file_size(network, INPUT, config(backend))
     header = len(save({})) + 100 * len(network.state_dict())
     assert size < len(save(network.state_dict())) < size + header
     counters = sum(t.nbytes for t in network.state_dict().values() if not t.is_floating_point())
-    assert file_size(network, SHAPE, config(backend, dtype="bfloat16")) - counters == (size - counters) // 2
-    assert file_size(tied(), SHAPE, config(backend)) == 4 * (192 * 192 + 2 * 192 + 193 * 5)
+    assert file_size(network, INPUT, config(backend, dtype="bfloat16")) - counters == (size - counters) // 2
+    assert file_size(tied(), INPUT, config(backend)) == 4 * (192 * 192 + 2 * 192 + 193 * 5)
 
 
 @pytest.mark.parametrize("backend", ONNX)
 def test_the_size_in_onnx_is_that_of_the_file(backend: str) -> None:
     network = nn.Sequential(nn.Flatten(), nn.Linear(192, 1000), nn.Linear(1000, 5))
-    size = file_size(network, SHAPE, config(backend))
+    size = file_size(network, INPUT, config(backend))
     weights = sum(p.nbytes for p in network.parameters())
-    assert weights < size == len(to_file(network, SHAPE, config(backend))) < weights + 2000
-    assert weights / 2 < file_size(network, SHAPE, config(backend, dtype="float16")) < weights / 2 + 2000
+    assert weights < size == len(to_file(network, INPUT, config(backend))) < weights + 2000
+    assert weights / 2 < file_size(network, INPUT, config(backend, dtype="float16")) < weights / 2 + 2000
 
 
 def test_memory_that_runs_out_is_no_fault_of_the_conversion() -> None:
@@ -205,7 +206,7 @@ def test_memory_that_runs_out_is_no_fault_of_the_conversion() -> None:
         raise torch.OutOfMemoryError("out of memory")
 
     with pytest.raises(torch.OutOfMemoryError):
-        to_file(Applied(too_much), SHAPE, config())
+        to_file(Applied(too_much), INPUT, config())
 
 
 def test_a_copy_is_converted() -> None:
@@ -223,5 +224,5 @@ def test_a_copy_is_converted() -> None:
     network = Counting()
     before = copy.deepcopy(network.state_dict())
     for backend in BACKENDS:
-        to_file(network, SHAPE, config(backend))
+        to_file(network, INPUT, config(backend))
     assert all(torch.equal(network.state_dict()[name], tensor) for name, tensor in before.items())

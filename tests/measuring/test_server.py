@@ -32,16 +32,19 @@ from evonas.measuring.device_lock import DeviceLock
 from evonas.measuring.remote import protocol
 from evonas.measuring.remote.client import MeasureError, Remote
 from evonas.measuring.remote.server import main, serve_here
-from evonas.records import Endpoint, Measurement
+from evonas.records import Endpoint, InputSpec, Measurement
+from tests.measuring.small import OTHERS, other
 
 TOKEN = "the-token-of-these-tests"
-SHAPE = (1, 8, 8)
+INPUT = InputSpec((1, 8, 8))
 QUICK = {"within": 0.5, "max_seconds": 0.3, "timeout_s": 30}
 SITE = '''
 """Read by every process of the board when it starts."""
 import ctypes, os, sys, time
 
-REFERENCE_INPUT = (3, 32, 32)
+from evonas.records import InputSpec
+
+REFERENCE_INPUT = InputSpec((3, 32, 32))
 for name in os.environ.get("LACKS", "").split():
     sys.modules[name] = None
 
@@ -60,7 +63,7 @@ class Board:
             from evonas.errors import UserError
             raise UserError(f"there is no {config.device}")
 
-    def load(self, network, input_shape):
+    def load(self, network, inputs):
         import numpy as np
         deed, _, what = network.decode().partition(" ")
         if deed == "segfault":
@@ -77,7 +80,7 @@ class Board:
         self.__class__.spoilt |= deed == "spoil"
         if self.spoilt:
             raise ValueError("the device is lost")
-        self.__class__.loaded |= input_shape != REFERENCE_INPUT
+        self.__class__.loaded |= inputs != REFERENCE_INPUT
         return Network(what, np.arange(6, dtype=np.float32).reshape(2, 3))
 
 
@@ -107,8 +110,8 @@ class Moody:
     def __getattr__(self, name):
         return getattr(self.real, name)
 
-    def load(self, network, input_shape):
-        if input_shape != REFERENCE_INPUT:
+    def load(self, network, inputs):
+        if inputs != REFERENCE_INPUT:
             with open(os.environ["DEED"]) as file:
                 deed = file.read()
             if deed == "segfault":
@@ -117,8 +120,8 @@ class Moody:
                 note("hang")
                 time.sleep(1000)
             if deed == "wrong":
-                return Wrong(self.real.load(network, input_shape))
-        return self.real.load(network, input_shape)
+                return Wrong(self.real.load(network, inputs))
+        return self.real.load(network, inputs)
 
 
 class Wrong:
@@ -198,8 +201,12 @@ def own_board(tmp_path: Path) -> Iterator[Callable[..., Board]]:
 
 def order(network: str, **changes: Any) -> protocol.MeasureRequest:
     config = TargetConfig.model_validate({"backend": "openvino", **QUICK, **changes.pop("config", {})})
-    given = {"target": "pi", "config": config, "input_shape": SHAPE, "wanted": (), "seconds": 20.0}
+    given = {"target": "pi", "config": config, "inputs": INPUT, "wanted": (), "seconds": 20.0}
     return protocol.MeasureRequest(**{**given, "network": network.encode(), "reference": b"do reference", **changes})
+
+
+def described(shape: list[Any], dtype: str = "float32", high: int | None = None) -> dict[str, Any]:
+    return {"shape": shape, "dtype": dtype, "high": high}
 
 
 def changed(**changes: Any) -> bytes:
@@ -286,7 +293,7 @@ def test_waiting_for_the_device_is_not_the_networks_time(board: Board, monkeypat
 
 @pytest.mark.parametrize("backend", ["torch", "onnxruntime"])
 def test_a_real_network_is_measured_and_its_output_checked(board: Board, backend: str) -> None:
-    found = remote(backend=backend).measure(network(), SHAPE, board.place)
+    found = remote(backend=backend).measure(network(), INPUT, board.place)
     assert isinstance(found, Measurement)
     assert 0 < found.low <= found.ms <= found.high
     assert len(found.samples) > 10
@@ -296,8 +303,17 @@ def test_a_real_network_is_measured_and_its_output_checked(board: Board, backend
 
 
 def test_a_real_network_is_measured_beside_a_rival(board: Board) -> None:
-    found = remote().measure(network(), SHAPE, board.place, (network(), 1000.0))
+    found = remote().measure(network(), INPUT, board.place, (network(), 1000.0))
     assert found.ms > 100
+
+
+@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("backend", ["torch", "onnxruntime"])
+def test_networks_of_tokens_and_of_several_inputs_are_measured_there(board: Board, backend: str, name: str) -> None:
+    model, inputs = other(name)
+    there = remote(backend=backend, batch=2)
+    assert there.measure(model, inputs, board.place).ms > 0
+    assert there.measure(model, inputs, board.place, (model, 1000.0)).ms > 100
 
 
 @pytest.mark.parametrize(
@@ -320,7 +336,7 @@ def test_a_search_without_the_token_says_so(board: Board) -> None:
     with pytest.raises(UserError, match=r"the token in \$MY_TOKEN for target pi must be .* is empty"):
         remote(token_env="MY_TOKEN").about(Endpoint(board.place.url))
     with pytest.raises(TargetUnavailable, match="this server's token"):
-        remote().measure(network(), SHAPE, wrong)
+        remote().measure(network(), INPUT, wrong)
 
 
 @pytest.mark.parametrize(
@@ -338,6 +354,19 @@ def test_a_search_without_the_token_says_so(board: Board) -> None:
         (changed(wanted=["size_mb"]), "wanted"),
         (changed(rival_ms=1.0), "a third file"),
         (changed(seconds=float("nan")), "seconds"),
+        (changed(inputs={}), "order: inputs: a network takes one input or more"),
+        (changed(inputs=[3]), "inputs"),
+        (changed(inputs=described([3], "object")), "order: inputs: an input is of float32, .* not of object"),
+        (changed(inputs=described([3, -1])), r"lengths of a shape are 1 or more, not \(3, -1\)"),
+        (changed(inputs=described([3.5])), "a shape of whole numbers"),
+        (changed(inputs=described([10**9])), "at most 16, with 268,435,456 numbers"),
+        (changed(inputs=described([10**999] * 9)), "at most 16, with"),
+        (changed(inputs=described([3], "int64")), "an input of int64 needs `high`"),
+        (changed(inputs=described([3], "int8", 2**62)), "1 to 128"),
+        (changed(inputs=described([0] * 20_000)), "lengths of a shape are 1 or more"),
+        (changed(inputs={f"x{i}": described([1]) for i in range(17)}), "at most 16, with"),
+        (changed(inputs={"__import__('os')": described([1])}), "the name of an argument"),
+        (changed(inputs={"x": {"y": described([1])}}), "x: an input has a shape"),
         (protocol.pack(order("do it")) + b"x", "came as"),
         (protocol.pack(order("do it"))[:-1], "came as"),
         (protocol.pack(order("do it")).replace(b'"threads": 1', b'"threads": 0'), "config.threads"),
@@ -417,17 +446,17 @@ def test_a_search_blames_a_network_that_crashes_or_hangs(board: Board, deed: str
     (board.folder / "deed").write_text(deed)
     try:
         with pytest.raises(MeasureError, match=message):
-            remote(timeout_s=2).measure(network(), SHAPE, board.place)
+            remote(timeout_s=2).measure(network(), INPUT, board.place)
     finally:
         (board.folder / "deed").write_text("")
-    assert remote().measure(network(), SHAPE, board.place).ms > 0
+    assert remote().measure(network(), INPUT, board.place).ms > 0
 
 
 def test_a_search_does_not_trust_a_board_that_computes_something_else(board: Board) -> None:
     (board.folder / "deed").write_text("wrong")
     try:
         with pytest.raises(ExportError, match="its output differs"):
-            remote().measure(network(), SHAPE, board.place)
+            remote().measure(network(), INPUT, board.place)
     finally:
         (board.folder / "deed").write_text("")
 
@@ -485,7 +514,7 @@ def test_a_board_that_dies_is_away_until_it_is_back(own_board: Callable[..., Boa
     (tmp_path / "deed").write_text("hang")
     board = own_board(DEED=str(tmp_path / "deed"))
     with ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(remote().measure, network(), SHAPE, board.place)
+        asked = pool.submit(remote().measure, network(), INPUT, board.place)
         wait_until(lambda: "hang" in (tmp_path / "trace").read_text())
         [child] = board.children()
         board.process.kill()
@@ -493,12 +522,12 @@ def test_a_board_that_dies_is_away_until_it_is_back(own_board: Callable[..., Boa
             asked.result()
     child.wait(5)
     with pytest.raises(TargetUnavailable, match=r"target pi at http\S+: Connection refused"):
-        remote().measure(network(), SHAPE, board.place)
+        remote().measure(network(), INPUT, board.place)
     with pytest.raises(TargetUnavailable, match="Connection refused"):
         remote().about(board.place)
     (tmp_path / "deed").write_text("")
     assert board.start(board.port) == board.place
-    assert remote().measure(network(), SHAPE, board.place).ms > 0
+    assert remote().measure(network(), INPUT, board.place).ms > 0
 
 
 def test_a_server_that_never_answers_is_away() -> None:
@@ -564,7 +593,7 @@ def test_an_address_that_is_none(url: str) -> None:
 
 def test_a_target_without_a_place_is_away() -> None:
     with pytest.raises(TargetUnavailable, match="target pi has no measuring server now"):
-        remote().measure(network(), SHAPE, None)
+        remote().measure(network(), INPUT, None)
 
 
 def test_it_serves_without_torch(own_board: Callable[..., Board]) -> None:
@@ -573,7 +602,7 @@ def test_it_serves_without_torch(own_board: Callable[..., Board]) -> None:
     backends = ask(board.place, "GET", "/about")[1]["backends"]
     assert "onnxruntime" in backends
     assert "torch" not in backends
-    assert remote().measure(network(), SHAPE, board.place).ms > 0
+    assert remote().measure(network(), INPUT, board.place).ms > 0
     with pytest.raises(UserError, match="backend torch is not installed there"):
         remote(backend="torch").about(board.place)
 

@@ -8,6 +8,7 @@ and numbers and give tensors are called, so that nothing in it reaches a file, a
 import json
 import struct
 from collections.abc import Callable, Mapping, Sequence
+from keyword import iskeyword
 from operator import getitem
 from typing import Any
 
@@ -26,11 +27,15 @@ Value = Any
 
 
 def to_bytes(network: nn.Module, x: Any) -> bytes:
-    """What the network calls for this input, one tensor or several by name, on the CPU.
+    """Write down what a network calls.
+
+    Args:
+        network: on the CPU.
+        x: its input, one tensor or several by name.
 
     Raises:
         ValueError: it calls what cannot be sent.
-        Whatever the network raises, and torch where the calls depend on values of the input.
+        Exception: whatever the network raises, and torch where the calls depend on values of the input.
     """
     names = list(x) if isinstance(x, Mapping) else ["x"]
     parts = tuple(x.values()) if isinstance(x, Mapping) else (x,)
@@ -52,7 +57,11 @@ def to_bytes(network: nn.Module, x: Any) -> bytes:
 
 
 def from_bytes(data: bytes, device: torch.device) -> nn.Module:
-    """The network on the device. It runs as fast as eager modules do, or slightly faster.
+    """Make a network again. It runs as fast as eager modules do, or slightly faster.
+
+    Args:
+        data: what `to_bytes` made.
+        device: where the network is to be.
 
     Raises:
         ValueError: the data is not what `to_bytes` makes.
@@ -71,7 +80,7 @@ def from_bytes(data: bytes, device: torch.device) -> nn.Module:
 
 
 def _metadata(data: bytes) -> Mapping[str, str]:
-    """Of a safetensors file: its length in 8 bytes, then a JSON object."""
+    """The head of a safetensors file is its length in 8 bytes, then a JSON object."""
     (length,) = struct.unpack_from("<Q", data)
     found: Mapping[str, str] = json.loads(data[8 : 8 + length])["__metadata__"]
     return found
@@ -94,7 +103,7 @@ def _step(node: Node, places: Mapping[Node, int], traced: GraphModule, weights: 
 def _node(step: Sequence[Value], graph: Graph, nodes: Sequence[Node], device: torch.device) -> Any:
     """Names and values become Python that torch.fx compiles: the values as literals, the names as they are."""
     match step:
-        case ["input", str(name)] if name.isidentifier():
+        case ["input", str(name)] if name.isidentifier() and not iskeyword(name):
             return graph.placeholder(name)
         case ["weight", str(name)] if name.isidentifier():
             return graph.get_attr(name)

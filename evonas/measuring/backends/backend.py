@@ -1,4 +1,4 @@
-"""The contract of a backend: how a network runs on a device. To add one: a file here and a line in BACKENDS."""
+"""A backend runs networks on a device; this is its contract. A new one is a file here and a line in BACKENDS."""
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
@@ -20,13 +20,27 @@ class Loaded(Protocol):
     """A network on its device, with an input that stays the same."""
 
     def passes(self, count: int) -> Sequence[float]:
-        """Milliseconds of each of so many forward passes, every one run to its very end."""
+        """Run forward passes, each to its very end.
+
+        Args:
+            count: how many.
+
+        Returns:
+            Milliseconds of each, in order.
+        """
 
     def output(self) -> Array:
-        """What the network makes of its input, as float32, shape (batch, outputs)."""
+        """Run one pass.
+
+        Returns:
+            What the network gives for its input, as float32, (batch, *output shape).
+        """
 
     def memory_mb(self) -> float:
-        """Peak memory of a pass, the network included, in MB of 10^6 bytes.
+        """Run one pass and see how much memory it takes.
+
+        Returns:
+            The peak, the network included, in MB of 10^6 bytes.
 
         Raises:
             UserError: this backend cannot tell.
@@ -36,34 +50,41 @@ class Loaded(Protocol):
 class Backend(Protocol):
     """A way to run networks on a device that is there.
 
-    Its constructor takes the target's name and section of the config, and raises UserError where the device or a
-    library is missing: what was asked for, and what this machine has or what to install.
+    Args:
+        name: of the target, for messages.
+        config: the target's section of the config.
+
+    Raises:
+        UserError: the device or a library is missing; what was asked for, and what this machine has or what to install.
     """
 
     @property
     def device(self) -> str:
-        """What is to be quiet during a measurement: "cpu" for the whole machine, a GPU's UUID."""
+        """The name of what is to be quiet during a measurement: "cpu" for the whole machine, or a GPU's UUID."""
 
     @property
     def conditions(self) -> Mapping[str, str]:
-        """What a number measured here depends on, as text: device, driver, dtype, threads, batch, backend, versions.
-        The same each time: clocks and temperatures are in `state`."""
+        """All that a number measured here depends on and that stays the same, as text: device, driver, dtype, threads,
+        batch, backend, versions."""
 
     @property
     def state(self) -> Mapping[str, str]:
-        """What changes between measurements, as far as it can be read: clocks, temperature, throttling."""
+        """All that changes between measurements, as far as it can be read, as text: clocks, temperature, throttling."""
 
     def load(self, network: "nn.Module | bytes", inputs: Inputs) -> Loaded:
-        """The network on the device, in evaluation mode. inputs: what it takes. A module is left as it was; bytes
-        are what `export.to_file` makes for this backend.
+        """Put a network on the device, in evaluation mode, with a made-up input.
+
+        Args:
+            network: a module, which is left as it was, or what `export.to_file` makes of one for this backend.
+            inputs: what it takes in: one tensor, or several as keyword arguments.
 
         Raises:
-            Whatever the network or its conversion raises.
+            Exception: whatever the network or its conversion raises.
         """
 
 
 def _later(module: str, name: str) -> Callable[[str, TargetConfig], Backend]:
-    """Imported when it is used: each backend has a heavy library of its own."""
+    """The backend is imported when it is used, because each has a heavy library of its own."""
 
     def backend(target: str, config: TargetConfig) -> Backend:
         made: Backend = getattr(import_module(f"evonas.measuring.backends.{module}"), name)(target, config)

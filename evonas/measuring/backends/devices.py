@@ -1,4 +1,4 @@
-"""What this machine says of its devices, without a heavy library. What cannot be read is left out."""
+"""This machine says what its devices are, without a heavy library. What cannot be read is left out."""
 
 import ctypes
 import platform
@@ -14,7 +14,12 @@ SYSTEM = Path("/sys/devices/system/cpu")
 
 
 def described(config: TargetConfig, device: str) -> dict[str, str]:
-    """The conditions that all backends have; device: its model."""
+    """The conditions that all backends have.
+
+    Args:
+        config: the target's.
+        device: its model.
+    """
     return {
         "backend": config.backend,
         "device": device,
@@ -42,7 +47,8 @@ def cpu() -> str:
 
 
 def cpu_state() -> Mapping[str, str]:
-    """cpu_mhz: the clock of the fastest core. temperature_c: of the hottest sensor."""
+    """The state of the processor: `cpu_mhz` is the clock of the fastest core, `temperature_c` that of the hottest
+    sensor."""
     found = {}
     with suppress(OSError, ValueError):
         found["cpu_mhz"] = f"{max(_clocks()):.0f}"
@@ -53,7 +59,7 @@ def cpu_state() -> Mapping[str, str]:
 
 
 def _clocks() -> Iterator[float]:
-    """In MHz, of each core."""
+    """The clock of each core in MHz."""
     files = list(SYSTEM.glob("cpu*/cpufreq/scaling_cur_freq"))
     for file in files:
         yield int(file.read_text()) / 1000
@@ -70,7 +76,13 @@ def driver() -> dict[str, str]:
 
 
 def gpu(position: int) -> tuple[str, str]:
-    """Model and UUID of an NVIDIA GPU, as the driver counts them for this process (CUDA_VISIBLE_DEVICES).
+    """Find an NVIDIA GPU, as the driver counts them for this process (CUDA_VISIBLE_DEVICES).
+
+    Args:
+        position: from 0.
+
+    Returns:
+        Its model and its UUID.
 
     Raises:
         UserError: there is none.

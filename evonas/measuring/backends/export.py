@@ -1,4 +1,4 @@
-"""A network as a file that a backend loads: what goes to a board, and whose size an objective can be.
+"""A network becomes a file that a backend loads: the file goes to a board, and its size can be an objective.
 
 A converted network is trusted only when its output agrees with that of the network itself.
 """
@@ -33,7 +33,7 @@ that was traced wrongly is off by the size of its outputs."""
 
 
 OTHER_SEED = 1
-"""Of the example that a network is traced with, which is not that of its check."""
+"""The seed of the example that a network is traced with, which is not that of its check."""
 
 
 class ExportError(Exception):
@@ -41,11 +41,16 @@ class ExportError(Exception):
 
 
 def to_file(network: nn.Module, inputs: Inputs, config: TargetConfig) -> bytes:
-    """The network in evaluation mode, for inputs of config.batch examples: ONNX for onnxruntime and openvino,
-    else what `graph` makes of it. The network and torch's random state are left as they were.
+    """Convert a network in evaluation mode, for inputs of config.batch examples: to ONNX for onnxruntime and openvino,
+    else to what `aten_graph` makes of it. The network and torch's random state are left as they were.
 
     The example that it is traced with is not that of `check`, so that a network which computes with what it reads from
     its input, as a number of Python, does not pass.
+
+    Args:
+        network: on any device.
+        inputs: what it takes in.
+        config: the target's.
 
     Raises:
         ExportError: it cannot be converted.
@@ -65,7 +70,13 @@ def to_file(network: nn.Module, inputs: Inputs, config: TargetConfig) -> bytes:
 
 
 def check(network: nn.Module, inputs: Inputs, config: TargetConfig, output: npt.ArrayLike) -> None:
-    """output: what the converted network makes of `backend.example`, (batch, outputs).
+    """Compare what a network gives before and after its conversion, as a whole.
+
+    Args:
+        network: the one that was converted.
+        inputs: what it takes in.
+        config: the target's.
+        output: what the converted one gives for `example(inputs, config.batch)`, (batch, *output shape).
 
     Raises:
         ExportError: it is not what the network makes of it.
@@ -86,7 +97,13 @@ def check(network: nn.Module, inputs: Inputs, config: TargetConfig, output: npt.
 
 
 def checked(network: nn.Module, inputs: Inputs, config: TargetConfig, load: Callable[[bytes], Loaded]) -> Loaded:
-    """The network through a file.
+    """Load a network through a file, and check it.
+
+    Args:
+        network: a module.
+        inputs: what it takes in.
+        config: the target's.
+        load: loads the file.
 
     Raises:
         ExportError: it cannot be converted, or is another one afterwards.
@@ -97,10 +114,19 @@ def checked(network: nn.Module, inputs: Inputs, config: TargetConfig, load: Call
 
 
 def file_size(network: nn.Module, inputs: Inputs, config: TargetConfig) -> int:
-    """Bytes of the file that a user would deploy: ONNX, or for PyTorch the weights, as a safetensors file holds them.
+    """The size of the file that a user would deploy: ONNX, or for PyTorch the weights as a safetensors file holds them.
     Tensors that are equal, as those of an untrained network may be, are in an ONNX file once.
 
-    Raises as `to_file` does.
+    Args:
+        network: a module.
+        inputs: what it takes in.
+        config: the target's.
+
+    Returns:
+        Bytes.
+
+    Raises:
+        ExportError, UserError: as `to_file` does.
     """
     if _takes_onnx(config):
         return len(to_file(network, inputs, config))
@@ -113,7 +139,7 @@ def _takes_onnx(config: TargetConfig) -> bool:
 
 
 def _dtype(config: TargetConfig) -> torch.dtype:
-    """Of the weights in the file. ONNX has few operators for bfloat16: OpenVINO converts by itself."""
+    """The dtype of the weights in the file. ONNX has few operators for bfloat16: OpenVINO converts by itself."""
     dtype: torch.dtype = getattr(torch, config.dtype)
     return torch.float32 if _takes_onnx(config) and dtype == torch.bfloat16 else dtype
 
@@ -123,7 +149,7 @@ def _cast(x: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 class Positional(nn.Module):
-    """A network that takes several tensors by name, as one that takes them in order, which is what tracers follow."""
+    """A network that takes several tensors by name becomes one that takes them in order, as tracers want it."""
 
     def __init__(self, network: nn.Module, names: Sequence[str]) -> None:
         super().__init__()
@@ -134,7 +160,8 @@ class Positional(nn.Module):
 
 
 def _onnx(network: nn.Module, x: Any) -> bytes:
-    """By tracing, which takes a tenth of a second; what that does not know, by the slower exporter of today."""
+    """The network is traced, which takes a tenth of a second; what that does not know, the slower exporter of today
+    converts."""
     if importlib.util.find_spec("onnx") is None:
         raise UserError("networks are converted with onnx; pip install 'evonas[onnxruntime]' or 'evonas[openvino]'")
     names = list(x) if isinstance(x, Mapping) else None

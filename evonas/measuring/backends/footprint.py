@@ -1,4 +1,4 @@
-"""Memory of a pass outside of torch, seen from outside: a process of its own loads the file and runs it once."""
+"""Memory of a pass outside of torch is seen from outside: a process of its own loads the file and runs it once."""
 
 import json
 import subprocess
@@ -20,14 +20,21 @@ sys.path[:] = json.loads(sys.argv[1])
 from evonas.measuring.backends.footprint import main
 main(*sys.argv[2:])
 """
-"""With the paths of this process: `python -m` knows only what is installed."""
+"""The process gets the paths of this one: `python -m` knows only what is installed."""
 RESET_PEAK = "5"
 
 
 def footprint_mb(network: bytes, inputs: Inputs, config: TargetConfig) -> float:
-    """How much a fresh process grows at most while it loads the network and runs one pass, in MB of 10^6 bytes:
-    resident memory of the CPU, the some 10 to 40 MB included that a runtime takes at first use, but not the loading of
-    its library. Repeats within some hundred kB.
+    """See how much a fresh process grows at most while it loads the network and runs one pass: resident memory of the
+    CPU, the some 10 to 40 MB included that a runtime takes at first use, but not the loading of its library.
+
+    Args:
+        network: a file as `export.to_file` makes it.
+        inputs: what the network takes in.
+        config: the target's.
+
+    Returns:
+        MB of 10^6 bytes; the number repeats within some hundred kB.
 
     Raises:
         UserError: that cannot be seen here, or not on this device.
@@ -46,7 +53,11 @@ def footprint_mb(network: bytes, inputs: Inputs, config: TargetConfig) -> float:
 
 
 def main(config: str, inputs: str) -> None:
-    """Prints kB of 1000 bytes; the network comes by standard input."""
+    """Print kB of 1000 bytes; the network comes by standard input.
+
+    Args:
+        config, inputs: as JSON.
+    """
     target = TargetConfig.model_validate_json(config)
     network = sys.stdin.buffer.read()
     backend = BACKENDS[target.backend]("memory", target)
@@ -57,7 +68,7 @@ def main(config: str, inputs: str) -> None:
 
 
 def _kb(field: str) -> int:
-    """Of 1024 bytes."""
+    """A field of this process's status, in kB of 1024 bytes."""
     with suppress(StopIteration):
         lines = (PROCESS / "status").read_text().splitlines()
         return int(next(text for text in lines if text.startswith(field)).split()[1])

@@ -1,20 +1,16 @@
-"""Networks in ONNX Runtime. Needs no torch where a network comes as a file."""
+"""ONNX Runtime as a backend. It needs no torch where a network comes as a file."""
 
 import os
 import platform
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from evonas.config import TargetConfig
 from evonas.errors import UserError
 from evonas.inputs import example, in_dtype, mapped
-from evonas.measuring.backends import devices
-from evonas.measuring.backends.backend import Array, Loaded
-from evonas.measuring.backends.footprint import footprint_mb
-from evonas.measuring.backends.onnx_file import self_contained
+from evonas.measuring.backends import devices, onnx_file
+from evonas.measuring.backends.backend import Loaded
+from evonas.measuring.backends.onnx_file import LoadedFile
 from evonas.records import Inputs
 
 if TYPE_CHECKING:
@@ -26,7 +22,11 @@ QUIET = 3
 
 
 class OnnxRuntime:
-    """ONNX Runtime with its default optimisations, the input already on the device.
+    """ONNX Runtime runs networks with its default optimisations, the input already on the device.
+
+    Args:
+        name: of the target, for messages.
+        config: the target's.
 
     Raises:
         UserError: onnxruntime is not installed or not for this device, or has no such dtype.
@@ -62,19 +62,32 @@ class OnnxRuntime:
         return devices.cpu_state()
 
     def load(self, network: "nn.Module | bytes", inputs: Inputs) -> Loaded:
-        if isinstance(network, bytes):
-            return self._read(network, inputs)
-        from evonas.measuring.backends import export
-
-        return export.checked(network, inputs, self._config, lambda file: self._read(file, inputs))
+        return onnx_file.load(network, inputs, self._config, lambda file: self._read(file, inputs))
 
     def _read(self, file: bytes, inputs: Inputs) -> Loaded:
-        provider = PROVIDERS[self._kind]
-        where = [(provider, {"device_id": devices.index(self._config)})] if self._kind == "cuda" else [provider]
-        session = self._runtime.InferenceSession(self_contained(file), self._options(), providers=where)
+        provider, index = PROVIDERS[self._kind], devices.index(self._config)
+        where = [(provider, {"device_id": index})] if self._kind == "cuda" else [provider]
+        session = self._runtime.InferenceSession(file, self._options(), providers=where)
         if session.get_providers()[0] != provider:  # it falls back to the CPU
             raise UserError(f"targets.{self._name}.device: onnxruntime cannot load what it needs for {provider}")
-        return _Session(self._runtime, session, file, inputs, self._config)
+        bound = self._bound(session, inputs)
+
+        def run() -> None:
+            session.run_with_iobinding(bound)
+            bound.synchronize_outputs()
+
+        return LoadedFile(file, inputs, self._config, run, lambda: bound.copy_outputs_to_cpu()[0])
+
+    def _bound(self, session: Any, inputs: Inputs) -> Any:
+        """The session's input, which lies on the device, and where its output is to lie."""
+        device = self._kind, devices.index(self._config)
+        x = mapped(lambda array: in_dtype(array, self._config.dtype), example(inputs, self._config.batch))
+        bound = session.io_binding()
+        for taken in session.get_inputs():  # none where the output is the same whatever the input
+            own = x[taken.name] if isinstance(x, Mapping) else x
+            bound.bind_ortvalue_input(taken.name, self._runtime.OrtValue.ortvalue_from_numpy(own, *device))
+        bound.bind_output(session.get_outputs()[0].name, *device)
+        return bound
 
     def _options(self) -> Any:
         options = self._runtime.SessionOptions()
@@ -84,35 +97,6 @@ class OnnxRuntime:
         options.log_severity_level = QUIET
         options.add_session_config_entry("session.force_spinning_stop", "1")  # or its threads disturb the next network
         return options
-
-
-class _Session:
-    def __init__(self, runtime: Any, session: Any, file: bytes, inputs: Inputs, config: TargetConfig) -> None:
-        self._session, self._file, self._inputs, self._config = session, file, inputs, config
-        device = config.device.partition(":")[0], devices.index(config)
-        x = mapped(lambda array: in_dtype(array, config.dtype), example(inputs, config.batch))
-        self._bound = session.io_binding()
-        for taken in session.get_inputs():  # none where the output is the same whatever the input
-            own = x[taken.name] if isinstance(x, Mapping) else x
-            self._bound.bind_ortvalue_input(taken.name, runtime.OrtValue.ortvalue_from_numpy(own, *device))
-        self._bound.bind_output(session.get_outputs()[0].name, *device)
-
-    def passes(self, count: int) -> Sequence[float]:
-        return [self._pass() for _ in range(count)]
-
-    def output(self) -> Array:
-        self._pass()
-        found: Array = self._bound.copy_outputs_to_cpu()[0].astype(np.float32)
-        return found
-
-    def memory_mb(self) -> float:
-        return footprint_mb(self._file, self._inputs, self._config)
-
-    def _pass(self) -> float:
-        start = time.perf_counter_ns()
-        self._session.run_with_iobinding(self._bound)
-        self._bound.synchronize_outputs()
-        return (time.perf_counter_ns() - start) / 1e6
 
 
 def _imported(name: str) -> Any:

@@ -1,32 +1,33 @@
-"""Networks in OpenVINO. Needs no torch where a network comes as a file."""
+"""OpenVINO as a backend. It needs no torch where a network comes as a file."""
 
 import platform
 import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from evonas.config import TargetConfig
 from evonas.errors import UserError
 from evonas.inputs import example, in_dtype, mapped
-from evonas.measuring.backends import devices
-from evonas.measuring.backends.backend import Array, Loaded
-from evonas.measuring.backends.footprint import footprint_mb
-from evonas.measuring.backends.onnx_file import self_contained
+from evonas.measuring.backends import devices, onnx_file
+from evonas.measuring.backends.backend import Loaded
+from evonas.measuring.backends.onnx_file import LoadedFile
 from evonas.records import Inputs
 
 if TYPE_CHECKING:
     from torch import nn
 
 PRECISION = {"float32": ("f32", "FP32"), "float16": ("f16", "FP16"), "bfloat16": ("bf16", "BF16")}
-"""How OpenVINO writes a precision, and how the capability."""
+"""dtype -> how OpenVINO writes the precision, and how the capability of a device."""
 
 
 class OpenVino:
-    """OpenVINO tuned for latency, one request at a time, in the precision that is asked for and not the device's own.
+    """OpenVINO runs networks tuned for latency, one request at a time, in the precision that is asked for and not the
+    device's own.
+
+    Args:
+        name: of the target, for messages.
+        config: the target's.
 
     Raises:
         UserError: openvino is not installed, the device is not there or does not compute in this dtype.
@@ -60,11 +61,7 @@ class OpenVino:
         return devices.cpu_state()
 
     def load(self, network: "nn.Module | bytes", inputs: Inputs) -> Loaded:
-        if isinstance(network, bytes):
-            return self._read(network, inputs)
-        from evonas.measuring.backends import export
-
-        return export.checked(network, inputs, self._config, lambda file: self._read(file, inputs))
+        return onnx_file.load(network, inputs, self._config, lambda file: self._read(file, inputs))
 
     def _read(self, file: bytes, inputs: Inputs) -> Loaded:
         options = {
@@ -74,8 +71,24 @@ class OpenVino:
         }
         if self._at == "CPU":  # on cores that the process is kept to, not on those that it chooses
             options |= {"INFERENCE_NUM_THREADS": str(self._config.threads), "ENABLE_CPU_PINNING": "NO"}
-        compiled = self._core.compile_model(self._core.read_model(self_contained(file)), self._at, options)
-        return _Request(self._runtime, compiled, file, inputs, self._config)
+        compiled = self._core.compile_model(self._core.read_model(file), self._at, options)
+        request = self._request(compiled, inputs)
+        return LoadedFile(
+            file,
+            inputs,
+            self._config,
+            lambda: request.infer(share_outputs=True),
+            lambda: request.get_output_tensor().data,
+        )
+
+    def _request(self, compiled: Any, inputs: Inputs) -> Any:
+        """A request with its input set."""
+        dtype = "float16" if self._config.dtype == "float16" else "float32"
+        x = mapped(lambda array: self._runtime.Tensor(in_dtype(array, dtype)), example(inputs, self._config.batch))
+        request = compiled.create_infer_request()
+        for taken in compiled.inputs:  # none where the output is the same whatever the input
+            request.set_tensor(taken, x[taken.any_name] if isinstance(x, Mapping) else x)
+        return request
 
     def _need_precision(self, name: str) -> None:
         wanted = PRECISION[self._config.dtype][1]
@@ -86,33 +99,6 @@ class OpenVino:
                 f"targets.{name}.dtype: {self._config.device} of {platform.node()} computes in {', '.join(can)} "
                 f"with openvino, not in {self._config.dtype}"
             )
-
-
-class _Request:
-    def __init__(self, runtime: Any, compiled: Any, file: bytes, inputs: Inputs, config: TargetConfig) -> None:
-        self._file, self._inputs, self._config = file, inputs, config
-        dtype = "float16" if config.dtype == "float16" else "float32"
-        self._x = mapped(lambda array: runtime.Tensor(in_dtype(array, dtype)), example(inputs, config.batch))
-        self._request = compiled.create_infer_request()
-        for taken in compiled.inputs:  # none where the output is the same whatever the input
-            own = self._x[taken.any_name] if isinstance(self._x, Mapping) else self._x
-            self._request.set_tensor(taken, own)
-
-    def passes(self, count: int) -> Sequence[float]:
-        return [self._pass() for _ in range(count)]
-
-    def output(self) -> Array:
-        self._pass()
-        found: Array = self._request.get_output_tensor().data.astype(np.float32)
-        return found
-
-    def memory_mb(self) -> float:
-        return footprint_mb(self._file, self._inputs, self._config)
-
-    def _pass(self) -> float:
-        start = time.perf_counter_ns()
-        self._request.infer(share_outputs=True)
-        return (time.perf_counter_ns() - start) / 1e6
 
 
 def _imported(name: str) -> Any:

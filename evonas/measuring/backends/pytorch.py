@@ -1,4 +1,4 @@
-"""Networks in PyTorch: as a user calls them, and compiled."""
+"""PyTorch as a backend: as a user calls it, and compiled."""
 
 import copy
 import importlib.util
@@ -27,9 +27,13 @@ Input = Tensor | Mapping[str, Tensor]
 
 
 class Eager:
-    """PyTorch as a user calls it: eager, in evaluation and inference mode, the input already on the device, in torch's
-    default (contiguous) layout. On a GPU the time is that between two events around the pass, its launches included;
-    with `graph`, around the replay of a CUDA graph.
+    """PyTorch runs networks as a user calls them: eager, in evaluation and inference mode, the input already on the
+    device, in torch's default (contiguous) layout. On a GPU the time is that between two events around the pass, its
+    launches included; with `graph`, around the replay of a CUDA graph.
+
+    Args:
+        name: of the target, for messages.
+        config: the target's.
 
     Raises:
         UserError: the device is not there.
@@ -65,7 +69,7 @@ class Eager:
         return _OnTorch(network, network, x, self.at, self.config)
 
     def placed(self, network: nn.Module | bytes, inputs: Inputs) -> tuple[nn.Module, Input]:
-        """A copy of the network on the device, and its input."""
+        """Put a copy of a network on the device, and its input."""
         found = aten_graph.from_bytes(network, self.at) if isinstance(network, bytes) else copy.deepcopy(network)
         dtype = getattr(torch, self.config.dtype)
         x = mapped(lambda array: _moved(torch.from_numpy(array), self.at, dtype), example(inputs, self.config.batch))
@@ -73,7 +77,11 @@ class Eager:
 
 
 class Compiled:
-    """`torch.compile` with its defaults, for this one shape. The network is compiled when it is loaded.
+    """`torch.compile` runs networks with its defaults, for this one shape. A network is compiled when it is loaded.
+
+    Args:
+        name: of the target, for messages.
+        config: the target's.
 
     Raises:
         UserError: the device or its compiler is not there.
@@ -108,7 +116,7 @@ class Compiled:
 
 
 class _OnTorch:
-    """network: holds the weights. call: runs it."""
+    """A network on its device: `network` holds the weights, `call` runs it."""
 
     def __init__(self, network: nn.Module, call: Call, x: Input, at: torch.device, config: TargetConfig) -> None:
         self._network, self._call, self._x, self._at, self._config = network, call, x, at, config
@@ -126,8 +134,8 @@ class _OnTorch:
             return found
 
     def memory_mb(self) -> float:
-        """On a CPU the storages of eager tensors, or what a compiled network asks torch's allocator for; on a GPU the
-        peak of its allocator, without a CUDA graph's."""
+        """Counted are on a CPU the storages of eager tensors, or what a compiled network asks torch's allocator for; on
+        a GPU the peak of its allocator, without a CUDA graph's."""
         own = [*tensors([self._x]), *self._network.parameters(), *self._network.buffers()]
         with self._ready():
             if self._at.type == "cuda":
@@ -143,7 +151,7 @@ class _OnTorch:
 
     @contextmanager
     def _ready(self) -> Iterator[None]:
-        """As it is to run; torch's number of threads and random state are put back."""
+        """The network runs in the block as it is to run; torch's number of threads and random state are put back."""
         before = torch.get_num_threads()
         torch.set_num_threads(self._config.threads)
         gpus = [self._at] if self._at.type == "cuda" else []
@@ -174,7 +182,7 @@ def _clocked_on_gpu(run: Call, x: Input) -> float:
 
 
 def _replay(call: Call, x: Input) -> Call:
-    """The pass as a CUDA graph, captured after a warm-up on another stream, as torch's notes on CUDA ask for."""
+    """The pass becomes a CUDA graph, captured after a warm-up on another stream, as torch's notes on CUDA ask for."""
     side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     side.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(side):
@@ -215,15 +223,19 @@ def _own_code(network: nn.Module) -> Call:
 
 
 def _moved(x: Tensor, at: torch.device, dtype: torch.dtype) -> Tensor:
-    """On the device; numbers that are not whole in the precision of the target."""
+    """The tensor on the device, in the precision of the target where it holds no whole numbers."""
     return x.to(at, dtype) if x.is_floating_point() else x.to(at)
 
 
 def available(device: str, what: str) -> torch.device:
-    """The device, if this machine has it. what: the key that asks for it.
+    """Find a device.
+
+    Args:
+        device: "cpu", "cuda" or "cuda:i".
+        what: the key that asks for it, for the message.
 
     Raises:
-        UserError: it has not; says what there is.
+        UserError: this machine has no such device; the message says what there is.
     """
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     kind, _, position = device.partition(":")
@@ -241,7 +253,7 @@ def device_name(device: torch.device) -> str:
 
 
 def lock_name(device: torch.device) -> str:
-    """Under which name a measurement asks for quiet on it."""
+    """The name under which a measurement asks for quiet on it."""
     return f"GPU-{torch.cuda.get_device_properties(device).uuid}" if device.type == "cuda" else "cpu"
 
 

@@ -1,4 +1,4 @@
-"""The storages of tensors: how many bytes are alive at once."""
+"""The storages of tensors are counted: how many bytes are alive at once."""
 
 import os
 import weakref
@@ -15,10 +15,10 @@ from torch.utils._pytree import tree_leaves
 
 
 class StorageMeter(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Follows the storages that the operators inside the block return, until each is freed.
+    """The meter follows the storages that the operators inside the block return, until each is freed.
 
-    peak: the largest sum of bytes alive at once. Views share a storage, which counts once. What a kernel allocates for
-    itself is not seen, so that the number is the same every time and on every machine.
+    `peak` is the largest sum of bytes alive at once. Views share a storage, which counts once. What a kernel allocates
+    for itself is not seen, so that the number is the same every time and on every machine.
     """
 
     def __init__(self) -> None:
@@ -63,8 +63,8 @@ def stored(found: Iterable[Tensor]) -> int:
 
 
 def recorded_peak(call: Callable[[], Any]) -> int:
-    """Most bytes that torch's CPU allocator gave out at once during the call, over those before. Sees into compiled
-    code, which no dispatch mode does."""
+    """The most bytes that torch's CPU allocator gave out at once during the call, over those before. This sees into
+    compiled code, which no dispatch mode does."""
     with _quiet_profiler(), profile(activities=[ProfilerActivity.CPU], profile_memory=True) as record:
         call()
     results: Any = record.profiler

@@ -20,12 +20,14 @@ from evonas.errors import UserError
 from evonas.inputs import from_plain, to_plain
 from evonas.loading import validated
 from evonas.measuring.benchmark import PROTOCOL
-from evonas.records import Inputs
+from evonas.records import Inputs, InputSpec
 
 MAGIC = b"evonas\r\n"
 HEADER = struct.Struct("!8sI")
 LENGTH = struct.Struct("!Q")
 LONGEST_HEAD = 2**16
+MOST_INPUTS, MOST_NUMBERS = 16, 2**28
+"""Tensors that a network takes in, and numbers in all of them with the batch: 1 GiB of float32."""
 ELSEWHERE = {"address", "resource", "token_env", "timeout_s", "max_remeasurements"}
 """What of a target's config is no business of the machine that measures."""
 
@@ -83,10 +85,7 @@ def head_of(message: bytes) -> RequestHead:
     if data.get("protocol") != PROTOCOL:
         raise UserError(f"it measures by protocol {PROTOCOL}, not {data.get('protocol')}; give both the same evonas")
     head = validated(RequestHead, data, "order")
-    try:
-        from_plain(head.inputs)
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"order: inputs: {error}") from None
+    _check_inputs(head)
     if size + sum(head.lengths) != len(message):
         raise UserError(f"an order of {size + sum(head.lengths):,} bytes came as {len(message):,}")
     if len(head.lengths) != 2 + (head.rival_ms is not None):
@@ -129,6 +128,17 @@ def _head(message: bytes) -> tuple[int, dict[str, Any]]:
     if not isinstance(data, dict):
         raise UserError("the head of this order is not a JSON object")
     return size, data
+
+
+def _check_inputs(head: RequestHead) -> None:
+    try:
+        inputs = from_plain(head.inputs)
+    except ValueError as error:
+        raise UserError(f"order: inputs: {str(error)[:200]}") from None
+    specs = [inputs] if isinstance(inputs, InputSpec) else list(inputs.values())
+    numbers = head.config.batch * sum(math.prod(spec.shape) for spec in specs)
+    if len(specs) > MOST_INPUTS or numbers > MOST_NUMBERS:
+        raise UserError(f"order: inputs: at most {MOST_INPUTS}, with {MOST_NUMBERS:,} numbers in a batch of them")
 
 
 def checked_token(token: str, what: str) -> str:
