@@ -11,8 +11,8 @@ from typing import Any
 
 from evonas.commands import COMMANDS
 from evonas.commands.schema import schema
-from evonas.objectives.metrics import COSTS
-from evonas.store.columns import FIXED, PER_METRIC, PER_TARGET, POPULATION, Column
+from evonas.objectives.metrics import METRICS
+from evonas.store.columns import FIXED, PER_METRIC, PER_TARGET, POPULATION, Column, described
 
 REGISTRIES = {
     "Spaces": ("evonas.spaces", "SPACES", "space.kind"),
@@ -167,10 +167,10 @@ def _columns(found: Mapping[str, Column]) -> str:
 def metrics() -> str:
     """Every metric that a config can name, besides those of the task."""
     rows = []
-    for name, metric in COSTS.items():
-        meaning = (PER_TARGET if metric.per_target else PER_METRIC)[name].meaning
-        rows.append((f"`{name}`", metric.unit, f"{metric.direction}d", "yes" if metric.per_target else "", meaning))
-    return table_of(("metric", "unit", "as an objective", "on a target", "meaning"), rows)
+    for name, metric in METRICS.items():
+        meaning = described(f"{name}[T]" if metric.per_target else name).meaning
+        rows.append((f"`{name}`", metric.unit, f"{metric.direction}d", metric.stage, meaning))
+    return table_of(("metric", "unit", "as an objective", "known", "meaning"), rows)
 
 
 def registries() -> str:

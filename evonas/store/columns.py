@@ -6,7 +6,7 @@ The reference of the documents is made from it, and reports take their units fro
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from evonas.objectives.metrics import COSTS
+from evonas.objectives.metrics import METRICS
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,9 @@ FIXED: Mapping[str, Column] = {
 """Columns of `evaluations` that every run has."""
 
 PER_METRIC: Mapping[str, Column] = {
-    "params": Column(COSTS["params"].unit, "trainable parameters"),
-    "macs": Column(COSTS["macs"].unit, "multiply-accumulate operations of one example in a forward pass"),
-    "train_memory_mb": Column(COSTS["train_memory_mb"].unit, "peak memory of a training step at the config's batch size, MB of 10^6 bytes"),
+    "params": Column(METRICS["params"].unit, "trainable parameters"),
+    "macs": Column(METRICS["macs"].unit, "multiply-accumulate operations of one example in a forward pass"),
+    "train_memory_mb": Column(METRICS["train_memory_mb"].unit, "peak memory of a training step at the config's batch size, MB of 10^6 bytes"),
 }
 """Columns of `evaluations` that do not depend on a target."""
 
@@ -84,11 +84,14 @@ POPULATION: Mapping[str, Column] = {
 
 
 def described(column: str) -> Column:
-    """The unit and meaning of a column of `evaluations`; a name that is none of evonas is the task's metric.
+    """The unit and meaning of a column of `evaluations`; a name that is registered nowhere is a metric of the task.
 
     Args:
         column: Its name, e.g. `latency_ms[cpu]`.
     """
     name, _, target = column.partition("[")
     known = PER_TARGET if target else {**FIXED, **PER_METRIC}
+    if name not in known and name in METRICS:
+        says = METRICS[name].compute.__doc__ or ""
+        return Column(METRICS[name].unit, " ".join(says.partition("\n\n")[0].split()))
     return known.get(name, OF_THE_TASK)
