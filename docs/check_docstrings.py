@@ -1,7 +1,7 @@
 """Every public name has a docstring: python docs/check_docstrings.py [ROOT]
 
-Public is what the reference pages show (`::: NAME`), with the members of the classes among it, and what `evonas` exports.
-Code is read, not imported.
+Public is what the reference pages show (`::: NAME`), with the members of the classes among it, and what `evonas`
+exports. Code is read, not imported.
 """
 
 import re

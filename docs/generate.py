@@ -11,19 +11,23 @@ from typing import Any
 
 from evonas.commands import COMMANDS
 from evonas.commands.schema import schema
+from evonas.exporters import Exporter
 from evonas.objectives.metrics import METRICS
 from evonas.store.columns import FIXED, PER_METRIC, PER_TARGET, POPULATION, Column, described
+from evonas.tasks.metrics import CLASSIFICATION_METRICS, REGRESSION_METRICS, TaskMetric, mean
 
 REGISTRIES = {
     "Spaces": ("evonas.spaces", "SPACES", "space.kind"),
     "Tasks": ("evonas.tasks", "TASKS", "task.kind"),
     "Strategies": ("evonas.strategies", "STRATEGIES", "strategy.kind"),
+    "Learners": ("evonas.evaluation.learners", "LEARNERS", "learner.kind"),
     "Backends": ("evonas.measuring.backends.backend", "BACKENDS", "targets.NAME.backend"),
     "Runtimes": ("evonas.runtime", "RUNTIMES", "runtime.kind"),
     "Trackers": ("evonas.tracking.dispatcher", "TRACKERS", "tracking"),
+    "Exporters": ("evonas.exporters", "EXPORTERS", "--format or the suffix of --out"),
 }
 """Title -> module, name and config key of each dict that parts are registered in."""
-SECTIONS_OF_KINDS = {"space": "Spaces", "task": "Tasks", "strategy": "Strategies"}
+SECTIONS_OF_KINDS = {"space": "Spaces", "task": "Tasks", "strategy": "Strategies", "learner": "Learners"}
 
 
 def commands() -> str:
@@ -95,9 +99,7 @@ def _described(model: Mapping[str, Any], definitions: Mapping[str, Any]) -> Iter
     yield table_of(("key", "type", "default", "meaning"), _keys(model, definitions))
 
 
-def _kind(
-    section: str, kind: Mapping[str, Any], parts: Mapping[str, Any], definitions: Mapping[str, Any]
-) -> str:
+def _kind(section: str, kind: Mapping[str, Any], parts: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
     name = kind["properties"]["kind"]["const"]
     options = {**kind, "properties": {key: value for key, value in kind["properties"].items() if key != "kind"}}
     rows = list(_keys(options, definitions))
@@ -109,7 +111,7 @@ def _kind(
 def _keys(model: Mapping[str, Any], definitions: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
     required = model.get("required", [])
     for key, value in model["properties"].items():
-        section = _model(value, definitions) is not None or "anyOf" in value and "properties" in value["anyOf"][0]
+        section = _model(value, definitions) is not None or ("anyOf" in value and "properties" in value["anyOf"][0])
         default = "required" if key in required else "" if section else f"`{json.dumps(value.get('default'))}`"
         yield f"`{key}`", _type(value, definitions), default, value.get("description", "a section" if section else "")
 
@@ -170,7 +172,25 @@ def metrics() -> str:
     for name, metric in METRICS.items():
         meaning = described(f"{name}[T]" if metric.per_target else name).meaning
         rows.append((f"`{name}`", metric.unit, f"{metric.direction}d", metric.stage, meaning))
-    return table_of(("metric", "unit", "as an objective", "known", "meaning"), rows)
+    own = {
+        "classification": {name: make(2) for name, make in CLASSIFICATION_METRICS.items()},
+        "regression": REGRESSION_METRICS,
+    }
+    return "\n\n".join(
+        [
+            "## With every task",
+            table_of(("metric", "unit", "as an objective", "known", "meaning"), rows),
+            *(f"## Of a {kind}\n\n{_task_metrics(found)}" for kind, found in own.items()),
+        ]
+    )
+
+
+def _task_metrics(found: Mapping[str, TaskMetric]) -> str:
+    rows = []
+    for name, metric in found.items():
+        says = metric.statistics if metric.reduce is mean else getattr(metric.reduce, "func", metric.reduce)
+        rows.append((f"`{name}`", f"{metric.direction}d", sentence(first_line(says))))
+    return table_of(("metric", "as an objective", "meaning"), rows)
 
 
 def registries() -> str:
@@ -188,13 +208,14 @@ def _registry(title: str, module: str, name: str, key: str) -> str:
 
 def first_line(part: Any) -> str:
     """The first sentence of what a registered part says of itself."""
-    text = inspect.getdoc(_resolved(part)) or ""
+    part = _resolved(part)
+    text = inspect.cleandoc(part.__doc__ or import_module(part.__module__).__doc__ or "")
     return " ".join(text.partition("\n\n")[0].split())
 
 
 def _link(part: Any) -> str:
     part = _resolved(part)
-    return f"`{part.__module__}.{part.__qualname__}`"
+    return f"`{part.__name__ if inspect.ismodule(part) else f'{part.__module__}.{part.__qualname__}'}`"
 
 
 def _is_ours(part: Any) -> bool:
@@ -202,7 +223,9 @@ def _is_ours(part: Any) -> bool:
 
 
 def _resolved(part: Any) -> Any:
-    """A part that is imported when it is used, imported."""
+    """A part that is imported when it is used, imported; of an exporter, which is a record, its module."""
+    if isinstance(part, Exporter):
+        return import_module(part.write.__module__)
     if hasattr(part, "module") and hasattr(part, "name"):  # an entry of TRACKERS
         return getattr(import_module(part.module), part.name)
     late = inspect.getclosurevars(part).nonlocals if inspect.isfunction(part) else {}

@@ -28,6 +28,7 @@ class Status(StrEnum):
 
     @property
     def failed(self) -> bool:
+        """Whether it is one of the failures, `failed:...`."""
         return self.value.startswith("failed:")
 
     def __reduce_ex__(self, protocol: object) -> tuple[type["Status"], tuple[str]]:
@@ -61,6 +62,7 @@ class InputSpec:
 
     @property
     def is_integer(self) -> bool:
+        """Whether the tensor holds whole numbers, such as tokens."""
         return self.dtype.startswith(("int", "uint"))
 
 
@@ -181,7 +183,8 @@ class Epoch:
 
     Args:
         epoch: how many epochs were trained.
-        train_loss, valid_loss: means an example.
+        train_loss: mean over the training examples.
+        valid_loss: mean over the validation examples.
         valid_metric: the task's main metric.
         metrics: every metric of the task by name; the main one is among them. A row keeps those of its rungs.
     """

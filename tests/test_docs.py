@@ -13,8 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+import pyarrow.parquet as pq
 import pytest
 
+import evonas
 from evonas.commands.schema import schema
 from evonas.store.columns import FIXED, OF_THE_TASK, POPULATION, described
 from tests.tutorial import blocks
@@ -98,7 +100,12 @@ def test_the_commands_of_the_tutorial_of_a_cluster_exist() -> None:
     from evonas.loading import load_config
 
     found = blocks((DOCS / "tutorials" / "cluster.md").read_text())
-    called = {words.split()[1] for block in found if block.kind == "sh" for words in re.findall(r"^evonas .*", block.code, re.M)}
+    called = {
+        words.split()[1]
+        for block in found
+        if block.kind == "sh"
+        for words in re.findall(r"^evonas .*", block.code, re.M)
+    }
     assert {"doctor", "submit", "status", "resume", "verify"} <= called <= set(COMMANDS)
     [config] = [block for block in found if block.kind == "yaml"]
     path = Path(tempfile.mkdtemp()) / "digits.yaml"
@@ -167,25 +174,37 @@ def test_a_public_name_without_a_docstring_is_named(tmp_path: Path) -> None:
     assert re.search(r"^evonas/runs/run\.py:\d+: evonas\.runs\.run\.Bare\.method has no docstring$", bad.stderr, re.M)
 
 
-def test_every_column_of_a_run_is_described() -> None:
-    import pyarrow.parquet as pq
-
-    runs = [path for path in sorted((ROOT / "tests" / "recorded").iterdir()) if (path / "evaluations").is_dir()]
-    assert runs
-    for path in runs:
-        for file in (path / "evaluations").glob("*.parquet"):
-            for column in pq.read_schema(file).names:
-                known = column in FIXED or described(column) is not OF_THE_TASK
-                assert known or column in {"error", "mse"}, f"{path.name}: {column} has no description"
-        for file in (path / "populations").glob("*.parquet"):
-            assert set(pq.read_schema(file).names) <= set(POPULATION)
+def test_every_column_of_a_run_is_described(tmp_path: Path) -> None:
+    config = {
+        "space": {"kind": "cell", "stages": 1, "channels": [4]},
+        "task": {"kind": "digits"},
+        "targets": {"cpu": {"max_seconds": 0.05}},
+        "objectives": [{"metric": "error"}, {"metric": "latency_ms", "target": "cpu"}],
+        "record": ["memory_mb[cpu]", "size_mb[cpu]"],
+        "strategy": {"population": 2},
+        "training": {"epochs": 1},
+        "budget": {"evaluations": 2},
+        "runtime": {"kind": "serial"},
+    }
+    run = evonas.search(config, run=tmp_path / "run")
+    [evaluations], [populations] = (
+        [*(tmp_path / "run" / kind).glob("*.parquet")] for kind in ("evaluations", "populations")
+    )
+    columns = pq.read_schema(evaluations).names
+    assert {"memory_mb[cpu]", "size_mb[cpu]", "latency_samples[cpu]"} <= set(columns)
+    assert [name for name in columns if described(name) is OF_THE_TASK] == ["error"]
+    assert set(pq.read_schema(populations).names) == set(POPULATION)
+    assert set(FIXED) <= set(run.evaluations.columns)
+    for name in columns:
+        assert described(name).meaning, name
 
 
 def test_every_key_of_a_config_is_described() -> None:
     whole = schema()
-    for name, model in whole["$defs"].items():
+    for name, model in {**whole["$defs"], "Config": whole}.items():
         for key, value in model.get("properties", {}).items():
-            assert value.get("description") or "$ref" in value, f"{name}.{key} has no description"
+            described_by_kinds = "properties" in value.get("anyOf", [{}])[0]  # space, task, strategy, learner
+            assert value.get("description") or described_by_kinds, f"{name}.{key} has no description"
 
 
 def test_the_site_asks_nobody_for_anything(tmp_path: Path) -> None:
@@ -196,5 +215,7 @@ def test_the_site_asks_nobody_for_anything(tmp_path: Path) -> None:
     built = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr
     for page in tmp_path.rglob("*.html"):
-        loaded = re.findall(r"<(?:script|img|iframe|link)\b[^>]*?(?:src|href)=[\"']?(https?://[^\"'\s>]+)", page.read_text())
+        loaded = re.findall(
+            r"<(?:script|img|iframe|link)\b[^>]*?(?:src|href)=[\"']?(https?://[^\"'\s>]+)", page.read_text()
+        )
         assert not loaded, f"{page}: {loaded}"

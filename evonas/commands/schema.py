@@ -18,6 +18,7 @@ def run(options: argparse.Namespace) -> int:
 def schema() -> dict[str, Any]:
     """The JSON schema of a config: every section, and the options of each kind."""
     from evonas.config import Config
+    from evonas.evaluation.learners import LEARNERS
     from evonas.spaces import SPACES
     from evonas.strategies import STRATEGIES
     from evonas.tasks import TASKS
@@ -28,11 +29,12 @@ def schema() -> dict[str, Any]:
         ("space", SPACES, "PartConfig"),
         ("task", TASKS, "PartConfig"),
         ("strategy", STRATEGIES, "StrategyConfig"),
+        ("learner", LEARNERS, "PartConfig"),
     ):
         kinds = [_kind(name, part, definitions[base], definitions) for name, part in registry.items()]
         own = {**definitions[base], "description": f"a {section} of your own, registered by --import"}
         own["properties"] = {**own["properties"], "kind": {"type": "string", "not": {"enum": list(registry)}}}
-        default = {"default": result["properties"][section]["default"]} if section == "strategy" else {}
+        default = {key: value for key, value in result["properties"][section].items() if key == "default"}
         result["properties"][section] = {"anyOf": [*kinds, own], **default}
     for base in ("PartConfig", "StrategyConfig"):
         definitions.pop(base)

@@ -30,6 +30,10 @@ NO_REMOTES = Remotes()
 
 
 class Runtime(Protocol):
+    """Where jobs run. It takes jobs while it has room, ends each of them once, and reports in order of arrival; a job
+    whose worker is lost is begun again.
+    """
+
     @property
     def workers(self) -> int:
         """Jobs that run at the same time, once all workers are there."""

@@ -19,7 +19,9 @@ class Column:
 
 FIXED: Mapping[str, Column] = {
     "candidate": Column("", "index of the candidate, from 0, in the order of birth"),
-    "generation": Column("", "block of evaluated candidates that the row is recorded in, from 1; empty while it is open"),
+    "generation": Column(
+        "", "block of evaluated candidates that the row is recorded in, from 1; empty while it is open"
+    ),
     "position": Column("", "place in the order that counts: by index, in `async` mode by arrival"),
     "genome": Column("", "index of the chosen value of each gene, in the order of the genes of the space"),
     "arch": Column("", "the architecture as JSON of named genes"),
@@ -28,20 +30,30 @@ FIXED: Mapping[str, Column] = {
     "operator": Column("", "how it was bred, e.g. `random`, `mutation`, `crossover+mutation`"),
     "visible": Column("", "how many candidates were known when it was bred"),
     "seed": Column("", "seed of its initial weights and of the order of its training examples"),
-    "status": Column("", "`ok` (fully trained), `stopped` (at a rung), `infeasible` (over a limit, not trained), `failed:...`"),
+    "status": Column(
+        "", "`ok` (fully trained), `stopped` (at a rung), `infeasible` (over a limit, not trained), `failed:...`"
+    ),
     "violation": Column("", "summed relative excess over the limits; 0: within all of them"),
     "epochs": Column("", "epochs trained"),
-    "batch_size": Column("", "examples in a training step; half of the config's where memory ran out at that; 0: not trained"),
+    "batch_size": Column(
+        "", "examples in a training step; half of the config's where memory ran out at that; 0: not trained"
+    ),
     "curve": Column("", "learning curve: `epoch`, mean `train_loss` and `valid_loss` an example, `valid_metric`"),
     "rungs": Column("", "metrics known at each rung it reached: `rung` from 0, `metrics`"),
-    "conditions": Column("", "what the numbers depend on, as text: host, device, versions, ...; of a measurement `name[T]`"),
+    "conditions": Column(
+        "", "what the numbers depend on, as text: host, device, versions, ...; of a measurement `name[T]`"
+    ),
     "attempts": Column("", "times it was begun, the last one included"),
     "message": Column("", "one line that says what went wrong or what is special; else empty"),
-    "weights_sha256": Column("", "SHA-256 of its file in `weights/`, if it may have been on the front when it was evaluated"),
+    "weights_sha256": Column(
+        "", "SHA-256 of its file in `weights/`, if it may have been on the front when it was evaluated"
+    ),
     "queued_s": Column("s", "from when it was given to a worker to its result, without measuring and training"),
     "measure_s": Column("s", "time that measuring it took, pauses included"),
     "train_s": Column("s", "time that training it took, validation and pauses included"),
-    "paused_s": Column("s", "time that it waited while other networks were measured; part of `train_s` and `measure_s`"),
+    "paused_s": Column(
+        "s", "time that it waited while other networks were measured; part of `train_s` and `measure_s`"
+    ),
     "started_at": Column("s since 1970", "start of its last attempt, by the clock of its host"),
     "finished_at": Column("s since 1970", "end of its last attempt, by the clock of its host"),
 }
@@ -50,14 +62,18 @@ FIXED: Mapping[str, Column] = {
 PER_METRIC: Mapping[str, Column] = {
     "params": Column(METRICS["params"].unit, "trainable parameters"),
     "macs": Column(METRICS["macs"].unit, "multiply-accumulate operations of one example in a forward pass"),
-    "train_memory_mb": Column(METRICS["train_memory_mb"].unit, "peak memory of a training step at the config's batch size, MB of 10^6 bytes"),
+    "train_memory_mb": Column(
+        METRICS["train_memory_mb"].unit, "peak memory of a training step at the config's batch size, MB of 10^6 bytes"
+    ),
 }
 """Columns of `evaluations` that do not depend on a target."""
 
 OF_THE_TASK = Column("", "the task's metric on the validation part; empty where the candidate was not trained")
 
 PER_TARGET: Mapping[str, Column] = {
-    "latency_ms": Column("ms", "median time of a forward pass of the target's batch, corrected by the reference network"),
+    "latency_ms": Column(
+        "ms", "median time of a forward pass of the target's batch, corrected by the reference network"
+    ),
     "latency_low_ms": Column("ms", "lower end of the 95 % interval of `latency_ms`"),
     "latency_high_ms": Column("ms", "upper end of the 95 % interval of `latency_ms`"),
     "latency_p90_ms": Column("ms", "ninth decile of the time of a pass, corrected in the same way"),

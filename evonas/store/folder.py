@@ -22,10 +22,13 @@ class Log(Protocol):
     def append(self, data: bytes) -> None:
         """Durable when this returns; where it fails, nothing of `data` is left."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Nothing more is appended; what was is durable already."""
 
 
 class Lock(Protocol):
+    """The right to be the one writer of a folder, for as long as it is held."""
+
     def close(self) -> None:
         """Let another search have the folder."""
 

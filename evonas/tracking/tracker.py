@@ -36,10 +36,12 @@ class Member:
 
     @property
     def name(self) -> str:
+        """What trackers call it, e.g. `candidate-000042`."""
         return f"candidate-{self.candidate:06d}"
 
     @property
     def command(self) -> str:
+        """The line of Python that builds the network."""
         return f"evonas.load(RUN).build({self.candidate})"
 
 

@@ -58,7 +58,7 @@ class Backend(Protocol):
         are what `export.to_file` makes for this backend.
 
         Raises:
-            Whatever the network or its conversion raises.
+            Exception: whatever the network or its conversion raises.
         """
 
 
