@@ -29,7 +29,7 @@ PAGES = [
     ROOT / "benchmarks" / "RESULTS.md",
     *sorted(DOCS.rglob("*.md")),
 ]
-TUTORIALS = ["first-search", "own-data", "own-space", "own-device"]
+RUN = [*(f"tutorials/{name}" for name in ("first-search", "own-data", "own-space", "own-device")), "how-to/extend"]
 LIMIT_S = 900
 
 
@@ -77,9 +77,9 @@ def run(page: Path, folder: Path, more: dict[str, str] | None = None) -> str:
     return printed
 
 
-@pytest.mark.parametrize("name", TUTORIALS)
-def test_a_tutorial_runs_as_it_is_printed(name: str, folder: Path) -> None:
-    printed = run(DOCS / "tutorials" / f"{name}.md", folder)
+@pytest.mark.parametrize("name", RUN)
+def test_a_page_runs_as_it_is_printed(name: str, folder: Path) -> None:
+    printed = run(DOCS / f"{name}.md", folder)
     assert "front" in printed
     assert "failed" not in printed
 
@@ -90,7 +90,7 @@ def test_the_tutorial_of_a_cluster_runs_as_it_is_printed(folder: Path) -> None:
     ours = {"6399": str(free_port()), "8299": str(free_port()), "/tmp/evonas-ray": str(folder / "ray")}
     printed = run(DOCS / "tutorials" / "cluster.md", folder, ours)
     assert "submitted as evonas-digits-" in printed
-    assert printed.count("8 candidates evaluated") >= 1
+    assert "8 candidates evaluated" in printed
     assert "verified: 10 candidates" in printed
 
 

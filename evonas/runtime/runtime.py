@@ -17,8 +17,10 @@ Factory = Callable[[], Work]
 class Remotes:
     """Targets that are not measured on the worker.
 
-    endpoints: those at fixed addresses. resources: target -> custom resource of the cluster; a node that has it
-    measures. serve: starts a measuring server in the calling process, on the node's own address, and says where it is.
+    Args:
+        endpoints: those at fixed addresses.
+        resources: target -> custom resource of the cluster; a node that has it measures.
+        serve: starts a measuring server in the calling process, on the node's own address, and says where it is.
     """
 
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
@@ -83,7 +85,9 @@ class Runtime(Protocol):
 class WorkerExit:
     """How a worker process ended under its job, or had to be ended.
 
-    status: FAILED_TIMEOUT, FAILED_OOM, FAILED_CRASH or FAILED_ERROR. message: one line that a person can act on.
+    Args:
+        status: FAILED_TIMEOUT, FAILED_OOM, FAILED_CRASH or FAILED_ERROR.
+        message: one line that a person can act on.
     """
 
     status: Status

@@ -54,7 +54,8 @@ class Folder(Protocol):
     def lock(self, take_over: bool) -> Lock:
         """Be the one writer.
 
-        take_over: also where another holds the lock, which then is no longer worth anything.
+        Args:
+            take_over: also where another holds the lock, which then is no longer worth anything.
 
         Raises:
             UserError: another search holds it.
