@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,7 +88,8 @@ def test_a_page_runs_as_it_is_printed(name: str, folder: Path) -> None:
 @pytest.mark.slow
 def test_the_tutorial_of_a_cluster_runs_as_it_is_printed(folder: Path) -> None:
     pytest.importorskip("aiohttp_cors", reason="a head with a job API needs ray[default]")
-    ours = {"6399": str(free_port()), "8299": str(free_port()), "/tmp/evonas-ray": str(folder / "ray")}
+    ports = {str(port): str(free_port()) for port in (6399, 8296, 8297, 8298, 8299)}
+    ours = {**ports, "/tmp/evonas-ray": str(folder / "ray")}
     printed = run(DOCS / "tutorials" / "cluster.md", folder, ours)
     assert "submitted as evonas-digits-" in printed
     assert "8 candidates evaluated" in printed
@@ -156,6 +158,15 @@ def test_every_page_is_in_the_navigation() -> None:
     navigation = (ROOT / "mkdocs.yml").read_text()
     for page in sorted(DOCS.rglob("*.md")):
         assert f": {page.relative_to(DOCS)}\n" in navigation, page
+
+
+def test_the_layers_of_the_design_page_are_those_that_are_checked() -> None:
+    layers = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]["layers"]
+    checked = [sorted(layer.split(" | ")) for layer in layers if layer != "__main__"]
+    drawn = re.search(r"## Imports go one way\n```\n(.*?)```", (DOCS / "design.md").read_text(), re.S)
+    assert drawn
+    rows = [sorted(re.split(r"\s{2,}", line)[0].split(" · ")) for line in drawn[1].splitlines()]
+    assert sorted(name for row in rows for name in row) == sorted(name for row in checked for name in row)
 
 
 def test_a_public_name_without_a_docstring_is_named(tmp_path: Path) -> None:
