@@ -5,8 +5,11 @@ registries. A page asks for one with a line `<!-- generated: NAME -->`.
 import argparse
 import inspect
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from evonas.commands import COMMANDS
@@ -137,7 +140,8 @@ def _type(value: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
         found = definitions[value["$ref"].rpartition("/")[2]]
         return "section" if "properties" in found else _type(found, definitions)
     if value.get("type") == "array":
-        return f"list of {_type(value.get('items', {}), definitions) or 'values'}"
+        inner = _type(value.get("items", {}), definitions) or "values"
+        return "list of sections" if inner == "section" else f"list of {inner}"
     if value.get("type") == "object":
         return "section" if "properties" in value else "sections by name"
     return f"{value.get('type', '')}{_range(value)}"
@@ -215,7 +219,15 @@ def first_line(part: Any) -> str:
 
 def _link(part: Any) -> str:
     part = _resolved(part)
-    return f"`{part.__name__ if inspect.ismodule(part) else f'{part.__module__}.{part.__qualname__}'}`"
+    name = part.__name__ if inspect.ismodule(part) else f"{part.__module__}.{part.__qualname__}"
+    return f"[`{name}`][{name}]" if name in shown() else f"`{name}`"
+
+
+@cache
+def shown() -> frozenset[str]:
+    """The names that some page of the reference shows, which can be linked to."""
+    pages = sorted((Path(__file__).parent / "reference").glob("*.md"))
+    return frozenset(name for page in pages for name in re.findall(r"^::: ([\w.]+)", page.read_text(), re.MULTILINE))
 
 
 def _is_ours(part: Any) -> bool:

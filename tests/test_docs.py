@@ -1,5 +1,6 @@
 """The documents: their tutorials run as they are printed, their links lead somewhere, their references are complete."""
 
+import argparse
 import ast
 import os
 import re
@@ -11,6 +12,7 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import psutil
@@ -18,7 +20,9 @@ import pyarrow.parquet as pq
 import pytest
 
 import evonas
+from evonas.commands import COMMANDS
 from evonas.commands.schema import schema
+from evonas.loading import load_config
 from evonas.store.columns import FIXED, OF_THE_TASK, POPULATION, described
 from tests.tutorial import blocks
 
@@ -98,9 +102,6 @@ def test_the_tutorial_of_a_cluster_runs_as_it_is_printed(folder: Path) -> None:
 
 def test_the_commands_of_the_tutorial_of_a_cluster_exist() -> None:
     """Quick: what that page asks of evonas is parsed, and its config is one."""
-    from evonas.commands import COMMANDS
-    from evonas.loading import load_config
-
     found = blocks((DOCS / "tutorials" / "cluster.md").read_text())
     called = {
         words.split()[1]
@@ -208,6 +209,13 @@ def test_every_column_of_a_run_is_described(tmp_path: Path) -> None:
     assert set(FIXED) <= set(run.evaluations.columns)
     for name in columns:
         assert described(name).meaning, name
+
+
+def test_every_argument_of_a_command_is_described() -> None:
+    for name in COMMANDS:
+        parser = argparse.ArgumentParser(prog=name)
+        import_module(f"evonas.commands.{name.replace('-', '_')}").add_arguments(parser)
+        assert not [action.dest for action in parser._actions if not action.help], name
 
 
 def test_every_key_of_a_config_is_described() -> None:
