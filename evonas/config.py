@@ -194,7 +194,13 @@ class TrainingConfig(Section):
 
 
 class ScheduleConfig(Section):
-    mode: Literal["window", "async", "generation"] = "window"
+    """When a candidate may be bred, and in what blocks the search is recorded."""
+
+    mode: Literal["window", "async", "generation"] = Field(
+        default="window",
+        description="window: it sees what was reached `lookahead` candidates ago, whatever the timing; async: whatever "
+        "is known by then; generation: all of the generation before",
+    )
     generation: int | None = Field(
         default=None,
         ge=2,

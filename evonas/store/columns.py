@@ -28,6 +28,7 @@ FIXED: Mapping[str, Column] = {
     "arch_hash": Column("", "equal for two candidates exactly when they count as the same network"),
     "parents": Column("", "candidates that it was bred from; none of a random one"),
     "operator": Column("", "how it was bred, e.g. `random`, `mutation`, `crossover+mutation`"),
+    "predicted": Column("", "what its strategy expected, by objective; `NAME.std`: the deviation; mostly empty"),
     "visible": Column("", "how many candidates were known when it was bred"),
     "seed": Column("", "seed of its initial weights and of the order of its training examples"),
     "status": Column(
@@ -94,7 +95,7 @@ POPULATION: Mapping[str, Column] = {
     "generation": Column("", "generation after which they survived, from 1"),
     "candidate": Column("", "index of the survivor"),
     "rank": Column("", "non-domination rank among all that were told, from 0"),
-    "crowding": Column("", "crowding distance within the rank; infinite at its ends"),
+    "crowding": Column("", "crowding distance within the rank; infinite at its ends, nan where the strategy has none"),
 }
 """Columns of `populations`."""
 
