@@ -29,8 +29,10 @@ which is informational."""
 
 
 def evaluations_schema(metrics: Sequence[str], targets: Sequence[str]) -> pa.Schema:
-    """The columns of `evaluations`: one float column a metric, one list of raw samples a target; what each of them holds
-    is said in `columns`."""
+    """The columns of `evaluations`: one float column a metric, one list of raw samples a target.
+
+    What each of them holds is said in `columns`.
+    """
     return pa.schema(
         [
             ("candidate", _INT),
