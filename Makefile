@@ -1,8 +1,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-.PHONY: install demo notebooks test test-all check format lock clean
+.PHONY: install demo docs notebooks test test-all check format lock clean
 
 install: $(VENV)/installed
 
@@ -39,6 +40,13 @@ check: install
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python docs/check_docstrings.py
+	$(MKDOCS) --quiet
+
+# The site of the documents, in site/: open site/index.html, no server and no network are needed. A link that leads
+# nowhere or a reference that is not there is an error. (The variable keeps an announcement of the theme's away.)
+docs: install
+	$(MKDOCS)
 
 format: install
 	$(BIN)/ruff format .
@@ -51,4 +59,4 @@ lock:
 	sed -i '/^evonas @/d; s/+cpu$$//; /^$$/d; /^#/d' requirements.lock
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) build site *.egg-info .mypy_cache .ruff_cache .pytest_cache

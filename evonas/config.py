@@ -28,6 +28,8 @@ _GENERATION = TypeAdapter(Annotated[int, Field(ge=2)])
 
 
 class Section(BaseModel):
+    """A section of a config: frozen, and with no key that it does not know."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
 
 
@@ -49,7 +51,7 @@ class StrategyConfig(PartConfig):
 class ObjectiveConfig(Section):
     """One objective: the task's metric or a cost. Its direction belongs to the metric."""
 
-    metric: str
+    metric: str = Field(description="the task's metric or a cost; which way is better belongs to the metric")
     target: str | None = Field(default=None, description="the target a latency is measured on")
     table: str | None = Field(
         default=None, alias="from", description="a Parquet file of `evonas table` to add latencies up from, unmeasured"
@@ -59,11 +61,11 @@ class ObjectiveConfig(Section):
 class LimitConfig(Section):
     """A hard constraint. A candidate over a limit on its costs is never trained."""
 
-    metric: str
-    target: str | None = None
+    metric: str = Field(description="the task's metric or a cost")
+    target: str | None = Field(default=None, description="the target a latency is measured on")
     table: str | None = Field(default=None, alias="from", description="as of an objective")
-    at_most: float | None = None
-    at_least: float | None = None
+    at_most: float | None = Field(default=None, description="upper bound; a limit takes this or at_least")
+    at_least: float | None = Field(default=None, description="lower bound; a limit takes this or at_most")
 
     @model_validator(mode="after")
     def _one_bound(self) -> "LimitConfig":
@@ -75,13 +77,17 @@ class LimitConfig(Section):
 class TargetConfig(Section):
     """A device that a network runs on, how it runs there, and how it is measured."""
 
-    backend: Literal["torch", "torch.compile", "onnxruntime", "openvino"] = "torch"
+    backend: Literal["torch", "torch.compile", "onnxruntime", "openvino"] = Field(
+        default="torch", description="what runs the network"
+    )
     device: str = Field(
         default="cpu",
         pattern=r"^(cpu|cuda(:\d+)?|gpu(\.\d+)?|npu)$",
         description="cpu, cuda, cuda:1; of openvino also gpu, gpu.1, npu",
     )
-    dtype: Literal["float32", "float16", "bfloat16"] = "float32"
+    dtype: Literal["float32", "float16", "bfloat16"] = Field(
+        default="float32", description="type of weights and inputs while it is measured"
+    )
     threads: int = Field(default=1, ge=1, description="CPU threads of one forward pass")
     batch: int = Field(default=1, ge=1, description="examples in one forward pass")
     graph: bool = Field(
@@ -146,16 +152,20 @@ class AugmentConfig(Section):
 
 
 class TrainingConfig(Section):
-    epochs: int = Field(default=8, ge=1)
-    batch_size: int = Field(default=64, ge=1)
-    optimizer: Literal["sgd", "adamw"] = "sgd"
-    learning_rate: float = Field(default=0.1, gt=0)
-    momentum: float = Field(default=0.9, ge=0, lt=1)
-    weight_decay: float = Field(default=5e-4, ge=0)
-    schedule: Literal["one_cycle", "cosine"] = "one_cycle"
-    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    """How each candidate is trained, and when it may be stopped."""
+
+    epochs: int = Field(default=8, ge=1, description="of full training")
+    batch_size: int = Field(default=64, ge=1, description="examples in one step; halved once where memory runs out")
+    optimizer: Literal["sgd", "adamw"] = Field(default="sgd", description="sgd has Nesterov momentum")
+    learning_rate: float = Field(default=0.1, gt=0, description="the peak of the schedule")
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="of sgd")
+    weight_decay: float = Field(default=5e-4, ge=0, description="not on biases and norms")
+    schedule: Literal["one_cycle", "cosine"] = Field(
+        default="one_cycle", description="of the learning rate, over full training whatever the rungs"
+    )
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="of a classification")
     grad_clip: float = Field(default=5.0, ge=0, description="largest gradient norm; 0 turns clipping off")
-    augment: AugmentConfig = AugmentConfig()
+    augment: AugmentConfig = Field(default=AugmentConfig(), description="of training batches")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto", description="auto: bfloat16 autocast on a GPU that has it, float32 elsewhere"
     )
@@ -184,7 +194,13 @@ class TrainingConfig(Section):
 
 
 class ScheduleConfig(Section):
-    mode: Literal["window", "async", "generation"] = "window"
+    """When a candidate may be bred, and in what blocks the search is recorded."""
+
+    mode: Literal["window", "async", "generation"] = Field(
+        default="window",
+        description="window: it sees what was reached `lookahead` candidates ago, whatever the timing; async: whatever "
+        "is known by then; generation: all of the generation before",
+    )
     generation: int | None = Field(
         default=None,
         ge=2,
@@ -225,9 +241,15 @@ class BudgetConfig(Section):
 
 
 class RuntimeConfig(Section):
-    kind: Literal["ray", "serial"] = "ray"
-    workers: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
-    cpus_per_worker: float = Field(default=1, ge=0)
+    """Where and on how many workers candidates are evaluated; may change from start to start."""
+
+    kind: Literal["ray", "serial"] = Field(
+        default="ray", description="serial: one after the other in this process, for a debugger"
+    )
+    workers: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
+        default="auto", description="candidates evaluated at the same time; auto: as many as the CPUs or GPUs allow"
+    )
+    cpus_per_worker: float = Field(default=1, ge=0, description="CPUs that a worker asks the cluster for")
     max_workers: Annotated[int, Field(ge=1)] | None = Field(
         default=None,
         description="with workers: auto, no more than these; on a cluster so many are asked of its autoscaler",
@@ -286,22 +308,26 @@ MUTABLE_SECTIONS = ("budget", "runtime", "tracking")
 class Config(Section):
     """A whole run. All but `budget`, `runtime` and `tracking` shapes the search and is in the fingerprint."""
 
-    seed: int = Field(default=0, ge=0, strict=True)
-    space: PartConfig
-    task: PartConfig
-    objectives: tuple[ObjectiveConfig, ...] = Field(min_length=1)
-    limits: tuple[LimitConfig, ...] = ()
+    seed: int = Field(default=0, ge=0, strict=True, description="the only source of randomness")
+    space: PartConfig = Field(description="which networks there are")
+    task: PartConfig = Field(description="what they learn")
+    objectives: tuple[ObjectiveConfig, ...] = Field(min_length=1, description="what is traded off")
+    limits: tuple[LimitConfig, ...] = Field(default=(), description="hard constraints")
     record: tuple[str, ...] = Field(
         default=(), description="metrics in the rows that are no objective, e.g. memory_mb[cpu]"
     )
-    targets: dict[str, TargetConfig] = {}
-    strategy: StrategyConfig = StrategyConfig()
-    schedule: ScheduleConfig = Field(default=ScheduleConfig(), validate_default=True)
-    training: TrainingConfig = TrainingConfig()
-    learner: PartConfig = PartConfig(kind="scratch")
-    budget: BudgetConfig
-    runtime: RuntimeConfig = RuntimeConfig()
-    tracking: tuple[Literal["tensorboard", "mlflow", "wandb"], ...] = ()
+    targets: dict[str, TargetConfig] = Field(default={}, description="devices to measure on, by names of your own")
+    strategy: StrategyConfig = Field(default=StrategyConfig(), description="how candidates are bred")
+    schedule: ScheduleConfig = Field(
+        default=ScheduleConfig(), validate_default=True, description="when a candidate may be bred"
+    )
+    training: TrainingConfig = Field(default=TrainingConfig(), description="how they are trained")
+    learner: PartConfig = Field(default=PartConfig(kind="scratch"), description="how a network gets its weights")
+    budget: BudgetConfig = Field(description="when the search ends")
+    runtime: RuntimeConfig = Field(default=RuntimeConfig(), description="where it runs")
+    tracking: tuple[Literal["tensorboard", "mlflow", "wandb"], ...] = Field(
+        default=(), description="trackers that are told what the search is at"
+    )
 
     @field_validator("schedule")
     @classmethod

@@ -28,6 +28,7 @@ class Status(StrEnum):
 
     @property
     def failed(self) -> bool:
+        """Whether it is one of the failures, `failed:...`."""
         return self.value.startswith("failed:")
 
     def __reduce_ex__(self, protocol: object) -> tuple[type["Status"], tuple[str]]:
@@ -72,7 +73,7 @@ class InputSpec:
 
     @property
     def is_integer(self) -> bool:
-        """Whether it holds whole numbers."""
+        """Whether the tensor holds whole numbers, such as tokens."""
         return self.dtype.startswith(("int", "uint"))
 
     @property
@@ -146,14 +147,21 @@ class Candidate:
 class Measurement:
     """What a network costs on a target. Times are milliseconds of one forward pass of the target's batch.
 
-    ms: the median, corrected: the ratio to the reference network, times what that takes on the quiet device. low, high:
-        its 95 % interval. p90: the ninth decile, corrected by the same factor. raw: the median as it was clocked.
-    reference: median of the reference network during this measurement. drift: how much slower that was than on the
-        quiet device, as a share; 0.1 is 10 %.
-    samples: single passes as they were clocked, in order. settled: the interval came within the bound in time.
-    memory_mb, size_mb: peak of a pass, weights included; file of the network; MB of 10^6 bytes. energy_mj: of a pass.
-        None where it was not asked for.
-    conditions: what the numbers depend on, as text: device, driver, clocks, threads, dtype, batch, versions, ...
+    Args:
+        ms: the median, corrected: the ratio to the reference network, times what that takes on the quiet device.
+        low: lower end of its 95 % interval.
+        high: upper end of its 95 % interval.
+        p90: the ninth decile, corrected by the same factor.
+        raw: the median as it was clocked.
+        reference: median of the reference network during this measurement.
+        drift: how much slower that was than on the quiet device, as a share; 0.1 is 10 %.
+        samples: single passes as they were clocked, in order.
+        settled: the interval came within the bound in time.
+        memory_mb: peak of a pass, weights included, MB of 10^6 bytes; None where it was not asked for.
+        size_mb: file of the network, MB of 10^6 bytes; None where it was not asked for.
+        energy_mj: of a pass; None where it was not asked for.
+        conditions: what the numbers depend on, as text: device, driver, clocks, threads, dtype, batch, versions,
+            ...
     """
 
     ms: float
@@ -175,7 +183,9 @@ class Measurement:
 class Endpoint:
     """Where a target is measured that is not on the worker itself: a measuring server.
 
-    url: http://HOST:PORT. token: what it asks for.
+    Args:
+        url: http://HOST:PORT.
+        token: what it asks for.
     """
 
     url: str
@@ -186,7 +196,8 @@ class Endpoint:
 class Deferred:
     """The last word on an attempt that could not be made now: something that it needs is away. Not an evaluation.
 
-    reason: one line for people.
+    Args:
+        reason: one line for people.
     """
 
     index: int
@@ -199,7 +210,8 @@ class Epoch:
 
     Args:
         epoch: how many epochs were trained.
-        train_loss, valid_loss: means an example.
+        train_loss: mean over the training examples.
+        valid_loss: mean over the validation examples.
         valid_metric: the task's main metric.
         metrics: every metric of the task by name; the main one is among them. A row keeps those of its rungs.
     """
@@ -215,8 +227,9 @@ class Epoch:
 class RungReport:
     """What a candidate has reached at a rung: every metric known by then, costs included.
 
-    rung: position in the list of rungs; the last one is full training.
-    metrics: name -> value, as in `Evaluation.metrics`.
+    Args:
+        rung: position in the list of rungs; the last one is full training.
+        metrics: name -> value, as in `Evaluation.metrics`.
     """
 
     index: int
@@ -228,12 +241,12 @@ class RungReport:
 class Fitness:
     """A candidate as selection and early stopping compare it, at one rung.
 
-    values: one number an objective, all minimised and finite; empty where the candidate was decided by
-        its costs alone (then `violation` > 0).
-    violation: summed relative excess over the limits; 0 is feasible (constrained domination, Deb 2002).
-    intervals: of each objective the interval that its value is known within, where some of them are measured. Nothing
-    is
-        compared by it; it says what should be measured again.
+    Args:
+        values: one number an objective, all minimised and finite; empty where the candidate was decided by its
+            costs alone (then `violation` > 0).
+        violation: summed relative excess over the limits; 0 is feasible (constrained domination, Deb 2002).
+        intervals: of each objective the interval that its value is known within, where some of them are measured.
+            Nothing is compared by it; it says what should be measured again.
     """
 
     index: int
@@ -251,14 +264,17 @@ class Fitness:
 class Job:
     """All that a worker needs for one candidate besides what it holds for the whole run.
 
-    cutoffs: a rung before the last -> the fitnesses a candidate must not be dominated by to go on; empty: go on.
-    front: the fully trained front that was visible at birth; a candidate it dominates returns no weights.
-    reached: what an interrupted attempt had already reported; it is taken as measured, not measured again.
-    endpoints: target -> where it is measured, of those that are not measured on the worker and can be reached now.
-    genomes: those of the front, in its order, where something is measured that may have to be measured again beside
-        them; else empty.
-    kind: "evaluate", or "measure": only on every target, the latency of which may have come from a table; nothing is
-        trained, no limit holds.
+    Args:
+        cutoffs: a rung before the last -> the fitnesses a candidate must not be dominated by to go on; empty: go
+            on.
+        front: the fully trained front that was visible at birth; a candidate it dominates returns no weights.
+        reached: what an interrupted attempt had already reported; it is taken as measured, not measured again.
+        endpoints: target -> where it is measured, of those that are not measured on the worker and can be reached
+            now.
+        genomes: those of the front, in its order, where something is measured that may have to be measured again
+            beside them; else empty.
+        kind: "evaluate", or "measure": only on every target, the latency of which may have come from a table;
+            nothing is trained, no limit holds.
     """
 
     candidate: Candidate
@@ -274,16 +290,23 @@ class Job:
 class Evaluation:
     """A evaluated candidate.
 
-    metrics: name -> value, finite: the task's metric (if it trained), `params`, `macs` (multiply-accumulates of
-        one example), `train_memory_mb`, and per target T those of `objectives.MEASURED`.
-    curve: one point an epoch. rungs: what was reported at each rung reached, in order.
-    latency_samples: target -> raw samples, milliseconds.
-    batch_size: examples in one training step: the config's, or half of it where memory ran out; 0 where no network was
-        built to be trained.
-    conditions: host, device, driver, torch, dtype, threads, ... as text; those of a measurement by `name[target]`.
-    paused_s: how long its training waited while other networks were measured; part of train_s and measure_s.
-    weights: the trained network in safetensors bytes, where it may be on the front; never stored in a table.
-    *_s: seconds. started_at, finished_at: seconds since the epoch, for people; nothing decides by them.
+    Args:
+        metrics: name -> value, finite: the task's metric (if it trained), `params`, `macs` (multiply-accumulates of
+            one example), `train_memory_mb`, and per target T those of `objectives.MEASURED`.
+        curve: one point an epoch.
+        rungs: what was reported at each rung reached, in order.
+        latency_samples: target -> raw samples, milliseconds.
+        batch_size: examples in one training step: the config's, or half of it where memory ran out; 0 where no
+            network was built to be trained.
+        conditions: host, device, driver, torch, dtype, threads, ... as text; those of a measurement by
+            `name[target]`.
+        paused_s: how long its training waited while other networks were measured; part of train_s and measure_s.
+        weights: the trained network in safetensors bytes, where it may be on the front; never stored in a table.
+        measure_s: seconds that measuring took.
+        train_s: seconds that training took.
+        queued_s: seconds between its job and its result that were neither.
+        started_at: seconds since the epoch, for people; nothing decides by them.
+        finished_at: seconds since the epoch, for people; nothing decides by them.
     """
 
     candidate: Candidate

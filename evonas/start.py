@@ -69,9 +69,13 @@ def search(
 ) -> Run:
     """Run a search to its end, or go on with the one in the run folder.
 
-    config: a YAML file or the same as a mapping. space, task: your own, in the place of the config's sections.
-    run: the folder, or a URL such as s3://bucket/run; default `runs/NAME-FINGERPRINT`. watch: called with each
-    evaluated candidate. What is damaged in the folder is set aside with a warning.
+    Args:
+        config: a YAML file or the same as a mapping.
+        space: your own, in the place of the config's section.
+        task: your own, in the place of the config's section; with an evaluator, what it says of itself will do.
+        evaluator: in the place of measuring and training, e.g. `evonas.tabular.Tabular`.
+        run: the folder, or a URL such as s3://bucket/run; default `runs/NAME-FINGERPRINT`.
+        watch: called with the search and each evaluated candidate.
 
     Raises:
         UserError: the config is wrong, or the folder holds another search.

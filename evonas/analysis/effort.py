@@ -74,7 +74,8 @@ def timeline(frame: pd.DataFrame) -> pd.DataFrame:
 def utilisation(frame: pd.DataFrame, workers: int | None = None, bins: int = 100) -> pd.DataFrame:
     """How many candidates were in work, on average over equal stretches of time, of each run.
 
-    workers: how many there were; by default as many as were ever busy at once, so that idle ones go unnoticed.
+    Args:
+        workers: how many there were; by default as many as were ever busy at once, so that idle ones go unnoticed.
 
     Returns:
         run (where the frame has it), start, end (hours since the first start of an evaluation), busy (mean number of

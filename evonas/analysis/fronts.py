@@ -73,7 +73,10 @@ def hypervolume(
 ) -> float:
     """Volume that the front dominates up to a reference point, in the product of the objectives' units.
 
-    point: by default that of `reference`. Exact (moocore: Fonseca, Paquete and López-Ibáñez, 2006).
+    Exact (moocore: Fonseca, Paquete and López-Ibáñez, 2006).
+
+    Args:
+        point: by default that of `reference`.
     """
     point = point or reference(frame, columns, signs)
     values = minimised(able(frame), columns, signs)
@@ -109,8 +112,13 @@ def picks(front: pd.DataFrame, columns: Sequence[str], signs: Sequence[int]) -> 
 
 @dataclass(frozen=True, slots=True)
 class WhatIf:
-    """front: under the new limits, of what was fully trained. untrained: candidates that meet the new limits but were
-    not trained to the end, because the run's own limits or early stopping ended them: one might be on the front."""
+    """What a front would be under other limits.
+
+    Args:
+        front: under the new limits, of what was fully trained.
+        untrained: candidates that meet the new limits but were not trained to the end, because the run's own limits
+            or early stopping ended them: one might be on the front.
+    """
 
     front: pd.DataFrame
     untrained: pd.DataFrame
@@ -119,7 +127,8 @@ class WhatIf:
 def what_if(frame: pd.DataFrame, columns: Sequence[str], signs: Sequence[int], limits: Sequence[str]) -> WhatIf:
     """The front under other limits than the run's, which they replace; nothing is evaluated.
 
-    limits: conditions on columns, e.g. ["params<=20000", "latency_ms[cpu]<=5"].
+    Args:
+        limits: conditions on columns, e.g. ["params<=20000", "latency_ms[cpu]<=5"].
 
     Raises:
         UserError: a limit is not COLUMN OPERATOR VALUE, or there is no such column.

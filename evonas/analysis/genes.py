@@ -30,10 +30,12 @@ def genes(frame: pd.DataFrame) -> pd.DataFrame:
 def importance(frame: pd.DataFrame, columns: Sequence[str], repeats: int = 10, seed: int = 0) -> pd.DataFrame:
     """How much of each column a forest can no longer tell once a gene is shuffled; the most important first.
 
-    columns: objectives, or any other numeric column. Of the fully trained, feasible candidates, a quarter is held out;
-    a random forest (Breiman 2001) learns the rest, and importance is the drop of R² on what was held out, mean and
-    standard deviation over `repeats` permutations. Genes that go together share it. A low `score` says that the forest
-    knows little, and then so does its importance.
+    Of the fully trained, feasible candidates, a quarter is held out; a random forest (Breiman 2001) learns the rest,
+    and importance is the drop of R² on what was held out, mean and deviation over `repeats` permutations. Genes
+    that go together share it. A low `score` says that the forest knows little, and then so does its importance.
+
+    Args:
+        columns: objectives, or any other numeric column.
 
     Returns:
         column, gene, importance, spread (both in R²), score (R² on the held out), candidates

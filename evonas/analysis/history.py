@@ -106,9 +106,10 @@ def progress(
 ) -> pd.DataFrame:
     """The hypervolume after each evaluated candidate, of each run.
 
-    over: "candidates", in the order that counts, or "hours", in the order in which they were finished. point: by
-    default that of `reference` for the whole frame, so that several runs have the same; it is recorded in
-    `.attrs["reference"]`.
+    Args:
+        over: "candidates", in the order that counts, or "hours", in the order in which they were finished.
+        point: by default that of `reference` for the whole frame, so that several runs have the same; it is
+            recorded in `.attrs["reference"]`.
 
     Returns:
         run (where the frame has it), candidates (evaluated by then), hours (from the first start of an evaluation, by

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_run(parser)
-    parser.add_argument("candidate", type=int, metavar="CANDIDATE")
+    parser.add_argument("candidate", type=int, metavar="CANDIDATE", help="its index")
     parser.add_argument("--out", metavar="FILE", help="default: candidate-N.pt2; its suffix decides the format")
     parser.add_argument("--format", metavar="FORMAT", help="pt2, onnx or safetensors, where the suffix does not say")
     add_import(parser)

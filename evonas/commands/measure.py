@@ -10,7 +10,7 @@ from evonas.errors import TargetUnavailable, UserError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_run(parser)
-    parser.add_argument("candidate", type=int, metavar="CANDIDATE")
+    parser.add_argument("candidate", type=int, metavar="CANDIDATE", help="its index")
     parser.add_argument("--target", metavar="T", help="default: every target of the run")
     add_format(parser)
     add_import(parser)

@@ -1,7 +1,9 @@
 """`evonas schema`."""
 
 import argparse
+import inspect
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,6 +20,7 @@ def run(options: argparse.Namespace) -> int:
 def schema() -> dict[str, Any]:
     """The JSON schema of a config: every section, and the options of each kind."""
     from evonas.config import Config
+    from evonas.evaluation.learners import LEARNERS
     from evonas.spaces import SPACES
     from evonas.strategies import STRATEGIES
     from evonas.tasks import TASKS
@@ -28,11 +31,12 @@ def schema() -> dict[str, Any]:
         ("space", SPACES, "PartConfig"),
         ("task", TASKS, "PartConfig"),
         ("strategy", STRATEGIES, "StrategyConfig"),
+        ("learner", LEARNERS, "PartConfig"),
     ):
         kinds = [_kind(name, part, definitions[base], definitions) for name, part in registry.items()]
         own = {**definitions[base], "description": f"a {section} of your own, registered by --import"}
         own["properties"] = {**own["properties"], "kind": {"type": "string", "not": {"enum": list(registry)}}}
-        default = {"default": result["properties"][section]["default"]} if section == "strategy" else {}
+        default = {key: value for key, value in result["properties"][section].items() if key == "default"}
         result["properties"][section] = {"anyOf": [*kinds, own], **default}
     for base in ("PartConfig", "StrategyConfig"):
         definitions.pop(base)
@@ -45,11 +49,27 @@ def _kind(name: str, part: Callable[..., Any], base: Mapping[str, Any], definiti
 
     options = options_model(part).model_json_schema()
     definitions.update(options.pop("$defs", {}))
-    first_line = (part.__doc__ or name).strip().splitlines()[0]
+    text = inspect.cleandoc(part.__doc__ or name)
+    meanings = arguments_in(text)
+    properties = {
+        key: {**value, **({"description": meanings[key]} if key in meanings and "description" not in value else {})}
+        for key, value in options.get("properties", {}).items()
+    }
     return {
         "type": "object",
-        "description": first_line,
-        "properties": {**base["properties"], "kind": {"const": name}, **options.get("properties", {})},
+        "description": " ".join(text.partition("\n\n")[0].split()),
+        "properties": {**base["properties"], "kind": {"const": name}, **properties},
         "required": ["kind", *options.get("required", [])],
         "additionalProperties": False,
     }
+
+
+def arguments_in(docstring: str) -> dict[str, str]:
+    """What the `Args:` section of a docstring says of each argument, on one line each.
+
+    Args:
+        docstring: without the indentation of its definition.
+    """
+    section = re.search(r"^Args:\n((?: {4}.*\n?|\n)*)", docstring, re.MULTILINE)
+    found = re.findall(r"^ {4}(\w+): (.*(?:\n {5,}.*)*)", section[1], re.MULTILINE) if section else []
+    return {name: " ".join(text.split()) for name, text in found}

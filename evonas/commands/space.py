@@ -16,7 +16,7 @@ EXAMPLES = 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("config", metavar="CONFIG")
+    parser.add_argument("config", metavar="CONFIG", help="YAML file")
     add_format(parser)
     add_set(parser)
     add_import(parser)

@@ -8,7 +8,7 @@ from evonas.errors import TargetUnavailable, UserError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("config", metavar="CONFIG")
+    parser.add_argument("config", metavar="CONFIG", help="YAML file")
     parser.add_argument("--target", required=True, metavar="T", help="target of the config to measure on")
     parser.add_argument("--out", default="table.parquet", metavar="FILE", help="default: table.parquet")
     add_set(parser)

@@ -25,8 +25,7 @@ class Exporter:
 
     Args:
         write: (network in evaluation mode on the CPU, its input with two examples) -> the file. The number of examples
-        must
-            stay free. The network is left as it was.
+            must stay free. The network is left as it was.
         run: (the file, an input as numpy arrays) -> the output, by the runtime that the file is for; None where nothing
             can run it. A missing library is an ImportError.
         hint: how a person opens the file, with `{path}` in it.

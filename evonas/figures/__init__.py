@@ -65,7 +65,8 @@ def save(picture: Picture, path: str | Path) -> None:
 def plot_front(run: Run, front: pd.DataFrame, path: str | Path) -> None:
     """The first two objectives of every candidate that has both, and of the front as a line; html, png, svg or pdf.
 
-    front: rows of `run.front()`.
+    Args:
+        front: rows of `run.front()`.
 
     Raises:
         UserError: the library is missing, the path is of no use, or the run has one objective only.

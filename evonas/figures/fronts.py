@@ -54,9 +54,13 @@ def pareto(
 ) -> Picture:
     """Two objectives of every candidate that has both, the front of all that was evaluated, and earlier fronts.
 
-    x, y: objectives; by default the second and the first. generations: how many earlier fronts, evenly spaced, of what
-    was evaluated up to them. front: rows to show instead of `run.front()`. With more than two objectives, the front is
-    that of all of them, and its points are not connected.
+    With more than two objectives, the front is that of all of them, and its points are not connected.
+
+    Args:
+        x: an objective; by default the second.
+        y: an objective; by default the first.
+        generations: how many earlier fronts, evenly spaced, of what was evaluated up to them.
+        front: rows to show instead of `run.front()`.
 
     Raises:
         UserError: the run has one objective, or x or y is none of them.
@@ -81,9 +85,11 @@ def pareto(
 def parallel(run: Run | Runs, genes: list[str] | None = None) -> Picture:
     """Parallel coordinates: a line for each fully trained candidate, through its genes and objectives.
 
-    genes: names of `analysis.genes`; by default the eight in which the front differs most from the others. Each axis
-    goes from the least value at the bottom to the largest; text by its order, and a gene that is absent is below all.
-    No more than 500 candidates besides the front, evenly spaced by index.
+    Each axis goes from the least value at the bottom to the largest; text by its order, and a gene that is absent is
+    below all. No more than 500 candidates besides the front, evenly spaced by index.
+
+    Args:
+        genes: names of `analysis.genes`; by default the eight in which the front differs most from the others.
 
     Raises:
         UserError: nothing is fully trained yet, or there is no such gene.
@@ -141,7 +147,9 @@ def progress(run: Run | Runs, over: str = "candidates", point: analysis.Referenc
 def compare(groups: Mapping[str, Runs], over: str = "candidates", point: analysis.Reference | None = None) -> Picture:
     """Hypervolume of groups of runs, e.g. strategies with a few seeds each: their means with 95 % bands.
 
-    groups: by the name to show. point: one reference point for all; by default that of all their first generations.
+    Args:
+        groups: by the name to show.
+        point: one reference point for all; by default that of all their first generations.
 
     Raises:
         UserError: there is no group, one has fewer than two runs, or their objectives differ; as `analysis.progress`.

@@ -14,7 +14,8 @@ MOST = 500
 def curves(run: Run | Runs, column: str = "valid_metric") -> Picture:
     """Learning curves, coloured by what became of the candidate; no more than 500, evenly spaced by index.
 
-    column: valid_metric, valid_loss or train_loss.
+    Args:
+        column: valid_metric, valid_loss or train_loss.
 
     Raises:
         UserError: there is no such column, or nothing was trained.

@@ -34,10 +34,12 @@ class Metric:
 
     @property
     def per_target(self) -> bool:
+        """Whether it is measured on a device, so that an objective names a target."""
         return self.stage == "target"
 
     @property
     def trained(self) -> bool:
+        """Whether it is known only of a network that was trained."""
         return self.stage == "trained"
 
 

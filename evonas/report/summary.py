@@ -14,6 +14,7 @@ from evonas.objectives.metrics import METRICS
 from evonas.records import Status
 from evonas.runs.run import Run
 from evonas.spaces import SPACES
+from evonas.store.columns import described
 
 MESSAGES = 5
 SHORT = {"params": "", "macs": "an example", "settled": "", "remeasured": ""}  # units where the name says the rest
@@ -150,9 +151,7 @@ def _unit(column: str) -> str:
     name = column.partition("[")[0]
     if name in SHORT:
         return SHORT[name]
-    if name in METRICS:
-        return METRICS[name].unit
-    return {"ms": "ms", "mb": "MB", "mj": "mJ"}.get(name.rpartition("_")[2], "")
+    return described(column).unit
 
 
 def _direction(column: str) -> int:

@@ -23,7 +23,9 @@ if TYPE_CHECKING:  # a run is read without torch
 class Run:
     """What a search has found so far. Reads a live run too; `load` it again to see more.
 
-    folder: a path, or a URL such as s3://bucket/run. space: the user's own, where the config names none of evonas.
+    Args:
+        folder: a path, or a URL such as s3://bucket/run.
+        space: the user's own, where the config names none of evonas.
 
     Raises:
         UserError: the folder is no run, or is damaged.

@@ -26,9 +26,13 @@ _WEIGHTS = ["candidate", "weights_sha256"]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """difference: the first thing that does not follow from the record; empty where all does. recounted: candidates
-    whose network was built again and has as many parameters as its row says. bred: whether births were derived too;
-    else the strategy is not exact, and they are taken as recorded."""
+    """What a check of a run found.
+
+    Args:
+        difference: the first thing that does not follow from the record; empty where all does.
+        recounted: candidates whose network was built again and has as many parameters as its row says.
+        bred: whether births were derived too; else the strategy is not exact, and they are taken as recorded.
+    """
 
     candidates: int
     generations: int

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 def _ray(
     factory: Factory, config: RuntimeConfig, modules: Sequence[ModuleType] = (), remotes: Remotes = NO_REMOTES
 ) -> Runtime:
+    """A pool of persistent Ray actors, on this machine or a cluster."""
     with warnings.catch_warnings():  # in a notebook without ipywidgets, Ray and its tqdm would say so at length
         warnings.filterwarnings("ignore", message="IProgress not found")
         logging.getLogger("ray.widgets.util").setLevel(logging.WARNING)

@@ -17,8 +17,10 @@ Factory = Callable[[], Work]
 class Remotes:
     """Targets that are not measured on the worker.
 
-    endpoints: those at fixed addresses. resources: target -> custom resource of the cluster; a node that has it
-    measures. serve: starts a measuring server in the calling process, on the node's own address, and says where it is.
+    Args:
+        endpoints: those at fixed addresses.
+        resources: target -> custom resource of the cluster; a node that has it measures.
+        serve: starts a measuring server in the calling process, on the node's own address, and says where it is.
     """
 
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
@@ -30,6 +32,10 @@ NO_REMOTES = Remotes()
 
 
 class Runtime(Protocol):
+    """Where jobs run. It takes jobs while it has room, ends each of them once, and reports in order of arrival; a job
+    whose worker is lost is begun again.
+    """
+
     @property
     def workers(self) -> int:
         """Jobs that run at the same time, once all workers are there."""
@@ -79,7 +85,9 @@ class Runtime(Protocol):
 class WorkerExit:
     """How a worker process ended under its job, or had to be ended.
 
-    status: FAILED_TIMEOUT, FAILED_OOM, FAILED_CRASH or FAILED_ERROR. message: one line that a person can act on.
+    Args:
+        status: FAILED_TIMEOUT, FAILED_OOM, FAILED_CRASH or FAILED_ERROR.
+        message: one line that a person can act on.
     """
 
     status: Status

@@ -34,19 +34,21 @@ MOST_NODES = 8  # 28 edges
 class Cell(Space):
     """A cell searched as a graph, and stacked (NASNet, Zoph et al. 2018; DARTS, Liu et al. 2019).
 
-    The defaults are the cell of NAS-Bench-201 (Dong & Yang 2020), 15,625 genomes, in a network for small images
-    on a CPU. Their own network is `Cell(channels=16, cells=5)`.
+    The defaults are the cell of NAS-Bench-201 (Dong & Yang 2020), 15,625 genomes, in a network for small images on
+    a CPU. Their own network is `Cell(channels=16, cells=5)`.
 
-    nodes: nodes of a cell, input and output included; an edge joins each pair.
-    ops: what an edge may do, out of `OPS`.
-    stages: each has twice the channels and half the height and width of the one before.
-    cells: cells in a stage; several values make it a gene of each stage.
-    channels: of the first stage; several values make it a gene.
-    reduction: what stands between stages. "resnet": a fixed residual block, as in NAS-Bench-201. "cell": a second
-        searched cell, as in NASNet; it gets its input pooled and projected, so that all its edges keep the size.
-    isomorphism: which cells count as the same network. "nb201": those of one class of NAS-Bench-201, 6,466 in
-        all. "exact": those that build the same network, 5,260 in all; the published classes hold apart
-        many that differ in dead edges alone, and join some that have different numbers of parameters.
+    Args:
+        nodes: nodes of a cell, input and output included; an edge joins each pair.
+        ops: what an edge may do, out of `OPS`.
+        stages: each has twice the channels and half the height and width of the one before.
+        cells: cells in a stage; several values make it a gene of each stage.
+        channels: of the first stage; several values make it a gene.
+        reduction: what stands between stages. "resnet": a fixed residual block, as in NAS-Bench-201. "cell": a
+            second searched cell, as in NASNet; it gets its input pooled and projected, so that all its edges keep
+            the size.
+        isomorphism: which cells count as the same network. "nb201": those of one class of NAS-Bench-201, 6,466 in
+            all. "exact": those that build the same network, 5,260 in all; the published classes hold apart many
+            that differ in dead edges alone, and join some that have different numbers of parameters.
     """
 
     def __init__(

@@ -65,7 +65,8 @@ class Node(ABC):
         """Which genes matter."""
 
     @abstractmethod
-    def decode(self, indices: Genome) -> Any: ...
+    def decode(self, indices: Genome) -> Any:
+        """What the run stands for in an architecture: a value, an `Arch`, a tuple of these, or None."""
 
     @abstractmethod
     def encode(self, value: Any) -> Genome:

@@ -23,17 +23,18 @@ class Mobile(Space):
     All blocks of a stage are alike, as in MnasNet. The first block of each stage but the first halves height and
     width, down to 2 pixels.
 
-    stages: number of stages.
-    stem: channels of the first convolution.
-    strides: of the first convolution; 2 halves the resolution of the whole network.
-    widths: channels of a stage: one list for all stages, or a list for each.
-    depths: blocks in a stage; 0 among them: the stage may be absent.
-    blocks: residual (two 3x3 convolutions, He et al. 2016), inverted (Sandler et al. 2018) or separable (Howard
-        et al. 2017).
-    kernels: of the depthwise convolutions, odd.
-    expansions: how many times wider an inverted block is inside.
-    squeeze: whether a stage has squeeze-and-excitation (Hu et al. 2018).
-    activations: of the whole network.
+    Args:
+        stages: number of stages.
+        stem: channels of the first convolution.
+        strides: of the first convolution; 2 halves the resolution of the whole network.
+        widths: channels of a stage: one list for all stages, or a list for each.
+        depths: blocks in a stage; 0 among them: the stage may be absent.
+        blocks: residual (two 3x3 convolutions, He et al. 2016), inverted (Sandler et al. 2018) or separable (Howard
+            et al. 2017).
+        kernels: of the depthwise convolutions, odd.
+        expansions: how many times wider an inverted block is inside.
+        squeeze: whether a stage has squeeze-and-excitation (Hu et al. 2018).
+        activations: of the whole network.
     """
 
     def __init__(

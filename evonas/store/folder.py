@@ -22,10 +22,13 @@ class Log(Protocol):
     def append(self, data: bytes) -> None:
         """Durable when this returns; where it fails, nothing of `data` is left."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Nothing more is appended; what was is durable already."""
 
 
 class Lock(Protocol):
+    """The right to be the one writer of a folder, for as long as it is held."""
+
     def close(self) -> None:
         """Let another search have the folder."""
 
@@ -51,7 +54,8 @@ class Folder(Protocol):
     def lock(self, take_over: bool) -> Lock:
         """Be the one writer.
 
-        take_over: also where another holds the lock, which then is no longer worth anything.
+        Args:
+            take_over: also where another holds the lock, which then is no longer worth anything.
 
         Raises:
             UserError: another search holds it.

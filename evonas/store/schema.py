@@ -31,12 +31,7 @@ which is informational."""
 def evaluations_schema(metrics: Sequence[str], targets: Sequence[str]) -> pa.Schema:
     """The columns of `evaluations`: one float column a metric, one list of raw samples a target.
 
-    position: order of decision that counts (by index; by arrival in async mode). arch: JSON of the named genes.
-    arch_hash: equal for two candidates exactly when they count as the same network. violation: summed relative
-    excess over the limits. weights_sha256: of the file in weights/, for a network that may have been on the front when
-    it was evaluated. predicted: what its strategy expected, by objective column; empty where nothing is. rungs:
-    the metrics with which a candidate stood at each rung it reached. batch_size: of its training; half of the config's
-    where memory ran out at that.
+    What each of them holds is said in `columns`.
     """
     return pa.schema(
         [

@@ -70,8 +70,13 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Survivor:
-    """A member of a population. rank: 0 is the best. crowding: distance in the normalised objectives, inf at the ends
-    of a front; nan where the selection has none."""
+    """A member of a population.
+
+    Args:
+        index: of the candidate.
+        rank: 0 is the best.
+        crowding: distance in the normalised objectives, inf at the ends of a front; nan where the selection has none.
+    """
 
     index: int
     rank: int

@@ -13,7 +13,17 @@ def digits(
     split_seed: int = 0,
     metrics: tuple[str, ...] = ("error",),
 ) -> Task:
-    """1,797 handwritten digits of 8 x 8 pixels in 17 greys, 10 classes; they come with scikit-learn."""
+    """1,797 handwritten digits of 8 x 8 pixels in 17 greys, 10 classes; they come with scikit-learn.
+
+    Args:
+        valid_fraction: of all examples.
+        test_fraction: of all examples.
+        split_seed: of the draw of these.
+        metrics: computed of the validation examples, the main one first.
+
+    Raises:
+        UserError: scikit-learn is missing, or a metric is unknown.
+    """
     try:
         from sklearn.datasets import load_digits
     except ImportError:

@@ -32,8 +32,18 @@ def huggingface(
 ) -> Task:
     """A data set of the Hugging Face hub, or a folder that `save_to_disk` wrote, with splits or as a single one.
 
-    name: e.g. "ylecun/mnist", or the folder. config, revision: which variant and version of it; a search that is to
-    be repeated names its revision. image, label: the columns. Pictures become (channels, size, size) uint8.
+    Args:
+        name: e.g. "ylecun/mnist", or the folder.
+        config: which variant of it.
+        revision: which version of it; a search that is to be repeated names one.
+        image: the column of pictures, which become (channels, size, size) uint8.
+        label: the column of classes.
+        size: height and width that pictures are scaled to.
+        channels: 1 for grey, 3 for RGB.
+        valid_fraction: of the training examples, where there is no validation split.
+        test_fraction: of the training examples, where there is no test split.
+        split_seed: of the draw of these.
+        metrics: computed of the validation examples, the main one first.
 
     Raises:
         UserError: `datasets` or Pillow is missing, or the data set cannot be loaded or has no such columns.

@@ -26,8 +26,16 @@ def image_folder(
 ) -> Task:
     """PATH/CLASS/*.png, or PATH/train/CLASS/*.png beside PATH/valid and PATH/test, where there are such splits.
 
-    Classes are numbered in natural order (class 2 before class 10). size: pictures are scaled to size x size.
-    channels: 1 for grey, 3 for RGB. Held in memory as uint8.
+    Classes are numbered in natural order (class 2 before class 10).
+
+    Args:
+        path: the folder.
+        size: pictures are scaled to size x size, and held in memory as uint8.
+        channels: 1 for grey, 3 for RGB.
+        valid_fraction: of the training examples, where there is no folder `valid`.
+        test_fraction: of the training examples, where there is no folder `test`.
+        split_seed: of the draw of these.
+        metrics: computed of the validation examples, the main one first.
 
     Raises:
         UserError: no such folder, no pictures in it, an unreadable picture, or Pillow is missing.

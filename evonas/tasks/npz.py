@@ -27,11 +27,15 @@ def npz(
 ) -> Task:
     """A file of `numpy.savez` with x_train, y_train and, where there are such splits, x_valid, y_valid, x_test, y_test.
 
-    target: what y holds, integer classes (n,) from 0, or values (n,) or (n, outputs) to predict.
-    layout: of x. auto: (n, height, width) gets one channel; (n, a, b, c) is channels last where c is 1, 3 or 4 and
-        a is not; anything else is taken as it is, e.g. (n, features). as_is: whatever the axes are.
-    valid_fraction, test_fraction: of the training examples, for a split that is not in the file.
-    metrics: computed of the validation examples, the main one first; default: error, or mse of values.
+    Args:
+        path: the file.
+        target: what y holds, integer classes (n,) from 0, or values (n,) or (n, outputs) to predict.
+        layout: of x. auto: (n, height, width) gets one channel; (n, a, b, c) is channels last where c is 1, 3 or 4
+            and a is not; anything else is taken as it is, e.g. (n, features). as_is: whatever the axes are.
+        valid_fraction: of the training examples, for a split that is not in the file.
+        test_fraction: of the training examples, for a split that is not in the file.
+        split_seed: of the draw of these.
+        metrics: computed of the validation examples, the main one first; default: error, or mse of values.
 
     Raises:
         UserError: no such file, an array missing or of Python objects, or shapes that do not fit.

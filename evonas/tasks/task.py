@@ -44,7 +44,13 @@ class Split:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Splits:
-    """train: what networks learn from; valid: what the search compares by; test: never seen by a search."""
+    """The three parts of the examples.
+
+    Args:
+        train: what networks learn from.
+        valid: what the search compares by.
+        test: never seen by a search.
+    """
 
     train: Split
     valid: Split

@@ -9,8 +9,10 @@ from typing import Any, Protocol
 class RunInfo:
     """A search as a tracker introduces it.
 
-    key: the same at every start of a search, and of no other; hexadecimal. folder: where its record is, a full path or
-    a URL. config: by dotted names, `strategy.population`.
+    Args:
+        key: the same at every start of a search, and of no other; hexadecimal.
+        folder: where its record is, a full path or a URL.
+        config: by dotted names, `strategy.population`.
     """
 
     key: str
@@ -23,8 +25,11 @@ class RunInfo:
 class Member:
     """A network of the front, which never changes.
 
-    genes: by dotted names. metrics: as the columns of the run are called. curve: columns of a learning curve, one value
-    an epoch. weights: where they are, a full path or a URL.
+    Args:
+        genes: by dotted names.
+        metrics: as the columns of the run are called.
+        curve: columns of a learning curve, one value an epoch.
+        weights: where they are, a full path or a URL.
     """
 
     candidate: int
@@ -36,10 +41,12 @@ class Member:
 
     @property
     def name(self) -> str:
+        """What trackers call it, e.g. `candidate-000042`."""
         return f"candidate-{self.candidate:06d}"
 
     @property
     def command(self) -> str:
+        """The line of Python that builds the network."""
         return f"evonas.load(RUN).build({self.candidate})"
 
 
@@ -48,14 +55,23 @@ class Tracker(Protocol):
     Each method may raise anything; it is then given up."""
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
-        """step: candidates evaluated."""
+        """Take over what the search is at.
+
+        Args:
+            step: candidates evaluated.
+            values: numbers by name, as in `Snapshot`.
+        """
 
     def front(self, members: Sequence[Member]) -> None:
         """The front as it is now: a child for each. Those of before that are not on it any more go, if the tracker can
         take anything back."""
 
     def close(self, finished: bool) -> None:
-        """finished: as opposed to interrupted, halted or failed."""
+        """Nothing more will be told.
+
+        Args:
+            finished: as opposed to interrupted, halted or failed.
+        """
 
 
 def plain(name: str) -> str:

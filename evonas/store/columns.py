@@ -1,0 +1,114 @@
+"""The unit and the meaning of every column of a run's tables: the one place where they are said.
+
+The reference of the documents is made from it, and reports take their units from it. Names and types are in `schema`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from evonas.objectives.metrics import METRICS
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What a column holds. unit: empty for text, counts and shares."""
+
+    unit: str
+    meaning: str
+
+
+FIXED: Mapping[str, Column] = {
+    "candidate": Column("", "index of the candidate, from 0, in the order of birth"),
+    "generation": Column(
+        "", "block of evaluated candidates that the row is recorded in, from 1; empty while it is open"
+    ),
+    "position": Column("", "place in the order that counts: by index, in `async` mode by arrival"),
+    "genome": Column("", "index of the chosen value of each gene, in the order of the genes of the space"),
+    "arch": Column("", "the architecture as JSON of named genes"),
+    "arch_hash": Column("", "equal for two candidates exactly when they count as the same network"),
+    "parents": Column("", "candidates that it was bred from; none of a random one"),
+    "operator": Column("", "how it was bred, e.g. `random`, `mutation`, `crossover+mutation`"),
+    "predicted": Column("", "what its strategy expected, by objective; `NAME.std`: the deviation; mostly empty"),
+    "visible": Column("", "how many candidates were known when it was bred"),
+    "seed": Column("", "seed of its initial weights and of the order of its training examples"),
+    "status": Column(
+        "", "`ok` (fully trained), `stopped` (at a rung), `infeasible` (over a limit, not trained), `failed:...`"
+    ),
+    "violation": Column("", "summed relative excess over the limits; 0: within all of them"),
+    "epochs": Column("", "epochs trained"),
+    "batch_size": Column(
+        "", "examples in a training step; half of the config's where memory ran out at that; 0: not trained"
+    ),
+    "curve": Column("", "learning curve: `epoch`, mean `train_loss` and `valid_loss` an example, `valid_metric`"),
+    "rungs": Column("", "metrics known at each rung it reached: `rung` from 0, `metrics`"),
+    "conditions": Column(
+        "", "what the numbers depend on, as text: host, device, versions, ...; of a measurement `name[T]`"
+    ),
+    "attempts": Column("", "times it was begun, the last one included"),
+    "message": Column("", "one line that says what went wrong or what is special; else empty"),
+    "weights_sha256": Column(
+        "", "SHA-256 of its file in `weights/`, if it may have been on the front when it was evaluated"
+    ),
+    "queued_s": Column("s", "from when it was given to a worker to its result, without measuring and training"),
+    "measure_s": Column("s", "time that measuring it took, pauses included"),
+    "train_s": Column("s", "time that training it took, validation and pauses included"),
+    "paused_s": Column(
+        "s", "time that it waited while other networks were measured; part of `train_s` and `measure_s`"
+    ),
+    "started_at": Column("s since 1970", "start of its last attempt, by the clock of its host"),
+    "finished_at": Column("s since 1970", "end of its last attempt, by the clock of its host"),
+}
+"""Columns of `evaluations` that every run has."""
+
+PER_METRIC: Mapping[str, Column] = {
+    "params": Column(METRICS["params"].unit, "trainable parameters"),
+    "macs": Column(METRICS["macs"].unit, "multiply-accumulate operations of one example in a forward pass"),
+    "train_memory_mb": Column(
+        METRICS["train_memory_mb"].unit, "peak memory of a training step at the config's batch size, MB of 10^6 bytes"
+    ),
+}
+"""Columns of `evaluations` that do not depend on a target."""
+
+OF_THE_TASK = Column("", "the task's metric on the validation part; empty where the candidate was not trained")
+
+PER_TARGET: Mapping[str, Column] = {
+    "latency_ms": Column(
+        "ms", "median time of a forward pass of the target's batch, corrected by the reference network"
+    ),
+    "latency_low_ms": Column("ms", "lower end of the 95 % interval of `latency_ms`"),
+    "latency_high_ms": Column("ms", "upper end of the 95 % interval of `latency_ms`"),
+    "latency_p90_ms": Column("ms", "ninth decile of the time of a pass, corrected in the same way"),
+    "latency_raw_ms": Column("ms", "median time of a pass as it was clocked"),
+    "reference_ms": Column("ms", "median time of the reference network during this measurement"),
+    "drift": Column("", "how much slower the reference was than on the quiet device, as a share: 0.1 is 10 %"),
+    "examples_per_s": Column("examples/s", "batch divided by `latency_ms`"),
+    "settled": Column("", "1: the interval came within its bound (`within`); 0: `max_seconds` ended the measurement"),
+    "remeasured": Column("", "times that it was measured again beside members of the front it could not be told from"),
+    "memory_mb": Column("MB", "peak memory of a pass, weights included, MB of 10^6 bytes"),
+    "size_mb": Column("MB", "size of the model file, MB of 10^6 bytes"),
+    "energy_mj": Column("mJ", "energy of a pass"),
+    "latency_samples": Column("ms", "single passes as they were clocked, in order"),
+}
+"""Columns of `evaluations` of each target T, as `NAME[T]`."""
+
+POPULATION: Mapping[str, Column] = {
+    "generation": Column("", "generation after which they survived, from 1"),
+    "candidate": Column("", "index of the survivor"),
+    "rank": Column("", "non-domination rank among all that were told, from 0"),
+    "crowding": Column("", "crowding distance within the rank; infinite at its ends, nan where the strategy has none"),
+}
+"""Columns of `populations`."""
+
+
+def described(column: str) -> Column:
+    """The unit and meaning of a column of `evaluations`; a name that is registered nowhere is a metric of the task.
+
+    Args:
+        column: Its name, e.g. `latency_ms[cpu]`.
+    """
+    name, _, target = column.partition("[")
+    known = PER_TARGET if target else {**FIXED, **PER_METRIC}
+    if name not in known and name in METRICS:
+        says = METRICS[name].compute.__doc__ or ""
+        return Column(METRICS[name].unit, " ".join(says.partition("\n\n")[0].split()))
+    return known.get(name, OF_THE_TASK)

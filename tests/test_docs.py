@@ -1,0 +1,240 @@
+"""The documents: their tutorials run as they are printed, their links lead somewhere, their references are complete."""
+
+import argparse
+import ast
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import psutil
+import pyarrow.parquet as pq
+import pytest
+
+import evonas
+from evonas.commands import COMMANDS
+from evonas.commands.schema import schema
+from evonas.loading import load_config
+from evonas.store.columns import FIXED, OF_THE_TASK, POPULATION, described
+from tests.tutorial import blocks
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")),
+    ROOT / "cluster" / "README.md",
+    ROOT / "benchmarks" / "RESULTS.md",
+    *sorted(DOCS.rglob("*.md")),
+]
+RUN = [*(f"tutorials/{name}" for name in ("first-search", "own-data", "own-space", "own-device")), "how-to/extend"]
+LIMIT_S = 900
+
+
+def free_port() -> int:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        port: int = server.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """With a short name, as sockets need it; what a page left running is ended."""
+    path = Path(tempfile.mkdtemp(prefix="ev"))
+    yield path
+    for process in psutil.process_iter(["environ"]):
+        if (process.info["environ"] or {}).get("EVONAS_TUTORIAL") == str(path):
+            process.send_signal(signal.SIGKILL)
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def run(page: Path, folder: Path, more: dict[str, str] | None = None) -> str:
+    """Run a tutorial with the ports and temporary folders of this test in the place of its own; what it printed."""
+    text = page.read_text()
+    for words, ours in {"7071": str(free_port()), **(more or {})}.items():
+        text = text.replace(words, ours)
+    copy = folder / "page.md"
+    copy.write_text(text)
+    binaries = str(Path(sys.executable).parent)
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith(("EVONAS_", "RAY_"))},
+        "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
+        "EVONAS_TUTORIAL": str(folder),
+    }
+    (folder / "work").mkdir()
+    with (folder / "output").open("w+") as output:
+        command = [sys.executable, str(ROOT / "tests" / "tutorial.py"), str(copy)]
+        ended = subprocess.run(
+            command, cwd=folder / "work", env=environment, stdout=output, stderr=output, timeout=LIMIT_S, check=False
+        )
+        output.seek(0)
+        printed = output.read()
+    assert ended.returncode == 0, printed[-5000:]
+    return printed
+
+
+@pytest.mark.parametrize("name", RUN)
+def test_a_page_runs_as_it_is_printed(name: str, folder: Path) -> None:
+    printed = run(DOCS / f"{name}.md", folder)
+    assert "front" in printed
+    assert "failed" not in printed
+
+
+@pytest.mark.slow
+def test_the_tutorial_of_a_cluster_runs_as_it_is_printed(folder: Path) -> None:
+    pytest.importorskip("aiohttp_cors", reason="a head with a job API needs ray[default]")
+    ports = {str(port): str(free_port()) for port in (6399, 8296, 8297, 8298, 8299)}
+    ours = {**ports, "/tmp/evonas-ray": str(folder / "ray")}
+    printed = run(DOCS / "tutorials" / "cluster.md", folder, ours)
+    assert "submitted as evonas-digits-" in printed
+    assert "8 candidates evaluated" in printed
+    assert "verified: 10 candidates" in printed
+
+
+def test_the_commands_of_the_tutorial_of_a_cluster_exist() -> None:
+    """Quick: what that page asks of evonas is parsed, and its config is one."""
+    found = blocks((DOCS / "tutorials" / "cluster.md").read_text())
+    called = {
+        words.split()[1]
+        for block in found
+        if block.kind == "sh"
+        for words in re.findall(r"^evonas .*", block.code, re.M)
+    }
+    assert {"doctor", "submit", "status", "resume", "verify"} <= called <= set(COMMANDS)
+    [config] = [block for block in found if block.kind == "yaml"]
+    path = Path(tempfile.mkdtemp()) / "digits.yaml"
+    path.write_text(config.code)
+    assert load_config(path).budget.evaluations == 8
+
+
+def test_python_in_tutorials_is_formatted_like_ours() -> None:
+    for page in sorted((DOCS / "tutorials").glob("*.md")):
+        for block in blocks(page.read_text()):
+            if block.kind == "python":
+                ast.parse(block.code)
+                assert max(map(len, block.code.splitlines())) <= 120, page
+
+
+def links(page: Path) -> list[str]:
+    text = re.sub(r"^( *)(```+).*?^\1\2 *$", "", page.read_text(), flags=re.M | re.S)
+    return re.findall(r"\]\((?![a-z]+:)([^)\s]+)\)", text)
+
+
+def anchors(page: Path) -> set[str]:
+    """As code hosts and mkdocs make them of headings."""
+    heads = re.findall(r"^#+ (.*)$", page.read_text(), flags=re.M)
+    return {re.sub(r"[\s]+", "-", re.sub(r"[^\w\s-]", "", head.lower()).strip()) for head in heads}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere_in_a_checkout(page: Path) -> None:
+    for link in links(page):
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.is_file(), f"{page}: {link}"
+        assert ROOT in target.parents, f"{page}: {link}"
+        if anchor:
+            assert anchor in anchors(target), f"{page}: {link}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_pages_name_no_path_of_one_machine(page: Path) -> None:
+    assert not re.findall(r"/(?:work|root|Users)/\S*|pypi\.org|files\.pythonhosted", page.read_text())
+
+
+def test_the_readme_is_read_to_its_end() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 150
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    navigation = (ROOT / "mkdocs.yml").read_text()
+    for page in sorted(DOCS.rglob("*.md")):
+        assert f": {page.relative_to(DOCS)}\n" in navigation, page
+
+
+def test_the_layers_of_the_design_page_are_those_that_are_checked() -> None:
+    layers = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]["layers"]
+    checked = [sorted(layer.split(" | ")) for layer in layers if layer != "__main__"]
+    drawn = re.search(r"## Imports go one way\n```\n(.*?)```", (DOCS / "design.md").read_text(), re.S)
+    assert drawn
+    rows = [sorted(re.split(r"\s{2,}", line)[0].split(" · ")) for line in drawn[1].splitlines()]
+    assert sorted(name for row in rows for name in row) == sorted(name for row in checked for name in row)
+
+
+def test_a_public_name_without_a_docstring_is_named(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "evonas", tmp_path / "evonas", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(DOCS, tmp_path / "docs", ignore=shutil.ignore_patterns("__pycache__"))
+    command = [sys.executable, str(DOCS / "check_docstrings.py"), str(tmp_path)]
+    good = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (good.returncode, good.stderr) == (0, "")
+    source = tmp_path / "evonas" / "runs" / "run.py"
+    source.write_text(source.read_text() + "\n\nclass Bare:\n    def method(self) -> None:\n        pass\n")
+    page = tmp_path / "docs" / "reference" / "api.md"
+    page.write_text(page.read_text() + "\n::: evonas.runs.run.Bare\n")
+    bad = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert bad.returncode == 1
+    assert re.search(r"^evonas/runs/run\.py:\d+: evonas\.runs\.run\.Bare has no docstring$", bad.stderr, re.M)
+    assert re.search(r"^evonas/runs/run\.py:\d+: evonas\.runs\.run\.Bare\.method has no docstring$", bad.stderr, re.M)
+
+
+def test_every_column_of_a_run_is_described(tmp_path: Path) -> None:
+    config = {
+        "space": {"kind": "cell", "stages": 1, "channels": [4]},
+        "task": {"kind": "digits"},
+        "targets": {"cpu": {"max_seconds": 0.05}},
+        "objectives": [{"metric": "error"}, {"metric": "latency_ms", "target": "cpu"}],
+        "record": ["memory_mb[cpu]", "size_mb[cpu]"],
+        "strategy": {"population": 2},
+        "training": {"epochs": 1},
+        "budget": {"evaluations": 2},
+        "runtime": {"kind": "serial"},
+    }
+    run = evonas.search(config, run=tmp_path / "run")
+    [evaluations], [populations] = (
+        [*(tmp_path / "run" / kind).glob("*.parquet")] for kind in ("evaluations", "populations")
+    )
+    columns = pq.read_schema(evaluations).names
+    assert {"memory_mb[cpu]", "size_mb[cpu]", "latency_samples[cpu]"} <= set(columns)
+    assert [name for name in columns if described(name) is OF_THE_TASK] == ["error"]
+    assert set(pq.read_schema(populations).names) == set(POPULATION)
+    assert set(FIXED) <= set(run.evaluations.columns)
+    for name in columns:
+        assert described(name).meaning, name
+
+
+def test_every_argument_of_a_command_is_described() -> None:
+    for name in COMMANDS:
+        parser = argparse.ArgumentParser(prog=name)
+        import_module(f"evonas.commands.{name.replace('-', '_')}").add_arguments(parser)
+        assert not [action.dest for action in parser._actions if not action.help], name
+
+
+def test_every_key_of_a_config_is_described() -> None:
+    whole = schema()
+    for name, model in {**whole["$defs"], "Config": whole}.items():
+        for key, value in model.get("properties", {}).items():
+            described_by_kinds = "properties" in value.get("anyOf", [{}])[0]  # space, task, strategy, learner
+            assert value.get("description") or described_by_kinds, f"{name}.{key} has no description"
+
+
+def test_the_site_asks_nobody_for_anything(tmp_path: Path) -> None:
+    """It is built strictly, and its pages load nothing from another host."""
+    pytest.importorskip("mkdocs", reason="make docs needs the extra docs")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
+    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1", "PYTHONPATH": str(ROOT)}
+    built = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr
+    for page in tmp_path.rglob("*.html"):
+        loaded = re.findall(
+            r"<(?:script|img|iframe|link)\b[^>]*?(?:src|href)=[\"']?(https?://[^\"'\s>]+)", page.read_text()
+        )
+        assert not loaded, f"{page}: {loaded}"
