@@ -11,17 +11,17 @@ import safetensors.torch
 from torch import nn
 
 from evonas.config import Config, PartConfig
-from evonas.loading import construct, validated
-from evonas.tasks import TASKS, Task
+from evonas.errors import UserError
 from evonas.evaluation.costs import parameters
-from evonas.text import describe_error
+from evonas.loading import construct, validated
 from evonas.objectives.objectives import Objectives
 from evonas.records import TaskSpec
-from evonas.errors import UserError
+from evonas.runs.verify import Verdict, verify
 from evonas.spaces import SPACES
 from evonas.spaces.space import Space
 from evonas.store import Folder, weights_name
-from evonas.runs.verify import Verdict, verify
+from evonas.tasks import TASKS, Task
+from evonas.text import describe_error
 
 RECOUNTED = 20
 """Candidates beside the front whose parameters `verify` counts again."""

@@ -15,9 +15,9 @@ from evonas.store import Folder, open_folder, read_run, read_starts, recover
 if TYPE_CHECKING:  # a run is read without torch
     from torch import nn
 
-    from evonas.tasks import Task
-    from evonas.spaces.space import Space
     from evonas.runs.verify import Verdict
+    from evonas.spaces.space import Space
+    from evonas.tasks import Task
 
 
 class Run:

@@ -10,12 +10,12 @@ from dataclasses import dataclass, fields
 
 import pyarrow as pa
 
-from evonas.driver.breeding import Breeder
 from evonas.config import Config
+from evonas.driver.breeding import Breeder
+from evonas.errors import UserError
 from evonas.objectives.early_stopping import is_stopped
 from evonas.objectives.objectives import Objectives
 from evonas.records import Candidate, Evaluation, Job, Status
-from evonas.errors import UserError
 from evonas.spaces.space import Space
 from evonas.store import Folder, Recovered, Tables, read_measured, read_starts, recover, weights_name
 from evonas.store.folder import digits
