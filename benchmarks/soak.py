@@ -55,7 +55,7 @@ class Chaos:
         victims = []
         for process in psutil.process_iter(["pid", "ppid", "cmdline"]):
             words = " ".join(process.info["cmdline"] or ())
-            if "ray::_WorkerActor" in words or "evonas.runtime.sandbox.fork_server" in words:
+            if "ray::WorkerActor" in words or "evonas.runtime.sandbox.fork_server" in words:
                 victims.append(process)
         if victims:
             self._rng.choice(victims).kill()

@@ -109,7 +109,7 @@ def test_serial_waits_no_longer_than_it_is_told_to(opened: Callable[..., Runtime
     serial.submit(job(0))
     assert [type(message) for message in serial.wait(1)] == [RungReport]
     assert serial.wait(1) == ()
-    assert (serial.open, serial.room, serial.busy) == (1, 0, 0)
+    assert (serial.pending, serial.free_slots, serial.busy) == (1, 0, 0)
     assert serial.wait(0) == ()
     assert (tmp_path / "0").read_text() == "tried\n"
     assert [type(message) for message in serial.wait(1)] == [Evaluation]
@@ -173,12 +173,12 @@ def test_targets_with_one_resource_share_a_board(cluster: Cluster) -> None:
         boards = DeviceServers(remotes)
         boards.open(look()[0])
         assert {*boards.endpoints()} == {"phone"}
-        assert boards.notes[0] == "target quick is away (its board starts, or the resource tablet is in use)"
+        assert boards.notes[0] == "target quick is away (its device server starts, or the resource tablet is in use)"
         assert len(boards.notes) == 3
         before = up(boards, 4)
         assert before["quick"] == before["exact"] != before["other"]
         assert boards.notes == []
-        boards.patrol([])
+        boards.health_check([])
         assert {*boards.endpoints()} == {"phone"}
         assert boards.notes[0] == "target quick is away (no node has the resource tablet)"
         after = up(boards, 4)
@@ -200,7 +200,7 @@ def patrol(boards: DeviceServers, until: Callable[[], bool]) -> None:
     end = time.monotonic() + 30
     while not until():
         assert time.monotonic() < end, boards.notes
-        boards.patrol(look()[0])
+        boards.health_check(look()[0])
         time.sleep(0.05)
 
 

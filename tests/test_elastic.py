@@ -121,7 +121,7 @@ def test_workers_that_nothing_is_left_for_are_let_go() -> None:
         pool.drain()
         while pool.pending:
             pool.wait(0.2)
-        assert pool.workers == len(pool._handles) == 1
+        assert pool.workers == len(pool.fleet.workers) == 1
         pool.submit(Job(Candidate(1, (0,), (), "check", 0, 0)))  # a last word is still possible
         while pool.pending:
             pool.wait(0.2)

@@ -8,17 +8,11 @@ from pathlib import Path
 
 from evonas.config import TargetConfig
 from evonas.errors import UserError
+from evonas.ipc.boot import command
 from evonas.measuring.backends.backend import BACKENDS
 from evonas.text import one_line
 
 PROCESS = Path("/proc/self")
-BOOT = """
-import json, sys
-sys.path[:] = json.loads(sys.argv[1])
-from evonas.measuring.backends.footprint import main
-main(*sys.argv[2:])
-"""
-"""With the paths of this process: `python -m` knows only what is installed."""
 RESET_PEAK = "5"
 
 
@@ -36,8 +30,8 @@ def footprint_mb(network: bytes, input_shape: tuple[int, ...], config: TargetCon
         raise UserError(
             f"memory_mb with {config.backend} is read from /proc/self/clear_refs, which this system has not"
         )
-    arguments = json.dumps(sys.path), config.model_dump_json(), json.dumps(input_shape)
-    done = subprocess.run([sys.executable, "-P", "-c", BOOT, *arguments], input=network, capture_output=True)
+    arguments = config.model_dump_json(), json.dumps(input_shape)
+    done = subprocess.run(command(__name__, *arguments), input=network, capture_output=True)
     if done.returncode:
         raise RuntimeError(f"the process that was to see its memory failed: {one_line(done.stderr.decode()[-400:])}")
     return float(done.stdout.split()[-1]) / 1000
