@@ -38,18 +38,18 @@ class Away:
         if tries <= self.times.get(index, 0):
             yield Deferred(index, AWAY)
             return
-        places = {name: place.url for name, place in job.endpoints.items()}
-        yield Evaluation(job.candidate, Status.OK, {"tries": float(tries)}, rungs=job.reached, conditions=places)
+        endpoints = {name: endpoint.url for name, endpoint in job.endpoints.items()}
+        yield Evaluation(job.candidate, Status.OK, {"tries": float(tries)}, rungs=job.reached, conditions=endpoints)
 
 
 def by_board(job: Job) -> Iterator[Message | Deferred]:
     """Done by the server that the job's target is at: its answer is among the conditions."""
-    place = job.endpoints.get("phone")
-    if place is None:
+    endpoint = job.endpoints.get("phone")
+    if endpoint is None:
         yield Deferred(job.candidate.index, AWAY)
         return
     try:
-        with urlopen(f"{place.url}/{place.token}", timeout=5) as answer:
+        with urlopen(f"{endpoint.url}/{endpoint.token}", timeout=5) as answer:
             yield Evaluation(job.candidate, Status.OK, conditions={"board": answer.read().decode()})
     except (URLError, ConnectionError):
         yield Deferred(job.candidate.index, AWAY)

@@ -172,12 +172,12 @@ def test_targets_with_one_resource_share_a_board(cluster: Cluster) -> None:
         boards = DeviceServers(remotes)
         boards.open(look()[0])
         assert {*boards.endpoints()} == {"phone"}
-        assert boards.notes[0] == "target quick is away (its board starts, or the resource tablet is in use)"
+        assert boards.notes[0] == "target quick is away (its device server starts, or the resource tablet is in use)"
         assert len(boards.notes) == 3
         before = up(boards, 4)
         assert before["quick"] == before["exact"] != before["other"]
         assert boards.notes == []
-        boards.patrol([])
+        boards.health_check([])
         assert {*boards.endpoints()} == {"phone"}
         assert boards.notes[0] == "target quick is away (no node has the resource tablet)"
         after = up(boards, 4)
@@ -199,7 +199,7 @@ def patrol(boards: DeviceServers, until: Callable[[], bool]) -> None:
     end = time.monotonic() + 30
     while not until():
         assert time.monotonic() < end, boards.notes
-        boards.patrol(look()[0])
+        boards.health_check(look()[0])
         time.sleep(0.05)
 
 

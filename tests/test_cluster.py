@@ -57,7 +57,7 @@ class Watch:
 
 def jobs_on(pool: RayPool, node: Any) -> list[int]:
     """The candidates that a node has now."""
-    slots = [slot for slot in pool._handles if slot.node == node.node_id]
+    slots = [slot for slot in pool.fleet.workers if slot.node == node.node_id]
     return [attempt.job.candidate.index for slot in slots for attempt, _ in slot.jobs]
 
 
@@ -142,7 +142,7 @@ def test_a_node_that_crashes_its_jobs_is_set_aside(cluster: Cluster, reference: 
     work = {**WORK, "delay": 0.02, "broken": "EVONAS_TEST_BROKEN"}
     found = run(tmp_path / "run", watch, work=work, budget=BUDGET, runtime=runtime(cluster))
     assert content(found) == content(reference)
-    assert watch.pool.nodes.aside
+    assert watch.pool.fleet.nodes.aside
     assert not jobs_on(watch.pool, bad)
     again = (found.evaluations["attempts"] == 2).sum()
     assert 3 <= again < 20, again
@@ -170,7 +170,7 @@ def test_a_late_result_is_dropped_and_counted(
             while (
                 not once.pool.late_results and time.monotonic() < until
             ):  # the rest of the search must not be over too soon
-                once.pool._count_late_results()
+                once.pool.dispatcher.count_late_results()
                 time.sleep(0.1)
 
     woken: list[bool] = []
@@ -236,7 +236,7 @@ def test_one_search_while_workers_are_killed_and_jobs_delayed(
         nonlocal shots
         if evaluation and evaluation.candidate.index % 8 == 7:
             below = psutil.Process().children(recursive=True)
-            victims = [p for p in below if any("evonas" in word or "_WorkerActor" in word for word in words(p))]
+            victims = [p for p in below if any("evonas" in word or "WorkerActor" in word for word in words(p))]
             if victims:
                 os.kill(victims[evaluation.candidate.index % len(victims)].pid, signal.SIGKILL)
                 shots += 1

@@ -9,7 +9,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--token-file", metavar="FILE", help="holds the token (default: $EVONAS_TOKEN, else one is made)"
     )
-    parser.add_argument("--max-mb", type=int, default=512, help="largest order (default: 512)")
+    parser.add_argument("--max-mb", type=int, default=512, help="largest request (default: 512)")
     parser.add_argument("--max-seconds", type=float, default=600, help="longest that a network may take (default: 600)")
 
 

@@ -6,8 +6,8 @@ little by the same share for all networks, such as what runtimes fuse across blo
 """
 
 import hashlib
+import io
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -18,6 +18,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from evonas import files
 from evonas.config import TargetConfig
 from evonas.errors import UserError
 from evonas.inputs import from_plain, in_words
@@ -154,16 +155,12 @@ def write(table: Table, path: str | Path) -> None:
     about = asdict(table)
     rows = about.pop("rows")
     schema = SCHEMA.with_metadata({ABOUT: json.dumps(about), DIGEST: table.sha256})
-    new = path.with_name(f".{path.name}.{os.getpid()}")
+    data = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows, schema), data)
     try:
-        with new.open("wb") as file:
-            pq.write_table(pa.Table.from_pylist(rows, schema), file)
-            os.fsync(file.fileno())
-        os.replace(new, path)
+        files.replace(path, data.getvalue())
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}") from None
-    finally:
-        new.unlink(missing_ok=True)
 
 
 def check_free(path: str | Path, target: str) -> None:

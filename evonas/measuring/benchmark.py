@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import json
 import math
-import os
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import TYPE_CHECKING
 
+from evonas import files
 from evonas.config import TargetConfig
 from evonas.measuring.backends.backend import BACKENDS, Loaded
 from evonas.measuring.cpu_affinity import pinned
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 PROTOCOL = 3
-"""Changes whenever the same network on the same device would get another number."""
+"""Changes whenever the same network on the same device would get another number, or a request has another form."""
 REFERENCE_INPUT = InputSpec((3, 32, 32))
 """What the reference network takes in, whatever the task's examples are."""
 BASELINE_BLOCKS = 40
@@ -146,7 +146,8 @@ class LatencyBenchmark:
         ms = _lowest(self._reference.passes)
         if _read(path) is None:
             path.unlink(missing_ok=True)  # what is there cannot be read
-        _write(path, {"ms": ms, "of": conditions})
+        with contextlib.suppress(FileExistsError):  # the first one stays
+            files.create(path, json.dumps({"ms": ms, "of": conditions}).encode())
         return _read(path) or ms
 
 
@@ -168,12 +169,3 @@ def _read(path: Path) -> float | None:
         return float(json.loads(path.read_text())["ms"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _write(path: Path, content: object) -> None:
-    """The file appears whole or not at all; the first one stays."""
-    new = path.with_suffix(f".{os.getpid()}")
-    new.write_text(json.dumps(content))
-    with contextlib.suppress(FileExistsError):
-        os.link(new, path)
-    new.unlink()

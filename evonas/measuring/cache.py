@@ -4,13 +4,12 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-import os
-import platform
 from collections import OrderedDict
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
+from evonas import files
 from evonas.errors import UserError
 from evonas.measuring.benchmark import PROTOCOL
 from evonas.records import Measurement
@@ -67,7 +66,8 @@ class MeasurementCache:
         if len(self._held) > HELD:
             self._held.popitem(last=False)
         if self._folder and for_good and found.settled and found.conditions.get("quiet") == "yes":
-            self._write(self._folder / f"{key}.json", json.dumps(dataclasses.asdict(found)))
+            with contextlib.suppress(OSError):  # a folder that is full or gone costs the memory, not the candidate
+                files.replace(self._folder / f"{key}.json", json.dumps(dataclasses.asdict(found)).encode())
 
     def _read(self, key: str) -> Measurement | None:
         """A file that is not what it should be is as good as none."""
@@ -78,13 +78,6 @@ class MeasurementCache:
             return Measurement(**{**values, "samples": tuple(map(float, values["samples"]))})
         except (OSError, ValueError, TypeError, KeyError):
             return None
-
-    def _write(self, path: Path, text: str) -> None:
-        """The file appears whole or not at all; a folder that is full or gone costs the file, not the candidate."""
-        new = path.with_name(f"{path.name}.{platform.node()}-{os.getpid()}")
-        with contextlib.suppress(OSError):
-            new.write_text(text)
-            os.replace(new, path)
 
 
 def cache_key(description: object, network: "nn.Module") -> str:

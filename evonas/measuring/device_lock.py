@@ -1,10 +1,15 @@
-"""A device belongs to one process while it is measured, among all processes of this user on the machine.
+"""The lock of a device, among all processes of this user on the machine: a readers-writer lock with writer preference.
 
-Each device has a readers-writer lock. Training holds it shared and asks between two steps whether a measurement waits;
-a measurement holds it alone. The lock is made of four files: `held` is locked by all that works or measures;
-`writer_intent` by a measurement, from when it waits, so that no new work gets in before it and it does not starve;
-`readers_waiting` by work that waits, which the next measurement lets in first; and `overrun` by work that goes on
-beside a measurement, because that seems to hang. File locks are freed by the end of their process, however that comes.
+Readers are processes that train: they hold the lock shared, and ask at a checkpoint between two steps whether a writer
+waits. A writer is a process that measures: it holds the lock exclusively, with the device to itself. Four files a
+device make the lock:
+
+- `held`: locked shared by readers, exclusively by the writer.
+- `writer_intent`: locked by a writer from when it waits, so that no reader gets in before it and it does not starve.
+- `readers_waiting`: locked by readers that wait, which the next writer lets in first, so that they do not starve.
+- `overrun`: locked by readers that go on without `held`, because a writer seems to hang.
+
+The files are locked with `flock`: a process that ends, however that happens, frees its locks.
 """
 
 import fcntl
@@ -20,111 +25,112 @@ from pathlib import Path
 from evonas.errors import UserError
 
 POLL_S = 0.01
-PATIENCE_S = 15.0
-"""Longest that a measurement waits for those at work: one of them may hang in the middle of a step."""
-PAUSE_S = 60.0
-"""Longest that work waits for measurements: one of them may hang too."""
-TURN_S = 3.0
-"""Work that has waited goes on for as long as it has waited, at most so long, before it makes way again."""
+EXCLUSIVE_TIMEOUT_S = 15.0
+"""Longest that a writer waits for the readers: one of them may hang in the middle of a step."""
+SHARED_TIMEOUT_S = 60.0
+"""Longest that a reader waits for writers, and a writer for another: one of them may hang too."""
+READER_TURN_S = 3.0
+"""A reader that has waited goes on for as long as it has waited, at most so long, before it makes way again."""
 
 
 class DeviceLock:
-    """One process's hold on devices. `paused_s` is the time that its work has waited for measurements so far.
+    """One process's lock on devices.
 
     Args:
-        devices: those that its work uses, e.g. ["cpu", "GPU-1f2e..."].
-        settle: waits until the device has finished what it was given, before another process may measure.
-        enabled: False works and measures without asking.
+        devices: The devices that its training uses, e.g. ["cpu", "GPU-1f2e..."].
+        synchronize: Waits until the device has finished what it was given, before another may have it.
+        enabled: False trains and measures without any lock.
 
-    Raises:
-        UserError: the files of the locks belong to another user, or cannot be made.
+    Attributes:
+        paused_s: How long training has waited for measurements so far.
     """
 
-    def __init__(self, devices: Sequence[str], settle: Callable[[], None] = lambda: None, enabled: bool = True) -> None:
+    def __init__(
+        self, devices: Sequence[str], synchronize: Callable[[], None] = lambda: None, enabled: bool = True
+    ) -> None:
         self.paused_s = 0.0
-        self._settle, self._enabled = settle, enabled
+        self._synchronize, self._enabled = synchronize, enabled
         self._devices = sorted(set(devices)) if enabled else []
-        self._locks: dict[str, _Lock] = {}
-        self._working = False
+        self._locks: dict[str, _ReadersWriterLock] = {}
+        self._is_shared = False
         self._turn_ends = 0.0
         for device in self._devices:
             self._lock(device)  # finds fault now
 
     @contextmanager
     def shared(self) -> Iterator[None]:
-        """The block uses the devices; it calls `checkpoint` now and then."""
-        self._working = True
-        self._enter()
+        """Holds the devices shared during the block, which calls `checkpoint` between its steps."""
+        self._is_shared = True
+        self._acquire()
         try:
             yield
         finally:
-            self._working = False
-            self._leave()
+            self._is_shared = False
+            self._release()
 
     def checkpoint(self) -> None:
-        """Let measurements that wait go first; to be called between two steps. It costs some microseconds where none
-        waits."""
-        if not self._working or time.monotonic() < self._turn_ends:
+        """Makes way for a writer that waits, and returns once it is done. Costs microseconds where none waits."""
+        if not self._is_shared or time.monotonic() < self._turn_ends:
             return
-        if any(self._lock(device).wanted() for device in self._devices):
-            self._settle()
-            self._leave()
-            self._enter()
+        if any(self._lock(device).writer_waits() for device in self._devices):
+            self._synchronize()
+            self._release()
+            self._acquire()
 
     @contextmanager
     def released(self) -> Iterator[None]:
-        """The block waits for something else, so that nothing need wait for it."""
-        if self._working:
-            self._settle()
-            self._leave()
+        """Releases the devices during the block, which waits for something else."""
+        if self._is_shared:
+            self._synchronize()
+            self._release()
         try:
             yield
         finally:
-            if self._working:
-                self._enter()
+            if self._is_shared:
+                self._acquire()
 
     @contextmanager
     def exclusive(self, device: str) -> Iterator[bool]:
-        """No other process works on the device during the block, and own work is interrupted, on all devices.
+        """Holds a device exclusively during the block; this process's own shared locks are released meanwhile.
 
         Args:
-            device: a name as in `devices`.
+            device: The device. With a GPU the processor is locked too, since it launches the GPU's passes.
 
         Yields:
-            Whether the device could be had alone in time.
+            Whether nobody else uses the device; False where that could not be had in time.
         """
         if not self._enabled:
             yield False
             return
-        locks = [self._lock(name) for name in sorted({"cpu", device})]  # a GPU's passes are launched by the processor
+        locks = [self._lock(name) for name in sorted({"cpu", device})]
         with self.released():
             try:
-                yield False not in [lock.exclusive() for lock in locks]
+                yield False not in [lock.acquire_exclusive() for lock in locks]
             finally:
                 for lock in locks:
                     lock.release()
 
-    def _enter(self) -> None:
+    def _acquire(self) -> None:
         start = time.monotonic()
         for device in self._devices:
-            self._lock(device).share(start + PAUSE_S)
+            self._lock(device).acquire_shared(start + SHARED_TIMEOUT_S)
         waited = time.monotonic() - start
         if waited > POLL_S:
             self.paused_s += waited
-            self._turn_ends = start + waited + min(waited, TURN_S)
+            self._turn_ends = start + waited + min(waited, READER_TURN_S)
 
-    def _leave(self) -> None:
+    def _release(self) -> None:
         for device in self._devices:
             self._lock(device).release()
 
-    def _lock(self, device: str) -> "_Lock":
+    def _lock(self, device: str) -> "_ReadersWriterLock":
         if device not in self._locks:
-            self._locks[device] = _Lock(device)
+            self._locks[device] = _ReadersWriterLock(device)
         return self._locks[device]
 
 
-class _Lock:
-    """The lock of a device is four files. A lock belongs to the open file, so each `DeviceLock` opens its own."""
+class _ReadersWriterLock:
+    """The four files of a device. A file lock belongs to the open file, so each `DeviceLock` opens them for itself."""
 
     def __init__(self, device: str) -> None:
         name = re.sub(r"[^\w.-]", "_", device)
@@ -133,72 +139,73 @@ class _Lock:
             _open(folder() / f"{name}.{part}") for part in ("writer_intent", "held", "readers_waiting", "overrun")
         ]
         self._writer_intent, self._held, self._readers_waiting, self._overrun = self._files
-        self._given_up = False  # a measurement hangs: work goes on beside it until it has ended
+        self._overruns = False  # a writer seems to hang: this reader goes on until the intent was free again
 
     def __del__(self) -> None:
         for file in self._files:
             os.close(file)
 
-    def wanted(self) -> bool:
-        """Whether a measurement is going on or waits."""
-        if not _take(self._writer_intent, fcntl.LOCK_SH):
-            return not self._given_up
+    def writer_waits(self) -> bool:
+        """Whether a reader must make way: for a writer, or to get in again in an orderly way after an overrun."""
+        if not _try_lock(self._writer_intent, fcntl.LOCK_SH):
+            return not self._overruns
         fcntl.flock(self._writer_intent, fcntl.LOCK_UN)
-        again, self._given_up = self._given_up, False  # it has ended: in as usual
-        return again
+        overran, self._overruns = self._overruns, False
+        return overran
 
-    def share(self, until: float) -> None:
-        """Work beside other work; after so long even beside a measurement."""
-        if _take(self._writer_intent, fcntl.LOCK_SH) or self._let_in(until):
-            inside = _wait(self._held, fcntl.LOCK_SH, until)
+    def acquire_shared(self, until: float) -> None:
+        """Waits for writers, and goes on in spite of one after so long (`time.monotonic`)."""
+        if _try_lock(self._writer_intent, fcntl.LOCK_SH) or self._wait_for_writers(until):
+            inside = _lock_by(self._held, fcntl.LOCK_SH, until)
             fcntl.flock(self._writer_intent, fcntl.LOCK_UN)
             if inside:
                 return
-        _take(self._overrun, fcntl.LOCK_SH)
+        _try_lock(self._overrun, fcntl.LOCK_SH)
 
-    def exclusive(self) -> bool:
-        """Wait for work that waits, for other measurements, and for work; whether none is left."""
-        _wait(self._readers_waiting, fcntl.LOCK_EX, time.monotonic() + PATIENCE_S)
+    def acquire_exclusive(self) -> bool:
+        """Waits for readers that wait, for other writers, and for the readers inside; returns whether none is left."""
+        _lock_by(self._readers_waiting, fcntl.LOCK_EX, time.monotonic() + EXCLUSIVE_TIMEOUT_S)
         fcntl.flock(self._readers_waiting, fcntl.LOCK_UN)
-        first = self._next()
-        alone = _wait(self._held, fcntl.LOCK_EX, time.monotonic() + PATIENCE_S) and first
-        no_overrun = _take(self._overrun, fcntl.LOCK_EX)
+        first = self._announce_writer()
+        alone = _lock_by(self._held, fcntl.LOCK_EX, time.monotonic() + EXCLUSIVE_TIMEOUT_S) and first
+        nobody = _try_lock(self._overrun, fcntl.LOCK_EX)
         fcntl.flock(self._overrun, fcntl.LOCK_UN)
-        return alone and no_overrun
+        return alone and nobody
 
-    def _next(self) -> bool:
-        """Take the writer's lock, however many measurements come before; False where one of them takes too long."""
-        seen, until = b"", time.monotonic() + PAUSE_S
-        while not _take(self._writer_intent, fcntl.LOCK_EX):
+    def release(self) -> None:
+        """Releases whatever is held."""
+        for file in (self._held, self._overrun, self._writer_intent):
+            fcntl.flock(file, fcntl.LOCK_UN)
+
+    def _announce_writer(self) -> bool:
+        """Locks `writer_intent`, however many writers come before; False where one of them takes too long."""
+        seen, until = b"", time.monotonic() + SHARED_TIMEOUT_S
+        while not _try_lock(self._writer_intent, fcntl.LOCK_EX):
             if (holder := os.pread(self._writer_intent, 64, 0)) != seen:
-                seen, until = holder, time.monotonic() + PAUSE_S
+                seen, until = holder, time.monotonic() + SHARED_TIMEOUT_S
             if time.monotonic() >= until:
                 return False
             time.sleep(POLL_S)
         os.pwrite(self._writer_intent, f"{os.getpid():>20} {time.monotonic_ns():>20}".encode(), 0)
         return True
 
-    def _let_in(self, until: float) -> bool:
-        """Wait for the measurements; False where that took too long, and from then on until none was there once."""
-        if self._given_up:
+    def _wait_for_writers(self, until: float) -> bool:
+        """Locks `writer_intent` shared; False where that took too long, and from then on until it was free again."""
+        if self._overruns:
             return False
         fcntl.flock(self._readers_waiting, fcntl.LOCK_SH)
         try:
-            self._given_up = not _wait(self._writer_intent, fcntl.LOCK_SH, until)
+            self._overruns = not _lock_by(self._writer_intent, fcntl.LOCK_SH, until)
         finally:
             fcntl.flock(self._readers_waiting, fcntl.LOCK_UN)
-        return not self._given_up
-
-    def release(self) -> None:
-        for file in (self._held, self._overrun, self._writer_intent):
-            fcntl.flock(file, fcntl.LOCK_UN)
+        return not self._overruns
 
 
 def folder() -> Path:
-    """The folder in which the processes of this user on this machine meet: locks, and what is known of the devices.
+    """Returns the folder in which the processes of this user on this machine meet: locks, and what is known of devices.
 
     Raises:
-        UserError: the folder belongs to another user, or cannot be made.
+        UserError: It belongs to somebody else, or cannot be made.
     """
     path = Path(tempfile.gettempdir()) / f"evonas-devices-{os.getuid()}"
     try:
@@ -215,7 +222,8 @@ def _open(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
 
-def _take(file: int, how: int) -> bool:
+def _try_lock(file: int, how: int) -> bool:
+    """Takes a file lock if that is possible now."""
     try:
         fcntl.flock(file, how | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -223,8 +231,9 @@ def _take(file: int, how: int) -> bool:
     return True
 
 
-def _wait(file: int, how: int, until: float) -> bool:
-    while not _take(file, how):
+def _lock_by(file: int, how: int, until: float) -> bool:
+    """Waits for a file lock; False where it could not be had in time."""
+    while not _try_lock(file, how):
         if time.monotonic() >= until:
             return False
         time.sleep(POLL_S)

@@ -3,12 +3,11 @@
 import base64
 import hashlib
 import json
-import os
-import tempfile
-from importlib.resources import files
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from evonas import files
 from evonas.errors import UserError
 from evonas.report.data import document
 from evonas.runs.run import Run
@@ -26,7 +25,7 @@ def write(run: Run, out: str | Path | None = None) -> Path:
     path = Path(out) if out else Path(str(run.folder)) / NAME if local else Path(NAME)
     text = page(to_json(document(run)))
     try:
-        _replace(path, text)
+        files.replace(path, text.encode())
     except OSError as error:
         raise UserError(f"--out {path}: {error.strerror or error}") from None
     return path
@@ -34,7 +33,7 @@ def write(run: Run, out: str | Path | None = None) -> Path:
 
 def page(data: str, follow: bool = False) -> str:
     """The HTML. data: of `to_json`; follow: it asks its server for newer data again and again."""
-    style, script = (files(__package__).joinpath(name).read_text("utf-8") for name in ("page.css", "page.js"))
+    style, script = (resources.files(__package__).joinpath(name).read_text("utf-8") for name in ("page.css", "page.js"))
     parts = {
         "@POLICY@": policy(style, script, follow),
         "@FOLLOW@": "yes" if follow else "no",
@@ -42,7 +41,7 @@ def page(data: str, follow: bool = False) -> str:
         "@SCRIPT@": script,
         "@DATA@": data,  # last: nothing is replaced inside it
     }
-    text = files(__package__).joinpath("page.html").read_text("utf-8")
+    text = resources.files(__package__).joinpath("page.html").read_text("utf-8")
     for name, part in parts.items():
         text = text.replace(name, part)
     return text
@@ -65,16 +64,3 @@ def to_json(data: dict[str, Any]) -> str:
 
 def _digest(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
-def _replace(path: Path, text: str) -> None:
-    """A reader finds the old page or the new one, never half of one."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with open(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

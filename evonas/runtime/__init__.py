@@ -1,4 +1,4 @@
-"""Where jobs run. Knows nothing of what a job means.
+"""Runtimes: where jobs run. A runtime knows nothing of what a job means.
 
 To add one: a file here and a line in RUNTIMES. Ray is imported when it is used: a worker's processes do without it.
 """

@@ -1,4 +1,4 @@
-"""The contract of a runtime: submit jobs while it has room, wait for what they report."""
+"""The contract of a runtime: jobs are submitted while it has free slots, and it tells what they report."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,6 +7,7 @@ from typing import Protocol
 from evonas.records import Deferred, Endpoint, Evaluation, Job, RungReport, Status
 
 Message = RungReport | Evaluation
+"""What a runtime passes on from a job."""
 Work = Callable[[Job], Iterator[Message | Deferred]]
 """Does one job: any number of `RungReport`, then one `Evaluation`, or a `Deferred` where something it needs is away."""
 Factory = Callable[[], Work]
@@ -17,10 +18,10 @@ Factory = Callable[[], Work]
 class Remotes:
     """Targets that are not measured on the worker.
 
-    Args:
-        endpoints: those at fixed addresses.
-        resources: target -> custom resource of the cluster; a node that has it measures.
-        serve: starts a measuring server in the calling process, on the node's own address, and says where it is.
+    Attributes:
+        endpoints: Target -> its measuring server, of those at fixed addresses.
+        resources: Target -> custom resource of the cluster; a node that has it measures.
+        serve: Starts a measuring server in the calling process, at the node's own address, and returns its endpoint.
     """
 
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
@@ -32,67 +33,82 @@ NO_REMOTES = Remotes()
 
 
 class Runtime(Protocol):
-    """Where jobs run. It takes jobs while it has room, ends each of them once, and reports in order of arrival; a job
-    whose worker is lost is begun again.
-    """
+    """Runs jobs somewhere, and knows nothing of what they mean. Every job submitted ends with one `Evaluation`."""
 
     @property
     def workers(self) -> int:
-        """Jobs that run at the same time, once all workers are there."""
+        """How many jobs run at the same time, once all workers are there."""
 
     @property
     def late_results(self) -> int:
-        """Results that came after their job had been given to another worker, and were dropped."""
+        """How many results came after their job had been given to another worker, and were dropped."""
 
     @property
     def notes(self) -> Sequence[str]:
-        """What a person should know of the workers; nothing where all is well."""
+        """What a person should know of the workers, a line each; empty where all is well."""
 
     @property
     def free_slots(self) -> int:
-        """Jobs that it would take now: one in work and one waiting for each worker."""
+        """How many jobs it would take now: one in work and one waiting for each worker."""
 
     @property
     def busy(self) -> int:
-        """Workers that have a job."""
+        """How many workers have a job."""
 
     @property
     def pending(self) -> int:
-        """Jobs submitted whose `Evaluation` has not been heard; also those that wait for a target that is away."""
+        """How many jobs have no `Evaluation` yet, those that wait for an unavailable target included."""
 
     def submit(self, job: Job) -> None:
-        """Take a job; only while there is room."""
+        """Takes a job, and returns at once.
+
+        Args:
+            job: The job. To be submitted only while there are free slots.
+        """
 
     def wait(self, seconds: float) -> Sequence[Message]:
-        """What jobs reported since, in order of arrival; waits up to `seconds` for the first. Nothing of a job
-        follows its `Evaluation`; every job submitted gets one, whatever happens to its worker.
+        """Waits for the first report, and returns all that jobs have reported since the last call.
+
+        Nothing of a job follows its `Evaluation`. Every job submitted gets one, whatever happens to its worker.
+
+        Args:
+            seconds: How long to wait at most.
+
+        Returns:
+            The reports in order of arrival; empty where there were none in time.
 
         Raises:
-            Halted: no worker can start any more, or a target was away for too long (`runtime.unavailable_minutes`).
+            Halted: No worker can start any more, or a target was unavailable for too long
+                (`runtime.unavailable_minutes`).
         """
 
     def publish(self, run: str, values: Mapping[str, float]) -> None:
-        """Show what a search is at where the workers are watched, on the cluster's own dashboard, if there is one."""
+        """Shows the state of a search where the workers are watched, on the cluster's dashboard, if there is one.
+
+        Args:
+            run: The id of the search.
+            values: Name -> number.
+        """
 
     def drain(self) -> None:
-        """Few jobs will follow, or none: workers without one may go."""
+        """Says that few jobs will follow, or none: workers without one may go."""
 
     def close(self) -> None:
-        """End all workers; jobs in work are given up."""
+        """Ends all workers; jobs in work are given up."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerExit:
     """How a worker process ended under its job, or had to be ended.
 
-    Args:
+    Attributes:
         status: FAILED_TIMEOUT, FAILED_OOM, FAILED_CRASH or FAILED_ERROR.
-        message: one line that a person can act on.
+        message: One line that a person can act on.
     """
 
     status: Status
     message: str
 
 
-Report = Message | Deferred | WorkerExit
+WorkerMessage = Message | Deferred | WorkerExit
 """What comes back from a worker."""

@@ -1,4 +1,4 @@
-"""One job after the other in this process: the real thing for a debugger."""
+"""The serial runtime: one job after the other in this process, which a debugger can follow."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,13 +13,19 @@ from evonas.runtime.runtime import NO_REMOTES, Factory, Message, Remotes
 
 
 class Serial:
-    """`wait` runs the job up to its next report, in the calling thread.
+    """A runtime whose `wait` runs the job up to its next report, in the calling thread.
 
     A candidate that hangs or kills its process hangs or kills the search: deadlines and limits would end a debugger's
     pause as well. A killed search resumes.
 
+    Args:
+        factory: Makes the `Work`.
+        config: The section `runtime`.
+        modules: Not used: this process has them.
+        remotes: The targets that are not measured here.
+
     Raises:
-        UserError: a target is to be measured on a node of a cluster.
+        UserError: A target is to be measured on a node of a cluster.
     """
 
     workers = 1

@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 from typing import IO, Protocol
 
+from evonas import files
 from evonas.errors import UserError
 
 FOLDERS = ("starts", "journal", "evaluations", "populations", "manifest", "weights", "measured")
@@ -101,16 +102,7 @@ class LocalFolder:
     def create(self, name: str, data: bytes) -> None:
         path = self._path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            with temporary.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.link(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
-        _sync(path.parent)
+        files.create(path, data)
 
     def log(self, name: str, first: bytes) -> Log:
         self.create(name, first)
@@ -198,14 +190,6 @@ class _LocalLog:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _linked(path: Path) -> UserError:

@@ -26,7 +26,7 @@ def test_a_worker_makes_room_while_it_waits_for_a_server_on_its_own_machine(monk
             had.append(alone)
         raise TargetUnavailable("that is all")
 
-    monkeypatch.setattr(device_lock, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(device_lock, "EXCLUSIVE_TIMEOUT_S", 0.2)
     monkeypatch.setattr(Remote, "_ask", asked)
     sections = {
         "space": {"kind": "mobile"},

@@ -174,7 +174,7 @@ def test_a_dead_process_holds_nothing(crew: Any, role: Any) -> None:
 def test_a_trainer_that_hangs_does_not_hold_up_measurements_for_ever(
     crew: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(device_lock, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(device_lock, "EXCLUSIVE_TIMEOUT_S", 0.2)
     assert crew(train_without_breath).said() == "in"
     assert crew(measure).said() == "not alone"
 
@@ -182,7 +182,7 @@ def test_a_trainer_that_hangs_does_not_hold_up_measurements_for_ever(
 def test_a_measurement_that_hangs_does_not_hold_up_training_for_ever(
     crew: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(device_lock, "PAUSE_S", 0.2)
+    monkeypatch.setattr(device_lock, "SHARED_TIMEOUT_S", 0.2)
     assert crew(measure).said() == "alone"
     trainer = crew(train)
     assert trainer.said() == "in"
@@ -231,21 +231,21 @@ def test_the_folder_must_be_ones_own(tmp_path: Path) -> None:
 
 
 def test_who_measures_beside_work_that_has_given_up_is_told(crew: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(device_lock, "PAUSE_S", 0.2)
+    monkeypatch.setattr(device_lock, "SHARED_TIMEOUT_S", 0.2)
     hung = crew(measure)
     assert hung.said() == "alone"
     trainer = crew(train)
-    assert [trainer.said(), trainer.said()] == ["in", "back"]  # it goes on without the room
+    assert [trainer.said(), trainer.said()] == ["in", "back"]  # it goes on without the lock
     hung.end()
     with device_lock.DeviceLock(["GPU-1"], enabled=True).exclusive("cpu") as alone:
         assert not alone
-    time.sleep(0.2)  # the gate was open: the trainer is in the room again
+    time.sleep(0.2)  # no writer waited: the trainer holds the lock again
     with device_lock.DeviceLock(["GPU-1"], enabled=True).exclusive("cpu") as alone:
         assert alone
 
 
 def test_many_measurements_wait_for_each_other_longer_than_for_one(crew: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(device_lock, "PAUSE_S", 0.6)
+    monkeypatch.setattr(device_lock, "SHARED_TIMEOUT_S", 0.6)
     crew_of_eight = [crew(measure_briefly) for _ in range(8)]
     assert [worker.said(10) for worker in crew_of_eight] == ["alone"] * 8
 
@@ -254,12 +254,12 @@ def test_a_gpu_is_measured_on_a_quiet_machine(crew: Any) -> None:
     assert crew(train_without_breath).said() == "in"
     monkey = DeviceLock([])
     start = time.monotonic()
-    quiet_before, device_lock.PATIENCE_S = device_lock.PATIENCE_S, 0.2
+    quiet_before, device_lock.EXCLUSIVE_TIMEOUT_S = device_lock.EXCLUSIVE_TIMEOUT_S, 0.2
     try:
         with monkey.exclusive("GPU-1") as alone:
             assert not alone
     finally:
-        device_lock.PATIENCE_S = quiet_before
+        device_lock.EXCLUSIVE_TIMEOUT_S = quiet_before
     assert time.monotonic() - start < 5
 
 

@@ -1,6 +1,6 @@
 """A board with a measuring server, as a real process over loopback, and the searches that ask it.
 
-The networks of most tests are orders to a backend of numpy, which does what a network can do to a board.
+The networks of most tests are deeds of a backend of numpy, which does what a network can do to a board.
 """
 
 import http.client
@@ -199,7 +199,7 @@ def own_board(tmp_path: Path) -> Iterator[Callable[..., Board]]:
         board.close()
 
 
-def order(network: str, **changes: Any) -> protocol.MeasureRequest:
+def request_for(network: str, **changes: Any) -> protocol.MeasureRequest:
     config = TargetConfig.model_validate({"backend": "openvino", **QUICK, **changes.pop("config", {})})
     given = {"target": "pi", "config": config, "inputs": INPUT, "wanted": (), "seconds": 20.0}
     return protocol.MeasureRequest(**{**given, "network": network.encode(), "reference": b"do reference", **changes})
@@ -210,8 +210,8 @@ def described(shape: list[Any], dtype: str = "float32", high: int | None = None)
 
 
 def changed(**changes: Any) -> bytes:
-    """An order with another head."""
-    message = protocol.pack(order("do it"))
+    """A request with another head."""
+    message = protocol.pack(request_for("do it"))
     size, head = protocol._head(message)
     text = json.dumps({**head, **changes}).encode()
     return protocol.HEADER.pack(protocol.MAGIC, len(text)) + text + message[size:]
@@ -232,7 +232,7 @@ def ask(
 
 
 def measure(place: Endpoint, network: str, **changes: Any) -> tuple[int, dict[str, Any]]:
-    return ask(place, "POST", "/measure", protocol.pack(order(network, **changes)))
+    return ask(place, "POST", "/measure", protocol.pack(request_for(network, **changes)))
 
 
 def remote(**config: Any) -> Remote:
@@ -254,14 +254,14 @@ def test_about_says_what_the_board_is(board: Board) -> None:
     assert remote().about(board.place) == about
 
 
-def test_an_order_is_measured_beside_the_reference_or_a_rival(board: Board) -> None:
+def test_a_request_is_measured_against_the_reference_or_a_baseline(board: Board) -> None:
     status, answer = measure(board.place, "do it", wanted=("memory_mb",))
     assert status == 200
     assert answer["output"] == [[0, 1, 2], [3, 4, 5]]
     assert answer["measurement"]["ms"] == pytest.approx(1.0)
     assert answer["measurement"]["memory_mb"] == 7.0
     assert answer["measurement"]["conditions"]["host"] == os.uname().nodename
-    status, answer = measure(board.place, "do it", baseline=b"do baseline", rival_ms=5.0)
+    status, answer = measure(board.place, "do it", baseline=b"do baseline", baseline_ms=5.0)
     assert status == 200
     assert answer["measurement"]["ms"] == pytest.approx(5.0)
 
@@ -302,7 +302,7 @@ def test_a_real_network_is_measured_and_its_output_checked(board: Board, backend
     assert TOKEN not in repr(found)
 
 
-def test_a_real_network_is_measured_beside_a_rival(board: Board) -> None:
+def test_a_real_network_is_measured_against_a_baseline(board: Board) -> None:
     found = remote().measure(network(), INPUT, board.place, (network(), 1000.0))
     assert found.ms > 100
 
@@ -342,9 +342,9 @@ def test_a_search_without_the_token_says_so(board: Board) -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (b"", "not an order"),
-        (b"GIF89a" * 100, "not an order"),
-        (protocol.HEADER.pack(protocol.MAGIC, 2**32 - 1), "not an order"),
+        (b"", "not a request"),
+        (b"GIF89a" * 100, "not a request"),
+        (protocol.HEADER.pack(protocol.MAGIC, 2**32 - 1), "not a request"),
         (protocol.HEADER.pack(protocol.MAGIC, 2) + b"{]", "no JSON|not a JSON"),
         (protocol.HEADER.pack(protocol.MAGIC, 60000) + b"[" * 60000, "not a JSON"),
         (protocol.HEADER.pack(protocol.MAGIC, 2) + b"{}", "it measures by protocol"),
@@ -352,11 +352,11 @@ def test_a_search_without_the_token_says_so(board: Board) -> None:
         (changed(lengths=[-1, 20]), "lengths"),
         (changed(lengths=[10**30, 1]), "came as"),
         (changed(wanted=["size_mb"]), "wanted"),
-        (changed(rival_ms=1.0), "a third file"),
+        (changed(baseline_ms=1.0), "a third file"),
         (changed(seconds=float("nan")), "seconds"),
-        (changed(inputs={}), "order: inputs: a network takes one input or more"),
+        (changed(inputs={}), "request: inputs: a network takes one input or more"),
         (changed(inputs=[3]), "inputs"),
-        (changed(inputs=described([3], "object")), "order: inputs: an input is of float32, .* not of object"),
+        (changed(inputs=described([3], "object")), "request: inputs: an input is of float32, .* not of object"),
         (changed(inputs=described([3, -1])), r"lengths of a shape are 1 or more, not \(3, -1\)"),
         (changed(inputs=described([3.5])), "a shape of whole numbers"),
         (changed(inputs=described([10**9])), "at most 16, with 268,435,456 numbers"),
@@ -367,10 +367,10 @@ def test_a_search_without_the_token_says_so(board: Board) -> None:
         (changed(inputs={f"x{i}": described([1]) for i in range(17)}), "at most 16, with"),
         (changed(inputs={"__import__('os')": described([1])}), "the name of an argument"),
         (changed(inputs={"x": {"y": described([1])}}), "x: an input has a shape"),
-        (protocol.pack(order("do it")) + b"x", "came as"),
-        (protocol.pack(order("do it"))[:-1], "came as"),
-        (protocol.pack(order("do it")).replace(b'"threads": 1', b'"threads": 0'), "config.threads"),
-        (protocol.pack(order("do it")).replace(b'"batch": 1', b'"patch": 1'), "patch"),
+        (protocol.pack(request_for("do it")) + b"x", "came as"),
+        (protocol.pack(request_for("do it"))[:-1], "came as"),
+        (protocol.pack(request_for("do it")).replace(b'"threads": 1', b'"threads": 0'), "config.threads"),
+        (protocol.pack(request_for("do it")).replace(b'"batch": 1', b'"patch": 1'), "patch"),
     ],
 )
 def test_nonsense_is_refused_in_one_line(board: Board, body: bytes, message: str) -> None:
@@ -396,18 +396,18 @@ def test_a_body_without_length_or_cut_short_is_refused(board: Board) -> None:
     assert ask(board.place, "POST", "/measure", b"", {**headers, "Content-Length": "-1"})[0] == 400
     with socket.create_connection(("127.0.0.1", board.port), 10) as client:
         head = f"POST /measure HTTP/1.1\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: 9000\r\n\r\n"
-        client.sendall(head.encode() + protocol.pack(order("do it")))
+        client.sendall(head.encode() + protocol.pack(request_for("do it")))
         client.shutdown(socket.SHUT_WR)
         assert b" 400 " in client.makefile("rb").readline()
 
 
-def test_an_order_that_is_too_large_is_refused_before_it_is_read(board: Board) -> None:
-    big = order("do " + "x" * 30_000_000)
+def test_a_request_that_is_too_large_is_refused_before_it_is_read(board: Board) -> None:
+    big = request_for("do " + "x" * 30_000_000)
     status, answer = ask(board.place, "POST", "/measure", b"", {"Content-Length": str(len(protocol.pack(big)))})
     assert (status, answer["kind"]) == (413, "network")
     assert "--max-mb" in answer["error"]
     with pytest.raises(MeasureError, match=r"30\.0 MB are more than the server takes"):
-        remote(backend="openvino")._order(board.place, big)
+        remote(backend="openvino")._request(board.place, big)
 
 
 def test_what_is_not_there_is_no_fault_of_the_network(board: Board) -> None:
@@ -419,7 +419,7 @@ def test_what_is_not_there_is_no_fault_of_the_network(board: Board) -> None:
     status, answer = measure(board.place, "do it", reference=b"segfault it")
     assert (status, answer["kind"]) == (503, "died")
     with pytest.raises(TargetUnavailable, match="there is no gpu"):
-        remote()._order(board.place, order("do it", config={"device": "gpu"}))
+        remote()._request(board.place, request_for("do it", config={"device": "gpu"}))
 
 
 @pytest.mark.parametrize(
@@ -476,20 +476,20 @@ def test_who_waits_longer_than_the_timeout_gets_signs_of_life(board: Board) -> N
         first = pool.submit(measure, board.place, "do crawls")
         wait_until(lambda: ask(board.place, "GET", "/about")[1]["busy"])
         start = time.monotonic()
-        measurement, _ = remote(timeout_s=1.2)._order(board.place, order("do it", seconds=1.2))
+        measurement, _ = remote(timeout_s=1.2)._request(board.place, request_for("do it", seconds=1.2))
         assert time.monotonic() - start > 1.2
         assert first.result()[0] == 200
     assert measurement.ms == pytest.approx(1.0)
 
 
-def test_a_client_that_hangs_up_in_line_is_not_measured(board: Board) -> None:
+def test_a_client_that_hangs_up_in_the_queue_is_not_measured(board: Board) -> None:
     trace = board.folder / "trace"
     trace.write_text("")
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(measure, board.place, "do slow")
         wait_until(lambda: "slow" in trace.read_text())
         with socket.create_connection(("127.0.0.1", board.port), 10) as client:
-            body = protocol.pack(order("do gone"))
+            body = protocol.pack(request_for("do gone"))
             head = f"POST /measure HTTP/1.1\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: {len(body)}\r\n\r\n"
             client.sendall(head.encode() + body)
         assert first.result()[0] == 200
@@ -498,15 +498,15 @@ def test_a_client_that_hangs_up_in_line_is_not_measured(board: Board) -> None:
     assert "gone" not in trace.read_text()
 
 
-def test_a_line_that_is_full_is_busy(board: Board) -> None:
+def test_a_queue_that_is_full_is_busy(board: Board) -> None:
     large = "do slow" + " " * 600_000
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(measure, board.place, "do slow", reference=b"do x" + b" " * 600_000)
         wait_until(lambda: ask(board.place, "GET", "/about")[1]["busy"])
         status, answer = measure(board.place, large)
         assert (status, answer["kind"]) == (503, "busy")
-        with pytest.raises(TargetUnavailable, match="line is full"):
-            remote()._order(board.place, order(large))
+        with pytest.raises(TargetUnavailable, match="queue is full"):
+            remote()._request(board.place, request_for(large))
         assert first.result()[0] == 200
 
 
@@ -535,14 +535,14 @@ def test_a_server_that_never_answers_is_away() -> None:
         place = Endpoint(f"http://127.0.0.1:{silent.getsockname()[1]}", TOKEN)
         start = time.monotonic()
         with pytest.raises(TargetUnavailable, match=r"no answer within 0\.5 s"):
-            remote(timeout_s=0.5)._order(place, order("do it"))
+            remote(timeout_s=0.5)._request(place, request_for("do it"))
         with pytest.raises(TargetUnavailable, match=r"no answer within 0\.5 s"):
             remote(timeout_s=0.5).about(place)
         assert time.monotonic() - start < 5
 
 
 def test_signs_of_life_without_end_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("evonas.measuring.remote.client.LINE_S", 0.5)
+    monkeypatch.setattr("evonas.measuring.remote.client.QUEUE_S", 0.5)
 
     def drip(listener: socket.socket) -> None:
         client, _ = listener.accept()
@@ -554,8 +554,8 @@ def test_signs_of_life_without_end_are_not_waited_for(monkeypatch: pytest.Monkey
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
         pool.submit(drip, listener)
         with pytest.raises(TargetUnavailable, match="no answer within 1 s"):
-            remote(timeout_s=0.5)._order(
-                Endpoint(f"http://127.0.0.1:{listener.getsockname()[1]}", TOKEN), order("do it")
+            remote(timeout_s=0.5)._request(
+                Endpoint(f"http://127.0.0.1:{listener.getsockname()[1]}", TOKEN), request_for("do it")
             )
 
 
@@ -564,7 +564,7 @@ def test_signs_of_life_without_end_are_not_waited_for(monkeypatch: pytest.Monkey
     [
         (b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nwelcome", UserError, "this is no `evonas measure-server`"),
         (b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n", TargetUnavailable, "status 502"),
-        (b"SSH-2.0-OpenSSH_9.2\r\n", TargetUnavailable, "hung up|answer"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", TargetUnavailable, "hung up|response"),
         (b"", TargetUnavailable, "it hung up"),
         (
             b'HTTP/1.1 200 OK\r\n\r\n{"protocol": 0, "evonas": "0.0", "backends": []}',
@@ -582,7 +582,7 @@ def test_about_names_what_else_may_be_there(answer: bytes, error: type[Exception
     with answering(answer) as place, pytest.raises(error, match=message):
         remote().about(place)
     with answering(answer) as place, pytest.raises(TargetUnavailable):
-        remote()._order(place, order("do it"))
+        remote()._request(place, request_for("do it"))
 
 
 @pytest.mark.parametrize("url", ["http://:80", "http://host:port", "http://[::1"])

@@ -9,18 +9,12 @@ from pathlib import Path
 from evonas.config import TargetConfig
 from evonas.errors import UserError
 from evonas.inputs import from_plain, to_plain
+from evonas.ipc.boot import command
 from evonas.measuring.backends.backend import BACKENDS
 from evonas.records import Inputs
 from evonas.text import one_line
 
 PROCESS = Path("/proc/self")
-BOOT = """
-import json, sys
-sys.path[:] = json.loads(sys.argv[1])
-from evonas.measuring.backends.footprint import main
-main(*sys.argv[2:])
-"""
-"""The process gets the paths of this one: `python -m` knows only what is installed."""
 RESET_PEAK = "5"
 
 
@@ -45,8 +39,8 @@ def footprint_mb(network: bytes, inputs: Inputs, config: TargetConfig) -> float:
         raise UserError(
             f"memory_mb with {config.backend} is read from /proc/self/clear_refs, which this system has not"
         )
-    arguments = json.dumps(sys.path), config.model_dump_json(), json.dumps(to_plain(inputs))
-    done = subprocess.run([sys.executable, "-P", "-c", BOOT, *arguments], input=network, capture_output=True)
+    arguments = config.model_dump_json(), json.dumps(to_plain(inputs))
+    done = subprocess.run(command(__name__, *arguments), input=network, capture_output=True)
     if done.returncode:
         raise RuntimeError(f"the process that was to see its memory failed: {one_line(done.stderr.decode()[-400:])}")
     return float(done.stdout.split()[-1]) / 1000

@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from torch import nn
 
 ABOUT_S = 10.0
-LINE_S = 900.0
-"""Longest wait behind others, besides the target's `timeout_s`: the server gives signs of life meanwhile."""
+QUEUE_S = 900.0
+"""Longest wait in the server's queue, besides the target's `timeout_s`: it gives signs of life meanwhile."""
 MOST_BYTES = 2**28
-"""Of an answer."""
+"""Longest response that is read."""
 _MEASUREMENT = TypeAdapter(Measurement)
 
 
@@ -47,8 +47,11 @@ class MeasureError(RuntimeError):
 class Remote:
     """One target on a measuring server.
 
-    name, config: the target's in the config. wanted: those of memory_mb, energy_mj that are to be found out besides the
-    latency. waiting: entered while the other machine works and this one does not.
+    Args:
+        name: The target's name in the config.
+        config: The target's section of the config.
+        wanted: Those of memory_mb, energy_mj that are to be found out besides the latency.
+        waiting: Makes a context that is entered while the other machine works and this one does not.
     """
 
     def __init__(
@@ -63,17 +66,23 @@ class Remote:
 
     @property
     def conditions(self) -> dict[str, str]:
-        """What is known before anything is measured."""
+        """The conditions of a measurement that are known before anything is measured."""
         config = self.config
         known = {"backend": config.backend, "device": config.device, "dtype": config.dtype}
         return {**known, "threads": str(config.threads), "batch": str(config.batch)}
 
     def about(self, endpoint: Endpoint) -> dict[str, Any]:
-        """What the server says of itself: protocol, evonas, host, backends, busy.
+        """Asks a server what it is.
+
+        Args:
+            endpoint: Where the server is.
+
+        Returns:
+            What it says of itself: protocol, evonas, host, backends, busy.
 
         Raises:
-            TargetUnavailable: nothing answers, or not as it should.
-            UserError: what answers cannot measure for this target; what would be right.
+            TargetUnavailable: Nothing answers, or not as it should.
+            UserError: What answers cannot measure for this target; what would be right.
         """
         where = self._at(endpoint)
         seconds = min(ABOUT_S, self.config.timeout_s)
@@ -99,12 +108,21 @@ class Remote:
         endpoint: Endpoint | None,
         baseline: "tuple[nn.Module, float] | None" = None,
     ) -> Measurement:
-        """baseline: a network to measure beside instead of the reference, and the milliseconds that it takes.
+        """Measures a network on the other machine and checks that it computes the same there.
+
+        Args:
+            network: The network, in evaluation mode.
+            input_shape: The shape of one example.
+            endpoint: Where the server is; None where there is none now.
+            baseline: A network to measure against instead of the reference, and what it is known to take (ms).
+
+        Returns:
+            The measurement; its conditions name the server's address.
 
         Raises:
-            TargetUnavailable: it cannot be measured there now, and no network is to blame.
-            MeasureError: this network cannot be measured there.
-            Whatever the export of the network or the check of its output raises.
+            TargetUnavailable: It cannot be measured there now, and no network is to blame.
+            MeasureError: This network cannot be measured there.
+            Exception: Whatever the export of the network or the check of its output raises.
         """
         from evonas.measuring.backends import export
 
@@ -112,7 +130,7 @@ class Remote:
             raise TargetUnavailable(f"target {self.name} has no measuring server now")
         file = export.to_file(network, inputs, self.config)
         other = export.to_file(baseline[0], inputs, self.config) if baseline else b""
-        order = protocol.MeasureRequest(
+        request = protocol.MeasureRequest(
             self.name,
             self.config,
             inputs,
@@ -123,15 +141,16 @@ class Remote:
             other,
             baseline[1] if baseline else None,
         )
-        measurement, output = self._order(endpoint, order)
+        measurement, output = self._request(endpoint, request)
         export.check(network, inputs, self.config, output)
         return measurement
 
-    def _order(self, endpoint: Endpoint, order: protocol.MeasureRequest) -> tuple[Measurement, Array]:
+    def _request(self, endpoint: Endpoint, request: protocol.MeasureRequest) -> tuple[Measurement, Array]:
         seconds = self.config.timeout_s
         try:
             with self._waiting():
-                status, found = self._ask(endpoint, "POST", "/measure", protocol.pack(order), seconds, LINE_S + seconds)
+                body = protocol.pack(request)
+                status, found = self._ask(endpoint, "POST", "/measure", body, seconds, QUEUE_S + seconds)
         except UserError as error:
             raise TargetUnavailable(str(error)) from None
         if status != 200:
@@ -143,7 +162,7 @@ class Remote:
             measurement = _MEASUREMENT.validate_python(found.get("measurement"))
             output = np.asarray(found.get("output"), dtype=np.float32)
         except (ValidationError, ValueError, TypeError):
-            raise TargetUnavailable(f"{self._at(endpoint)}: its answer is no measurement") from None
+            raise TargetUnavailable(f"{self._at(endpoint)}: its response is no measurement") from None
         return replace(measurement, conditions={**measurement.conditions, "address": endpoint.url}), output
 
     def _reference_file(self) -> bytes:
@@ -157,19 +176,25 @@ class Remote:
     def _ask(
         self, endpoint: Endpoint, method: str, path: str, body: bytes, silence: float, seconds: float
     ) -> tuple[int, dict[str, Any]]:
-        """Status and content of the answer; {} where that is no JSON object.
+        """Returns the status and the content of the response, which is {} where that is no JSON object.
 
-        silence: longest without a word from the server; seconds: and altogether.
+        Args:
+            endpoint: Where the server is.
+            method: The HTTP method.
+            path: The path of the URL.
+            body: The request's body.
+            silence: Longest time without a sign of life from the server (s).
+            seconds: Longest time altogether (s).
 
         Raises:
-            TargetUnavailable: there is no answer.
-            UserError: the address or the token cannot be right.
+            TargetUnavailable: There is no response.
+            UserError: The address or the token cannot be right.
         """
         token = protocol.checked_token(endpoint.token, f"the token in ${self.config.token_env} for target {self.name}")
         end = time.monotonic() + seconds
         try:
             with _connected(endpoint.url, silence, seconds) as connection:
-                with suppress(ConnectionError):  # a server that refuses does not read on: its answer says why
+                with suppress(ConnectionError):  # a server that refuses does not read on: its response says why
                     connection.request(method, path, body, {"Authorization": f"Bearer {token}"})
                 response = connection.getresponse()
                 return response.status, _object(response.read(MOST_BYTES))
@@ -185,7 +210,7 @@ class Remote:
 
 @contextmanager
 def _connected(url: str, silence: float, seconds: float) -> Iterator[HTTPConnection]:
-    """Directly, whatever proxies the environment names."""
+    """Connects directly, whatever proxies the environment names, and hangs up after so many seconds."""
     parts = urlsplit(url)
     if not parts.hostname:
         raise ValueError("there is no host in it")
@@ -216,5 +241,5 @@ def _reason(error: Exception, silence: float) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {silence:g} s"
     if isinstance(error, RemoteDisconnected | IncompleteRead | BadStatusLine):
-        return "it hung up before its answer"
+        return "it hung up before its response"
     return one_line(getattr(error, "strerror", None) or f"{type(error).__name__}: {error}")

@@ -1,4 +1,4 @@
-"""What a measuring server does with requests: whom it answers, in which order, and how much it takes."""
+"""The HTTP side of a measuring server: which requests it answers, in which order, and how many bytes it holds."""
 
 import hmac
 import json
@@ -28,19 +28,31 @@ from evonas.text import one_line
 SILENT_S = 60.0
 """A client that sends nothing for so long, in the middle of a request, is given up."""
 SHORTEST_BEAT_S = 0.1
+"""Shortest time between two signs of life."""
 STATUS = {"user": 400, "network": 422, "busy": 503, "died": 503}
 FULL = {
     "kind": "busy",
-    "error": "its line is full; let fewer workers measure at a time, or start it with more --max-mb",
+    "error": "its queue is full; let fewer workers measure at a time, or start it with more --max-mb",
 }
 
 
 class MeasureHttpServer(socketserver.ThreadingTCPServer):
-    """Listens at once. max_bytes: of all orders that it holds at a time. max_seconds: longest that a network may take.
-    log: is told in one line what became of each order.
+    """A measuring server, which listens at once.
+
+    Args:
+        host: The name or address to listen on.
+        port: The port, 0 for any that is free.
+        token: The token that clients must send.
+        max_bytes: How many bytes of requests it holds at a time, those in the queue included.
+        max_seconds: Longest that a network may take.
+        log: Called with one line for each request, which says what became of it.
+
+    Attributes:
+        url: Where it listens.
+        queue: The requests in work and those that wait.
 
     Raises:
-        UserError: it cannot listen there.
+        UserError: It cannot listen there.
     """
 
     allow_reuse_address = True
@@ -58,32 +70,35 @@ class MeasureHttpServer(socketserver.ThreadingTCPServer):
             raise UserError(f"cannot listen on port {port} of {host}: {why}; give another --host or --port") from None
         shown = f"[{host}]" if ":" in host else host
         self.url = f"http://{shown}:{self.server_address[1]}"
-        self.line, self.log = RequestQueue(max_seconds), log
+        self.queue, self.log = RequestQueue(max_seconds), log
         self.max_bytes, self._held = max_bytes, 0
         self._token, self._lock = f"Bearer {token}".encode(), threading.Lock()
 
-    def knows(self, authorization: str) -> bool:
+    def is_authorized(self, authorization: str) -> bool:
+        """Whether a header `Authorization` has this server's token; takes as long whatever it holds."""
         return hmac.compare_digest(authorization.encode(errors="replace"), self._token)
 
     @contextmanager
     def holding(self, size: int) -> Iterator[bool]:
-        """Whether there is room for an order of so many bytes besides those in work and in line."""
+        """Counts the bytes of a request during the block; yields whether they fit beside those in the queue."""
         with self._lock:
-            room = self._held + size <= self.max_bytes
-            self._held += size if room else 0
+            fits = self._held + size <= self.max_bytes
+            self._held += size if fits else 0
         try:
-            yield room
+            yield fits
         finally:
             with self._lock:
-                self._held -= size if room else 0
+                self._held -= size if fits else 0
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up is no news; anything else goes to the log."""
+        """Prints an error of a request, unless it is that the client hung up."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 
 
 class Handler(BaseHTTPRequestHandler):
+    """Answers one request, in a thread of its own."""
+
     server: MeasureHttpServer
     protocol_version = "HTTP/1.1"
     timeout = SILENT_S
@@ -91,7 +106,7 @@ class Handler(BaseHTTPRequestHandler):
     def parse_request(self) -> bool:
         if not super().parse_request():
             return False
-        if self.server.knows(self.headers.get("Authorization", "")):
+        if self.server.is_authorized(self.headers.get("Authorization", "")):
             return True
         self._reply(
             401, {"kind": "token", "error": "Authorization: Bearer TOKEN is missing or has not this server's token"}
@@ -99,30 +114,32 @@ class Handler(BaseHTTPRequestHandler):
         return False
 
     def do_GET(self) -> None:
+        """Answers `/about`: what this server is."""
         if self.path != "/about":
             self.send_error(404)
             return
-        self._reply(200, _about(self.server.line.busy))
+        self._reply(200, _about(self.server.queue.busy))
 
     def do_POST(self) -> None:
+        """Answers `/measure`: what a network costs here. A request that is too large is refused before it is read."""
         if self.path != "/measure":
             self.send_error(404)
             return
         text = self.headers.get("Content-Length", "")
         size = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else -1
         if size < 0:
-            self._reply(400, {"kind": "user", "error": "Content-Length must give the order's bytes"})
+            self._reply(400, {"kind": "user", "error": "Content-Length must give the request's bytes"})
         elif size > self.server.max_bytes:
             most = f"{self.server.max_bytes / 1e6:g} MB (--max-mb)"
             self._reply(
                 413, {"kind": "network", "error": f"its {size / 1e6:.1f} MB are more than the server takes: {most}"}
             )
         else:
-            with self.server.holding(size) as room:
-                answer = self._measured(size) if room else FULL
-            self._reply(STATUS[answer["kind"]] if "kind" in answer else 200, answer)
+            with self.server.holding(size) as fits:
+                response = self._measure(size) if fits else FULL
+            self._reply(STATUS[response["kind"]] if "kind" in response else 200, response)
 
-    def _measured(self, size: int) -> MeasureResponse:
+    def _measure(self, size: int) -> MeasureResponse:
         message = self.rfile.read(size)
         if len(message) < size:
             return {
@@ -134,16 +151,16 @@ class Handler(BaseHTTPRequestHandler):
         except UserError as error:
             return {"kind": "user", "error": one_line(str(error))}
         start = time.monotonic()
-        future = self.server.line.join(message, head.seconds, self.connection)
+        future = self.server.queue.join(message, head.seconds, self.connection)
         while not wait([future], max(SHORTEST_BEAT_S, head.seconds / 3)).done:
             self._give_sign_of_life()
-        answer = future.result()
-        what, seconds = answer.get("error", "measured"), time.monotonic() - start
+        response = future.result()
+        what, seconds = response.get("error", "measured"), time.monotonic() - start
         self.server.log(one_line(f"{self.client_address[0]}, {head.target}: {what} ({seconds:.1f} s)"))
-        return answer
+        return response
 
     def _give_sign_of_life(self) -> None:
-        """An interim response, which clients skip. OSError where the client has hung up."""
+        """Sends an interim response, which clients skip. OSError where the client has hung up."""
         self.send_response_only(HTTPStatus.CONTINUE)
         self.end_headers()
 
@@ -158,6 +175,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Answers with an error as JSON, where `BaseHTTPRequestHandler` would send a page."""
         self._reply(code, {"kind": "user", "error": one_line(message or HTTPStatus(code).phrase)})
 
     def log_message(self, format: str, *args: Any) -> None: ...

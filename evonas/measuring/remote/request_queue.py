@@ -1,4 +1,7 @@
-"""One measurement after another, in a process that is watched: it may crash or hang, whoever asked gets an answer."""
+"""The queue of a measuring server: one measurement after another, in a process that is watched.
+
+The process may crash or hang; every client gets a response.
+"""
 
 import json
 import os
@@ -6,85 +9,109 @@ import select
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import Future
 from contextlib import suppress
 from queue import SimpleQueue
 
-from evonas.measuring.remote import protocol
-from evonas.measuring.remote.measuring_process import WAITS, WORKS, MeasureResponse
+from evonas.ipc import boot
+from evonas.measuring.remote.measuring_process import MeasureResponse
+from evonas.measuring.remote.protocol import MeasureChannel, MeasureFrame
 from evonas.text import describe_error
 
-BOOT = """
-import json, sys
-sys.path[:] = json.loads(sys.argv[1])
-from evonas.measuring.remote.measuring_process import main
-main(*sys.argv[2:])
-"""
-"""`python -m` would put the working directory before everything, and knows only what is installed."""
+MEASURING_PROCESS = "evonas.measuring.remote.measuring_process"
+"""The module whose `main` is the process's program."""
 WAIT_S = 300.0
 """Longest that the device may take to get ready: libraries and drivers are loaded, others may use it."""
 END_S = 2.0
+"""Longest wait for the end of a process that has closed its channel."""
 GONE = {"kind": "busy", "error": "the client hung up"}
 
 
 class RequestQueue:
-    """Measures for one client after another, in the order in which they come, in a thread that lasts."""
+    """The queue measures for one client after another, in the order in which they come, in a thread that lasts.
+
+    Args:
+        max_seconds: Longest that a network may take.
+
+    Attributes:
+        busy: Whether a request is in work.
+    """
 
     def __init__(self, max_seconds: float) -> None:
         self.busy = self._closed = False
         self._max_seconds = max_seconds
-        self._subject = MeasuringProcess()
-        self._orders: SimpleQueue[tuple[Future[MeasureResponse], bytes, float, socket.socket]] = SimpleQueue()
+        self._process = MeasuringProcess()
+        self._requests: SimpleQueue[tuple[Future[MeasureResponse], bytes, float, socket.socket]] = SimpleQueue()
         threading.Thread(target=self._work, name="evonas-measure", daemon=True).start()
 
     def join(self, message: bytes, seconds: float, client: socket.socket) -> Future[MeasureResponse]:
-        """message: a valid one. It is dropped where the client has hung up when it is its turn."""
+        """Puts a request at the end of the queue.
+
+        Args:
+            message: A valid request, packed.
+            seconds: How long the network may take.
+            client: The client's connection: where it has hung up when it is its turn, the request is dropped.
+
+        Returns:
+            The response to come.
+        """
         future: Future[MeasureResponse] = Future()
-        self._orders.put((future, message, min(seconds, self._max_seconds), client))
+        self._requests.put((future, message, min(seconds, self._max_seconds), client))
         return future
 
     def close(self) -> None:
-        """What is in work is ended, and nobody is blamed for it: they get no answer."""
+        """Ends what is in work and blames nobody for it: those clients get no response."""
         self._closed = True
-        self._subject.close()
+        self._process.close()
 
     def _work(self) -> None:
         while True:
-            future, message, seconds, client = self._orders.get()
+            future, message, seconds, client = self._requests.get()
             self.busy = True
             try:
-                answer = GONE if _hung_up(client) else self._subject.measure(message, seconds)
-            except Exception as error:  # no memory, no room for another process
-                self._subject.close()
-                answer = {"kind": "died", "error": describe_error(error)}
+                response = GONE if _has_hung_up(client) else self._process.measure(message, seconds)
+            except Exception as error:  # no memory for the response or for another process
+                self._process.close()
+                response = {"kind": "died", "error": describe_error(error)}
             if self._closed:
                 return
-            future.set_result(answer)
+            future.set_result(response)
             self.busy = False
 
 
 class MeasuringProcess:
-    """Started when there is something to measure, and anew after a network that failed: what that has left behind, such
-    as a CUDA error, must not be the next one's fault.
+    """A process that measures, as its server sees it.
+
+    It is started when there is something to measure, and anew after a network that failed: what that has left behind,
+    such as a CUDA error, must not be the next one's fault.
 
     To be used in a thread that lasts: on Linux the process ends with the thread that started it.
     """
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
+        self._channel: MeasureChannel
 
     def measure(self, message: bytes, seconds: float) -> MeasureResponse:
-        """message: as `protocol.pack` makes it. seconds: for the network, the wait for the device not included."""
-        answer, died = self._ask(message, seconds)
+        """Measures a network.
+
+        Args:
+            message: The request, as `protocol.pack` makes it.
+            seconds: How long the network may take, the wait for the device not included.
+        """
+        response, died = self._ask(message, seconds)
         if died:  # what was before it may be at fault: it gets a new process
-            answer, _ = self._ask(message, seconds)
-        return answer
+            response, _ = self._ask(message, seconds)
+        return response
 
     def close(self) -> int | None:
-        """End the process, with all that it has started; its exit status, negative for a signal."""
+        """Ends the process, with all that it has started.
+
+        Returns:
+            Its exit status, negative for a signal; None where there was no process.
+        """
         process, self._process = self._process, None
         if process is None:
             return None
@@ -94,24 +121,24 @@ class MeasuringProcess:
         return process.wait()
 
     def _ask(self, message: bytes, seconds: float) -> tuple[MeasureResponse, bool]:
-        """The answer, and whether it is that the process has died."""
+        """The response, and whether it is that the process has died."""
         died, working, until = False, False, time.monotonic() + WAIT_S
         try:
             process = self._process or self._start()
             with suppress(ConnectionError):  # it has ended, which is seen below
-                protocol.send(self._channel, message, until)
-            while (said := protocol.receive(self._channel, until)) in (WAITS, WORKS):
-                working = said == WORKS
+                self._channel.send(MeasureFrame.REQUEST, message, until=until)
+            while (frame := self._channel.receive(until)) and frame[0] is not MeasureFrame.RESPONSE:
+                working = frame[0] is MeasureFrame.WORKING
                 until = time.monotonic() + (seconds if working else WAIT_S)
-            died = said is None
-            answer = json.loads(said) if said else self._death(process, working)
+            died = frame is None
+            response = json.loads(frame[1]) if frame else self._how_it_died(process, working)
         except TimeoutError:
-            answer = _silence(seconds if working else WAIT_S, working)
-        if "error" in answer:
+            response = _silence(seconds if working else WAIT_S, working)
+        if "error" in response:
             self.close()
-        return answer, died
+        return response, died
 
-    def _death(self, process: "subprocess.Popen[bytes]", working: bool) -> MeasureResponse:
+    def _how_it_died(self, process: "subprocess.Popen[bytes]", working: bool) -> MeasureResponse:
         with suppress(subprocess.TimeoutExpired):  # it is about to end: its own status, not that of being killed
             process.wait(END_S)
         code = self.close() or 0
@@ -121,14 +148,7 @@ class MeasuringProcess:
         return {"kind": "died", "error": f"the process that measures ended before the network had its turn ({how})"}
 
     def _start(self) -> subprocess.Popen[bytes]:
-        self._channel, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", BOOT, json.dumps(sys.path), str(theirs.fileno()), str(os.getpid())],
-                stdin=subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(),),
-                start_new_session=True,  # the terminal's Ctrl-C is for the server to act on
-            )
+        self._process, self._channel = boot.start(MEASURING_PROCESS, MeasureFrame, os.getpid())
         return self._process
 
 
@@ -138,7 +158,7 @@ def _silence(seconds: float, working: bool) -> MeasureResponse:
     return {"kind": "died", "error": f"the device was not ready within {seconds:g} s"}
 
 
-def _hung_up(client: socket.socket) -> bool:
+def _has_hung_up(client: socket.socket) -> bool:
     poll = select.poll()
     try:
         poll.register(client, select.POLLIN)

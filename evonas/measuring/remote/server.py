@@ -1,6 +1,6 @@
 """`evonas measure-server`: measures networks on this machine for searches that run elsewhere, one at a time, over HTTP.
 
-A board needs for it no more than numpy, pydantic, pyyaml and the runtime of its backend. Whoever has the token can run
+A board needs for it no more than numpy, pydantic, pyyaml and the runtime of its backend. The token lets a client run
 networks here, and it goes over the wire as it is: beyond a network of your own, put a proxy with TLS before the server.
 """
 
@@ -28,13 +28,21 @@ MAX_MB, MAX_SECONDS = 512, 600.0
 def main(
     host: str, port: int, token_file: str | None = None, max_mb: int = MAX_MB, max_seconds: float = MAX_SECONDS
 ) -> int:
-    """Serves until SIGTERM or ctrl-C; the exit status. To be called in the main thread.
+    """Serves until SIGTERM or ctrl-C. To be called in the main thread.
 
-    port: 0 for any that is free. token_file: holds the token, else the environment's EVONAS_TOKEN, else one is made.
-    max_mb: of the orders that are held at a time, of 10^6 bytes. max_seconds: longest that a network may take.
+    Args:
+        host: The name or address to listen on.
+        port: The port, 0 for any that is free.
+        token_file: A file that holds the token; without it, the token is that of the environment's EVONAS_TOKEN, or a
+            new one.
+        max_mb: MB of 10^6 bytes of the requests that are held at a time.
+        max_seconds: Longest that a network may take.
+
+    Returns:
+        The exit status.
 
     Raises:
-        UserError: it cannot listen there, or not with this token.
+        UserError: It cannot listen there, or not with this token.
     """
     given = _token(token_file)
     token = given or secrets.token_urlsafe()
@@ -53,14 +61,21 @@ def main(
             try:
                 server.serve_forever()
             finally:
-                server.line.close()
+                server.queue.close()
     except KeyboardInterrupt as stop:
         return status_of(stop)
     raise AssertionError("serve_forever has returned")
 
 
 def serve_here(host: str) -> Endpoint:
-    """A server in this process, which ends with it; host: the address at which others reach this machine."""
+    """Starts a server in a thread of this process, with which it ends.
+
+    Args:
+        host: The address at which others reach this machine.
+
+    Returns:
+        Where it listens, and its token.
+    """
     token = secrets.token_urlsafe()
     server = MeasureHttpServer(host, 0, token, MAX_MB * 10**6, MAX_SECONDS, lambda text: None)
     threading.Thread(target=server.serve_forever, name="evonas-measure-server", daemon=True).start()
@@ -68,7 +83,7 @@ def serve_here(host: str) -> Endpoint:
 
 
 def _log(text: str) -> None:
-    with suppress(OSError):  # whoever read the output has gone: no reason to stop measuring
+    with suppress(OSError):  # the reader of the output has gone: no reason to stop measuring
         print(text, flush=True)
 
 

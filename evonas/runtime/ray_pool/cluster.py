@@ -1,4 +1,4 @@
-"""Reaching a Ray cluster, and seeing what it is made of."""
+"""A Ray cluster as its driver reaches it and sees what it is made of."""
 
 import math
 import os
@@ -23,10 +23,13 @@ USER_ERROR = f"{UserError.__module__}.{UserError.__qualname__}: "
 
 
 def connect(config: RuntimeConfig) -> None:
-    """Start a Ray of this run's own, or join the one at the address.
+    """Starts a Ray of this run's own, or joins the one at the address.
+
+    Args:
+        config: The section `runtime`.
 
     Raises:
-        UserError: there is none.
+        UserError: There is none.
     """
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "error", "configure_logging": True}
     if config.address == "local":
@@ -47,7 +50,14 @@ def connect(config: RuntimeConfig) -> None:
 
 
 def check_reachable(address: str) -> None:
-    """Ray itself tries an address for minutes before it gives up."""
+    """Checks that something answers, since Ray itself tries an address for minutes before it gives up.
+
+    Args:
+        address: HOST:PORT, also with ray:// before it.
+
+    Raises:
+        UserError: Nothing does.
+    """
     host, _, port = address.removeprefix("ray://").rpartition(":")
     try:
         socket.create_connection((host, int(port)), timeout=CONNECT_S).close()
@@ -56,19 +66,19 @@ def check_reachable(address: str) -> None:
 
 
 def look() -> tuple[list[ClusterNode], list[str]]:
-    """The living nodes, and those of them that are being drained."""
+    """Returns the living nodes, and the ids of those that are being drained."""
     listing: list[Mapping[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
     alive = [ClusterNode(n["NodeID"], n["NodeManagerHostname"], n["Resources"]) for n in listing if n["Alive"]]
     return alive, list(state.state.get_draining_nodes())
 
 
 def last_line(error: RayError) -> str:
-    """Ray ends its reports with the exception that was raised there."""
+    """Returns the last line of a report of Ray's, which is the exception that was raised there."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[-1].removeprefix(USER_ERROR)
 
 
 def reason(error: RayError) -> str:
-    """The last exception that a report of Ray's names, which may have more behind it."""
+    """Returns the last exception that a report of Ray's names, which may have more behind it."""
     named = [line.strip() for line in str(error).splitlines() if re.match(r"\s*\w*(Error|Exception): ", line)]
     return named[-1] if named else last_line(error)

@@ -1,4 +1,4 @@
-"""DeviceServers: nodes of the cluster on which a target is measured, for the workers of all nodes.
+"""Device servers: nodes of the cluster on which a target is measured, for the workers of all nodes.
 
 An actor holds the custom resource of such a node, and in its process a measuring server runs, to which workers talk
 themselves.
@@ -24,7 +24,7 @@ RAYS_KINDS = ("node:", "accelerator_type:")
 
 class _DeviceServerActor:
     def serve(self, serve: Callable[[str], Endpoint]) -> tuple[str, Endpoint]:
-        """The node's id, and where the server on it is."""
+        """Starts the server; returns the node's id, and where the server on it is."""
         address: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
         return ray.get_runtime_context().get_node_id(), serve(address)
 
@@ -35,7 +35,10 @@ class _DeviceServerActor:
 
 @dataclass(slots=True)
 class _DeviceServer:
-    """call: its answer to come. node, endpoint: "" and None until it serves."""
+    """A device server as the driver sees it.
+
+    call: its answer to come. node, endpoint: "" and None until it serves.
+    """
 
     actor: Any
     call: Any
@@ -44,7 +47,11 @@ class _DeviceServer:
 
 
 class DeviceServers:
-    """A board for each resource that targets are measured with; one that is lost is replaced as soon as Ray can."""
+    """A server for each resource that targets are measured with; one that is lost is replaced as soon as Ray can.
+
+    Args:
+        remotes: The targets that are not measured on the worker.
+    """
 
     def __init__(self, remotes: Remotes) -> None:
         self._remotes = remotes
@@ -53,10 +60,13 @@ class DeviceServers:
         self._were_up: set[str] = set()
 
     def open(self, nodes: Sequence[ClusterNode]) -> None:
-        """nodes: those that live.
+        """Starts the servers.
+
+        Args:
+            nodes: The living nodes.
 
         Raises:
-            UserError: none of them has the resource of a target.
+            UserError: None of them has the resource of a target.
         """
         self._nodes = nodes
         for target, resource in self._remotes.resources.items():
@@ -66,10 +76,10 @@ class DeviceServers:
                     f"there are: {', '.join(_custom(nodes)) or 'none'}"
                 )
         for resource in {*self._remotes.resources.values()}:
-            self._start_worker(resource)
+            self._start(resource)
 
     def endpoints(self) -> Mapping[str, Endpoint]:
-        """target -> where it is measured, of those that can be reached now, as far as is known."""
+        """Returns target -> where it is measured, of those that can be reached now, as far as is known."""
         found = {
             target: self._device_servers[resource].endpoint for target, resource in self._remotes.resources.items()
         }
@@ -77,40 +87,48 @@ class DeviceServers:
 
     @property
     def notes(self) -> Sequence[str]:
+        """A line for each target that cannot be measured now."""
         up = self.endpoints()
         away = {target: resource for target, resource in self._remotes.resources.items() if target not in up}
         return [f"target {target} is away ({self._why(resource)})" for target, resource in away.items()]
 
-    def patrol(self, nodes: Sequence[ClusterNode]) -> None:
-        """nodes: those that live.
+    def health_check(self, nodes: Sequence[ClusterNode]) -> None:
+        """Hears of servers that have started, and replaces those that are lost.
+
+        Args:
+            nodes: The living nodes.
 
         Raises:
-            UserError: a board cannot measure. Halted: likewise, where it could before.
+            UserError: A server cannot measure.
+            Halted: Likewise, where it could before.
         """
         self._nodes, alive = nodes, {node.id for node in nodes}
-        for resource, board in self._device_servers.items():
-            if board.node and board.node not in alive:
+        for resource, server in self._device_servers.items():
+            if server.node and server.node not in alive:
                 self._replace(resource)
-            elif ray.wait([board.call], timeout=0)[0]:
-                self._on_started(resource, board)
+            elif ray.wait([server.call], timeout=0)[0]:
+                self._on_started(resource, server)
 
     def close(self) -> None:
-        for board in self._device_servers.values():
-            ray.kill(board.actor)
+        """Ends all servers."""
+        for server in self._device_servers.values():
+            ray.kill(server.actor)
 
-    def _on_started(self, resource: str, board: _DeviceServer) -> None:
+    def _on_started(self, resource: str, server: _DeviceServer) -> None:
         try:
-            board.node, board.endpoint = ray.get(board.call)
+            server.node, server.endpoint = ray.get(server.call)
         except RayTaskError as error:
             kind = Halted if resource in self._were_up else UserError
-            raise kind(f"runtime: the board with the resource {resource} cannot measure: {last_line(error)}") from None
+            raise kind(
+                f"runtime: the device server with the resource {resource} cannot measure: {last_line(error)}"
+            ) from None
         except RayError:
             self._replace(resource)
         else:
             self._were_up.add(resource)
-            board.call = board.actor.stay.remote()
+            server.call = server.actor.stay.remote()
 
-    def _start_worker(self, resource: str) -> None:
+    def _start(self, resource: str) -> None:
         kind: Any = ray.remote(resources={resource: 1}, num_cpus=0, max_restarts=0, max_task_retries=0)(
             _DeviceServerActor
         )
@@ -119,14 +137,14 @@ class DeviceServers:
 
     def _replace(self, resource: str) -> None:
         ray.kill(self._device_servers[resource].actor)  # one that cannot be reached may live, and hold the resource
-        self._start_worker(resource)
+        self._start(resource)
 
     def _has_node(self, resource: str) -> bool:
         return any(node.resources.get(resource, 0) >= 1 for node in self._nodes)
 
     def _why(self, resource: str) -> str:
         if self._has_node(resource):
-            return f"its board starts, or the resource {resource} is in use"
+            return f"its device server starts, or the resource {resource} is in use"
         return f"no node has the resource {resource}"
 
 

@@ -1,8 +1,9 @@
-"""How many candidates share a GPU (`gpus_per_worker: auto`): one at first, more while it gets more done and has room.
+"""How many candidates share a GPU (`gpus_per_worker: auto`): one at first, more while it gets more done and its memory
+suffices.
 
 Small networks leave most of a GPU idle. How many of them fill it depends on the space and on the GPU, and is tried: at
-each level, so many workers a GPU, the work done in a second is compared with that of the level before. Knows nothing
-of Ray; told what is decided, with a clock that is handed in.
+each level, so many workers a GPU, the work done in a second is compared with that of the level before. `GpuSharing`
+knows nothing of Ray; it is told what is evaluated, and its clock is handed in.
 """
 
 import math
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from evonas.records import Evaluation, Status
 
 MOST = 8
-"""Workers on a GPU."""
+"""The largest number of workers on a GPU."""
 GAIN = 1.1
 """How much more must be done with one worker more for it to stay."""
 ROUNDS = 4
@@ -24,7 +25,15 @@ FILL = 0.9
 
 
 class GpuSharing:
-    """level: workers on each GPU. most: workers that there may be in all. clock: seconds; never goes back."""
+    """The search for the best number of workers on a GPU.
+
+    Args:
+        most: How many workers there may be in all.
+        clock: Returns seconds, and never goes back.
+
+    Attributes:
+        level: How many workers are on each GPU.
+    """
 
     def __init__(self, most: float = math.inf, clock: Callable[[], float] = time.monotonic) -> None:
         self.level = 1
@@ -41,9 +50,14 @@ class GpuSharing:
         return int(10_000 / self.level) / 10_000
 
     def heard(self, evaluation: Evaluation, gpus: int, workers: int) -> None:
-        """A candidate was decided by a worker of this level. gpus, workers: how many there are now.
+        """Learns from a candidate that a worker of this level has evaluated.
 
         What is compared is the work of one GPU, as machines come and go. A level without all its workers tells nothing.
+
+        Args:
+            evaluation: The candidate's.
+            gpus: How many GPUs there are now.
+            workers: How many workers there are now.
         """
         self._peak_mb = max(self._peak_mb, evaluation.metrics.get("train_memory_mb", 0.0))
         self._gpu_mb = float(evaluation.conditions.get("gpu_memory_mb", 0.0)) or self._gpu_mb
@@ -55,16 +69,16 @@ class GpuSharing:
                 self._begin()
                 return
             self._count(len(evaluation.curve) * evaluation.metrics.get("macs", 1.0) / gpus)
-            if self._decided > ROUNDS * self.level * gpus:
+            if self._evaluated > ROUNDS * self.level * gpus:
                 self._judge(gpus)
 
     def _count(self, work: float) -> None:
         """What the first one of a level did is not known to have been done in the time of that level."""
-        if self._decided:
+        if self._evaluated:
             self._work += work
         else:
             self._since = self._clock()
-        self._decided += 1
+        self._evaluated += 1
 
     def _judge(self, gpus: int) -> None:
         speed = self._work / max(1e-9, self._clock() - self._since)
@@ -84,4 +98,4 @@ class GpuSharing:
         self.level, self._settled = level, True
 
     def _begin(self) -> None:
-        self._decided, self._work, self._since = 0, 0.0, 0.0
+        self._evaluated, self._work, self._since = 0, 0.0, 0.0

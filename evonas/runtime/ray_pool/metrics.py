@@ -1,4 +1,4 @@
-"""What a search is at, as metrics of the Ray cluster: on its dashboard's metrics page and for its Prometheus."""
+"""The state of a search as metrics of the Ray cluster: on its dashboard's metrics page and for its Prometheus."""
 
 from collections.abc import Mapping
 
@@ -16,11 +16,12 @@ MEANINGS = {
 
 
 class ClusterMetrics:
-    """`ray_evonas_evaluated` and so on, with the tag `run`: several searches may share a cluster."""
+    """The gauges `ray_evonas_evaluated` and so on, with the tag `run`: several searches may share a cluster."""
 
     def __init__(self) -> None:
         self._meter = {name: Gauge(f"evonas_{name}", text, ("run",)) for name, text in MEANINGS.items()}
 
     def set(self, run: str, values: Mapping[str, float]) -> None:
+        """Sets the gauges of a search: name, as in `MEANINGS`, -> number."""
         for name, value in values.items():
             self._meter[name].set(value, {"run": run})

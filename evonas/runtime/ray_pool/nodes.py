@@ -1,6 +1,7 @@
 """Which nodes of a cluster get jobs: all that live, but for those that are going, silent or keep crashing them.
 
-Decides from what it is told (`update`, `silent`, `crashed`, `worked`); knows nothing of Ray or of what a job means.
+`Nodes` decides from what it is told (`update`, `silent`, `crashed`, `worked`); it knows nothing of Ray or of what a job
+means.
 """
 
 import time
@@ -16,7 +17,13 @@ SHUNNED_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class ClusterNode:
-    """A machine of the cluster that is alive. resources: name -> amount in all."""
+    """A machine of the cluster that is alive.
+
+    Attributes:
+        id: Ray's id of it.
+        host: Its name.
+        resources: Name -> amount in all.
+    """
 
     id: str
     host: str
@@ -24,7 +31,11 @@ class ClusterNode:
 
 
 class Nodes:
-    """needs: resources of one worker, those above 0."""
+    """The nodes of a cluster and what is known of them.
+
+    Args:
+        needs: The resources of one worker, name -> amount.
+    """
 
     def __init__(self, needs: Mapping[str, float]) -> None:
         self.resize(needs)
@@ -36,7 +47,7 @@ class Nodes:
         self._unfit: set[str] = set()  # no worker can start there
 
     def resize(self, needs: Mapping[str, float]) -> None:
-        """From now on a worker needs this."""
+        """Takes other resources of one worker, from now on."""
         self._needs = {name: need for name, need in needs.items() if need}
 
     @property
@@ -46,7 +57,7 @@ class Nodes:
 
     @property
     def usable(self) -> list[ClusterNode]:
-        """Those that have room for a worker and may get one."""
+        """The nodes that can hold a worker and may get one."""
         avoided = self._avoided()
         return [node for node in self._alive.values() if node.id not in avoided and self._fitting(node)]
 
@@ -58,15 +69,16 @@ class Nodes:
 
     @property
     def gpus(self) -> int:
-        """GPUs of all usable nodes."""
+        """How many GPUs all usable nodes have together."""
         return int(sum(node.resources.get("GPU", 0) for node in self.usable))
 
     @property
     def capacity(self) -> int:
-        """Workers that all usable nodes hold together."""
+        """How many workers all usable nodes hold together."""
         return sum(self._fitting(node) for node in self.usable)
 
     def lives(self, id: str) -> bool:
+        """Whether a node is alive."""
         return id in self._alive
 
     def leaves(self, id: str) -> bool:
@@ -74,27 +86,29 @@ class Nodes:
         return id in {*self._draining, *self._aside, *self._unfit} and id in self._avoided()
 
     def share(self, id: str) -> float:
-        """The part of a node that one worker takes, by its scarcest resource; 1 where it needs none."""
+        """Returns the part of a node that one worker takes, by its scarcest resource; 1 where it needs none."""
         have = self._alive[id].resources
         return max((need / have[name] for name, need in self._needs.items() if have.get(name)), default=1.0)
 
     def update(self, alive: Iterable[ClusterNode], draining: Collection[str]) -> None:
+        """Takes the living nodes, and the ids of those that are being drained."""
         self._alive = {node.id: node for node in alive}
         self._draining = draining
 
     def silent(self, id: str) -> None:
-        """A worker there has not been heard for longer than its lease."""
+        """Notes that a worker there has not been heard for longer than its lease."""
         self._silent[id] = time.monotonic() + SHUNNED_S
 
     def refused(self, id: str) -> None:
-        """No worker can start there."""
+        """Notes that no worker can start there."""
         self._unfit.add(id)
 
     def worked(self, id: str) -> None:
+        """Notes that a job was completed there."""
         self._strikes[id] = 0
 
     def crashed(self, id: str) -> None:
-        """A job crashed there and not elsewhere. The last usable node is never set aside."""
+        """Notes that a job crashed there and not elsewhere. The last usable node is never set aside."""
         self._strikes[id] += 1
         others = any(node.id != id for node in self.usable)
         if self._strikes[id] >= STRIKES and others and id in self._alive:
@@ -112,5 +126,5 @@ class Nodes:
         return avoided
 
     def _fitting(self, node: ClusterNode) -> int:
-        rooms = [node.resources.get(name, 0) / need for name, need in self._needs.items()]
-        return int(min(rooms, default=1) + 1e-9)
+        fitting = [node.resources.get(name, 0) / need for name, need in self._needs.items()]
+        return int(min(fitting, default=1) + 1e-9)

@@ -1,4 +1,4 @@
-"""What can be told of a Ray cluster without disturbing who works on it: its head, its nodes, whether a worker fits.
+"""What can be told of a Ray cluster without disturbing its users: its head, its nodes, whether a worker fits.
 
 Nothing here takes what another driver needs: probes ask for no CPU and no GPU, and the one actor that asks for the
 resources of a worker waits in the queue like any other and is ended at once.
@@ -45,10 +45,14 @@ else:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Of a cluster's head, to a connection of a process of its own.
+    """What a cluster's head answers to the connection of a process of its own.
 
-    taken: it answered as to one of its own. refused: its words, where it wants another token. why: what went wrong
-    otherwise. ray, python: versions that the cluster was started with.
+    Attributes:
+        taken: Whether it answered as to one of its own.
+        refused: Its words, where it wants another token.
+        why: What went wrong otherwise, in one line.
+        ray: The version of Ray that the cluster was started with.
+        python: Likewise of Python.
     """
 
     taken: bool = False
@@ -62,8 +66,13 @@ class Answer:
 class Seen:
     """What a node says of itself.
 
-    versions: package -> version, "" where it is missing. gpus: name and memory of each, as nvidia-smi lists them.
-    skew_s: its clock minus ours, known to within error_s. why: one line, where it gave no answer.
+    Attributes:
+        node: The node.
+        versions: Package -> version, "" where it is missing; None where the node gave no answer.
+        gpus: Name and memory of each GPU, as nvidia-smi lists them.
+        skew_s: Its clock minus ours.
+        error_s: The largest error of `skew_s`.
+        why: One line, where it gave no answer.
     """
 
     node: ClusterNode
@@ -75,7 +84,12 @@ class Seen:
 
 
 def ask(address: str, token: bool) -> Answer:
-    """Connect to the head at HOST:PORT, as the environment says, or without any token."""
+    """Connects to the head of a cluster.
+
+    Args:
+        address: HOST:PORT of the head.
+        token: Whether to send the token that the environment names, or none.
+    """
     try:
         check_reachable(address)
     except UserError as error:
@@ -98,10 +112,10 @@ def ask(address: str, token: bool) -> Answer:
 
 
 def head_of(address: str) -> str:
-    """HOST:PORT of the head of the cluster that Ray would join.
+    """Returns HOST:PORT of the head of the cluster that Ray would join.
 
     Raises:
-        UserError: for "auto": there is none on this machine.
+        UserError: For "auto": there is none on this machine.
     """
     if address != "auto":
         return address
@@ -113,10 +127,13 @@ def head_of(address: str) -> str:
 
 
 def join(config: RuntimeConfig) -> str:
-    """Be a driver of the cluster of a config, or of the one that the caller has joined; HOST:PORT of its head.
+    """Joins the cluster of a config as a driver, unless the caller has joined one.
+
+    Returns:
+        HOST:PORT of its head.
 
     Raises:
-        UserError: there is none.
+        UserError: There is none.
     """
     if not ray.is_initialized():
         connect(config)
@@ -125,43 +142,54 @@ def join(config: RuntimeConfig) -> str:
 
 
 def has_joined() -> bool:
+    """Whether this process is a driver of a cluster."""
     return bool(ray.is_initialized())
 
 
 def leave() -> None:
+    """Leaves the cluster that was joined, if any."""
     if ray.is_initialized():
         ray.shutdown()
 
 
 def versions() -> tuple[str, str]:
-    """Of Ray and of Python, here."""
+    """Returns the versions of Ray and of Python, here."""
     return ray.__version__, ".".join(map(str, sys.version_info[:3]))
 
 
 def hosts() -> list[str]:
-    """The addresses of the living nodes."""
+    """Returns the addresses of the living nodes."""
     listing: list[Mapping[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
     return [node["NodeManagerAddress"] for node in listing if node["Alive"]]
 
 
 def nodes() -> list[ClusterNode]:
-    """The living nodes."""
+    """Returns the living nodes."""
     return look()[0]
 
 
 def custom(node: ClusterNode) -> list[str]:
-    """The names of a node's resources that are not Ray's own."""
+    """Returns the names of a node's resources that are not Ray's own."""
     return sorted(name for name in {*node.resources} - RAYS_OWN if not name.startswith(RAYS_KINDS))
 
 
 def unused(name: str) -> float:
-    """How much of a resource nobody holds."""
+    """Returns how much of a resource nobody holds."""
     free: Mapping[str, float] = ray.available_resources()  # type: ignore[no-untyped-call]
     return free.get(name, 0.0)
 
 
 def inspect(nodes: Sequence[ClusterNode], packages: Collection[str], seconds: float) -> list[Seen]:
-    """Ask each node; those that are silent for so long are told by `why`."""
+    """Asks each node what it has.
+
+    Args:
+        nodes: The nodes.
+        packages: The packages whose versions are wanted, "python" for Python's.
+        seconds: How long to wait at most, for all of them.
+
+    Returns:
+        What each says, in the order of the nodes; `why` tells of those that gave no answer in time.
+    """
     probe = _probe_class()
     actors = []
     for node in nodes:
@@ -178,7 +206,7 @@ def inspect(nodes: Sequence[ClusterNode], packages: Collection[str], seconds: fl
 
 def fits(config: RuntimeConfig, seconds: float) -> bool:
     """Whether an actor with the resources of a worker starts in that time."""
-    kind: Any = ray.remote(num_cpus=config.cpus_per_worker, num_gpus=config.gpus_at_first, max_restarts=0)(_Room)
+    kind: Any = ray.remote(num_cpus=config.cpus_per_worker, num_gpus=config.gpus_at_first, max_restarts=0)(_Placeholder)
     actor = kind.remote()
     try:
         return bool(ray.wait([actor.there.remote()], timeout=seconds)[0])
@@ -186,7 +214,7 @@ def fits(config: RuntimeConfig, seconds: float) -> bool:
         ray.kill(actor)
 
 
-class _Room:
+class _Placeholder:
     def there(self) -> None: ...
 
 

@@ -1,7 +1,7 @@
 """How a worker process ended, as a status and one line that a person can act on.
 
-Where in the code it was comes from `faulthandler`, which writes the Python stack even while C code holds the
-interpreter or has just crashed.
+`faulthandler` says where in the code it was: it writes the Python stack even while C code holds the interpreter or has
+just crashed.
 """
 
 import os
@@ -17,11 +17,20 @@ _FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.*)$', re.MULTILINE)  # the
 
 
 def over_deadline(seconds: float, stack: str) -> WorkerExit:
+    """Returns the exit of a worker that was killed at its deadline.
+
+    Args:
+        seconds: The deadline.
+        stack: What `faulthandler` wrote, "" for nothing.
+    """
     limit = f"{seconds:,.0f}" if seconds >= 10 else f"{seconds:g}"
-    return WorkerExit(Status.FAILED_TIMEOUT, f"over its deadline of {limit} s (runtime.deadline_minutes){place(stack)}")
+    return WorkerExit(
+        Status.FAILED_TIMEOUT, f"over its deadline of {limit} s (runtime.deadline_minutes){source_line(stack)}"
+    )
 
 
 def over_memory(held: int, share: int) -> WorkerExit:
+    """Returns the exit of a worker that was killed because it held more memory than its share (both in bytes)."""
     return WorkerExit(
         Status.FAILED_OOM,
         f"took {held / MB:,.0f} MB of host memory, its worker's share is {share / MB:,.0f} MB "
@@ -30,7 +39,12 @@ def over_memory(held: int, share: int) -> WorkerExit:
 
 
 def from_wait_status(wait_status: int, stack: str) -> WorkerExit:
-    """wait_status: as of `os.waitpid`."""
+    """Returns the exit of a worker that ended by itself or was killed from outside.
+
+    Args:
+        wait_status: As of `os.waitpid`.
+        stack: What `faulthandler` wrote, "" for nothing.
+    """
     code = os.waitstatus_to_exitcode(wait_status)
     if code >= 0:
         return WorkerExit(Status.FAILED_CRASH, f"its process ended by itself with exit code {code} (os._exit?)")
@@ -39,11 +53,11 @@ def from_wait_status(wait_status: int, stack: str) -> WorkerExit:
             Status.FAILED_CRASH,
             "its process was killed from outside (SIGKILL), as the kernel does when memory runs out",
         )
-    return WorkerExit(Status.FAILED_CRASH, f"{_signal(-code)}{place(stack)}")
+    return WorkerExit(Status.FAILED_CRASH, f"{_signal(-code)}{source_line(stack)}")
 
 
-def place(stack: str) -> str:
-    """ ", at FILE:LINE in FUNCTION": the innermost frame of those that tell most; "" where there are none."""
+def source_line(stack: str) -> str:
+    """Returns ", at FILE:LINE in FUNCTION": the innermost frame of those that tell most; "" where there are none."""
     frames = [frame for frame in _FRAME.findall(stack) if not frame[0].startswith("<")]
     if not frames:
         return ""

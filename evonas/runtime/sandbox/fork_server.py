@@ -1,4 +1,4 @@
-"""Keeps one worker process: forks it, watches it, ends it when it must, and forks the next.
+"""The fork server keeps one worker process: it forks it, watches it, ends it when it must, and forks the next.
 
 It runs nothing of the user's and unpickles nothing, so nothing that a candidate does can reach it but a signal. It has
 one thread and makes no computation with torch, so that its forks are sound; that they need not import torch again makes
@@ -20,12 +20,14 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import IO, NoReturn
 
+from evonas.ipc.framing import Channel
+from evonas.ipc.lifetime import adopt_orphans
 from evonas.records import Status
 from evonas.runtime.runtime import WorkerExit
 from evonas.runtime.sandbox.exits import from_wait_status, over_deadline, over_memory
-from evonas.runtime.sandbox.framing import REQUEST, RESPONSE, Channel, Frame, FrameType
 from evonas.runtime.sandbox.payload import sweep
-from evonas.runtime.sandbox.processes import adopt_orphans, descendants, end_all, private_memory, reap
+from evonas.runtime.sandbox.processes import descendants, end_all, private_memory, reap
+from evonas.runtime.sandbox.protocol import REQUEST, RESPONSE, FrameType, WorkerChannel, WorkerFrame
 from evonas.runtime.sandbox.worker import GRACE_S, STACK_SIGNAL, serve
 
 MEMORY_S = 0.1  # between two looks at a worker's memory
@@ -40,10 +42,13 @@ RESTART_S = 1.0  # a GPU may need a moment to free what a killed process held
 
 @dataclass(slots=True)
 class _WorkerProcessState:
-    """own: processes that its factory has started. status: as of `os.waitpid`, once it has ended."""
+    """A worker process as the fork server follows it.
+
+    own: ids of processes that its factory has started. status: as of `os.waitpid`, once it has ended.
+    """
 
     pid: int
-    channel: Channel
+    channel: WorkerChannel
     stack: IO[bytes]
     start_by: float
     ready: bool = False
@@ -53,22 +58,31 @@ class _WorkerProcessState:
 
 @dataclass(slots=True)
 class _Task:
-    """A job. deadline: None until it is handed to a worker. taken: whether the worker has said that it has it."""
+    """A job as the fork server follows it.
+
+    deadline: None until it is handed to a worker. accepted: whether the worker has said that it has it.
+    """
 
     number: int
     seconds: float
     job: bytes
     deadline: float | None = None
-    taken: bool = False
+    accepted: bool = False
 
 
 class ForkServer:
-    """file: descriptor of the held payload. memory: bytes that a worker and what it starts may take, 0 for any."""
+    """A single-threaded process between the parent process and the worker that runs candidates.
 
-    def __init__(self, parent: Channel, file: int, memory: int) -> None:
+    Args:
+        parent: The channel to the parent process.
+        file: The descriptor of the held payload.
+        memory: Bytes that a worker, with all that it starts, may take; 0 for any.
+    """
+
+    def __init__(self, parent: WorkerChannel, file: int, memory: int) -> None:
         self._parent, self._file, self._memory = parent, file, memory
         self._task: _Task | None = None
-        self._hopeless: set[int] = set()  # processes that a kill does not end
+        self._unkillable: set[int] = set()  # processes that a kill does not end
         self._failures = 0
         self._started = False
         self._wake, wakened = socket.socketpair()
@@ -80,37 +94,37 @@ class ForkServer:
         self._worker = self._fork()
 
     def run(self) -> None:
-        """Until the parent process hangs up or is gone."""
+        """Serves until the parent process hangs up or is gone."""
         while not self._parent.ended:
             self._sleep()
             for _, body in self._parent.read():
-                self._take(body)
+                self._on_request(body)
             self._parent.flush()
             self._worker.channel.flush()
             ended = reap()
-            self._hopeless -= ended.keys()
+            self._unkillable -= ended.keys()
             self._worker.status = ended.get(self._worker.pid, self._worker.status)
-            self._hear()  # after `reap`: what a worker said before its end is heard before its end
+            self._on_frames()  # after `reap`: what a worker said before its end is heard before its end
             self._watch()
 
     def close(self) -> None:
-        """End everything below this process."""
-        self._bury()
+        """Ends everything below this process."""
+        self._end_worker()
         signal.set_wakeup_fd(-1)
 
     def _sleep(self) -> None:
-        """Until something happens, or it is time to look."""
+        """Waits until something happens, or it is time to look."""
         poll = select.poll()
         poll.register(self._wake, select.POLLIN)
         for channel in (self._parent, self._worker.channel):
             if not channel.ended:
                 poll.register(channel.end, select.POLLIN | (select.POLLOUT if channel.pending else 0))
-        poll.poll(self._patience() * 1000)
+        poll.poll(self._timeout() * 1000)
         with contextlib.suppress(BlockingIOError):
             self._wake.recv(4096)
 
-    def _patience(self) -> float:
-        """Seconds until a look at the worker is due."""
+    def _timeout(self) -> float:
+        """Returns the seconds until a look at the worker is due."""
         task, worker = self._task, self._worker
         until = START_S
         if not worker.ready:
@@ -119,32 +133,32 @@ class ForkServer:
             until = min(until, task.deadline - time.monotonic(), MEMORY_S if self._memory else START_S)
         return max(0.0, until)
 
-    def _take(self, body: bytes) -> None:
+    def _on_request(self, body: bytes) -> None:
         if self._task and self._task.deadline is not None:  # a parent process that asks again has given it up
             self._replace()
         number, seconds = REQUEST.unpack_from(body)
         self._task = _Task(number, seconds, body[REQUEST.size :])
 
-    def _hear(self) -> None:
+    def _on_frames(self) -> None:
         worker = self._worker
         for kind, body in worker.channel.read():
             if kind is FrameType.READY:
-                self._welcome()
+                self._on_ready()
             elif kind is FrameType.REFUSED:
-                self._refuse(body)
+                self._on_refused(body)
             elif kind is FrameType.ACCEPTED and self._task:
-                self._task.taken, self._failures = True, 0
+                self._task.accepted, self._failures = True, 0
             elif self._task:
-                self._pass_on(self._task, (kind, body))
+                self._forward(self._task, (kind, body))
             if worker is not self._worker:
                 return
 
-    def _pass_on(self, task: _Task, frame: Frame) -> None:
+    def _forward(self, task: _Task, frame: WorkerFrame) -> None:
         kind, body = frame
         if kind is FrameType.RUNG_REPORT:
             self._parent.post(kind, RESPONSE.pack(task.number, 0), body)
         elif kind is FrameType.WORKER_EXIT:
-            self._die(WorkerExit(Status.FAILED_ERROR, body.decode()))
+            self._end_job(WorkerExit(Status.FAILED_ERROR, body.decode()))
         else:
             left = self._left_behind()
             if left or kind is FrameType.FINAL_AND_EXIT:
@@ -156,54 +170,59 @@ class ForkServer:
         worker, task = self._worker, self._task
         now = time.monotonic()
         if worker.status is not None:
-            self._ended(from_wait_status(worker.status, self._stack()))
+            self._on_exit(from_wait_status(worker.status, self._stack()))
         elif not worker.ready:
             if now >= worker.start_by:
-                self._refuse(f"it did not start within {START_S:g} s".encode())
+                self._on_refused(f"it did not start within {START_S:g} s".encode())
         elif task and task.deadline is None:
             task.deadline = now + task.seconds
             worker.channel.post(FrameType.JOB, task.job)
         elif task and task.deadline is not None and now >= task.deadline:
-            self._die(over_deadline(task.seconds, self._ask_stack()))
+            self._end_job(over_deadline(task.seconds, self._ask_stack()))
         elif task and self._memory and private_memory() > self._memory:
             held = private_memory(exact=True)
             if held > self._memory:
-                self._die(over_memory(held, self._memory))
+                self._end_job(over_memory(held, self._memory))
 
-    def _welcome(self) -> None:
+    def _on_ready(self) -> None:
         self._worker.ready, self._worker.own = True, descendants()
         if not self._started:
             self._started = True
             self._parent.post(FrameType.READY)
 
-    def _refuse(self, why: bytes) -> None:
-        """A worker can take no job. If none ever could, or none can any more, there is nothing to keep."""
+    def _on_refused(self, why: bytes) -> None:
+        """Starts another worker in the place of one that can take no job.
+
+        Raises:
+            SystemExit: None ever could, or none can any more: there is nothing to keep.
+        """
         self._failures += 1
         if not self._started or self._failures == STARTS:
             self._parent.post(FrameType.REFUSED, why)
             raise SystemExit
-        self._bury()
+        self._end_worker()
         time.sleep(RESTART_S * (self._failures - 1))
         self._worker = self._fork()
         if self._task:
             self._task.deadline = None
 
-    def _ended(self, death: WorkerExit) -> None:
-        """The worker has ended by itself. Only a job that it had taken is to blame."""
-        if self._task and self._task.taken:
-            self._die(death)
+    def _on_exit(self, exit: WorkerExit) -> None:
+        """Blames the job for a worker that has ended by itself, but only one that it had accepted."""
+        if self._task and self._task.accepted:
+            self._end_job(exit)
         else:
-            self._refuse(death.message.encode())
+            self._on_refused(exit.message.encode())
 
-    def _die(self, death: WorkerExit) -> None:
+    def _end_job(self, exit: WorkerExit) -> None:
+        """Ends the job with its worker, and tells the parent process how."""
         assert self._task
         self._replace()
         number, self._task = self._task.number, None
-        self._parent.post(FrameType.WORKER_EXIT, RESPONSE.pack(number, 0), f"{death.status}\n{death.message}".encode())
+        self._parent.post(FrameType.WORKER_EXIT, RESPONSE.pack(number, 0), f"{exit.status}\n{exit.message}".encode())
 
     def _left_behind(self) -> list[int]:
-        """Processes that a job has started and that do not end with it."""
-        expected = {self._worker.pid, *self._worker.own, *self._hopeless}
+        """Returns the ids of processes that a job has started and that do not end with it."""
+        expected = {self._worker.pid, *self._worker.own, *self._unkillable}
         until = time.monotonic() + GRACE_S
         while left := [pid for pid in descendants() if pid not in expected]:
             if time.monotonic() > until:
@@ -212,7 +231,7 @@ class ForkServer:
         return left
 
     def _ask_stack(self) -> str:
-        """Where in the code the worker is, if it can still say so."""
+        """Returns where in the code the worker is, if it can still say so."""
         with contextlib.suppress(OSError):
             os.kill(self._worker.pid, STACK_SIGNAL)
         until, size = time.monotonic() + STACK_S, 0
@@ -227,11 +246,11 @@ class ForkServer:
         return os.pread(self._worker.stack.fileno(), 2**16, 0).decode(errors="replace")
 
     def _replace(self) -> None:
-        self._bury()
+        self._end_worker()
         self._worker = self._fork()
 
-    def _bury(self) -> None:
-        self._hopeless.update(end_all(self._worker.pid, self._hopeless))
+    def _end_worker(self) -> None:
+        self._unkillable.update(end_all(self._worker.pid, self._unkillable))
         self._worker.channel.close()
         self._worker.stack.close()
 
@@ -244,12 +263,12 @@ class ForkServer:
             signal.set_wakeup_fd(-1)
             for end in (ours, self._wake, self._wakened, self._parent.end):
                 end.close()
-            _be_worker(Channel(theirs), self._file, stack.fileno(), fork_server)
+            _be_worker(Channel(theirs, FrameType), self._file, stack.fileno(), fork_server)
         theirs.close()
-        return _WorkerProcessState(pid, Channel(ours), stack, time.monotonic() + START_S)
+        return _WorkerProcessState(pid, Channel(ours, FrameType), stack, time.monotonic() + START_S)
 
 
-def _be_worker(channel: Channel, file: int, stack: int, fork_server: int) -> NoReturn:
+def _be_worker(channel: WorkerChannel, file: int, stack: int, fork_server: int) -> NoReturn:
     code = 1
     try:
         serve(channel, file, stack, fork_server)
@@ -261,7 +280,14 @@ def _be_worker(channel: Channel, file: int, stack: int, fork_server: int) -> NoR
 
 
 def main(parent: str, file: str, memory: str, preload: str) -> None:
-    """The arguments are descriptors, bytes and a module, as text."""
+    """Serves until the parent process is gone.
+
+    Args:
+        parent: The descriptor of the channel to the parent process, as text, like all arguments.
+        file: The descriptor of the held payload.
+        memory: Bytes that a worker may take, 0 for any.
+        preload: A module to import before the first fork, "" for none.
+    """
     del sys.argv[1:]  # the user's code may look for its own
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
@@ -275,7 +301,7 @@ def main(parent: str, file: str, memory: str, preload: str) -> None:
     gc.collect()
     gc.freeze()
     try:
-        fork_server = ForkServer(Channel(socket.socket(fileno=int(parent))), int(file), int(memory))
+        fork_server = ForkServer(Channel(socket.socket(fileno=int(parent)), FrameType), int(file), int(memory))
         try:
             fork_server.run()
         finally:

@@ -1,8 +1,8 @@
-"""How a factory, with the data in it, comes to the workers of a node: packed once, one copy for all of them.
+"""The payload: a factory, with the data in it, on its way to the workers: packed once, one copy for all of a node.
 
 The arrays leave the pickle as plain buffers. On a node they lie in a file that every worker maps into its memory,
-read-only; who uses the file holds a shared lock on it, and a file that nobody holds is anybody's to remove. A lock
-belongs to whoever has the file open or mapped, so it ends with the last process, however that ends.
+read-only. A process that uses the file holds a shared lock on it, and a file that nobody holds is anybody's to remove.
+A lock belongs to the processes that have the file open or mapped, so it ends with the last of them, however that ends.
 """
 
 import contextlib
@@ -39,9 +39,12 @@ POLL_S = 0.05
 class Payload:
     """A packed factory.
 
-    data: its pickle. buffers: the arrays that the pickle refers to, in order; read-only bytes that an object store
-        shares without a copy. preload: a module that the factory is made of, "" where it must not be imported outside
-        a worker. digest: names the content of data and buffers (hex SHA-256).
+    Attributes:
+        data: Its pickle.
+        buffers: The arrays that the pickle refers to, in order; read-only bytes that an object store shares without a
+            copy.
+        preload: A module that the factory is made of, "" where it must not be imported outside a worker.
+        digest: The name of the content of data and buffers (hex SHA-256).
     """
 
     data: bytes
@@ -51,10 +54,14 @@ class Payload:
 
 
 def pack(factory: Factory, modules: Sequence[ModuleType] = ()) -> Payload:
-    """modules: the user's, which travel by value, so that a node need not have them.
+    """Packs a factory.
+
+    Args:
+        factory: The factory, with all that it holds.
+        modules: The user's modules, which travel by value, so that a node need not have them.
 
     Raises:
-        UserError: something that the factory holds cannot be sent.
+        UserError: Something that the factory holds cannot be sent.
     """
     found: list[pickle.PickleBuffer] = []
     with _by_value(modules):
@@ -70,10 +77,10 @@ def pack(factory: Factory, modules: Sequence[ModuleType] = ()) -> Payload:
 
 
 def hold(payload: Payload) -> int:
-    """A descriptor of this node's file of the payload, written if need be, under a shared lock.
+    """Returns a descriptor of this node's file of the payload, written if need be, under a shared lock.
 
     Raises:
-        UserError: there is no room for it, or something of another user's is in its place.
+        UserError: The disk is too full for it, or something of another user's is in its place.
     """
     path = Path(tempfile.gettempdir()) / f"{PREFIX}{payload.digest}"
     try:
@@ -92,7 +99,7 @@ def hold(payload: Payload) -> int:
 
 
 def sweep() -> None:
-    """Remove the files of this user that nobody holds, such as those of machines that lost their power."""
+    """Removes the files of this user that nobody holds, such as those of machines that lost their power."""
     for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError):
             file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -105,11 +112,11 @@ def sweep() -> None:
 
 
 def load(file: int) -> Factory:
-    """The factory of a held file. Its arrays are read-only and live in the file."""
+    """Returns the factory of a held file. Its arrays are read-only and live in the file."""
     memory = memoryview(mmap.mmap(file, 0, mmap.MAP_SHARED, mmap.PROT_READ))
     count = int.from_bytes(memory[:8], "little")
     sizes = np.frombuffer(memory, np.uint64, count, 8).tolist()
-    _, data, *buffers = (memory[start:end] for start, end in _places([8 + 8 * count, *sizes]))
+    _, data, *buffers = (memory[start:end] for start, end in _offsets([8 + 8 * count, *sizes]))
     factory: Factory = pickle.loads(data, buffers=buffers)
     return factory
 
@@ -121,8 +128,8 @@ def _claimed(file: int, path: Path, payload: Payload) -> bool:
     if status.st_uid != os.getuid() or not stat.S_ISREG(status.st_mode):
         raise PermissionError(0, "it belongs to somebody else")
     parts = _parts(payload)
-    places = list(_places([len(part) for part in parts]))
-    whole = places[-1][1] + 1
+    offsets = list(_offsets([len(part) for part in parts]))
+    whole = offsets[-1][1] + 1
     if status.st_size != whole:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # gives up the shared one
@@ -130,7 +137,7 @@ def _claimed(file: int, path: Path, payload: Payload) -> bool:
             time.sleep(POLL_S)
             return False
         if os.fstat(file).st_size != whole:
-            _write(file, zip(places, parts, strict=True), whole)
+            _write(file, zip(offsets, parts, strict=True), whole)
         fcntl.flock(file, fcntl.LOCK_SH)
     return _same(file, path)  # else it was removed before it was locked
 
@@ -157,7 +164,7 @@ def _parts(payload: Payload) -> list[Any]:
     return [index, payload.data, *payload.buffers]
 
 
-def _places(sizes: Iterable[int]) -> Iterator[tuple[int, int]]:
+def _offsets(sizes: Iterable[int]) -> Iterator[tuple[int, int]]:
     """Where each part starts and ends."""
     start = 0
     for size in sizes:

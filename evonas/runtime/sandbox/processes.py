@@ -1,11 +1,9 @@
 """The processes below this one: which there are, what memory they hold, how all of them are ended.
 
-On Linux this process adopts those whose parents have died, so that none gets out of sight. Elsewhere one that cuts
-itself off from its parents does.
+On Linux this process adopts those whose parents have died (`ipc/lifetime.py`), so that none gets out of sight.
 """
 
 import contextlib
-import ctypes
 import os
 import signal
 import sys
@@ -16,50 +14,35 @@ from pathlib import Path
 import psutil
 
 LINUX = sys.platform == "linux"
-PR_SET_PDEATHSIG = 1
-PR_SET_CHILD_SUBREAPER = 36
 END_S = 5.0
 """A process that a kill has not ended by then hangs in its kernel and is given up."""
 CGROUP = Path("/sys/fs/cgroup")
-_libc = ctypes.CDLL(None)
-
-
-def adopt_orphans() -> None:
-    if LINUX:
-        _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-
-
-def die_with(parent: int) -> None:
-    """The kernel ends this process once its parent is gone; if that is so already, it ends itself."""
-    if LINUX:
-        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)
-
-
-def die_first() -> None:
-    """When the machine runs out of memory, the kernel should end this process rather than another."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def descendants() -> list[int]:
-    """All processes below this one that live."""
+    """Returns the ids of all processes below this one that live."""
     return [pid for pid in _below(os.getpid()) if not _is_zombie(pid)]
 
 
 def private_memory(exact: bool = False) -> int:
-    """Bytes that the processes below this one hold and share with no file and no object store.
+    """Returns the bytes that the processes below this one hold and share with no file and no object store.
 
-    Pages that a fork shares count in each process, unless it must be exact, which costs milliseconds a gigabyte.
+    Args:
+        exact: Pages that a fork shares count once. Otherwise they count in each process; to be exact costs
+            milliseconds a gigabyte.
     """
     return sum(_private(pid, exact) for pid in _below(os.getpid()))
 
 
-def end_all(group: int, hopeless: Collection[int] = ()) -> list[int]:
-    """Kill all descendants, and a process group that some of them may be in, and reap them.
+def end_all(group: int, unkillable: Collection[int] = ()) -> list[int]:
+    """Kills all descendants, and a process group that some of them may be in, and reaps them.
 
-    hopeless: those that a kill did not end before. Returns those that this one did not.
+    Args:
+        group: The id of the process group.
+        unkillable: The ids of processes that an earlier kill did not end; they are not waited for.
+
+    Returns:
+        The ids of the processes that this kill did not end.
     """
     if not LINUX:
         with contextlib.suppress(OSError):
@@ -67,7 +50,7 @@ def end_all(group: int, hopeless: Collection[int] = ()) -> list[int]:
     end = time.monotonic() + END_S
     while True:
         reap()
-        left = [pid for pid in _below(os.getpid()) if pid not in hopeless]
+        left = [pid for pid in _below(os.getpid()) if pid not in unkillable]
         if not left or time.monotonic() > end:
             return left
         for pid in left:
@@ -77,7 +60,7 @@ def end_all(group: int, hopeless: Collection[int] = ()) -> list[int]:
 
 
 def reap() -> dict[int, int]:
-    """The children that have ended and not been reaped: pid -> wait status."""
+    """Reaps the children that have ended; returns process id -> wait status."""
     ended = {}
     with contextlib.suppress(ChildProcessError):
         while (child := os.waitpid(-1, os.WNOHANG)) != (0, 0):
@@ -86,7 +69,7 @@ def reap() -> dict[int, int]:
 
 
 def machine_memory() -> int:
-    """Bytes of memory of this machine, or of its container where that has a limit."""
+    """Returns the bytes of memory of this machine, or of its container where that has a limit."""
     limits = [int(psutil.virtual_memory().total)]
     for file in _limit_files():
         with contextlib.suppress(OSError, ValueError):  # it is not there, or says "max"
@@ -137,6 +120,8 @@ def _limit_files() -> Iterator[Path]:
     """Where cgroups of version 2, then 1, keep the memory limits that may hold for this process."""
     with contextlib.suppress(OSError):
         own = Path("/proc/self/cgroup").read_text().rpartition("::")[2].strip()
-        place = CGROUP / own.lstrip("/")
-        yield from (folder / "memory.max" for folder in (place, *place.parents) if folder.is_relative_to(CGROUP))
+        innermost = CGROUP / own.lstrip("/")
+        yield from (
+            folder / "memory.max" for folder in (innermost, *innermost.parents) if folder.is_relative_to(CGROUP)
+        )
     yield CGROUP / "memory" / "memory.limit_in_bytes"

@@ -15,11 +15,12 @@ import threading
 from collections.abc import Collection, Generator
 
 from evonas.errors import UserError
+from evonas.ipc.lifetime import die_first, die_with_parent
 from evonas.records import Deferred, Evaluation, Job, RungReport, Status
 from evonas.runtime.runtime import Message, Work
-from evonas.runtime.sandbox.framing import Channel, FrameType
 from evonas.runtime.sandbox.payload import load
-from evonas.runtime.sandbox.processes import die_first, die_with, reap
+from evonas.runtime.sandbox.processes import reap
+from evonas.runtime.sandbox.protocol import FrameType, WorkerChannel
 from evonas.text import describe_error
 
 STACK_SIGNAL = signal.SIGUSR2
@@ -32,13 +33,16 @@ class _Unsendable(Exception):
     pass
 
 
-def serve(channel: Channel, file: int, stack: int, fork_server: int) -> None:
+def serve(channel: WorkerChannel, file: int, stack: int, fork_server: int) -> None:
     """Runs jobs until the fork server hangs up.
 
-    file: descriptor of the held payload. stack: that of the file into which `faulthandler` writes. fork_server: process
-    id.
+    Args:
+        channel: The worker's end of the channel to the fork server.
+        file: The descriptor of the held payload.
+        stack: The descriptor of the file into which `faulthandler` writes.
+        fork_server: The process id of the fork server.
     """
-    _settle(stack, fork_server)
+    _separate(stack, fork_server)
     try:
         work = load(file)()
     except BaseException as error:
@@ -50,7 +54,8 @@ def serve(channel: Channel, file: int, stack: int, fork_server: int) -> None:
     gc.freeze()  # what stays for good need not be looked through after each candidate
     threads = set(threading.enumerate())
     channel.send(FrameType.READY)
-    while (job := _next_job(channel)) is not None:
+    while (frame := channel.receive()) is not None:
+        job: Job = pickle.loads(frame[1])
         channel.send(FrameType.ACCEPTED)
         kind, body = _do(work, job, channel)
         gc.collect()  # what a candidate's objects do at their end must be its own fault, not that of the next one
@@ -63,10 +68,10 @@ def serve(channel: Channel, file: int, stack: int, fork_server: int) -> None:
         channel.send(kind, body)
 
 
-def _settle(stack: int, fork_server: int) -> None:
-    """Become a process of its own, with a session of its own, so that signals to its group reach nobody else."""
+def _separate(stack: int, fork_server: int) -> None:
+    """Becomes a process of its own, with a session of its own, so that signals to its group reach nobody else."""
     os.setsid()
-    die_with(fork_server)
+    die_with_parent(fork_server)
     die_first()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -75,17 +80,8 @@ def _settle(stack: int, fork_server: int) -> None:
     faulthandler.register(STACK_SIGNAL, stack, all_threads=False)
 
 
-def _next_job(channel: Channel) -> Job | None:
-    while not channel.ended:
-        for _, body in channel.read():
-            job: Job = pickle.loads(body)
-            return job
-        channel.wait(None)
-    return None
-
-
-def _do(work: Work, job: Job, channel: Channel) -> tuple[FrameType, bytes]:
-    """Sends the report; returns the last word, whatever happens."""
+def _do(work: Work, job: Job, channel: WorkerChannel) -> tuple[FrameType, bytes]:
+    """Sends the rungs' reports; returns the final result, whatever happens."""
     try:
         return _report(work, job, channel)
     except _Unsendable as error:
@@ -94,7 +90,7 @@ def _do(work: Work, job: Job, channel: Channel) -> tuple[FrameType, bytes]:
         return FrameType.WORKER_EXIT, describe_error(error).encode()
 
 
-def _report(work: Work, job: Job, channel: Channel) -> tuple[FrameType, bytes]:
+def _report(work: Work, job: Job, channel: WorkerChannel) -> tuple[FrameType, bytes]:
     reports = work(job)
     for item in reports:
         if isinstance(item, Evaluation | Deferred):

@@ -1,4 +1,4 @@
-"""One worker's place: a process that runs candidates, kept by another, so that nothing here can be harmed by either.
+"""A worker process as its parent process sees it: kept by a fork server, so that neither can harm anything here.
 
 parent process (this process: no torch, nothing of the user's)
   fork server   (has imported torch; forks, watches, ends)
@@ -6,36 +6,25 @@ parent process (this process: no torch, nothing of the user's)
 """
 
 import io
-import json
 import os
 import pickle
 import signal
-import socket
 import subprocess
-import sys
 import time
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from evonas import records
 from evonas.errors import UserError
+from evonas.ipc import boot
 from evonas.records import Deferred, Evaluation, Job, RungReport, Status
-from evonas.runtime.runtime import Message, Report, WorkerExit
-from evonas.runtime.sandbox.framing import REQUEST, RESPONSE, Channel, Frame, FrameType
+from evonas.runtime.runtime import Message, WorkerExit, WorkerMessage
 from evonas.runtime.sandbox.payload import Payload, hold, sweep
-from evonas.runtime.sandbox.processes import machine_memory
+from evonas.runtime.sandbox.protocol import REQUEST, RESPONSE, FrameType, WorkerFrame
 
-__all__ = ["WorkerProcess", "WorkerProcessLost", "machine_memory"]
-
-BOOT = """
-import json, sys
-sys.path[:] = json.loads(sys.argv[1])
-from evonas.runtime.sandbox.fork_server import main
-main(*sys.argv[2:])
-"""
-"""`python -m` would put the working directory before everything, and knows only what is installed."""
+FORK_SERVER = "evonas.runtime.sandbox.fork_server"
+"""The module whose `main` is the fork server's program."""
 CLOSE_S = 15.0
 
 
@@ -46,38 +35,35 @@ class WorkerProcessLost(Exception):
 class WorkerProcess:
     """A worker process and its fork server, which start at once.
 
-    memory_bytes: host memory that a worker, with all that it starts, may take.
+    Args:
+        payload: The packed factory of the worker's `Work`.
+        memory_bytes: Host memory that a worker, with all that it starts, may take; None for any.
 
     Raises:
-        UserError: the payload does not fit into this node's folder for temporary files.
+        UserError: The payload does not fit into this node's folder for temporary files.
     """
 
     def __init__(self, payload: Payload, memory_bytes: int | None = None) -> None:
         self._number = 0
         self._ready = False
-        self._frames: deque[Frame] = deque()
         sweep()
         file = hold(payload)
-        ours, theirs = socket.socketpair()
-        self._channel = Channel(ours)
-        arguments = [json.dumps(sys.path), theirs.fileno(), file, memory_bytes or 0, payload.preload]
         try:
-            self._fork_server = subprocess.Popen(
-                [sys.executable, "-P", "-c", BOOT, *map(str, arguments)],
-                stdin=subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(), file),
-                start_new_session=True,  # the terminal's Ctrl-C is for the parent process to act on
+            self._fork_server, self._channel = boot.start(
+                FORK_SERVER, FrameType, file, memory_bytes or 0, payload.preload, descriptors=[file]
             )
         finally:
-            theirs.close()
             os.close(file)
 
     def ready(self, seconds: float) -> None:
         """Waits until the worker can take jobs.
 
+        Args:
+            seconds: How long to wait at most.
+
         Raises:
-            UserError: it cannot start, or not within so many seconds; in the words of the factory's own UserError.
-            WorkerProcessLost: the fork server is gone.
+            UserError: It cannot start, or not in time; in the words of the factory's own UserError.
+            WorkerProcessLost: The fork server is gone.
         """
         if self._ready:
             return
@@ -88,21 +74,27 @@ class WorkerProcess:
         if kind is FrameType.REFUSED:
             raise UserError(body.decode())
 
-    def run(self, job: Job, seconds: float, beat: float) -> Iterator[Report | None]:
-        """Each `RungReport`, then one `Evaluation`, `Deferred` or `WorkerExit`; None whenever `beat` seconds passed
-        without a word.
+    def run(self, job: Job, seconds: float, beat: float) -> Iterator[WorkerMessage | None]:
+        """Runs a job. A job whose reports are not read to the end is given up.
 
-        seconds: deadline, from when the worker takes the job. A job whose reports are not heard to the end is given up.
+        Args:
+            job: The job.
+            seconds: The deadline, counted from when the worker accepts the job.
+            beat: Longest time without an item (s).
+
+        Yields:
+            Each `RungReport`, then one `Evaluation`, `Deferred` or `WorkerExit`; None whenever `beat` seconds passed
+            without one.
 
         Raises:
-            WorkerProcessLost: the fork server is gone, or can make no worker any more.
+            WorkerProcessLost: The fork server is gone, or can make no worker any more.
         """
         self._number += 1
         try:
             self._channel.send(FrameType.JOB, REQUEST.pack(self._number, seconds), pickle.dumps(job, protocol=5))
         except OSError:
             raise WorkerProcessLost(self._how_fork_server_ended()) from None
-        item: Report | None = None
+        item: WorkerMessage | None = None
         while not isinstance(item, Evaluation | Deferred | WorkerExit):
             frame = self._receive(beat)
             if frame and not self._is_of_this_job(frame):
@@ -111,7 +103,7 @@ class WorkerProcess:
             yield item
 
     def close(self) -> None:
-        """End the worker, with all that it started, and the fork server."""
+        """Ends the worker, with all that it started, and the fork server."""
         self._channel.close()
         try:
             self._fork_server.wait(CLOSE_S)
@@ -120,24 +112,20 @@ class WorkerProcess:
             self._fork_server.wait()
         sweep()
 
-    def _is_of_this_job(self, frame: Frame) -> bool:
+    def _is_of_this_job(self, frame: WorkerFrame) -> bool:
         kind, body = frame
         if kind is FrameType.REFUSED:
             raise WorkerProcessLost(f"no worker can start any more: {body.decode()}")
         return kind is not FrameType.READY and RESPONSE.unpack_from(body)[0] == self._number
 
-    def _receive(self, seconds: float) -> Frame | None:
-        until = time.monotonic() + seconds
-        while not self._frames:
-            self._frames += self._channel.read()
-            if self._frames:
-                break
-            if self._channel.ended:
-                raise WorkerProcessLost(self._how_fork_server_ended())
-            if (rest := until - time.monotonic()) <= 0:
-                return None
-            self._channel.wait(rest)
-        frame = self._frames.popleft()
+    def _receive(self, seconds: float) -> WorkerFrame | None:
+        """Returns the next frame; None where there was none in time."""
+        try:
+            frame = self._channel.receive(time.monotonic() + seconds)
+        except TimeoutError:
+            return None
+        if frame is None:
+            raise WorkerProcessLost(self._how_fork_server_ended())
         self._ready |= frame[0] is FrameType.READY
         return frame
 
@@ -159,7 +147,7 @@ class _Records(pickle.Unpickler):
         return super().find_class(module, name)
 
 
-def _item(frame: Frame) -> Report:
+def _item(frame: WorkerFrame) -> WorkerMessage:
     kind, body = frame
     _, left = RESPONSE.unpack_from(body)
     content = io.BytesIO(body)

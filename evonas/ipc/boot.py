@@ -1,0 +1,58 @@
+"""How a child interpreter is started, with the import paths of this one."""
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from evonas.ipc.framing import Channel, K
+
+BOOT = """
+import importlib, json, sys
+sys.path[:] = json.loads(sys.argv[1])
+importlib.import_module(sys.argv[2]).main(*sys.argv[3:])
+"""
+"""`python -m` would put the working directory before everything, and knows only what is installed."""
+
+
+def command(module: str, *arguments: object) -> list[str]:
+    """Returns the command line of an interpreter that calls the module's `main`.
+
+    Args:
+        module: The full name of a module with a function `main`.
+        arguments: The arguments of `main`, which gets them as text.
+    """
+    return [sys.executable, "-P", "-c", BOOT, json.dumps(sys.path), module, *map(str, arguments)]
+
+
+def start(
+    module: str, kinds: type[K], *arguments: object, descriptors: Sequence[int] = ()
+) -> tuple["subprocess.Popen[bytes]", Channel[K]]:
+    """Starts a child interpreter in a session of its own, so that the terminal's Ctrl-C is for the parent to act on.
+
+    Args:
+        module: As of `command`. Its `main` gets the descriptor of its end of the channel before all other arguments.
+        kinds: The kinds of frames on the channel.
+        arguments: The other arguments of `main`.
+        descriptors: What the child keeps open besides, under the same numbers.
+
+    Returns:
+        The process, and the parent's end of the channel to it.
+
+    Raises:
+        OSError: The process cannot be started.
+    """
+    ours, theirs = socket.socketpair()
+    try:
+        with theirs:
+            process = subprocess.Popen(
+                command(module, theirs.fileno(), *arguments),
+                stdin=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(), *descriptors),
+                start_new_session=True,
+            )
+    except BaseException:
+        ours.close()
+        raise
+    return process, Channel(ours, kinds)

@@ -1,0 +1,35 @@
+"""What travels between the processes of a worker: parent process <-> fork server <-> worker.
+
+The fork server reads the kind of a frame and the numbers before its body, and passes the body on as it is.
+"""
+
+import struct
+from enum import Enum
+
+from evonas.ipc.framing import Channel, Frame
+
+REQUEST = struct.Struct("!Qd")
+"""Before a job, from parent process to fork server: its number, and its deadline in seconds."""
+RESPONSE = struct.Struct("!QI")
+"""Before what the fork server says of a job: its number, and how many processes it left behind."""
+
+
+class FrameType(Enum):
+    """The kinds of frames."""
+
+    JOB = b"j"
+    READY = b"r"
+    ACCEPTED = b"t"
+    """A job has come into its worker: what happens from now on happens under it."""
+    RUNG_REPORT = b"p"
+    EVALUATION = b"e"
+    """The final result of a job: an `Evaluation`, or a `Deferred`."""
+    FINAL_AND_EXIT = b"s"
+    """A final result after which its process must not work on."""
+    WORKER_EXIT = b"d"
+    REFUSED = b"u"
+    """The process could not start, in words for the user."""
+
+
+WorkerChannel = Channel[FrameType]
+WorkerFrame = Frame[FrameType]
