@@ -22,13 +22,17 @@ def npy(
 ) -> Task:
     """A folder of `numpy.save` files x_train.npy, y_train.npy and, where there are such splits, x_valid.npy and so on.
 
-    The x may be larger than memory: a driver reads them once, for their statistics, a worker the batches it trains on.
-    On a cluster the folder must lie at the same path on all machines.
+    The x may be larger than memory: the driver reads them once, for their statistics, a worker batch by batch. On a
+    cluster the folder must lie at the same path on all machines.
 
-    target: what y holds, integer classes (n,) from 0, or values (n,) or (n, outputs) to predict.
-    layout: of x, as for `npz`; channels that stand last are moved batch by batch, so store them first.
-    valid_fraction, test_fraction: of the training examples, for a split that is not in the folder.
-    metrics: computed of the validation examples, the main one first; default: error, or mse of values.
+    Args:
+        path: the folder.
+        target: what y holds, integer classes (n,) from 0, or values (n,) or (n, outputs) to predict.
+        layout: of x, as for `npz`; channels that stand last are moved in each batch, so store them first.
+        valid_fraction: of the training examples, for a split that is not in the folder.
+        test_fraction: of the training examples, for a split that is not in the folder.
+        split_seed: of the draw of these.
+        metrics: computed of the validation examples, the main one first; default: error, or mse of values.
 
     Raises:
         UserError: no such folder, an array missing or of Python objects, or shapes that do not fit.
@@ -67,10 +71,12 @@ class NpyFile:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """(n, ...), images with their channels first."""
         return self._shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
+        """That of the file, in the byte order of the machine."""
         return self._header[1].newbyteorder("=")
 
     def __len__(self) -> int:
@@ -80,9 +86,16 @@ class NpyFile:
         return {**self.__dict__, "_mapped": None}
 
     def rows(self, indices: Array) -> Array:
-        """
+        """Read some examples.
+
+        Args:
+            indices: (k,) int64.
+
+        Returns:
+            (k, ...) in memory of its own.
+
         Raises:
-            UserError: the file is not there, on this machine, or not as it was.
+            UserError: on this machine the file is not there, or not as it was.
         """
         if self._mapped is None:
             self._mapped = _opened(self.path)
