@@ -82,8 +82,8 @@ def data(context: Context) -> Iterator[Finding]:
     whole = assemble(config, task=task)
     context.components = assemble(for_trials(config), task=task)
     splits = task.splits
-    size = sum(part.nbytes for split in (splits.train, splits.valid) for part in (split.x, split.y)) / 1e6
-    examples = f"{len(splits.train.x):,} examples to train, {len(splits.valid.x):,} to validate, {size:,.1f} MB"
+    size = (splits.train.nbytes + splits.valid.nbytes) / 1e6
+    examples = f"{len(splits.train):,} examples to train, {len(splits.valid):,} to validate, {size:,.1f} MB"
     yield Finding("data", "ok", f"{task.spec.name}: {examples}")
     try:
         check_run(open_folder(context.run or "."), whole)

@@ -11,10 +11,11 @@ import numpy as np
 
 from evonas.errors import UserError
 from evonas.spaces.space import Space
-from evonas.tasks.task import Split, Task
+from evonas.tasks.stored_array import nbytes, taken
+from evonas.tasks.task import Task
 
 HASHED_BYTES = 2**24
-"""Of an array larger than this, rows at even distances are hashed."""
+"""Of an array larger than this, rows at even distances are hashed; no more are read of one that is stored."""
 
 
 def agreement(space: Space, task: Task) -> dict[str, str]:
@@ -37,15 +38,11 @@ def check_agreement(expected: Mapping[str, str], space: Space, task: Task) -> No
 
 
 def data_digest(task: Task) -> str:
-    """SHA-256 (hex) of the examples and targets that a search sees."""
+    """SHA-256 (hex) of the examples and targets that a search sees, the same whether they are in memory or stored."""
     digest = hashlib.sha256()
     for split in (task.splits.train, task.splits.valid):
-        for array in _arrays(split):
-            digest.update(f"{array.dtype.str} {array.shape}".encode())
-            step = -(-array.nbytes // HASHED_BYTES)
-            digest.update(np.ascontiguousarray(array[:: max(1, step)]).tobytes())
+        for name, column in {**split.columns, "y": split.y}.items():
+            digest.update(f"{name}{column.dtype.str} {column.shape}".encode())
+            step = -(-nbytes(column) // HASHED_BYTES)
+            digest.update(taken(column, np.arange(0, len(column), max(1, step))).tobytes())
     return digest.hexdigest()
-
-
-def _arrays(split: Split) -> tuple["np.typing.NDArray[np.generic]", ...]:
-    return split.x, split.y

@@ -1,62 +1,16 @@
-"""The examples of a task that a search may see, as batches on the device that trains."""
+"""What a search may see of a task, on the device that trains."""
 
 import copy
-import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 
+from evonas.evaluation.examples import Batch, Examples, Resident
+from evonas.evaluation.streaming import Streaming
 from evonas.inputs import mapped, size
-from evonas.tasks.task import Array, Split, Task
-
-Batch = tuple[Any, Tensor]
-"""Examples as they are stored, (n, ...) or several such tensors by name, and their targets (n, ...), on the device."""
-
-
-class Examples(Protocol):
-    """A split on its way to the device: a trainer sees batches, wherever they come from."""
-
-    def __len__(self) -> int:
-        """How many examples there are."""
-
-    def shuffled(self, batch: int, generator: Generator) -> Iterator[Batch]:
-        """Full batches in a random order; what is left beyond the last full one waits for another shuffle.
-
-        Args:
-            batch: examples in each.
-            generator: on the device; the order is the first that is drawn from it.
-        """
-
-    def in_order(self, batch: int) -> Iterator[Batch]:
-        """All examples, `batch` at a time; the last batch may be smaller."""
-
-
-class Resident:
-    """All examples lie on the device.
-
-    Args:
-        split: its arrays. On a CPU nothing is copied.
-        device: where they go.
-    """
-
-    def __init__(self, split: Split, device: torch.device) -> None:
-        self._x, self._y = mapped(lambda array: _tensor(array, device), split.x), _tensor(split.y, device)
-
-    def __len__(self) -> int:
-        return len(self._y)
-
-    def shuffled(self, batch: int, generator: Generator) -> Iterator[Batch]:
-        order = torch.randperm(len(self), generator=generator, device=self._y.device)
-        for i in range(len(self) // batch):
-            rows = order[i * batch : (i + 1) * batch]
-            yield mapped(lambda x: x[rows], self._x), self._y[rows]  # noqa: B023  (used at once)
-
-    def in_order(self, batch: int) -> Iterator[Batch]:
-        for i in range(0, len(self), batch):
-            yield mapped(lambda x: x[i : i + batch], self._x), self._y[i : i + batch]  # noqa: B023
+from evonas.tasks.task import Split, Task
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,20 +33,18 @@ def to_device(task: Task, device: torch.device | str) -> DeviceData:
     device = torch.device(device)
     return DeviceData(
         device,
-        train=Resident(task.splits.train, device),
-        valid=Resident(task.splits.valid, device),
+        train=examples_on(task.splits.train, device),
+        valid=examples_on(task.splits.valid, device),
         prepare=copy.deepcopy(task.prepare).to(device).eval(),
     )
+
+
+def examples_on(split: Split, device: torch.device) -> Examples:
+    """A split for a device: all of it lies there, or it is streamed where its examples are not in memory."""
+    return Streaming(split, device) if split.is_stored else Resident(split, device)
 
 
 def numbers(x: Any) -> int:
     """Numbers in one example of a batch."""
     parts: list[Tensor] = list(x.values()) if isinstance(x, dict) else [x]
     return sum(part.numel() for part in parts) // size(x)
-
-
-def _tensor(array: Array, device: torch.device) -> Tensor:
-    with warnings.catch_warnings():
-        # Arrays from an object store are read-only; nothing here writes into them.
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        return torch.from_numpy(array).to(device)

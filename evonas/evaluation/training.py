@@ -19,7 +19,8 @@ from torch.optim import SGD, AdamW, Optimizer
 
 from evonas.config import TrainingConfig
 from evonas.evaluation.augment import augment
-from evonas.evaluation.device_data import DeviceData, Examples, numbers
+from evonas.evaluation.device_data import DeviceData, numbers
+from evonas.evaluation.examples import Examples
 from evonas.inputs import called
 from evonas.measuring.torch_state import cpu_threads, seeded
 from evonas.records import Epoch, InputSpec
@@ -216,7 +217,7 @@ def score(
 
     Args:
         network: on `data.device`; it is left in evaluation mode.
-        examples: those to score, e.g. `Resident(task.splits.test, data.device)`.
+        examples: those to score, e.g. `examples_on(task.splits.test, data.device)`.
         data: whose `prepare` and device are used.
         task: whose loss and metrics are computed.
         config: of the precision; default: that of a search.

@@ -2,24 +2,19 @@
 
 import zipfile
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from evonas.errors import UserError
-from evonas.loading import unknown
-from evonas.tasks.splitting import completed
-from evonas.tasks.task import Array, Split, Task, classification, regression
-
-CHANNELS = (1, 3, 4)
-"""Grey, RGB, RGBA: a last axis this long is taken for the channels."""
+from evonas.tasks.arrays import Layout, Target, assembled, check_array, check_names, images_first
+from evonas.tasks.task import Array, Task
 
 
 def npz(
     *,
     path: str,
-    target: Literal["classes", "values"] = "classes",
-    layout: Literal["auto", "channels_first", "channels_last", "as_is"] = "auto",
+    target: Target = "classes",
+    layout: Layout = "auto",
     valid_fraction: float = 0.1,
     test_fraction: float = 0.1,
     split_seed: int = 0,
@@ -41,34 +36,8 @@ def npz(
         UserError: no such file, an array missing or of Python objects, or shapes that do not fit.
     """
     arrays = _arrays(Path(path))
-    given = {
-        part: Split(images_first(arrays[f"x_{part}"], layout), arrays[f"y_{part}"])
-        for part in ("train", "valid", "test")
-        if f"x_{part}" in arrays
-    }
-    shapes = {split.x.shape[1:] for split in given.values()}
-    if len(shapes) > 1:
-        raise UserError(f"task.path: examples of x_train, x_valid, x_test must have one shape, not {sorted(shapes)}")
-    classes = target == "classes"
-    splits = completed(given, valid_fraction, test_fraction, split_seed, stratify=classes)
-    name = Path(path).stem
-    if classes:
-        return classification(name, splits, metrics or ("error",))
-    return regression(name, splits, metrics or ("mse",))
-
-
-def images_first(x: Array, layout: str = "auto") -> Array:
-    """x with its channels before height and width, contiguous; see `npz` for the rule."""
-    if layout == "auto":
-        last = x.ndim == 4 and x.shape[3] in CHANNELS and x.shape[1] not in CHANNELS
-        layout = "channels_last" if last else "channels_first"
-    if layout == "as_is":
-        return np.ascontiguousarray(x)
-    if x.ndim == 3:
-        x = x[:, None]
-    elif layout == "channels_last":
-        x = np.moveaxis(x, -1, 1)
-    return np.ascontiguousarray(x)
+    x = {name: images_first(array, layout) for name, array in arrays.items() if name.startswith("x_")}
+    return assembled(Path(path).stem, x, arrays, target, (valid_fraction, test_fraction), split_seed, metrics)
 
 
 def _arrays(path: Path) -> dict[str, Array]:
@@ -82,7 +51,7 @@ def _arrays(path: Path) -> dict[str, Array]:
         raise UserError(f"task.path: no file {path.absolute()}") from None
     except (zipfile.BadZipFile, OSError, ValueError, EOFError) as error:
         raise UserError(f"task.path: {path} is no .npz file of plain arrays: {str(error).splitlines()[0]}") from None
-    _check_names(set(arrays), path)
+    check_names(arrays, path)
     return arrays
 
 
@@ -93,20 +62,5 @@ def _array(file: "np.lib.npyio.NpzFile", name: str, path: Path) -> Array:
         raise UserError(
             f"task.path: {name} in {path} holds Python objects (examples of different shapes?); pad them to one shape"
         ) from None
-    if name.startswith("x_") and (array.ndim < 2 or not _numeric(array)):
-        raise UserError(f"task.path: {name} must be numbers (n, ...), not {array.dtype} {array.shape}")
+    check_array(name, array)
     return array
-
-
-def _numeric(array: Array) -> bool:
-    return array.dtype == bool or (np.issubdtype(array.dtype, np.number) and not np.iscomplexobj(array))
-
-
-def _check_names(names: set[str], path: Path) -> None:
-    needed = {"x_train", "y_train"} | {other for name in names if (other := "xy"[name[0] == "x"] + name[1:])}
-    allowed = {f"{axis}_{part}" for axis in "xy" for part in ("train", "valid", "test")}
-    for name in sorted(names - allowed):
-        raise UserError(f"task.path: {path}: {unknown(name, allowed)}")
-    for name in sorted(needed - names):
-        there = ", ".join(sorted(names)) or "none of the arrays expected"
-        raise UserError(f"task.path: {path} has no array {name} (it has {there})")

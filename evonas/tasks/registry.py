@@ -1,7 +1,8 @@
 """The tasks that a config can name, and how to add one.
 
 A task of your own is a function that returns a `Task`: load arrays, make `Splits`, call `classification` or
-`regression`. All images are stored as (n, channels, height, width), in uint8 where they come so.
+`regression`. All images are stored as (n, channels, height, width), in uint8 where they come so. Examples that do not
+fit into memory are a `StoredArray` (stored_array.py) in the place of an array; `NpyFile` (npy.py) is one.
 """
 
 from collections.abc import Callable
@@ -9,12 +10,14 @@ from collections.abc import Callable
 from evonas.tasks.digits import digits
 from evonas.tasks.huggingface import huggingface
 from evonas.tasks.image_folder import image_folder
+from evonas.tasks.npy import npy
 from evonas.tasks.npz import npz
 from evonas.tasks.task import Task
 
 TASKS: dict[str, Callable[..., Task]] = {
     "digits": digits,
     "npz": npz,
+    "npy": npy,
     "image_folder": image_folder,
     "huggingface": huggingface,
 }

@@ -1,9 +1,10 @@
-"""What a task is: its examples, how a network's output is judged, and the same on a device.
+"""What a task is: its examples in three splits, and how a network's output is judged.
 
-Arrays are plain, contiguous numpy, so that an object store shares them between the processes of a node
-without copies; `placed` puts what the search may see on a worker's device once.
+Arrays are plain, contiguous numpy, so that the processes of a node share one copy of them. Examples that are too many
+for memory are a `StoredArray` in the place of an array.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -15,31 +16,73 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from evonas.errors import UserError
+from evonas.inputs import mapped
 from evonas.loading import unknown
 from evonas.records import InputSpec, TaskSpec
 from evonas.seeding import stream
 from evonas.tasks.metrics import CLASSIFICATION_METRICS, REGRESSION_METRICS, TaskMetric, directions, error
+from evonas.tasks.stored_array import Column, chunks, nbytes, selected, taken
 
 Array = npt.NDArray[Any]
 T = TypeVar("T")
+C = TypeVar("C", bound=Column)
 Loss = Callable[[Tensor, Tensor, float], Tensor]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Split:
-    """Examples and their targets: x (n, ...) in any number type, y (n,) int64 classes or (n, ...) float32 values."""
+    """Examples and their targets.
 
-    x: Array
+    Args:
+        x: (n, ...) in any number type: an array, a `StoredArray`, or several of these by name.
+        y: (n,) int64 classes or (n, ...) float32 values, in memory: they are small, and counted where splits are made.
+
+    Raises:
+        UserError: there are no examples, or not as many as targets.
+    """
+
+    x: Column | Mapping[str, Column]
     y: Array
 
     def __post_init__(self) -> None:
-        if len(self.x) != len(self.y):
-            raise UserError(f"task: {len(self.x)} examples but {len(self.y)} targets")
-        if not len(self.x):
+        for column in self.columns.values():
+            if len(column) != len(self.y):
+                raise UserError(f"task: {len(column)} examples but {len(self.y)} targets")
+        if not len(self.y):
             raise UserError("task: a split has no examples; give more data or larger fractions")
 
+    def __len__(self) -> int:
+        return len(self.y)
+
     def __getitem__(self, rows: Array) -> "Split":
-        return Split(np.ascontiguousarray(self.x[rows]), np.ascontiguousarray(self.y[rows]))
+        """Some examples, those of a stored array without reading them."""
+        return Split(mapped(lambda column: selected(column, rows), self.x), taken(self.y, rows))
+
+    @property
+    def columns(self) -> dict[str, Column]:
+        """The inputs by name, "" for a single one."""
+        return dict(self.x) if isinstance(self.x, Mapping) else {"": self.x}
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether some of the examples are not in memory."""
+        return not all(isinstance(column, np.ndarray) for column in self.columns.values())
+
+    @property
+    def nbytes(self) -> int:
+        """Of examples and targets, wherever they are."""
+        return sum(map(nbytes, [*self.columns.values(), self.y]))
+
+    def read(self, rows: Array) -> tuple[Any, Array]:
+        """Some examples and their targets in memory.
+
+        Args:
+            rows: (k,) int64.
+
+        Returns:
+            (k, ...), or such an array by name, and (k, ...).
+        """
+        return mapped(lambda column: taken(column, rows), self.x), taken(self.y, rows)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,10 +119,10 @@ class Standardise(nn.Module):
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, train: Array) -> None:
+    def __init__(self, train: Column) -> None:
         super().__init__()
         mean, deviation = channel_statistics(train)
-        shape = (-1, *(1,) * (train.ndim - 2))
+        shape = (-1, *(1,) * (len(train.shape) - 2))
         self.register_buffer("mean", torch.from_numpy(mean).float().reshape(shape))
         self.register_buffer("deviation", torch.from_numpy(deviation).float().reshape(shape))
 
@@ -87,18 +130,17 @@ class Standardise(nn.Module):
         return (x.float() - self.mean) / self.deviation
 
 
-def channel_statistics(x: Array, chunk: int = 2**22) -> tuple[Array, Array]:
+def channel_statistics(x: Column, chunk: int = 2**22) -> tuple[Array, Array]:
     """Mean and deviation over all axes but the second; a constant channel has deviation 1. Both (channels,).
 
     Sums about `chunk` numbers at a time: numpy's own would turn a whole uint8 array into float64.
     """
-    axes = (0, *range(2, x.ndim))
-    count = x.size / x.shape[1]
-    rows = max(1, chunk * len(x) // x.size)
+    axes = (0, *range(2, len(x.shape)))
+    count = math.prod(x.shape) / x.shape[1]
     total = square = np.zeros(x.shape[1])
-    for i in range(0, len(x), rows):
-        part = x[i : i + rows].astype(np.float64)
-        total, square = total + part.sum(axes), square + np.square(part).sum(axes)
+    for part in chunks(x, chunk):
+        numbers = part.astype(np.float64)
+        total, square = total + numbers.sum(axes), square + np.square(numbers).sum(axes)
     mean = total / count
     deviation = np.sqrt(np.maximum(square / count - mean**2, 0))
     return mean, np.where(deviation > 1e-6 * np.maximum(np.abs(mean), 1e-6), deviation, 1.0)
@@ -144,13 +186,14 @@ def classification(name: str, splits: Splits, metrics: Sequence[str] = ("error",
         UserError: labels are not integers (n,) from 0, there is one class only, some number is not finite, or a metric
             is unknown.
     """
-    splits = Splits(*(Split(_finite(s.x), labels(s.y)) for s in (splits.train, splits.valid, splits.test)))
+    splits = Splits(*(Split(_finite(_single(s.x)), labels(s.y)) for s in (splits.train, splits.valid, splits.test)))
     classes = 1 + max(int(s.y.max()) for s in (splits.train, splits.valid, splits.test))
     if classes < 2:
         raise UserError(f"task {name}: all labels are 0; a classification needs two classes or more")
     chosen = {metric: make(classes) for metric, make in _named(metrics, CLASSIFICATION_METRICS).items()}
-    spec = TaskSpec(name, InputSpec(splits.train.x.shape[1:]), (classes,), directions(chosen))
-    return Task(spec, splits, Standardise(splits.train.x), cross_entropy, chosen)
+    x = _single(splits.train.x)
+    spec = TaskSpec(name, InputSpec(x.shape[1:]), (classes,), directions(chosen))
+    return Task(spec, splits, Standardise(x), cross_entropy, chosen)
 
 
 def regression(name: str, splits: Splits, metrics: Sequence[str] = ("mse",)) -> Task:
@@ -164,10 +207,11 @@ def regression(name: str, splits: Splits, metrics: Sequence[str] = ("mse",)) -> 
     Raises:
         UserError: some number is not finite, or a metric is unknown.
     """
-    splits = Splits(*(Split(_finite(s.x), _values(s.y)) for s in (splits.train, splits.valid, splits.test)))
+    splits = Splits(*(Split(_finite(_single(s.x)), _values(s.y)) for s in (splits.train, splits.valid, splits.test)))
     chosen = _named(metrics, REGRESSION_METRICS)
-    spec = TaskSpec(name, InputSpec(splits.train.x.shape[1:]), splits.train.y.shape[1:], directions(chosen))
-    return Task(spec, splits, Standardise(splits.train.x), mean_squared_error, chosen)
+    x = _single(splits.train.x)
+    spec = TaskSpec(name, InputSpec(x.shape[1:]), splits.train.y.shape[1:], directions(chosen))
+    return Task(spec, splits, Standardise(x), mean_squared_error, chosen)
 
 
 def _named(names: Sequence[str], known: Mapping[str, T]) -> dict[str, T]:
@@ -216,7 +260,13 @@ def _values(y: Array) -> Array:
     return _finite(y.reshape(len(y), -1).astype(np.float32))
 
 
-def _finite(array: Array) -> Array:
-    if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
+def _single(x: Column | Mapping[str, Column]) -> Column:
+    if isinstance(x, Mapping):
+        raise UserError(f"task: {', '.join(x)} are several inputs: give a Task of your own, with what prepares them")
+    return x
+
+
+def _finite(column: C) -> C:
+    if np.issubdtype(column.dtype, np.floating) and not all(np.isfinite(part).all() for part in chunks(column)):
         raise UserError("task: the data hold NaN or infinite numbers; remove or replace those examples")
-    return array
+    return column

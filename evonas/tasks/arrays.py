@@ -1,0 +1,96 @@
+"""From arrays by name, x_train, y_train and so on, to a task: what the kinds `npz` and `npy` share."""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from evonas.errors import UserError
+from evonas.loading import unknown
+from evonas.tasks.splitting import completed
+from evonas.tasks.stored_array import Column
+from evonas.tasks.task import Array, Split, Task, classification, regression
+
+PARTS = ("train", "valid", "test")
+CHANNELS = (1, 3, 4)
+"""Grey, RGB, RGBA: a last axis this long is taken for the channels."""
+Target = Literal["classes", "values"]
+Layout = Literal["auto", "channels_first", "channels_last", "as_is"]
+
+
+def assembled(
+    name: str,
+    x: Mapping[str, Column],
+    y: Mapping[str, Array],
+    target: Target,
+    fractions: tuple[float, float],
+    split_seed: int,
+    metrics: tuple[str, ...] | None,
+) -> Task:
+    """A task from its arrays.
+
+    Args:
+        name: for people.
+        x: "x_train" and maybe "x_valid", "x_test".
+        y: a y for each x.
+        target: what y holds.
+        fractions: of the training examples, for a validation and a test split that are not given.
+        split_seed: the same one makes the same splits.
+        metrics: the main one first; default: error, or mse of values.
+
+    Raises:
+        UserError: shapes do not fit, or `classification` or `regression` refuses the arrays.
+    """
+    given = {part: Split(x[f"x_{part}"], y[f"y_{part}"]) for part in PARTS if f"x_{part}" in x}
+    shapes = {column.shape[1:] for column in x.values()}
+    if len(shapes) > 1:
+        raise UserError(f"task.path: examples of x_train, x_valid, x_test must have one shape, not {sorted(shapes)}")
+    splits = completed(given, *fractions, split_seed, stratify=target == "classes")
+    if target == "classes":
+        return classification(name, splits, metrics or ("error",))
+    return regression(name, splits, metrics or ("mse",))
+
+
+def images_first(x: Array, layout: Layout = "auto") -> Array:
+    """x with its channels before height and width, contiguous; see `npz` for the rule."""
+    if layout == "auto":
+        last = x.ndim == 4 and x.shape[3] in CHANNELS and x.shape[1] not in CHANNELS
+        layout = "channels_last" if last else "channels_first"
+    if layout == "as_is":
+        return np.ascontiguousarray(x)
+    if x.ndim == 3:
+        x = x[:, None]
+    elif layout == "channels_last":
+        x = np.moveaxis(x, -1, 1)
+    return np.ascontiguousarray(x)
+
+
+def check_names(names: Collection[str], path: Path) -> None:
+    """
+    Raises:
+        UserError: there is no x_train or y_train, one of a pair is missing, or a name means nothing.
+    """
+    names = set(names)
+    needed = {"x_train", "y_train"} | {other for name in names if (other := "xy"[name[0] == "x"] + name[1:])}
+    allowed = {f"{axis}_{part}" for axis in "xy" for part in PARTS}
+    for name in sorted(names - allowed):
+        raise UserError(f"task.path: {path}: {unknown(name, allowed)}")
+    for name in sorted(needed - names):
+        there = ", ".join(sorted(names)) or "none of the arrays expected"
+        raise UserError(f"task.path: {path} has no array {name} (it has {there})")
+
+
+def check_array(name: str, array: Column) -> None:
+    """
+    Raises:
+        UserError: x is no array of numbers with an axis of examples and another, or y has no axis.
+    """
+    if name.startswith("x_") and (len(array.shape) < 2 or not _numeric(array.dtype)):
+        raise UserError(f"task.path: {name} must be numbers (n, ...), not {array.dtype} {array.shape}")
+    if not array.shape:
+        raise UserError(f"task.path: {name} must hold a target for each example (n,), not a single number")
+
+
+def _numeric(dtype: "np.dtype[np.generic]") -> bool:
+    return dtype.kind in "biuf"

@@ -1,0 +1,112 @@
+"""Arrays that stay where they are stored: rows of them are read when they are wanted.
+
+A split holds a `StoredArray` in the place of an array of examples. What is streamed is one array and no table of inputs
+and targets, because then nothing else changes: targets, which are small, stay in memory, where classes are counted
+and splits are made; several inputs are several arrays by name; and checks, statistics and digests read a `Column`
+of either kind through `taken` and `chunks`.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from evonas.errors import UserError
+
+Array = npt.NDArray[Any]
+
+
+class StoredArray(Protocol):
+    """An array (n, ...) that is not held in memory.
+
+    It travels to the workers as a pickle, which should say where the data are and not hold them.
+    """
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(n, ...)."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """A number type, in the byte order of the machine."""
+
+    def __len__(self) -> int:
+        """n, of 1 or more."""
+
+    def rows(self, indices: Array) -> Array:
+        """Read some examples. It is called in a thread, while the device computes.
+
+        Args:
+            indices: (k,) int64, each in [0, n), in any order.
+
+        Returns:
+            (k, ...) in the order of the indices, in memory of its own.
+        """
+
+
+Column = Array | StoredArray
+"""One number or array an example, in memory or not: both have a length, a shape and a dtype."""
+
+
+class Selected:
+    """Some rows of a stored array, which are read when they are wanted.
+
+    Args:
+        array: where they are stored.
+        chosen: (m,) int64, the rows in the order that they have here.
+    """
+
+    def __init__(self, array: StoredArray, chosen: Array) -> None:
+        self._array, self._chosen = array, chosen
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self._chosen), *self._array.shape[1:])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self._array.dtype
+
+    def __len__(self) -> int:
+        return len(self._chosen)
+
+    def rows(self, indices: Array) -> Array:
+        return self._array.rows(self._chosen[indices])
+
+
+def taken(column: Column, indices: Array) -> Array:
+    """(k, ...) rows of a column, in memory, contiguous.
+
+    Raises:
+        UserError: a stored array gives something else than it says.
+    """
+    if isinstance(column, np.ndarray):
+        return np.ascontiguousarray(column[indices])
+    found = column.rows(indices)
+    expected = (len(indices), *column.shape[1:])
+    if found.shape != expected or found.dtype != column.dtype:
+        name = type(column).__name__
+        raise UserError(
+            f"task: {name}.rows gave {found.dtype} {found.shape}, and its shape and dtype say {column.dtype} {expected}"
+        )
+    return np.ascontiguousarray(found)
+
+
+def selected(column: Column, indices: Array) -> Column:
+    """Rows of a column: of an array as a copy, of a stored array to be read later."""
+    return taken(column, indices) if isinstance(column, np.ndarray) else Selected(column, indices)
+
+
+def chunks(column: Column, numbers: int = 2**22) -> Iterator[Array]:
+    """All rows in order, about so many numbers at a time."""
+    step = max(1, numbers * len(column) // max(1, math.prod(column.shape)))
+    for start in range(0, len(column), step):
+        stop = min(start + step, len(column))
+        yield column[start:stop] if isinstance(column, np.ndarray) else taken(column, np.arange(start, stop))
+
+
+def nbytes(column: Column) -> int:
+    """Bytes of all rows."""
+    return math.prod(column.shape) * column.dtype.itemsize
