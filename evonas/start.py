@@ -198,12 +198,11 @@ def _own_code(components: Components, evaluator: EvaluatorFactory | None) -> Ite
     """What a user may have given or added to a registry and a worker needs: classes, functions, objects."""
     learner = LEARNERS.get(components.config.learner.kind)
     computed = [METRICS[name].compute for name in components.objectives.network_metrics if name in METRICS]
-    for part in (components.space, learner, evaluator, *computed):
-        yield from _made_of(part)
+    parts: list[object] = [components.space, learner, evaluator, *computed]
     if task := components.task:
-        functions = [part for metric in task.metrics.values() for part in (metric.statistics, metric.reduce)]
-        for part in (task.prepare, task.loss, *functions):
-            yield from _made_of(part)
+        parts += [task.prepare, task.loss, *task.metrics.values()]
+    for part in parts:
+        yield from _made_of(part)
 
 
 def _made_of(part: Any) -> Iterator[object]:
@@ -213,7 +212,8 @@ def _made_of(part: Any) -> Iterator[object]:
         for given in (part.func, *part.args, *part.keywords.values()):
             yield from _made_of(given)
     elif dataclasses.is_dataclass(part) and not isinstance(part, type):
-        yield from (getattr(part, field.name) for field in dataclasses.fields(part))
+        for field in dataclasses.fields(part):
+            yield from _made_of(getattr(part, field.name))
 
 
 def _modules_of(parts: Iterable[object]) -> list[ModuleType]:

@@ -13,6 +13,7 @@ from evonas.testing.exporters import check_exporter
 from evonas.testing.learners import check_learner
 from evonas.testing.metrics import check_metric
 from evonas.testing.spaces import check_space
+from evonas.testing.strategies import check_strategy
 from evonas.testing.tasks import check_task
 from evonas.testing.trackers import check_tracker
 
@@ -22,6 +23,7 @@ __all__ = [
     "check_learner",
     "check_metric",
     "check_space",
+    "check_strategy",
     "check_task",
     "check_tracker",
 ]

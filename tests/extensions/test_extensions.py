@@ -22,12 +22,14 @@ from evonas.exporters import EXPORTERS
 from evonas.spaces import SPACES
 from evonas.start import execute, prepare
 from evonas.store import NON_REPRODUCIBLE
+from evonas.strategies import STRATEGIES
 from evonas.tasks import TASKS
 from evonas.testing import (
     check_exporter,
     check_learner,
     check_metric,
     check_space,
+    check_strategy,
     check_task,
     examples,
 )
@@ -146,6 +148,19 @@ def test_a_learner_that_ends_early(own: Own, tmp_path: Path) -> None:
     assert whole["epochs"].min() < 6
     task = examples.task()
     check_learner(LEARNERS["patience"](), task, examples.network_for(task.spec))
+
+
+def test_a_strategy(own: Own, tmp_path: Path) -> None:
+    strategy = {"kind": "climbing", "random": 3}
+    sections = {**TOKENS, "strategy": strategy, "schedule": {"generation": 4, "lookahead": 1}}
+    run = searched(tmp_path, sections, own("climbing_strategy.py"), own("token_space.py"))
+    found = run.evaluations.set_index("candidate")
+    assert found["operator"].tolist() == ["random"] * 3 + ["climb"] * 5
+    for index in range(3, 8):  # with a lookahead of 1, all before it are known when a candidate is bred
+        (parent,) = found.loc[index, "parents"]
+        full = found.loc[: index - 1]
+        assert found.loc[parent, "error"] == full["error"].min()
+    check_strategy(STRATEGIES["climbing"])
 
 
 def test_an_exporter(own: Own, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,7 @@ from evonas.measuring.backends.backend import BACKENDS
 from evonas.objectives import metrics
 from evonas.objectives.metrics import METRICS
 from evonas.spaces import SPACES
+from evonas.strategies import STRATEGIES
 from evonas.tasks import TASKS
 from evonas.testing import (
     check_backend,
@@ -22,6 +23,7 @@ from evonas.testing import (
     check_learner,
     check_metric,
     check_space,
+    check_strategy,
     check_task,
     check_tracker,
     examples,
@@ -74,6 +76,22 @@ def test_a_wrong_task_is_rejected(fault: str) -> None:
 def test_right_tasks_are_accepted() -> None:
     check_task(examples.task())
     check_task(TASKS["digits"](metrics=["error", "accuracy", "f1", "auc"]))
+
+
+# -- strategies --
+
+
+@pytest.mark.parametrize("fault", wrong.STRATEGIES)
+def test_a_wrong_strategy_is_rejected(fault: str) -> None:
+    make, sentence = wrong.STRATEGIES[fault]
+    with pytest.raises(AssertionError, match=sentence):
+        check_strategy(make)
+
+
+def test_right_strategies_are_accepted() -> None:
+    check_strategy(wrong.Draws)
+    for make in STRATEGIES.values():
+        check_strategy(make)
 
 
 # -- learners --

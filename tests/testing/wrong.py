@@ -16,9 +16,12 @@ from evonas.evaluation.learners import FromScratch, TrainingSetup
 from evonas.exporters import EXPORTERS, Exporter
 from evonas.measuring.backends.backend import BACKENDS
 from evonas.objectives.metrics import Metric
-from evonas.records import Candidate, Epoch, Genome, InputSpec, TaskSpec
+from evonas.records import Candidate, Epoch, Fitness, Genome, InputSpec, TaskSpec
+from evonas.seeding import stream
 from evonas.spaces.genes import Arch, Choice, Optional
 from evonas.spaces.space import Space
+from evonas.strategies import Exhausted, NSGA2Selection, Problem, Proposal, Report, Strategy
+from evonas.strategies.novelty import Novelty
 from evonas.tasks import Task, TaskMetric
 from evonas.testing import examples
 from evonas.tracking.tracker import Member, RunInfo
@@ -625,4 +628,158 @@ TRACKERS: dict[str, tuple[type[Takes], str]] = {
     "needs curves": (NeedsCurves, "front, of 2 networks raises KeyError"),
     "some front": (SomeFront, "front, of 0 networks raises ValueError"),
     "main thread": (MainThread, "close raises ValueError: signal only works in main thread"),
+}
+
+
+# Strategies
+
+
+class Draws(Strategy):
+    """Random search, and what a subclass makes of it."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem, self.novelty = problem, Novelty(problem.space)
+        self.genomes: dict[int, Genome] = {}
+        self.told: dict[int, Fitness] = {}
+
+    def ask(self, index: int) -> Proposal:
+        return Proposal(self.novelty.sample(stream(self.problem.seed, "breed", index)), (), "random")
+
+    def register(self, index: int, genome: Genome) -> None:
+        self.genomes[index] = genome
+        self.novelty.add(genome)
+
+    def tell(self, report: Report) -> None:
+        self.told[report.index] = report.fitness
+
+    def tell_failed(self, index: int) -> None:
+        self.told.pop(index, None)
+
+    def selection(self) -> Any:
+        return NSGA2Selection(self.problem.generation)
+
+
+class Repeats(Draws):
+    """The same fifty genomes over and over."""
+
+    def ask(self, index: int) -> Proposal:
+        return replace(super().ask(index), genome=self.problem.space.sample(stream(0, "again", index % 50)))
+
+
+class Arrays(Draws):
+    def ask(self, index: int) -> Proposal:
+        return replace(super().ask(index), genome=tuple(np.array(super().ask(index).genome)))
+
+
+class Foresees(Draws):
+    def ask(self, index: int) -> Proposal:
+        return replace(super().ask(index), parents=(index,))
+
+
+class PredictsOthers(Draws):
+    def ask(self, index: int) -> Proposal:
+        return replace(super().ask(index), predicted={"latency": 1.0})
+
+
+class OneStream(Draws):
+    """One generator for all candidates, which asking advances."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        self.rng = np.random.default_rng(problem.seed)
+
+    def ask(self, index: int) -> Proposal:
+        return Proposal(self.novelty.sample(self.rng), (), "random")
+
+
+class CountsAsks(Draws):
+    """What was asked before decides, not what was told."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        self.asked: set[int] = set()
+
+    def ask(self, index: int) -> Proposal:
+        self.asked.add(index)
+        return replace(super().ask(index), operator=f"random-{len(self.asked)}")
+
+
+class FirstWord(Draws):
+    """The first report of a candidate is kept."""
+
+    def tell(self, report: Report) -> None:
+        self.told.setdefault(report.index, report.fitness)
+
+    def ask(self, index: int) -> Proposal:
+        best = min(self.told, key=lambda known: (self.told[known].values, known), default=None)
+        return replace(super().ask(index), parents=() if best is None else (best,))
+
+    def tell_failed(self, index: int) -> None:
+        self.told.pop(index, None)
+
+
+class BreedsOfAll(Draws):
+    def ask(self, index: int) -> Proposal:
+        return replace(super().ask(index), parents=(index // 2,) if index else ())
+
+
+class NeedsValues(Draws):
+    def tell(self, report: Report) -> None:
+        self.best = min(report.fitness.values[0], 9.0)
+
+
+class NeedsReports(Draws):
+    def tell_failed(self, index: int) -> None:
+        del self.told[index]
+
+
+class OneSelection(Draws):
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        self.one = NSGA2Selection(4)
+
+    def selection(self) -> Any:
+        return self.one
+
+
+class WorstFirst(NSGA2Selection):
+    def members(self) -> Any:
+        return super().members()[::-1]
+
+
+class Reversed(Draws):
+    def selection(self) -> Any:
+        return WorstFirst(6)
+
+
+class GivesUp(Draws):
+    def ask(self, index: int) -> Proposal:
+        if self.problem.space.size() <= len(self.genomes) + 1:
+            raise Exhausted("nearly all")
+        return super().ask(index)
+
+
+class NeverEnds(Draws):
+    def ask(self, index: int) -> Proposal:
+        try:
+            return super().ask(index)
+        except Exhausted:
+            return Proposal(self.genomes[0], (), "again")
+
+
+STRATEGIES: dict[str, tuple[type[Draws], str]] = {
+    "repeats": (Repeats, r"is the network of candidate \d+ again"),
+    "numbers of numpy": (Arrays, "not a tuple of ints"),
+    "its own parent": (Foresees, "has the parents .*, who are not born"),
+    "predictions of others": (PredictsOthers, r"predicted names \['latency'\]"),
+    "one stream": (OneStream, "gives two genomes"),
+    "counts what is asked": (CountsAsks, "no search could be resumed"),
+    "the first report": (FirstWord, "does not replace the one before"),
+    "breeds of failures": (BreedsOfAll, "which failed"),
+    "needs values": (NeedsValues, "a report without values"),
+    "needs reports": (NeedsReports, "the strategy raises KeyError"),
+    "one selection": (OneSelection, r"selection\(\)"),
+    "worst first": (Reversed, "best first"),
+    "gives up": (GivesUp, "exhausted before all 9 networks"),
+    "never ends": (NeverEnds, "raise Exhausted"),
 }
