@@ -39,6 +39,7 @@ class Components:
         tables: target -> where its latencies come from, of those that are not measured.
         remotes: targets that are not measured on the workers.
         evaluator: name of what evaluates candidates instead of training them; "" where they are trained.
+        task: with its data, where networks are trained on them.
     """
 
     config: Config
@@ -49,6 +50,7 @@ class Components:
     tables: Mapping[str, Table] = dataclasses.field(default_factory=dict)
     remotes: Remotes = dataclasses.field(default_factory=Remotes)
     evaluator: str = ""
+    task: Task | None = None
 
 
 def assemble(
@@ -79,7 +81,8 @@ def assemble(
         raise UserError(f"task {spec.name}: networks are trained on data; give a Task, or an evaluator")
     tables = {name: _table(name, path, config, space, spec) for name, path in objectives.tables.items()}
     factory = _training(config, space, task, objectives, tables)
-    return Components(config, space, spec, objectives, factory, tables, remotes(config, objectives.targets))
+    endpoints = remotes(config, objectives.targets)
+    return Components(config, space, spec, objectives, factory, tables, endpoints, task=task)
 
 
 def _training(config: Config, space: Space, task: Task, objectives: Objectives, tables: Mapping[str, Table]) -> Factory:

@@ -5,7 +5,7 @@ import inspect
 import os
 import platform
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -121,7 +121,7 @@ def prepare(
     check_run(folder, components)
     if lacking := missing(components.config.tracking):
         raise UserError(lacking)
-    found = _modules_of(*_own_code(space, task), *_registered(components, evaluator))
+    found = _modules_of(_own_code(components, evaluator))
     return PreparedSearch(
         components, folder, tuple(dict.fromkeys((*modules, *found))), tuple(_notes(folder, components))
     )
@@ -194,35 +194,29 @@ def _notes(folder: Folder, components: Components) -> Iterator[str]:
         yield f"the journal of {folder} ends in half a line, as a crash leaves it; the rest is intact"
 
 
-def _own_code(space: Space | None, task: Task | TaskSpec | None) -> list[object]:
-    """The classes and functions that given parts are made of."""
-    own = [task.loss, type(task.prepare), *_functions(task)] if isinstance(task, Task) else []
-    return [*([type(space)] if space else []), *own]
-
-
-def _registered(components: Components, evaluator: EvaluatorFactory | None) -> list[object]:
-    """What a user may have added to a registry and a worker needs."""
-    computed = [METRICS[name].compute for name in components.objectives.network_metrics if name in METRICS]
+def _own_code(components: Components, evaluator: EvaluatorFactory | None) -> Iterator[object]:
+    """What a user may have given or added to a registry and a worker needs: classes, functions, objects."""
     learner = LEARNERS.get(components.config.learner.kind)
-    found = [type(components.space), learner, *_made_of(evaluator), *computed]
-    return [part for part in found if part is not None]
+    computed = [METRICS[name].compute for name in components.objectives.network_metrics if name in METRICS]
+    parts: list[object] = [components.space, learner, evaluator, *computed]
+    if task := components.task:
+        parts += [task.prepare, task.loss, *task.metrics.values()]
+    for part in parts:
+        yield from _made_of(part)
 
 
-def _made_of(evaluator: Any) -> Iterator[object]:
-    """An evaluator, and what it was given: of a `partial` or a dataclass, such as `Tabular`."""
-    yield from (evaluator, type(evaluator))
-    if isinstance(evaluator, partial):
-        for part in (evaluator.func, *evaluator.args, *evaluator.keywords.values()):
-            yield from _made_of(part)
-    elif dataclasses.is_dataclass(evaluator) and not isinstance(evaluator, type):
-        yield from (getattr(evaluator, field.name) for field in dataclasses.fields(evaluator))
+def _made_of(part: Any) -> Iterator[object]:
+    """A part, its class, and what it was given: of a `partial` or a dataclass, such as `Tabular`."""
+    yield from (part, type(part))
+    if isinstance(part, partial):
+        for given in (part.func, *part.args, *part.keywords.values()):
+            yield from _made_of(given)
+    elif dataclasses.is_dataclass(part) and not isinstance(part, type):
+        for field in dataclasses.fields(part):
+            yield from _made_of(getattr(part, field.name))
 
 
-def _functions(task: Task) -> list[object]:
-    return [function for metric in task.metrics.values() for function in (metric.statistics, metric.reduce)]
-
-
-def _modules_of(*components: object) -> list[ModuleType]:
-    """The modules of the user's own components: a worker may not have them."""
-    modules = {module for part in components if (module := inspect.getmodule(part)) and is_user_module(module)}
+def _modules_of(parts: Iterable[object]) -> list[ModuleType]:
+    """The modules of the user's own parts: a worker may not have them."""
+    modules = {module for part in parts if (module := inspect.getmodule(part)) and is_user_module(module)}
     return sorted(modules, key=lambda module: module.__name__)

@@ -154,6 +154,7 @@ class Positional(nn.Module):
     def __init__(self, network: nn.Module, names: Sequence[str]) -> None:
         super().__init__()
         self.network, self.names = network, tuple(names)
+        self.training = network.training  # a tracer puts the mode of the whole back into all of its parts
 
     def forward(self, *parts: Tensor) -> Any:
         return self.network(**dict(zip(self.names, parts, strict=True)))
