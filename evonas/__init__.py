@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from evonas.errors import UserError
-    from evonas.records import TaskSpec
+    from evonas.records import InputSpec, TaskSpec
     from evonas.runs.run import Run, Runs, load
     from evonas.spaces import Arch, Choice, Group, Integer, OneOf, Optional, Repeat, Space
     from evonas.start import search
-    from evonas.tasks import Split, Splits, Task, classification, regression
+    from evonas.tasks import Split, Splits, Task, TaskMetric, classification, regression
 
 _HOMES = {
     "evonas.errors": ("UserError",),
-    "evonas.records": ("TaskSpec",),
+    "evonas.records": ("InputSpec", "TaskSpec"),
     "evonas.runs.run": ("Run", "Runs", "load"),
     "evonas.spaces": ("Arch", "Choice", "Group", "Integer", "OneOf", "Optional", "Repeat", "Space"),
     "evonas.start": ("search",),
-    "evonas.tasks": ("Split", "Splits", "Task", "classification", "regression"),
+    "evonas.tasks": ("Split", "Splits", "Task", "TaskMetric", "classification", "regression"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -31,6 +31,7 @@ __all__ = [
     "Arch",
     "Choice",
     "Group",
+    "InputSpec",
     "Integer",
     "OneOf",
     "Optional",
@@ -41,6 +42,7 @@ __all__ = [
     "Split",
     "Splits",
     "Task",
+    "TaskMetric",
     "TaskSpec",
     "UserError",
     "classification",

@@ -68,8 +68,11 @@ def test_a_network_of_the_front_comes_back_as_it_was_trained(reference: evonas.R
 
 def test_data_that_have_changed_since_a_run_are_named(reference: evonas.Run) -> None:
     changed = evonas.load(reference.folder)
-    changed.description["task"] = {**changed.description["task"], "outputs": 11}
-    with pytest.raises(evonas.UserError, match=r"the data of .* have changed: .*outputs=10.* now, .*outputs=11.* then"):
+    changed.description["task"] = {**changed.description["task"], "output_shape": [11]}
+    with pytest.raises(
+        evonas.UserError,
+        match=r"the data of .* have changed: .*output_shape=\(10,\).* now, .*output_shape=\(11,\).* then",
+    ):
         changed.task()
 
 
