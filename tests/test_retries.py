@@ -173,7 +173,7 @@ class AnyEvents(RuleBasedStateMachine):
             self.retries.check()
             return
         with pytest.raises(
-            Halted, match=r"^phone \d+ is away, for 2 minutes \(runtime\.unavailable_minutes\); what was dec"
+            Halted, match=r"^phone \d+ is away, for 2 minutes \(runtime\.unavailable_minutes\); what was evaluated"
         ):
             self.retries.check()
 

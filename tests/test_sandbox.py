@@ -306,7 +306,7 @@ def test_many_deaths_leave_nothing_open(light: WorkerProcess) -> None:
     assert descriptors() == before
 
 
-def test_a_killed_keeper_takes_its_worker_along_and_blames_no_candidate() -> None:
+def test_a_killed_fork_server_takes_its_worker_along_and_blames_no_candidate() -> None:
     for sandbox in opened(works.by_gene):
         reports = sandbox.run(job(WORK[works.slow]), 100.0, 5.0)
         first = next(reports)
@@ -319,7 +319,7 @@ def test_a_killed_keeper_takes_its_worker_along_and_blames_no_candidate() -> Non
             done(sandbox, works.good)
 
 
-SUPERVISOR = """
+PARENT = """
 from evonas.runtime.sandbox.payload import pack
 from evonas.runtime.sandbox.worker_process import WorkerProcess
 from tests import works
@@ -332,9 +332,9 @@ if __name__ == "__main__":
 """
 
 
-def test_a_killed_supervisor_takes_everything_along() -> None:
+def test_a_killed_parent_takes_everything_along() -> None:
     parent = subprocess.Popen(
-        [sys.executable, "-c", SUPERVISOR], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1]
+        [sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1]
     )
     assert parent.stdout
     pids = [int(pid) for pid in parent.stdout.readline().split()]

@@ -116,9 +116,9 @@ class Retries:
         others: workers on nodes that it has not crashed on are still to come; it waits for them, but not for long.
         """
         shun = {*attempt.crashes, *attempt.losses}
-        best = min(workers, key=lambda worker: (worker.node in shun, len(worker.jobs)), default=None)
         patient = others and self._clock() < attempt.patient_until
-        return None if best and best.node in attempt.crashes and patient else best
+        free = [worker for worker in workers if not (patient and worker.node in attempt.crashes)]
+        return min(free, key=lambda worker: (worker.node in shun, len(worker.jobs)), default=None)
 
     def seconds(self, attempt: Attempt) -> float:
         """What is left of its deadline."""

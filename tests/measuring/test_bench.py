@@ -112,7 +112,7 @@ def test_a_damaged_baseline_is_taken_again() -> None:
     assert json.loads(file.read_text())["ms"] == 2.0
 
 
-def test_beside_a_rival_its_known_time_is_the_measure() -> None:
+def test_against_a_baseline_its_known_time_is_the_measure() -> None:
     found = make().measure(b"3.0", ONE, Baseline(b"4.0", 5.0))
     assert found.ms == pytest.approx(3.75)
     assert found.reference == 4.0
