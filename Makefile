@@ -41,7 +41,7 @@ check: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python docs/check_docstrings.py
-	$(MKDOCS) --quiet
+	$(MKDOCS)
 
 # The site of the documents, in site/: open site/index.html, no server and no network are needed. A link that leads
 # nowhere or a reference that is not there is an error. (The variable keeps an announcement of the theme's away.)

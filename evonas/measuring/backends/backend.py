@@ -50,9 +50,7 @@ class Loaded(Protocol):
 class Backend(Protocol):
     """A way to run networks on a device that is there.
 
-    Args:
-        name: of the target, for messages.
-        config: the target's section of the config.
+    A constructor takes the name of the target, for messages, and its section of the config.
 
     Raises:
         UserError: the device or a library is missing; what was asked for, and what this machine has or what to install.
