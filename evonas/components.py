@@ -10,6 +10,7 @@ from evonas.errors import TargetUnavailable, UserError
 from evonas.evaluation import Evaluator, agreement
 from evonas.evaluation.costs import resolve
 from evonas.evaluation.learners import LEARNERS, Learner
+from evonas.evaluation.task_metrics import check_metrics
 from evonas.latency_tables.table import Table, check_compatible, read
 from evonas.loading import check_options, construct
 from evonas.measuring.benchmark import REFERENCE_INPUT
@@ -89,6 +90,7 @@ def _training(config: Config, space: Space, task: Task, objectives: Objectives, 
     """What builds, measures and trains networks. What a user may have registered is resolved here, on the driver."""
     learner = construct(LEARNERS, config.learner, "learner")
     check_learner(learner, config, objectives)
+    check_metrics(task)
     return partial(
         Evaluator,
         space,

@@ -14,7 +14,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from evonas.config import TrainingConfig
 from evonas.errors import UserError
 from evonas.evaluation.device_data import DeviceData
-from evonas.evaluation.training import MetricError, Trainer
+from evonas.evaluation.task_metrics import MetricError
+from evonas.evaluation.training import Trainer
 from evonas.inputs import called, example, mapped
 from evonas.measuring.backends.storage import StorageMeter, stored, tensors
 from evonas.measuring.torch_state import cpu_threads, seeded

@@ -6,6 +6,7 @@ from types import TracebackType
 
 import torch
 
+from evonas.evaluation.task_metrics import MetricError
 from evonas.evaluation.training import Diverged
 from evonas.latency_tables.blocks import MissingBlock
 from evonas.measuring.backends.export import ExportError
@@ -41,7 +42,7 @@ def status_of(error: BaseException, built: bool) -> Status:
 
 def message_of(error: BaseException) -> str:
     """One line: the type, the first line of the text, the place in the user's code."""
-    if isinstance(error, Diverged | BuildError | ExportError | MeasureError | MissingBlock):
+    if isinstance(error, Diverged | BuildError | ExportError | MeasureError | MetricError | MissingBlock):
         return one_line(str(error))
     error = _first_cause(error)
     text, where = describe_error(error), _place(error.__traceback__)

@@ -21,6 +21,7 @@ from evonas.config import TrainingConfig
 from evonas.evaluation.augment import augment
 from evonas.evaluation.device_data import DeviceData, numbers
 from evonas.evaluation.examples import Examples
+from evonas.evaluation.task_metrics import rows
 from evonas.inputs import called
 from evonas.measuring.torch_state import cpu_threads, seeded
 from evonas.records import Epoch, InputSpec
@@ -249,25 +250,10 @@ def scored(
         output = output.float()
         total += task.loss(output, y, 0.0) * len(y)
         for name, metric in task.metrics.items():
-            statistics[name].append(_rows(name, metric.statistics(output, y), len(y)))
+            statistics[name].append(rows(name, metric.statistics(output, y), len(y)))
         checkpoint()
     values = [metric.reduce(torch.cat(statistics[name])) for name, metric in task.metrics.items()]
     return torch.stack([total / len(examples), *(value.double().reshape(()) for value in values)])
-
-
-class MetricError(Exception):
-    """A metric of the task cannot be computed of its examples. The message is one line."""
-
-
-def _rows(name: str, statistics: Tensor, examples: int) -> Tensor:
-    """(n, k) statistics of n examples."""
-    if statistics.ndim not in (1, 2) or len(statistics) != examples:
-        wanted = f"({examples},) or ({examples}, k)"
-        raise MetricError(
-            f"metric {name}: statistics of {examples} examples have the shape {tuple(statistics.shape)}, not {wanted}: "
-            "give one row an example; what is a number of all examples at once belongs into `reduce`"
-        )
-    return statistics[:, None] if statistics.ndim == 1 else statistics
 
 
 def copied(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

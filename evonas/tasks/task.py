@@ -170,7 +170,7 @@ class Task:
 
     def __post_init__(self) -> None:
         own = directions(self.metrics)
-        if own != dict(self.spec.metrics):
+        if list(own.items()) != list(self.spec.metrics.items()):  # in order, too: the first is the main one
             raise UserError(f"task {self.spec.name}: its metrics are {own}, its spec says {dict(self.spec.metrics)}")
 
 

@@ -1,0 +1,232 @@
+"""A part of one's own that is used wrongly is one clear line: at the start where it can be known, else in the row."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import evonas
+from evonas.cli import main
+from evonas.errors import Halted, UserError
+from evonas.evaluation import Evaluator
+from evonas.evaluation.learners import LEARNERS
+from evonas.evaluation.task_metrics import MetricError, check_metrics
+from evonas.evaluation.training import score
+from evonas.objectives.metrics import METRICS, Metric
+from evonas.objectives.objectives import Objectives
+from evonas.records import Candidate, Epoch, Status, TaskSpec
+from evonas.tasks import Split, Splits, Task, TaskMetric, regression
+from tests.evaluation.small import ConvNets, bars_task, config, evaluator, job, run
+
+CONFIG: dict[str, Any] = {
+    "objectives": [{"metric": "error"}, {"metric": "params"}],
+    "training": {"epochs": 1},
+    "budget": {"evaluations": 2},
+    "strategy": {"population": 2},
+    "runtime": {"kind": "serial"},
+}
+
+
+def refused(tmp_path: Path, task: Task | None = None, **sections: Any) -> str:
+    """The one line with which a search is refused before it starts."""
+    with pytest.raises(UserError) as caught:
+        evonas.search({**CONFIG, **sections}, space=ConvNets(), task=task or bars_task(), run=tmp_path / "run")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("sections", "line"),
+    [
+        (
+            {"learner": {"kind": "skratch"}},
+            "learner.kind: unknown 'skratch'; did you mean 'scratch'? (known: none, scratch)",
+        ),
+        ({"learner": {"kind": "scratch", "epochs": 3}}, "learner: unknown 'epochs'"),
+        ({"record": ["nonsense"]}, "record.0.metric: unknown 'nonsense'"),
+        ({"record": ["params", "memory_mb"]}, "record.1: memory_mb needs a target"),
+        ({"record": ["memory_mb[gpu]"], "targets": {"cpu": {}}}, "record.0.target: unknown 'gpu'"),
+        ({"record": ["params[cpu]"], "targets": {"cpu": {}}}, "record.0.target: params does not depend on a target"),
+        (
+            {"learner": {"kind": "none"}},
+            "learner none trains nothing, so error is never known; name costs, latencies or other metrics of the "
+            "network as objectives and limits, or train: learner: {kind: scratch}",
+        ),
+        (
+            {
+                "learner": {"kind": "none"},
+                "objectives": [{"metric": "params"}],
+                "limits": [{"metric": "error", "at_most": 1}],
+            },
+            "learner none trains nothing, so error is never known",
+        ),
+        (
+            {
+                "learner": {"kind": "none"},
+                "objectives": [{"metric": "params"}],
+                "training": {"epochs": 2, "rungs": [1]},
+            },
+            "learner none trains nothing, so no rung is reached; leave training.rungs out",
+        ),
+        ({"objectives": [{"metric": "f1"}]}, "objectives.0.metric: unknown 'f1'"),
+    ],
+)
+def test_a_config_that_cannot_be(sections: dict[str, Any], line: str, tmp_path: Path) -> None:
+    assert refused(tmp_path, **sections).startswith(line)
+
+
+def test_a_metric_that_nothing_computes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(METRICS, "depth", Metric("layers"))
+    found = refused(tmp_path, record=["depth"])
+    assert found == "metric depth: nothing computes it; give METRICS['depth'] a function as `compute`"
+
+
+def hits(output: Tensor, target: Tensor) -> Tensor:
+    return (output.argmax(1) == target).float()
+
+
+def with_metric(statistics: Callable[..., Any], reduce: Callable[..., Any] = torch.mean) -> Task:
+    task = bars_task()
+    own = {"error": task.metrics["error"], "own": TaskMetric(statistics, reduce)}
+    return replace(task, spec=replace(task.spec, metrics=dict.fromkeys(own, "minimize")), metrics=own)
+
+
+WRONG_METRICS: dict[str, tuple[Task, str]] = {
+    "one number a batch": (
+        with_metric(lambda output, target: hits(output, target).mean()),
+        "statistics of 3 examples have the shape (), not (3,) or (3, k): give one row an example; what is a number of "
+        "all examples at once belongs into `reduce`",
+    ),
+    "one row a batch": (
+        with_metric(lambda output, target: hits(output, target).mean()[None]),
+        "statistics of 3 examples have the shape (1,)",
+    ),
+    "outputs for rows": (
+        with_metric(lambda output, target: output.T),
+        "statistics of 3 examples have the shape (2, 3), not (3,) or (3, k)",
+    ),
+    "three axes": (
+        with_metric(lambda output, target: output[:, None]),
+        "statistics of 3 examples have the shape (3, 1, 2)",
+    ),
+    "a float": (
+        with_metric(lambda output, target: hits(output, target).mean().item()),
+        "statistics of 3 examples have the shape float",
+    ),
+    "raises": (
+        with_metric(lambda output, target: output - target.reshape(7)),
+        "statistics of outputs (3, 2) and targets (3,) raise RuntimeError",
+    ),
+    "rows for a metric": (
+        with_metric(hits, lambda rows: rows),
+        "reduce gives the shape (3, 1), not a tensor of one number",
+    ),
+    "a float for a metric": (with_metric(hits, lambda rows: 0.5), "reduce gives the type float"),
+}
+
+
+@pytest.mark.parametrize("fault", WRONG_METRICS)
+def test_a_task_s_metric_that_cannot_be_is_refused_at_the_start(fault: str, tmp_path: Path) -> None:
+    task, line = WRONG_METRICS[fault]
+    assert refused(tmp_path, task).startswith(f"task bars: metric own: {line}")
+
+
+def test_metrics_are_tried_without_a_trace_and_may_refuse_so_few_examples() -> None:
+    def both_classes(rows: Tensor) -> Tensor:
+        if len(rows) < 10:
+            raise ValueError("too few")
+        return rows.mean()
+
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    task = with_metric(hits, both_classes)
+    check_metrics(task)
+    assert torch.equal(torch.get_rng_state(), before)
+    one = Split(np.ones((1, 2), np.float32), np.ones(1, np.float32))
+    check_metrics(regression("one example", Splits(one, one, one), ("mse", "r2")))
+
+
+def test_statistics_that_go_wrong_later_are_a_row_all_the_same() -> None:
+    task = with_metric(lambda output, target: hits(output, target)[: 60 if len(output) > 60 else len(output)])
+    _, last = run(evaluator(task=task), job())
+    assert last.status is Status.FAILED_ERROR
+    assert last.message.startswith("metric own: statistics of 192 examples have the shape (60,), not (192,)")
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 2))
+    evaluate = evaluator(task=bars_task())
+    with pytest.raises(MetricError, match="metric own"):
+        score(network, evaluate.data.valid, evaluate.data, task)
+
+
+@pytest.mark.parametrize(
+    ("compute", "line"),
+    [
+        (lambda *_: float("nan"), "metric own: it is nan, and must be a finite number"),
+        (lambda *_: float("inf"), "metric own: it is inf, and must be a finite number"),
+        (lambda *_: 1 / 0, "ZeroDivisionError: division by zero (test_openings.py:"),
+        (lambda *_: "deep", "ValueError: could not convert string to float: 'deep'"),
+    ],
+)
+def test_a_metric_of_the_network_that_cannot_be_computed_is_a_row(
+    compute: Callable[..., Any], line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(METRICS, "own", Metric("", compute=compute))
+    _, last = run(evaluator(of=config(record=["own"])), job())
+    assert last.status is Status.FAILED_ERROR
+    assert last.message.startswith(line)
+    assert last.metrics["params"] == 366, "what was known by then is kept"
+
+
+def test_a_search_whose_metric_is_never_finite_stops_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(METRICS, "own", Metric("", compute=lambda *_: float("nan")))
+    settings = {**CONFIG, "record": ["own"], "budget": {"evaluations": 100}}
+    with pytest.raises(Halted, match="metric own: it is nan, and must be a finite number"):
+        evonas.search(settings, space=ManyConvNets(), task=bars_task(), run=tmp_path / "run")
+
+
+class ManyConvNets(ConvNets):
+    width = evonas.Choice(*range(1, 40))
+
+
+def test_a_task_whose_spec_names_other_metrics() -> None:
+    task = bars_task()
+    with pytest.raises(UserError, match=r"task bars: its metrics are {'own': 'minimize'}, its spec says {'error'"):
+        replace(task, metrics={"own": task.metrics["error"]})
+    with pytest.raises(UserError, match=r"its metrics are {'error': 'maximize'}"):
+        replace(task, metrics={"error": replace(task.metrics["error"], direction="maximize")})
+    two = {"error": task.metrics["error"], "own": task.metrics["error"]}
+    spec = TaskSpec("bars", task.spec.input, (2,), {"own": "minimize", "error": "minimize"})
+    with pytest.raises(UserError, match="its metrics are"):  # the first is the main one
+        replace(task, spec=spec, metrics=two)
+
+
+def test_a_learner_that_raises_is_a_row() -> None:
+    class Forgets:
+        trains = True
+
+        def epochs(self, network: nn.Module, candidate: Candidate, setup: Any) -> Iterator[Epoch]:
+            raise FileNotFoundError("teacher.safetensors")
+            yield
+
+    task, of = bars_task(), config()
+    evaluate = Evaluator(ConvNets(), task, of, Objectives(of, task.spec), learner=Forgets())
+    _, last = run(evaluate, job())
+    assert last.status is Status.FAILED_ERROR
+    assert last.message.startswith("FileNotFoundError: teacher.safetensors (test_openings.py:")
+
+
+def test_the_command_line_says_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["search", "configs/digits.yaml", "--run", str(tmp_path / "run"), "--set", "learner.kind=skratch"]
+    assert main(words) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert (
+        line
+        == f"evonas: learner.kind: unknown 'skratch'; did you mean 'scratch'? (known: {', '.join(sorted(LEARNERS))})"
+    )

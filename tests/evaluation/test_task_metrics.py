@@ -1,0 +1,68 @@
+"""The metrics of evonas's own tasks are those of scikit-learn, whatever the batches."""
+
+import numpy as np
+import pytest
+import sklearn.metrics
+import torch
+from torch import Tensor
+
+from evonas.tasks import TaskMetric
+from evonas.tasks.metrics import CLASSIFICATION_METRICS, REGRESSION_METRICS
+
+RNG = np.random.default_rng(0)
+CLASSES = 4
+LOGITS = RNG.normal(size=(500, CLASSES)).astype(np.float32)
+LABELS = RNG.choice(CLASSES, 500, p=[0.6, 0.2, 0.15, 0.05])
+LOGITS[np.arange(500), LABELS] += 1
+SOFTMAX = torch.from_numpy(LOGITS).double().softmax(1).numpy()
+VALUES = RNG.normal(size=(300, 3)).astype(np.float32)
+PREDICTED = (VALUES + RNG.normal(size=(300, 3)) * [0.1, 0.5, 1.0]).astype(np.float32)
+
+
+def of(metric: TaskMetric, output: np.ndarray, target: np.ndarray, batch: int) -> float:
+    rows: list[Tensor] = []
+    for i in range(0, len(output), batch):
+        found = metric.statistics(torch.from_numpy(output[i : i + batch]), torch.from_numpy(target[i : i + batch]))
+        rows.append(found[:, None] if found.ndim == 1 else found)
+    return float(metric.reduce(torch.cat(rows)))
+
+
+@pytest.mark.parametrize("batch", [500, 37])
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("error", 1 - sklearn.metrics.accuracy_score(LABELS, LOGITS.argmax(1))),
+        ("accuracy", sklearn.metrics.accuracy_score(LABELS, LOGITS.argmax(1))),
+        ("f1", sklearn.metrics.f1_score(LABELS, LOGITS.argmax(1), average="macro")),
+        ("auc", sklearn.metrics.roc_auc_score(LABELS, SOFTMAX, multi_class="ovr", average="macro")),
+    ],
+)
+def test_of_classes(name: str, expected: float, batch: int) -> None:
+    metric = CLASSIFICATION_METRICS[name](CLASSES)
+    assert of(metric, LOGITS, LABELS, batch) == pytest.approx(expected, abs=1e-6)
+    assert metric.direction == ("minimize" if name == "error" else "maximize")
+
+
+@pytest.mark.parametrize("batch", [300, 37])
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("mse", sklearn.metrics.mean_squared_error(VALUES, PREDICTED)),
+        ("rmse", sklearn.metrics.root_mean_squared_error(VALUES.ravel(), PREDICTED.ravel())),
+        ("mae", sklearn.metrics.mean_absolute_error(VALUES, PREDICTED)),
+        ("r2", sklearn.metrics.r2_score(VALUES, PREDICTED)),
+    ],
+)
+def test_of_values(name: str, expected: float, batch: int) -> None:
+    assert of(REGRESSION_METRICS[name], PREDICTED, VALUES, batch) == pytest.approx(expected, rel=1e-5)
+    assert REGRESSION_METRICS[name].direction == ("maximize" if name == "r2" else "minimize")
+
+
+def test_two_classes() -> None:
+    logits, labels = LOGITS[:, :2], LABELS.clip(0, 1)
+    f1, auc = (CLASSIFICATION_METRICS[name](2) for name in ("f1", "auc"))
+    assert of(f1, logits, labels, 100) == pytest.approx(
+        sklearn.metrics.f1_score(labels, logits.argmax(1), average="macro"), abs=1e-6
+    )
+    score = logits[:, 1] - logits[:, 0]
+    assert of(auc, logits, labels, 100) == pytest.approx(sklearn.metrics.roc_auc_score(labels, score), abs=1e-4)
