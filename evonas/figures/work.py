@@ -46,11 +46,11 @@ def timeline(run: Run | Runs) -> Picture:
     """Each candidate's time in work, by host and lane, coloured by outcome; lanes as in `analysis.timeline`.
 
     Raises:
-        UserError: nothing is decided yet.
+        UserError: no candidate is evaluated yet.
     """
     rows = analysis.timeline(run.evaluations)
     if rows.empty:
-        raise UserError("no timeline: nothing is decided yet")
+        raise UserError("no timeline: no candidate is evaluated yet")
     keys = [name for name in ("run", "host", "lane") if name in rows]
     times, unit = clock(rows["end"].max())
     lanes = rows[keys].drop_duplicates().sort_values(keys, ignore_index=True)
