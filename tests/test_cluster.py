@@ -77,7 +77,7 @@ def test_a_frozen_node_costs_its_lease(cluster: Cluster, reference: evonas.Run, 
     assert populations(found) == populations(reference)
     assert watch.open
     assert max(watch.evaluated[index] for index in watch.open) - watch.acted > LEASE_S / 2
-    assert frozen.node_id in watch.pool.nodes._silent, "it was the lease that ended the wait"
+    assert frozen.node_id in watch.pool.fleet.nodes._silent, "it was the lease that ended the wait"
     assert found.evaluations.set_index("candidate").loc[watch.open, "attempts"].max() == 2
 
 
@@ -119,7 +119,7 @@ def test_a_drained_node_gets_no_new_jobs_and_one_that_joins_is_used(
 
     def watch(search: Search, evaluation: Evaluation | None) -> None:
         once(search, evaluation)
-        if seen or (once.acted and once.pool.nodes.leaves(drained.node_id)):
+        if seen or (once.acted and once.pool.fleet.nodes.leaves(drained.node_id)):
             seen.append((jobs_on(once.pool, drained), jobs_on(once.pool, joined[0])))
 
     once = Watch(8, drain, drained)
@@ -162,7 +162,7 @@ def test_a_late_result_is_dropped_and_counted(
 
     def watch(search: Search, evaluation: Evaluation | None) -> None:
         once(search, evaluation)
-        if once.acted and frozen.node_id in once.pool.nodes._silent and not woken:
+        if once.acted and frozen.node_id in once.pool.fleet.nodes._silent and not woken:
             woken.append(True)
             for process in tree(frozen):
                 process.resume()
