@@ -1,5 +1,6 @@
 """What people find in their trackers: through the real libraries, with a real MLflow server."""
 
+import importlib
 import importlib.util
 import logging
 import shutil
@@ -22,7 +23,9 @@ from evonas.cli import main
 from evonas.errors import Replaced
 from evonas.start import execute
 from evonas.store import open_folder, read_run
+from evonas.testing import check_tracker
 from evonas.tracking import TrackerDispatcher, dispatcher, missing
+from evonas.tracking.dispatcher import TRACKERS
 from tests.synthetic import config, prepared
 
 EPOCHS = 9
@@ -57,6 +60,15 @@ def interrupt(at: int) -> Any:
             raise KeyboardInterrupt
 
     return watch
+
+
+@pytest.mark.parametrize("name", TRACKERS)
+def test_a_tracker_keeps_its_contract(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    entry = TRACKERS[name]
+    check_tracker(getattr(importlib.import_module(entry.module), entry.name), tmp_path / "run")
 
 
 # TensorBoard

@@ -1,5 +1,8 @@
 """Networks that the tests of backends share: (N, 3, 8, 8) -> (N, 5), and some that take other things."""
 
+from typing import Any
+
+import psutil
 import torch
 from torch import Tensor, nn
 
@@ -78,3 +81,12 @@ def other(name: str) -> tuple[nn.Module, Inputs]:
     torch.manual_seed(2)
     make, inputs = OTHERS[name]
     return make(), inputs
+
+
+def state_of(network: nn.Module) -> list[Any]:
+    """All that a backend could have changed in a network or in this process."""
+    tensors = [(name, tensor.dtype, tensor.sum().item()) for name, tensor in network.state_dict().items()]
+    modes = [module.training for module in network.modules()]
+    hooks = [len(module._forward_hooks) for module in network.modules()]
+    torchs = torch.get_rng_state().tolist(), torch.get_num_threads(), torch.is_grad_enabled()
+    return [tensors, modes, hooks, torchs, [child.pid for child in psutil.Process().children()]]

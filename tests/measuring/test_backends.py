@@ -1,10 +1,9 @@
-"""The contract of a backend, over all of them, and what each has of its own."""
+"""Every backend keeps the contract; and what each has of its own."""
 
 import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,10 @@ from evonas.config import TargetConfig
 from evonas.errors import UserError
 from evonas.inputs import called, example, mapped
 from evonas.measuring.backends import aten_graph, export
-from evonas.measuring.backends.backend import BACKENDS, Array, Backend, Loaded
+from evonas.measuring.backends.backend import BACKENDS, Array, Backend
 from evonas.measuring.backends.export import TOLERANCE
 from evonas.records import Inputs
+from evonas.testing import check_backend
 from tests.measuring.small import INPUT, Applied, by_the_sign, noisy, small
 
 FAST = [name for name in BACKENDS if name != "torch.compile"]
@@ -41,83 +41,30 @@ def eager(network: nn.Module, config: TargetConfig, inputs: Inputs = INPUT) -> A
     return found
 
 
-def state_of(network: nn.Module) -> list[Any]:
-    """All that a backend could have changed in a network or in this process."""
-    tensors = [(name, tensor.dtype, tensor.sum().item()) for name, tensor in network.state_dict().items()]
-    modes = [module.training for module in network.modules()]
-    hooks = [len(module._forward_hooks) for module in network.modules()]
-    torchs = torch.get_rng_state().tolist(), torch.get_num_threads(), torch.is_grad_enabled()
-    return [tensors, modes, hooks, torchs, [child.pid for child in psutil.Process().children()]]
+@pytest.mark.parametrize("name", BACKENDS)
+def test_a_backend_keeps_its_contract(name: str) -> None:
+    children = [child.pid for child in psutil.Process().children()]
+    kinds = ["images", "tokens", "several inputs"] if name in FAST else ["images"]
+    check_backend(BACKENDS[name], TargetConfig(backend=name, batch=2), kinds)  # type: ignore[arg-type]
+    assert [child.pid for child in psutil.Process().children()] == children
 
 
-@dataclass
-class Case:
-    name: str
-    backend: Backend
-    network: nn.Module
-    loaded: Loaded
-    before: list[Any]
-    after: list[Any]
+@pytest.mark.parametrize("name", BACKENDS)
+def test_conditions_are_complete(name: str) -> None:
+    found = backend(name, batch=2)
+    library = "torch" if name.startswith("torch") else name
+    assert set(found.conditions) == {"backend", "device", "dtype", "threads", "batch", library}
+    expected = {"backend": name, "dtype": "float32", "threads": "1", "batch": "2"}
+    assert {key: found.conditions[key] for key in expected} == expected
+    assert found.device == "cpu"
+    assert all(float(value) > 0 for value in found.state.values())
 
 
-@pytest.fixture(scope="module", params=list(BACKENDS))
-def case(request: pytest.FixtureRequest) -> Case:
-    found, network = backend(request.param, batch=2), small()
-    before = state_of(network)
-    loaded = found.load(network, INPUT)
-    loaded.passes(2)
-    loaded.output()
-    loaded.memory_mb()
-    return Case(request.param, found, network, loaded, before, state_of(network))
-
-
-def test_each_pass_takes_its_time(case: Case) -> None:
-    times = case.loaded.passes(7)
-    assert len(times) == 7
-    assert all(isinstance(ms, float) and 0 < ms < 10_000 for ms in times)
-
-
-def test_the_output_is_that_of_the_network(case: Case) -> None:
-    output = case.loaded.output()
-    assert (output.shape, output.dtype) == ((2, 5), np.float32)
-    np.testing.assert_allclose(output, eager(case.network, TargetConfig(batch=2)), atol=1e-5)
-
-
-def test_network_and_process_are_left_as_they_were(case: Case) -> None:
-    assert case.after == case.before
-
-
-def test_the_input_stays_the_same(case: Case) -> None:
-    first = case.loaded.output()
-    case.loaded.passes(3)
-    np.testing.assert_array_equal(case.loaded.output(), first)
-
-
-def test_conditions_are_complete_and_constant(case: Case) -> None:
-    conditions = dict(case.backend.conditions)
-    library = "torch" if case.name.startswith("torch") else case.name
-    assert set(conditions) == {"backend", "device", "dtype", "threads", "batch", library}
-    assert all(isinstance(value, str) and value for value in conditions.values())
-    expected = {"backend": case.name, "dtype": "float32", "threads": "1", "batch": "2"}
-    assert {key: conditions[key] for key in expected} == expected
-    assert dict(case.backend.conditions) == conditions
-    assert case.backend.device == "cpu"
-
-
-def test_the_state_is_text(case: Case) -> None:
-    assert all(isinstance(value, str) and float(value) > 0 for value in case.backend.state.values())
-
-
-def test_more_weights_take_more_memory(case: Case) -> None:
-    large = nn.Sequential(nn.Flatten(), nn.Linear(192, 20_000), nn.ReLU(), nn.Linear(20_000, 5))
-    more = case.backend.load(large, INPUT).memory_mb() - case.loaded.memory_mb()
-    assert 4 * 197 * 20_000 / 1e6 <= more < 100  # the runtimes copy weights when they load them
-
-
-def test_a_file_gives_what_the_network_gives(case: Case) -> None:
-    file = export.to_file(case.network, INPUT, TargetConfig(backend=case.name, batch=2))  # type: ignore[arg-type]
-    loaded = case.backend.load(file, INPUT)
-    np.testing.assert_allclose(loaded.output(), case.loaded.output(), atol=1e-5)
+@pytest.mark.parametrize("name", BACKENDS)
+def test_a_file_gives_what_the_network_gives(name: str) -> None:
+    config, network = TargetConfig(backend=name, batch=2), small()  # type: ignore[arg-type]
+    loaded = backend(name, batch=2).load(export.to_file(network, INPUT, config), INPUT)
+    np.testing.assert_allclose(loaded.output(), eager(network, config), atol=1e-5)
     assert len(loaded.passes(3)) == 3
 
 
