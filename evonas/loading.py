@@ -4,7 +4,6 @@
 validated alike. An error names the wrong key and the nearest right one.
 """
 
-import difflib
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from evonas.config import Config, PartConfig
+from evonas.did_you_mean import unknown
 from evonas.errors import UserError
 
 YAML_WORDS = {
@@ -140,14 +140,6 @@ def options_model(constructor: Callable[..., Any]) -> type[BaseModel]:
             annotation = Any if parameter.annotation is empty else parameter.annotation
             fields[name] = (annotation, ... if parameter.default is empty else parameter.default)
     return create_model(constructor.__name__, __config__=ConfigDict(extra="forbid"), **fields)
-
-
-def unknown(name: str, known: Iterable[str]) -> str:
-    """One line for a name that does not exist, with the nearest one that does."""
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"unknown {name!r}{hint} (known: {', '.join(names)})"
 
 
 def _no_option(

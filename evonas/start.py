@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from evonas.code_owner import is_user_module
 from evonas.components import Components, assemble, check_endpoints
 from evonas.config import MUTABLE_SECTIONS
 from evonas.driver.loop import Search, Watch
@@ -40,7 +41,6 @@ from evonas.store import (
 from evonas.tabular import EvaluatorFactory
 from evonas.tasks import Task
 from evonas.tracking import TrackerDispatcher, missing
-from evonas.user_code import is_user_module
 
 Source = str | Path | Mapping[str, Any]
 

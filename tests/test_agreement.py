@@ -15,7 +15,7 @@ import evonas
 from evonas.errors import UserError
 from evonas.evaluation import Evaluator, agreement
 from evonas.objectives.objectives import Objectives
-from evonas.runtime.sandbox.payload import hold, pack
+from evonas.runtime.sandbox.packing import hold, pack
 from evonas.tasks import Split, Splits, Task, classification
 from tests.evaluation.small import bars_task
 from tests.evaluation.small import config as small_config
@@ -58,7 +58,7 @@ def test_genes_keep_their_order_where_a_space_travels_by_value(module: "object",
     space = module.Unsorted()  # type: ignore[attr-defined]
     file = hold(pack(partial(str, space), [module]))  # type: ignore[list-item]
     code = (
-        f"from evonas.runtime.sandbox.payload import load; f = load({file}); "
+        f"from evonas.runtime.sandbox.packing import load; f = load({file}); "
         "print([gene.name for gene in f.args[0].genes], f.args[0].signature())"
     )
     done = subprocess.run(

@@ -13,7 +13,7 @@ from evonas.evaluation import Evaluator
 from evonas.objectives.objectives import Objectives
 from evonas.records import InputSpec, Status, TaskSpec
 from evonas.runtime.runtime import WorkerExit
-from evonas.runtime.sandbox.payload import pack
+from evonas.runtime.sandbox.packing import pack
 from evonas.runtime.sandbox.worker_process import WorkerProcess
 from evonas.spaces.genes import Arch, Choice
 from evonas.spaces.space import Space

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from evonas.config import Config, PartConfig
 from evonas.driver.circuit_breaker import CircuitBreaker
-from evonas.driver.orders import Generations, lookaheads
+from evonas.driver.visibility import Generations, lookaheads
 from evonas.errors import UserError
 from evonas.loading import check_options, construct, load_config, options_model
 from evonas.spaces import SPACES

@@ -20,7 +20,7 @@ import pytest
 from evonas.errors import UserError
 from evonas.records import Deferred, Evaluation, RungReport, Status
 from evonas.runtime.runtime import Factory, WorkerExit
-from evonas.runtime.sandbox.payload import PREFIX, hold, load, pack, sweep
+from evonas.runtime.sandbox.packing import PREFIX, hold, load, pack, sweep
 from evonas.runtime.sandbox.worker_process import WorkerProcess, WorkerProcessLost
 from tests import away, works
 from tests.evaluation.small import job
@@ -320,7 +320,7 @@ def test_a_killed_fork_server_takes_its_worker_along_and_blames_no_candidate() -
 
 
 PARENT = """
-from evonas.runtime.sandbox.payload import pack
+from evonas.runtime.sandbox.packing import pack
 from evonas.runtime.sandbox.worker_process import WorkerProcess
 from tests import works
 from tests.evaluation.small import job

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evonas.config import ScheduleConfig
-from evonas.driver.orders import ORDERS, lookaheads
-from evonas.driver.schedule import Failed, ReorderBuffer
+from evonas.driver.reorder_buffer import Failed, ReorderBuffer
+from evonas.driver.visibility import ORDERS, lookaheads
 from evonas.objectives import pareto
 from evonas.objectives.objectives import Objectives
 from evonas.records import Candidate, Evaluation, Fitness, RungReport, Status

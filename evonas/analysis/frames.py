@@ -13,8 +13,8 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from evonas.did_you_mean import unknown
 from evonas.errors import UserError
-from evonas.loading import unknown
 from evonas.store import Folder, Tables, evaluations_schema, read_journal_rows, read_measured, read_tables
 
 _COMPARE = {"<=": operator.le, ">=": operator.ge, "==": operator.eq, "<": operator.lt, ">": operator.gt}

@@ -81,8 +81,8 @@ def chosen(out: str | None, form: str | None) -> "tuple[str, Exporter]":
     Raises:
         UserError: it is unknown, or the two do not agree.
     """
+    from evonas.did_you_mean import unknown
     from evonas.exporters import EXPORTERS
-    from evonas.loading import unknown
 
     suffix = Path(out).suffix.removeprefix(".") if out else ""
     name = form or suffix or "pt2"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from evonas.config import Config
-from evonas.driver.schedule import Failed, ReorderBuffer, View
+from evonas.driver.reorder_buffer import Failed, ReorderBuffer, View
 from evonas.loading import construct
 from evonas.objectives.objectives import Objectives
 from evonas.records import Candidate, Genome, Job, RungReport

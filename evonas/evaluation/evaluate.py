@@ -5,7 +5,6 @@ The generator's last item is the `Evaluation`; before it comes a `RungReport` at
 space, the task or the network raises leaves it: a failure is a row.
 """
 
-import gc
 import platform
 import time
 from collections.abc import Iterator, Mapping
@@ -27,6 +26,7 @@ from evonas.evaluation.failures import message_of, status_of
 from evonas.evaluation.learn import Learning
 from evonas.evaluation.learners import FromScratch, Learner, TrainingSetup
 from evonas.evaluation.measure import CostMeasurement
+from evonas.evaluation.out_of_memory import after_half, give_back, halved
 from evonas.evaluation.targets import Targets
 from evonas.evaluation.ties import TieBreaker
 from evonas.evaluation.training import copied, precision
@@ -123,23 +123,13 @@ class Evaluator:
         except BaseException as error:  # sys.exit() in a network is one
             draft.status, draft.message = status_of(error, draft.built), message_of(error)
         if draft.status is Status.FAILED_OOM:
-            self._free()  # only now: the error held the frames that hold the tensors
+            give_back(self.device)  # only now: the error held the frames that hold the tensors
 
     def _attempt_half(self, job: Job, draft: Draft) -> Iterator[RungReport]:
-        """Once more, with half the batches and, scaled linearly (Goyal et al., 2017), half the learning rate."""
         batch = draft.batch_size
-        half = batch // 2
-        rate = self.training.learning_rate * half / batch
         draft.begin_again(len(self.training.rungs))
-        yield from self._attempt(
-            job, draft, self.training.model_copy(update={"batch_size": half, "learning_rate": rate})
-        )
-        if draft.status is Status.FAILED_OOM:
-            draft.message = f"out of memory at batch sizes {batch} and {half}: {draft.message}"
-        elif draft.status in (Status.OK, Status.STOPPED):
-            draft.message = f"out of memory at batch size {batch}; trained at {half}"
-        else:
-            draft.message += f" (at batch size {half}, after out of memory at {batch})"
+        yield from self._attempt(job, draft, halved(self.training, batch))
+        draft.message = after_half(draft.status, draft.message, batch)
 
     def _stages(self, job: Job, draft: Draft, training: TrainingConfig) -> Iterator[RungReport]:
         start = time.perf_counter()
@@ -182,11 +172,6 @@ class Evaluator:
         """Wait until what was given to the training device is done."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
-
-    def _free(self) -> None:
-        gc.collect()
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
 
 
 def weights(network: nn.Module) -> bytes:

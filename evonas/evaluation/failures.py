@@ -6,6 +6,7 @@ from types import TracebackType
 
 import torch
 
+from evonas.code_owner import OURS, TORCH
 from evonas.evaluation.task_metrics import MetricError
 from evonas.evaluation.training import Diverged
 from evonas.latency_tables.blocks import MissingBlock
@@ -13,7 +14,6 @@ from evonas.measuring.backends.export import ExportError
 from evonas.measuring.remote.client import MeasureError
 from evonas.records import Status
 from evonas.text import describe_error, error_text, one_line
-from evonas.user_code import OURS, TORCH
 
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "_status_alloc_failed")
 _BROKEN_GPU = (

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evonas import analysis
+from evonas.did_you_mean import unknown
 from evonas.errors import UserError
 from evonas.figures.labels import cut, hover
 from evonas.figures.picture import (
@@ -32,7 +33,6 @@ from evonas.figures.picture import (
     clock,
     objective_axis,
 )
-from evonas.loading import unknown
 from evonas.runs.run import Run, Runs
 
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, RED)

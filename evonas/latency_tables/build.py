@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from evonas.config import Config
+from evonas.did_you_mean import unknown
 from evonas.errors import TargetUnavailable, UserError
 from evonas.inputs import called, example, in_words, mapped, to_plain
 from evonas.latency_tables.blocks import Block, blocks, estimate
 from evonas.latency_tables.table import BlockLatency, Check, Table, check_free, scaled, write
-from evonas.loading import unknown
 from evonas.measuring.torch_state import seeded
 from evonas.records import Genome, Inputs, Measurement, TaskSpec
 from evonas.seeding import stream

@@ -18,7 +18,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from evonas import files
+from evonas import atomic_files
 from evonas.config import TargetConfig
 from evonas.errors import UserError
 from evonas.inputs import from_plain, in_words
@@ -158,7 +158,7 @@ def write(table: Table, path: str | Path) -> None:
     data = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(rows, schema), data)
     try:
-        files.replace(path, data.getvalue())
+        atomic_files.replace(path, data.getvalue())
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}") from None
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import TYPE_CHECKING
 
-from evonas import files
+from evonas import atomic_files
 from evonas.config import TargetConfig
 from evonas.measuring.backends.backend import BACKENDS, Loaded
 from evonas.measuring.cpu_affinity import pinned
 from evonas.measuring.device_lock import DeviceLock, folder
 from evonas.measuring.energy import Meter
-from evonas.measuring.latency import Passes, compare, warm_up
+from evonas.measuring.interleaved_timing import Passes, compare, warm_up
 from evonas.records import Inputs, InputSpec, Measurement
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class LatencyBenchmark:
         if _read(path) is None:
             path.unlink(missing_ok=True)  # what is there cannot be read
         with contextlib.suppress(FileExistsError):  # the first one stays
-            files.create(path, json.dumps({"ms": ms, "of": conditions}).encode())
+            atomic_files.create(path, json.dumps({"ms": ms, "of": conditions}).encode())
         return _read(path) or ms
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
-from evonas import files
+from evonas import atomic_files
 from evonas.errors import UserError
 from evonas.measuring.benchmark import PROTOCOL
 from evonas.records import Measurement
@@ -67,7 +67,7 @@ class MeasurementCache:
             self._held.popitem(last=False)
         if self._folder and for_good and found.settled and found.conditions.get("quiet") == "yes":
             with contextlib.suppress(OSError):  # a folder that is full or gone costs the memory, not the candidate
-                files.replace(self._folder / f"{key}.json", json.dumps(dataclasses.asdict(found)).encode())
+                atomic_files.replace(self._folder / f"{key}.json", json.dumps(dataclasses.asdict(found)).encode())
 
     def _read(self, key: str) -> Measurement | None:
         """A file that is not what it should be is as good as none."""

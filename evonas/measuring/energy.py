@@ -17,7 +17,7 @@ from typing import Any
 from evonas.config import TargetConfig
 from evonas.errors import UserError
 from evonas.measuring.backends import devices
-from evonas.measuring.latency import Passes
+from evonas.measuring.interleaved_timing import Passes
 from evonas.text import describe_error
 
 WINDOW_S = 1.0

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from evonas.config import Config, LimitConfig, ObjectiveConfig
+from evonas.did_you_mean import unknown
 from evonas.errors import UserError
-from evonas.loading import unknown
 from evonas.objectives.metrics import EXTRAS, MEASURED, METRICS, TABULATED, Metric
 from evonas.records import Fitness, RungReport, TaskSpec
 

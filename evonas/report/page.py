@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from evonas import files
+from evonas import atomic_files
 from evonas.errors import UserError
 from evonas.report.data import document
 from evonas.runs.run import Run
@@ -25,7 +25,7 @@ def write(run: Run, out: str | Path | None = None) -> Path:
     path = Path(out) if out else Path(str(run.folder)) / NAME if local else Path(NAME)
     text = page(to_json(document(run)))
     try:
-        files.replace(path, text.encode())
+        atomic_files.replace(path, text.encode())
     except OSError as error:
         raise UserError(f"--out {path}: {error.strerror or error}") from None
     return path

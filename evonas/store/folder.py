@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import IO, Protocol
 
-from evonas import files
+from evonas import atomic_files
 from evonas.errors import UserError
 
 FOLDERS = ("starts", "journal", "evaluations", "populations", "manifest", "weights", "measured")
@@ -102,7 +102,7 @@ class LocalFolder:
     def create(self, name: str, data: bytes) -> None:
         path = self._path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        files.create(path, data)
+        atomic_files.create(path, data)
 
     def log(self, name: str, first: bytes) -> Log:
         self.create(name, first)

@@ -20,13 +20,13 @@ from types import ModuleType
 
 import yaml
 
+from evonas.code_owner import OURS, is_installed, paths_of
 from evonas.config import Config
 from evonas.errors import UserError
 from evonas.loading import check_options, construct, load_config
 from evonas.spaces import SPACES
 from evonas.strategies import STRATEGIES
 from evonas.tasks import TASKS
-from evonas.user_code import OURS, is_installed, paths_of
 
 CODE = {".py", ".pyi", ".c", ".cc", ".cpp", ".cu", ".cuh", ".h", ".hpp"}
 """What is sent of a user's package: C++ and CUDA because PyTorch compiles them where they are used."""

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from evonas.did_you_mean import unknown
 from evonas.errors import UserError
-from evonas.loading import unknown
 from evonas.tasks.images import Channels, pillow, pixels
 from evonas.tasks.splitting import completed
 from evonas.tasks.task import Array, Split, Task, classification

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from evonas.did_you_mean import unknown
 from evonas.errors import UserError
-from evonas.loading import unknown
 from evonas.tasks.images import Channels, pillow, pixels
 from evonas.tasks.splitting import completed
 from evonas.tasks.task import Split, Task, classification

@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from evonas.did_you_mean import unknown
 from evonas.errors import UserError
 from evonas.inputs import mapped
-from evonas.loading import unknown
 from evonas.records import InputSpec, TaskSpec
 from evonas.seeding import stream
 from evonas.tasks.metrics import CLASSIFICATION_METRICS, REGRESSION_METRICS, TaskMetric, directions, error

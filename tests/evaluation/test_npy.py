@@ -13,7 +13,7 @@ from evonas.evaluation.agreement import HASHED_BYTES, data_digest
 from evonas.evaluation.device_data import to_device
 from evonas.evaluation.streaming import Streaming
 from evonas.loading import construct
-from evonas.runtime.sandbox.payload import pack
+from evonas.runtime.sandbox.packing import pack
 from evonas.tasks import TASKS, Split, Splits, Task, classification, regression
 from evonas.tasks.npy import NpyFile
 from evonas.tasks.stored_array import Selected, chunks, taken

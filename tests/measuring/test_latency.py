@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evonas.measuring.latency import MAX_BLOCKS, MIN_BLOCKS, compare, interval, warm_up
+from evonas.measuring.interleaved_timing import MAX_BLOCKS, MIN_BLOCKS, compare, interval, warm_up
 
 
 class Machine:

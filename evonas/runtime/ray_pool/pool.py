@@ -24,7 +24,7 @@ from evonas.runtime.ray_pool.metrics import ClusterMetrics
 from evonas.runtime.ray_pool.worker import START_S
 from evonas.runtime.retries import Retries
 from evonas.runtime.runtime import NO_REMOTES, Factory, Message, Remotes
-from evonas.runtime.sandbox.payload import pack
+from evonas.runtime.sandbox.packing import pack
 
 CLUSTER_START_S = 1800.0
 """Longest wait for the first worker on a cluster, which may have to start a machine; here it is `START_S`."""

@@ -14,7 +14,7 @@ import ray
 from evonas.records import Job
 from evonas.runtime.retries import Attempt
 from evonas.runtime.runtime import WorkerMessage
-from evonas.runtime.sandbox.payload import Payload
+from evonas.runtime.sandbox.packing import Payload
 from evonas.runtime.sandbox.processes import machine_memory
 from evonas.runtime.sandbox.worker_process import WorkerProcess
 

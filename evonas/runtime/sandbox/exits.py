@@ -8,9 +8,9 @@ import os
 import re
 import signal
 
+from evonas.code_owner import distance
 from evonas.records import Status
 from evonas.runtime.runtime import WorkerExit
-from evonas.user_code import distance
 
 MB = 1e6
 _FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.*)$', re.MULTILINE)  # the innermost comes first

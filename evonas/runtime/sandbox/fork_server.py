@@ -25,7 +25,7 @@ from evonas.ipc.lifetime import adopt_orphans
 from evonas.records import Status
 from evonas.runtime.runtime import WorkerExit
 from evonas.runtime.sandbox.exits import from_wait_status, over_deadline, over_memory
-from evonas.runtime.sandbox.payload import sweep
+from evonas.runtime.sandbox.packing import sweep
 from evonas.runtime.sandbox.processes import descendants, end_all, private_memory, reap
 from evonas.runtime.sandbox.protocol import REQUEST, RESPONSE, FrameType, WorkerChannel, WorkerFrame
 from evonas.runtime.sandbox.worker import GRACE_S, STACK_SIGNAL, serve

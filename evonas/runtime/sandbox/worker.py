@@ -18,7 +18,7 @@ from evonas.errors import UserError
 from evonas.ipc.lifetime import die_first, die_with_parent
 from evonas.records import Deferred, Evaluation, Job, RungReport, Status
 from evonas.runtime.runtime import Message, Work
-from evonas.runtime.sandbox.payload import load
+from evonas.runtime.sandbox.packing import load
 from evonas.runtime.sandbox.processes import reap
 from evonas.runtime.sandbox.protocol import FrameType, WorkerChannel
 from evonas.text import describe_error

@@ -20,7 +20,7 @@ from evonas.errors import UserError
 from evonas.ipc import boot
 from evonas.records import Deferred, Evaluation, Job, RungReport, Status
 from evonas.runtime.runtime import Message, WorkerExit, WorkerMessage
-from evonas.runtime.sandbox.payload import Payload, hold, sweep
+from evonas.runtime.sandbox.packing import Payload, hold, sweep
 from evonas.runtime.sandbox.protocol import REQUEST, RESPONSE, FrameType, WorkerFrame
 
 FORK_SERVER = "evonas.runtime.sandbox.fork_server"

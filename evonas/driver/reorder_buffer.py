@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from evonas.config import Config
-from evonas.driver.orders import ORDERS
+from evonas.driver.visibility import ORDERS
 from evonas.objectives import pareto
 from evonas.objectives.levels import RungCutoff
 from evonas.objectives.objectives import Objectives

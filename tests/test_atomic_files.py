@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from evonas import files
+from evonas import atomic_files
 
-BOTH = pytest.mark.parametrize("write", [files.create, files.replace])
+BOTH = pytest.mark.parametrize("write", [atomic_files.create, atomic_files.replace])
 
 
 @BOTH
@@ -31,7 +31,7 @@ def test_a_file_has_the_permissions_that_the_user_wants_for_new_files(write: Any
 
 @BOTH
 def test_a_full_disk_leaves_what_was_there(write: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    files.create(tmp_path / "old", b"before")
+    atomic_files.create(tmp_path / "old", b"before")
 
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
@@ -45,17 +45,17 @@ def test_a_full_disk_leaves_what_was_there(write: Any, tmp_path: Path, monkeypat
 
 
 def test_the_first_to_create_a_file_wins(tmp_path: Path) -> None:
-    files.create(tmp_path / "one", b"first")
+    atomic_files.create(tmp_path / "one", b"first")
     with pytest.raises(FileExistsError):
-        files.create(tmp_path / "one", b"second")
+        atomic_files.create(tmp_path / "one", b"second")
     assert (tmp_path / "one").read_bytes() == b"first"
     assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_the_last_to_replace_a_file_wins_and_a_reader_keeps_what_it_opened(tmp_path: Path) -> None:
-    files.replace(tmp_path / "one", b"first")
+    atomic_files.replace(tmp_path / "one", b"first")
     with (tmp_path / "one").open("rb") as reader:
-        files.replace(tmp_path / "one", b"second")
+        atomic_files.replace(tmp_path / "one", b"second")
         assert reader.read() == b"first"
     assert (tmp_path / "one").read_bytes() == b"second"
 
@@ -64,7 +64,7 @@ def test_the_last_to_replace_a_file_wins_and_a_reader_keeps_what_it_opened(tmp_p
 def test_a_link_in_its_place_is_not_followed(write: Any, tmp_path: Path) -> None:
     (tmp_path / "victim").write_text("precious")
     (tmp_path / "link").symlink_to(tmp_path / "victim")
-    if write is files.create:
+    if write is atomic_files.create:
         with pytest.raises(FileExistsError):
             write(tmp_path / "link", b"content")
     else:
@@ -75,5 +75,5 @@ def test_a_link_in_its_place_is_not_followed(write: Any, tmp_path: Path) -> None
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="directory"):
-        files.replace(tmp_path, b"content")
+        atomic_files.replace(tmp_path, b"content")
     assert tmp_path.is_dir()
