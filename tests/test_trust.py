@@ -222,4 +222,5 @@ def test_nothing_in_the_package_unpickles_or_evaluates_but_the_transport() -> No
         for path in PACKAGE.rglob("*.py")
         if forbidden.search(path.read_text().replace("network.eval(", "").replace(".eval()", ""))
     }
-    assert found <= {f"runtime/sandbox/{name}.py" for name in ("packing", "fork_server", "worker", "worker_process")}
+    transport = {f"runtime/sandbox/{name}.py" for name in ("packing", "fork_server", "worker", "worker_process")}
+    assert found <= transport | {"testing/checks.py"}  # a part's round trip, which the test itself has packed
