@@ -1,5 +1,6 @@
 """A part of one's own that is used wrongly is one clear line: at the start where it can be known, else in the row."""
 
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from evonas.evaluation.training import score
 from evonas.objectives.metrics import METRICS, Metric
 from evonas.objectives.objectives import Objectives
 from evonas.records import Candidate, Epoch, Status, TaskSpec
-from evonas.tasks import Split, Splits, Task, TaskMetric, regression
+from evonas.tasks import Split, Splits, Task, TaskMetric, classification, regression
 from tests.evaluation.small import ConvNets, bars_task, config, evaluator, job, run
 
 CONFIG: dict[str, Any] = {
@@ -148,6 +149,9 @@ def test_metrics_are_tried_without_a_trace_and_may_refuse_so_few_examples() -> N
     task = with_metric(hits, both_classes)
     check_metrics(task)
     assert torch.equal(torch.get_rng_state(), before)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_metrics(classification("bars", task.splits, ("f1", "auc")))
     one = Split(np.ones((1, 2), np.float32), np.ones(1, np.float32))
     check_metrics(regression("one example", Splits(one, one, one), ("mse", "r2")))
 
