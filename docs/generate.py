@@ -23,6 +23,7 @@ REGISTRIES = {
     "Spaces": ("evonas.spaces", "SPACES", "space.kind"),
     "Tasks": ("evonas.tasks", "TASKS", "task.kind"),
     "Strategies": ("evonas.strategies", "STRATEGIES", "strategy.kind"),
+    "Orders": ("evonas.driver.visibility", "ORDERS", "schedule.mode"),
     "Learners": ("evonas.evaluation.learners", "LEARNERS", "learner.kind"),
     "Backends": ("evonas.measuring.backends.backend", "BACKENDS", "targets.NAME.backend"),
     "Runtimes": ("evonas.runtime", "RUNTIMES", "runtime.kind"),
