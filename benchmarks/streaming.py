@@ -1,6 +1,6 @@
 """How much slower is an epoch whose examples are streamed from a file than one whose examples are in memory?
 
-    python benchmarks/streaming.py [--examples 10000] [--batch 64] [--repeats 7] [--device cpu]
+    python benchmarks/streaming.py [--examples 3000] [--batch 64] [--repeats 7] [--device cpu]
 
 Pictures of 3 x 32 x 32 bytes, resident and from a memory-mapped .npy file that the page cache holds, so that what
 is measured is the way of the batches and no disk. In turns in each repeat: the shuffled batches of ten epochs alone;
@@ -101,7 +101,7 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--examples", type=int, default=10_000)
+    parser.add_argument("--examples", type=int, default=3000)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--device", default="cpu")
