@@ -16,7 +16,7 @@ class Thing:
 
 PROGRAM = """
 import signal, sys, time, weakref
-from evonas.signals import not_lost
+from evonas.signals import Terminated, not_lost
 
 class Thing: pass
 
