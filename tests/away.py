@@ -82,7 +82,7 @@ class _Handler(BaseHTTPRequestHandler):
 def serve(address: str) -> Endpoint:
     """A server in a thread of this process."""
     server = ThreadingHTTPServer((address, 0), _Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     return Endpoint(f"http://{address}:{server.server_port}", "secret")
 
 

@@ -295,7 +295,7 @@ class TestWatch:
     @pytest.fixture
     def server(self, found: evonas.Run) -> Iterator[ReportServer]:
         with ReportServer(str(found.folder), 0) as server:
-            thread = threading.Thread(target=server.serve_forever, daemon=True)
+            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
             thread.start()
             yield server
             server.shutdown()

@@ -191,7 +191,7 @@ def test_watching_shows_what_the_search_finds(browser: Browser, tmp_path: Path) 
     with pytest.raises(Stop):
         run(folder, stopping_after(12))
     with ReportServer(str(folder), 0) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         browser.open(server.url)
         evaluated = "document.getElementById('summary').children[1].textContent"
         assert browser.ask(evaluated).startswith("12 candidates")

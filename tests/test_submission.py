@@ -126,7 +126,7 @@ def served(pretended: Pretended) -> ThreadingHTTPServer:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     pretended.url = f"http://127.0.0.1:{server.server_address[1]}"
     return server
 
@@ -467,7 +467,7 @@ from evonas.spaces.cell import Cell
 print("the code is in", evonas.__file__)
 
 class Gated(Cell):
-    def __init__(self, gate: str):
+    def __init__(self, *, gate: str):
         super().__init__(stages=1, channels=[4, 6])
         self.gate = Path(gate)
 
@@ -505,7 +505,7 @@ class Head:
 
     def submit(self, run: str, **changes: Any) -> tuple[int, str, str]:
         process = self.start(run, **changes)
-        out, err = process.communicate(timeout=6000)
+        out, err = process.communicate(timeout=600)
         return process.returncode, out, err
 
     def ray(self, *words: str) -> str:
@@ -523,10 +523,11 @@ class Head:
         ]
 
     def wait(self, run: str, evaluated: int) -> dict[str, Any]:
-        until = time.monotonic() + 6000
+        until = time.monotonic() + 600
         while (state := self.status(run))["evaluated"] < evaluated:
             assert time.monotonic() < until, state
             assert not [job.message for job in self.jobs(run) if job.ended]
+            assert not [client.communicate() for client in self.clients if client.poll() in {1, 2}]
             time.sleep(0.2)
         return state
 
@@ -658,7 +659,7 @@ def test_a_search_outlives_the_client_and_is_found_again(head: Head, tmp_path: P
     gate.write_text("1000")
     assert again.stderr
     out, err = again.stdout.read(), again.stderr.read()  # communicate() passes over what readline() has taken already
-    assert (again.wait(timeout=6000), err) == (0, ""), out
+    assert (again.wait(timeout=600), err) == (0, ""), out
     assert "working_dir_files" in re.search(r"^the code is in (.*)", out, re.MULTILINE)[1]
     assert "the budget of 16 evaluations is used up; 16 candidates evaluated" in out
     assert "front:" in out
