@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, _FlopCounterMode
 
 from evonas.config import TrainingConfig
 from evonas.errors import UserError
@@ -17,7 +17,7 @@ from evonas.evaluation.device_data import DeviceData
 from evonas.evaluation.task_metrics import MetricError
 from evonas.evaluation.training import Trainer
 from evonas.inputs import called, example, mapped
-from evonas.measuring.backends.storage import StorageMeter, stored, tensors
+from evonas.measuring.backends.storage import StorageMeter, stored, tensors, without_compiler
 from evonas.measuring.torch_state import cpu_threads, seeded
 from evonas.objectives.metrics import METRICS
 from evonas.records import Inputs
@@ -25,6 +25,8 @@ from evonas.tasks.task import Task
 
 MB = 1e6
 TRAIN_MEMORY = "train_memory_mb"
+
+without_compiler(_FlopCounterMode)
 
 
 Compute = Callable[[nn.Module, Task, DeviceData, TrainingConfig], float]

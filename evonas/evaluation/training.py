@@ -15,12 +15,12 @@ import safetensors.torch
 import torch
 from safetensors.torch import save
 from torch import Generator, Tensor, nn
-from torch.optim import SGD, AdamW, Optimizer
 
 from evonas.config import TrainingConfig
 from evonas.evaluation.augment import augment
 from evonas.evaluation.device_data import DeviceData, numbers
 from evonas.evaluation.examples import Examples
+from evonas.evaluation.optimizers import Optimizer
 from evonas.evaluation.task_metrics import rows
 from evonas.inputs import called
 from evonas.measuring.torch_state import cpu_threads, seeded
@@ -52,18 +52,6 @@ def cosine(progress: float) -> float:
 
 
 SCHEDULES: dict[str, Callable[[float], float]] = {"one_cycle": one_cycle, "cosine": cosine}
-
-
-def optimizer_for(network: nn.Module, config: TrainingConfig) -> Optimizer:
-    """SGD with Nesterov momentum, or AdamW. Biases and norms (vectors and scalars) do not decay."""
-    parameters = [p for p in network.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    if config.optimizer == "adamw":
-        return AdamW(groups, config.learning_rate, betas=(config.momentum, 0.999))
-    return SGD(groups, config.learning_rate, config.momentum, nesterov=config.momentum > 0)
 
 
 def precision(config: TrainingConfig, device: torch.device) -> str:
@@ -123,7 +111,7 @@ class Trainer:
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network = network
         self.data, self.task, self.config, self.seed = data, task, config, seed
-        self.optimizer = optimizer_for(network, config)
+        self.optimizer = Optimizer(network, config)
         self.batch = min(config.batch_size, len(data.train))
         self.steps = len(data.train) // self.batch
         self.epoch = 0
@@ -168,8 +156,7 @@ class Trainer:
     def state(self) -> bytes:
         """All that training goes on from, in safetensors: network, optimiser, epoch. For `load`."""
         tensors = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
-        for index, kept in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{index}.{key}": v for key, v in kept.items() if isinstance(v, Tensor)}
+        tensors |= {f"optimizer.{name}": tensor for name, tensor in self.optimizer.state_dict().items()}
         return save(copied(tensors), {"epoch": str(self.epoch)})
 
     def load(self, state: bytes) -> None:
@@ -179,13 +166,9 @@ class Trainer:
             ValueError: it is of another network.
         """
         tensors = safetensors.torch.load(state)
-        kept: dict[int, dict[str, Tensor]] = {}
-        for name in [name for name in tensors if name.startswith("optimizer.")]:
-            index, key = name.removeprefix("optimizer.").split(".", 1)
-            kept.setdefault(int(index), {})[key] = tensors.pop(name)
         try:
-            self.network.load_state_dict({name.removeprefix("network."): t for name, t in tensors.items()})
-            self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": kept})
+            self.network.load_state_dict(_below("network.", tensors))
+            self.optimizer.load_state_dict(_below("optimizer.", tensors))
         except (RuntimeError, ValueError, KeyError) as error:
             raise ValueError(f"the state is of another network: {str(error).splitlines()[0]}") from None
         head = int.from_bytes(state[:8], "little")
@@ -204,8 +187,7 @@ class Trainer:
         return total / self.steps
 
     def _set_rate(self, progress: float) -> None:
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.config.learning_rate * self._rate(progress)
+        self.optimizer.rate = self.config.learning_rate * self._rate(progress)
 
     def _scored(self, examples: Examples) -> Tensor:
         return scored(self.network, examples, self.data, self.task, self.config, self._checkpoint)
@@ -259,6 +241,10 @@ def scored(
 def copied(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """As safetensors takes them: on the CPU, contiguous, each with memory of its own."""
     return {name: t.detach().cpu().clone(memory_format=torch.contiguous_format) for name, t in tensors.items()}
+
+
+def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def validation_batch(data: DeviceData, examples: Examples) -> int:

@@ -4,6 +4,7 @@ import itertools
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
@@ -33,6 +34,19 @@ class Small(Space):
         for before, after in itertools.pairwise(widths):
             layers += [nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
         return nn.Sequential(*layers, nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(widths[-1], task.outputs))
+
+
+def test_the_digits_are_those_of_scikit_learn() -> None:
+    """In another order, and each in one part."""
+    from sklearn.datasets import load_digits
+
+    def rows(x: Any, y: Any) -> list[tuple[int, ...]]:
+        return sorted((*image.ravel().astype(int).tolist(), int(label)) for image, label in zip(x, y, strict=True))
+
+    parts = TASKS["digits"]().splits
+    found = [row for part in (parts.train, parts.valid, parts.test) for row in rows(part.x, part.y)]
+    bunch = load_digits()
+    assert sorted(found) == rows(bunch.images, bunch.target)
 
 
 def test_a_small_network_reads_digits() -> None:

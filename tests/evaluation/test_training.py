@@ -1,4 +1,7 @@
+import copy
 import itertools
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -7,7 +10,8 @@ from torch import Tensor, nn
 
 from evonas.config import AugmentConfig, TrainingConfig
 from evonas.evaluation.device_data import to_device
-from evonas.evaluation.training import Diverged, Trainer, cosine, one_cycle, optimizer_for
+from evonas.evaluation.optimizers import Optimizer
+from evonas.evaluation.training import Diverged, Trainer, cosine, one_cycle
 from evonas.measuring.torch_state import seeded
 from evonas.records import Epoch
 from evonas.tasks import Split, Splits, TaskMetric, classification, regression
@@ -43,7 +47,7 @@ def test_the_optimiser_is_given_the_schedule_a_step() -> None:
 
     class Watched(Trainer):
         def step(self, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
-            rates.append(self.optimizer.param_groups[0]["lr"])
+            rates.append(self.optimizer.rate)
             return super().step(x, y, generator)
 
     config = TrainingConfig(epochs=2, batch_size=64, learning_rate=0.2, schedule="cosine")
@@ -101,10 +105,62 @@ def test_the_process_is_left_as_it_was_between_epochs() -> None:
     assert set(threads) == {2}
 
 
+@pytest.mark.parametrize("kind", ["sgd", "adamw"])
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_a_step_is_that_of_torchs_own_class(kind: str, momentum: float) -> None:
+    """To the bit, and so is the state; one parameter gets no gradient at first."""
+    ours = conv_net(2, TASK.spec)
+    theirs = copy.deepcopy(ours)
+    config = TrainingConfig.model_validate({"optimizer": kind, "momentum": momentum, "weight_decay": 0.1})
+    optimizer = Optimizer(ours, config)
+    groups = [
+        {"params": [p for p in theirs.parameters() if p.ndim > 1], "weight_decay": 0.1},
+        {"params": [p for p in theirs.parameters() if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    reference: torch.optim.Optimizer = (
+        torch.optim.AdamW(groups, 0.1, betas=(momentum, 0.999))
+        if kind == "adamw"
+        else torch.optim.SGD(groups, 0.1, momentum, nesterov=momentum > 0)
+    )
+    generator = torch.Generator().manual_seed(0)
+    for step in range(3):
+        optimizer.rate = reference.param_groups[0]["lr"] = reference.param_groups[1]["lr"] = 0.1 / (step + 1)
+        optimizer.zero_grad()
+        for i, (p, q) in enumerate(zip(ours.parameters(), theirs.parameters(), strict=True)):
+            p.grad = torch.randn(p.shape, generator=generator) if i or step else None
+            q.grad = p.grad
+        optimizer.step()
+        reference.step()
+        for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
+            assert torch.equal(p, q)
+    wanted = {
+        f"{index}.{name}": tensor
+        for index, kept in reference.state_dict()["state"].items()
+        for name, tensor in kept.items()
+        if isinstance(tensor, Tensor)
+    }
+    state = optimizer.state_dict()
+    assert state.keys() == wanted.keys()
+    assert all(torch.equal(state[name], wanted[name]) for name in state)
+
+
+def test_training_imports_no_compiler() -> None:
+    """Which takes seconds, in each worker."""
+    program = """
+import sys
+from tests.evaluation.small import evaluator, job, run
+*_, last = run(evaluator(), job())
+assert last.status == "ok", last
+print([name for name in ("torch._dynamo", "sympy") if name in sys.modules])
+"""
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert answer.stdout == "[]\n", answer.stderr
+
+
 def test_vectors_do_not_decay() -> None:
     network = conv_net(2, TASK.spec)
-    optimizer = optimizer_for(network, TrainingConfig(weight_decay=0.1))
-    decay = {id(p): g["weight_decay"] for g in optimizer.param_groups for p in g["params"]}
+    optimizer = Optimizer(network, TrainingConfig(weight_decay=0.1))
+    decay = {id(p): weight_decay for parameters, weight_decay in optimizer.groups for p in parameters}
     assert {p.ndim: decay[id(p)] for p in network.parameters()} == {4: 0.1, 2: 0.1, 1: 0.0}
 
 

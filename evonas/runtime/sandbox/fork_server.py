@@ -31,8 +31,6 @@ from evonas.runtime.sandbox.protocol import REQUEST, RESPONSE, FrameType, Worker
 from evonas.runtime.sandbox.worker import GRACE_S, STACK_SIGNAL, serve
 
 MEMORY_S = 0.1  # between two looks at a worker's memory
-ON_FIRST_USE = ("torch._dynamo",)
-"""What torch imports with the first step of an optimiser: a second, of each new worker where it is not done before."""
 STACK_S = 0.3  # for a worker to write down where it is
 START_S = 300.0
 STARTS = 3
@@ -295,9 +293,6 @@ def main(parent: str, file: str, memory: str, preload: str) -> None:
     with contextlib.suppress(Exception):  # the worker meets the same error and says so
         if preload:
             import_module(preload)
-        for module in ON_FIRST_USE:
-            if module.partition(".")[0] in sys.modules:
-                import_module(module)
     gc.collect()
     gc.freeze()
     try:
