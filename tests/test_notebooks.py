@@ -16,11 +16,13 @@ import evonas
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MOST_BYTES = 1_500_000
+WAITS = "no worker has started yet"
+"""What a search says where its Ray takes long to start, as on a busy machine."""
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
-    """Two seeds of each strategy: 32 small networks each, trained for two epochs on a fifth of the digits."""
+    """Two seeds of each strategy: 24 small networks each, trained for two epochs on a fifth of the digits."""
     root = tmp_path_factory.mktemp("runs")
     config = {
         "space": {"kind": "mobile", "stages": 2, "widths": [8, 16], "depths": [0, 1], "stem": 8, "strides": 2},
@@ -28,7 +30,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
         "objectives": [{"metric": "error"}, {"metric": "params"}],
         "training": {"epochs": 2, "batch_size": 32, "rungs": [1], "promote": 0.9},
         "schedule": {"generation": 8},
-        "budget": {"evaluations": 32},
+        "budget": {"evaluations": 24},
         "runtime": {"kind": "serial"},
     }
     strategies = {"nsga2": {"kind": "nsga2", "population": 8}, "random": {"kind": "random"}}
@@ -68,7 +70,8 @@ def test_all_notebooks_are_there() -> None:
 def test_it_runs(path: Path, runs: dict[str, list[str]], tmp_path: Path) -> None:
     given = parameters(path.stem, runs, tmp_path)
     done = execute(path, given, tmp_path)
-    assert not [output.text for output in outputs(done) if output.output_type == "stream"]
+    said = [output.text for output in outputs(done) if output.output_type == "stream"]
+    assert not [text for text in said if not text.startswith(WAITS)]
     if "folder" in given:  # with a larger budget, the search goes on
         execute(path, {**given, "evaluations": 8, "runtime": "serial"}, tmp_path)
         assert len(evonas.load(given["folder"]).evaluations) == 8
