@@ -6,7 +6,7 @@ import os
 import platform
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +16,7 @@ from evonas.code_owner import is_user_module
 from evonas.components import Components, assemble, check_endpoints
 from evonas.config import MUTABLE_SECTIONS
 from evonas.driver.loop import Search, Watch
+from evonas.driver.progress import shown
 from evonas.errors import UserError
 from evonas.evaluation.learners import LEARNERS
 from evonas.latency_tables.front_check import check
@@ -66,6 +67,7 @@ def search(
     evaluator: EvaluatorFactory | None = None,
     run: str | Path | None = None,
     watch: Watch = lambda search, evaluation: None,
+    progress: bool = True,
 ) -> Run:
     """Run a search to its end, or go on with the one in the run folder.
 
@@ -76,6 +78,8 @@ def search(
         evaluator: in the place of measuring and training, e.g. `evonas.tabular.Tabular`.
         run: the folder, or a URL such as s3://bucket/run; default `runs/NAME-FINGERPRINT`.
         watch: called with the search and each evaluated candidate.
+        progress: show how far it is, in one line on the standard error or below a notebook's cell, and what fails
+            again and again.
 
     Raises:
         UserError: the config is wrong, or the folder holds another search.
@@ -84,7 +88,8 @@ def search(
     prepared = prepare(config, space=space, task=task, evaluator=evaluator, run=run)
     for note in prepared.notes:
         warnings.warn(note, stacklevel=2)
-    execute(prepared, watch=watch)
+    with shown(watch) if progress else nullcontext(watch) as watcher:
+        execute(prepared, watch=watcher)
     return Run(prepared.folder, prepared.components.space)
 
 

@@ -16,14 +16,12 @@ from rich.text import Text
 
 from evonas import figures
 from evonas.driver.loop import Search, Watch
-from evonas.driver.snapshot import ProgressMeter
+from evonas.driver.progress import LINE_EVERY_S, REFRESH_S, RepeatedFailures, StatusLine
 from evonas.figures.picture import BLUE, RED, Line, Picture, Points, objective_axis
 from evonas.figures.text_drawing import SMALLEST
 from evonas.records import Evaluation, Fitness
 from evonas.runs.run import Run
 
-LINE_EVERY_S = 10.0
-REFRESH_S = 0.5
 RECENT = 8
 PLOT_WIDTH, PLOT_HEIGHT = (40, 72), 17
 """Characters. Where less than the least is left beside a table, the plot is above it."""
@@ -31,43 +29,6 @@ AROUND = 6
 """Lines of a screen that are neither plot nor rows: two of status, the head and the frame of the table."""
 MOST = 500
 """Fully trained candidates that the plot of a running search shows, the newest."""
-
-
-class StatusLine:
-    """One line about a search: evaluated, front, hypervolume, workers, time."""
-
-    def __init__(self) -> None:
-        self._meter = ProgressMeter()
-        self._from: tuple[int, float] | None = None  # evaluated and seconds when this start began
-
-    def text(self, search: Search) -> str:
-        now, budget = self._meter.read(search), search.config.budget.evaluations
-        parts = [
-            f"{now.evaluated:,}{f'/{budget:,}' if budget else ''} evaluated",
-            f"front {now.front}",
-            *([] if now.hypervolume is None else [f"hypervolume {now.hypervolume:.2f}x"]),
-            f"{now.busy}/{now.workers} busy",
-            f"{clock(search.elapsed_s)} elapsed",
-            *self._ending(search),
-        ]
-        return ", ".join([*parts, *([f"{now.failed} failed"] if now.failed else []), *search.runtime.notes])
-
-    def _ending(self, search: Search) -> list[str]:
-        if search.ended:
-            return [f"{search.ended}: finishing {search.runtime.pending}"] if search.runtime.pending else []
-        left = self._left_s(search)
-        return [] if left is None else [f"{clock(left)} left"]
-
-    def _left_s(self, search: Search) -> float | None:
-        """Seconds to the end at the present pace; the nearest end counts."""
-        budget, evaluated, elapsed = search.config.budget, search.evaluated, search.elapsed_s
-        self._from = self._from or (evaluated, elapsed)
-        ends: list[float] = []
-        if budget.hours:
-            ends.append(budget.hours * 3600 - elapsed)
-        if budget.evaluations and evaluated > self._from[0]:
-            ends.append((budget.evaluations - evaluated) * (elapsed - self._from[1]) / (evaluated - self._from[0]))
-        return max(0.0, min(ends)) if ends else None
 
 
 def advice(search: Search) -> str:
@@ -92,12 +53,14 @@ def watching(console: Console) -> Iterator[Watch]:
 class _Lines:
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._line = StatusLine()
+        self._line, self._failures = StatusLine(), RepeatedFailures()
         self._next = 0.0
 
     def __call__(self, search: Search, evaluation: Evaluation | None) -> None:
         if not self._next and (note := advice(search)):
             self._console.print(note, soft_wrap=True)
+        if told := self._failures.text(search, evaluation):
+            self._console.print(told, soft_wrap=True, markup=False)
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + LINE_EVERY_S
             self._console.print(self._line.text(search), soft_wrap=True)
@@ -106,13 +69,15 @@ class _Lines:
 class _Screen:
     def __init__(self, live: Live) -> None:
         self._live = live
-        self._line = StatusLine()
+        self._line, self._failures = StatusLine(), RepeatedFailures()
         self._recent: list[Evaluation] = []
         self._next = 0.0
 
     def __call__(self, search: Search, evaluation: Evaluation | None) -> None:
         if not self._next and (note := advice(search)):
             self._live.console.print(note, soft_wrap=True)
+        if told := self._failures.text(search, evaluation):
+            self._live.console.print(told, soft_wrap=True, markup=False)
         if evaluation:
             self._recent = [*self._recent, evaluation][-RECENT:]
         if time.monotonic() >= self._next:
@@ -232,8 +197,3 @@ def _cell(value: Any) -> str:
 def number(value: float) -> str:
     """Whole numbers in full, others with four significant digits."""
     return f"{value:,.0f}" if float(value).is_integer() and abs(value) < 1e15 else f"{value:.4g}"
-
-
-def clock(seconds: float) -> str:
-    hours, rest = divmod(int(seconds), 3600)
-    return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"
