@@ -7,6 +7,7 @@ arguments, folder, environment, standard streams, signals, exit status.
 import contextlib
 import json
 import os
+import runpy
 import signal
 import socket
 import subprocess
@@ -22,7 +23,7 @@ import json, os, signal, socket, sys
 
 server = socket.socket(socket.AF_UNIX)
 server.connect({address!r})
-request = json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ)]).encode()
+request = json.dumps([sys.argv, os.getcwd(), dict(os.environ)]).encode()
 socket.send_fds(server, [len(request).to_bytes(8, "little")], [0, 1, 2])
 server.sendall(request)
 process = int.from_bytes(server.recv(8), "little")
@@ -34,7 +35,7 @@ sys.exit(int.from_bytes(server.recv(8), "little"))
 
 @contextlib.contextmanager
 def commands(folder: Path) -> Iterator[Path]:
-    """A folder for the PATH with the command `evonas`.
+    """A folder for the PATH with the command `evonas`, and with `run-script` in the place of `python`.
 
     Args:
         folder: with a short name, as sockets need it.
@@ -47,8 +48,9 @@ def commands(folder: Path) -> Iterator[Path]:
         command = [sys.executable, "-m", "tests.forked", str(number)]
         server = subprocess.Popen(command, cwd=ROOT, pass_fds=[number], stdin=subprocess.DEVNULL)
     binaries.mkdir()
-    (binaries / "evonas").write_text(CLIENT.format(python=sys.executable, address=address))
-    (binaries / "evonas").chmod(0o755)
+    for name in ("evonas", "run-script"):
+        (binaries / name).write_text(CLIENT.format(python=sys.executable, address=address))
+        (binaries / name).chmod(0o755)
     try:
         yield binaries
     finally:
@@ -99,8 +101,13 @@ def watch(client: socket.socket) -> None:
 def command(words: list[str]) -> NoReturn:
     from evonas.cli import main
 
-    sys.argv = ["evonas", *words]
-    sys.exit(main(words))
+    name, *sys.argv = words
+    if Path(name).name == "run-script":
+        sys.path[0] = str(Path(sys.argv[0]).parent)
+        runpy.run_path(sys.argv[0], run_name="__main__")
+        sys.exit(0)
+    sys.argv = ["evonas", *sys.argv]
+    sys.exit(main(sys.argv[1:]))
 
 
 def _exactly(client: socket.socket, size: int) -> bytes:
