@@ -25,6 +25,7 @@ from evonas.spaces.space import Space
 from evonas.strategies import STRATEGIES
 from evonas.tabular import EvaluatorFactory
 from evonas.tasks import TASKS, Task
+from evonas.tasks.data_record import DataRecord, data_record
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Components:
         remotes: targets that are not measured on the workers.
         evaluator: name of what evaluates candidates instead of training them; "" where they are trained.
         task: with its data, where networks are trained on them.
+        data: what the run folder keeps of the data.
     """
 
     config: Config
@@ -52,6 +54,7 @@ class Components:
     remotes: Remotes = dataclasses.field(default_factory=Remotes)
     evaluator: str = ""
     task: Task | None = None
+    data: DataRecord | None = None
 
 
 def assemble(
@@ -83,7 +86,7 @@ def assemble(
     tables = {name: _table(name, path, config, space, spec) for name, path in objectives.tables.items()}
     factory = _training(config, space, task, objectives, tables)
     endpoints = remotes(config, objectives.targets)
-    return Components(config, space, spec, objectives, factory, tables, endpoints, task=task)
+    return Components(config, space, spec, objectives, factory, tables, endpoints, task=task, data=data_record(task))
 
 
 def _training(config: Config, space: Space, task: Task, objectives: Objectives, tables: Mapping[str, Table]) -> Factory:

@@ -59,7 +59,9 @@ def huggingface(
         _check_columns(table.column_names, image, label)
     classes = _classes(found["train"], label)
     given = {part: Split(_pictures(t, image, size, channels), _numbers(t[label], classes)) for part, t in found.items()}
-    return classification(Path(name).name, completed(given, valid_fraction, test_fraction, split_seed), metrics)
+    splits = completed(given, valid_fraction, test_fraction, split_seed)
+    names = found["train"].features[label].names if classes is None else [*map(str, classes)]
+    return classification(Path(name).name, splits, metrics, names)
 
 
 def _load(name: str, config: str | None, revision: str | None) -> dict[str, Any]:
@@ -88,7 +90,7 @@ def _check_columns(columns: list[str], image: str, label: str) -> None:
 
 
 def _classes(table: Any, label: str) -> dict[Any, int] | None:
-    """Label -> number, in sorted order; None where the labels are numbered already."""
+    """Label -> number, in sorted order; None where the data set numbers and names them."""
     if hasattr(table.features[label], "names"):
         return None
     return {value: number for number, value in enumerate(sorted(set(table[label])))}

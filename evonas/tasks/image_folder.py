@@ -52,7 +52,7 @@ def image_folder(
     if len(classes) < 2:
         raise UserError(f"task.path: {parts['train']} needs a sub-folder for each of two classes or more")
     given = {name: _read(folder, classes, size, channels) for name, folder in parts.items()}
-    return classification(root.name, completed(given, valid_fraction, test_fraction, split_seed), metrics)
+    return classification(root.name, completed(given, valid_fraction, test_fraction, split_seed), metrics, classes)
 
 
 def natural(name: str) -> tuple[tuple[int, int, str], ...]:

@@ -121,8 +121,24 @@ class Standardise(nn.Module):
 
     def __init__(self, train: Column) -> None:
         super().__init__()
-        mean, deviation = channel_statistics(train)
-        shape = (-1, *(1,) * (len(train.shape) - 2))
+        self._set(*channel_statistics(train), len(train.shape) - 2)
+
+    @classmethod
+    def with_constants(cls, mean: Array, deviation: Array, axes: int) -> "Standardise":
+        """What standardises by constants that are known.
+
+        Args:
+            mean: (channels,) or (features,).
+            deviation: as many.
+            axes: of an example, behind that of its channels or features.
+        """
+        made = cls.__new__(cls)
+        nn.Module.__init__(made)
+        made._set(mean, deviation, axes)
+        return made
+
+    def _set(self, mean: Array, deviation: Array, axes: int) -> None:
+        shape = (-1, *(1,) * axes)
         self.register_buffer("mean", torch.from_numpy(mean).float().reshape(shape))
         self.register_buffer("deviation", torch.from_numpy(deviation).float().reshape(shape))
 
@@ -157,6 +173,8 @@ class Task:
             at a time, and must not write into its input.
         loss: (output, target, label smoothing) -> the scalar that training lowers.
         metrics: name -> how it is computed of the validation examples; each can be an objective or a limit.
+        classes: what the classes are called, in order of their numbers; they are recorded with a run.
+        notes: what was guessed, changed or left out when the data were read; a search says each of them at its start.
 
     Raises:
         UserError: the metrics of `spec` are not these.
@@ -167,6 +185,8 @@ class Task:
     prepare: nn.Module
     loss: Loss = cross_entropy
     metrics: Mapping[str, TaskMetric] = field(default_factory=lambda: {"error": TaskMetric(error)})
+    classes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         own = directions(self.metrics)
@@ -174,35 +194,44 @@ class Task:
             raise UserError(f"task {self.spec.name}: its metrics are {own}, its spec says {dict(self.spec.metrics)}")
 
 
-def classification(name: str, splits: Splits, metrics: Sequence[str] = ("error",)) -> Task:
+def classification(
+    name: str,
+    splits: Splits,
+    metrics: Sequence[str] = ("error",),
+    classes: Sequence[str] = (),
+    notes: Sequence[str] = (),
+) -> Task:
     """A task of telling classes 0, 1, ... apart, on standardised inputs.
 
     Args:
         name: for people.
         splits: examples in any number type, labels (n,) of whole numbers from 0.
         metrics: names in `CLASSIFICATION_METRICS`; the first is the main one.
+        classes: what they are called, in order of their numbers.
+        notes: what was guessed, changed or left out when the data were read.
 
     Raises:
         UserError: labels are not integers (n,) from 0, there is one class only, some number is not finite, or a metric
             is unknown.
     """
     splits = Splits(*(Split(_finite(_single(s.x)), labels(s.y)) for s in (splits.train, splits.valid, splits.test)))
-    classes = 1 + max(int(s.y.max()) for s in (splits.train, splits.valid, splits.test))
-    if classes < 2:
+    count = 1 + max(int(s.y.max()) for s in (splits.train, splits.valid, splits.test))
+    if count < 2:
         raise UserError(f"task {name}: all labels are 0; a classification needs two classes or more")
-    chosen = {metric: make(classes) for metric, make in _named(metrics, CLASSIFICATION_METRICS).items()}
+    chosen = {metric: make(count) for metric, make in _named(metrics, CLASSIFICATION_METRICS).items()}
     x = _single(splits.train.x)
-    spec = TaskSpec(name, InputSpec(x.shape[1:]), (classes,), directions(chosen))
-    return Task(spec, splits, Standardise(x), cross_entropy, chosen)
+    spec = TaskSpec(name, InputSpec(x.shape[1:]), (count,), directions(chosen))
+    return Task(spec, splits, Standardise(x), cross_entropy, chosen, tuple(classes), tuple(notes))
 
 
-def regression(name: str, splits: Splits, metrics: Sequence[str] = ("mse",)) -> Task:
+def regression(name: str, splits: Splits, metrics: Sequence[str] = ("mse",), notes: Sequence[str] = ()) -> Task:
     """A task of predicting values (n,) or (n, outputs) from standardised inputs.
 
     Args:
         name: for people.
         splits: examples in any number type, values to predict.
         metrics: names in `REGRESSION_METRICS`; the first is the main one.
+        notes: what was guessed, changed or left out when the data were read.
 
     Raises:
         UserError: some number is not finite, or a metric is unknown.
@@ -211,7 +240,7 @@ def regression(name: str, splits: Splits, metrics: Sequence[str] = ("mse",)) -> 
     chosen = _named(metrics, REGRESSION_METRICS)
     x = _single(splits.train.x)
     spec = TaskSpec(name, InputSpec(x.shape[1:]), splits.train.y.shape[1:], directions(chosen))
-    return Task(spec, splits, Standardise(x), mean_squared_error, chosen)
+    return Task(spec, splits, Standardise(x), mean_squared_error, chosen, notes=tuple(notes))
 
 
 def _named(names: Sequence[str], known: Mapping[str, T]) -> dict[str, T]:
