@@ -121,7 +121,11 @@ def test_the_start_of_a_search_says_what_each_split_has(searched: Path, capsys: 
     (searched / "config.yaml").write_text(yaml.safe_dump(settings(searched / "data.npz")))
     assert main(["search", str(searched / "config.yaml"), "--run", str(searched / "run")]) == 0
     said = capsys.readouterr().out
-    assert "data: train 36, valid 18, test 6 examples, each 1 x 6 x 6 of uint8; 3 classes (0: 20, 1: 20, 2: 20)" in said
+    assert (
+        "data: train 36, valid 18 (drawn from train), test 6 (drawn from train) examples, each 1 x 6 x 6 of uint8;"
+        in said
+    )
+    assert "; 3 classes (0: 20, 1: 20, 2: 20)" in said
 
 
 def test_every_row_in_memory_counts() -> None:

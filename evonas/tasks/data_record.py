@@ -31,11 +31,13 @@ class SplitRecord(Record):
         examples: how many.
         counts: examples of each class; None where the targets are no classes.
         sha256: of examples and targets as the search sees them: pictures decoded and scaled, text as numbers.
+        drawn: it was not given, but drawn from the training examples.
     """
 
     examples: int
     counts: tuple[int, ...] | None
     sha256: str
+    drawn: bool = False
 
 
 class ColumnRecord(Record):
@@ -72,10 +74,11 @@ class DataRecord(Record):
 
 def data_record(task: Task) -> DataRecord:
     """Describe the data of a task. Arrays in memory are read once, of stored ones `SAMPLED_BYTES` an array."""
-    parts = {"train": task.splits.train, "valid": task.splits.valid, "test": task.splits.test}
     splits = {
-        name: SplitRecord(examples=len(split), counts=_counts(split, task), sha256=_digest(split))
-        for name, split in parts.items()
+        name: SplitRecord(
+            examples=len(split), counts=_counts(split, task), sha256=_digest(split), drawn=name in task.splits.drawn
+        )
+        for name, split in task.splits.parts.items()
     }
     columns = {
         name: ColumnRecord(shape=column.shape[1:], dtype=column.dtype.name)
@@ -124,7 +127,10 @@ def data_difference(then: DataRecord, now: DataRecord) -> str:
 
 def in_words(record: DataRecord) -> str:
     """One line for people: examples of each part, what one is, classes and how many each has."""
-    sizes = ", ".join(f"{name} {split.examples:,}" for name, split in record.splits.items())
+    sizes = ", ".join(
+        f"{name} {split.examples:,}{' (drawn from train)' if split.drawn else ''}"
+        for name, split in record.splits.items()
+    )
     kinds = ", ".join(
         f"{f'{name}: ' if name else ''}{' x '.join(map(str, column.shape)) or 'a number'} of {column.dtype}"
         for name, column in record.columns.items()

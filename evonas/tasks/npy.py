@@ -7,6 +7,7 @@ import numpy as np
 
 from evonas.errors import UserError
 from evonas.tasks.arrays import Layout, Target, assembled, check_array, check_names, images_first
+from evonas.tasks.stored_array import held_dtype
 from evonas.tasks.task import Array, Task
 
 
@@ -76,8 +77,8 @@ class NpyFile:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """That of the file, in the byte order of the machine."""
-        return self._header[1].newbyteorder("=")
+        """That of the file, or the one that PyTorch can hold its numbers in."""
+        return held_dtype(self._header[1])
 
     def __len__(self) -> int:
         return self._shape[0]

@@ -21,7 +21,7 @@ from evonas.inputs import mapped
 from evonas.records import InputSpec, TaskSpec
 from evonas.seeding import stream
 from evonas.tasks.metrics import CLASSIFICATION_METRICS, REGRESSION_METRICS, TaskMetric, directions, error
-from evonas.tasks.stored_array import Column, chunks, nbytes, selected, taken
+from evonas.tasks.stored_array import Column, chunks, held, nbytes, selected, taken
 
 Array = npt.NDArray[Any]
 T = TypeVar("T")
@@ -38,13 +38,16 @@ class Split:
         y: (n,) int64 classes or (n, ...) float32 values, in memory: they are small, and counted where splits are made.
 
     Raises:
-        UserError: there are no examples, or not as many as targets.
+        UserError: there are no examples, or not as many as targets, or they are of a type that PyTorch cannot hold.
     """
 
     x: Column | Mapping[str, Column]
     y: Array
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "x", mapped(held, self.x))
+        if self.y.dtype.kind in "biuf":
+            object.__setattr__(self, "y", held(self.y))
         for column in self.columns.values():
             if len(column) != len(self.y):
                 raise UserError(f"task: {len(column)} examples but {len(self.y)} targets")
@@ -93,11 +96,22 @@ class Splits:
         train: what networks learn from.
         valid: what the search compares by.
         test: never seen by a search.
+        drawn: those of them that were not given, but drawn from the training examples.
     """
 
     train: Split
     valid: Split
     test: Split
+    drawn: tuple[str, ...] = field(default=(), kw_only=True)
+
+    @property
+    def parts(self) -> dict[str, Split]:
+        """All three by name."""
+        return {"train": self.train, "valid": self.valid, "test": self.test}
+
+    def mapped(self, function: Callable[[str, Split], Split]) -> "Splits":
+        """`function` of the name and the examples of each part."""
+        return Splits(*(function(name, split) for name, split in self.parts.items()), drawn=self.drawn)
 
 
 def cross_entropy(output: Tensor, target: Tensor, label_smoothing: float) -> Tensor:
@@ -214,10 +228,12 @@ def classification(
         UserError: labels are not integers (n,) from 0, there is one class only, some number is not finite, or a metric
             is unknown.
     """
-    splits = Splits(*(Split(_finite(_single(s.x)), labels(s.y)) for s in (splits.train, splits.valid, splits.test)))
-    count = 1 + max(int(s.y.max()) for s in (splits.train, splits.valid, splits.test))
+    splits, classes, renumbered = _renumbered(
+        splits.mapped(lambda part, split: Split(_finite(_single(split.x)), labels(split.y, part))), classes
+    )
+    notes, count = [*notes, *renumbered], len(np.unique(splits.train.y))
     if count < 2:
-        raise UserError(f"task {name}: all labels are 0; a classification needs two classes or more")
+        raise UserError(f"task {name}: all labels are alike; a classification needs two classes or more")
     chosen = {metric: make(count) for metric, make in _named(metrics, CLASSIFICATION_METRICS).items()}
     x = _single(splits.train.x)
     spec = TaskSpec(name, InputSpec(x.shape[1:]), (count,), directions(chosen))
@@ -236,7 +252,7 @@ def regression(name: str, splits: Splits, metrics: Sequence[str] = ("mse",), not
     Raises:
         UserError: some number is not finite, or a metric is unknown.
     """
-    splits = Splits(*(Split(_finite(_single(s.x)), _values(s.y)) for s in (splits.train, splits.valid, splits.test)))
+    splits = splits.mapped(lambda part, split: Split(_finite(_single(split.x)), _values(split.y)))
     chosen = _named(metrics, REGRESSION_METRICS)
     x = _single(splits.train.x)
     spec = TaskSpec(name, InputSpec(x.shape[1:]), splits.train.y.shape[1:], directions(chosen))
@@ -272,15 +288,45 @@ def divided(pool: Split, fractions: tuple[float, ...], seed: int, stratify: bool
     return rest, *given
 
 
-def labels(y: Array) -> Array:
+def labels(y: Array, part: str = "") -> Array:
     """Classes as int64; UserError where they are no whole numbers (n,) from 0."""
+    where = f", in {part}" if part else ""
     if y.ndim != 1 or not np.issubdtype(y.dtype, np.integer):
         raise UserError(
-            f"task: labels must be integers (n,), not {y.dtype} {y.shape}; task.target: values predicts values"
+            f"task: labels must be integers (n,), not {y.dtype} {y.shape}{where}; task.target: values predicts values"
         )
     if y.min() < 0:
-        raise UserError(f"task: labels must count from 0, not from {y.min()}")
+        without = f"; leave out the {np.count_nonzero(y < 0):,} examples without a label" if y.min() == -1 else ""
+        raise UserError(f"task: labels must count from 0, not from {y.min()}{where}{without}")
     return y.astype(np.int64, copy=False)
+
+
+def _renumbered(splits: Splits, names: Sequence[str]) -> tuple[Splits, Sequence[str], list[str]]:
+    """Labels as 0, 1, ... without gaps, what the classes are called, and notes for people.
+
+    The classes are those of the training examples, so that a network has an output for each class that it can learn.
+
+    Raises:
+        UserError: another part has a label that no training example has.
+    """
+    known = np.unique(splits.train.y)
+    for part, split in splits.parts.items():
+        if len(strange := np.setdiff1d(split.y, known)):
+            number = np.count_nonzero(np.isin(split.y, strange))
+            raise UserError(
+                f"task: {part} has labels that no training example has: {_few(strange)} ({number:,} of "
+                f"{len(split):,} examples); leave those examples out, or give training examples of them"
+            )
+    if np.array_equal(known, np.arange(len(known))):
+        return splits, names[: len(known)], []
+    called = [str(names[label]) if label < len(names) else str(label) for label in known.tolist()]
+    note = f"the labels {_few(known)} become 0 to {len(known) - 1}; run.json has them as names of the classes"
+    return splits.mapped(lambda part, split: Split(split.x, np.searchsorted(known, split.y))), called, [note]
+
+
+def _few(labels: Array) -> str:
+    numbers = [f"{label}" for label in labels.tolist()]
+    return ", ".join(numbers) if len(numbers) <= 8 else f"{', '.join(numbers[:7])}, ..., {numbers[-1]}"
 
 
 def _values(y: Array) -> Array:
