@@ -18,6 +18,7 @@ from evonas.measuring.reference import reference
 from evonas.measuring.remote.client import MeasureError, Remote
 from evonas.measuring.remote.server import serve_here
 from evonas.objectives.objectives import Objectives
+from evonas.paths import expanded
 from evonas.records import Endpoint, TaskSpec
 from evonas.runtime import Factory, Remotes
 from evonas.spaces import SPACES
@@ -71,7 +72,8 @@ def assemble(
         evaluator: what evaluates candidates instead of building and training networks.
 
     Raises:
-        UserError: a section names a part that does not exist, or asks it for what it cannot do.
+        UserError: a section names a part that does not exist, or asks it for what it cannot do, or the space does not
+            take the task.
     """
     space = space or construct(SPACES, config.space, "space")
     task = task or construct(TASKS, config.task, "task")
@@ -83,6 +85,10 @@ def assemble(
         return Components(config, space, spec, objectives, work, evaluator=name_of(evaluator))
     if isinstance(task, TaskSpec):
         raise UserError(f"task {spec.name}: networks are trained on data; give a Task, or an evaluator")
+    try:
+        space.check_task(spec)
+    except ValueError as error:
+        raise UserError(f"space: {error}") from None
     tables = {name: _table(name, path, config, space, spec) for name, path in objectives.tables.items()}
     factory = _training(config, space, task, objectives, tables)
     endpoints = remotes(config, objectives.targets)
@@ -162,6 +168,6 @@ def remotes(config: Config, targets: Iterable[str]) -> Remotes:
 
 
 def _table(name: str, path: str, config: Config, space: Space, spec: TaskSpec) -> Table:
-    table = read(path)
+    table = read(expanded(path, "from"))
     check_compatible(table, config.targets[name], space, spec)
     return table

@@ -9,6 +9,7 @@ import numpy as np
 
 from evonas.did_you_mean import unknown
 from evonas.errors import UserError
+from evonas.paths import expanded
 from evonas.tasks.images import Channels, Pictures, Size, pillow
 from evonas.tasks.splitting import completed, labelled, parts_among
 from evonas.tasks.task import Array, Split, Task, classification
@@ -46,6 +47,7 @@ def huggingface(
     Raises:
         UserError: `datasets` or Pillow is missing, or the data set cannot be loaded or has no such columns.
     """
+    name = str(expanded(name, "task.name"))
     pictures = Pictures(pillow("huggingface", "huggingface"), size, channels)
     tables = _load(name, config, revision)
     parts = parts_among(tables, f"task.name: {name}")

@@ -11,6 +11,7 @@ import numpy as np
 
 from evonas.did_you_mean import unknown
 from evonas.errors import UserError
+from evonas.paths import expanded
 from evonas.tasks.images import Channels, Pictures, Size, pillow
 from evonas.tasks.splitting import completed, parts_among
 from evonas.tasks.task import Split, Task, classification
@@ -51,7 +52,7 @@ def image_folder(
     Raises:
         UserError: no such folder, no pictures in it, unreadable pictures, or Pillow is missing.
     """
-    root = Path(path)
+    root = expanded(path, "task.path")
     if not root.is_dir():
         raise UserError(f"task.path: no folder {root.absolute()}")
     folders, notes = _split_folders(root)

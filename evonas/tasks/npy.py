@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from evonas.errors import UserError
+from evonas.paths import expanded
 from evonas.tasks.arrays import Layout, Target, assembled, check_array, check_names, images_first
 from evonas.tasks.stored_array import held_dtype
 from evonas.tasks.task import Array, Task
@@ -38,7 +39,7 @@ def npy(
     Raises:
         UserError: no such folder, an array missing or of Python objects, or shapes that do not fit.
     """
-    folder = Path(path).absolute()
+    folder = expanded(path, "task.path").absolute()
     files = _files(folder)
     check_names(files, folder)
     for name, file in files.items():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import evonas
 from evonas.config import PartConfig
 from evonas.errors import UserError
 from evonas.loading import construct
@@ -317,3 +318,41 @@ def test_numbers_that_cannot_be_held_are_one_line(x: Any, says: str) -> None:
     with pytest.raises(UserError, match=says) as error:
         Split(x, np.arange(9) % 2)
     assert "\n" not in str(error.value)
+
+
+# -- paths --
+
+
+def test_a_path_of_a_config_is_read_as_a_shell_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("DATA", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    np.savez(tmp_path / "data.npz", x_train=X, y_train=np.arange(60) % 3)
+    for path in ("~/data.npz", "$DATA/data.npz", "${DATA}/data.npz", "data.npz"):
+        assert sum(sizes(made("npz", Path(path)))) == 60
+    np.save(tmp_path / "x_train.npy", X)
+    np.save(tmp_path / "y_train.npy", np.arange(60) % 3)
+    assert sum(sizes(made("npy", Path("~")))) == 60
+    fill(tmp_path / "pictures" / "a")
+    fill(tmp_path / "pictures" / "b")
+    assert sum(sizes(made("image_folder", Path("$DATA/pictures")))) == 20
+    with pytest.raises(UserError, match=r"task\.path: \$NOWHERE/x\.npz: the variable \$NOWHERE is not set"):
+        made("npz", Path("$NOWHERE/x.npz"))
+
+
+# -- what a space takes --
+
+
+@pytest.mark.parametrize("kind", ["cell", "mobile"])
+def test_a_space_of_pictures_refuses_vectors_before_anything_starts(tmp_path: Path, kind: str) -> None:
+    np.savez(tmp_path / "data.npz", x_train=X, y_train=np.arange(60) % 3)
+    config = {
+        "space": {"kind": kind},
+        "task": {"kind": "npz", "path": str(tmp_path / "data.npz")},
+        "objectives": [{"metric": "error"}],
+        "budget": {"evaluations": 2},
+        "runtime": {"kind": "serial"},
+    }
+    with pytest.raises(UserError, match=f"space: {kind} builds networks for images .*, not for inputs of 4$"):
+        evonas.search(config, run=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
