@@ -12,12 +12,14 @@ from evonas.tasks.huggingface import huggingface
 from evonas.tasks.image_folder import image_folder
 from evonas.tasks.npy import npy
 from evonas.tasks.npz import npz
+from evonas.tasks.table import table
 from evonas.tasks.task import Task
 
 TASKS: dict[str, Callable[..., Task]] = {
     "digits": digits,
     "npz": npz,
     "npy": npy,
+    "table": table,
     "image_folder": image_folder,
     "huggingface": huggingface,
 }

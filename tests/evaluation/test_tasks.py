@@ -57,10 +57,19 @@ def _huggingface(folder: Path) -> dict[str, Any]:
     return {"name": str(folder / "saved"), "size": 6}
 
 
+def _table(folder: Path) -> dict[str, Any]:
+    x, y = pictures(side=2)
+    lines = [",".join(map(str, [*row.ravel(), f"class {label}"])) for row, label in zip(x, y, strict=True)]
+    head = ",".join([*(f"p{i}" for i in range(12)), "label"])
+    (folder / "table.csv").write_text("\n".join([head, *lines]))
+    return {"path": str(folder / "table.csv"), "label": "label"}
+
+
 GIVEN: dict[str, Callable[[Path], dict[str, Any]]] = {
     "digits": lambda folder: {},
     "npz": _npz,
     "npy": _npy,
+    "table": _table,
     "image_folder": _image_folder,
     "huggingface": _huggingface,
 }
@@ -90,7 +99,7 @@ def test_a_task_keeps_its_contract(make: Callable[..., Task]) -> None:
     check_task(task)
     assert (task.spec.metric, task.spec.direction) == ("error", "minimize")
     for split in (task.splits.train, task.splits.valid, task.splits.test):
-        assert split.x.dtype == np.uint8
+        assert split.x.dtype in (np.uint8, np.float32)
         assert split.y.dtype == np.int64
         assert set(split.y) == set(range(task.spec.outputs))
         assert inputs(split).flags.c_contiguous
