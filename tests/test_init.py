@@ -7,8 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 import yaml
 from PIL import Image
+from scipy.io import wavfile
 
 import evonas
 from evonas.cli import main
@@ -57,8 +59,18 @@ def parquet(folder: Path) -> Path:
     return folder / "data.parquet"
 
 
+def wav(folder: Path) -> Path:
+    for name, hertz in (("low", 300), ("high", 1500)):
+        (folder / "data" / name).mkdir(parents=True)
+        for i in range(20):
+            samples = np.sin(2 * np.pi * hertz * (1 + i / 100) * np.arange(2000) / 4000) * 20_000
+            wavfile.write(folder / "data" / name / f"{i}.wav", 4000, samples.astype(np.int16))
+    return folder / "data"
+
+
 FOUND: list[tuple[Any, dict[str, Any], str]] = [
     (pictures, {"kind": "image_folder", "size": [12, 16], "channels": 1}, "2 classes (cat: 20, dog: 20)"),
+    (wav, {"kind": "audio_folder", "seconds": 0.5}, "each 2000 of int16; 2 classes (high: 20, low: 20)"),
     (npz, {"kind": "npz"}, "3 x 8 x 8 of float64"),
     (npy, {"kind": "npy", "target": "values"}, "each 5 of float64"),
     (csv, {"kind": "table", "label": "target", "ignore": ["id"]}, "2 classes (no: 180, yes: 20)"),
@@ -153,4 +165,46 @@ def test_a_wrong_table_is_one_line(tmp_path: Path, text: str, options: dict[str,
     (tmp_path / "t.csv").write_text(text)
     with pytest.raises(UserError, match=says) as error:
         table(tmp_path / "t.csv", **options)
+    assert "\n" not in str(error.value)
+
+
+# -- task kind audio_folder --
+
+
+def sound(path: Path, **options: Any) -> Task:
+    return construct(TASKS, PartConfig.model_validate({"kind": "audio_folder", "path": str(path), **options}), "task")
+
+
+def test_a_tone_is_loudest_in_its_band(tmp_path: Path) -> None:
+    task = sound(wav(tmp_path), seconds=0.4, bands=8)
+    check_task(task)
+    assert "40 of 40 recordings are cut to 0.4 s" in task.notes
+    prepared = task.prepare(torch.from_numpy(task.splits.train.x))
+    assert prepared.shape[1:] == task.spec.input_shape == (1, 8, 38)
+    assert prepared.mean() == pytest.approx(0, abs=1e-3)
+    loudest = {label: prepared[task.splits.train.y == label].mean((0, 1, 3)).argmax() for label in (0, 1)}
+    assert loudest[0] > loudest[1], "high is class 0"
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.float32, np.int16])
+def test_samples_of_any_kind_are_as_loud(tmp_path: Path, dtype: Any) -> None:
+    wave = np.sin(np.arange(1600) / 5) / 2
+    whole = {np.uint8: 128 + wave * 128, np.int32: wave * 2**31, np.float32: wave, np.int16: wave * 2**15}[dtype]
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for i in range(10):
+            wavfile.write(tmp_path / name / f"{i}.wav", 8000, np.stack([whole, whole], 1).astype(dtype))
+    task = sound(tmp_path, seconds=0.2)
+    assert task.splits.train.x[0] == pytest.approx(wave * 2**15, abs=300)
+    assert "20 recordings of several channels are mixed to one" in task.notes
+
+
+def test_recordings_that_cannot_be_read_are_in_one_message(tmp_path: Path) -> None:
+    folder = wav(tmp_path)
+    (folder / "low" / "x.wav").write_bytes(b"no sound")
+    wavfile.write(folder / "low" / "y.wav", 8000, np.zeros(100, np.int16))
+    with pytest.raises(
+        UserError, match=r"cannot read 2 WAV files: .*x\.wav: .*; .*y\.wav: it has 8,000 samples a"
+    ) as error:
+        sound(folder)
     assert "\n" not in str(error.value)

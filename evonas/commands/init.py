@@ -54,7 +54,7 @@ runtime: {{kind: ray, workers: auto}}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "data", metavar="PATH", help="pictures in class folders, .npz, a folder of .npy, CSV or Parquet"
+        "data", metavar="PATH", help="pictures or WAV files in class folders, .npz, a folder of .npy, CSV or Parquet"
     )
     parser.add_argument("--out", default="config.yaml", metavar="FILE", help="default: config.yaml")
 
@@ -127,7 +127,7 @@ def guessed(data: str) -> dict[str, Any]:
         if fits(path):
             return options(data, path)
     raise UserError(
-        f"PATH: {path}: no pictures in class folders, .npz, folder with x_train.npy, CSV or Parquet; "
+        f"PATH: {path}: no pictures or WAV files in class folders, .npz, folder with x_train.npy, CSV or Parquet; "
         "other data are a task of your own: docs/tutorials/own-data.md"
     )
 
@@ -234,12 +234,37 @@ def _image_folder(data: str, path: Path) -> dict[str, Any]:
     return {"kind": "image_folder", "path": data, "size": size, "channels": 1 if grey and all(grey) else 3}
 
 
+def _is_audio_folder(path: Path) -> bool:
+    return path.is_dir() and next(_recordings(path), None) is not None
+
+
+def _recordings(path: Path) -> Iterator[Path]:
+    from evonas.tasks.audio_folder import SUFFIXES
+
+    return (file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and not file.name.startswith("."))
+
+
+def _audio_folder(data: str, path: Path) -> dict[str, Any]:
+    """As long as the longest of some, and 2 s at most."""
+    import wave
+
+    seconds = []
+    for file in itertools.islice(_recordings(path), LOOKED_AT):
+        try:
+            with wave.open(str(file)) as opened:
+                seconds.append(opened.getnframes() / opened.getframerate())
+        except (OSError, EOFError, wave.Error, ZeroDivisionError):
+            continue  # the task names it, or reads what this does not
+    return {"kind": "audio_folder", "path": data, "seconds": round(min(2.0, max(seconds, default=1.0)), 2)}
+
+
 GUESSES: list[tuple[Callable[[Path], bool], Callable[[str, Path], dict[str, Any]]]] = [
     (lambda path: path.suffix.lower() == ".npz", _npz),
     (_is_npy_folder, _npy),
     (_is_table, _table),
     (_is_hub_folder, lambda data, path: {"kind": "huggingface", "name": data}),
     (_is_image_folder, _image_folder),
+    (_is_audio_folder, _audio_folder),
 ]
 """What a path may be, and the section of its task."""
 

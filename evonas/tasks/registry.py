@@ -7,6 +7,7 @@ fit into memory are a `StoredArray` (stored_array.py) in the place of an array; 
 
 from collections.abc import Callable
 
+from evonas.tasks.audio_folder import audio_folder
 from evonas.tasks.digits import digits
 from evonas.tasks.huggingface import huggingface
 from evonas.tasks.image_folder import image_folder
@@ -21,6 +22,7 @@ TASKS: dict[str, Callable[..., Task]] = {
     "npy": npy,
     "table": table,
     "image_folder": image_folder,
+    "audio_folder": audio_folder,
     "huggingface": huggingface,
 }
 """PartConfig -> function of the keyword options of a config's `task` section."""

@@ -11,7 +11,7 @@ from evonas.did_you_mean import unknown
 from evonas.errors import UserError
 from evonas.paths import expanded
 from evonas.tasks.arrays import Target
-from evonas.tasks.image_folder import natural
+from evonas.tasks.class_folders import natural
 from evonas.tasks.splitting import completed, parts_among
 from evonas.tasks.task import Array, Split, Task, classification, regression
 
