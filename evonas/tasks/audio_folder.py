@@ -1,5 +1,6 @@
 """Task kind `audio_folder`: a folder of WAV files for each class."""
 
+import struct
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -131,7 +132,7 @@ class _Recordings:
         """(samples,) int16; nothing where it cannot be read, which `check` says."""
         try:
             rate, samples = self._opened(file)
-        except (OSError, ValueError, EOFError) as error:
+        except (OSError, ValueError, EOFError, struct.error) as error:
             self._failed.append(f"{file}: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
             return np.zeros(0, np.int16)
         self.rate = self.rate or rate
@@ -183,7 +184,8 @@ class _Recordings:
 
 def _as_int16(samples: Array) -> Array:
     if samples.dtype.kind == "f":
-        return (np.clip(np.nan_to_num(samples), -1, 1) * (2**15 - 1)).astype(np.int16)
+        clipped: Array = np.clip(np.nan_to_num(samples), -1, 1) * (2**15 - 1)
+        return clipped.astype(np.int16)
     if samples.dtype == np.uint8:
         return (samples.astype(np.int16) - 128) * 256
     shifted: Array = samples >> 8 * (samples.dtype.itemsize - 2)
