@@ -18,6 +18,7 @@ from evonas.measuring.reference import reference
 from evonas.measuring.remote.client import MeasureError, Remote
 from evonas.measuring.remote.server import serve_here
 from evonas.objectives.objectives import Objectives
+from evonas.paths import expanded
 from evonas.records import Endpoint, TaskSpec
 from evonas.runtime import Factory, Remotes
 from evonas.spaces import SPACES
@@ -25,6 +26,7 @@ from evonas.spaces.space import Space
 from evonas.strategies import STRATEGIES
 from evonas.tabular import EvaluatorFactory
 from evonas.tasks import TASKS, Task
+from evonas.tasks.data_record import DataRecord, data_record
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class Components:
         remotes: targets that are not measured on the workers.
         evaluator: name of what evaluates candidates instead of training them; "" where they are trained.
         task: with its data, where networks are trained on them.
+        data: what the run folder keeps of the data.
     """
 
     config: Config
@@ -52,6 +55,7 @@ class Components:
     remotes: Remotes = dataclasses.field(default_factory=Remotes)
     evaluator: str = ""
     task: Task | None = None
+    data: DataRecord | None = None
 
 
 def assemble(
@@ -68,7 +72,8 @@ def assemble(
         evaluator: what evaluates candidates instead of building and training networks.
 
     Raises:
-        UserError: a section names a part that does not exist, or asks it for what it cannot do.
+        UserError: a section names a part that does not exist, or asks it for what it cannot do, or the space does not
+            take the task.
     """
     space = space or construct(SPACES, config.space, "space")
     task = task or construct(TASKS, config.task, "task")
@@ -80,10 +85,14 @@ def assemble(
         return Components(config, space, spec, objectives, work, evaluator=name_of(evaluator))
     if isinstance(task, TaskSpec):
         raise UserError(f"task {spec.name}: networks are trained on data; give a Task, or an evaluator")
+    try:
+        space.check_task(spec)
+    except ValueError as error:
+        raise UserError(f"space: {error}") from None
     tables = {name: _table(name, path, config, space, spec) for name, path in objectives.tables.items()}
     factory = _training(config, space, task, objectives, tables)
     endpoints = remotes(config, objectives.targets)
-    return Components(config, space, spec, objectives, factory, tables, endpoints, task=task)
+    return Components(config, space, spec, objectives, factory, tables, endpoints, task=task, data=data_record(task))
 
 
 def _training(config: Config, space: Space, task: Task, objectives: Objectives, tables: Mapping[str, Table]) -> Factory:
@@ -159,6 +168,6 @@ def remotes(config: Config, targets: Iterable[str]) -> Remotes:
 
 
 def _table(name: str, path: str, config: Config, space: Space, spec: TaskSpec) -> Table:
-    table = read(path)
+    table = read(expanded(path, "from"))
     check_compatible(table, config.targets[name], space, spec)
     return table

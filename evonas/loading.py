@@ -60,6 +60,20 @@ def validated(model: type[M], data: Mapping[str, Any], what: str) -> M:
         raise UserError(f"{what}: {_first_error(error, model)}") from None
 
 
+def overridden(config: Mapping[str, Any], overrides: Iterable[str], section: str) -> Any:
+    """One section of a config with KEY=VALUE of the command line.
+
+    Raises:
+        UserError: an override is of another section, or none.
+    """
+    data = dict(config)
+    for override in overrides:
+        if not override.startswith(f"{section}."):
+            raise UserError(f"--set {override}: here it is for {section}.KEY=VALUE alone")
+        _set(data, override)
+    return data[section]
+
+
 def construct(registry: Mapping[str, Callable[..., T]], section: PartConfig, noun: str, *given: Any) -> T:
     """Make the part that a section's `kind` names.
 

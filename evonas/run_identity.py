@@ -18,6 +18,7 @@ from evonas.spaces import SPACES
 from evonas.store import Folder, create_run, is_new, is_run, open_folder, read_run
 from evonas.strategies import STRATEGIES
 from evonas.tasks import TASKS
+from evonas.tasks.data_record import data_difference, recorded_data
 
 PARTS: dict[str, Mapping[str, Callable[..., Any]]] = {
     "space": SPACES,
@@ -57,7 +58,7 @@ def check_run(folder: Folder, components: Components) -> None:
     """Make sure that this search may use the folder: it is new, or holds this search.
 
     Raises:
-        UserError: it holds another search (names the first difference), or something else.
+        UserError: it holds another search (names the first difference), one with other data, or something else.
     """
     if not is_run(folder):
         if not is_new(folder):
@@ -65,6 +66,9 @@ def check_run(folder: Folder, components: Components) -> None:
         return
     recorded, description = read_run(folder), describe(components)
     difference = _difference(_resolved(recorded["config"]), _resolved(description["config"]))
+    then = recorded_data(recorded, folder)
+    if not difference and then and components.data and (changed := data_difference(then, components.data)):
+        raise UserError(f"{folder} was searched with other data: {changed}; give the data of then, or another --run")
     for key in ("space", "task", "tables", "evaluator"):
         if not difference and recorded[key] not in (None, description[key]):
             difference = f"{key} is {recorded[key]} there, {description[key]} here"
@@ -91,6 +95,7 @@ def describe(components: Components) -> dict[str, Any]:
         "metrics": list(components.objectives.metrics),
         "targets": list(components.objectives.targets),
         "tables": {name: table.sha256 for name, table in components.tables.items()},
+        "data": components.data.model_dump(mode="json") if components.data else None,
     }
 
 

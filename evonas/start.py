@@ -41,6 +41,7 @@ from evonas.store import (
 )
 from evonas.tabular import EvaluatorFactory
 from evonas.tasks import Task
+from evonas.tasks.data_record import in_words
 from evonas.tracking import TrackerDispatcher, missing
 
 Source = str | Path | Mapping[str, Any]
@@ -51,12 +52,14 @@ class PreparedSearch:
     """A search that can start: its components and its run folder, which may be new.
 
     modules: the user's own, for workers that cannot import them. notes: what a person should know before it starts.
+    data: what each split has, in words; empty where nothing is trained.
     """
 
     components: Components
     folder: Folder
     modules: tuple[ModuleType, ...] = ()
     notes: tuple[str, ...] = ()
+    data: str = ""
 
 
 def search(
@@ -127,9 +130,10 @@ def prepare(
     if lacking := missing(components.config.tracking):
         raise UserError(lacking)
     found = _modules_of(_own_code(components, evaluator))
-    return PreparedSearch(
-        components, folder, tuple(dict.fromkeys((*modules, *found))), tuple(_notes(folder, components))
-    )
+    data = components.data
+    notes = (*(data.notes if data else ()), *_notes(folder, components))
+    words = in_words(data) if data else ""
+    return PreparedSearch(components, folder, tuple(dict.fromkeys((*modules, *found))), notes, words)
 
 
 def prepare_again(

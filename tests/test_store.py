@@ -15,6 +15,7 @@ import pytest
 
 import evonas
 from evonas.errors import UserError
+from evonas.runtime import RUNTIMES
 from evonas.start import execute
 from evonas.store import Folder, open_folder, recover
 from evonas.store.documents import from_document, to_document
@@ -307,3 +308,24 @@ def test_a_lock_that_is_a_link_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"\.lock cannot be locked"):
         run(tmp_path / "run")
     assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_start_that_fails_leaves_nothing_behind(tmp_path: Path, there: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*arguments: Any) -> Any:
+        raise UserError("no worker could start")
+
+    monkeypatch.setitem(RUNTIMES, "serial", failing)
+    folder = tmp_path / "runs" / "one"
+    if there:
+        folder.mkdir(parents=True)
+    with pytest.raises(UserError, match="no worker could start"):
+        run(folder)
+    assert (tmp_path / "runs").exists() == there
+    assert not there or not [*folder.iterdir()]
+    monkeypatch.undo()
+    before = content(run(folder))
+    monkeypatch.setitem(RUNTIMES, "serial", failing)
+    with pytest.raises(UserError, match="no worker could start"):
+        run(folder)
+    assert content(evonas.load(folder, Toy())) == before

@@ -47,8 +47,10 @@ def run_prepared(prepared: "PreparedSearch", options: argparse.Namespace) -> int
     folder = prepared.folder
     interrupted = f"interrupted; nothing evaluated is lost. To go on: {options.line}\nrun: {folder}"
     signal.signal(signal.SIGTERM, partial(terminate_soon, interrupted))
+    if prepared.data:
+        print(f"data: {printable(prepared.data)}")
     for note in prepared.notes:
-        print(f"note: {note}")
+        print(f"note: {printable(note)}")
     try:
         with watching(console) as watch:
             ended = execute(prepared, watch=watch, take_over=options.take_over)

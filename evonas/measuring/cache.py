@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from evonas import atomic_files
 from evonas.errors import UserError
 from evonas.measuring.benchmark import PROTOCOL
+from evonas.paths import expanded
 from evonas.records import Measurement
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class MeasurementCache:
 
     def __init__(self, folder: str | Path | None = None) -> None:
         self._held: OrderedDict[str, Measurement] = OrderedDict()
-        self._folder = Path(folder).expanduser() if folder else None
+        self._folder = expanded(folder, "runtime.measurements") if folder else None
         if self._folder:
             try:
                 self._folder.mkdir(parents=True, exist_ok=True)

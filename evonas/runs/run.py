@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -121,22 +122,32 @@ class Run:
             raise UserError(f"no evaluated candidate {candidate}; the run has {len(self.evaluations):,}")
         return rebuild(self.folder, self.description, row.iloc[0], self._space)
 
-    def task(self) -> "Task":
+    def task(self, overrides: Sequence[str] = ()) -> "Task":
         """The data that the run's config names, loaded again; `splits.test` is what the search did not see.
 
+        Args:
+            overrides: task.KEY=VALUE, where the data are somewhere else now.
+
         Raises:
-            UserError: the task is the user's own, or its data cannot be read or have another shape now.
+            UserError: the task is the user's own, its data cannot be read, or they are not those of the search.
         """
         from evonas.runs.rebuild import loaded
 
-        return loaded(self.folder, self.description)
+        return loaded(self.folder, self.description, overrides)
 
-    def verify(self) -> "Verdict":
+    def verify(self, task: "Task | None" = None) -> "Verdict":
         """Derive every genome, parent, stop decision and population again from the record, and count the parameters of
-        the front's and some other networks again."""
-        from evonas.runs.rebuild import derive
+        the front's and some other networks again.
 
-        return derive(self.folder, self.description, self.evaluations, self._space)
+        Args:
+            task: with its data, which must be those of the search.
+        """
+        from evonas.runs.rebuild import derive, difference_of_data
+
+        verdict = derive(self.folder, self.description, self.evaluations, self._space)
+        if task and not verdict.difference and (changed := difference_of_data(self.folder, self.description, task)):
+            return replace(verdict, difference=f"the data are not those of the search: {changed}")
+        return verdict
 
 
 class Runs:

@@ -1,6 +1,6 @@
 """A run folder: write-once Parquet a generation, a journal of what is not in one yet, one schema.
 
-run.json                                 id, resolved config, fingerprint, genes; written once
+run.json                                 id, resolved config, fingerprint, genes, what the data were; written once
 starts/0001.json                         budget, runtime and versions of each start; ended-0001.json: how it ended
 journal/0001-000001.jsonl                births, rungs and decisions that are not yet in a generation
 evaluations/generation-00001.parquet     one row a candidate evaluated in that generation

@@ -8,6 +8,7 @@ and a hard link.
 import errno
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -62,6 +63,9 @@ class Folder(Protocol):
             UserError: another search holds it.
         """
 
+    def vacate(self) -> None:
+        """Remove what `lock` laid out. For the holder of the lock, where nothing was recorded."""
+
     def is_locked(self) -> bool:
         """Whether a search seems to be writing now; for people, nothing decides by it."""
 
@@ -79,6 +83,7 @@ class LocalFolder:
         if root.exists() and not root.is_dir():
             raise UserError(f"{root} is a file; a run takes a folder")
         self.root = root
+        self._made: list[Path] = []  # the folder and those above it that were not there before, deepest first
 
     def __str__(self) -> str:
         return str(self.root)
@@ -118,6 +123,7 @@ class LocalFolder:
         self._path(name).unlink(missing_ok=True)
 
     def lock(self, take_over: bool) -> Lock:
+        self._made = [path for path in (self.root, *self.root.parents) if not path.exists()]
         for kind in FOLDERS:
             self._path(kind).mkdir(parents=True, exist_ok=True)
         path = self.root / ".lock"
@@ -151,6 +157,12 @@ class LocalFolder:
             return file
         file.close()
         return None
+
+    def vacate(self) -> None:
+        (self.root / ".lock").unlink(missing_ok=True)
+        for path in (*map(self._path, FOLDERS), *self._made):
+            with suppress(OSError):  # somebody else has put something there
+                path.rmdir()
 
     def is_locked(self) -> bool:
         try:

@@ -66,6 +66,7 @@ class Store:
         self._generations = 0
         self._digest = ""  # of the newest manifest
         self._start = 0
+        self._closed = False
 
     @_recorded
     def started(self, description: Mapping[str, Any]) -> None:
@@ -182,8 +183,14 @@ class Store:
         self._weights.intersection_update(indices)
 
     def close(self) -> None:
-        """Let go of the folder, whatever can still be written or not."""
+        """Let go of the folder, whatever can still be written or not; one without a record is left as it was found."""
+        if self._closed:
+            return
+        self._closed = True
         try:
+            with suppress(OSError):
+                if is_new(self.folder):
+                    self.folder.vacate()
             if self._journal:
                 with suppress(OSError):  # what waits could not be written before, or the search is ending badly
                     self._journal.close()
