@@ -90,7 +90,7 @@ class Run:
         }
 
     def front(self) -> pd.DataFrame:
-        """The fully trained, feasible candidates that none dominates, by the first objective."""
+        """The fully trained, feasible candidates that none dominates, best in the first objective first."""
         return analysis.front(self.evaluations, self.objectives, self.signs)
 
     def population(self, generation: int) -> pd.DataFrame:
@@ -172,7 +172,7 @@ class Runs:
         return analysis.together({name: run.populations for name, run in self.runs.items()})
 
     def front(self) -> pd.DataFrame:
-        """The fully trained, feasible candidates that none of any run dominates, by the first objective."""
+        """The fully trained, feasible candidates that none of any run dominates, best in the first objective first."""
         return analysis.front(self.evaluations, self.objectives, self.signs)
 
 
