@@ -7,7 +7,7 @@ from functools import partial
 
 from evonas.config import Config
 from evonas.errors import TargetUnavailable, UserError
-from evonas.evaluation import Evaluator, agreement
+from evonas.evaluation import Evaluator, agreement, augment
 from evonas.evaluation.costs import resolve
 from evonas.evaluation.learners import LEARNERS, Learner
 from evonas.evaluation.task_metrics import check_metrics
@@ -91,6 +91,7 @@ def _training(config: Config, space: Space, task: Task, objectives: Objectives, 
     learner = construct(LEARNERS, config.learner, "learner")
     check_learner(learner, config, objectives)
     check_metrics(task)
+    augment.check(config.training.augment, task)
     return partial(
         Evaluator,
         space,

@@ -205,7 +205,7 @@ def _own_code(components: Components, evaluator: EvaluatorFactory | None) -> Ite
     computed = [METRICS[name].compute for name in components.objectives.network_metrics if name in METRICS]
     parts: list[object] = [components.space, learner, evaluator, *computed]
     if task := components.task:
-        parts += [task.prepare, task.loss, *task.metrics.values()]
+        parts += [task.prepare, task.loss, task.augment, *task.metrics.values()]
     for part in parts:
         yield from _made_of(part)
 

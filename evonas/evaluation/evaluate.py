@@ -15,7 +15,7 @@ from safetensors.torch import save
 from torch import nn
 
 from evonas.config import Config, TrainingConfig
-from evonas.errors import TargetUnavailable, UserError
+from evonas.errors import TargetUnavailable
 from evonas.evaluation import augment
 from evonas.evaluation.agreement import check_agreement
 from evonas.evaluation.build import Builder
@@ -73,10 +73,7 @@ class Evaluator:
         expected: Mapping[str, str] = NOTHING,
     ) -> None:
         check_agreement(expected, space, task)
-        try:
-            augment.check(config.training.augment, task.spec.input)
-        except ValueError as error:
-            raise UserError(f"training.{error}") from None
+        augment.check(config.training.augment, task)
         self.space, self.task, self.objectives = space, task, objectives
         self.training = config.training
         self.device = available(device, "runtime")
