@@ -88,6 +88,11 @@ class TargetConfig(Section):
     dtype: Literal["float32", "float16", "bfloat16"] = Field(
         default="float32", description="type of weights and inputs while it is measured"
     )
+    includes: Literal["prepare", "network"] = Field(
+        default="prepare",
+        description="what is measured. prepare: what is shipped, the network with the task's `prepare` before it; "
+        "network: the network alone",
+    )
     threads: int = Field(default=1, ge=1, description="CPU threads of one forward pass")
     batch: int = Field(default=1, ge=1, description="examples in one forward pass")
     graph: bool = Field(
@@ -366,8 +371,16 @@ class Config(Section):
         return self.schedule.lookahead or max(1, self.generation // 2)
 
     def trajectory(self) -> dict[str, Any]:
-        """What shapes the search, as plain data: not budget, runtime and tracking, nor where a target is reached."""
-        endpoints: dict[str, Any] = {"targets": dict.fromkeys(self.targets, ENDPOINT_KEYS)}
+        """What shapes the search, as plain data: not budget, runtime and tracking, nor where a target is reached.
+
+        `includes: network` is left out: it is what targets meant before the key existed, so that fingerprints stay.
+        """
+        endpoints: dict[str, Any] = {
+            "targets": {
+                name: ENDPOINT_KEYS | ({"includes"} if target.includes == "network" else set())
+                for name, target in self.targets.items()
+            }
+        }
         return self.model_dump(mode="json", exclude={**dict.fromkeys(MUTABLE_SECTIONS, True), **endpoints})
 
     @property

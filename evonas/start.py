@@ -23,7 +23,7 @@ from evonas.latency_tables.front_check import check
 from evonas.loading import load_config
 from evonas.objectives.metrics import METRICS
 from evonas.records import TaskSpec
-from evonas.run_identity import check_run, create_or_check, default_folder, versions
+from evonas.run_identity import as_begun, check_run, create_or_check, default_folder, versions
 from evonas.runs.run import Run
 from evonas.runtime import RUNTIMES
 from evonas.spaces import SPACES
@@ -121,8 +121,11 @@ def prepare(
         given["space"] = {"kind": names[0] if names else type(space).__name__}
     if task:
         given["task"] = {"kind": (task if isinstance(task, TaskSpec) else task.spec).name}
-    components = assemble(load_config(config, overrides, given), space, task, evaluator)
-    folder = open_folder(run if run is not None else default_folder(name, components.config))
+    wanted = load_config(config, overrides, given)
+    folder = open_folder(run if run is not None else default_folder(name, wanted))
+    if is_run(folder):
+        wanted = as_begun(wanted, read_run(folder)["config"])
+    components = assemble(wanted, space, task, evaluator)
     check_run(folder, components)
     if lacking := missing(components.config.tracking):
         raise UserError(lacking)

@@ -14,7 +14,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from evonas import figures
+from evonas import analysis, figures
 from evonas.driver.loop import Search, Watch
 from evonas.driver.progress import LINE_EVERY_S, REFRESH_S, RepeatedFailures, StatusLine
 from evonas.figures.picture import BLUE, RED, Line, Picture, Points, objective_axis
@@ -155,18 +155,37 @@ def show_front(run: Run, front: pd.DataFrame, console: Console, plot: bool) -> N
         none = "the front is empty: no candidate was fully trained within the limits"
         console.print(none if run.front().empty else "no network of the front meets every --where", soft_wrap=True)
         return
-    table = frame_table(chosen_by(run, front).drop(columns="arch"), f"front: {len(front)} networks")
+    table = frame_table(for_people(run, chosen_by(run, front)), f"front: {len(front)} networks")
     if plot and len(run.objectives) > 1:
         console.print(beside(figures.pareto(run, generations=0, front=front), table, console))
     else:
         console.print(table)
+    for remark in run.remarks():
+        console.print(escape(remark), soft_wrap=True)
 
 
 def chosen_by(run: Run, front: pd.DataFrame) -> pd.DataFrame:
-    """The columns that a person chooses by."""
+    """The columns that a person chooses by: objectives, each with its 95 % interval where one is known and with what
+    was measured later (`measured.NAME`), costs, architecture."""
     costs = [name for name in ("params", "macs") if name not in run.objectives]
-    columns = ["candidate", *run.objectives, *costs, "generation", "arch"]
-    return front[columns].astype(dict.fromkeys(("params", "macs"), "int64"))
+    known = analysis.with_intervals(front, run.description)
+    for name in set(run.objectives) & set(run.measured.columns):
+        known = known.merge(run.measured[["candidate", name]].rename(columns={name: f"measured.{name}"}), "left")
+    objectives = [part for name in run.objectives for part in (name, *analysis.ends(name), f"measured.{name}")]
+    columns = [name for name in ("candidate", *objectives, *costs, "generation", "arch") if name in known]
+    return known[columns].astype(dict.fromkeys(("params", "macs"), "int64"))
+
+
+def for_people(run: Run, chosen: pd.DataFrame) -> pd.DataFrame:
+    """What `chosen_by` gives, with each interval in one column behind its objective."""
+    for name in run.objectives:
+        low, high = analysis.ends(name)
+        if low in chosen:
+            text = [f"{number(a)} to {number(b)}" for a, b in zip(chosen[low], chosen[high], strict=True)]
+            place = list(chosen.columns).index(low)
+            chosen.insert(place, f"95 % of {name}", text)
+            chosen = chosen.drop(columns=[low, high])
+    return chosen.drop(columns="arch")
 
 
 def written(table: pd.DataFrame | Iterable[Mapping[str, Any]], form: str) -> str:

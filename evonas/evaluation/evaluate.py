@@ -27,7 +27,7 @@ from evonas.evaluation.learn import Learning
 from evonas.evaluation.learners import FromScratch, Learner, TrainingSetup
 from evonas.evaluation.measure import CostMeasurement
 from evonas.evaluation.out_of_memory import after_half, give_back, halved
-from evonas.evaluation.targets import Targets
+from evonas.evaluation.targets import Targets, prepared
 from evonas.evaluation.ties import TieBreaker
 from evonas.evaluation.training import copied, precision
 from evonas.measuring.backends.pytorch import available, device_name, lock_name
@@ -81,7 +81,15 @@ class Evaluator:
         local = [config.targets[name] for name in objectives.targets if not config.targets[name].remote]
         cooperative = any(target.quiet for target in local) or not local  # somebody else may measure here
         self.device_lock = DeviceLock(["cpu", lock_name(self.device)], self._synchronize, cooperative)
-        self.targets = Targets(space, config, objectives, tables or {}, self.device_lock, task.spec.input)
+        self.targets = Targets(
+            space,
+            config,
+            objectives,
+            tables or {},
+            self.device_lock,
+            task.spec.input,
+            prepared(config, objectives, task),
+        )
         self.targets.prepare()
         metrics = resolve(objectives.network_metrics) if metrics is None else metrics
         again = {name: config.targets[name].max_remeasurements for name in self.targets.measured}

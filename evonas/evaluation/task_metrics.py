@@ -92,6 +92,8 @@ def _check(name: str, metric: TaskMetric, task: Task, draw: Callable[..., Any]) 
                 _number(name, metric, _tried(name, metric, output[:few], y[:few]))
             _check_alone(name, metric, output[:BESIDE], y[:BESIDE])
         found.append(_tried(name, metric, output, y))
+        if metric.share and not bool(((found[-1] == 0) | (found[-1] == 1)).all()):
+            raise MetricError(f"metric {name}: it is said to be a share, but the statistic of an example is not 0 or 1")
     _number(name, metric, torch.cat(found), whole=count == len(targets))
 
 

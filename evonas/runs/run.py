@@ -10,6 +10,7 @@ import pandas as pd
 
 from evonas import analysis
 from evonas.errors import UserError
+from evonas.runs.remarks import remarks
 from evonas.store import Folder, open_folder, read_run, read_starts, recover
 
 if TYPE_CHECKING:  # a run is read without torch
@@ -69,7 +70,8 @@ class Run:
 
     @cached_property
     def measured(self) -> pd.DataFrame:
-        """What the front took when it was measured at the end of a run with latency tables; else empty."""
+        """What the front took when it was measured at the end of a run with latency tables, or by `evonas measure
+        --front`; else empty."""
         return analysis.measured(self.folder)
 
     def mismatch(self) -> pd.DataFrame:
@@ -77,7 +79,8 @@ class Run:
         return analysis.mismatch(self.evaluations, self.measured, list(self.description["tables"]))
 
     def status(self) -> dict[str, Any]:
-        """How far the run is: evaluated, by status, generations, front, elapsed_s, state."""
+        """How far the run is: evaluated, by status, generations, front, elapsed_s, state; unsettled: target ->
+        latencies that did not come within the bound, of those that were measured."""
         record = recover(self.folder, self.description["metrics"], self.description["targets"])
         return {
             "evaluated": len(record.evaluated),
@@ -85,9 +88,17 @@ class Run:
             "pending": len(record.pending),
             "generations": record.generations,
             "front": len(self.front()),
+            "unsettled": {
+                target: {"latencies": count, "of": known}
+                for target, (count, known) in analysis.unsettled(self.evaluations, self.description["targets"]).items()
+            },
             "elapsed_s": round(record.elapsed_s, 1),
             "state": self.state,
         }
+
+    def remarks(self) -> list[str]:
+        """What is to be known beside the front, a line each: what its latencies are of, and how far they settled."""
+        return remarks(self.description, self.evaluations, self.measured, self.folder)
 
     def front(self) -> pd.DataFrame:
         """The fully trained, feasible candidates that none dominates, best in the first objective first."""

@@ -26,6 +26,7 @@ from evonas.store.migration import (
     migrate_description,
     migrate_row,
     migrate_table,
+    with_later_keys,
 )
 from evonas.store.schema import POPULATIONS, SCHEMA_VERSION, candidate_from, evaluations_schema, from_row
 
@@ -91,7 +92,7 @@ def read_run(folder: Folder) -> dict[str, Any]:
         raise UserError(
             f"{folder}/{RUN} has schema version {version}; this evonas reads versions {PREVIOUS} and {SCHEMA_VERSION}"
         )
-    return migrate_description(description) if version == PREVIOUS else description
+    return with_later_keys(migrate_description(description) if version == PREVIOUS else description)
 
 
 def is_run(folder: Folder) -> bool:

@@ -175,7 +175,7 @@ class Task:
     splits: Splits
     prepare: nn.Module
     loss: Loss = cross_entropy
-    metrics: Mapping[str, TaskMetric] = field(default_factory=lambda: {"error": TaskMetric(error)})
+    metrics: Mapping[str, TaskMetric] = field(default_factory=lambda: {"error": TaskMetric(error, share=True)})
     augmentations: Mapping[str, Effect] | None = None
     augment: nn.Module | None = None
 

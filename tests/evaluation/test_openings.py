@@ -93,9 +93,9 @@ def hits(output: Tensor, target: Tensor) -> Tensor:
     return (output.argmax(1) == target).float()
 
 
-def with_metric(statistics: Callable[..., Any], reduce: Callable[..., Any] = torch.mean) -> Task:
+def with_metric(statistics: Callable[..., Any], reduce: Callable[..., Any] = torch.mean, share: bool = False) -> Task:
     task = bars_task()
-    own = {"error": task.metrics["error"], "own": TaskMetric(statistics, reduce)}
+    own = {"error": task.metrics["error"], "own": TaskMetric(statistics, reduce, share=share)}
     return replace(task, spec=replace(task.spec, metrics=dict.fromkeys(own, "minimize")), metrics=own)
 
 
@@ -142,6 +142,10 @@ WRONG_METRICS: dict[str, tuple[Task, str]] = {
     "not a number": (
         with_metric(hits, lambda rows: rows.mean() * float("nan")),
         "it is nan of all 192 validation examples with made-up outputs; it must be a finite number",
+    ),
+    "a share of what is no 0 or 1": (
+        with_metric(lambda output, target: output[:, 0], share=True),
+        "it is said to be a share, but the statistic of an example is not 0 or 1",
     ),
     "complex": (
         with_metric(hits, lambda rows: rows.mean().to(torch.complex64)),
