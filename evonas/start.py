@@ -143,6 +143,8 @@ def prepare_again(
     config = read_run(folder)["config"]
     for start in read_starts(folder):
         config.update({section: start[section] for section in MUTABLE_SECTIONS if section in start})
+    if any(override.partition("=")[0].strip() == "budget.time" for override in overrides):
+        config["budget"] = {**config["budget"], "hours": None}
     return prepare(config, overrides=overrides, run=folder, modules=modules)
 
 
@@ -174,11 +176,11 @@ def execute(prepared: PreparedSearch, *, watch: Watch, take_over: bool = False) 
         loop = Search(components.config, components.space, components.objectives, store, runtime, trackers)
         loop.restore(recover(folder, metrics, targets, salvage=True))
         loop.run()
-        if components.tables:
+        if components.tables and not loop.unfinished:
             known = {row["candidate"] for row in read_measured(folder) if not row["message"]}
             unchecked = sorted(loop.front() - known)
             store.measured(check([*map(loop.breeder.check, unchecked)], runtime, lambda: trackers(loop, None)))
-        store.ended(loop.ended, runtime.late_results)
+        store.ended(loop.ended, runtime.late_results, loop.elapsed_s)
     return loop.ended
 
 

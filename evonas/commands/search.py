@@ -71,7 +71,9 @@ def outcomes(run: "Run") -> str:
     """How many candidates were evaluated, and how."""
     counts = run.evaluations["status"].value_counts()
     each = ", ".join(f"{n:,} {status}" for status, n in counts.items())
-    return f"{len(run.evaluations):,} candidates evaluated{f' ({each})' if each else ''}"
+    evaluated = f"{len(run.evaluations):,} candidates evaluated{f' ({each})' if each else ''}"
+    open_ = 0 if run.state == "running" else len(run.unfinished)
+    return f"{evaluated}, {open_:,} unfinished, which a larger budget takes up" if open_ else evaluated
 
 
 def _mismatches(run: "Run") -> Iterator[str]:

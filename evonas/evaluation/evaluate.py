@@ -23,7 +23,7 @@ from evonas.evaluation.costs import Compute, resolve
 from evonas.evaluation.device_data import to_device
 from evonas.evaluation.draft import Draft
 from evonas.evaluation.failures import message_of, status_of
-from evonas.evaluation.learn import Learning
+from evonas.evaluation.learn import Learning, OutOfTime
 from evonas.evaluation.learners import FromScratch, Learner, TrainingSetup
 from evonas.evaluation.measure import CostMeasurement
 from evonas.evaluation.out_of_memory import after_half, give_back, halved
@@ -107,14 +107,14 @@ class Evaluator:
 
         Yields:
             A `RungReport` at each rung that is passed, then an `Evaluation`, or a `Deferred` where a target cannot be
-            reached that the candidate has to be measured on.
+            reached that the candidate has to be measured on, or the time of the job came.
         """
         draft, paused_s = Draft(list(job.reached)), self.device_lock.paused_s
         try:
             yield from self._attempt(job, draft, self.training)
             if draft.status is Status.FAILED_OOM and draft.batch_size > 1:
                 yield from self._attempt_half(job, draft)
-        except TargetUnavailable as reason:
+        except (TargetUnavailable, OutOfTime) as reason:
             yield Deferred(job.candidate.index, str(reason))
             return
         yield draft.finished(job, self.conditions, self.device_lock.paused_s - paused_s)
@@ -123,7 +123,7 @@ class Evaluator:
         try:
             with self.device_lock.shared():
                 yield from self._stages(job, draft, training)
-        except (KeyboardInterrupt, GeneratorExit, TargetUnavailable):  # not the candidate's
+        except (KeyboardInterrupt, GeneratorExit, TargetUnavailable, OutOfTime):  # not the candidate's
             raise
         except BaseException as error:  # sys.exit() in a network is one
             draft.status, draft.message = status_of(error, draft.built), message_of(error)

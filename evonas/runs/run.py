@@ -74,6 +74,26 @@ class Run:
         --front`; else empty."""
         return analysis.measured(self.folder)
 
+    @property
+    def unfinished(self) -> pd.DataFrame:
+        """Candidates that were bred and are not evaluated: in work, or stopped when the time of the budget was used up.
+        They are taken up when the search goes on. candidate, genome, parents, operator, rungs (reached by now), status.
+        """
+        record = recover(self.folder, self.description["metrics"], self.description["targets"])
+        rows = [
+            {
+                "candidate": candidate.index,
+                "genome": list(candidate.genome),
+                "parents": list(candidate.parents),
+                "operator": candidate.operator,
+                "rungs": len(reached),
+                "status": "unfinished",
+            }
+            for candidate, reached in record.births()
+            if reached is not None
+        ]
+        return pd.DataFrame(rows, columns=["candidate", "genome", "parents", "operator", "rungs", "status"])
+
     def mismatch(self) -> pd.DataFrame:
         """Table against measurement, of each target with a table: target, networks, mean_error, kendall_tau."""
         return analysis.mismatch(self.evaluations, self.measured, list(self.description["tables"]))

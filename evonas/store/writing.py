@@ -97,11 +97,11 @@ class Store:
             raise Replaced(f"another search has just started on {self.folder}") from None
 
     @_recorded
-    def ended(self, reason: str, late_results: int) -> None:
-        """Note that the search came to its end, and did not just stop."""
-        self.folder.create(
-            f"starts/ended-{self._start:04d}.json", to_document({"ended": reason, "late_results": late_results})
-        )
+    def ended(self, reason: str, late_results: int, elapsed_s: float) -> None:
+        """Note that the search came to its end, and did not just stop; and its running time, so that what is left of a
+        budget of time is known where nothing was evaluated at its end."""
+        found = {"ended": reason, "late_results": late_results, "elapsed_s": elapsed_s}
+        self.folder.create(f"starts/ended-{self._start:04d}.json", to_document(found))
 
     @_recorded
     def restore(self, recovered: Recovered) -> None:
