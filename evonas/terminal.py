@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evonas import analysis, figures
+from evonas.driver.forecast import forecast
 from evonas.driver.loop import Search, Watch
 from evonas.driver.progress import LINE_EVERY_S, REFRESH_S, RepeatedFailures, StatusLine
 from evonas.figures.picture import BLUE, RED, Line, Picture, Points, objective_axis
@@ -39,6 +40,23 @@ def advice(search: Search) -> str:
     return f"note: lookahead {lookahead} cannot keep {workers} workers busy; they want schedule.lookahead={4 * workers}"
 
 
+class Forecast:
+    """What fits into a budget of time, said once: when so many were evaluated that the pace is known."""
+
+    def __init__(self) -> None:
+        self._from: tuple[int, float] | None = None  # evaluated and seconds when this start began
+        self._said = False
+
+    def line(self, search: Search) -> str:
+        """The line, when it is time for it; else empty."""
+        self._from = self._from or (search.evaluated, search.elapsed_s)
+        count, seconds = search.evaluated - self._from[0], search.elapsed_s - self._from[1]
+        if self._said or not search.config.budget.hours or count < 2 * search.runtime.workers or seconds <= 0:
+            return ""
+        self._said = True
+        return f"note: {forecast(search.config, count / seconds, search.evaluated, search.elapsed_s)}"
+
+
 @contextmanager
 def watching(console: Console) -> Iterator[Watch]:
     """A watcher for the time of a search."""
@@ -53,7 +71,7 @@ def watching(console: Console) -> Iterator[Watch]:
 class _Lines:
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._line, self._failures = StatusLine(), RepeatedFailures()
+        self._line, self._failures, self._forecast = StatusLine(), RepeatedFailures(), Forecast()
         self._next = 0.0
 
     def __call__(self, search: Search, evaluation: Evaluation | None) -> None:
@@ -61,6 +79,8 @@ class _Lines:
             self._console.print(note, soft_wrap=True)
         if told := self._failures.text(search, evaluation):
             self._console.print(told, soft_wrap=True, markup=False)
+        if note := self._forecast.line(search):
+            self._console.print(note, soft_wrap=True)
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + LINE_EVERY_S
             self._console.print(self._line.text(search), soft_wrap=True)
@@ -69,7 +89,7 @@ class _Lines:
 class _Screen:
     def __init__(self, live: Live) -> None:
         self._live = live
-        self._line, self._failures = StatusLine(), RepeatedFailures()
+        self._line, self._failures, self._forecast = StatusLine(), RepeatedFailures(), Forecast()
         self._recent: list[Evaluation] = []
         self._next = 0.0
 
@@ -78,6 +98,8 @@ class _Screen:
             self._live.console.print(note, soft_wrap=True)
         if told := self._failures.text(search, evaluation):
             self._live.console.print(told, soft_wrap=True, markup=False)
+        if note := self._forecast.line(search):
+            self._live.console.print(note, soft_wrap=True)
         if evaluation:
             self._recent = [*self._recent, evaluation][-RECENT:]
         if time.monotonic() >= self._next:

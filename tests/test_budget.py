@@ -2,15 +2,22 @@
 
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 
 import evonas
+from evonas.cli import main
 from evonas.config import BudgetConfig
+from evonas.driver.forecast import forecast
 from evonas.errors import UserError
 from evonas.loading import load_config
 from evonas.records import Candidate, Deferred, Job, Status
+from evonas.spaces import SPACES
+from evonas.tasks import TASKS
+from evonas.terminal import Forecast
 from evonas.text import in_time, seconds_of
 from tests.evaluation.small import ConvNets, bars_task, evaluator
 from tests.synthetic import Toy, config, prepared
@@ -110,3 +117,75 @@ def test_a_candidate_that_was_stopped_is_a_row_of_what_is_unfinished(tmp_path: P
     assert run.evaluations.empty
     assert run.unfinished[["candidate", "status"]].to_dict("records") == [{"candidate": 0, "status": "unfinished"}]
     assert run.state == "finished: the budget of 1 s is used up"
+
+
+@pytest.mark.parametrize(
+    ("budget", "strategy", "line"),
+    [
+        (
+            {"time": "10 min"},
+            {"kind": "nsga2", "population": 16},
+            "about 17 candidates fit into 10 min: one generation of 16; a population of 8 would give two",
+        ),
+        (
+            {"time": "20 min"},
+            {"kind": "nsga2", "population": 16},
+            "about 34 candidates fit into 20 min: two generations of 16",
+        ),
+        (
+            {"time": "5 min"},
+            {"kind": "random"},
+            "about 8 candidates fit into 5 min: no whole generation of 24; generations of 4 would be two",
+        ),
+        ({"time": "1 min"}, {"kind": "random"}, "about 1 candidate fits into 1 min: no whole generation of 24"),
+        ({"evaluations": 48}, {"kind": "random"}, "about 28.2 min for 48 candidates"),
+        ({"evaluations": 17, "time": "1 h"}, {"kind": "random"}, "about 10 min for 17 candidates"),
+    ],
+)
+def test_what_fits_into_a_budget(budget: dict[str, Any], strategy: dict[str, Any], line: str) -> None:
+    own = load_config({**MINIMAL, "budget": budget, "strategy": strategy})
+    assert forecast(own, 17 / 600 + 1e-9) == line
+
+
+def test_a_dry_run_tries_a_network_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(SPACES, "ConvNets", ConvNets)
+    monkeypatch.setitem(TASKS, "bars", bars_task)
+    sections = {
+        "space": {"kind": "ConvNets"},
+        "task": {"kind": "bars"},
+        "objectives": [{"metric": "error"}, {"metric": "params"}],
+        "training": {"epochs": 4, "rungs": [3]},
+        "strategy": {"population": 4},
+        "budget": {"time": "10 min"},
+        "runtime": {"workers": 3},
+    }
+    Path("small.yaml").write_text(yaml.safe_dump(sections))
+    assert main(["search", "small.yaml", "--dry-run"]) == 0
+    took, fits = capsys.readouterr().out.splitlines()
+    assert took.startswith("a random network: ")
+    assert took.endswith("; 3 at a time")
+    assert fits.startswith("about ")
+    assert " candidates fit into 10 min: " in fits
+    assert [path.name for path in tmp_path.iterdir()] == ["small.yaml"]
+    monkeypatch.setattr(ConvNets, "build", lambda self, arch, task: 1 / 0)
+    assert main(["search", "small.yaml", "--dry-run"]) == 2
+    assert "a random network failed:build: ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_a_search_says_once_what_fits() -> None:
+    """When twice as many were evaluated as there are workers."""
+    search = SimpleNamespace(
+        config=load_config({**MINIMAL, "budget": {"time": "10 min"}}),
+        runtime=SimpleNamespace(workers=2),
+        evaluated=5,
+        elapsed_s=100.0,
+    )
+    said = Forecast()
+    lines = []
+    for search.evaluated, search.elapsed_s in ((5, 100.0), (8, 160.0), (9, 180.0), (10, 200.0)):
+        lines.append(said.line(search))  # type: ignore[arg-type]
+    fits = "note: about 30 candidates fit into 10 min: one generation of 24; generations of 8 would be three"
+    assert lines == ["", "", fits, ""]

@@ -22,6 +22,8 @@ HALTED = 1
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", metavar="CONFIG", help="YAML file")
     parser.add_argument("--run", metavar="DIR", help="run folder or s3://... (default: runs/NAME-FINGERPRINT)")
+    text = "check all, try one random network, say how many candidates the budget holds, and stop; nothing is recorded"
+    parser.add_argument("--dry-run", action="store_true", help=text)
     add_take_over(parser)
     add_set(parser)
     add_import(parser)
@@ -32,6 +34,12 @@ def run(options: argparse.Namespace) -> int:
 
     modules = imported(options.modules)
     prepared = prepare(options.config, overrides=options.overrides, run=options.run, modules=modules)
+    if options.dry_run:
+        from evonas.doctor import dry_run
+
+        for line in (*(f"note: {note}" for note in prepared.notes), *dry_run(prepared.components)):
+            print(line)
+        return 0
     return run_prepared(prepared, options)
 
 
