@@ -18,6 +18,7 @@ from evonas.config import MUTABLE_SECTIONS
 from evonas.driver.loop import Search, Watch
 from evonas.driver.progress import shown
 from evonas.errors import UserError
+from evonas.evaluation import Evaluator
 from evonas.evaluation.learners import LEARNERS
 from evonas.latency_tables.front_check import check
 from evonas.loading import load_config
@@ -165,8 +166,11 @@ def execute(prepared: PreparedSearch, *, watch: Watch, take_over: bool = False) 
         check_endpoints(components)
         trackers = TrackerDispatcher(components.config, folder, watch)
         ends.callback(trackers.wait)  # when the workers have gone
+        factory = components.factory
+        if isinstance(factory, partial) and factory.func is Evaluator:  # and not one of the user's
+            factory = partial(factory, owner=owner_of(folder))
         runtime = RUNTIMES[components.config.runtime.kind](
-            components.factory, components.config.runtime, prepared.modules, components.remotes
+            factory, components.config.runtime, prepared.modules, components.remotes
         )
         ends.callback(runtime.close)
         ends.callback(store.close)  # before the workers are ended: what is decided is on disk, whatever that takes
@@ -174,6 +178,7 @@ def execute(prepared: PreparedSearch, *, watch: Watch, take_over: bool = False) 
         store.started(_start(components))
         ends.enter_context(trackers)
         loop = Search(components.config, components.space, components.objectives, store, runtime, trackers)
+        loop.owner = owner_of(folder)
         loop.restore(recover(folder, metrics, targets, salvage=True))
         loop.run()
         if components.tables and not loop.unfinished:
@@ -182,6 +187,12 @@ def execute(prepared: PreparedSearch, *, watch: Watch, take_over: bool = False) 
             store.measured(check([*map(loop.breeder.check, unchecked)], runtime, lambda: trackers(loop, None)))
         store.ended(loop.ended, runtime.late_results, loop.elapsed_s)
     return loop.ended
+
+
+def owner_of(folder: Folder) -> str:
+    """How other searches on the machine see this one: by its folder, wherever they were started."""
+    where = str(folder)
+    return where if "://" in where else os.path.abspath(where)
 
 
 def _start(components: Components) -> dict[str, Any]:

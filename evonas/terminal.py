@@ -1,6 +1,7 @@
 """What people see in a terminal: a search with its front, plain lines elsewhere, and tables of what was found."""
 
 import json
+import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,9 +21,12 @@ from evonas.driver.loop import Search, Watch
 from evonas.driver.progress import LINE_EVERY_S, REFRESH_S, RepeatedFailures, StatusLine
 from evonas.figures.picture import BLUE, RED, Line, Picture, Points, objective_axis
 from evonas.figures.text_drawing import SMALLEST
+from evonas.measuring.device_lock import DeviceLock
 from evonas.records import Evaluation, Fitness
 from evonas.runs.run import Run
 
+LOOK_S, WORTH_SAYING_S = 1.0, 5.0
+"""Longest time that one look at the measurements of others stands for; how much of them is worth a word."""
 RECENT = 8
 PLOT_WIDTH, PLOT_HEIGHT = (40, 72), 17
 """Characters. Where less than the least is left beside a table, the plot is above it."""
@@ -38,6 +42,38 @@ def advice(search: Search) -> str:
     if search.config.schedule.mode != "window" or lookahead >= 2 * workers:
         return ""
     return f"note: lookahead {lookahead} cannot keep {workers} workers busy; they want schedule.lookahead={4 * workers}"
+
+
+class OtherMeasurements:
+    """For how long a local search has found the processor taken by measurements of others, by looking now and then."""
+
+    def __init__(self) -> None:
+        self._lock: DeviceLock | None = None
+        self._last = 0.0
+        self._began = time.monotonic()
+        self.waited_s = 0.0
+        self.whose = ""
+
+    def look(self, search: Search) -> None:
+        """To be called often; what passes between two looks counts as what the second finds."""
+        if search.config.runtime.address != "local":
+            return
+        self._lock = self._lock or DeviceLock(["cpu"])
+        now, whose = time.monotonic(), self._lock.measuring()
+        if whose is not None and whose != search.owner and self._last:
+            self.waited_s += min(now - self._last, LOOK_S)
+            self.whose = whose
+        self._last = now
+
+    @property
+    def text(self) -> str:
+        """What a person should know; empty while it is little."""
+        if self.waited_s < WORTH_SAYING_S:
+            return ""
+        folder = os.path.relpath(self.whose) if os.path.isabs(self.whose) else self.whose
+        whose = f"another search, {folder}" if folder else "somebody else"
+        so_far = time.monotonic() - self._began
+        return f"waits for measurements of {whose}: {self.waited_s:.0f} of {so_far:.0f} s so far"
 
 
 class Forecast:
@@ -71,7 +107,10 @@ def watching(console: Console) -> Iterator[Watch]:
 class _Lines:
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._line, self._failures, self._forecast = StatusLine(), RepeatedFailures(), Forecast()
+        self._line = StatusLine()
+        self._failures = RepeatedFailures()
+        self._forecast = Forecast()
+        self._others = OtherMeasurements()
         self._next = 0.0
 
     def __call__(self, search: Search, evaluation: Evaluation | None) -> None:
@@ -81,15 +120,19 @@ class _Lines:
             self._console.print(told, soft_wrap=True, markup=False)
         if note := self._forecast.line(search):
             self._console.print(note, soft_wrap=True)
+        self._others.look(search)
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + LINE_EVERY_S
-            self._console.print(self._line.text(search), soft_wrap=True)
+            self._console.print(", ".join(filter(None, (self._line.text(search), self._others.text))), soft_wrap=True)
 
 
 class _Screen:
     def __init__(self, live: Live) -> None:
         self._live = live
-        self._line, self._failures, self._forecast = StatusLine(), RepeatedFailures(), Forecast()
+        self._line = StatusLine()
+        self._failures = RepeatedFailures()
+        self._forecast = Forecast()
+        self._others = OtherMeasurements()
         self._recent: list[Evaluation] = []
         self._next = 0.0
 
@@ -102,13 +145,15 @@ class _Screen:
             self._live.console.print(note, soft_wrap=True)
         if evaluation:
             self._recent = [*self._recent, evaluation][-RECENT:]
+        self._others.look(search)
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + REFRESH_S
             self._live.update(self._shown(search))
 
     def _shown(self, search: Search) -> RenderableType:
         console = self._live.console
-        line, picture = Text(self._line.text(search)), live_front(search)
+        line = Text(", ".join(filter(None, (self._line.text(search), self._others.text))))
+        picture = live_front(search)
         if not picture:
             return Group(line, self._table(search, RECENT))
         both = beside(picture, self._table(search, RECENT), console)

@@ -1,5 +1,7 @@
 """A budget of time: how it is written, that it ends, and that what it stopped is taken up."""
 
+import re
+import tempfile
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,11 +11,13 @@ import pytest
 import yaml
 
 import evonas
+from evonas import terminal
 from evonas.cli import main
 from evonas.config import BudgetConfig
 from evonas.driver.forecast import forecast
 from evonas.errors import UserError
 from evonas.loading import load_config
+from evonas.measuring.device_lock import DeviceLock
 from evonas.records import Candidate, Deferred, Job, Status
 from evonas.spaces import SPACES
 from evonas.tasks import TASKS
@@ -189,3 +193,20 @@ def test_a_search_says_once_what_fits() -> None:
         lines.append(said.line(search))  # type: ignore[arg-type]
     fits = "note: about 30 candidates fit into 10 min: one generation of 24; generations of 8 would be three"
     assert lines == ["", "", fits, ""]
+
+
+def test_measurements_of_another_search_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(terminal, "WORTH_SAYING_S", 0.0)
+    own = SimpleNamespace(config=load_config({**MINIMAL, "budget": {"time": "10 min"}}), owner=str(tmp_path / "mine"))
+    others = terminal.OtherMeasurements()
+    others.look(own)  # type: ignore[arg-type]
+    assert others.waited_s == 0
+    for owner, waits in ((str(tmp_path / "mine"), False), (str(tmp_path / "runs" / "x"), True)):
+        with DeviceLock(["cpu"], owner=owner).exclusive("cpu"):
+            time.sleep(0.01)
+            others.look(own)  # type: ignore[arg-type]
+        assert (others.waited_s > 0) is waits
+    assert re.fullmatch(r"waits for measurements of another search, runs/x: 0 of 0 s so far", others.text)
+    assert DeviceLock(["cpu"]).measuring() is None

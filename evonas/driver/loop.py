@@ -32,6 +32,8 @@ class Search:
         self.gpu_s = 0.0
         self.ended = ""
         """Why nothing more is bred; empty while something may be."""
+        self.owner = ""
+        """Of its measurements, as the device lock has it."""
         self._space, self._store, self._watch = space, store, watch
         self._waiting: list[Job] = []  # bred before a restart and not evaluated
         self._committed = 0

@@ -53,6 +53,7 @@ class Evaluator:
         learner: how networks get their weights.
         metrics: name -> what computes it of a network; default: evonas's own that the objectives need.
         expected: the driver's `agreement`; empty: none to agree with.
+        owner: of what it measures, for other searches that wait meanwhile: the run folder.
 
     Raises:
         UserError: the device or a target is not there, the augmentation does not fit the examples, or the space or the
@@ -71,6 +72,7 @@ class Evaluator:
         learner: Learner | None = None,
         metrics: Mapping[str, Compute] | None = None,
         expected: Mapping[str, str] = NOTHING,
+        owner: str = "",
     ) -> None:
         check_agreement(expected, space, task)
         augment.check(config.training.augment, task)
@@ -80,7 +82,7 @@ class Evaluator:
         self.data = to_device(task, self.device)
         local = [config.targets[name] for name in objectives.targets if not config.targets[name].remote]
         cooperative = any(target.quiet for target in local) or not local  # somebody else may measure here
-        self.device_lock = DeviceLock(["cpu", lock_name(self.device)], self._synchronize, cooperative)
+        self.device_lock = DeviceLock(["cpu", lock_name(self.device)], self._synchronize, cooperative, owner)
         self.targets = Targets(
             space,
             config,
