@@ -5,21 +5,25 @@ import os
 from collections.abc import Iterable, Mapping
 from functools import partial
 
+from torch import nn
+
 from evonas.config import Config
 from evonas.errors import TargetUnavailable, UserError
-from evonas.evaluation import Evaluator, agreement
+from evonas.evaluation import Evaluator, agreement, augment
 from evonas.evaluation.costs import resolve
 from evonas.evaluation.learners import LEARNERS, Learner
+from evonas.evaluation.targets import prepared
 from evonas.evaluation.task_metrics import check_metrics
 from evonas.latency_tables.table import Table, check_compatible, read
 from evonas.loading import check_options, construct
+from evonas.measuring.backends.export import ExportError, takes_file, to_file
 from evonas.measuring.benchmark import REFERENCE_INPUT
 from evonas.measuring.reference import reference
 from evonas.measuring.remote.client import MeasureError, Remote
 from evonas.measuring.remote.server import serve_here
 from evonas.objectives.objectives import Objectives
 from evonas.paths import expanded
-from evonas.records import Endpoint, TaskSpec
+from evonas.records import Endpoint, Inputs, TaskSpec
 from evonas.runtime import Factory, Remotes
 from evonas.spaces import SPACES
 from evonas.spaces.space import Space
@@ -27,6 +31,7 @@ from evonas.strategies import STRATEGIES
 from evonas.tabular import EvaluatorFactory
 from evonas.tasks import TASKS, Task
 from evonas.tasks.data_record import DataRecord, data_record
+from evonas.tasks.shipped import Preparation, Shipped
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -89,7 +94,11 @@ def assemble(
         space.check_task(spec)
     except ValueError as error:
         raise UserError(f"space: {error}") from None
-    tables = {name: _table(name, path, config, space, spec) for name, path in objectives.tables.items()}
+    stored = prepared(config, objectives, task)
+    inputs = stored.inputs if stored else None
+    if stored:
+        _check_convertible(config, objectives, stored)
+    tables = {name: _table(name, path, config, space, spec, inputs) for name, path in objectives.tables.items()}
     factory = _training(config, space, task, objectives, tables)
     endpoints = remotes(config, objectives.targets)
     return Components(config, space, spec, objectives, factory, tables, endpoints, task=task, data=data_record(task))
@@ -100,6 +109,7 @@ def _training(config: Config, space: Space, task: Task, objectives: Objectives, 
     learner = construct(LEARNERS, config.learner, "learner")
     check_learner(learner, config, objectives)
     check_metrics(task)
+    augment.check(config.training.augment, task)
     return partial(
         Evaluator,
         space,
@@ -167,7 +177,27 @@ def remotes(config: Config, targets: Iterable[str]) -> Remotes:
     return Remotes(endpoints, resources, serve_here)
 
 
-def _table(name: str, path: str, config: Config, space: Space, spec: TaskSpec) -> Table:
-    table = read(expanded(path, "from"))
-    check_compatible(table, config.targets[name], space, spec)
+def _check_convertible(config: Config, objectives: Objectives, stored: Preparation) -> None:
+    """
+    Raises:
+        UserError: the task's `prepare` cannot become a file for a target that includes it and takes files.
+    """
+    for name in objectives.targets:
+        section = config.targets[name]
+        if section.includes == "network" or name in objectives.tables or not takes_file(section):
+            continue
+        try:
+            to_file(Shipped(stored.module, nn.Identity()), stored.inputs, section)
+        except ExportError as error:
+            raise UserError(
+                f"targets.{name}: the task's `prepare` is included, and {error}; includes: network measures the "
+                "network alone"
+            ) from None
+        except UserError:  # a library that only workers may have
+            continue
+
+
+def _table(name: str, path: str, config: Config, space: Space, spec: TaskSpec, stored: Inputs | None) -> Table:
+    table, section = read(expanded(path, "from")), config.targets[name]
+    check_compatible(table, section, space, spec, stored if section.includes == "prepare" else None)
     return table

@@ -17,7 +17,7 @@ from evonas.records import TaskSpec
 from evonas.spaces import SPACES
 from evonas.store import Folder, create_run, is_new, is_run, open_folder, read_run
 from evonas.strategies import STRATEGIES
-from evonas.tasks import TASKS
+from evonas.tasks import TASKS, Task
 from evonas.tasks.data_record import data_difference, recorded_data
 
 PARTS: dict[str, Mapping[str, Callable[..., Any]]] = {
@@ -45,12 +45,33 @@ def default_folder(name: str, config: Config) -> Path:
     return next((folder for folder in sorted(Path("runs").glob(f"{name}-????????")) if _holds(folder, config)), own)
 
 
+def as_begun(config: Config, recorded: Mapping[str, Any]) -> Config:
+    """A config as the run meant it that it goes on with: before targets had `includes`, their latency was that of the
+    network alone.
+
+    Args:
+        config: which may leave the key out.
+        recorded: the run's config.
+
+    Returns:
+        The config; targets that leave the key out have the run's.
+    """
+    targets = {
+        name: target.model_copy(update={"includes": "network"})
+        if "includes" not in target.model_fields_set and recorded["targets"].get(name, {}).get("includes") == "network"
+        else target
+        for name, target in config.targets.items()
+    }
+    return config.model_copy(update={"targets": targets})
+
+
 def _holds(path: Path, config: Config) -> bool:
     """Whether the folder is a run of this config."""
     try:
         recorded = read_run(open_folder(path))["config"]
     except (UserError, OSError):
         return False
+    config = as_begun(config, recorded)
     return not _difference(_resolved(recorded), _resolved(config.model_dump(mode="json")))
 
 
@@ -94,9 +115,18 @@ def describe(components: Components) -> dict[str, Any]:
         "objectives": [{"column": o.key, "unit": o.unit, "sign": o.sign} for o in components.objectives.objectives],
         "metrics": list(components.objectives.metrics),
         "targets": list(components.objectives.targets),
+        "validation": _validation(components.task),
         "tables": {name: table.sha256 for name, table in components.tables.items()},
         "data": components.data.model_dump(mode="json") if components.data else None,
     }
+
+
+def _validation(task: Task | None) -> dict[str, Any] | None:
+    """How many examples the metrics are of, and which of these are shares of them."""
+    if task is None:
+        return None
+    shares = [name for name, metric in task.metrics.items() if metric.share]
+    return {"examples": len(task.splits.valid), "shares": shares}
 
 
 def describe_task(spec: TaskSpec) -> dict[str, Any]:

@@ -18,12 +18,13 @@ from evonas.config import MUTABLE_SECTIONS
 from evonas.driver.loop import Search, Watch
 from evonas.driver.progress import shown
 from evonas.errors import UserError
+from evonas.evaluation import Evaluator
 from evonas.evaluation.learners import LEARNERS
 from evonas.latency_tables.front_check import check
 from evonas.loading import load_config
 from evonas.objectives.metrics import METRICS
 from evonas.records import TaskSpec
-from evonas.run_identity import check_run, create_or_check, default_folder, versions
+from evonas.run_identity import as_begun, check_run, create_or_check, default_folder, versions
 from evonas.runs.run import Run
 from evonas.runtime import RUNTIMES
 from evonas.spaces import SPACES
@@ -124,8 +125,11 @@ def prepare(
         given["space"] = {"kind": names[0] if names else type(space).__name__}
     if task:
         given["task"] = {"kind": (task if isinstance(task, TaskSpec) else task.spec).name}
-    components = assemble(load_config(config, overrides, given), space, task, evaluator)
-    folder = open_folder(run if run is not None else default_folder(name, components.config))
+    wanted = load_config(config, overrides, given)
+    folder = open_folder(run if run is not None else default_folder(name, wanted))
+    if is_run(folder):
+        wanted = as_begun(wanted, read_run(folder)["config"])
+    components = assemble(wanted, space, task, evaluator)
     check_run(folder, components)
     if lacking := missing(components.config.tracking):
         raise UserError(lacking)
@@ -144,6 +148,8 @@ def prepare_again(
     config = read_run(folder)["config"]
     for start in read_starts(folder):
         config.update({section: start[section] for section in MUTABLE_SECTIONS if section in start})
+    if any(override.partition("=")[0].strip() == "budget.time" for override in overrides):
+        config["budget"] = {**config["budget"], "hours": None}
     return prepare(config, overrides=overrides, run=folder, modules=modules)
 
 
@@ -164,8 +170,11 @@ def execute(prepared: PreparedSearch, *, watch: Watch, take_over: bool = False) 
         check_endpoints(components)
         trackers = TrackerDispatcher(components.config, folder, watch)
         ends.callback(trackers.wait)  # when the workers have gone
+        factory = components.factory
+        if isinstance(factory, partial) and factory.func is Evaluator:  # and not one of the user's
+            factory = partial(factory, owner=owner_of(folder))
         runtime = RUNTIMES[components.config.runtime.kind](
-            components.factory, components.config.runtime, prepared.modules, components.remotes
+            factory, components.config.runtime, prepared.modules, components.remotes
         )
         ends.callback(runtime.close)
         ends.callback(store.close)  # before the workers are ended: what is decided is on disk, whatever that takes
@@ -173,14 +182,21 @@ def execute(prepared: PreparedSearch, *, watch: Watch, take_over: bool = False) 
         store.started(_start(components))
         ends.enter_context(trackers)
         loop = Search(components.config, components.space, components.objectives, store, runtime, trackers)
+        loop.owner = owner_of(folder)
         loop.restore(recover(folder, metrics, targets, salvage=True))
         loop.run()
-        if components.tables:
+        if components.tables and not loop.unfinished:
             known = {row["candidate"] for row in read_measured(folder) if not row["message"]}
             unchecked = sorted(loop.front() - known)
             store.measured(check([*map(loop.breeder.check, unchecked)], runtime, lambda: trackers(loop, None)))
-        store.ended(loop.ended, runtime.late_results)
+        store.ended(loop.ended, runtime.late_results, loop.elapsed_s)
     return loop.ended
+
+
+def owner_of(folder: Folder) -> str:
+    """How other searches on the machine see this one: by its folder, wherever they were started."""
+    where = str(folder)
+    return where if "://" in where else os.path.abspath(where)
 
 
 def _start(components: Components) -> dict[str, Any]:
@@ -209,7 +225,7 @@ def _own_code(components: Components, evaluator: EvaluatorFactory | None) -> Ite
     computed = [METRICS[name].compute for name in components.objectives.network_metrics if name in METRICS]
     parts: list[object] = [components.space, learner, evaluator, *computed]
     if task := components.task:
-        parts += [task.prepare, task.loss, *task.metrics.values()]
+        parts += [task.prepare, task.loss, task.augment, *task.metrics.values()]
     for part in parts:
         yield from _made_of(part)
 

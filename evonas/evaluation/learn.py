@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from torch import nn
 
@@ -12,6 +13,10 @@ from evonas.evaluation.ties import TieBreaker
 from evonas.objectives.early_stopping import is_stopped
 from evonas.objectives.objectives import Objectives
 from evonas.records import Epoch, Fitness, Job, RungReport, Status
+
+
+class OutOfTime(BaseException):
+    """The budget of time is used up: nobody is to blame, and nothing of the candidate may catch it."""
 
 
 class Learning:
@@ -40,11 +45,23 @@ class Learning:
 
         Yields:
             The rungs before the last that are passed and were not reported before.
+
+        Raises:
+            OutOfTime: the job's time came between two steps or epochs.
         """
         rungs = {epoch: rung for rung, epoch in enumerate(setup.training.rungs)}
         known = {report.rung for report in draft.reached}
         metrics: Mapping[str, float] = {}
+        wait = setup.checkpoint
+
+        def checkpoint() -> None:
+            _check_time(job)
+            wait()
+
+        setup = replace(setup, checkpoint=checkpoint)
         for epoch in _timed(self._learner.epochs(network, job.candidate, setup), draft):
+            if epoch.epoch < setup.training.epochs:  # of a learner that has no checkpoints
+                _check_time(job)
             draft.curve.append(epoch)
             metrics = epoch.metrics
             rung = rungs.get(epoch.epoch)
@@ -66,6 +83,11 @@ class Learning:
             return
         draft.metrics = self._ties.remeasured(job, draft, {**draft.metrics, **metrics})
         draft.reached.append(RungReport(job.candidate.index, full, dict(draft.metrics)))
+
+
+def _check_time(job: Job) -> None:
+    if time.time() >= job.until:
+        raise OutOfTime("the time of the budget is used up")
 
 
 def _cutoff(job: Job, rung: int) -> tuple[Fitness, ...]:

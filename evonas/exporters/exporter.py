@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from evonas.errors import UserError
 from evonas.inputs import called, mapped
+from evonas.tasks.shipped import Shipped
 from evonas.text import describe_error
 
 Array = npt.NDArray[Any]
@@ -34,17 +35,6 @@ class Exporter:
     write: Callable[[nn.Module, Any], bytes]
     run: Callable[[bytes, Any], Array] | None
     hint: str
-
-
-class Shipped(nn.Module):
-    """A network with what the task does to stored examples before it."""
-
-    def __init__(self, prepare: nn.Module, network: nn.Module) -> None:
-        super().__init__()
-        self.prepare, self.network = prepare, network
-
-    def forward(self, *parts: Tensor, **named: Tensor) -> Any:
-        return called(self.network, self.prepare(named or parts[0]))
 
 
 def shipped(prepare: nn.Module, network: nn.Module) -> nn.Module:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from evonas import analysis
 from evonas.errors import UserError
+from evonas.runs.remarks import remarks
 from evonas.store import Folder, open_folder, read_run, read_starts, recover
 
 if TYPE_CHECKING:  # a run is read without torch
@@ -70,15 +71,37 @@ class Run:
 
     @cached_property
     def measured(self) -> pd.DataFrame:
-        """What the front took when it was measured at the end of a run with latency tables; else empty."""
+        """What the front took when it was measured at the end of a run with latency tables, or by `evonas measure
+        --front`; else empty."""
         return analysis.measured(self.folder)
+
+    @property
+    def unfinished(self) -> pd.DataFrame:
+        """Candidates that were bred and are not evaluated: in work, or stopped when the time of the budget was used up.
+        They are taken up when the search goes on. candidate, genome, parents, operator, rungs (reached by now), status.
+        """
+        record = recover(self.folder, self.description["metrics"], self.description["targets"])
+        rows = [
+            {
+                "candidate": candidate.index,
+                "genome": list(candidate.genome),
+                "parents": list(candidate.parents),
+                "operator": candidate.operator,
+                "rungs": len(reached),
+                "status": "unfinished",
+            }
+            for candidate, reached in record.births()
+            if reached is not None
+        ]
+        return pd.DataFrame(rows, columns=["candidate", "genome", "parents", "operator", "rungs", "status"])
 
     def mismatch(self) -> pd.DataFrame:
         """Table against measurement, of each target with a table: target, networks, mean_error, kendall_tau."""
         return analysis.mismatch(self.evaluations, self.measured, list(self.description["tables"]))
 
     def status(self) -> dict[str, Any]:
-        """How far the run is: evaluated, by status, generations, front, elapsed_s, state."""
+        """How far the run is: evaluated, by status, generations, front, elapsed_s, state; unsettled: target ->
+        latencies that did not come within the bound, of those that were measured."""
         record = recover(self.folder, self.description["metrics"], self.description["targets"])
         return {
             "evaluated": len(record.evaluated),
@@ -86,12 +109,20 @@ class Run:
             "pending": len(record.pending),
             "generations": record.generations,
             "front": len(self.front()),
+            "unsettled": {
+                target: {"latencies": count, "of": known}
+                for target, (count, known) in analysis.unsettled(self.evaluations, self.description["targets"]).items()
+            },
             "elapsed_s": round(record.elapsed_s, 1),
             "state": self.state,
         }
 
+    def remarks(self) -> list[str]:
+        """What is to be known beside the front, a line each: what its latencies are of, and how far they settled."""
+        return remarks(self.description, self.evaluations, self.measured, self.folder)
+
     def front(self) -> pd.DataFrame:
-        """The fully trained, feasible candidates that none dominates, by the first objective."""
+        """The fully trained, feasible candidates that none dominates, best in the first objective first."""
         return analysis.front(self.evaluations, self.objectives, self.signs)
 
     def population(self, generation: int) -> pd.DataFrame:
@@ -183,7 +214,7 @@ class Runs:
         return analysis.together({name: run.populations for name, run in self.runs.items()})
 
     def front(self) -> pd.DataFrame:
-        """The fully trained, feasible candidates that none of any run dominates, by the first objective."""
+        """The fully trained, feasible candidates that none of any run dominates, best in the first objective first."""
         return analysis.front(self.evaluations, self.objectives, self.signs)
 
 

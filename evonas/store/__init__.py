@@ -8,6 +8,7 @@ populations/generation-00001.parquet     its survivors
 manifest/generation-00001.json           SHA-256 of both files and of the manifest before; its presence commits them
 weights/000042.safetensors               trained networks of the front
 measured/0001.json                       what the front took in the end, where latencies came from a table
+measured/front-0001.json                 what it took when `evonas measure --front` measured it again
 damaged/                                 copies of what was found damaged and set aside
 
 Knows nothing of who writes, or why.
@@ -28,7 +29,7 @@ from evonas.store.reading import (
     weights_name,
 )
 from evonas.store.schema import NON_REPRODUCIBLE, evaluations_schema, from_row, to_row
-from evonas.store.writing import Store, create_run, is_new
+from evonas.store.writing import Store, create_run, is_new, record_measured
 
 __all__ = [
     "NON_REPRODUCIBLE",
@@ -47,6 +48,7 @@ __all__ = [
     "read_run",
     "read_starts",
     "read_tables",
+    "record_measured",
     "recover",
     "to_row",
     "weights_name",

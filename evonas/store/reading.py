@@ -8,7 +8,8 @@ may come, so that neither a removed generation nor one of a driver that had been
 import hashlib
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -26,6 +27,7 @@ from evonas.store.migration import (
     migrate_description,
     migrate_row,
     migrate_table,
+    with_later_keys,
 )
 from evonas.store.schema import POPULATIONS, SCHEMA_VERSION, candidate_from, evaluations_schema, from_row
 
@@ -91,7 +93,7 @@ def read_run(folder: Folder) -> dict[str, Any]:
         raise UserError(
             f"{folder}/{RUN} has schema version {version}; this evonas reads versions {PREVIOUS} and {SCHEMA_VERSION}"
         )
-    return migrate_description(description) if version == PREVIOUS else description
+    return with_later_keys(migrate_description(description) if version == PREVIOUS else description)
 
 
 def is_run(folder: Folder) -> bool:
@@ -173,9 +175,20 @@ def recover(folder: Folder, metrics: Sequence[str], targets: Sequence[str], salv
             if not salvage:
                 raise _refusal(folder, damage, len(tables.evaluations) - 1)
             tables, _ = _tables(folder, segment, evaluations_schema(metrics, targets), len(tables.evaluations) - 1)
-        return _recovered(tables, segment, damage, metrics)
+        found = _recovered(tables, segment, damage, metrics)
+        return replace(found, elapsed_s=max(found.elapsed_s, _ended_s(folder)))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"the record of {folder} is not of evonas's making: {type(error).__name__}: {error}") from None
+
+
+def _ended_s(folder: Folder) -> float:
+    """Running time of the search when it last came to its end; 0 where that is not recorded."""
+    known = [0.0]
+    for name in folder.names("starts"):
+        if name.startswith("ended-"):
+            with suppress(Damaged):  # `read_starts` names it
+                known.append(float(_document(folder, f"starts/{name}").get("elapsed_s", 0.0)))
+    return max(known)
 
 
 def _gap(tables: Tables, segment: Segment | None) -> int:

@@ -26,6 +26,26 @@ def create_run(folder: Folder, description: Mapping[str, Any]) -> None:
     folder.create(RUN, to_document({"schema_version": SCHEMA_VERSION, **description}))
 
 
+def record_measured(folder: Folder, rows: Sequence[Mapping[str, Any]]) -> str:
+    """Write down what candidates took that were measured again, beside what is there; once, and without the lock.
+
+    Args:
+        folder: of the run, which a search may be writing to.
+        rows: candidate, message, metrics, conditions.
+
+    Returns:
+        The name of the file.
+    """
+    number = 1 + max([0, *(digits(name) for name in folder.names("measured") if name.startswith("front-"))])
+    while True:
+        name = f"measured/front-{number:04d}.json"
+        try:
+            folder.create(name, to_document({"measured": list(rows)}))
+            return name
+        except FileExistsError:  # somebody else measured meanwhile
+            number += 1
+
+
 def is_new(folder: Folder) -> bool:
     """Whether nothing is there but what a writer lays out before its first record."""
     return set(folder.names()) <= {*FOLDERS, "lease.json"} and not any(map(folder.names, FOLDERS))
@@ -78,11 +98,11 @@ class Store:
             raise Replaced(f"another search has just started on {self.folder}") from None
 
     @_recorded
-    def ended(self, reason: str, late_results: int) -> None:
-        """Note that the search came to its end, and did not just stop."""
-        self.folder.create(
-            f"starts/ended-{self._start:04d}.json", to_document({"ended": reason, "late_results": late_results})
-        )
+    def ended(self, reason: str, late_results: int, elapsed_s: float) -> None:
+        """Note that the search came to its end, and did not just stop; and its running time, so that what is left of a
+        budget of time is known where nothing was evaluated at its end."""
+        found = {"ended": reason, "late_results": late_results, "elapsed_s": elapsed_s}
+        self.folder.create(f"starts/ended-{self._start:04d}.json", to_document(found))
 
     @_recorded
     def restore(self, recovered: Recovered) -> None:

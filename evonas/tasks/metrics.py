@@ -31,11 +31,14 @@ class TaskMetric:
         statistics: of each example of a batch; computed where the network runs.
         reduce: the statistics of all examples -> the metric.
         direction: "minimize" or "maximize".
+        share: each example is right or wrong, 1 or 0, and the metric is the mean: a share of the examples, which has a
+            binomial interval.
     """
 
     statistics: Statistics
     reduce: Reduction = mean
     direction: str = "minimize"
+    share: bool = False
 
 
 def directions(metrics: Mapping[str, TaskMetric]) -> dict[str, str]:
@@ -107,8 +110,8 @@ def r_squared(statistics: Tensor) -> Tensor:
 
 
 CLASSIFICATION_METRICS: dict[str, Callable[[int], TaskMetric]] = {
-    "error": lambda classes: TaskMetric(error),
-    "accuracy": lambda classes: TaskMetric(accuracy, direction="maximize"),
+    "error": lambda classes: TaskMetric(error, share=True),
+    "accuracy": lambda classes: TaskMetric(accuracy, direction="maximize", share=True),
     "f1": lambda classes: TaskMetric(predicted_and_true, partial(macro_f1, classes=classes), "maximize"),
     "auc": lambda classes: TaskMetric(probabilities_and_true, partial(macro_auc, classes=classes), "maximize"),
 }

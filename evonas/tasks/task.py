@@ -7,7 +7,7 @@ for memory are a `StoredArray` in the place of an array.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,11 @@ Array = npt.NDArray[Any]
 T = TypeVar("T")
 C = TypeVar("C", bound=Column)
 Loss = Callable[[Tensor, Tensor, float], Tensor]
+AUGMENTATIONS = ("crop", "flip", "cutout")
+"""Keys of a config's `training.augment`."""
+Effect = Literal["unchanged", "transformed"]
+"""What an augmentation of an image does to its target: nothing, or the same as to the image (targets (..., height,
+width), such as masks)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -189,23 +194,66 @@ class Task:
         metrics: name -> how it is computed of the validation examples; each can be an objective or a limit.
         classes: what the classes are called, in order of their numbers; they are recorded with a run.
         notes: what was guessed, changed or left out when the data were read; a search says each of them at its start.
+        augmentations: name of a key of `training.augment` -> what it does to the target; what is not named is refused.
+            None: images with classes take all of them, `unchanged`, and everything else takes none.
+        augment: the task's own augmentation of training batches, on the device: (prepared inputs, targets, generator)
+            -> both, changed and of the same shapes; all randomness comes from the generator.
 
     Raises:
-        UserError: the metrics of `spec` are not these.
+        UserError: the metrics of `spec` are not these; an unknown augmentation, or one that the targets cannot take.
     """
 
     spec: TaskSpec
     splits: Splits
     prepare: nn.Module
     loss: Loss = cross_entropy
-    metrics: Mapping[str, TaskMetric] = field(default_factory=lambda: {"error": TaskMetric(error)})
+    metrics: Mapping[str, TaskMetric] = field(default_factory=lambda: {"error": TaskMetric(error, share=True)})
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    augmentations: Mapping[str, Effect] | None = None
+    augment: nn.Module | None = None
 
     def __post_init__(self) -> None:
         own = directions(self.metrics)
         if list(own.items()) != list(self.spec.metrics.items()):  # in order, too: the first is the main one
             raise UserError(f"task {self.spec.name}: its metrics are {own}, its spec says {dict(self.spec.metrics)}")
+        for name, effect in (self.augmentations or {}).items():
+            self._check_augmentation(name, effect)
+
+    @property
+    def effects(self) -> Mapping[str, Effect]:
+        """The augmentations that the task can take, with what each does to the target."""
+        if self.augmentations is not None:
+            return self.augmentations
+        y = self.splits.train.y
+        classes = y.ndim == 1 and np.issubdtype(y.dtype, np.integer)
+        return dict.fromkeys(AUGMENTATIONS, "unchanged") if self.image_shape and classes else {}
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """(channels, height, width) of a task whose one input is an image; else empty."""
+        inputs = self.spec.input
+        image = isinstance(inputs, InputSpec) and not inputs.is_integer and len(inputs.shape) == 3
+        return self.spec.input_shape if image else ()
+
+    def _check_augmentation(self, name: str, effect: str) -> None:
+        where = f"task {self.spec.name}: augmentations"
+        if name not in AUGMENTATIONS:
+            raise UserError(f"{where}: {unknown(name, AUGMENTATIONS)}")
+        if effect not in get_args(Effect):
+            raise UserError(f"{where}: {name} leaves a target 'unchanged' or is 'transformed' with it, not {effect!r}")
+        if not self.image_shape:
+            raise UserError(f"{where}: {name} is for images (channels, height, width); give a module as `augment`")
+        if effect == "unchanged":
+            return
+        if name == "cutout":
+            raise UserError(
+                f"{where}: cutout leaves a target 'unchanged'; give a module as `augment` for anything else"
+            )
+        shape = self.splits.train.y.shape[1:]
+        if len(shape) < 2 or shape[-2:] != self.image_shape[1:]:
+            wanted = "x".join(map(str, self.image_shape[1:]))
+            raise UserError(f"{where}: {name} transforms targets (..., height, width) of {wanted}, not {shape}")
 
 
 def classification(
