@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,16 @@ def pair() -> Iterator[tuple[Channel[Kind], Channel[Kind]]]:
     yield ours, theirs
     ours.close()
     theirs.close()
+
+
+def test_a_child_takes_the_standard_library_before_all_other_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "profile.py").write_text("raise SystemExit('the wrong profile')")
+    (tmp_path / "child.py").write_text("import profile\ndef main(text): print(profile.__file__, text)")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    answer = subprocess.run(boot.command("child", 3), capture_output=True, text=True, check=True)
+    assert answer.stdout.split() == [f"{sysconfig.get_path('stdlib')}/profile.py", "3"]
 
 
 @given(st.lists(st.tuples(st.sampled_from(Kind), st.binary(max_size=40)), max_size=6), st.integers(1, 60))

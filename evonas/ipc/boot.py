@@ -1,9 +1,11 @@
 """How a child interpreter is started, with the import paths of this one."""
 
 import json
+import os
 import socket
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Sequence
 
 from evonas.ipc.framing import Channel, K
@@ -16,6 +18,16 @@ importlib.import_module(sys.argv[2]).main(*sys.argv[3:])
 """`python -m` would put the working directory before everything, and knows only what is installed."""
 
 
+def standard_first(paths: Sequence[str]) -> list[str]:
+    """Returns import paths with the standard library before all others.
+
+    A file `queue.py` or `profile.py` in a user's folder is then no part of torch.
+    """
+    folders = {os.path.realpath(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")}
+    folders |= {os.path.join(folder, "lib-dynload") for folder in folders}
+    return sorted(paths, key=lambda path: not path or os.path.realpath(path) not in folders)
+
+
 def command(module: str, *arguments: object) -> list[str]:
     """Returns the command line of an interpreter that calls the module's `main`.
 
@@ -23,7 +35,7 @@ def command(module: str, *arguments: object) -> list[str]:
         module: The full name of a module with a function `main`.
         arguments: The arguments of `main`, which gets them as text.
     """
-    return [sys.executable, "-P", "-c", BOOT, json.dumps(sys.path), module, *map(str, arguments)]
+    return [sys.executable, "-P", "-c", BOOT, json.dumps(standard_first(sys.path)), module, *map(str, arguments)]
 
 
 def start(
