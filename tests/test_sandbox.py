@@ -17,11 +17,13 @@ from types import ModuleType
 import psutil
 import pytest
 
+from evonas import records
 from evonas.errors import UserError
 from evonas.records import Deferred, Evaluation, RungReport, Status
 from evonas.runtime.runtime import Factory, WorkerExit
 from evonas.runtime.sandbox.packing import PREFIX, hold, load, pack, sweep
-from evonas.runtime.sandbox.worker_process import WorkerProcess, WorkerProcessLost
+from evonas.runtime.sandbox.protocol import RESPONSE, FrameType
+from evonas.runtime.sandbox.worker_process import WorkerProcess, WorkerProcessLost, _item
 from tests import away, works
 from tests.evaluation.small import job
 from tests.misbehaving import MB, Misdeeds, factory
@@ -219,6 +221,28 @@ def test_a_work_without_a_result_is_an_error(light: WorkerProcess, work: Callabl
     assert last.status is Status.FAILED_ERROR
     assert last.message.startswith(message)
     assert pid_of(light)
+
+
+def unpickled(data: bytes) -> WorkerExit:
+    """What the parent process makes of a worker's words."""
+    found = _item((FrameType.EVALUATION, RESPONSE.pack(1, 0) + data))
+    assert isinstance(found, WorkerExit)
+    return found
+
+
+@pytest.mark.parametrize("name", ["dataclass.__builtins__.get", "Evaluation.__init__", "dataclass", "math", "field"])
+def test_a_worker_may_name_records_and_nothing_in_or_beside_them(name: str) -> None:
+    """Also: a name with dots would lead out of the module."""
+    texts = b"".join(pickle.SHORT_BINUNICODE + bytes([len(text)]) + text.encode() for text in (records.__name__, name))
+    found = unpickled(pickle.PROTO + b"\x04" + texts + pickle.STACK_GLOBAL + pickle.STOP)
+    assert found.message == f"its result cannot be sent: it holds a evonas.records.{name}"
+
+
+@pytest.mark.parametrize("data", [b"", b"\x80\x04", b"nonsense", pickle.dumps(7), pickle.dumps({"status": "ok"})])
+def test_a_worker_that_sends_no_record_has_failed(data: bytes) -> None:
+    found = unpickled(data)
+    assert found.status is Status.FAILED_ERROR
+    assert found.message.startswith("its result cannot be sent: ")
 
 
 def test_a_postponed_job_leaves_nothing_behind_either() -> None:
