@@ -162,7 +162,7 @@ def _no_option(
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        data = _Loader(path.read_text(encoding="utf-8")).get_single_data()
     except FileNotFoundError:
         raise UserError(f"config: no file {path}") from None
     except OSError as error:
@@ -181,7 +181,7 @@ def _set(data: dict[str, Any], override: str) -> None:
     if not equals or not key:
         raise UserError(f"--set takes KEY=VALUE, e.g. strategy.population=48, not {override!r}")
     try:
-        value = yaml.load(text, _Loader)
+        value = _Loader(text).get_single_data()
     except _Twice as twice:
         raise UserError(f"--set {override}: {twice}") from None
     except yaml.YAMLError:

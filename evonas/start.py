@@ -32,6 +32,7 @@ from evonas.store import (
     Folder,
     Store,
     evaluations_schema,
+    has_own_description,
     is_run,
     open_folder,
     read_measured,
@@ -189,6 +190,8 @@ def _notes(folder: Folder, components: Components) -> Iterator[str]:
     """What is wrong with the record of a run that is to go on."""
     if not is_run(folder):
         return
+    if not has_own_description(folder):
+        yield f"{folder}/run.json is damaged or lost; its copy in starts/0001.json takes its place"
     record = recover(folder, components.objectives.metrics, components.objectives.targets, salvage=True)
     if record.damage:
         yield (

@@ -14,7 +14,9 @@ import pandas as pd
 import pytest
 
 import evonas
-from evonas.errors import UserError
+from evonas.driver.loop import Search
+from evonas.errors import Halted, UserError
+from evonas.records import Evaluation
 from evonas.start import execute
 from evonas.store import Folder, open_folder, recover
 from evonas.store.documents import from_document, to_document
@@ -246,6 +248,7 @@ def test_a_run_of_another_schema_is_refused(finished: Path, tmp_path: Path) -> N
     with pytest.raises(UserError, match="schema version 99; this evonas reads versions 3 and 4"):
         evonas.load(copy)
     path.write_text("{")
+    (copy / "starts" / "0001.json").unlink()  # it has a copy
     with pytest.raises(UserError, match=r"run\.json is damaged"):
         evonas.load(copy)
     with pytest.raises(UserError, match="is not a run folder"):
@@ -297,6 +300,7 @@ def test_a_lost_start_is_not_counted_again(tmp_path: Path) -> None:
 def test_a_run_without_its_description_is_not_new(finished: Path, tmp_path: Path) -> None:
     copy = copied(finished, tmp_path)
     (copy / "run.json").unlink()
+    (copy / "starts" / "0001.json").unlink()  # it has a copy
     with pytest.raises(UserError, match="neither empty nor a run folder"):
         run(copy)
 
@@ -307,3 +311,24 @@ def test_a_lock_that_is_a_link_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"\.lock cannot be locked"):
         run(tmp_path / "run")
     assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("how", ["removed", "moved", "emptied"])
+def test_a_folder_that_goes_away_ends_the_search_at_its_next_write(how: str, tmp_path: Path) -> None:
+    folder, away = tmp_path / "run", tmp_path / "away"
+    evaluated = []
+
+    def watch(loop: Search, evaluation: Evaluation | None) -> None:
+        evaluated.append(loop.evaluated)
+        if loop.evaluated == 3 and folder.exists() and not away.exists():
+            if how == "moved":
+                folder.rename(away)
+            else:
+                shutil.rmtree(folder)
+            if how == "emptied":
+                folder.mkdir()
+
+    with pytest.raises(Halted, match=r"run was removed or moved while the search ran: it has no run\.json any more"):
+        run(folder, watch, budget={"evaluations": 20})
+    assert max(evaluated) <= 5
+    assert not (folder / "evaluations").exists()

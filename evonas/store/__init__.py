@@ -18,6 +18,7 @@ from evonas.store.opening import open_folder
 from evonas.store.reading import (
     Recovered,
     Tables,
+    has_own_description,
     is_run,
     read_journal_rows,
     read_measured,
@@ -28,7 +29,7 @@ from evonas.store.reading import (
     weights_name,
 )
 from evonas.store.schema import NON_REPRODUCIBLE, evaluations_schema, from_row, to_row
-from evonas.store.writing import Store, create_run, is_new
+from evonas.store.writing import Store, create_run, is_new, mend_run
 
 __all__ = [
     "NON_REPRODUCIBLE",
@@ -39,8 +40,10 @@ __all__ = [
     "create_run",
     "evaluations_schema",
     "from_row",
+    "has_own_description",
     "is_new",
     "is_run",
+    "mend_run",
     "open_folder",
     "read_journal_rows",
     "read_measured",
