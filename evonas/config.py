@@ -274,6 +274,10 @@ class RuntimeConfig(Section):
     measurements: str | None = Field(
         default=None, description="folder of measurements that runs share: what is in it is not measured again"
     )
+    pass_env: tuple[str, ...] = Field(
+        default=(),
+        description="environment variables that candidates get besides those of Python and numerical libraries",
+    )
     address: str = Field(default="local", description="local: a Ray of this run's own; else a cluster's address")
 
     @property

@@ -153,6 +153,8 @@ def execute(prepared: PreparedSearch, *, watch: Watch, take_over: bool = False) 
         UserError: another search holds the folder, or no worker could start.
         Halted: the search had to stop.
     """
+    if ended := ended_before(prepared):
+        return ended
     components, folder = prepared.components, prepared.folder
     metrics, targets = components.objectives.metrics, components.objectives.targets
     store = Store(folder, evaluations_schema(metrics, targets), take_over)
@@ -178,6 +180,23 @@ def execute(prepared: PreparedSearch, *, watch: Watch, take_over: bool = False) 
             store.measured(check([*map(loop.breeder.check, unchecked)], runtime, lambda: trackers(loop, None)))
         store.ended(loop.ended, runtime.late_results)
     return loop.ended
+
+
+def ended_before(prepared: PreparedSearch) -> str:
+    """Why the search of a run folder ended, where nothing is left to do; else an empty text. Only reads.
+
+    Args:
+        prepared: With the budget that the search ended with, and no tracker that would have to be told.
+    """
+    config, folder = prepared.components.config, prepared.folder
+    if config.tracking or not is_run(folder) or not has_own_description(folder):
+        return ""
+    last = (read_starts(folder) or [{}])[-1]
+    if last.get("budget") != config.budget.model_dump(mode="json"):
+        return ""
+    objectives = prepared.components.objectives
+    intact = not recover(folder, objectives.metrics, objectives.targets, salvage=True).damage
+    return str(last.get("ended", "")) if intact else ""
 
 
 def _start(components: Components) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evonas.ipc import boot
+from evonas.ipc import boot, environment
 from evonas.ipc.framing import HEADER, Channel
 from tests.echo import Kind
 
@@ -131,7 +131,7 @@ def test_a_child_has_the_paths_of_its_parent_and_a_session_of_its_own(monkeypatc
 def test_a_child_dies_with_its_parent() -> None:
     program = """
 import os, time
-from evonas.ipc import boot
+from evonas.ipc import boot, environment
 from tests.echo import Kind
 process, channel = boot.start("tests.echo", Kind, os.getpid())
 channel.receive()
@@ -146,3 +146,21 @@ time.sleep(100)
     parent.kill()
     parent.communicate()
     child.wait(10)
+
+
+def test_a_child_that_runs_what_came_from_elsewhere_gets_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (
+        "AWS_SECRET_ACCESS_KEY",
+        "EVONAS_TOKEN",
+        "TORCH_TOKEN",
+        "MY_DATA",
+        "OMP_NUM_THREADS",
+        "CUDA_VISIBLE_DEVICES",
+    ):
+        monkeypatch.setenv(name, "1")
+    found = environment.passed(["MY_DATA", "EVONAS_TOKEN"])
+    assert {"PATH", "MY_DATA", "EVONAS_TOKEN", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES"} <= found.keys()
+    assert not {"AWS_SECRET_ACCESS_KEY", "TORCH_TOKEN"} & found.keys()
+    assert not {"MY_DATA", "EVONAS_TOKEN"} & environment.passed().keys()
+    assert "MY_DATA" in environment.without_secrets()
+    assert not {"AWS_SECRET_ACCESS_KEY", "EVONAS_TOKEN"} & environment.without_secrets().keys()

@@ -278,6 +278,19 @@ def test_a_worker_is_on_its_own(light: WorkerProcess) -> None:
     assert sum(link.startswith("socket:") for link in links) == 1, "it holds no end of another's talk"
 
 
+def test_a_worker_gets_what_it_needs_of_the_environment_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EVONAS_TOKEN", "a secret")
+    monkeypatch.setenv("MY_DATA", "/data")
+    process = WorkerProcess(pack(works.by_gene), pass_env=("MY_DATA",))
+    try:
+        process.ready(60)
+        text = Path(f"/proc/{pid_of(process)}/environ").read_bytes()
+    finally:
+        process.close()
+    assert b"MY_DATA=/data" in text
+    assert b"a secret" not in text
+
+
 def test_large_and_many_reports_arrive_whole(light: WorkerProcess) -> None:
     last = done(light, works.large)
     assert isinstance(last, Evaluation)

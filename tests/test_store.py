@@ -17,9 +17,11 @@ import evonas
 from evonas.driver.loop import Search
 from evonas.errors import Halted, UserError
 from evonas.records import Evaluation
+from evonas.runtime import RUNTIMES
 from evonas.start import execute
 from evonas.store import Folder, open_folder, recover
 from evonas.store.documents import from_document, to_document
+from evonas.store.folder import LocalFolder
 from evonas.store.journal import Journal, read_journal
 from tests.synthetic import Toy, config, prepared
 from tests.test_loop import Stop, content, quiet, run, stopping_after
@@ -332,3 +334,16 @@ def test_a_folder_that_goes_away_ends_the_search_at_its_next_write(how: str, tmp
         run(folder, watch, budget={"evaluations": 20})
     assert max(evaluated) <= 5
     assert not (folder / "evaluations").exists()
+
+
+def test_a_finished_search_has_nothing_to_do_and_writes_nothing(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = copied(finished, tmp_path)
+    before = {path: path.stat().st_mtime_ns for path in copy.rglob("*")}
+    with monkeypatch.context() as patched:
+        patched.setattr(LocalFolder, "lock", lambda *_: pytest.fail("the folder may be read-only"))
+        patched.setitem(RUNTIMES, "serial", lambda *_: pytest.fail("no worker is needed"))
+        assert len(run(copy, budget={"evaluations": 20}).evaluations) == 20
+        assert {path: path.stat().st_mtime_ns for path in copy.rglob("*")} == before
+    assert len(run(copy, budget={"evaluations": 24}).evaluations) == 24, "a larger budget goes on"

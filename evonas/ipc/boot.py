@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from evonas.ipc.framing import Channel, K
 
@@ -39,7 +39,11 @@ def command(module: str, *arguments: object) -> list[str]:
 
 
 def start(
-    module: str, kinds: type[K], *arguments: object, descriptors: Sequence[int] = ()
+    module: str,
+    kinds: type[K],
+    *arguments: object,
+    descriptors: Sequence[int] = (),
+    environment: Mapping[str, str] | None = None,
 ) -> tuple["subprocess.Popen[bytes]", Channel[K]]:
     """Starts a child interpreter in a session of its own, so that the terminal's Ctrl-C is for the parent to act on.
 
@@ -48,6 +52,7 @@ def start(
         kinds: The kinds of frames on the channel.
         arguments: The other arguments of `main`.
         descriptors: What the child keeps open besides, under the same numbers.
+        environment: The child's; None for this process's.
 
     Returns:
         The process, and the parent's end of the channel to it.
@@ -61,6 +66,7 @@ def start(
             process = subprocess.Popen(
                 command(module, theirs.fileno(), *arguments),
                 stdin=subprocess.DEVNULL,
+                env=environment,
                 pass_fds=(theirs.fileno(), *descriptors),
                 start_new_session=True,
             )

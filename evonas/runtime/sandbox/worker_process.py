@@ -11,13 +11,14 @@ import pickle
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import Any
 
 from evonas import records
 from evonas.errors import UserError
 from evonas.ipc import boot
+from evonas.ipc.environment import passed
 from evonas.records import Deferred, Evaluation, Job, RungReport, Status
 from evonas.runtime.runtime import Message, WorkerExit, WorkerMessage
 from evonas.runtime.sandbox.packing import Payload, hold, sweep
@@ -45,19 +46,26 @@ class WorkerProcess:
     Args:
         payload: The packed factory of the worker's `Work`.
         memory_bytes: Host memory that a worker, with all that it starts, may take; None for any.
+        pass_env: Variables of the environment that it gets besides those that Python and numerical libraries know.
 
     Raises:
         UserError: The payload does not fit into this node's folder for temporary files.
     """
 
-    def __init__(self, payload: Payload, memory_bytes: int | None = None) -> None:
+    def __init__(self, payload: Payload, memory_bytes: int | None = None, pass_env: Collection[str] = ()) -> None:
         self._number = 0
         self._ready = False
         sweep()
         file = hold(payload)
         try:
             self._fork_server, self._channel = boot.start(
-                FORK_SERVER, FrameType, file, memory_bytes or 0, payload.preload, descriptors=[file]
+                FORK_SERVER,
+                FrameType,
+                file,
+                memory_bytes or 0,
+                payload.preload,
+                descriptors=[file],
+                environment=passed(pass_env),
             )
         finally:
             os.close(file)
