@@ -23,6 +23,8 @@ from evonas.runtime.sandbox.processes import machine_cores
 CONNECT_S = 5.0
 STARTS = 4
 """Tries to start a Ray."""
+PATIENCE = {"RAY_agent_register_timeout_ms": "300000", "RAY_raylet_start_wait_time_s": "300"}
+"""How long Ray's processes wait for each other; by themselves about half a minute."""
 TIMED_OUT = "timed out during startup"
 """What Ray says when it did not start in time."""
 LONGEST_FOLDER = 30
@@ -59,6 +61,8 @@ def connect(config: RuntimeConfig) -> None:
 
 def _init(address: str, options: Mapping[str, Any]) -> None:
     """Starts Ray, which gives up after half a minute; that is too soon where others use the machine."""
+    for name, time in PATIENCE.items():
+        os.environ.setdefault(name, time)  # Ray's processes read it when they start
     for _ in range(STARTS):
         before = {child.pid for child in psutil.Process().children()}
         try:
