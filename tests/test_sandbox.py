@@ -16,6 +16,7 @@ from types import ModuleType
 
 import psutil
 import pytest
+import torch
 
 from evonas import records
 from evonas.errors import UserError
@@ -398,6 +399,13 @@ def test_a_worker_that_cannot_start_says_why(what: Factory, message: str) -> Non
 def test_what_cannot_be_sent_is_the_users_error() -> None:
     with pytest.raises(UserError, match="the space or the task cannot be sent to a worker: TypeError: cannot pickle"):
         pack(partial(works.by_gene, threading.Lock()))
+
+
+def test_a_module_of_a_class_of_its_own_is_sent_by_name() -> None:
+    """As `torch.backends.cudnn` is, which the modules of spaces switch on."""
+    payload = pack(partial(works.by_gene, torch.backends.cudnn))
+    again = pickle.loads(payload.data, buffers=payload.buffers)
+    assert again.args == (torch.backends.cudnn,)
 
 
 def test_a_worker_that_does_not_start_in_time() -> None:
