@@ -27,6 +27,8 @@ from evonas.text import UNITS, in_time, seconds_of
 GENERATION = 24
 """Candidates in a generation where neither `schedule.generation` nor the strategy's `population` says how many."""
 
+LONGEST_TIMEOUT_S = 7 * 86400.0
+"""A week: longest wait for a measuring server that can be asked for."""
 _GENERATION = TypeAdapter(Annotated[int, Field(ge=2)])
 
 
@@ -117,7 +119,9 @@ class TargetConfig(Section):
     token_env: str = Field(
         default="EVONAS_TOKEN", description="environment variable with the token of the server at the address"
     )
-    timeout_s: float = Field(default=60.0, gt=0, description="longest wait for the server at the address")
+    timeout_s: float = Field(
+        default=60.0, gt=0, le=LONGEST_TIMEOUT_S, description="longest wait for the server at the address"
+    )
     resource: str | None = Field(
         default=None, pattern=r"^\w+$", description="measure on a node of the Ray cluster that has this custom resource"
     )
@@ -305,6 +309,10 @@ class RuntimeConfig(Section):
     )
     measurements: str | None = Field(
         default=None, description="folder of measurements that runs share: what is in it is not measured again"
+    )
+    pass_env: tuple[str, ...] = Field(
+        default=(),
+        description="environment variables that candidates get besides those of Python and numerical libraries",
     )
     address: str = Field(default="local", description="local: a Ray of this run's own; else a cluster's address")
 

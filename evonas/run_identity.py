@@ -15,7 +15,7 @@ from evonas.inputs import to_plain
 from evonas.loading import with_defaults
 from evonas.records import TaskSpec
 from evonas.spaces import SPACES
-from evonas.store import Folder, create_run, is_new, is_run, open_folder, read_run
+from evonas.store import Folder, create_run, is_new, is_run, mend_run, open_folder, read_run
 from evonas.strategies import STRATEGIES
 from evonas.tasks import TASKS, Task
 from evonas.tasks.data_record import data_difference, recorded_data
@@ -102,6 +102,7 @@ def create_or_check(folder: Folder, components: Components) -> None:
     check_run(folder, components)
     if not is_run(folder):
         create_run(folder, {"id": uuid.uuid4().hex, **describe(components)})
+    mend_run(folder)
 
 
 def describe(components: Components) -> dict[str, Any]:

@@ -33,6 +33,7 @@ from evonas.store import (
     Folder,
     Store,
     evaluations_schema,
+    has_own_description,
     is_run,
     open_folder,
     read_measured,
@@ -162,6 +163,8 @@ def execute(prepared: PreparedSearch, *, watch: Watch, take_over: bool = False) 
         UserError: another search holds the folder, or no worker could start.
         Halted: the search had to stop.
     """
+    if ended := ended_before(prepared):
+        return ended
     components, folder = prepared.components, prepared.folder
     metrics, targets = components.objectives.metrics, components.objectives.targets
     store = Store(folder, evaluations_schema(metrics, targets), take_over)
@@ -199,6 +202,23 @@ def owner_of(folder: Folder) -> str:
     return where if "://" in where else os.path.abspath(where)
 
 
+def ended_before(prepared: PreparedSearch) -> str:
+    """Why the search of a run folder ended, where nothing is left to do; else an empty text. Only reads.
+
+    Args:
+        prepared: With the budget that the search ended with, and no tracker that would have to be told.
+    """
+    config, folder = prepared.components.config, prepared.folder
+    if config.tracking or not is_run(folder) or not has_own_description(folder):
+        return ""
+    last = (read_starts(folder) or [{}])[-1]
+    if last.get("budget") != config.budget.model_dump(mode="json"):
+        return ""
+    objectives = prepared.components.objectives
+    intact = not recover(folder, objectives.metrics, objectives.targets, salvage=True).damage
+    return str(last.get("ended", "")) if intact else ""
+
+
 def _start(components: Components) -> dict[str, Any]:
     """What a start notes of itself."""
     who = {"host": platform.node(), "process": os.getpid(), "versions": versions()}
@@ -209,6 +229,8 @@ def _notes(folder: Folder, components: Components) -> Iterator[str]:
     """What is wrong with the record of a run that is to go on."""
     if not is_run(folder):
         return
+    if not has_own_description(folder):
+        yield f"{folder}/run.json is damaged or lost; its copy in starts/0001.json takes its place"
     record = recover(folder, components.objectives.metrics, components.objectives.targets, salvage=True)
     if record.damage:
         yield (

@@ -10,11 +10,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+import evonas as package
 from evonas import load
 from evonas.cli import main
 from tests.forked import commands
@@ -301,6 +303,30 @@ print(len(run.front()), len(run.evaluations), len(run.population(1)), len(run.li
 """
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=folder, check=False)
     assert answer.stdout.split()[1:] == ["8", "4", "1"], answer.stderr
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert (ended.value.code, capsys.readouterr().out) == (0, f"evonas {package.__version__}\n")
+    assert package.__version__ == version("evonas")
+    assert {"search", "load", "Space", "__version__"} <= set(dir(package))
+    with pytest.raises(AttributeError, match="no attribute 'serch'"):
+        package.serch  # noqa: B018
+
+
+def test_a_file_of_the_working_folder_is_no_part_of_the_standard_library(tmp_path: Path) -> None:
+    for name in ("profile", "queue", "random", "code", "mine"):
+        (tmp_path / f"{name}.py").write_text(f"print('{name} of the working folder')")
+    program = "from evonas.commands.arguments import imported; import {}; imported({}); import profile, code, random"
+    for first, names, output in (("sys", [], ""), ("sys", ["mine"], "mine of the working folder\n")):
+        line = [sys.executable, "-P", "-c", program.format(first, names)]
+        answer = subprocess.run(line, capture_output=True, text=True, cwd=tmp_path, check=True)
+        assert answer.stdout == output
+    line = [sys.executable, "-m", "evonas", "--version"]
+    answer = subprocess.run(line, capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert answer.stdout.startswith("evonas ")
+    assert answer.stdout.count("\n") == 1
 
 
 def test_help_imports_nothing_heavy() -> None:

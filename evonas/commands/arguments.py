@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 from evonas.errors import UserError
+from evonas.ipc.boot import standard_first
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:
@@ -37,16 +38,17 @@ def add_import(parser: argparse.ArgumentParser) -> None:
 
 
 def imported(names: Sequence[str]) -> list[ModuleType]:
-    """The user's modules, from the current folder or the installed packages.
+    """The user's modules, from the folder of a file, the working folder or the installed packages.
+
+    The standard library comes before all of them; where no name is given, the working folder is no place for imports.
 
     Raises:
         UserError: one cannot be imported.
     """
-    sys.path.insert(0, os.getcwd())
     modules = []
     for name in names:
-        if name.endswith(".py"):
-            sys.path.insert(0, str(Path(name).resolve().parent))
+        folder = str(Path(name).resolve().parent) if name.endswith(".py") else os.getcwd()
+        sys.path[:] = standard_first([folder, *(path for path in sys.path if path != folder)])
         try:
             modules.append(importlib.import_module(Path(name).stem if name.endswith(".py") else name))
         except ImportError as error:

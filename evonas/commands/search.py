@@ -48,7 +48,7 @@ def run_prepared(prepared: "PreparedSearch", options: argparse.Namespace) -> int
     from rich.console import Console
 
     from evonas.runs.run import Run
-    from evonas.start import execute
+    from evonas.start import ended_before, execute
     from evonas.terminal import show_front, watching
 
     console = Console(highlight=False)
@@ -60,6 +60,8 @@ def run_prepared(prepared: "PreparedSearch", options: argparse.Namespace) -> int
     for note in prepared.notes:
         print(f"note: {printable(note)}")
     try:
+        if ended_before(prepared):
+            print("nothing is left to do")
         with watching(console) as watch:
             ended = execute(prepared, watch=watch, take_over=options.take_over)
     except KeyboardInterrupt as stop:

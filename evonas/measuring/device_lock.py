@@ -228,7 +228,7 @@ def folder() -> Path:
     """Returns the folder in which the processes of this user on this machine meet: locks, and what is known of devices.
 
     Raises:
-        UserError: It belongs to somebody else, or cannot be made.
+        UserError: It belongs to somebody else, others may write to it, or it cannot be made.
     """
     path = Path(tempfile.gettempdir()) / f"evonas-devices-{os.getuid()}"
     try:
@@ -238,6 +238,8 @@ def folder() -> Path:
         raise UserError(f"{path}, where measurements meet, cannot be made: {error.strerror}; set TMPDIR") from None
     if status.st_uid != os.getuid() or not stat.S_ISDIR(status.st_mode):
         raise UserError(f"{path} belongs to somebody else; set TMPDIR to a folder of your own")
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise UserError(f"others may write to {path}, where measurements meet; chmod 700 it, or remove it")
     return path
 
 

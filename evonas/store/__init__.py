@@ -19,6 +19,7 @@ from evonas.store.opening import open_folder
 from evonas.store.reading import (
     Recovered,
     Tables,
+    has_own_description,
     is_run,
     read_journal_rows,
     read_measured,
@@ -29,7 +30,7 @@ from evonas.store.reading import (
     weights_name,
 )
 from evonas.store.schema import NON_REPRODUCIBLE, evaluations_schema, from_row, to_row
-from evonas.store.writing import Store, create_run, is_new, record_measured
+from evonas.store.writing import Store, create_run, is_new, mend_run, record_measured
 
 __all__ = [
     "NON_REPRODUCIBLE",
@@ -40,8 +41,10 @@ __all__ = [
     "create_run",
     "evaluations_schema",
     "from_row",
+    "has_own_description",
     "is_new",
     "is_run",
+    "mend_run",
     "open_folder",
     "read_journal_rows",
     "read_measured",

@@ -8,6 +8,7 @@ and a hard link.
 import errno
 import fcntl
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Protocol
@@ -15,6 +16,9 @@ from typing import IO, Protocol
 from evonas import atomic_files
 from evonas.errors import UserError
 
+MOST_BYTES = {"weights": 2**37, "evaluations": 2**30, "populations": 2**28, "journal": 2**31}
+"""How large a file of a folder may be to be read; of the others 16 MiB."""
+OTHERS_BYTES = 2**24
 FOLDERS = ("starts", "journal", "evaluations", "populations", "manifest", "weights", "measured")
 
 
@@ -94,7 +98,7 @@ class LocalFolder:
 
     def read(self, name: str) -> bytes:
         try:
-            descriptor = os.open(self._path(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            descriptor = os.open(self._path(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except NotADirectoryError as error:
             raise FileNotFoundError(*error.args) from None
         except OSError as error:
@@ -102,11 +106,17 @@ class LocalFolder:
                 raise _linked(self.root / name) from None
             raise
         with open(descriptor, "rb") as file:
+            status, most = os.fstat(descriptor), MOST_BYTES.get(name.partition("/")[0], OTHERS_BYTES)
+            if not stat.S_ISREG(status.st_mode):
+                raise UserError(f"{self.root / name} is no regular file; a run folder holds none other: remove it")
+            if status.st_size > most:
+                size = f"{status.st_size:,} bytes, more than the {most:,} that one of a run has"
+                raise UserError(f"{self.root / name} is damaged: it has {size}; restore it from a copy")
             return file.read()
 
     def create(self, name: str, data: bytes) -> None:
         path = self._path(name)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(exist_ok=True)  # never the run folder itself: it was there when the search began
         atomic_files.create(path, data)
 
     def log(self, name: str, first: bytes) -> Log:
