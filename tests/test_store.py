@@ -332,7 +332,7 @@ def test_a_start_that_fails_leaves_nothing_behind(tmp_path: Path, there: bool, m
     before = content(run(folder))
     monkeypatch.setitem(RUNTIMES, "serial", failing)
     with pytest.raises(UserError, match="no worker could start"):
-        run(folder)
+        run(folder, budget={"evaluations": 44})
     assert content(evonas.load(folder, Toy())) == before
 
 
