@@ -41,8 +41,9 @@ from evonas.store import (
     read_starts,
     recover,
 )
+from evonas.strategies import STRATEGIES
 from evonas.tabular import EvaluatorFactory
-from evonas.tasks import Task
+from evonas.tasks import TASKS, Task
 from evonas.tasks.data_record import in_words
 from evonas.tracking import TrackerDispatcher, missing
 
@@ -151,7 +152,17 @@ def prepare_again(
         config.update({section: start[section] for section in MUTABLE_SECTIONS if section in start})
     if any(override.partition("=")[0].strip() == "budget.time" for override in overrides):
         config["budget"] = {**config["budget"], "hours": None}
+    for noun, registry in (("space", SPACES), ("task", TASKS), ("strategy", STRATEGIES), ("learner", LEARNERS)):
+        if config[noun]["kind"] not in registry:
+            raise UserError(f"the {noun} {config[noun]['kind']!r} of {folder} is not evonas's own: {_imports(folder)}")
     return prepare(config, overrides=overrides, run=folder, modules=modules)
+
+
+def _imports(folder: Folder) -> str:
+    """How to bring the parts of the user's own with which a search was started."""
+    names = dict.fromkeys(name for start in read_starts(folder) for name in start.get("modules", ()))
+    given = " ".join(f"--import {name}" for name in names)
+    return f"go on with {given}, as it was started" if given else "give the module that registers it by --import"
 
 
 def execute(prepared: PreparedSearch, *, watch: Watch, take_over: bool = False) -> str:
@@ -182,7 +193,7 @@ def execute(prepared: PreparedSearch, *, watch: Watch, take_over: bool = False) 
         ends.callback(runtime.close)
         ends.callback(store.close)  # before the workers are ended: what is decided is on disk, whatever that takes
         create_or_check(folder, components)
-        store.started(_start(components))
+        store.started(_start(prepared))
         ends.enter_context(trackers)
         loop = Search(components.config, components.space, components.objectives, store, runtime, trackers)
         loop.owner = owner_of(folder)
@@ -219,10 +230,11 @@ def ended_before(prepared: PreparedSearch) -> str:
     return str(last.get("ended", "")) if intact else ""
 
 
-def _start(components: Components) -> dict[str, Any]:
+def _start(prepared: PreparedSearch) -> dict[str, Any]:
     """What a start notes of itself."""
     who = {"host": platform.node(), "process": os.getpid(), "versions": versions()}
-    return {**components.config.model_dump(mode="json", include=set(MUTABLE_SECTIONS)), **who}
+    who["modules"] = [module.__name__ for module in prepared.modules]  # for who goes on with it elsewhere
+    return {**prepared.components.config.model_dump(mode="json", include=set(MUTABLE_SECTIONS)), **who}
 
 
 def _notes(folder: Folder, components: Components) -> Iterator[str]:

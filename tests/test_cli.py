@@ -288,7 +288,8 @@ def test_an_own_space_comes_by_import(folder: Path, here: Here, machine: "Cluste
     assert here(*words)[0] == 2
     answer = evonas(*words, *runtime, "--import", "custom_space", folder=folder)
     assert answer.returncode == 0, answer.stderr
-    assert "give it" in here("verify", "own")[1]
+    assert "give the module that registers it by --import" in here("verify", "own")[1]
+    assert "of own is not evonas's own: go on with --import custom_space, as it was started" in here("resume", "own")[1]
     assert evonas("verify", "own", "--import", "custom_space", folder=folder).stdout.startswith("verified: 5")
 
 

@@ -100,17 +100,22 @@ def task_with_data(description: Mapping[str, Any], overrides: Iterable[str] = ()
     """
     section = PartConfig.model_validate(overridden(description["config"], overrides, "task"))
     if section.kind not in TASKS:
-        raise UserError(f"the task {section.kind!r} of this run is not evonas's own: make it as you did for the search")
+        raise UserError(
+            f"the task {section.kind!r} of this run is not evonas's own: give the module that registers it by "
+            "--import, or from Python load(RUN, task=...)"
+        )
     return construct(TASKS, section, "task")
 
 
-def loaded(folder: Folder, description: Mapping[str, Any], overrides: Iterable[str] = ()) -> Task:
+def loaded(
+    folder: Folder, description: Mapping[str, Any], overrides: Iterable[str] = (), task: Task | None = None
+) -> Task:
     """The run's task with its data, which must be those of the search.
 
     Raises:
-        UserError: it is the user's own, its data cannot be read, or they have changed.
+        UserError: it is the user's own and not given, its data cannot be read, or they have changed.
     """
-    task = task_with_data(description, overrides)
+    task = task or task_with_data(description, overrides)
     if difference := difference_of_data(folder, description, task):
         raise UserError(f"the data of {folder} have changed: {difference}")
     return task
@@ -135,7 +140,8 @@ def space_of(description: Mapping[str, Any], space: Space | None) -> Space:
     if space is None:
         if section.kind not in SPACES:
             raise UserError(
-                f"the space {section.kind!r} of this run is not evonas's own: give it (space=, or --import)"
+                f"the space {section.kind!r} of this run is not evonas's own: give the module that registers it by "
+                "--import, or from Python load(RUN, space=...)"
             )
         space = construct(SPACES, section, "space")
     if space.signature() != description["space"]:

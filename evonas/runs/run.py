@@ -27,16 +27,16 @@ class Run:
 
     Args:
         folder: a path, or a URL such as s3://bucket/run.
-        space: the user's own, where the config names none of evonas.
+        space, task: the user's own, where the config names none of evonas.
 
     Raises:
         UserError: the folder is no run, or is damaged.
     """
 
-    def __init__(self, folder: str | Path | Folder, space: "Space | None" = None) -> None:
+    def __init__(self, folder: str | Path | Folder, space: "Space | None" = None, task: "Task | None" = None) -> None:
         self.folder = open_folder(folder)
         self.description: dict[str, Any] = read_run(self.folder)
-        self._space = space
+        self._space, self._task = space, task
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r}: {len(self.evaluations):,} evaluated, front of {len(self.front())})"
@@ -154,7 +154,8 @@ class Run:
         return rebuild(self.folder, self.description, row.iloc[0], self._space)
 
     def task(self, overrides: Sequence[str] = ()) -> "Task":
-        """The data that the run's config names, loaded again; `splits.test` is what the search did not see.
+        """The data that the run's config names, loaded again, or of the task that it was loaded with; `splits.test`
+        is what the search did not see.
 
         Args:
             overrides: task.KEY=VALUE, where the data are somewhere else now.
@@ -164,7 +165,7 @@ class Run:
         """
         from evonas.runs.rebuild import loaded
 
-        return loaded(self.folder, self.description, overrides)
+        return loaded(self.folder, self.description, overrides, self._task)
 
     def verify(self, task: "Task | None" = None) -> "Verdict":
         """Derive every genome, parent, stop decision and population again from the record, and count the parameters of
@@ -188,11 +189,11 @@ class Runs:
         UserError: there is none, one is named twice, or their objectives differ.
     """
 
-    def __init__(self, folders: Sequence[str | Path], space: "Space | None" = None) -> None:
+    def __init__(self, folders: Sequence[str | Path], space: "Space | None" = None, task: "Task | None" = None) -> None:
         names = [str(folder) for folder in folders]
         if not names or len(set(names)) < len(names):
             raise UserError(f"load takes each run once, not {', '.join(names) or 'none'}")
-        self.runs = {name: Run(folder, space) for name, folder in zip(names, folders, strict=True)}
+        self.runs = {name: Run(folder, space, task) for name, folder in zip(names, folders, strict=True)}
         first, *others = self.runs.values()
         self.objectives, self.signs, self.description = first.objectives, first.signs, first.description
         for name, run in zip(names[1:], others, strict=True):
@@ -219,11 +220,20 @@ class Runs:
 
 
 @overload
-def load(folder: str | Path, space: "Space | None" = None) -> Run: ...  # type: ignore[overload-overlap]  # str first
+def load(  # type: ignore[overload-overlap]  # str first
+    folder: str | Path, space: "Space | None" = None, task: "Task | None" = None
+) -> Run: ...
 @overload
-def load(folder: Sequence[str | Path], space: "Space | None" = None) -> Runs: ...
-def load(folder: str | Path | Sequence[str | Path], space: "Space | None" = None) -> Run | Runs:
-    """A run folder, finished or live: a path, or a URL such as s3://bucket/run; or several, as one."""
+def load(folder: Sequence[str | Path], space: "Space | None" = None, task: "Task | None" = None) -> Runs: ...
+def load(
+    folder: str | Path | Sequence[str | Path], space: "Space | None" = None, task: "Task | None" = None
+) -> Run | Runs:
+    """A run folder, finished or live: a path, or a URL such as s3://bucket/run; or several, as one.
+
+    Args:
+        folder: one, or several whose objectives are the same.
+        space, task: the user's own, where the config names none of evonas.
+    """
     if isinstance(folder, str) or not isinstance(folder, Sequence):
-        return Run(folder, space)
-    return Runs(folder, space)
+        return Run(folder, space, task)
+    return Runs(folder, space, task)
