@@ -32,6 +32,7 @@ PLOT_WIDTH, PLOT_HEIGHT = (40, 72), 17
 """Characters. Where less than the least is left beside a table, the plot is above it."""
 AROUND = 6
 """Lines of a screen that are neither plot nor rows: two of status, the head and the frame of the table."""
+INTERVAL = "95 %"
 MOST = 500
 """Fully trained candidates that the plot of a running search shows, the newest."""
 
@@ -244,15 +245,17 @@ def chosen_by(run: Run, front: pd.DataFrame) -> pd.DataFrame:
 
 
 def for_people(run: Run, chosen: pd.DataFrame) -> pd.DataFrame:
-    """What `chosen_by` gives, with each interval in one column behind its objective."""
+    """What `chosen_by` gives, in 80 characters where two objectives have an interval: each interval in one column behind
+    its objective, and without what else is known of a network.
+    """
     for name in run.objectives:
         low, high = analysis.ends(name)
         if low in chosen:
-            text = [f"{number(a)} to {number(b)}" for a, b in zip(chosen[low], chosen[high], strict=True)]
-            place = list(chosen.columns).index(low)
-            chosen.insert(place, f"95 % of {name}", text)
+            text = [f"{a:.2g}–{b:.2g}" for a, b in zip(chosen[low], chosen[high], strict=True)]  # noqa: RUF001  # a range
+            chosen.insert(list(chosen.columns).index(low), f"{INTERVAL} of {name}", text)
             chosen = chosen.drop(columns=[low, high])
-    return chosen.drop(columns="arch")
+    others = {"generation", "macs", "arch"} - set(run.objectives)
+    return chosen.drop(columns=[name for name in chosen if name in others])
 
 
 def written(table: pd.DataFrame | Iterable[Mapping[str, Any]], form: str) -> str:
@@ -268,7 +271,8 @@ def frame_table(frame: pd.DataFrame, title: str = "") -> Table:
     table = Table(title=title or None, title_justify="left")
     for name in frame:
         numeric = pd.api.types.is_numeric_dtype(frame[name])
-        table.add_column(escape(str(name)), justify="right" if numeric else "left", no_wrap=True, overflow="ellipsis")
+        head = INTERVAL if str(name).startswith(f"{INTERVAL} of ") else escape(str(name))
+        table.add_column(head, justify="right" if numeric else "left", no_wrap=True, overflow="ellipsis")
     for row in frame.itertuples(index=False):
         table.add_row(*map(_cell, row))
     return table

@@ -118,7 +118,9 @@ def test_status_verify_and_front(found: str, folder: Path, said: Callable[..., s
     assert {"candidate", "error", "latency_ms[cpu]", "params", "arch"} <= set(front[0])
     fewer = json.loads(said("front", found, "--format", "json", "--where", "error<0"))
     assert fewer == []
-    assert said("front", found, "--format", "csv").startswith("candidate,error,latency_ms[cpu]")
+    assert said("front", found, "--format", "csv").startswith(
+        "candidate,error,error_low,error_high,latency_ms[cpu],latency_low_ms[cpu],latency_high_ms[cpu]"
+    )
 
 
 def test_front_draws_a_picture(found: str, folder: Path, said: Callable[..., str], evonas: Evonas) -> None:
