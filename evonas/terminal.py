@@ -245,7 +245,7 @@ def chosen_by(run: Run, front: pd.DataFrame) -> pd.DataFrame:
 
 
 def for_people(run: Run, chosen: pd.DataFrame) -> pd.DataFrame:
-    """What `chosen_by` gives, in 80 characters where two objectives have an interval: each interval in one column behind
+    """What `chosen_by` gives, in 80 characters where two objectives have an interval: each in one column behind
     its objective, and without what else is known of a network.
     """
     for name in run.objectives:
