@@ -22,6 +22,7 @@ from evonas.records import Endpoint, TaskSpec
 from evonas.runtime import Factory, Remotes
 from evonas.spaces import SPACES
 from evonas.spaces.space import Space
+from evonas.store.columns import FIXED
 from evonas.strategies import STRATEGIES
 from evonas.tabular import EvaluatorFactory
 from evonas.tasks import TASKS, Task
@@ -74,6 +75,8 @@ def assemble(
     task = task or construct(TASKS, config.task, "task")
     spec = task if isinstance(task, TaskSpec) else task.spec
     objectives = Objectives(config, spec)
+    if taken := [name for name in objectives.metrics if name in FIXED]:
+        raise UserError(f"metric {taken[0]}: every row has a column of that name; rename the metric")
     check_options(STRATEGIES, config.strategy, "strategy")
     if evaluator:
         work = partial(evaluator, space, config, objectives)

@@ -4,11 +4,14 @@ import argparse
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
+from evonas.code_owner import distance
 from evonas.errors import UserError
+from evonas.text import describe_error, error_text
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +43,7 @@ def imported(names: Sequence[str]) -> list[ModuleType]:
     """The user's modules, from the current folder or the installed packages.
 
     Raises:
-        UserError: one cannot be imported.
+        UserError: one cannot be imported, or raises.
     """
     sys.path.insert(0, os.getcwd())
     modules = []
@@ -49,9 +52,20 @@ def imported(names: Sequence[str]) -> list[ModuleType]:
             sys.path.insert(0, str(Path(name).resolve().parent))
         try:
             modules.append(importlib.import_module(Path(name).stem if name.endswith(".py") else name))
-        except ImportError as error:
-            raise UserError(f"--import {name}: {error}") from None
+        except Exception as error:
+            plain = isinstance(error, ImportError | UserError | ValueError)
+            text = error_text(error) if plain else describe_error(error)
+            raise UserError(f"--import {name}: {text}{_place(error)}") from error
     return modules
+
+
+def _place(error: Exception) -> str:
+    """Of the innermost line of the user's own that an error came through, in brackets; empty where there is none."""
+    if isinstance(error, SyntaxError):  # whose text names file and line
+        return ""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
+    own = [frame for frame in frames if distance(frame.filename) == 0]
+    return f" ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else ""
 
 
 def printable(message: object) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from evonas.config import Config, LimitConfig, ObjectiveConfig
 from evonas.did_you_mean import unknown
 from evonas.errors import UserError
-from evonas.objectives.metrics import EXTRAS, MEASURED, METRICS, TABULATED, Metric
+from evonas.objectives.metrics import EXTRAS, MEASURED, TABULATED, Metric, registered
 from evonas.records import Fitness, RungReport, TaskSpec
 
 
@@ -47,12 +47,18 @@ class Objectives:
     that are known only after training.
 
     Raises:
-        UserError: an unknown metric, or a target that is missing, unknown, or of no use to the metric.
+        UserError: an unknown metric, one that task and `METRICS` both have, one that is registered and can be none, or
+            a target that is missing, unknown, or of no use to the metric.
     """
 
     def __init__(self, config: Config, task: TaskSpec) -> None:
+        own = registered()
+        if twice := own.keys() & task.metrics.keys():
+            raise UserError(
+                f"metric {min(twice)}: both the task {task.name} and METRICS have one of this name; rename one of them"
+            )
         self._metrics = {
-            **METRICS,
+            **own,
             **{name: Metric("", direction, "trained") for name, direction in task.metrics.items()},
         }
         self._config = config

@@ -88,7 +88,10 @@ def config_of(folder: Folder, description: Mapping[str, Any]) -> Config:
 
 def task_of(description: Mapping[str, Any]) -> TaskSpec:
     task = description["task"]
-    return TaskSpec(task["name"], from_plain(task["input"]), tuple(task["output_shape"]), task["metrics"])
+    try:
+        return TaskSpec(task["name"], from_plain(task["input"]), tuple(task["output_shape"]), task["metrics"])
+    except ValueError as error:  # recorded when that was not checked
+        raise UserError(f"the task of this run: {error}") from None
 
 
 def loaded(folder: Folder, description: Mapping[str, Any]) -> Task:

@@ -12,6 +12,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from evonas.records import check_direction
+
 Statistics = Callable[[Tensor, Tensor], Tensor]
 """(output (n, *output_shape), target (n, ...)) -> (n,) or (n, k) numbers of each example."""
 Reduction = Callable[[Tensor], Tensor]
@@ -31,11 +33,20 @@ class TaskMetric:
         statistics: of each example of a batch; computed where the network runs.
         reduce: the statistics of all examples -> the metric.
         direction: "minimize" or "maximize".
+
+    Raises:
+        ValueError: the direction is another, or one of the first two is no function.
     """
 
     statistics: Statistics
     reduce: Reduction = mean
     direction: str = "minimize"
+
+    def __post_init__(self) -> None:
+        check_direction(self.direction)
+        for name in ("statistics", "reduce"):
+            if not callable(getattr(self, name)):
+                raise ValueError(f"TaskMetric: {name} is a function, not {getattr(self, name)!r}")
 
 
 def directions(metrics: Mapping[str, TaskMetric]) -> dict[str, str]:

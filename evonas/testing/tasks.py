@@ -28,9 +28,6 @@ def check_task(task: Task) -> None:
     """
     spec = task.spec
     require(bool(task.metrics), "the task has no metric")
-    for name, direction in spec.metrics.items():
-        known = direction in ("minimize", "maximize")
-        require(known, f"metric {name}: direction is {direction!r}; it is minimize or maximize")
     for part in (task.prepare, task.loss, task.metrics):
         check_travels(part, "prepare, loss and metrics")
     with attempt("putting the examples on the device"):
