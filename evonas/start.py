@@ -13,11 +13,12 @@ from types import ModuleType
 from typing import Any
 
 from evonas.code_owner import is_user_module
-from evonas.components import Components, assemble, check_endpoints
+from evonas.components import Components, assemble, check_endpoints, check_given
 from evonas.config import MUTABLE_SECTIONS
 from evonas.driver.loop import Search, Watch
 from evonas.errors import UserError
 from evonas.evaluation.learners import LEARNERS
+from evonas.evaluation.task_metrics import undefined
 from evonas.latency_tables.front_check import check
 from evonas.loading import load_config
 from evonas.objectives.metrics import METRICS
@@ -110,6 +111,7 @@ def prepare(
         UserError: the config is wrong, or the folder holds another search.
     """
     name = Path(config).stem if isinstance(config, str | Path) else "search"
+    check_given(space, task)
     given = {}
     if space:
         names = [kind for kind, part in SPACES.items() if part is type(space)]
@@ -122,9 +124,8 @@ def prepare(
     if lacking := missing(components.config.tracking):
         raise UserError(lacking)
     found = _modules_of(_own_code(components, evaluator))
-    return PreparedSearch(
-        components, folder, tuple(dict.fromkeys((*modules, *found))), tuple(_notes(folder, components))
-    )
+    notes = [*_notes(folder, components), *(undefined(components.task) if components.task else ())]
+    return PreparedSearch(components, folder, tuple(dict.fromkeys((*modules, *found))), tuple(notes))
 
 
 def prepare_again(

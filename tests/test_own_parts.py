@@ -5,24 +5,30 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import pytest
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 import evonas
 from evonas.commands.arguments import imported
+from evonas.commands.export import chosen
+from evonas.did_you_mean import unknown
 from evonas.driver.breeding import Breeder
 from evonas.errors import UserError
 from evonas.evaluation import Evaluator
-from evonas.evaluation.learners import FromScratch, TrainingSetup
+from evonas.evaluation.learners import LEARNERS, FromScratch, TrainingSetup
+from evonas.exporters import EXPORTERS, Exporter, written
 from evonas.loading import load_config
 from evonas.objectives.metrics import METRICS, Metric
 from evonas.objectives.objectives import Objectives
 from evonas.records import Candidate, Epoch, Evaluation, Genome, InputSpec, Status, TaskSpec
-from evonas.start import prepare
+from evonas.spaces import SPACES, Arch, Choice, Space
+from evonas.start import PreparedSearch, prepare
 from evonas.strategies import STRATEGIES, Proposal, Random
 from evonas.tabular import Tabular
-from evonas.tasks import TaskMetric
-from evonas.tasks.metrics import directions
+from evonas.tasks import TASKS, TaskMetric
+from evonas.tasks.metrics import directions, predicted_and_true
 from tests.evaluation.small import ConvNets, bars_task, job
 from tests.evaluation.small import config as small_config
 from tests.synthetic import SPEC, Toy
@@ -227,3 +233,112 @@ def test_a_metric_of_the_task_that_nothing_names_may_be_undefined() -> None:
     (last,) = Evaluator(ConvNets(), task, named, Objectives(named, task.spec))(job())
     assert isinstance(last, Evaluation)
     assert (last.status, last.message[:32]) == (Status.FAILED_DIVERGED, "metric undefined is nan after ep")
+
+
+def prepared(run: Path, **sections: Any) -> PreparedSearch:
+    return prepare({**CONFIG, "training": {"epochs": 1}, **sections}, run=run / "run")
+
+
+class NoBuild(Space):
+    width = Choice(1, 2)
+
+
+class NoGenes(Space):
+    def build(self, arch: Arch, task: TaskSpec) -> nn.Module:
+        raise NotImplementedError
+
+
+class Silent:
+    def epochs(self, network: nn.Module, candidate: Candidate, setup: TrainingSetup) -> Iterator[Epoch]:
+        return iter(())
+
+
+class Cut(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x[..., :3].float()
+
+
+TASK = bars_task(64)
+TOKENS = replace(TASK.spec, input=InputSpec((1, 8, 8), "uint8", 200))
+OWN: dict[str, tuple[dict[str, Any], str, Any, str]] = {
+    "learner without trains": (LEARNERS, "learner", Silent, "Silent does not say whether it trains"),
+    "learner as an object": (LEARNERS, "learner", FromScratch(), "registered as a FromScratch, not as what makes one"),
+    "space as an object": (SPACES, "space", ConvNets(), "registered as a ConvNets, not as what makes one"),
+    "space without build": (SPACES, "space", NoBuild, "NoBuild has no build; define it"),
+    "space without genes": (SPACES, "space", NoGenes, "NoGenes has no genes"),
+    "no space": (SPACES, "space", lambda: 3, "space: takes a Space, not 3"),
+    "no task": (TASKS, "task", lambda: None, "task: own returns None; return a Task"),
+    "task that raises": (TASKS, "task", lambda: 1 / 0, r"task: own raises ZeroDivisionError: .* \(test_own_parts.py:"),
+    "metric as a function": (TASKS, "task", lambda: replace(TASK, metrics={"error": len}), "not a TaskMetric: give"),
+    "prepare as a function": (TASKS, "task", lambda: replace(TASK, prepare=abs), "not an nn.Module"),
+    "prepared shape": (TASKS, "task", lambda: replace(TASK, prepare=Cut()), r"gave \(64, 1, 8, 3\) for 64 examples"),
+    "prepared type": (TASKS, "task", lambda: replace(TASK, spec=TOKENS), "gave float32, the spec says uint8"),
+    "high": (
+        TASKS,
+        "task",
+        lambda: replace(TASK, spec=TOKENS, prepare=nn.Identity()),
+        "numbers 0 to 255, the spec 0 to 199",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", OWN)
+def test_a_part_that_is_none_is_one_line_at_the_start(
+    fault: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    registry, section, part, line = OWN[fault]
+    for other, names in ((SPACES, "space"), (TASKS, "task")):
+        monkeypatch.setitem(other, "toy", {"space": ConvNets, "task": lambda: TASK}[names])
+    monkeypatch.setitem(registry, "own", part)
+    with pytest.raises(UserError, match=line):
+        prepared(tmp_path, **{section: {"kind": "own"}})
+
+
+def test_a_class_in_the_place_of_a_space_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"space: takes a Space, not Toy itself; give Toy\(\)"):
+        evonas.search(CONFIG, space=Toy, task=SPEC, evaluator=Tabular(len), run=tmp_path)  # type: ignore[arg-type]
+
+
+def test_a_metric_that_the_validation_examples_leave_undefined_is_said_at_the_start(tmp_path: Path) -> None:
+    never = TaskMetric(predicted_and_true, lambda rows: (rows[:, 1] == 2).double().sum() / (rows[:, 1] == 2).sum())
+    metrics = {**TASK.metrics, "recall": never}
+    spec = replace(TASK.spec, output_shape=(3,), metrics=directions(metrics))
+    found = prepare(CONFIG, space=ConvNets(), task=replace(TASK, spec=spec, metrics=metrics), run=tmp_path / "run")
+    line = "metric recall is nan for made-up outputs of the validation examples: none of them is of class 2"
+    assert found.notes == (line,)
+    assert prepare(CONFIG, space=ConvNets(), task=TASK, run=tmp_path / "run").notes == ()
+
+
+@pytest.mark.parametrize(
+    ("exporter", "line"),
+    [
+        (Exporter(lambda network, x: "text"), "write gave str, not bytes"),  # type: ignore[arg-type,return-value]
+        (Exporter(lambda network, x: b""), "write gave nothing, not bytes"),
+        (Exporter(lambda network, x: b"x", lambda file, x: None), "run of the exporter gave a NoneType"),  # type: ignore[arg-type,return-value]
+        (Exporter(lambda network, x: b"x", lambda file, x: np.zeros((2, 2))), r"has the shape \(2, 2\), not \(3, 5\)"),
+    ],
+)
+def test_an_exporter_that_gives_something_else_is_told(exporter: Exporter, line: str) -> None:
+    with pytest.raises(UserError, match=line):
+        written(exporter, nn.Linear(4, 5), torch.ones(2, 4))
+
+
+def test_a_hint_with_another_field_is_refused_where_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match=r"has another field than \{path\}: KeyError"):
+        Exporter(lambda network, x: b"x", hint="{nope}")
+    monkeypatch.setitem(EXPORTERS, "own", len)
+    with pytest.raises(UserError, match="not an Exporter: give"):
+        chosen("net.own", None)
+
+
+def test_the_messages_of_a_run_by_table_say_what_is_so(tmp_path: Path) -> None:
+    run = toy_search(Tabular(lambda genome, epochs: {"error": 0.5}, costs), tmp_path / "run")
+    with pytest.raises(UserError, match="no network was trained, so there are no weights"):
+        run.build(0)
+    with pytest.raises(UserError, match=r"SPACES\['Toy'\] = Toy"):
+        evonas.load(tmp_path / "run").verify()
+
+
+def test_a_name_is_not_suggested_in_its_own_place() -> None:
+    assert unknown("depth", ["depth"]) == "unknown 'depth' (known: depth)"
+    assert "did you mean 'depths'" in unknown("depth", ["depth", "depths"])

@@ -4,12 +4,11 @@ import argparse
 import importlib
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-from evonas.code_owner import distance
+from evonas.code_owner import place_of
 from evonas.errors import UserError
 from evonas.text import describe_error, error_text
 
@@ -55,17 +54,8 @@ def imported(names: Sequence[str]) -> list[ModuleType]:
         except Exception as error:
             plain = isinstance(error, ImportError | UserError | ValueError)
             text = error_text(error) if plain else describe_error(error)
-            raise UserError(f"--import {name}: {text}{_place(error)}") from error
+            raise UserError(f"--import {name}: {text}{place_of(error)}") from error
     return modules
-
-
-def _place(error: Exception) -> str:
-    """Of the innermost line of the user's own that an error came through, in brackets; empty where there is none."""
-    if isinstance(error, SyntaxError):  # whose text names file and line
-        return ""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
-    own = [frame for frame in frames if distance(frame.filename) == 0]
-    return f" ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else ""
 
 
 def printable(message: object) -> str:

@@ -1,5 +1,6 @@
 """What a task's metrics give for its examples, and that it is what they must."""
 
+import math
 import warnings
 
 import numpy as np
@@ -13,6 +14,9 @@ from evonas.text import describe_error
 
 COUNTS = (3, 2)
 """Examples that metrics are tried with: two numbers, so that rows cannot be mistaken for outputs."""
+
+MADE_UP = 2**22
+"""Numbers in made-up outputs of all validation examples, at most."""
 
 
 class MetricError(Exception):
@@ -53,6 +57,44 @@ def check_metrics(task: Task) -> None:
                 _check(name, metric, output, y)
             except MetricError as error:
                 raise UserError(f"task {task.spec.name}: {error}") from None
+
+
+@torch.inference_mode()
+def undefined(task: Task) -> list[str]:
+    """Say which metrics have no value for the validation examples.
+
+    Args:
+        task: with its data. Metrics of very many outputs are not looked at.
+
+    Returns:
+        A line for each metric that is not finite for made-up outputs, e.g. where no example is of some class.
+    """
+    y = task.splits.valid.y
+    if len(y) * task.spec.outputs > MADE_UP:
+        return []
+    rng = np.random.default_rng(0)
+    output = torch.from_numpy(rng.standard_normal((len(y), *task.spec.output_shape), dtype=np.float32))
+    found = []
+    for name, metric in task.metrics.items():
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                statistics = metric.statistics(output, torch.from_numpy(np.array(y)))
+                value = float(metric.reduce(rows(name, statistics, len(y))))
+        except Exception:  # made-up outputs may be refused, e.g. by a logarithm
+            continue
+        if not math.isfinite(value):
+            found.append(f"metric {name} is {value} for made-up outputs of the validation examples{_missing(task)}")
+    return found
+
+
+def _missing(task: Task) -> str:
+    """Which classes no validation example has, as the end of a sentence; empty where all are there."""
+    y, shape = task.splits.valid.y, task.spec.output_shape
+    if y.ndim != 1 or not np.issubdtype(y.dtype, np.integer) or len(shape) != 1:
+        return ""
+    missing = sorted({*range(shape[0])} - {*np.unique(y).tolist()})
+    return f": none of them is of class {', '.join(map(str, missing))}" if missing else ""
 
 
 @torch.inference_mode()

@@ -43,8 +43,8 @@ class Objectives:
 
     names: the metric of each objective. targets: those that some objective or limit needs. tables: target -> file, of
     those whose latency is not measured. extras: target -> what is to be found out there besides the latency.
-    metrics: the columns of a row. named: those that an objective, a limit or `record` names. network_metrics: those that
-    are computed of the network. needs_training: those named that are known only after training.
+    metrics: the columns of a row. named: those that an objective, a limit or `record` names. network_metrics: those
+    that are computed of the network. needs_training: those named that are known only after training.
 
     Raises:
         UserError: an unknown metric, one that task and `METRICS` both have, one that is registered and can be none, or

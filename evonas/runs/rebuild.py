@@ -30,6 +30,8 @@ RECOUNTED = 20
 
 def rebuild(folder: Folder, description: Mapping[str, Any], row: "pd.Series[Any]", space: Space | None) -> nn.Module:
     """The trained network of one row of `evaluations`."""
+    if evaluator := description.get("evaluator"):
+        raise UserError(f"{folder} was evaluated by {evaluator}: no network was trained, so there are no weights")
     path = f"{folder}/{weights_name(row['candidate'])}"
     try:
         data = folder.read(weights_name(row["candidate"]))
@@ -115,7 +117,8 @@ def space_of(description: Mapping[str, Any], space: Space | None) -> Space:
     if space is None:
         if section.kind not in SPACES:
             raise UserError(
-                f"the space {section.kind!r} of this run is not evonas's own: give it (space=, or --import)"
+                f"the space {section.kind!r} of this run is not evonas's own: give it (space=), or register it in a "
+                f"module of --import: SPACES[{section.kind!r}] = {section.kind}"
             )
         space = construct(SPACES, section, "space")
     if space.signature() != description["space"]:

@@ -50,7 +50,14 @@ class TaskMetric:
 
 
 def directions(metrics: Mapping[str, TaskMetric]) -> dict[str, str]:
-    """Name -> direction, as a `TaskSpec` has them."""
+    """Name -> direction, as a `TaskSpec` has them.
+
+    Raises:
+        ValueError: one of them is no `TaskMetric`.
+    """
+    for name, metric in metrics.items():
+        if not isinstance(metric, TaskMetric):
+            raise ValueError(f"metric {name} is a {type(metric).__name__}, not a TaskMetric: give TaskMetric(FUNCTION)")
     return {name: metric.direction for name, metric in metrics.items()}
 
 

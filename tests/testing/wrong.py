@@ -446,7 +446,7 @@ def _images_alone(network: nn.Module, x: Any) -> bytes:
 
 EXPORT: dict[str, tuple[Exporter, str]] = {
     "no path": (replace(PT2, hint="torch.export.load"), "no {path} in it"),
-    "two examples alone": (replace(PT2, run=_run_two), "differs by inf"),
+    "two examples alone": (replace(PT2, run=_run_two), "for 3 examples has the shape"),
     "another output": (replace(PT2, run=_halved), "differs by 0.5"),
     "the network's mode": (replace(PT2, write=_moved, run=None), "changes the modes of the network"),
     "one input alone": (replace(PT2, write=_images_alone), "several inputs: .*cannot be converted: TypeError"),
