@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
     from evonas.errors import UserError
     from evonas.records import InputSpec, TaskSpec
     from evonas.runs.run import Run, Runs, load
@@ -53,6 +54,21 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return _version()
     if name not in _HOME:
         raise AttributeError(f"module 'evonas' has no attribute {name!r}")
     return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version  # most processes never ask
+
+    try:
+        return version("evonas")
+    except PackageNotFoundError:  # it runs from a folder of sources
+        return "unknown"

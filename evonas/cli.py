@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
 
+import evonas
 from evonas.commands import COMMANDS
 from evonas.commands.arguments import printable
 from evonas.errors import UserError
@@ -49,6 +50,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser = _Parser(
         prog="evonas", description="Find the neural networks with the best trade-off between accuracy and cost."
     )
+    parser.add_argument("--version", action="version", version=f"evonas {evonas.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, text in COMMANDS.items():
         command = commands.add_parser(name, help=text, description=text)

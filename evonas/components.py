@@ -5,21 +5,26 @@ import os
 from collections.abc import Iterable, Mapping
 from functools import partial
 
+from torch import nn
+
 from evonas.config import Config
 from evonas.errors import TargetUnavailable, UserError
-from evonas.evaluation import Evaluator, agreement
+from evonas.evaluation import Evaluator, agreement, augment
 from evonas.evaluation.costs import resolve
 from evonas.evaluation.learners import LEARNERS, Learner
+from evonas.evaluation.targets import prepared
 from evonas.evaluation.task_inputs import check_inputs
 from evonas.evaluation.task_metrics import check_metrics
 from evonas.latency_tables.table import Table, check_compatible, read
 from evonas.loading import check_options, construct
+from evonas.measuring.backends.export import ExportError, takes_file, to_file
 from evonas.measuring.benchmark import REFERENCE_INPUT
 from evonas.measuring.reference import reference
 from evonas.measuring.remote.client import MeasureError, Remote
 from evonas.measuring.remote.server import serve_here
 from evonas.objectives.objectives import Objectives
-from evonas.records import Endpoint, TaskSpec
+from evonas.paths import expanded
+from evonas.records import Endpoint, Inputs, TaskSpec
 from evonas.runtime import Factory, Remotes
 from evonas.spaces import SPACES
 from evonas.spaces.space import Space
@@ -27,6 +32,8 @@ from evonas.store.columns import FIXED
 from evonas.strategies import STRATEGIES
 from evonas.tabular import EvaluatorFactory
 from evonas.tasks import TASKS, Task
+from evonas.tasks.data_record import DataRecord, data_record
+from evonas.tasks.shipped import Preparation, Shipped
 from evonas.text import one_line
 
 
@@ -44,6 +51,7 @@ class Components:
         remotes: targets that are not measured on the workers.
         evaluator: name of what evaluates candidates instead of training them; "" where they are trained.
         task: with its data, where networks are trained on them.
+        data: what the run folder keeps of the data.
     """
 
     config: Config
@@ -55,6 +63,7 @@ class Components:
     remotes: Remotes = dataclasses.field(default_factory=Remotes)
     evaluator: str = ""
     task: Task | None = None
+    data: DataRecord | None = None
 
 
 def assemble(
@@ -71,7 +80,8 @@ def assemble(
         evaluator: what evaluates candidates instead of building and training networks.
 
     Raises:
-        UserError: a section names a part that does not exist, or asks it for what it cannot do.
+        UserError: a section names a part that does not exist, or asks it for what it cannot do, or the space does not
+            take the task.
     """
     space = construct(SPACES, config.space, "space") if space is None else space
     task = construct(TASKS, config.task, "task") if task is None else task
@@ -89,10 +99,18 @@ def assemble(
         return Components(config, space, spec, objectives, work, evaluator=name_of(evaluator))
     if isinstance(task, TaskSpec):
         raise UserError(f"task {spec.name}: networks are trained on data; give a Task, or an evaluator")
-    tables = {name: _table(name, path, config, space, spec) for name, path in objectives.tables.items()}
+    try:
+        space.check_task(spec)
+    except ValueError as error:
+        raise UserError(f"space: {error}") from None
+    stored = prepared(config, objectives, task)
+    inputs = stored.inputs if stored else None
+    if stored:
+        _check_convertible(config, objectives, stored)
+    tables = {name: _table(name, path, config, space, spec, inputs) for name, path in objectives.tables.items()}
     factory = _training(config, space, task, objectives, tables)
     endpoints = remotes(config, objectives.targets)
-    return Components(config, space, spec, objectives, factory, tables, endpoints, task=task)
+    return Components(config, space, spec, objectives, factory, tables, endpoints, task=task, data=data_record(task))
 
 
 def check_given(space: object, task: object) -> None:
@@ -117,6 +135,7 @@ def _training(config: Config, space: Space, task: Task, objectives: Objectives, 
     check_inputs(task)
     check_learner(learner, config, objectives)
     check_metrics(task)
+    augment.check(config.training.augment, task)
     return partial(
         Evaluator,
         space,
@@ -190,7 +209,27 @@ def remotes(config: Config, targets: Iterable[str]) -> Remotes:
     return Remotes(endpoints, resources, serve_here)
 
 
-def _table(name: str, path: str, config: Config, space: Space, spec: TaskSpec) -> Table:
-    table = read(path)
-    check_compatible(table, config.targets[name], space, spec)
+def _check_convertible(config: Config, objectives: Objectives, stored: Preparation) -> None:
+    """
+    Raises:
+        UserError: the task's `prepare` cannot become a file for a target that includes it and takes files.
+    """
+    for name in objectives.targets:
+        section = config.targets[name]
+        if section.includes == "network" or name in objectives.tables or not takes_file(section):
+            continue
+        try:
+            to_file(Shipped(stored.module, nn.Identity()), stored.inputs, section)
+        except ExportError as error:
+            raise UserError(
+                f"targets.{name}: the task's `prepare` is included, and {error}; includes: network measures the "
+                "network alone"
+            ) from None
+        except UserError:  # a library that only workers may have
+            continue
+
+
+def _table(name: str, path: str, config: Config, space: Space, spec: TaskSpec, stored: Inputs | None) -> Table:
+    table, section = read(expanded(path, "from")), config.targets[name]
+    check_compatible(table, section, space, spec, stored if section.includes == "prepare" else None)
     return table

@@ -8,6 +8,7 @@ constructor it names, so the built-in parts and a user's own are validated alike
 import hashlib
 import json
 import math
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -21,9 +22,13 @@ from pydantic import (
     model_validator,
 )
 
+from evonas.text import UNITS, in_time, seconds_of
+
 GENERATION = 24
 """Candidates in a generation where neither `schedule.generation` nor the strategy's `population` says how many."""
 
+LONGEST_TIMEOUT_S = 7 * 86400.0
+"""A week: longest wait for a measuring server that can be asked for."""
 _GENERATION = TypeAdapter(Annotated[int, Field(ge=2)])
 
 
@@ -88,6 +93,11 @@ class TargetConfig(Section):
     dtype: Literal["float32", "float16", "bfloat16"] = Field(
         default="float32", description="type of weights and inputs while it is measured"
     )
+    includes: Literal["prepare", "network"] = Field(
+        default="prepare",
+        description="what is measured. prepare: what is shipped, the network with the task's `prepare` before it; "
+        "network: the network alone",
+    )
     threads: int = Field(default=1, ge=1, description="CPU threads of one forward pass")
     batch: int = Field(default=1, ge=1, description="examples in one forward pass")
     graph: bool = Field(
@@ -109,7 +119,9 @@ class TargetConfig(Section):
     token_env: str = Field(
         default="EVONAS_TOKEN", description="environment variable with the token of the server at the address"
     )
-    timeout_s: float = Field(default=60.0, gt=0, description="longest wait for the server at the address")
+    timeout_s: float = Field(
+        default=60.0, gt=0, le=LONGEST_TIMEOUT_S, description="longest wait for the server at the address"
+    )
     resource: str | None = Field(
         default=None, pattern=r"^\w+$", description="measure on a node of the Ray cluster that has this custom resource"
     )
@@ -210,10 +222,19 @@ class ScheduleConfig(Section):
 
 
 class BudgetConfig(Section):
-    """Nothing more is bred once the first of these is used up; what trains by then is finished."""
+    """Nothing more is bred once the first of these is used up. What trains by then is finished, but for the time: when
+    that is used up, it is stopped, and taken up again when the budget grows."""
 
     evaluations: int | None = Field(default=None, ge=1, description="candidates evaluated")
     hours: float | None = Field(default=None, gt=0, description="running time of the search, over all its starts")
+    time: str | None = Field(
+        default=None, description="the same as people write it: 10 min, 1:30 h, 2 days; it becomes `hours`"
+    )
+    at_end: Literal["stop", "finish"] = Field(
+        default="stop",
+        description="when the time is used up. stop: what trains is stopped and is unfinished until the budget grows; "
+        "finish: it is trained to its end",
+    )
     gpu_hours: float | None = Field(default=None, gt=0, description="time of GPUs in use, over all workers")
     same_failure: float = Field(
         default=0.5,
@@ -223,18 +244,37 @@ class BudgetConfig(Section):
         "failed with one message; 1: never",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _time(cls, data: Any) -> Any:
+        """A time becomes hours, so that configs that mean the same are alike."""
+        if not isinstance(data, Mapping):
+            return data
+        if wrong := next((key for key in data if str(key).rstrip("s") in UNITS and key != "hours"), None):
+            raise ValueError(f"unknown {wrong!r}; a time is given as time: 10 min, 1:30 h or 2 days")
+        if data.get("time") is None:
+            return data
+        if data.get("hours") is not None:
+            raise ValueError("give time or hours, not both")
+        return {**data, "time": None, "hours": seconds_of(str(data["time"])) / 3600}
+
     @model_validator(mode="after")
     def _some_end(self) -> "BudgetConfig":
         if self.evaluations is None and self.hours is None and self.gpu_hours is None:
-            raise ValueError("a budget needs evaluations, hours or gpu_hours")
+            raise ValueError("a budget needs evaluations, hours or gpu_hours; a time: time: 10 min")
         return self
+
+    @property
+    def seconds(self) -> float:
+        """Running time until what trains is stopped; infinite where that is finished."""
+        return self.hours * 3600 if self.hours and self.at_end == "stop" else math.inf
 
     def spent(self, evaluations: int, seconds: float, gpu_seconds: float) -> str:
         """Which part of the budget is used up, in words; empty while none is."""
         if self.evaluations and evaluations >= self.evaluations:
             return f"the budget of {self.evaluations:,} evaluations is used up"
         if self.hours and seconds >= self.hours * 3600:
-            return f"the budget of {self.hours:g} hours is used up"
+            return f"the budget of {in_time(3600 * self.hours)} is used up"
         if self.gpu_hours and gpu_seconds >= self.gpu_hours * 3600:
             return f"the budget of {self.gpu_hours:g} GPU hours is used up"
         return ""
@@ -269,6 +309,10 @@ class RuntimeConfig(Section):
     )
     measurements: str | None = Field(
         default=None, description="folder of measurements that runs share: what is in it is not measured again"
+    )
+    pass_env: tuple[str, ...] = Field(
+        default=(),
+        description="environment variables that candidates get besides those of Python and numerical libraries",
     )
     address: str = Field(default="local", description="local: a Ray of this run's own; else a cluster's address")
 
@@ -366,8 +410,16 @@ class Config(Section):
         return self.schedule.lookahead or max(1, self.generation // 2)
 
     def trajectory(self) -> dict[str, Any]:
-        """What shapes the search, as plain data: not budget, runtime and tracking, nor where a target is reached."""
-        endpoints: dict[str, Any] = {"targets": dict.fromkeys(self.targets, ENDPOINT_KEYS)}
+        """What shapes the search, as plain data: not budget, runtime and tracking, nor where a target is reached.
+
+        `includes: network` is left out: it is what targets meant before the key existed, so that fingerprints stay.
+        """
+        endpoints: dict[str, Any] = {
+            "targets": {
+                name: ENDPOINT_KEYS | ({"includes"} if target.includes == "network" else set())
+                for name, target in self.targets.items()
+            }
+        }
         return self.model_dump(mode="json", exclude={**dict.fromkeys(MUTABLE_SECTIONS, True), **endpoints})
 
     @property

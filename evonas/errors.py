@@ -5,6 +5,10 @@ class UserError(Exception):
     """The user's input is wrong. The message is one line: what is wrong and what would be right."""
 
 
+class RuntimeNotStarted(UserError):
+    """No worker can be started on this machine now; the config is not at fault. The message is one line: what to do."""
+
+
 class Halted(Exception):
     """The search had to stop before its end. What it had recorded stands. The message is one line: why."""
 

@@ -5,7 +5,7 @@ validated alike. An error names the wrong key and the nearest right one.
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,6 +30,14 @@ YAML_WORDS = {
 
 MOVED = {"strategy.population": "the size of a generation is schedule.generation"}
 """Keys that some kind of a section has, and where to find what they mean for one that has them not."""
+
+
+READS_AS = {True: "yes and on as true", False: "no and off as false"}
+"""Words that YAML 1.1 takes for something else than themselves."""
+
+
+MERGE = "tag:yaml.org,2002:merge"
+"""The tag of a key <<, whose section is merged into that which it is in."""
 
 
 M = TypeVar("M", bound=BaseModel)
@@ -60,6 +68,20 @@ def validated(model: type[M], data: Mapping[str, Any], what: str) -> M:
         return model.model_validate(data)
     except ValidationError as error:
         raise UserError(f"{what}: {_first_error(error, model)}") from None
+
+
+def overridden(config: Mapping[str, Any], overrides: Iterable[str], section: str) -> Any:
+    """One section of a config with KEY=VALUE of the command line.
+
+    Raises:
+        UserError: an override is of another section, or none.
+    """
+    data = dict(config)
+    for override in overrides:
+        if not override.startswith(f"{section}."):
+            raise UserError(f"--set {override}: here it is for {section}.KEY=VALUE alone")
+        _set(data, override)
+    return data[section]
 
 
 def construct(registry: Mapping[str, Callable[..., T]], section: PartConfig, noun: str, *given: Any) -> T:
@@ -168,11 +190,13 @@ def _no_option(
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = _Loader(path.read_text(encoding="utf-8")).get_single_data()
     except FileNotFoundError:
         raise UserError(f"config: no file {path}") from None
     except OSError as error:
         raise UserError(f"config: {path} cannot be read: {error.strerror}") from None
+    except _Twice as twice:
+        raise UserError(f"config: {path}: {twice}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"config: {path} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(data, dict):
@@ -184,17 +208,48 @@ def _set(data: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key:
         raise UserError(f"--set takes KEY=VALUE, e.g. strategy.population=48, not {override!r}")
-    *parents, last = key.split(".")
-    for parent in parents:
-        section = data.setdefault(parent, {})
-        if not isinstance(section, dict):
-            raise UserError(f"--set {override}: {parent} is not a section")
-        data[parent] = dict(section)
-        data = data[parent]
     try:
-        data[last] = yaml.safe_load(text)
+        value = _Loader(text).get_single_data()
+    except _Twice as twice:
+        raise UserError(f"--set {override}: {twice}") from None
     except yaml.YAMLError:
         raise UserError(f"--set {override}: the value is not YAML") from None
+    data.update(_with(data, key.split("."), value, override))
+
+
+def _with(section: Any, path: Sequence[str], value: Any, override: str, at: str = "") -> Any:
+    """A section, or an entry of a list, with another value at the path below it; what is given stays as it is."""
+    if not path:
+        return value
+    first, *rest = path
+    below = f"{at}.{first}" if at else first
+    if isinstance(section, Mapping):
+        return {**section, first: _with(section.get(first, {}), rest, value, override, below)}
+    if not isinstance(section, list | tuple):
+        raise UserError(f"--set {override}: {at} is not a section")
+    if not first.isdecimal() or int(first) >= len(section):
+        entries = f"entries {at}.0 to {at}.{len(section) - 1}" if section else "no entries"
+        raise UserError(f"--set {override}: {at} is a list, and has {entries}")
+    own = int(first)
+    return [_with(entry, rest, value, override, below) if i == own else entry for i, entry in enumerate(section)]
+
+
+class _Twice(Exception):
+    """A key stands twice in a section; the message is one line that says which and where."""
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which a key may stand only once in a section."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        lines: dict[object, int] = {}
+        for key, _ in node.value:
+            name, line = (key.tag, str(key.value)), key.start_mark.line + 1
+            if name in lines and key.tag != MERGE:
+                where = f"lines {lines[name]} and {line}" if line != lines[name] else f"line {line}"
+                raise _Twice(f"{key.value} is given twice, in {where}; keep one of them")
+            lines[name] = line
+        return super().construct_mapping(node, deep)
 
 
 def _first_error(error: ValidationError, model: type[BaseModel]) -> str:
@@ -208,6 +263,9 @@ def _first_error(error: ValidationError, model: type[BaseModel]) -> str:
         return f"{section + ': ' if section else ''}{unknown(where[-1], names)}{more}"
     message = first["msg"].removeprefix("Value error, ")
     message = YAML_WORDS.get(first["type"], message)
+    if first["type"] == "string_type" and isinstance(first["input"], bool):
+        where = where[:-2] if where[-1] == "[key]" else where  # the key itself is given as 0 or 1
+        return f"{'.'.join(where)}: quote it: YAML reads {READS_AS[first['input']]}{more}"
     given = "" if first["type"] in {"missing", "value_error"} else f", not {first['input']!r}"
     return f"{'.'.join(where)}: {message[0].lower()}{message[1:]}{given}{more}"
 

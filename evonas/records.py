@@ -305,6 +305,7 @@ class Job:
             now.
         genomes: those of the front, in its order, where something is measured that may have to be measured again
             beside them; else empty.
+        until: when its training is to be stopped, in seconds since the epoch.
         kind: "evaluate", or "measure": only on every target, the latency of which may have come from a table;
             nothing is trained, no limit holds.
     """
@@ -316,6 +317,7 @@ class Job:
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
     genomes: tuple[Genome, ...] = ()
     kind: Literal["evaluate", "measure"] = "evaluate"
+    until: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,10 @@ from evonas.inputs import to_plain
 from evonas.loading import with_defaults
 from evonas.records import TaskSpec
 from evonas.spaces import SPACES
-from evonas.store import Folder, create_run, is_new, is_run, open_folder, read_run
+from evonas.store import Folder, create_run, is_new, is_run, mend_run, open_folder, read_run
 from evonas.strategies import STRATEGIES
-from evonas.tasks import TASKS
+from evonas.tasks import TASKS, Task
+from evonas.tasks.data_record import data_difference, recorded_data
 
 PARTS: dict[str, Mapping[str, Callable[..., Any]]] = {
     "space": SPACES,
@@ -44,12 +45,33 @@ def default_folder(name: str, config: Config) -> Path:
     return next((folder for folder in sorted(Path("runs").glob(f"{name}-????????")) if _holds(folder, config)), own)
 
 
+def as_begun(config: Config, recorded: Mapping[str, Any]) -> Config:
+    """A config as the run meant it that it goes on with: before targets had `includes`, their latency was that of the
+    network alone.
+
+    Args:
+        config: which may leave the key out.
+        recorded: the run's config.
+
+    Returns:
+        The config; targets that leave the key out have the run's.
+    """
+    targets = {
+        name: target.model_copy(update={"includes": "network"})
+        if "includes" not in target.model_fields_set and recorded["targets"].get(name, {}).get("includes") == "network"
+        else target
+        for name, target in config.targets.items()
+    }
+    return config.model_copy(update={"targets": targets})
+
+
 def _holds(path: Path, config: Config) -> bool:
     """Whether the folder is a run of this config."""
     try:
         recorded = read_run(open_folder(path))["config"]
     except (UserError, OSError):
         return False
+    config = as_begun(config, recorded)
     return not _difference(_resolved(recorded), _resolved(config.model_dump(mode="json")))
 
 
@@ -57,7 +79,7 @@ def check_run(folder: Folder, components: Components) -> None:
     """Make sure that this search may use the folder: it is new, or holds this search.
 
     Raises:
-        UserError: it holds another search (names the first difference), or something else.
+        UserError: it holds another search (names the first difference), one with other data, or something else.
     """
     if not is_run(folder):
         if not is_new(folder):
@@ -65,6 +87,9 @@ def check_run(folder: Folder, components: Components) -> None:
         return
     recorded, description = read_run(folder), describe(components)
     difference = _difference(_resolved(recorded["config"]), _resolved(description["config"]))
+    then = recorded_data(recorded, folder)
+    if not difference and then and components.data and (changed := data_difference(then, components.data)):
+        raise UserError(f"{folder} was searched with other data: {changed}; give the data of then, or another --run")
     for key in ("space", "task", "tables", "evaluator"):
         if not difference and recorded[key] not in (None, description[key]):
             difference = f"{key} is {recorded[key]} there, {description[key]} here"
@@ -77,6 +102,7 @@ def create_or_check(folder: Folder, components: Components) -> None:
     check_run(folder, components)
     if not is_run(folder):
         create_run(folder, {"id": uuid.uuid4().hex, **describe(components)})
+    mend_run(folder)
 
 
 def describe(components: Components) -> dict[str, Any]:
@@ -90,8 +116,18 @@ def describe(components: Components) -> dict[str, Any]:
         "objectives": [{"column": o.key, "unit": o.unit, "sign": o.sign} for o in components.objectives.objectives],
         "metrics": list(components.objectives.metrics),
         "targets": list(components.objectives.targets),
+        "validation": _validation(components.task),
         "tables": {name: table.sha256 for name, table in components.tables.items()},
+        "data": components.data.model_dump(mode="json") if components.data else None,
     }
+
+
+def _validation(task: Task | None) -> dict[str, Any] | None:
+    """How many examples the metrics are of, and which of these are shares of them."""
+    if task is None:
+        return None
+    shares = [name for name, metric in task.metrics.items() if metric.share]
+    return {"examples": len(task.splits.valid), "shares": shares}
 
 
 def describe_task(spec: TaskSpec) -> dict[str, Any]:

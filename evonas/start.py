@@ -6,7 +6,7 @@ import os
 import platform
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -16,14 +16,15 @@ from evonas.code_owner import is_user_module
 from evonas.components import Components, assemble, check_endpoints, check_given
 from evonas.config import MUTABLE_SECTIONS
 from evonas.driver.loop import Search, Watch
+from evonas.driver.progress import shown
 from evonas.errors import UserError
+from evonas.evaluation import Evaluator
 from evonas.evaluation.learners import LEARNERS
-from evonas.evaluation.task_metrics import undefined
 from evonas.latency_tables.front_check import check
 from evonas.loading import load_config
 from evonas.objectives.metrics import METRICS
 from evonas.records import TaskSpec
-from evonas.run_identity import check_run, create_or_check, default_folder, versions
+from evonas.run_identity import as_begun, check_run, create_or_check, default_folder, versions
 from evonas.runs.run import Run
 from evonas.runtime import RUNTIMES
 from evonas.spaces import SPACES
@@ -32,6 +33,7 @@ from evonas.store import (
     Folder,
     Store,
     evaluations_schema,
+    has_own_description,
     is_run,
     open_folder,
     read_measured,
@@ -39,8 +41,10 @@ from evonas.store import (
     read_starts,
     recover,
 )
+from evonas.strategies import STRATEGIES
 from evonas.tabular import EvaluatorFactory
-from evonas.tasks import Task
+from evonas.tasks import TASKS, Task
+from evonas.tasks.data_record import in_words
 from evonas.tracking import TrackerDispatcher, missing
 
 Source = str | Path | Mapping[str, Any]
@@ -51,12 +55,14 @@ class PreparedSearch:
     """A search that can start: its components and its run folder, which may be new.
 
     modules: the user's own, for workers that cannot import them. notes: what a person should know before it starts.
+    data: what each split has, in words; empty where nothing is trained.
     """
 
     components: Components
     folder: Folder
     modules: tuple[ModuleType, ...] = ()
     notes: tuple[str, ...] = ()
+    data: str = ""
 
 
 def search(
@@ -67,6 +73,7 @@ def search(
     evaluator: EvaluatorFactory | None = None,
     run: str | Path | None = None,
     watch: Watch = lambda search, evaluation: None,
+    progress: bool = True,
 ) -> Run:
     """Run a search to its end, or go on with the one in the run folder.
 
@@ -77,6 +84,8 @@ def search(
         evaluator: in the place of measuring and training, e.g. `evonas.tabular.Tabular`.
         run: the folder, or a URL such as s3://bucket/run; default `runs/NAME-FINGERPRINT`.
         watch: called with the search and each evaluated candidate.
+        progress: show how far it is, in one line on the standard error or below a notebook's cell, and what fails
+            again and again.
 
     Raises:
         UserError: the config is wrong, or the folder holds another search.
@@ -85,7 +94,8 @@ def search(
     prepared = prepare(config, space=space, task=task, evaluator=evaluator, run=run)
     for note in prepared.notes:
         warnings.warn(note, stacklevel=2)
-    execute(prepared, watch=watch)
+    with shown(watch) if progress else nullcontext(watch) as watcher:
+        execute(prepared, watch=watcher)
     return Run(prepared.folder, prepared.components.space)
 
 
@@ -118,14 +128,19 @@ def prepare(
         given["space"] = {"kind": names[0] if names else type(space).__name__}
     if task:
         given["task"] = {"kind": (task if isinstance(task, TaskSpec) else task.spec).name}
-    components = assemble(load_config(config, overrides, given), space, task, evaluator)
-    folder = open_folder(run if run is not None else default_folder(name, components.config))
+    wanted = load_config(config, overrides, given)
+    folder = open_folder(run if run is not None else default_folder(name, wanted))
+    if is_run(folder):
+        wanted = as_begun(wanted, read_run(folder)["config"])
+    components = assemble(wanted, space, task, evaluator)
     check_run(folder, components)
     if lacking := missing(components.config.tracking):
         raise UserError(lacking)
     found = _modules_of(_own_code(components, evaluator))
-    notes = [*_notes(folder, components), *(undefined(components.task) if components.task else ())]
-    return PreparedSearch(components, folder, tuple(dict.fromkeys((*modules, *found))), tuple(notes))
+    data = components.data
+    notes = (*(data.notes if data else ()), *_notes(folder, components))
+    words = in_words(data) if data else ""
+    return PreparedSearch(components, folder, tuple(dict.fromkeys((*modules, *found))), notes, words)
 
 
 def prepare_again(
@@ -136,7 +151,19 @@ def prepare_again(
     config = read_run(folder)["config"]
     for start in read_starts(folder):
         config.update({section: start[section] for section in MUTABLE_SECTIONS if section in start})
+    if any(override.partition("=")[0].strip() == "budget.time" for override in overrides):
+        config["budget"] = {**config["budget"], "hours": None}
+    for noun, registry in (("space", SPACES), ("task", TASKS), ("strategy", STRATEGIES), ("learner", LEARNERS)):
+        if config[noun]["kind"] not in registry:
+            raise UserError(f"the {noun} {config[noun]['kind']!r} of {folder} is not evonas's own: {_imports(folder)}")
     return prepare(config, overrides=overrides, run=folder, modules=modules)
+
+
+def _imports(folder: Folder) -> str:
+    """How to bring the parts of the user's own with which a search was started."""
+    names = dict.fromkeys(name for start in read_starts(folder) for name in start.get("modules", ()))
+    given = " ".join(f"--import {name}" for name in names)
+    return f"go on with {given}, as it was started" if given else "give the module that registers it by --import"
 
 
 def execute(prepared: PreparedSearch, *, watch: Watch, take_over: bool = False) -> str:
@@ -148,6 +175,8 @@ def execute(prepared: PreparedSearch, *, watch: Watch, take_over: bool = False) 
         UserError: another search holds the folder, or no worker could start.
         Halted: the search had to stop.
     """
+    if ended := ended_before(prepared):
+        return ended
     components, folder = prepared.components, prepared.folder
     metrics, targets = components.objectives.metrics, components.objectives.targets
     store = Store(folder, evaluations_schema(metrics, targets), take_over)
@@ -156,35 +185,65 @@ def execute(prepared: PreparedSearch, *, watch: Watch, take_over: bool = False) 
         check_endpoints(components)
         trackers = TrackerDispatcher(components.config, folder, watch)
         ends.callback(trackers.wait)  # when the workers have gone
+        factory = components.factory
+        if isinstance(factory, partial) and factory.func is Evaluator:  # and not one of the user's
+            factory = partial(factory, owner=owner_of(folder))
         runtime = RUNTIMES[components.config.runtime.kind](
-            components.factory, components.config.runtime, prepared.modules, components.remotes
+            factory, components.config.runtime, prepared.modules, components.remotes
         )
         ends.callback(runtime.close)
         ends.callback(store.close)  # before the workers are ended: what is decided is on disk, whatever that takes
         create_or_check(folder, components)
-        store.started(_start(components))
+        store.started(_start(prepared))
         ends.enter_context(trackers)
         loop = Search(components.config, components.space, components.objectives, store, runtime, trackers)
+        loop.owner = owner_of(folder)
         loop.restore(recover(folder, metrics, targets, salvage=True))
         loop.run()
-        if components.tables:
+        if components.tables and not loop.unfinished:
             known = {row["candidate"] for row in read_measured(folder) if not row["message"]}
             unchecked = sorted(loop.front() - known)
             store.measured(check([*map(loop.breeder.check, unchecked)], runtime, lambda: trackers(loop, None)))
-        store.ended(loop.ended, runtime.late_results)
+        store.ended(loop.ended, runtime.late_results, loop.elapsed_s)
     return loop.ended
 
 
-def _start(components: Components) -> dict[str, Any]:
+def owner_of(folder: Folder) -> str:
+    """How other searches on the machine see this one: by its folder, wherever they were started."""
+    where = str(folder)
+    return where if "://" in where else os.path.abspath(where)
+
+
+def ended_before(prepared: PreparedSearch) -> str:
+    """Why the search of a run folder ended, where nothing is left to do; else an empty text. Only reads.
+
+    Args:
+        prepared: With the budget that the search ended with, and no tracker that would have to be told.
+    """
+    config, folder = prepared.components.config, prepared.folder
+    if config.tracking or not is_run(folder) or not has_own_description(folder):
+        return ""
+    last = (read_starts(folder) or [{}])[-1]
+    if last.get("budget") != config.budget.model_dump(mode="json"):
+        return ""
+    objectives = prepared.components.objectives
+    intact = not recover(folder, objectives.metrics, objectives.targets, salvage=True).damage
+    return str(last.get("ended", "")) if intact else ""
+
+
+def _start(prepared: PreparedSearch) -> dict[str, Any]:
     """What a start notes of itself."""
     who = {"host": platform.node(), "process": os.getpid(), "versions": versions()}
-    return {**components.config.model_dump(mode="json", include=set(MUTABLE_SECTIONS)), **who}
+    who["modules"] = [module.__name__ for module in prepared.modules]  # for who goes on with it elsewhere
+    return {**prepared.components.config.model_dump(mode="json", include=set(MUTABLE_SECTIONS)), **who}
 
 
 def _notes(folder: Folder, components: Components) -> Iterator[str]:
     """What is wrong with the record of a run that is to go on."""
     if not is_run(folder):
         return
+    if not has_own_description(folder):
+        yield f"{folder}/run.json is damaged or lost; its copy in starts/0001.json takes its place"
     record = recover(folder, components.objectives.metrics, components.objectives.targets, salvage=True)
     if record.damage:
         yield (
@@ -201,7 +260,7 @@ def _own_code(components: Components, evaluator: EvaluatorFactory | None) -> Ite
     computed = [METRICS[name].compute for name in components.objectives.network_metrics if name in METRICS]
     parts: list[object] = [components.space, learner, evaluator, *computed]
     if task := components.task:
-        parts += [task.prepare, task.loss, *task.metrics.values()]
+        parts += [task.prepare, task.loss, task.augment, *task.metrics.values()]
     for part in parts:
         yield from _made_of(part)
 

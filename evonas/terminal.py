@@ -1,6 +1,7 @@
 """What people see in a terminal: a search with its front, plain lines elsewhere, and tables of what was found."""
 
 import json
+import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,60 +15,26 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from evonas import figures
+from evonas import analysis, figures
+from evonas.driver.forecast import forecast
 from evonas.driver.loop import Search, Watch
-from evonas.driver.snapshot import ProgressMeter
+from evonas.driver.progress import LINE_EVERY_S, REFRESH_S, RepeatedFailures, StatusLine
 from evonas.figures.picture import BLUE, RED, Line, Picture, Points, objective_axis
 from evonas.figures.text_drawing import SMALLEST
+from evonas.measuring.device_lock import DeviceLock
 from evonas.records import Evaluation, Fitness
 from evonas.runs.run import Run
 
-LINE_EVERY_S = 10.0
-REFRESH_S = 0.5
+LOOK_S, WORTH_SAYING_S = 1.0, 5.0
+"""Longest time that one look at the measurements of others stands for; how much of them is worth a word."""
 RECENT = 8
 PLOT_WIDTH, PLOT_HEIGHT = (40, 72), 17
 """Characters. Where less than the least is left beside a table, the plot is above it."""
 AROUND = 6
 """Lines of a screen that are neither plot nor rows: two of status, the head and the frame of the table."""
+INTERVAL = "95 %"
 MOST = 500
 """Fully trained candidates that the plot of a running search shows, the newest."""
-
-
-class StatusLine:
-    """One line about a search: evaluated, front, hypervolume, workers, time."""
-
-    def __init__(self) -> None:
-        self._meter = ProgressMeter()
-        self._from: tuple[int, float] | None = None  # evaluated and seconds when this start began
-
-    def text(self, search: Search) -> str:
-        now, budget = self._meter.read(search), search.config.budget.evaluations
-        parts = [
-            f"{now.evaluated:,}{f'/{budget:,}' if budget else ''} evaluated",
-            f"front {now.front}",
-            *([] if now.hypervolume is None else [f"hypervolume {now.hypervolume:.2f}x"]),
-            f"{now.busy}/{now.workers} busy",
-            f"{clock(search.elapsed_s)} elapsed",
-            *self._ending(search),
-        ]
-        return ", ".join([*parts, *([f"{now.failed} failed"] if now.failed else []), *search.runtime.notes])
-
-    def _ending(self, search: Search) -> list[str]:
-        if search.ended:
-            return [f"{search.ended}: finishing {search.runtime.pending}"] if search.runtime.pending else []
-        left = self._left_s(search)
-        return [] if left is None else [f"{clock(left)} left"]
-
-    def _left_s(self, search: Search) -> float | None:
-        """Seconds to the end at the present pace; the nearest end counts."""
-        budget, evaluated, elapsed = search.config.budget, search.evaluated, search.elapsed_s
-        self._from = self._from or (evaluated, elapsed)
-        ends: list[float] = []
-        if budget.hours:
-            ends.append(budget.hours * 3600 - elapsed)
-        if budget.evaluations and evaluated > self._from[0]:
-            ends.append((budget.evaluations - evaluated) * (elapsed - self._from[1]) / (evaluated - self._from[0]))
-        return max(0.0, min(ends)) if ends else None
 
 
 def advice(search: Search) -> str:
@@ -76,6 +43,55 @@ def advice(search: Search) -> str:
     if search.config.schedule.mode != "window" or workers == 1 or lookahead >= 2 * workers:
         return ""
     return f"note: lookahead {lookahead} cannot keep {workers} workers busy; they want schedule.lookahead={4 * workers}"
+
+
+class OtherMeasurements:
+    """For how long a local search has found the processor taken by measurements of others, by looking now and then."""
+
+    def __init__(self) -> None:
+        self._lock: DeviceLock | None = None
+        self._last = 0.0
+        self._began = time.monotonic()
+        self.waited_s = 0.0
+        self.whose = ""
+
+    def look(self, search: Search) -> None:
+        """To be called often; what passes between two looks counts as what the second finds."""
+        if search.config.runtime.address != "local":
+            return
+        self._lock = self._lock or DeviceLock(["cpu"])
+        now, whose = time.monotonic(), self._lock.measuring()
+        if whose is not None and whose != search.owner and self._last:
+            self.waited_s += min(now - self._last, LOOK_S)
+            self.whose = whose
+        self._last = now
+
+    @property
+    def text(self) -> str:
+        """What a person should know; empty while it is little."""
+        if self.waited_s < WORTH_SAYING_S:
+            return ""
+        folder = os.path.relpath(self.whose) if os.path.isabs(self.whose) else self.whose
+        whose = f"another search, {folder}" if folder else "somebody else"
+        so_far = time.monotonic() - self._began
+        return f"waits for measurements of {whose}: {self.waited_s:.0f} of {so_far:.0f} s so far"
+
+
+class Forecast:
+    """What fits into a budget of time, said once: when so many were evaluated that the pace is known."""
+
+    def __init__(self) -> None:
+        self._from: tuple[int, float] | None = None  # evaluated and seconds when this start began
+        self._said = False
+
+    def line(self, search: Search) -> str:
+        """The line, when it is time for it; else empty."""
+        self._from = self._from or (search.evaluated, search.elapsed_s)
+        count, seconds = search.evaluated - self._from[0], search.elapsed_s - self._from[1]
+        if self._said or not search.config.budget.hours or count < 2 * search.runtime.workers or seconds <= 0:
+            return ""
+        self._said = True
+        return f"note: {forecast(search.config, count / seconds, search.evaluated, search.elapsed_s)}"
 
 
 @contextmanager
@@ -93,35 +109,52 @@ class _Lines:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._line = StatusLine()
+        self._failures = RepeatedFailures()
+        self._forecast = Forecast()
+        self._others = OtherMeasurements()
         self._next = 0.0
 
     def __call__(self, search: Search, evaluation: Evaluation | None) -> None:
         if not self._next and (note := advice(search)):
             self._console.print(note, soft_wrap=True)
+        if told := self._failures.text(search, evaluation):
+            self._console.print(told, soft_wrap=True, markup=False)
+        if note := self._forecast.line(search):
+            self._console.print(note, soft_wrap=True)
+        self._others.look(search)
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + LINE_EVERY_S
-            self._console.print(self._line.text(search), soft_wrap=True)
+            self._console.print(", ".join(filter(None, (self._line.text(search), self._others.text))), soft_wrap=True)
 
 
 class _Screen:
     def __init__(self, live: Live) -> None:
         self._live = live
         self._line = StatusLine()
+        self._failures = RepeatedFailures()
+        self._forecast = Forecast()
+        self._others = OtherMeasurements()
         self._recent: list[Evaluation] = []
         self._next = 0.0
 
     def __call__(self, search: Search, evaluation: Evaluation | None) -> None:
         if not self._next and (note := advice(search)):
             self._live.console.print(note, soft_wrap=True)
+        if told := self._failures.text(search, evaluation):
+            self._live.console.print(told, soft_wrap=True, markup=False)
+        if note := self._forecast.line(search):
+            self._live.console.print(note, soft_wrap=True)
         if evaluation:
             self._recent = [*self._recent, evaluation][-RECENT:]
+        self._others.look(search)
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + REFRESH_S
             self._live.update(self._shown(search))
 
     def _shown(self, search: Search) -> RenderableType:
         console = self._live.console
-        line, picture = Text(self._line.text(search)), live_front(search)
+        line = Text(", ".join(filter(None, (self._line.text(search), self._others.text))))
+        picture = live_front(search)
         if not picture:
             return Group(line, self._table(search, RECENT))
         both = beside(picture, self._table(search, RECENT), console)
@@ -190,18 +223,39 @@ def show_front(run: Run, front: pd.DataFrame, console: Console, plot: bool) -> N
         none = "the front is empty: no candidate was fully trained within the limits"
         console.print(none if run.front().empty else "no network of the front meets every --where", soft_wrap=True)
         return
-    table = frame_table(chosen_by(run, front).drop(columns="arch"), f"front: {len(front)} networks")
+    table = frame_table(for_people(run, chosen_by(run, front)), f"front: {len(front)} networks")
     if plot and len(run.objectives) > 1:
         console.print(beside(figures.pareto(run, generations=0, front=front), table, console))
     else:
         console.print(table)
+    for remark in run.remarks():
+        console.print(escape(remark), soft_wrap=True)
 
 
 def chosen_by(run: Run, front: pd.DataFrame) -> pd.DataFrame:
-    """The columns that a person chooses by."""
+    """The columns that a person chooses by: objectives, each with its 95 % interval where one is known and with what
+    was measured later (`measured.NAME`), costs, architecture."""
     costs = [name for name in ("params", "macs") if name not in run.objectives]
-    columns = ["candidate", *run.objectives, *costs, "generation", "arch"]
-    return front[columns].astype(dict.fromkeys(("params", "macs"), "int64"))
+    known = analysis.with_intervals(front, run.description)
+    for name in set(run.objectives) & set(run.measured.columns):
+        known = known.merge(run.measured[["candidate", name]].rename(columns={name: f"measured.{name}"}), "left")
+    objectives = [part for name in run.objectives for part in (name, *analysis.ends(name), f"measured.{name}")]
+    columns = [name for name in ("candidate", *objectives, *costs, "generation", "arch") if name in known]
+    return known[columns].astype(dict.fromkeys(("params", "macs"), "int64"))
+
+
+def for_people(run: Run, chosen: pd.DataFrame) -> pd.DataFrame:
+    """What `chosen_by` gives, in 80 characters where two objectives have an interval: each in one column behind
+    its objective, and without what else is known of a network.
+    """
+    for name in run.objectives:
+        low, high = analysis.ends(name)
+        if low in chosen:
+            text = [f"{a:.2g}–{b:.2g}" for a, b in zip(chosen[low], chosen[high], strict=True)]  # noqa: RUF001  # a range
+            chosen.insert(list(chosen.columns).index(low), f"{INTERVAL} of {name}", text)
+            chosen = chosen.drop(columns=[low, high])
+    others = {"generation", "macs", "arch"} - set(run.objectives)
+    return chosen.drop(columns=[name for name in chosen if name in others])
 
 
 def written(table: pd.DataFrame | Iterable[Mapping[str, Any]], form: str) -> str:
@@ -217,7 +271,8 @@ def frame_table(frame: pd.DataFrame, title: str = "") -> Table:
     table = Table(title=title or None, title_justify="left")
     for name in frame:
         numeric = pd.api.types.is_numeric_dtype(frame[name])
-        table.add_column(escape(str(name)), justify="right" if numeric else "left", no_wrap=True, overflow="ellipsis")
+        head = INTERVAL if str(name).startswith(f"{INTERVAL} of ") else escape(str(name))
+        table.add_column(head, justify="right" if numeric else "left", no_wrap=True, overflow="ellipsis")
     for row in frame.itertuples(index=False):
         table.add_row(*map(_cell, row))
     return table
@@ -232,8 +287,3 @@ def _cell(value: Any) -> str:
 def number(value: float) -> str:
     """Whole numbers in full, others with four significant digits."""
     return f"{value:,.0f}" if float(value).is_integer() and abs(value) < 1e15 else f"{value:.4g}"
-
-
-def clock(seconds: float) -> str:
-    hours, rest = divmod(int(seconds), 3600)
-    return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"

@@ -1,6 +1,17 @@
 """One line of text that a table, a terminal and a log can hold, whatever it was made from."""
 
+import re
+
 LONGEST = 500
+
+
+UNITS = {
+    **dict.fromkeys(("s", "sec", "second", "seconds"), 1.0),
+    **dict.fromkeys(("min", "minute", "minutes"), 60.0),
+    **dict.fromkeys(("h", "hour", "hours"), 3600.0),
+    **dict.fromkeys(("d", "day", "days"), 86400.0),
+}
+"""Name -> seconds."""
 
 
 def one_line(text: str) -> str:
@@ -21,3 +32,33 @@ def describe_error(error: BaseException) -> str:
     """The type and the first line of the text."""
     first = error_text(error).strip().splitlines()[:1]
     return one_line(": ".join([type(error).__name__, *first]))
+
+
+def seconds_of(text: str) -> float:
+    """A length of time as people write it.
+
+    Args:
+        text: numbers with units, such as "90 s", "10 min", "1.5 hours", "1 h 30 min", "2 days", or "1:30 h".
+
+    Returns:
+        Seconds.
+
+    Raises:
+        ValueError: it is not; says what would be.
+    """
+    clock = re.fullmatch(r"(\d+):([0-5]\d) ?(?:h|hours?)", text.strip())
+    if clock:
+        return 3600.0 * int(clock[1]) + 60.0 * int(clock[2])
+    parts = re.findall(r"\s*(\d+(?:\.\d+)?) ?([a-z]+)\s*", text)
+    known = all(unit in UNITS for _, unit in parts)
+    if not parts or not known or re.sub(r"\s*(\d+(?:\.\d+)?) ?([a-z]+)\s*", "", text):
+        raise ValueError(f"a time is 90 s, 10 min, 1:30 h or 2 days, not {text!r}")
+    return sum(float(number) * UNITS[unit] for number, unit in parts)
+
+
+def in_time(seconds: float) -> str:
+    """A length of time for people, in the largest unit of which it has one: "10 min", "1.5 h"."""
+    for unit, length in (("days", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= (2 if unit == "days" else 1) * length:
+            return f"{seconds / length:.3g} {unit}"
+    return f"{seconds:.3g} s"

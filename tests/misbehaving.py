@@ -1,6 +1,7 @@
 """A space whose networks do what a network must not, each the first time that it trains."""
 
 import ctypes
+import locale
 import os
 import signal
 import sys
@@ -82,6 +83,25 @@ def fork_twice() -> None:
         os._exit(0)
 
 
+def set_environment() -> None:
+    os.environ["OMP_NUM_THREADS"] = "7"
+
+
+CHANGES: dict[str, Callable[[], object]] = {
+    "torch's default dtype": lambda: torch.set_default_dtype(torch.float64),
+    "torch's grad mode": lambda: torch._C._set_grad_enabled(False),
+    "torch.nn.init.kaiming_uniform_": lambda: setattr(nn.init, "kaiming_uniform_", nn.init.zeros_),
+    "torch.nn.modules.linear.Linear.forward": lambda: setattr(nn.Linear, "forward", lambda self, x: x[:, :2] * 0),
+    "torch.nn.modules.container.Sequential.__call__": lambda: setattr(nn.Sequential, "__call__", lambda self, x: x),
+    "hooks of all modules": lambda: nn.modules.module.register_module_forward_hook(lambda *_: None),
+    "torch.backends.cudnn.benchmark": lambda: setattr(torch.backends.cudnn, "benchmark", True),
+    "the working folder": lambda: os.chdir("/"),
+    "the locale": lambda: locale.setlocale(locale.LC_ALL, "C.UTF-8"),
+    "a signal handler": lambda: signal.signal(signal.SIGUSR1, signal.SIG_IGN),
+    "the environment": set_environment,
+    "a timer": lambda: signal.alarm(1000),
+}
+"""What a candidate can change for those after it, by the name that it has in messages."""
 DEEDS: dict[str, Callable[[Path], Any]] = {
     "none": lambda folder: None,
     "loops": lambda folder: loop(),
@@ -99,6 +119,7 @@ DEEDS: dict[str, Callable[[Path], Any]] = {
     "double": lambda folder: os.fork(),
     "thread": lambda folder: threading.Thread(target=time.sleep, args=(100,), daemon=True).start(),
     "zombie": lambda folder: fork_and_forget(),
+    **{name: lambda folder, change=change: change() for name, change in CHANGES.items()},
 }
 
 

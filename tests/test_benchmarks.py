@@ -1,11 +1,13 @@
 """Every script in benchmarks/ and examples/ runs with --smoke: a few candidates, in seconds."""
 
-import os
 import subprocess
-import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.forked import commands
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = [
@@ -17,16 +19,21 @@ SCRIPTS = [
 NONSENSE = ("nan", "inf", "Traceback")
 
 
+@pytest.fixture(scope="module")
+def run_script() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="ev") as short, commands(Path(short)) as binaries:
+        yield binaries / "run-script"
+
+
 @pytest.mark.parametrize("script", SCRIPTS, ids=str)
-def test_it_runs_with_few_candidates(script: Path, tmp_path: Path) -> None:
+def test_it_runs_with_few_candidates(script: Path, run_script: Path, tmp_path: Path) -> None:
     answer = subprocess.run(
-        [sys.executable, ROOT / script, "--smoke"],
+        [run_script, ROOT / script, "--smoke"],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=600,
     )
     assert answer.returncode == 0, answer.stderr
     assert answer.stdout, "it says nothing"

@@ -7,15 +7,19 @@ import shlex
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+import evonas as package
 from evonas import load
 from evonas.cli import main
+from tests.forked import commands
 
 if TYPE_CHECKING:
     from ray.cluster_utils import Cluster
@@ -33,9 +37,19 @@ runtime: {kind: serial}
 """
 
 
-def evonas(*words: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "evonas", *words]
-    return subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
+Evonas = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def evonas() -> Iterator[Evonas]:
+    """A command in a process of its own."""
+    with tempfile.TemporaryDirectory(prefix="ev") as short, commands(Path(short)) as binaries:
+
+        def run(*words: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+            command = [str(binaries / "evonas"), *words]
+            return subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
+
+        yield run
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +60,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def searched(folder: Path) -> subprocess.CompletedProcess[str]:
+def searched(folder: Path, evonas: Evonas) -> subprocess.CompletedProcess[str]:
     return evonas("search", "config.yaml", folder=folder)
 
 
@@ -87,14 +101,14 @@ def test_search_says_how_it_goes_and_ends_with_the_run(searched: subprocess.Comp
     assert searched.stderr == ""
 
 
-def test_the_same_line_again_has_nothing_to_do(found: str, folder: Path) -> None:
+def test_the_same_line_again_has_nothing_to_do(found: str, folder: Path, evonas: Evonas) -> None:
     again = evonas("search", "config.yaml", folder=folder)
     assert again.returncode == 0
     assert "8 candidates evaluated" in again.stdout
     assert again.stdout.splitlines()[-1] == f"run: {found}"
 
 
-def test_status_verify_and_front(found: str, folder: Path, said: Callable[..., str]) -> None:
+def test_status_verify_and_front(found: str, folder: Path, said: Callable[..., str], evonas: Evonas) -> None:
     status = json.loads(evonas("status", found, "--json", folder=folder).stdout)
     assert (status["evaluated"], status["generations"], status["pending"]) == (8, 2, 0)
     assert "finished: the budget of 8 evaluations is used up" in said("status", found)
@@ -104,10 +118,12 @@ def test_status_verify_and_front(found: str, folder: Path, said: Callable[..., s
     assert {"candidate", "error", "latency_ms[cpu]", "params", "arch"} <= set(front[0])
     fewer = json.loads(said("front", found, "--format", "json", "--where", "error<0"))
     assert fewer == []
-    assert said("front", found, "--format", "csv").startswith("candidate,error,latency_ms[cpu]")
+    assert said("front", found, "--format", "csv").startswith(
+        "candidate,error,error_low,error_high,latency_ms[cpu],latency_low_ms[cpu],latency_high_ms[cpu]"
+    )
 
 
-def test_front_draws_a_picture(found: str, folder: Path, said: Callable[..., str]) -> None:
+def test_front_draws_a_picture(found: str, folder: Path, said: Callable[..., str], evonas: Evonas) -> None:
     assert evonas("front", found, "--plot", "front.png", folder=folder).returncode == 0
     assert (folder / "front.png").read_bytes().startswith(b"\x89PNG")
     said("front", found, "--plot", "none.png", "--where", "error<0")
@@ -237,7 +253,8 @@ def test_an_interrupted_search_says_how_to_go_on(kind: str, number: int, status:
     gate.touch()
     command = [sys.executable, "-m", "evonas", "search", "config.yaml", "--run", run, "--import", "gated_space"]
     command += ["--set", f"space={{kind: gated, gate: {gate}}}", "--set", "training={epochs: 1}"]
-    command += ["--set", f"runtime={{kind: {kind}, workers: 1}}"]
+    command += ["--set", f"runtime={{kind: {kind}, workers: 1}}", "--set", "targets={}"]
+    command += ["--set", "objectives=[{metric: error}, {metric: params}]"]
     process = subprocess.Popen(
         command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
@@ -265,7 +282,7 @@ def wait_for(condition: object, seconds: float = 600) -> None:
         time.sleep(0.05)
 
 
-def test_an_own_space_comes_by_import(folder: Path, here: Here, machine: "Cluster") -> None:
+def test_an_own_space_comes_by_import(folder: Path, here: Here, machine: "Cluster", evonas: Evonas) -> None:
     module = (ROOT / "examples" / "custom_space.py").read_text()
     (folder / "custom_space.py").write_text(module)
     words = ["search", "config.yaml", "--run", "own", "--set", "space={kind: mynet}", "--set", "budget.evaluations=5"]
@@ -273,7 +290,8 @@ def test_an_own_space_comes_by_import(folder: Path, here: Here, machine: "Cluste
     assert here(*words)[0] == 2
     answer = evonas(*words, *runtime, "--import", "custom_space", folder=folder)
     assert answer.returncode == 0, answer.stderr
-    assert "give it" in here("verify", "own")[1]
+    assert "give the module that registers it by --import" in here("verify", "own")[1]
+    assert "of own is not evonas's own: go on with --import custom_space, as it was started" in here("resume", "own")[1]
     assert evonas("verify", "own", "--import", "custom_space", folder=folder).stdout.startswith("verified: 5")
 
 
@@ -288,6 +306,30 @@ print(len(run.front()), len(run.evaluations), len(run.population(1)), len(run.li
 """
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=folder, check=False)
     assert answer.stdout.split()[1:] == ["8", "4", "1"], answer.stderr
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert (ended.value.code, capsys.readouterr().out) == (0, f"evonas {package.__version__}\n")
+    assert package.__version__ == version("evonas")
+    assert {"search", "load", "Space", "__version__"} <= set(dir(package))
+    with pytest.raises(AttributeError, match="no attribute 'serch'"):
+        package.serch  # noqa: B018
+
+
+def test_a_file_of_the_working_folder_is_no_part_of_the_standard_library(tmp_path: Path) -> None:
+    for name in ("profile", "queue", "random", "code", "mine"):
+        (tmp_path / f"{name}.py").write_text(f"print('{name} of the working folder')")
+    program = "from evonas.commands.arguments import imported; import {}; imported({}); import profile, code, random"
+    for first, names, output in (("sys", [], ""), ("sys", ["mine"], "mine of the working folder\n")):
+        line = [sys.executable, "-P", "-c", program.format(first, names)]
+        answer = subprocess.run(line, capture_output=True, text=True, cwd=tmp_path, check=True)
+        assert answer.stdout == output
+    line = [sys.executable, "-m", "evonas", "--version"]
+    answer = subprocess.run(line, capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert answer.stdout.startswith("evonas ")
+    assert answer.stdout.count("\n") == 1
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -60,10 +60,39 @@ def test_custom_yaml_shows_every_key() -> None:
         ("limits=[{metric: params}]", "a limit takes exactly one of at_most, at_least"),
         ("targets.cpu.device=tpu", "targets.cpu.device"),
         ("seed=-1", "seed"),
+        ("space.kind=no", "config: space.kind: quote it: YAML reads no and off as false"),
+        (
+            "objectives=[{metric: latency_ms, target: on}]",
+            "objectives.0.target: quote it: YAML reads yes and on as true",
+        ),
+        ("targets={no: {}}", "config: targets: quote it: YAML reads no and off as false"),
+        (
+            "budget={evaluations: 2, hours: 1, evaluations: 3}",
+            "evaluations is given twice, in line 1; keep one of them",
+        ),
+        ("objectives.1.metric=params", "objectives is a list, and has entries objectives.0 to objectives.0"),
+        ("objectives.first.metric=params", "objectives is a list, and has entries objectives.0 to objectives.0"),
+        ("objectives.0.metric.x=params", "objectives.0.metric is not a section"),
     ],
 )
 def test_a_wrong_value(override: str, says: str) -> None:
     assert says in wrong(override)
+
+
+def test_an_entry_of_a_list_can_be_set() -> None:
+    given = {**MINIMAL, "objectives": ({"metric": "error"}, {"metric": "macs"})}
+    config = load_config(given, ["objectives.1.metric=params"])
+    assert [objective.metric for objective in config.objectives] == ["error", "params"]
+    assert given["objectives"][1] == {"metric": "macs"}, "what was given is as it was"
+
+
+def test_a_key_that_stands_twice_is_named_with_its_lines(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    base = "base: &base {kind: x}\nseed: 0\nbudget:\n  evaluations: 2\ntask: {<<: *base, <<: *base, kind: digits}\n"
+    file.write_text(f"{base}budget: {{evaluations: 3}}\n")
+    with pytest.raises(UserError) as caught:
+        load_config(file)
+    assert str(caught.value) == f"config: {file}: budget is given twice, in lines 3 and 6; keep one of them"
 
 
 def test_a_wrong_override() -> None:

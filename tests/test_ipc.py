@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evonas.ipc import boot
+from evonas.ipc import boot, environment
 from evonas.ipc.framing import HEADER, Channel
 from tests.echo import Kind
 
@@ -26,6 +27,16 @@ def pair() -> Iterator[tuple[Channel[Kind], Channel[Kind]]]:
     yield ours, theirs
     ours.close()
     theirs.close()
+
+
+def test_a_child_takes_the_standard_library_before_all_other_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "profile.py").write_text("raise SystemExit('the wrong profile')")
+    (tmp_path / "child.py").write_text("import profile\ndef main(text): print(profile.__file__, text)")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    answer = subprocess.run(boot.command("child", 3), capture_output=True, text=True, check=True)
+    assert answer.stdout.split() == [f"{sysconfig.get_path('stdlib')}/profile.py", "3"]
 
 
 @given(st.lists(st.tuples(st.sampled_from(Kind), st.binary(max_size=40)), max_size=6), st.integers(1, 60))
@@ -109,7 +120,7 @@ def test_a_child_has_the_paths_of_its_parent_and_a_session_of_its_own(monkeypatc
     frame = channel.receive(time.monotonic() + 30)
     assert frame
     pid, session, paths = json.loads(frame[1])
-    assert (pid, session, paths) == (process.pid, process.pid, sys.path)
+    assert (pid, session, paths) == (process.pid, process.pid, boot.standard_first(sys.path))
     channel.send(Kind.WORD, b"hello")
     assert channel.receive(time.monotonic() + 30) == (Kind.ECHO, b"hello")
     channel.close()
@@ -120,7 +131,7 @@ def test_a_child_has_the_paths_of_its_parent_and_a_session_of_its_own(monkeypatc
 def test_a_child_dies_with_its_parent() -> None:
     program = """
 import os, time
-from evonas.ipc import boot
+from evonas.ipc import boot, environment
 from tests.echo import Kind
 process, channel = boot.start("tests.echo", Kind, os.getpid())
 channel.receive()
@@ -135,3 +146,21 @@ time.sleep(100)
     parent.kill()
     parent.communicate()
     child.wait(10)
+
+
+def test_a_child_that_runs_what_came_from_elsewhere_gets_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (
+        "AWS_SECRET_ACCESS_KEY",
+        "EVONAS_TOKEN",
+        "TORCH_TOKEN",
+        "MY_DATA",
+        "OMP_NUM_THREADS",
+        "CUDA_VISIBLE_DEVICES",
+    ):
+        monkeypatch.setenv(name, "1")
+    found = environment.passed(["MY_DATA", "EVONAS_TOKEN"])
+    assert {"PATH", "MY_DATA", "EVONAS_TOKEN", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES"} <= found.keys()
+    assert not {"AWS_SECRET_ACCESS_KEY", "TORCH_TOKEN"} & found.keys()
+    assert not {"MY_DATA", "EVONAS_TOKEN"} & environment.passed().keys()
+    assert "MY_DATA" in environment.without_secrets()
+    assert not {"AWS_SECRET_ACCESS_KEY", "EVONAS_TOKEN"} & environment.without_secrets().keys()

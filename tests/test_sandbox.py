@@ -16,12 +16,15 @@ from types import ModuleType
 
 import psutil
 import pytest
+import torch
 
+from evonas import records
 from evonas.errors import UserError
 from evonas.records import Deferred, Evaluation, RungReport, Status
 from evonas.runtime.runtime import Factory, WorkerExit
 from evonas.runtime.sandbox.packing import PREFIX, hold, load, pack, sweep
-from evonas.runtime.sandbox.worker_process import WorkerProcess, WorkerProcessLost
+from evonas.runtime.sandbox.protocol import RESPONSE, FrameType
+from evonas.runtime.sandbox.worker_process import WorkerProcess, WorkerProcessLost, _item
 from tests import away, works
 from tests.evaluation.small import job
 from tests.misbehaving import MB, Misdeeds, factory
@@ -221,6 +224,28 @@ def test_a_work_without_a_result_is_an_error(light: WorkerProcess, work: Callabl
     assert pid_of(light)
 
 
+def unpickled(data: bytes) -> WorkerExit:
+    """What the parent process makes of a worker's words."""
+    found = _item((FrameType.EVALUATION, RESPONSE.pack(1, 0) + data))
+    assert isinstance(found, WorkerExit)
+    return found
+
+
+@pytest.mark.parametrize("name", ["dataclass.__builtins__.get", "Evaluation.__init__", "dataclass", "math", "field"])
+def test_a_worker_may_name_records_and_nothing_in_or_beside_them(name: str) -> None:
+    """Also: a name with dots would lead out of the module."""
+    texts = b"".join(pickle.SHORT_BINUNICODE + bytes([len(text)]) + text.encode() for text in (records.__name__, name))
+    found = unpickled(pickle.PROTO + b"\x04" + texts + pickle.STACK_GLOBAL + pickle.STOP)
+    assert found.message == f"its result cannot be sent: it holds a evonas.records.{name}"
+
+
+@pytest.mark.parametrize("data", [b"", b"\x80\x04", b"nonsense", pickle.dumps(7), pickle.dumps({"status": "ok"})])
+def test_a_worker_that_sends_no_record_has_failed(data: bytes) -> None:
+    found = unpickled(data)
+    assert found.status is Status.FAILED_ERROR
+    assert found.message.startswith("its result cannot be sent: ")
+
+
 def test_a_postponed_job_leaves_nothing_behind_either() -> None:
     for sandbox in opened(partial(away.made, away.leaving)):
         (last,) = sandbox.run(away.job(3), 20.0, 5.0)
@@ -252,6 +277,19 @@ def test_a_worker_is_on_its_own(light: WorkerProcess) -> None:
     assert Path(f"/proc/{worker}/oom_score_adj").read_text().strip() == "1000"
     links = [os.readlink(link) for link in Path(f"/proc/{worker}/fd").iterdir() if int(link.name) > 2]
     assert sum(link.startswith("socket:") for link in links) == 1, "it holds no end of another's talk"
+
+
+def test_a_worker_gets_what_it_needs_of_the_environment_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EVONAS_TOKEN", "a secret")
+    monkeypatch.setenv("MY_DATA", "/data")
+    process = WorkerProcess(pack(works.by_gene), pass_env=("MY_DATA",))
+    try:
+        process.ready(60)
+        text = Path(f"/proc/{pid_of(process)}/environ").read_bytes()
+    finally:
+        process.close()
+    assert b"MY_DATA=/data" in text
+    assert b"a secret" not in text
 
 
 def test_large_and_many_reports_arrive_whole(light: WorkerProcess) -> None:
@@ -361,6 +399,13 @@ def test_a_worker_that_cannot_start_says_why(what: Factory, message: str) -> Non
 def test_what_cannot_be_sent_is_the_users_error() -> None:
     with pytest.raises(UserError, match="the space or the task cannot be sent to a worker: TypeError: cannot pickle"):
         pack(partial(works.by_gene, threading.Lock()))
+
+
+def test_a_module_of_a_class_of_its_own_is_sent_by_name() -> None:
+    """As `torch.backends.cudnn` is, which the modules of spaces switch on."""
+    payload = pack(partial(works.by_gene, torch.backends.cudnn))
+    again = pickle.loads(payload.data, buffers=payload.buffers)
+    assert again.args == (torch.backends.cudnn,)
 
 
 def test_a_worker_that_does_not_start_in_time() -> None:

@@ -14,10 +14,14 @@ import pandas as pd
 import pytest
 
 import evonas
-from evonas.errors import UserError
+from evonas.driver.loop import Search
+from evonas.errors import Halted, UserError
+from evonas.records import Evaluation
+from evonas.runtime import RUNTIMES
 from evonas.start import execute
 from evonas.store import Folder, open_folder, recover
 from evonas.store.documents import from_document, to_document
+from evonas.store.folder import LocalFolder
 from evonas.store.journal import Journal, read_journal
 from tests.synthetic import Toy, config, prepared
 from tests.test_loop import Stop, content, quiet, run, stopping_after
@@ -246,6 +250,7 @@ def test_a_run_of_another_schema_is_refused(finished: Path, tmp_path: Path) -> N
     with pytest.raises(UserError, match="schema version 99; this evonas reads versions 3 and 4"):
         evonas.load(copy)
     path.write_text("{")
+    (copy / "starts" / "0001.json").unlink()  # it has a copy
     with pytest.raises(UserError, match=r"run\.json is damaged"):
         evonas.load(copy)
     with pytest.raises(UserError, match="is not a run folder"):
@@ -297,6 +302,7 @@ def test_a_lost_start_is_not_counted_again(tmp_path: Path) -> None:
 def test_a_run_without_its_description_is_not_new(finished: Path, tmp_path: Path) -> None:
     copy = copied(finished, tmp_path)
     (copy / "run.json").unlink()
+    (copy / "starts" / "0001.json").unlink()  # it has a copy
     with pytest.raises(UserError, match="neither empty nor a run folder"):
         run(copy)
 
@@ -307,3 +313,58 @@ def test_a_lock_that_is_a_link_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"\.lock cannot be locked"):
         run(tmp_path / "run")
     assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_start_that_fails_leaves_nothing_behind(tmp_path: Path, there: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*arguments: Any) -> Any:
+        raise UserError("no worker could start")
+
+    monkeypatch.setitem(RUNTIMES, "serial", failing)
+    folder = tmp_path / "runs" / "one"
+    if there:
+        folder.mkdir(parents=True)
+    with pytest.raises(UserError, match="no worker could start"):
+        run(folder)
+    assert (tmp_path / "runs").exists() == there
+    assert not there or not [*folder.iterdir()]
+    monkeypatch.undo()
+    before = content(run(folder))
+    monkeypatch.setitem(RUNTIMES, "serial", failing)
+    with pytest.raises(UserError, match="no worker could start"):
+        run(folder, budget={"evaluations": 44})
+    assert content(evonas.load(folder, Toy())) == before
+
+
+@pytest.mark.parametrize("how", ["removed", "moved", "emptied"])
+def test_a_folder_that_goes_away_ends_the_search_at_its_next_write(how: str, tmp_path: Path) -> None:
+    folder, away = tmp_path / "run", tmp_path / "away"
+    evaluated = []
+
+    def watch(loop: Search, evaluation: Evaluation | None) -> None:
+        evaluated.append(loop.evaluated)
+        if loop.evaluated == 3 and folder.exists() and not away.exists():
+            if how == "moved":
+                folder.rename(away)
+            else:
+                shutil.rmtree(folder)
+            if how == "emptied":
+                folder.mkdir()
+
+    with pytest.raises(Halted, match=r"run was removed or moved while the search ran: it has no run\.json any more"):
+        run(folder, watch, budget={"evaluations": 20})
+    assert max(evaluated) <= 5
+    assert not (folder / "evaluations").exists()
+
+
+def test_a_finished_search_has_nothing_to_do_and_writes_nothing(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = copied(finished, tmp_path)
+    before = {path: path.stat().st_mtime_ns for path in copy.rglob("*")}
+    with monkeypatch.context() as patched:
+        patched.setattr(LocalFolder, "lock", lambda *_: pytest.fail("the folder may be read-only"))
+        patched.setitem(RUNTIMES, "serial", lambda *_: pytest.fail("no worker is needed"))
+        assert len(run(copy, budget={"evaluations": 20}).evaluations) == 20
+        assert {path: path.stat().st_mtime_ns for path in copy.rglob("*")} == before
+    assert len(run(copy, budget={"evaluations": 24}).evaluations) == 24, "a larger budget goes on"

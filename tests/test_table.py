@@ -27,6 +27,8 @@ from evonas.measuring.reference import reference
 from evonas.records import Inputs, InputSpec, Measurement, TaskSpec
 from evonas.spaces import SPACES, Arch, Choice, Integer
 from evonas.spaces.space import Space
+from evonas.tasks.digits import digits
+from evonas.tasks.shipped import Shipped, preparation
 from tests import tokens
 
 SPEC = TaskSpec("digits", InputSpec((1, 8, 8)), (10,))
@@ -57,7 +59,7 @@ def config(space: dict[str, object] = SMALL, **target: object) -> Config:
         "space": space,
         "task": {"kind": "digits"},
         "objectives": [{"metric": "error"}],
-        "targets": {"board": target, "other": {}},
+        "targets": {"board": {"includes": "network", **target}, "other": {}},
         "budget": {"evaluations": 1},
     }
     return validated(Config, sections, "config")
@@ -409,12 +411,17 @@ def test_a_table_fits_its_own_target_space_and_task() -> None:
     own = config(batch=4, max_seconds=1.0)
     table, space = made(own), space_of(own)
     check_compatible(table, own.targets["board"], space, SPEC)
-    check_compatible(table, TargetConfig(batch=4, max_seconds=9.0, address="http://10.0.0.2:7070"), space, SPEC)
+    check_compatible(
+        table, TargetConfig(includes="network", batch=4, max_seconds=9.0, address="http://10.0.0.2:7070"), space, SPEC
+    )
     for section, message in [
-        (TargetConfig(batch=8), "made for batch 4, the target has 8"),
-        (TargetConfig(batch=4, backend="onnxruntime"), "made for backend torch, the target has onnxruntime"),
-        (TargetConfig(batch=4, threads=2), "made for threads 1, the target has 2"),
-        (TargetConfig(batch=4, device="cuda"), "made for device cpu, the target has cuda"),
+        (TargetConfig(includes="network", batch=8), "made for batch 4, the target has 8"),
+        (
+            TargetConfig(includes="network", batch=4, backend="onnxruntime"),
+            "made for backend torch, the target has onnxruntime",
+        ),
+        (TargetConfig(includes="network", batch=4, threads=2), "made for threads 1, the target has 2"),
+        (TargetConfig(includes="network", batch=4, device="cuda"), "made for device cpu, the target has cuda"),
     ]:
         with pytest.raises(UserError, match=message):
             check_compatible(table, section, space, SPEC)
@@ -426,6 +433,23 @@ def test_a_table_fits_its_own_target_space_and_task() -> None:
     other = construct(SPACES, PartConfig(**{**SMALL, "widths": [8, 24]}), "space")
     with pytest.raises(UserError, match=r"is of another space, .*8, 32.* there, .*8, 24.* here"):
         check_compatible(table, section, other, SPEC)
+
+
+def test_a_table_of_what_is_shipped_has_the_preparation_as_a_block() -> None:
+    own, task = config(includes="prepare"), digits()
+    included = preparation(task)
+    table = make(own, "board", space_of(own), SPEC, clockwork, say=silent, preparation=included)
+    assert table.includes == "prepare"
+    assert [row.times_seen for row in table.rows if row.key.startswith("Standardise")] == [4]
+    for network in networks(space_of(own)):
+        assert estimate(Shipped(included.module, network), included.inputs, table.entries) > 1
+    check_compatible(table, own.targets["board"], space_of(own), SPEC, included.inputs)
+    with pytest.raises(
+        UserError, match=r"includes prepare, the target network; set targets.board.includes: prepare, or"
+    ):
+        check_compatible(table, config().targets["board"], space_of(own), SPEC)
+    with pytest.raises(UserError, match="includes network, the target prepare"):
+        check_compatible(board(), own.targets["board"], space_of(own), SPEC, included.inputs)
 
 
 def test_a_network_of_another_space_has_blocks_that_the_table_lacks() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -22,9 +23,10 @@ from evonas import Choice
 from evonas.cli import main
 from evonas.errors import UserError
 from evonas.start import execute, prepare
-from evonas.store import open_folder
+from evonas.store import open_folder, reading
+from evonas.store.documents import from_document, to_document
 from evonas.store.journal import Journal
-from tests.forging import forge, forge_cell
+from tests.forging import forge, forge_cell, vouch
 from tests.synthetic import Toy, config, prepared
 from tests.test_loop import quiet
 
@@ -149,6 +151,109 @@ def test_journal_entries_of_another_form(change: dict[str, Any], folder: Path) -
     Journal(open_folder(folder), 50).checkpoint(1, digest, [{**birth, **change}])
     assert main(["status", str(folder)]) == 2
     assert main(["verify", str(folder)]) == 2
+
+
+def commands(folder: Path, capsys: pytest.CaptureFixture[str], *names: str) -> str:
+    """What commands say of a folder; each says it in a line, and none in a traceback."""
+    said = ""
+    for command in names or ("status", "verify", "front", "resume"):
+        assert main([command, str(folder)]) in (0, 1, 2)
+        errors = capsys.readouterr().err
+        assert "Traceback" not in errors
+        assert errors.count("\n") <= 1
+        said += errors
+    return said
+
+
+@pytest.mark.parametrize("name", ["run.json", "starts/0001.json", "manifest/generation-00001.json"])
+def test_documents_of_wrong_types_are_named_with_file_and_key(
+    name: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = folder / name
+    true = from_document(name, path.read_bytes())
+    for key in true.keys() - {"run", "tracking"}:
+        wrong: object = "x" if isinstance(true[key], int | float) else 2.5
+        path.write_bytes(to_document({**true, key: wrong}))
+        assert main(["verify", str(folder)]) == 2, key
+        assert name in capsys.readouterr().err
+    path.write_bytes(to_document({key: value for key, value in true.items() if key != next(iter(true))}))
+    assert name in commands(folder, capsys) or name.startswith("starts")
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("candidate", None), ("candidate", -5), ("genome", None), ("genome", [None] * 6), ("arch", None), ("arch", "{"),
+        ("status", "fine"), ("curve", None), ("rungs", [{"rung": None, "metrics": {}}]), ("params", float("nan")),
+        ("error", float("inf")), ("conditions", None), ("message", None), ("seed", None), ("parents", [None]),
+    ],
+)  # fmt: skip
+def test_tables_of_wrong_values_are_named_with_file_and_column(
+    column: str, value: Any, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forge_cell(folder, "evaluations", 1, column, 0, value)
+    said = commands(folder, capsys, "front")
+    assert f"evaluations/generation-00001.parquet is damaged: {column}" in said
+
+
+@pytest.mark.parametrize(
+    "key", ["genome", "parents", "status", "curve", "rungs", "params", "elapsed_s", "seed", "arch"]
+)
+def test_an_evaluation_of_the_journal_of_wrong_types_is_named(
+    key: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = pq.read_table(folder / "evaluations" / "generation-00001.parquet").to_pylist(maps_as_pydicts="strict")
+    digest = hashlib.sha256((folder / "manifest" / "generation-00001.json").read_bytes()).hexdigest()
+    entry = {"kind": "evaluation", "elapsed_s": 1.0, **rows[0], "candidate": 2}
+    Journal(open_folder(folder), 50).checkpoint(1, digest, [{**entry, key: {"a": []}}])
+    assert f"journal/0050-000001.jsonl is damaged: candidate 2: {key}" in commands(folder, capsys, "status")
+
+
+def test_only_regular_files_are_read(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("run.json", "starts/0001.json", "manifest/generation-00001.json"):
+        path = folder / name
+        true = path.read_bytes()
+        path.unlink()
+        os.mkfifo(path)
+        assert f"{path} is no regular file" in commands(folder, capsys)
+        path.unlink()
+        path.write_bytes(true)
+
+
+def test_a_file_that_is_too_large_is_named_before_it_is_read(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.truncate(folder / "starts" / "0001.json", 6 * 10**9)  # it takes no space on the disk
+    assert "starts/0001.json is damaged: it has 6,000,000,000 bytes, more than the" in commands(folder, capsys)
+
+
+@pytest.mark.parametrize("rows", [1, 40_000])
+def test_a_table_that_unpacks_to_gigabytes_is_named(
+    rows: int, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(reading, "UNPACKED_BYTES", 2**22)
+    path = folder / "evaluations" / "generation-00001.parquet"
+    table = pq.read_table(path)
+    message = pa.array(["x" * (10**7 if rows == 1 else 1000)] * 2)
+    table = table.set_column(table.column_names.index("message"), "message", message)
+    pq.write_table(pa.concat_tables([table] * rows), path, compression="zstd")
+    assert path.stat().st_size < 10**6
+    vouch(folder)
+    assert "evaluations/generation-00001.parquet is damaged: its" in commands(folder, capsys)
+
+
+def test_a_description_that_is_damaged_or_lost_is_made_good_from_its_copy(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = folder / "run.json"
+    true = path.read_bytes()
+    for damaged in (None, b"", true[:-20], true.replace(b'"digits"', b'"digit5"')):
+        path.unlink() if damaged is None else path.write_bytes(damaged)
+        assert len(evonas.load(folder).evaluations) == 2
+        assert main(["verify", str(folder)]) == 2
+        assert "run.json is damaged or lost; `evonas resume" in capsys.readouterr().err
+        assert main(["resume", str(folder)]) == 0
+        assert "run.json is damaged or lost; its copy in starts/0001.json takes its place" in capsys.readouterr().out
+        assert path.read_bytes() == true
+        assert main(["verify", str(folder)]) == 0
 
 
 def test_a_config_with_tags_is_not_yaml(tmp_path: Path, canary: Path) -> None:

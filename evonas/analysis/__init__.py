@@ -5,6 +5,7 @@ fronts.py    front, dominated counts, hypervolume and its reference point, picks
 genes.py     named genes, their importance, the choices that a front shares
 history.py   lineage, survival, diversity, hypervolume over candidates and hours, bands over seeds
 effort.py    outcomes, timeline, utilisation, the early-stopping audit
+intervals.py how far a row's numbers are to be believed
 tables.py    a latency table against the device
 
 columns, signs: the objectives, and -1 for each that is maximised: `run.objectives`, `run.signs`.
@@ -15,6 +16,7 @@ from evonas.analysis.frames import by_run, evaluations, measured, populations, t
 from evonas.analysis.fronts import Reference, WhatIf, dominated, front, hypervolume, picks, reference, what_if
 from evonas.analysis.genes import genes, importance, leaves, shared
 from evonas.analysis.history import bands, diversity, lifespans, lineage, progress, survival
+from evonas.analysis.intervals import ends, shares, unsettled, wilson, with_intervals
 from evonas.analysis.tables import mismatch
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "by_run",
     "diversity",
     "dominated",
+    "ends",
     "evaluations",
     "front",
     "genes",
@@ -41,11 +44,15 @@ __all__ = [
     "progress",
     "reference",
     "shared",
+    "shares",
     "stopping_audit",
     "survival",
     "timeline",
     "together",
+    "unsettled",
     "utilisation",
     "what_if",
     "where",
+    "wilson",
+    "with_intervals",
 ]

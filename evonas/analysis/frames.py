@@ -42,10 +42,12 @@ def populations(folder: Folder, description: dict[str, Any]) -> pd.DataFrame:
 
 
 def measured(folder: Folder) -> pd.DataFrame:
-    """What the front took at the end of a run with latency tables: candidate, message (why it could not be measured),
-    metrics."""
-    rows = {row["candidate"]: row for row in read_measured(folder)}
-    found = [{"candidate": i, "message": row["message"], **row["metrics"]} for i, row in sorted(rows.items())]
+    """What the front took when it was measured after the search: candidate, message (why it could not be measured),
+    metrics; of what was measured more than once, the last."""
+    rows: dict[int, dict[str, Any]] = {}
+    for row in read_measured(folder):
+        rows[row["candidate"]] = rows.get(row["candidate"], {}) | {"message": row["message"], **row["metrics"]}
+    found = [{"candidate": i, **row} for i, row in sorted(rows.items())]
     return pd.DataFrame(found, columns=None if found else ["candidate", "message"])
 
 

@@ -23,12 +23,12 @@ Reference = Mapping[str, float]
 
 
 def front(frame: pd.DataFrame, columns: Sequence[str], signs: Sequence[int]) -> pd.DataFrame:
-    """The fully trained, feasible candidates that none dominates, by the first objective."""
+    """The fully trained, feasible candidates that none dominates, best in the first objective first."""
     rows = able(frame)
     if rows.empty:
         return rows
     best: pd.DataFrame = rows[moocore.is_nondominated(minimised(rows, columns, signs), keep_weakly=True)]
-    return best.sort_values([*columns, "candidate"])
+    return best.sort_values([*columns, "candidate"], ascending=[*(sign > 0 for sign in signs), True])
 
 
 def dominated(frame: pd.DataFrame, columns: Sequence[str], signs: Sequence[int]) -> pd.DataFrame:

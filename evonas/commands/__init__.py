@@ -5,6 +5,7 @@ A command imports what it needs in its functions, so that --help answers at once
 """
 
 COMMANDS = {
+    "init": "look at data and write a config that runs with them",
     "search": "run a search; the same line again resumes it",
     "resume": "go on with a run as it was configured",
     "status": "how far a run is",

@@ -10,6 +10,7 @@ from types import ModuleType
 
 from evonas.code_owner import place_of
 from evonas.errors import UserError
+from evonas.ipc.boot import standard_first
 from evonas.text import describe_error, error_text
 
 
@@ -39,16 +40,17 @@ def add_import(parser: argparse.ArgumentParser) -> None:
 
 
 def imported(names: Sequence[str]) -> list[ModuleType]:
-    """The user's modules, from the current folder or the installed packages.
+    """The user's modules, from the folder of a file, the working folder or the installed packages.
+
+    The standard library comes before all of them; where no name is given, the working folder is no place for imports.
 
     Raises:
         UserError: one cannot be imported, or raises.
     """
-    sys.path.insert(0, os.getcwd())
     modules = []
     for name in names:
-        if name.endswith(".py"):
-            sys.path.insert(0, str(Path(name).resolve().parent))
+        folder = str(Path(name).resolve().parent) if name.endswith(".py") else os.getcwd()
+        sys.path[:] = standard_first([folder, *(path for path in sys.path if path != folder)])
         try:
             modules.append(importlib.import_module(Path(name).stem if name.endswith(".py") else name))
         except Exception as error:

@@ -3,13 +3,16 @@
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evonas.commands.arguments import add_import, add_run, imported
 from evonas.errors import UserError
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from evonas.exporters import Exporter
+    from evonas.runs.run import Run
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,26 +45,16 @@ def export(folder: str, candidate: int, out: str | None = None, form: str | None
     Raises:
         UserError: no such candidate, its weights are not kept, the format is unknown, or the file cannot be written.
     """
-    import numpy as np
-    import torch
-    from torch import nn
-
     from evonas.exporters import shipped, written
-    from evonas.inputs import example, mapped
-    from evonas.runs.rebuild import task_of
+    from evonas.inputs import mapped
     from evonas.runs.run import Run
 
     form, exporter = chosen(out, form)
     run = Run(folder)
-    network, prepare = run.build(candidate), nn.Identity()
-    x = mapped(torch.from_numpy, example(task_of(run.description).input, batch=2))
-    try:
-        task = run.task()
-    except UserError as reason:  # a task of the user's own, or its data are elsewhere
-        yield f"note: {reason}; so the file takes what the task's `prepare` gives, and not the data as they are stored"
-    else:
-        prepare = task.prepare  # type: ignore[assignment]
-        x = mapped(torch.from_numpy, task.splits.test.read(np.arange(2) % len(task.splits.test))[0])
+    network = run.build(candidate)
+    prepare, x, note = _before(run)
+    if note:
+        yield f"note: {note}"
     file, checked = written(exporter, shipped(prepare, network), x)
     path = Path(out or f"candidate-{candidate}.{form}")
     try:
@@ -74,6 +67,32 @@ def export(folder: str, candidate: int, out: str | None = None, form: str | None
     )
     takes = kinds if isinstance(kinds, str) else ", ".join(f"{name}: {kind}" for name, kind in kinds.items())
     yield f"{path}: takes {takes}; {opened}{checked}"
+
+
+def _before(run: "Run") -> "tuple[nn.Module, Any, str]":
+    """What comes before the networks of a run, two examples that it takes, and what there is to know of it.
+
+    The run folder knows the constants of standardisation; what a task of the user's own does, the task alone knows.
+    """
+    import numpy as np
+    import torch
+    from torch import nn
+
+    from evonas.inputs import example, mapped
+    from evonas.runs.rebuild import task_of
+    from evonas.tasks.data_record import recorded_data, standardise_of, stored_example
+
+    record = recorded_data(run.description, run.folder)
+    if record and (constants := standardise_of(record)):
+        return constants, stored_example(record, 2), ""
+    try:
+        task = run.task()
+    except UserError as reason:  # a task of the user's own, or its data are elsewhere
+        taken = "so the file takes what the task's `prepare` gives, and not the data as they are stored"
+        x = mapped(torch.from_numpy, example(task_of(run.description).input, batch=2))
+        return nn.Identity(), x, f"{reason}; {taken}"
+    x = mapped(torch.from_numpy, task.splits.test.read(np.arange(2) % len(task.splits.test))[0])
+    return task.prepare, x, ""
 
 
 def chosen(out: str | None, form: str | None) -> "tuple[str, Exporter]":

@@ -1,16 +1,21 @@
-"""`evonas measure RUN CANDIDATE`."""
+"""`evonas measure RUN CANDIDATE`, or `--front`."""
 
 import argparse
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from evonas.commands.arguments import add_format, add_import, add_run, imported
 from evonas.errors import TargetUnavailable, UserError
 
+if TYPE_CHECKING:
+    from evonas.records import Genome, Measurement
+    from evonas.runs.run import Run
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_run(parser)
-    parser.add_argument("candidate", type=int, metavar="CANDIDATE", help="its index")
+    parser.add_argument("candidate", type=int, nargs="?", metavar="CANDIDATE", help="its index")
+    parser.add_argument("--front", action="store_true", help="every network of the front; recorded beside the rows")
     parser.add_argument("--target", metavar="T", help="default: every target of the run")
     add_format(parser)
     add_import(parser)
@@ -20,7 +25,12 @@ def run(options: argparse.Namespace) -> int:
     from evonas.terminal import written
 
     imported(options.modules)
-    found = measure_again(options.run, options.candidate, options.target)
+    if (options.candidate is None) != options.front:
+        raise UserError("measure takes a CANDIDATE, or --front")
+    if options.front:
+        found = measure_front(options.run, options.target)
+    else:
+        found = measure_again(options.run, options.candidate, options.target)
     if options.format != "table":
         print(written(found, options.format), end="")
         return 0
@@ -32,6 +42,11 @@ def run(options: argparse.Namespace) -> int:
 def measure_again(folder: str, candidate: int, target: str | None) -> Iterator[dict[str, Any]]:
     """Latency of a candidate's network on this machine, on each target, beside what the run recorded.
 
+    Args:
+        folder: of the run.
+        candidate: its index.
+        target: of the run; None: each.
+
     Yields:
         target, latency_ms, low_ms and high_ms (95 % interval), settled, p90_ms, passes, raw_ms (as clocked), drift (how
         much slower the reference network was than on the quiet device), recorded_ms (None where none is)
@@ -39,44 +54,102 @@ def measure_again(folder: str, candidate: int, target: str | None) -> Iterator[d
     Raises:
         UserError: no such candidate or target, or the target's device is not here.
     """
-    from evonas.components import remotes
-    from evonas.evaluation.targets import Targets
-    from evonas.measuring.device_lock import DeviceLock
-    from evonas.objectives.objectives import Objectives
-    from evonas.runs.rebuild import config_of, space_of, task_of
     from evonas.runs.run import Run
 
     run = Run(folder)
-    config = config_of(run.folder, run.description)
     row = run.evaluations[run.evaluations["candidate"] == candidate]
     if row.empty:
         raise UserError(f"no evaluated candidate {candidate}; the run has {len(run.evaluations):,}")
+    measure = _measuring(run, target)
+    for name, found in measure(tuple(row.iloc[0]["genome"])):
+        yield _row(name, found, row.iloc[0].get(f"latency_ms[{name}]"))
+
+
+def measure_front(folder: str, target: str | None) -> Iterator[dict[str, Any]]:
+    """Latency of each network of the front on this machine, recorded in the run folder beside its rows, which stay.
+
+    Args:
+        folder: of the run.
+        target: of the run; None: each.
+
+    Yields:
+        candidate, and as `measure_again`. All is recorded after the last.
+
+    Raises:
+        UserError: the front is empty, no such target, or the target's device is not here.
+    """
+    import platform
+
+    from evonas.runs.run import Run
+    from evonas.store import record_measured
+
+    run = Run(folder)
+    front = run.front()
+    if front.empty:
+        raise UserError(f"the front of {folder} is empty; there is nothing to measure")
+    measure, rows = _measuring(run, target), []
+    for _, row in front.iterrows():
+        metrics: dict[str, float] = {}
+        conditions: dict[str, str] = {"host": platform.node()}
+        for name, found in measure(tuple(row["genome"])):
+            low, high = f"latency_low_ms[{name}]", f"latency_high_ms[{name}]"
+            metrics |= {f"latency_ms[{name}]": found.ms, low: found.low, high: found.high}
+            metrics[f"settled[{name}]"] = float(found.settled)
+            conditions |= {f"{key}[{name}]": text for key, text in found.conditions.items()}
+            yield {"candidate": int(row["candidate"]), **_row(name, found, row.get(f"latency_ms[{name}]"))}
+        rows.append({"candidate": int(row["candidate"]), "message": "", "metrics": metrics, "conditions": conditions})
+    record_measured(run.folder, rows)
+
+
+def _measuring(run: "Run", target: str | None) -> "Callable[[Genome], Iterator[tuple[str, Measurement]]]":
+    """What measures a network of a run on one target or on each.
+
+    Raises:
+        UserError: no such target, or the target's device is not here.
+    """
+    from evonas.components import remotes
+    from evonas.evaluation.targets import Targets, prepared
+    from evonas.measuring.device_lock import DeviceLock
+    from evonas.objectives.objectives import Objectives
+    from evonas.runs.rebuild import config_of, space_of, task_of
+
+    config = config_of(run.folder, run.description)
     if target is not None and target not in config.targets:
         raise UserError(f"--target: no target {target!r}; the run has {', '.join(config.targets) or 'none'}")
     if not config.targets:
         raise UserError("the run has no targets to measure on")
+    names = [target] if target else list(config.targets)
     space, task = space_of(run.description, None), task_of(run.description)
-    genome = tuple(row.iloc[0]["genome"])
-    targets = Targets(space, config, Objectives(config, task), {}, DeviceLock(["cpu"]), task.input)
+    objectives = Objectives(config, task)
+    included = any(config.targets[name].includes == "prepare" for name in names)
+    preparation = prepared(config, objectives, run.task()) if included else None
+    targets = Targets(space, config, objectives, {}, DeviceLock(["cpu"]), task.input, preparation)
     endpoints = remotes(config, config.targets).endpoints
-    for name in [target] if target else config.targets:
-        try:
-            found = targets.part(name, space.build(space.decode(genome), task), task.input, endpoints)
-        except TargetUnavailable as away:
-            raise UserError(str(away)) from None
-        recorded = row.iloc[0].get(f"latency_ms[{name}]")
-        yield {
-            "target": name,
-            "latency_ms": found.ms,
-            "low_ms": found.low,
-            "high_ms": found.high,
-            "settled": found.settled,
-            "p90_ms": found.p90,
-            "passes": len(found.samples),
-            "raw_ms": found.raw,
-            "drift": found.drift,
-            "recorded_ms": recorded,
-        }
+
+    def measure(genome: "Genome") -> "Iterator[tuple[str, Measurement]]":
+        for name in names:
+            whole, inputs = targets.whole(name, space.build(space.decode(genome), task))
+            try:
+                yield name, targets.part(name, whole, inputs, endpoints)
+            except TargetUnavailable as away:
+                raise UserError(str(away)) from None
+
+    return measure
+
+
+def _row(name: str, found: "Measurement", recorded: float | None) -> dict[str, Any]:
+    return {
+        "target": name,
+        "latency_ms": found.ms,
+        "low_ms": found.low,
+        "high_ms": found.high,
+        "settled": found.settled,
+        "p90_ms": found.p90,
+        "passes": len(found.samples),
+        "raw_ms": found.raw,
+        "drift": found.drift,
+        "recorded_ms": recorded,
+    }
 
 
 def in_words(row: Mapping[str, Any]) -> str:
@@ -85,8 +158,9 @@ def in_words(row: Mapping[str, Any]) -> str:
     drift = row["drift"]
     slower = f"{abs(drift):.0%} {'slower' if drift > 0 else 'faster'} than on the quiet device"
     recorded = f"; recorded {row['recorded_ms']:.4g}" if row["recorded_ms"] else ""
+    which = f"candidate {row['candidate']}, " if "candidate" in row else ""
     return (
-        f"latency_ms[{row['target']}]: median {row['latency_ms']:.4g} (95 % interval {row['low_ms']:.4g} to "
+        f"{which}latency_ms[{row['target']}]: median {row['latency_ms']:.4g} (95 % interval {row['low_ms']:.4g} to "
         f"{row['high_ms']:.4g}{unsettled}), p90 {row['p90_ms']:.4g}, {row['passes']} passes, median as clocked "
         f"{row['raw_ms']:.4g}; the reference network was {slower}{recorded}"
     )

@@ -22,6 +22,8 @@ HALTED = 1
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", metavar="CONFIG", help="YAML file")
     parser.add_argument("--run", metavar="DIR", help="run folder or s3://... (default: runs/NAME-FINGERPRINT)")
+    text = "check all, try one random network, say how many candidates the budget holds, and stop; nothing is recorded"
+    parser.add_argument("--dry-run", action="store_true", help=text)
     add_take_over(parser)
     add_set(parser)
     add_import(parser)
@@ -32,6 +34,12 @@ def run(options: argparse.Namespace) -> int:
 
     modules = imported(options.modules)
     prepared = prepare(options.config, overrides=options.overrides, run=options.run, modules=modules)
+    if options.dry_run:
+        from evonas.doctor import dry_run
+
+        for line in (*(f"note: {note}" for note in prepared.notes), *dry_run(prepared.components)):
+            print(line)
+        return 0
     return run_prepared(prepared, options)
 
 
@@ -40,16 +48,20 @@ def run_prepared(prepared: "PreparedSearch", options: argparse.Namespace) -> int
     from rich.console import Console
 
     from evonas.runs.run import Run
-    from evonas.start import execute
+    from evonas.start import ended_before, execute
     from evonas.terminal import show_front, watching
 
     console = Console(highlight=False)
     folder = prepared.folder
     interrupted = f"interrupted; nothing evaluated is lost. To go on: {options.line}\nrun: {folder}"
     signal.signal(signal.SIGTERM, partial(terminate_soon, interrupted))
+    if prepared.data:
+        print(f"data: {printable(prepared.data)}")
     for note in prepared.notes:
-        print(f"note: {note}")
+        print(f"note: {printable(note)}")
     try:
+        if ended_before(prepared):
+            print("nothing is left to do")
         with watching(console) as watch:
             ended = execute(prepared, watch=watch, take_over=options.take_over)
     except KeyboardInterrupt as stop:
@@ -71,7 +83,9 @@ def outcomes(run: "Run") -> str:
     """How many candidates were evaluated, and how."""
     counts = run.evaluations["status"].value_counts()
     each = ", ".join(f"{n:,} {status}" for status, n in counts.items())
-    return f"{len(run.evaluations):,} candidates evaluated{f' ({each})' if each else ''}"
+    evaluated = f"{len(run.evaluations):,} candidates evaluated{f' ({each})' if each else ''}"
+    open_ = 0 if run.state == "running" else len(run.unfinished)
+    return f"{evaluated}, {open_:,} unfinished, which a larger budget takes up" if open_ else evaluated
 
 
 def _mismatches(run: "Run") -> Iterator[str]:

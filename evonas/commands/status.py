@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
     if options.format == "json":
         print(json.dumps(state, indent=2))
     elif options.format == "csv":
-        row = {**{key: value for key, value in state.items() if key != "statuses"}, **state["statuses"]}
+        row = {**{key: value for key, value in state.items() if not isinstance(value, dict)}, **state["statuses"]}
         csv.writer(sys.stdout, lineterminator="\n").writerows([row.keys(), row.values()])
     else:
         print(f"{outcomes(run)}; front of {state['front']}; {state['generations']} generations; {state['state']}")

@@ -39,12 +39,14 @@ def make_table(config_path: str, overrides: Sequence[str], target: str, path: st
     from evonas.records import Inputs, Measurement
     from evonas.spaces import SPACES
     from evonas.tasks import TASKS
+    from evonas.tasks.shipped import preparation
 
     config = load_config(config_path, overrides)
     if target not in config.targets:
         raise UserError(f"--target: {unknown(target, config.targets)}")
     space = construct(SPACES, config.space, "space")
-    task = construct(TASKS, config.task, "task").spec
+    whole = construct(TASKS, config.task, "task")
+    task, included = whole.spec, config.targets[target].includes
     targets = Targets(space, config, Objectives(config, task), {}, DeviceLock(["cpu"]), task.input)
     endpoints = remotes(config, [target]).endpoints
 
@@ -52,7 +54,16 @@ def make_table(config_path: str, overrides: Sequence[str], target: str, path: st
         return targets.part(target, module, inputs, endpoints)
 
     try:
-        table = build_table(config, target, space, task, measure, path, say=say)
+        table = build_table(
+            config,
+            target,
+            space,
+            task,
+            measure,
+            path,
+            say=say,
+            preparation=preparation(whole) if included == "prepare" else None,
+        )
     except TargetUnavailable as away:
         raise UserError(str(away)) from None
-    say(f"{path}: {len(table.rows):,} blocks of {config.space.kind} on {target}")
+    say(f"{path}: {len(table.rows):,} blocks of {config.space.kind} on {target}; includes: {included}")

@@ -2,19 +2,33 @@
 
 import argparse
 
-from evonas.commands.arguments import add_import, add_run, imported
+from evonas.commands.arguments import add_import, add_run, imported, printable
+from evonas.errors import UserError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_run(parser)
+    where = "where the data are now, e.g. task.path=/mnt/data.npz; they must then be those of the search"
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help=where)
     add_import(parser)
 
 
 def run(options: argparse.Namespace) -> int:
+    from evonas.runs.rebuild import task_with_data
     from evonas.runs.run import Run
+    from evonas.tasks.data_record import recorded_data
 
     imported(options.modules)
-    verdict = Run(options.run).verify()
+    run = Run(options.run)
+    task, unchecked = None, "the run folder says nothing of them"
+    if recorded_data(run.description, run.folder):
+        try:
+            task = task_with_data(run.description, options.overrides)
+        except UserError as reason:
+            if options.overrides:
+                raise
+            unchecked = f"{reason}; --set task.KEY=VALUE says where they are"
+    verdict = run.verify(task)
     if verdict.difference:
         print(f"differs: {verdict.difference}")
         return 1
@@ -23,4 +37,5 @@ def run(options: argparse.Namespace) -> int:
         f"verified: {verdict.candidates:,} candidates and {verdict.generations:,} generations follow from the record; "
         f"{verdict.recounted:,} networks were built again and have the parameters that it says{births}"
     )
+    print("the data are those of the search" if task else f"note: the data are not checked: {printable(unchecked)}")
     return 0

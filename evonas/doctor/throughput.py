@@ -58,15 +58,17 @@ def for_trials(config: Config) -> Config:
     return config.model_copy(update={"training": training.model_copy(update={"rungs": rungs}), "runtime": runtime})
 
 
-def trials(components: Components, pool: Runtime, mean: float) -> tuple[list[Evaluation], list[tuple[float, float]]]:
+def trials(
+    components: Components, pool: Runtime, mean: float, networks: int = 1 + TRIALS
+) -> tuple[list[Evaluation], list[tuple[float, float]]]:
     """Random networks of the search, as its first candidates will be: those evaluated, and seconds of measuring and of
     training that each costs a worker. The first pays for what is set up once: it counts where there is no other.
 
-    mean: epochs that a candidate of the search trains.
+    mean: epochs that a candidate of the search trains. networks: how many are tried at most.
     """
     breeder = Breeder(components.config, components.space, components.objectives)
     until, evaluations, costs = time.monotonic() + TRY_MOST_S, [], []
-    for number in range(1 + TRIALS):
+    for number in range(networks):
         try:
             job = breeder.breed()
         except Exhausted:

@@ -12,6 +12,15 @@ LEAST = 10
 """Fewer candidates than this prove nothing."""
 
 
+def alike(evaluation: Evaluation) -> str:
+    """How a candidate failed, the same text for failures that differ in numbers alone; empty where it did not."""
+    return _NUMBER.sub("#", _failure(evaluation))
+
+
+def _failure(evaluation: Evaluation) -> str:
+    return f"{evaluation.status}: {evaluation.message}" if evaluation.status.failed else ""
+
+
 class CircuitBreaker:
     """Remembers the failures among the last candidates of this start; those before it may be mended by now.
 
@@ -26,10 +35,9 @@ class CircuitBreaker:
 
     def record(self, evaluation: Evaluation) -> None:
         """Note how the next candidate of this start ended."""
-        example = f"{evaluation.status}: {evaluation.message}" if evaluation.status.failed else ""
-        alike = _NUMBER.sub("#", example)
-        self._examples[alike] = example
-        self._last.append(alike)
+        message = alike(evaluation)
+        self._examples[message] = _failure(evaluation)
+        self._last.append(message)
 
     def check(self) -> None:
         """Stop a search that cannot get better.

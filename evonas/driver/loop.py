@@ -4,6 +4,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 from evonas.config import Config
 from evonas.driver.acceptance import accepted
@@ -32,6 +33,8 @@ class Search:
         self.gpu_s = 0.0
         self.ended = ""
         """Why nothing more is bred; empty while something may be."""
+        self.owner = ""
+        """Of its measurements, as the device lock has it."""
         self._space, self._store, self._watch = space, store, watch
         self._waiting: list[Job] = []  # bred before a restart and not evaluated
         self._committed = 0
@@ -66,12 +69,13 @@ class Search:
         self._committed, self._earlier_s = record.committed, record.elapsed_s
 
     def run(self) -> None:
-        """Until the budget is used up or the space holds nothing new; then nothing is left pending.
+        """Until the budget is used up or the space holds nothing new; then nothing is left pending, but for what was
+        stopped because the time was used up.
 
         Raises:
             Halted: most candidates fail in the same way, or the record cannot be written any more.
         """
-        while True:
+        while not self._stopped():
             self._submit()
             if self.ended and not self._waiting:
                 if not self.runtime.pending:
@@ -86,6 +90,19 @@ class Search:
                 self._watch(self, None)
         self._commit(1)
 
+    @property
+    def unfinished(self) -> int:
+        """Candidates that were bred and are not evaluated."""
+        return self.runtime.pending + len(self._waiting)
+
+    def _stopped(self) -> bool:
+        """Whether the time is used up by which what trains is stopped. It is pending in the record, as after a crash,
+        and the search takes it up when it goes on."""
+        if self.elapsed_s < self.config.budget.seconds:
+            return False
+        self.ended = self.ended or self.config.budget.spent(self.breeder.next, self.elapsed_s, self.gpu_s)
+        return True
+
     def _submit(self) -> None:
         self.ended = self.ended or self.config.budget.spent(self.breeder.next, self.elapsed_s, self.gpu_s)
         jobs: list[Job] = []
@@ -93,8 +110,9 @@ class Search:
         while len(jobs) < room and (job := self._next()):
             jobs.append(job)
         self._store.flush()
+        until = time.time() + self.config.budget.seconds - self.elapsed_s
         for job in jobs:
-            self.runtime.submit(job)
+            self.runtime.submit(replace(job, until=until))
 
     def _next(self) -> Job | None:
         if self._waiting:

@@ -1,40 +1,109 @@
 """Random changes of a batch of training images, on the device they lie on, no loop over examples.
 
-Images are float (n, channels, height, width), standardised: what is painted over or padded is 0, the mean. All
-randomness comes from the generator that is given, which lives on the images' device.
+Images are float (n, channels, height, width), standardised: what is painted over or padded is 0, the mean. The task
+says what happens to the targets. All randomness comes from the generator that is given, which lives on the images'
+device.
 """
 
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from evonas.config import AugmentConfig
-from evonas.inputs import in_words
-from evonas.records import Inputs, InputSpec
+from evonas.errors import UserError
+from evonas.inputs import in_words, mapped
+from evonas.tasks.task import Effect, Task
+from evonas.text import describe_error
+
+FEW = 4
+"""Training examples that a task's own augmentation is tried with."""
 
 
-def check(config: AugmentConfig, inputs: Inputs) -> None:
-    """Raises ValueError where the augmentation does not fit the task's examples."""
-    if config == AugmentConfig():
-        return
-    input_shape = inputs.shape if isinstance(inputs, InputSpec) else ()
-    if len(input_shape) != 3:
-        raise ValueError(
-            f"augment is for images (channels, height, width), not for examples {in_words(inputs)}; leave it out"
-        )
-    if (side := max(config.crop, config.cutout)) > min(input_shape[1:]):
-        raise ValueError(f"augment: {side} pixels are more than an image of {input_shape[1]} x {input_shape[2]} has")
+def check(config: AugmentConfig, task: Task) -> None:
+    """Make sure that the task takes the augmentation that the config asks for, and that its own gives what it must.
+
+    Raises:
+        UserError: it does not; says what would be right.
+    """
+    for name in _asked(config):
+        if not task.image_shape:
+            raise UserError(
+                "training.augment is for images (channels, height, width), not for examples "
+                f"{in_words(task.spec.input)}; leave it out, or give the task a module of its own as `augment`"
+            )
+        if name not in task.effects:
+            raise UserError(
+                f"training.augment.{name}: the task {task.spec.name} does not say what it does to its targets "
+                f"{task.splits.train.y.shape[1:]}; leave it out, or give the Task augmentations={{{name!r}: "
+                "'unchanged'}, or 'transformed' where the targets are images themselves"
+            )
+    side = max(config.crop, config.cutout)
+    if side and side > min(task.image_shape[1:]):
+        _, height, width = task.image_shape
+        raise UserError(f"training.augment: {side} pixels are more than an image of {height} x {width} has")
+    if task.augment is not None:
+        _check_own(task)
 
 
-def augment(x: Tensor, config: AugmentConfig, generator: Generator) -> Tensor:
-    """Pad and crop, then flip, then cutout, each where the config asks for it."""
+def _asked(config: AugmentConfig) -> list[str]:
+    return [name for name, amount in config.model_dump().items() if amount]
+
+
+def _check_own(task: Task) -> None:
+    """The task's own augmentation gives the same shapes and types, and the same batch of the same generator."""
+    where, own = f"task {task.spec.name}: augment", copy.deepcopy(task.augment)
+    assert own is not None
+    stored, targets = task.splits.train.read(np.arange(min(FEW, len(task.splits.train))))
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        x = copy.deepcopy(task.prepare).eval()(mapped(torch.from_numpy, stored))
+        y = torch.from_numpy(targets)
+        try:
+            batches = [own(mapped(torch.clone, x), y.clone(), Generator().manual_seed(0)) for _ in range(2)]
+            first, again = ({"targets": target, **_named(inputs)} for inputs, target in batches)
+        except Exception as error:
+            raise UserError(f"{where} of {len(y)} training examples raises {describe_error(error)}") from None
+    for name, before in {"targets": y, **_named(x)}.items():
+        if (after := first.get(name)) is None or (after.shape, after.dtype) != (before.shape, before.dtype):
+            have = "none" if after is None else f"{after.dtype} {tuple(after.shape)}"
+            raise UserError(f"{where} gives {name} {have} for {before.dtype} {tuple(before.shape)}; both must stay")
+        if not torch.equal(after, again[name]):
+            raise UserError(f"{where} gives other {name} each time; draw with the generator that it is given")
+
+
+def _named(x: Any) -> dict[str, Tensor]:
+    return {f"input {name}": part for name, part in x.items()} if isinstance(x, Mapping) else {"inputs": x}
+
+
+def augment(
+    x: Tensor, y: Tensor, config: AugmentConfig, effects: Mapping[str, Effect], generator: Generator
+) -> tuple[Tensor, Tensor]:
+    """Pad and crop, then flip, then cutout, each where the config asks for it.
+
+    Args:
+        x: (n, channels, height, width) float images.
+        y: (n, ...) their targets.
+        config: what is asked for.
+        effects: augmentation -> what it does to the targets.
+        generator: of all that is drawn.
+
+    Returns:
+        Images and targets.
+    """
     if config.crop:
-        x = crop(x, config.crop, generator)
+        alike = effects.get("crop") == "transformed"
+        x, y = crop_both(x, y, config.crop, generator) if alike else (crop(x, config.crop, generator), y)
     if config.flip:
-        x = flip(x, generator)
+        mirrored = _draw(2, (len(x),), generator).bool()
+        x = flip(x, mirrored)
+        y = flip(y, mirrored) if effects.get("flip") == "transformed" else y
     if config.cutout:
         x = cutout(x, config.cutout, generator)
-    return x
+    return x, y
 
 
 def crop(x: Tensor, padding: int, generator: Generator) -> Tensor:
@@ -45,10 +114,25 @@ def crop(x: Tensor, padding: int, generator: Generator) -> Tensor:
     return windows[torch.arange(n, device=x.device), :, top, left]
 
 
-def flip(x: Tensor, generator: Generator) -> Tensor:
-    """Each image mirrored left to right with probability 1/2."""
-    mirrored = _draw(2, (len(x), 1, 1, 1), generator).bool()
-    return torch.where(mirrored, x.flip(3), x)
+def crop_both(x: Tensor, y: Tensor, padding: int, generator: Generator) -> tuple[Tensor, Tensor]:
+    """Each image and its target (n, ..., height, width) moved alike, as by `crop`; their edges are repeated, since no
+    value of a target stands for what is outside."""
+    n, _, height, width = x.shape
+    down, right = _draw(2 * padding + 1, (2, n, 1), generator) - padding
+    rows = (torch.arange(height, device=x.device) + down).clamp(0, height - 1)
+    columns = (torch.arange(width, device=x.device) + right).clamp(0, width - 1)
+
+    def moved(image: Tensor) -> Tensor:
+        flat = image.reshape(n, -1, height, width)
+        at = torch.arange(n, device=x.device)[:, None, None], slice(None), rows[:, :, None], columns[:, None, :]
+        return flat[at].movedim(-1, 1).reshape(image.shape)
+
+    return moved(x), moved(y)
+
+
+def flip(x: Tensor, mirrored: Tensor) -> Tensor:
+    """Images (n, ..., width) mirrored left to right where `mirrored` (n,) is true."""
+    return torch.where(mirrored.reshape(-1, *(1,) * (x.ndim - 1)), x.flip(-1), x)
 
 
 def cutout(x: Tensor, side: int, generator: Generator) -> Tensor:

@@ -21,6 +21,7 @@ class DeviceData:
     train: Examples
     valid: Examples
     prepare: nn.Module
+    augment: nn.Module | None = None
 
     def sample(self, count: int) -> Batch:
         """The first `count` training examples, as a copy."""
@@ -29,13 +30,14 @@ class DeviceData:
 
 
 def to_device(task: Task, device: torch.device | str) -> DeviceData:
-    """The task's training and validation examples and its `prepare` on a device. On a CPU nothing is copied."""
+    """The examples that a search sees, `prepare` and `augment` of a task on a device. On a CPU nothing is copied."""
     device = torch.device(device)
     return DeviceData(
         device,
         train=examples_on(task.splits.train, device),
         valid=examples_on(task.splits.valid, device),
         prepare=copy.deepcopy(task.prepare).to(device).eval(),
+        augment=None if task.augment is None else copy.deepcopy(task.augment).to(device),
     )
 
 

@@ -15,7 +15,7 @@ from safetensors.torch import save
 from torch import nn
 
 from evonas.config import Config, TrainingConfig
-from evonas.errors import TargetUnavailable, UserError
+from evonas.errors import TargetUnavailable
 from evonas.evaluation import augment
 from evonas.evaluation.agreement import check_agreement
 from evonas.evaluation.build import Builder
@@ -23,11 +23,11 @@ from evonas.evaluation.costs import Compute, resolve
 from evonas.evaluation.device_data import to_device
 from evonas.evaluation.draft import Draft
 from evonas.evaluation.failures import message_of, status_of
-from evonas.evaluation.learn import Learning
+from evonas.evaluation.learn import Learning, OutOfTime
 from evonas.evaluation.learners import FromScratch, Learner, TrainingSetup
 from evonas.evaluation.measure import CostMeasurement
 from evonas.evaluation.out_of_memory import after_half, give_back, halved
-from evonas.evaluation.targets import Targets
+from evonas.evaluation.targets import Targets, prepared
 from evonas.evaluation.ties import TieBreaker
 from evonas.evaluation.training import copied, precision
 from evonas.measuring.backends.pytorch import available, device_name, lock_name
@@ -53,6 +53,7 @@ class Evaluator:
         learner: how networks get their weights.
         metrics: name -> what computes it of a network; default: evonas's own that the objectives need.
         expected: the driver's `agreement`; empty: none to agree with.
+        owner: of what it measures, for other searches that wait meanwhile: the run folder.
 
     Raises:
         UserError: the device or a target is not there, the augmentation does not fit the examples, or the space or the
@@ -71,20 +72,26 @@ class Evaluator:
         learner: Learner | None = None,
         metrics: Mapping[str, Compute] | None = None,
         expected: Mapping[str, str] = NOTHING,
+        owner: str = "",
     ) -> None:
         check_agreement(expected, space, task)
-        try:
-            augment.check(config.training.augment, task.spec.input)
-        except ValueError as error:
-            raise UserError(f"training.{error}") from None
+        augment.check(config.training.augment, task)
         self.space, self.task, self.objectives = space, task, objectives
         self.training = config.training
         self.device = available(device, "runtime")
         self.data = to_device(task, self.device)
         local = [config.targets[name] for name in objectives.targets if not config.targets[name].remote]
         cooperative = any(target.quiet for target in local) or not local  # somebody else may measure here
-        self.device_lock = DeviceLock(["cpu", lock_name(self.device)], self._synchronize, cooperative)
-        self.targets = Targets(space, config, objectives, tables or {}, self.device_lock, task.spec.input)
+        self.device_lock = DeviceLock(["cpu", lock_name(self.device)], self._synchronize, cooperative, owner)
+        self.targets = Targets(
+            space,
+            config,
+            objectives,
+            tables or {},
+            self.device_lock,
+            task.spec.input,
+            prepared(config, objectives, task),
+        )
         self.targets.prepare()
         metrics = resolve(objectives.network_metrics) if metrics is None else metrics
         again = {name: config.targets[name].max_remeasurements for name in self.targets.measured}
@@ -102,14 +109,14 @@ class Evaluator:
 
         Yields:
             A `RungReport` at each rung that is passed, then an `Evaluation`, or a `Deferred` where a target cannot be
-            reached that the candidate has to be measured on.
+            reached that the candidate has to be measured on, or the time of the job came.
         """
         draft, paused_s = Draft(list(job.reached)), self.device_lock.paused_s
         try:
             yield from self._attempt(job, draft, self.training)
             if draft.status is Status.FAILED_OOM and draft.batch_size > 1:
                 yield from self._attempt_half(job, draft)
-        except TargetUnavailable as reason:
+        except (TargetUnavailable, OutOfTime) as reason:
             yield Deferred(job.candidate.index, str(reason))
             return
         yield draft.finished(job, self.conditions, self.device_lock.paused_s - paused_s)
@@ -118,7 +125,7 @@ class Evaluator:
         try:
             with self.device_lock.shared():
                 yield from self._stages(job, draft, training)
-        except (KeyboardInterrupt, GeneratorExit, TargetUnavailable):  # not the candidate's
+        except (KeyboardInterrupt, GeneratorExit, TargetUnavailable, OutOfTime):  # not the candidate's
             raise
         except BaseException as error:  # sys.exit() in a network is one
             draft.status, draft.message = status_of(error, draft.built), message_of(error)

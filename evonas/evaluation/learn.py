@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from torch import nn
 
@@ -15,6 +16,10 @@ from evonas.evaluation.training import Diverged
 from evonas.objectives.early_stopping import is_stopped
 from evonas.objectives.objectives import Objectives
 from evonas.records import Epoch, Fitness, Job, RungReport, Status
+
+
+class OutOfTime(BaseException):
+    """The budget of time is used up: nobody is to blame, and nothing of the candidate may catch it."""
 
 
 class Learning:
@@ -47,12 +52,22 @@ class Learning:
         Raises:
             Diverged: a metric that is named by an objective, a limit or `record` is not finite.
             MetricError: the learner did not report a metric of the task, or, though it trains, no epoch.
+            OutOfTime: the job's time came between two steps or epochs.
         """
         rungs = {epoch: rung for rung, epoch in enumerate(setup.training.rungs)}
         known = {report.rung for report in draft.reached}
         metrics: Mapping[str, float] = {}
+        wait = setup.checkpoint
+
+        def checkpoint() -> None:
+            _check_time(job)
+            wait()
+
+        setup = replace(setup, checkpoint=checkpoint)
         for epoch in _timed(self._learner.epochs(network, job.candidate, setup), draft):
             metrics = self._checked(epoch, setup)
+            if epoch.epoch < setup.training.epochs:  # of a learner that has no checkpoints
+                _check_time(job)
             draft.curve.append(epoch)
             rung = rungs.get(epoch.epoch)
             if rung is None or rung in known:  # a rung reported before was passed
@@ -87,6 +102,11 @@ class Learning:
             return
         draft.metrics = self._ties.remeasured(job, draft, {**draft.metrics, **metrics})
         draft.reached.append(RungReport(job.candidate.index, full, dict(draft.metrics)))
+
+
+def _check_time(job: Job) -> None:
+    if time.time() >= job.until:
+        raise OutOfTime("the time of the budget is used up")
 
 
 def _cutoff(job: Job, rung: int) -> tuple[Fitness, ...]:

@@ -20,6 +20,8 @@ from evonas.measuring.remote.client import Remote
 from evonas.objectives.objectives import Objectives
 from evonas.records import Endpoint, Genome, Inputs, Measurement
 from evonas.spaces.space import Space
+from evonas.tasks.shipped import Preparation, Shipped, preparation
+from evonas.tasks.task import Task
 
 MB = 1e6
 
@@ -67,9 +69,19 @@ class Local:
         return self._bench.measure(network, inputs, Baseline(*baseline) if baseline else None)
 
 
+def prepared(config: Config, objectives: Objectives, task: Task) -> Preparation | None:
+    """The task's preparation, if one of the targets includes it.
+
+    Raises:
+        UserError: nothing that is stored so can be measured.
+    """
+    included = any(config.targets[name].includes == "prepare" for name in objectives.targets)
+    return preparation(task) if included else None
+
+
 class Targets:
     """The targets of a run, each set up when it is first used. tables: target -> block -> ms, of those whose latency is
-    added up."""
+    added up. inputs: of a network by itself. preparation: of the task, for targets that include it."""
 
     def __init__(
         self,
@@ -79,8 +91,10 @@ class Targets:
         tables: Mapping[str, Mapping[str, float]],
         device_lock: DeviceLock,
         inputs: Inputs,
+        preparation: Preparation | None = None,
     ) -> None:
         self.tables = tables
+        self._preparation = preparation
         self._space, self._inputs, self._device_lock = space, inputs, device_lock
         self._configs, self._extras = config.targets, objectives.extras
         self._cache = MeasurementCache(config.runtime.measurements)
@@ -108,13 +122,22 @@ class Targets:
         if (known := self._cache.get(key)) is not None:
             return known
         start = time.perf_counter()
-        found = self._target(name).measure(network, self._inputs, endpoints.get(name), None)
+        whole, inputs = self.whole(name, network)
+        found = self._target(name).measure(whole, inputs, endpoints.get(name), None)
         if "size_mb" in self._extras.get(name, ()):
-            found = replace(found, size_mb=file_size(network, self._inputs, self._configs[name]) / MB)
+            found = replace(found, size_mb=file_size(whole, inputs, self._configs[name]) / MB)
         took = {"took_s": f"{time.perf_counter() - start:.3f}"}  # which is saved where it is known
+        took["includes"] = self._configs[name].includes
         found = replace(found, conditions={**found.conditions, **took})
         self._cache.put(key, found, for_good=not self._configs[name].remote)  # another board may answer there tomorrow
         return found
+
+    def whole(self, name: str, network: nn.Module) -> tuple[nn.Module, Inputs]:
+        """What is measured of a network on a target, and what that takes in: with the task's `prepare`, or alone."""
+        if self._configs[name].includes == "network":
+            return network, self._inputs
+        assert self._preparation is not None, "given where a target includes it"
+        return Shipped(self._preparation.module, network), self._preparation.inputs
 
     def part(self, name: str, module: nn.Module, inputs: Inputs, endpoints: Mapping[str, Endpoint]) -> Measurement:
         """A module by itself, that is not one of the run's networks."""
@@ -124,7 +147,8 @@ class Targets:
         self, name: str, network: nn.Module, baseline: nn.Module, ms: float, endpoints: Mapping[str, Endpoint]
     ) -> Measurement:
         """A network measured in turns with another one, which takes the place of the reference and takes `ms`."""
-        return self._target(name).measure(network, self._inputs, endpoints.get(name), (baseline, ms))
+        whole, inputs = self.whole(name, network)
+        return self._target(name).measure(whole, inputs, endpoints.get(name), (self.whole(name, baseline)[0], ms))
 
     def estimate(self, name: str, network: nn.Module) -> float:
         """Milliseconds, from the target's table.
@@ -132,7 +156,7 @@ class Targets:
         Raises:
             MissingBlock: the table lacks one of the network's blocks.
         """
-        return estimate(network, self._inputs, self.tables[name])
+        return estimate(*self.whole(name, network), self.tables[name])
 
     def examples_per_s(self, name: str, ms: float) -> float:
         return 1e3 * self._configs[name].batch / ms
@@ -168,8 +192,7 @@ class Targets:
     def _key(self, name: str, network: nn.Module, genome: Genome) -> str:
         architecture = [self._space.signature(), list(self._space.canonical(genome))]
         config = self._configs[name]
-        section = config.model_dump(exclude={"max_remeasurements", "token_env", "timeout_s"})
+        section = config.model_dump(exclude={"max_remeasurements", "token_env", "timeout_s", "includes"})
         device = ["" if config.remote else platform.node(), dict(self._target(name).conditions)]
-        return cache_key(
-            [architecture, to_plain(self._inputs), section, device, list(self._extras.get(name, ()))], network
-        )
+        whole, inputs = self.whole(name, network)
+        return cache_key([architecture, to_plain(inputs), section, device, list(self._extras.get(name, ()))], whole)

@@ -142,7 +142,11 @@ class Trainer:
         Returns:
             The loss before it, a scalar.
         """
-        inputs = to_channels_last(augment(self.data.prepare(x), self.config.augment, generator))
+        x = self.data.prepare(x)
+        if self.data.augment is not None:
+            x, y = self.data.augment(x, y, generator)
+        x, y = augment(x, y, self.config.augment, self.task.effects, generator)
+        inputs = to_channels_last(x)
         self.optimizer.zero_grad()
         with autocast(self.config, self.data.device):
             output = called(self.network, inputs)

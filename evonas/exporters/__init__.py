@@ -3,10 +3,11 @@
 To add one: a file here and a line in EXPORTERS.
 """
 
-from evonas.exporters.exporter import Exporter, Shipped, shipped, written
+from evonas.exporters.exporter import Exporter, shipped, written
 from evonas.exporters.onnx import ONNX
 from evonas.exporters.pt2 import PT2
 from evonas.exporters.weights import SAFETENSORS
+from evonas.tasks.shipped import Shipped
 
 EXPORTERS: dict[str, Exporter] = {"pt2": PT2, "onnx": ONNX, "safetensors": SAFETENSORS}
 """Format, which is the suffix of its files -> exporter."""

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from evonas.errors import UserError
 from evonas.inputs import called, mapped
+from evonas.tasks.shipped import Shipped
 from evonas.text import describe_error
 
 Array = npt.NDArray[Any]
@@ -45,17 +46,6 @@ class Exporter:
             raise ValueError(
                 f"the hint {self.hint!r} has another field than {{path}}: {describe_error(error)}"
             ) from None
-
-
-class Shipped(nn.Module):
-    """A network with what the task does to stored examples before it."""
-
-    def __init__(self, prepare: nn.Module, network: nn.Module) -> None:
-        super().__init__()
-        self.prepare, self.network = prepare, network
-
-    def forward(self, *parts: Tensor, **named: Tensor) -> Any:
-        return called(self.network, self.prepare(named or parts[0]))
 
 
 def shipped(prepare: nn.Module, network: nn.Module) -> nn.Module:

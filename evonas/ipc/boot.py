@@ -1,10 +1,12 @@
 """How a child interpreter is started, with the import paths of this one."""
 
 import json
+import os
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+import sysconfig
+from collections.abc import Mapping, Sequence
 
 from evonas.ipc.framing import Channel, K
 
@@ -16,6 +18,16 @@ importlib.import_module(sys.argv[2]).main(*sys.argv[3:])
 """`python -m` would put the working directory before everything, and knows only what is installed."""
 
 
+def standard_first(paths: Sequence[str]) -> list[str]:
+    """Returns import paths with the standard library before all others.
+
+    A file `queue.py` or `profile.py` in a user's folder is then no part of torch.
+    """
+    folders = {os.path.realpath(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")}
+    folders |= {os.path.join(folder, "lib-dynload") for folder in folders}
+    return sorted(paths, key=lambda path: not path or os.path.realpath(path) not in folders)
+
+
 def command(module: str, *arguments: object) -> list[str]:
     """Returns the command line of an interpreter that calls the module's `main`.
 
@@ -23,11 +35,15 @@ def command(module: str, *arguments: object) -> list[str]:
         module: The full name of a module with a function `main`.
         arguments: The arguments of `main`, which gets them as text.
     """
-    return [sys.executable, "-P", "-c", BOOT, json.dumps(sys.path), module, *map(str, arguments)]
+    return [sys.executable, "-P", "-c", BOOT, json.dumps(standard_first(sys.path)), module, *map(str, arguments)]
 
 
 def start(
-    module: str, kinds: type[K], *arguments: object, descriptors: Sequence[int] = ()
+    module: str,
+    kinds: type[K],
+    *arguments: object,
+    descriptors: Sequence[int] = (),
+    environment: Mapping[str, str] | None = None,
 ) -> tuple["subprocess.Popen[bytes]", Channel[K]]:
     """Starts a child interpreter in a session of its own, so that the terminal's Ctrl-C is for the parent to act on.
 
@@ -36,6 +52,7 @@ def start(
         kinds: The kinds of frames on the channel.
         arguments: The other arguments of `main`.
         descriptors: What the child keeps open besides, under the same numbers.
+        environment: The child's; None for this process's.
 
     Returns:
         The process, and the parent's end of the channel to it.
@@ -49,6 +66,7 @@ def start(
             process = subprocess.Popen(
                 command(module, theirs.fileno(), *arguments),
                 stdin=subprocess.DEVNULL,
+                env=environment,
                 pass_fds=(theirs.fileno(), *descriptors),
                 start_new_session=True,
             )

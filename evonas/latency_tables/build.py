@@ -21,6 +21,7 @@ from evonas.measuring.torch_state import seeded
 from evonas.records import Genome, Inputs, Measurement, TaskSpec
 from evonas.seeding import stream
 from evonas.spaces.space import Space
+from evonas.tasks.shipped import Preparation, Shipped
 from evonas.text import describe_error
 
 ENUMERATED = 5_000
@@ -42,19 +43,27 @@ Say = Callable[[str], None]
 
 
 def build_table(
-    config: Config, target: str, space: Space, spec: TaskSpec, measure: Measure, path: str | Path, *, say: Say
+    config: Config,
+    target: str,
+    space: Space,
+    spec: TaskSpec,
+    measure: Measure,
+    path: str | Path,
+    *,
+    say: Say,
+    preparation: Preparation | None = None,
 ) -> Table:
     """Make a table and write it to a file.
 
     Args:
-        config, target, space, spec, measure, say: as for `make`.
+        config, target, space, spec, measure, say, preparation: as for `make`.
         path: of the file.
 
     Raises:
         UserError, TargetUnavailable: as `make` and `write` do; for the path, before anything is measured.
     """
     check_free(path, target)
-    table = make(config, target, space, spec, measure, say=say)
+    table = make(config, target, space, spec, measure, say=say, preparation=preparation)
     write(table, path)
     return table
 
@@ -68,6 +77,7 @@ def make(
     *,
     say: Say,
     networks: int = NETWORKS,
+    preparation: Preparation | None = None,
 ) -> Table:
     """Measure each block of the space once, and some networks as a whole.
 
@@ -79,6 +89,7 @@ def make(
         measure: (network, inputs) -> what it takes on the target.
         say: takes lines for people.
         networks: how many whole ones are measured.
+        preparation: of the task, where the target includes it: its parts are blocks too.
 
     Raises:
         UserError: the config has no such target, no network of the space can be built, it has too many different
@@ -87,19 +98,21 @@ def make(
     """
     if target not in config.targets:
         raise UserError(f"targets: {unknown(target, config.targets)}")
-    maker = _Builder(config, target, space, spec, measure, say)
+    if config.targets[target].includes == "network":
+        preparation = None
+    maker = _Builder(config, target, space, spec, measure, say, preparation)
     found = maker.look()
     rows = maker.rows(found)
-    overhead_ms = maker.empty(spec.input)
+    overhead_ms = maker.empty(maker.inputs)
     pairs = maker.pairs(scaled(rows, overhead_ms, 1.0), networks)
     scale, check = fit_scale(pairs)
     say(f"{check}; scale {scale:.3g}")
     return Table(
         target=target,
-        section=config.targets[target].model_dump(mode="json"),
+        section={**config.targets[target].model_dump(mode="json"), "includes": "prepare" if preparation else "network"},
         kind=config.space.kind,
         signature=space.signature(),
-        inputs=to_plain(spec.input),
+        inputs=to_plain(maker.inputs),
         output_shape=spec.output_shape,
         overhead_ms=overhead_ms,
         scale=scale,
@@ -159,11 +172,22 @@ class Empty(nn.Module):
 class _Builder:
     """The state of the making. `conditions` are those that all measurements so far had alike."""
 
-    def __init__(self, config: Config, target: str, space: Space, spec: TaskSpec, measure: Measure, say: Say) -> None:
+    def __init__(
+        self,
+        config: Config,
+        target: str,
+        space: Space,
+        spec: TaskSpec,
+        measure: Measure,
+        say: Say,
+        preparation: Preparation | None,
+    ) -> None:
         self.conditions: Mapping[str, str] = {}
         self._space, self._spec, self._seed = space, spec, config.seed
         self._target, self._batch = target, config.targets[target].batch
         self._ask, self._say = measure, say
+        self._preparation = preparation
+        self.inputs = preparation.inputs if preparation else spec.input
         self._empty: dict[str, float] = {}
         self._first = True
 
@@ -227,8 +251,8 @@ class _Builder:
         for genome in self._different(count):
             try:
                 network = self._network(genome)
-                predicted = estimate(network, self._spec.input, table)
-                measured = self._measured(network, self._spec.input).ms
+                predicted = estimate(network, self.inputs, table)
+                measured = self._measured(network, self.inputs).ms
             except (UserError, TargetUnavailable):
                 raise
             except Exception as error:  # a candidate that a search would record as failed
@@ -255,9 +279,9 @@ class _Builder:
         try:
             with torch.device("meta"):
                 network = self._network(genome)
-            ran = blocks(network, self._spec.input)
+            ran = blocks(network, self.inputs)
         except Exception:  # it needs measured numbers
-            ran = blocks(self._network(genome), self._spec.input)
+            ran = blocks(self._network(genome), self.inputs)
         for block in ran:
             found.setdefault(block.key, _Found(genome)).times_seen += 1
 
@@ -267,11 +291,11 @@ class _Builder:
             network = self._space.build(self._space.decode(genome), self._spec).eval()
             if any(map(is_lazy, network.parameters())):
                 called(network, mapped(torch.from_numpy, example(self._spec.input, 1)))
-        return network
+        return Shipped(self._preparation.module, network).eval() if self._preparation else network
 
     def _block(self, key: str, genome: Genome) -> Block:
         """The block with the target's batch; keys are those of batch 1."""
-        network, inputs = self._network(genome), self._spec.input
+        network, inputs = self._network(genome), self.inputs
         one, many = blocks(network, inputs), blocks(network, inputs, batch=self._batch)
         if len(one) != len(many):
             raise _Unmeasurable(f"its network runs {len(one)} blocks at batch 1, {len(many)} at batch {self._batch}")

@@ -24,7 +24,7 @@ from evonas.errors import UserError
 from evonas.inputs import from_plain, in_words
 from evonas.latency_tables import version_1
 from evonas.latency_tables.blocks import OVERHEAD
-from evonas.records import TaskSpec
+from evonas.records import Inputs, TaskSpec
 from evonas.spaces.space import Space
 
 VERSION = 2
@@ -119,6 +119,11 @@ class Table:
     rows: tuple[BlockLatency, ...] = field(repr=False)
     version: int = VERSION
 
+    @property
+    def includes(self) -> str:
+        """What its sums are the latency of: "network", or "prepare" with it. Older tables are of networks alone."""
+        return str(self.section.get("includes", "network"))
+
     @cached_property
     def entries(self) -> Mapping[str, float]:
         """Block -> ms, as `estimate` adds them up."""
@@ -209,7 +214,9 @@ def read(path: str | Path) -> Table:
     return table
 
 
-def check_compatible(table: Table, section: TargetConfig, space: Space, spec: TaskSpec) -> None:
+def check_compatible(
+    table: Table, section: TargetConfig, space: Space, spec: TaskSpec, stored: Inputs | None = None
+) -> None:
     """Check that a table tells what the networks of a search take.
 
     Args:
@@ -217,12 +224,18 @@ def check_compatible(table: Table, section: TargetConfig, space: Space, spec: Ta
         section: the search's target.
         space: its space.
         spec: its task.
+        stored: what is taken in where the target includes the task's `prepare`.
 
     Raises:
         UserError: the table was made for another target, space or task; the first difference.
     """
     wanted = section.model_dump(mode="json")
-    networks = {"inputs": in_words(spec.input), "output_shape": spec.output_shape}
+    networks = {"inputs": in_words(stored or spec.input), "output_shape": spec.output_shape}
+    if wanted["includes"] != table.includes:
+        raise UserError(
+            f"the latency table of target {table.target} includes {table.includes}, the target {wanted['includes']}; "
+            f"set targets.{table.target}.includes: {table.includes}, or {AGAIN}"
+        )
     there = {**table.section, "inputs": in_words(from_plain(table.inputs)), "output_shape": table.output_shape}
     for key, value in {**{key: wanted[key] for key in SHAPING}, **networks}.items():
         if there.get(key) != value:

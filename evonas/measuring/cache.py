@@ -7,11 +7,13 @@ import json
 from collections import OrderedDict
 from pathlib import Path
 from types import CodeType, FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from evonas import atomic_files
 from evonas.errors import UserError
 from evonas.measuring.benchmark import PROTOCOL
+from evonas.measuring.plausibility import plausible
+from evonas.paths import expanded
 from evonas.records import Measurement
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ class MeasurementCache:
 
     def __init__(self, folder: str | Path | None = None) -> None:
         self._held: OrderedDict[str, Measurement] = OrderedDict()
-        self._folder = Path(folder).expanduser() if folder else None
+        self._folder = expanded(folder, "runtime.measurements") if folder else None
         if self._folder:
             try:
                 self._folder.mkdir(parents=True, exist_ok=True)
@@ -74,9 +76,8 @@ class MeasurementCache:
         if self._folder is None:
             return None
         try:
-            values: dict[str, Any] = json.loads((self._folder / f"{key}.json").read_text())
-            return Measurement(**{**values, "samples": tuple(map(float, values["samples"]))})
-        except (OSError, ValueError, TypeError, KeyError):
+            return plausible(json.loads((self._folder / f"{key}.json").read_text()))
+        except (OSError, ValueError, RecursionError):
             return None
 
 

@@ -23,12 +23,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from evonas.errors import UserError
+from evonas.text import one_line
 
 POLL_S = 0.01
 EXCLUSIVE_TIMEOUT_S = 15.0
 """Longest that a writer waits for the readers: one of them may hang in the middle of a step."""
 SHARED_TIMEOUT_S = 60.0
 """Longest that a reader waits for writers, and a writer for another: one of them may hang too."""
+OWNER_AT = 42
+"""Bytes of `writer_intent` before the owner: process and time."""
 READER_TURN_S = 3.0
 """A reader that has waited goes on for as long as it has waited, at most so long, before it makes way again."""
 
@@ -40,15 +43,21 @@ class DeviceLock:
         devices: The devices that its training uses, e.g. ["cpu", "GPU-1f2e..."].
         synchronize: Waits until the device has finished what it was given, before another may have it.
         enabled: False trains and measures without any lock.
+        owner: For whom it is taken, a run folder say; others can see it while they wait.
 
     Attributes:
         paused_s: How long training has waited for measurements so far.
     """
 
     def __init__(
-        self, devices: Sequence[str], synchronize: Callable[[], None] = lambda: None, enabled: bool = True
+        self,
+        devices: Sequence[str],
+        synchronize: Callable[[], None] = lambda: None,
+        enabled: bool = True,
+        owner: str = "",
     ) -> None:
         self.paused_s = 0.0
+        self._owner = owner
         self._synchronize, self._enabled = synchronize, enabled
         self._devices = sorted(set(devices)) if enabled else []
         self._locks: dict[str, _ReadersWriterLock] = {}
@@ -110,6 +119,11 @@ class DeviceLock:
                 for lock in locks:
                     lock.release()
 
+    def measuring(self) -> str | None:
+        """For whom one of the devices is measured now, as its owner has it; None where nobody measures."""
+        found = (self._lock(device).writer() for device in self._devices)
+        return next((owner for owner in found if owner is not None), None)
+
     def _acquire(self) -> None:
         start = time.monotonic()
         for device in self._devices:
@@ -125,15 +139,16 @@ class DeviceLock:
 
     def _lock(self, device: str) -> "_ReadersWriterLock":
         if device not in self._locks:
-            self._locks[device] = _ReadersWriterLock(device)
+            self._locks[device] = _ReadersWriterLock(device, self._owner)
         return self._locks[device]
 
 
 class _ReadersWriterLock:
     """The four files of a device. A file lock belongs to the open file, so each `DeviceLock` opens them for itself."""
 
-    def __init__(self, device: str) -> None:
+    def __init__(self, device: str, owner: str = "") -> None:
         name = re.sub(r"[^\w.-]", "_", device)
+        self._owner = one_line(owner)
         self._files: list[int] = []
         self._files += [
             _open(folder() / f"{name}.{part}") for part in ("writer_intent", "held", "readers_waiting", "overrun")
@@ -186,8 +201,16 @@ class _ReadersWriterLock:
             if time.monotonic() >= until:
                 return False
             time.sleep(POLL_S)
-        os.pwrite(self._writer_intent, f"{os.getpid():>20} {time.monotonic_ns():>20}".encode(), 0)
+        who = f"{os.getpid():>20} {time.monotonic_ns():>20} {self._owner}".encode()
+        os.ftruncate(self._writer_intent, os.pwrite(self._writer_intent, who, 0))
         return True
+
+    def writer(self) -> str | None:
+        """For whom a writer has, or waits for, the device now; None while there is no writer."""
+        if _try_lock(self._writer_intent, fcntl.LOCK_SH):
+            fcntl.flock(self._writer_intent, fcntl.LOCK_UN)
+            return None
+        return one_line(os.pread(self._writer_intent, 4096, OWNER_AT).decode(errors="replace"))
 
     def _wait_for_writers(self, until: float) -> bool:
         """Locks `writer_intent` shared; False where that took too long, and from then on until it was free again."""
@@ -205,7 +228,7 @@ def folder() -> Path:
     """Returns the folder in which the processes of this user on this machine meet: locks, and what is known of devices.
 
     Raises:
-        UserError: It belongs to somebody else, or cannot be made.
+        UserError: It belongs to somebody else, others may write to it, or it cannot be made.
     """
     path = Path(tempfile.gettempdir()) / f"evonas-devices-{os.getuid()}"
     try:
@@ -215,6 +238,8 @@ def folder() -> Path:
         raise UserError(f"{path}, where measurements meet, cannot be made: {error.strerror}; set TMPDIR") from None
     if status.st_uid != os.getuid() or not stat.S_ISDIR(status.st_mode):
         raise UserError(f"{path} belongs to somebody else; set TMPDIR to a folder of your own")
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise UserError(f"others may write to {path}, where measurements meet; chmod 700 it, or remove it")
     return path
 
 

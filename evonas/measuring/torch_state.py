@@ -1,14 +1,19 @@
-"""torch's random state and its number of CPU threads are changed for a while, and then put back."""
+"""The random states and torch's number of CPU threads are changed for a while, and then put back."""
 
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
+
+NUMPY_SEEDS = 2**32
+"""numpy's global generator takes seeds below it."""
 
 
 @contextmanager
 def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
-    """torch's global random state starts from `seed` in the block, then is put back.
+    """The global random states of torch, numpy and Python start from `seed` in the block, then are put back.
 
     Args:
         seed: of the generators.
@@ -16,8 +21,15 @@ def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
     """
     gpus = [device] if device is not None and device.type == "cuda" else []
     with torch.random.fork_rng(devices=gpus):
+        python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
         torch.manual_seed(seed)
-        yield
+        random.seed(seed)
+        np.random.seed(seed % NUMPY_SEEDS)  # noqa: NPY002
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)  # noqa: NPY002
 
 
 @contextmanager

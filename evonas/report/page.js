@@ -56,7 +56,7 @@
     isFront = new Set(run.front);
     kept = new Set(run.kept);
     if (!axis(view.x)) [view.x, view.y] = preferred();
-    if (!view.sort) view.sort = run.objectives[0];
+    if (!view.sort) [view.sort, view.down] = [run.objectives[0], axis(run.objectives[0]).better > 0];
     const name = run.run.split("/").filter(Boolean).pop() || run.run;
     document.title = `${name}: evonas report`;
     $("title").textContent = `evonas: ${run.run}`;

@@ -32,7 +32,9 @@ NOUNS: dict[str, str] = {
 
 
 def summary(run: Run, front: pd.DataFrame) -> list[str]:
-    return [_searched(run.description), _cost(run.evaluations), _found(run, front)]
+    """Paragraphs of the report: what was searched, what it cost, what was found, how far that is to be believed."""
+    remarks = [f"{line[:1].upper()}{line[1:]}." for line in run.remarks()]
+    return [_searched(run.description), _cost(run.evaluations), _found(run, front), *remarks]
 
 
 def _searched(description: Mapping[str, Any]) -> str:

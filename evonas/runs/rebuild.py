@@ -1,7 +1,7 @@
 """From a run's record back to its networks, and to the search it came from."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from evonas.config import Config, PartConfig
 from evonas.errors import UserError
 from evonas.evaluation.costs import parameters
 from evonas.inputs import from_plain
-from evonas.loading import construct, validated
+from evonas.loading import construct, overridden, validated
 from evonas.objectives.objectives import Objectives
 from evonas.records import TaskSpec
 from evonas.runs.verify import Verdict, verify
@@ -22,6 +22,7 @@ from evonas.spaces import SPACES
 from evonas.spaces.space import Space
 from evonas.store import Folder, weights_name
 from evonas.tasks import TASKS, Task
+from evonas.tasks.data_record import data_difference, data_record, recorded_data
 from evonas.text import describe_error
 
 RECOUNTED = 20
@@ -96,15 +97,42 @@ def task_of(description: Mapping[str, Any]) -> TaskSpec:
         raise UserError(f"the task of this run: {error}") from None
 
 
-def loaded(folder: Folder, description: Mapping[str, Any]) -> Task:
-    """The run's task with its data, as the config names it."""
-    section = PartConfig.model_validate(description["config"]["task"])
+def task_with_data(description: Mapping[str, Any], overrides: Iterable[str] = ()) -> Task:
+    """The task that a run's config names; `overrides` (task.KEY=VALUE) say where its data are now.
+
+    Raises:
+        UserError: it is the user's own, or its data cannot be read.
+    """
+    section = PartConfig.model_validate(overridden(description["config"], overrides, "task"))
     if section.kind not in TASKS:
-        raise UserError(f"the task {section.kind!r} of this run is not evonas's own: make it as you did for the search")
-    task = construct(TASKS, section, "task")
-    if task.spec != task_of(description):
-        raise UserError(f"the data of {folder} have changed: {task.spec} now, {task_of(description)} then")
+        raise UserError(
+            f"the task {section.kind!r} of this run is not evonas's own: give the module that registers it by "
+            "--import, or from Python load(RUN, task=...)"
+        )
+    return construct(TASKS, section, "task")
+
+
+def loaded(
+    folder: Folder, description: Mapping[str, Any], overrides: Iterable[str] = (), task: Task | None = None
+) -> Task:
+    """The run's task with its data, which must be those of the search.
+
+    Raises:
+        UserError: it is the user's own and not given, its data cannot be read, or they have changed.
+    """
+    task = task or task_with_data(description, overrides)
+    if difference := difference_of_data(folder, description, task):
+        raise UserError(f"the data of {folder} have changed: {difference}")
     return task
+
+
+def difference_of_data(folder: Folder, description: Mapping[str, Any], task: Task) -> str:
+    """In what a task's data are not those of the search; empty where they are, as far as the run folder tells."""
+    then = recorded_data(description, folder)
+    if then and (difference := data_difference(then, data_record(task))):
+        return difference
+    spec = task_of(description)  # a file of another name is no difference
+    return "" if replace(task.spec, name=spec.name) == spec else f"{task.spec} now, {spec} then"
 
 
 def space_of(description: Mapping[str, Any], space: Space | None) -> Space:
@@ -117,8 +145,8 @@ def space_of(description: Mapping[str, Any], space: Space | None) -> Space:
     if space is None:
         if section.kind not in SPACES:
             raise UserError(
-                f"the space {section.kind!r} of this run is not evonas's own: give it (space=), or register it in a "
-                f"module of --import: SPACES[{section.kind!r}] = {section.kind}"
+                f"the space {section.kind!r} of this run is not evonas's own: give the module that registers it by "
+                f"--import (SPACES[{section.kind!r}] = ...), or from Python load(RUN, space=...)"
             )
         space = construct(SPACES, section, "space")
     if space.signature() != description["space"]:

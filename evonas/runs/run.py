@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -10,6 +11,7 @@ import pandas as pd
 
 from evonas import analysis
 from evonas.errors import UserError
+from evonas.runs.remarks import remarks
 from evonas.store import Folder, open_folder, read_run, read_starts, recover
 
 if TYPE_CHECKING:  # a run is read without torch
@@ -25,16 +27,16 @@ class Run:
 
     Args:
         folder: a path, or a URL such as s3://bucket/run.
-        space: the user's own, where the config names none of evonas.
+        space, task: the user's own, where the config names none of evonas.
 
     Raises:
         UserError: the folder is no run, or is damaged.
     """
 
-    def __init__(self, folder: str | Path | Folder, space: "Space | None" = None) -> None:
+    def __init__(self, folder: str | Path | Folder, space: "Space | None" = None, task: "Task | None" = None) -> None:
         self.folder = open_folder(folder)
         self.description: dict[str, Any] = read_run(self.folder)
-        self._space = space
+        self._space, self._task = space, task
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r}: {len(self.evaluations):,} evaluated, front of {len(self.front())})"
@@ -69,15 +71,37 @@ class Run:
 
     @cached_property
     def measured(self) -> pd.DataFrame:
-        """What the front took when it was measured at the end of a run with latency tables; else empty."""
+        """What the front took when it was measured at the end of a run with latency tables, or by `evonas measure
+        --front`; else empty."""
         return analysis.measured(self.folder)
+
+    @property
+    def unfinished(self) -> pd.DataFrame:
+        """Candidates that were bred and are not evaluated: in work, or stopped when the time of the budget was used up.
+        They are taken up when the search goes on. candidate, genome, parents, operator, rungs (reached by now), status.
+        """
+        record = recover(self.folder, self.description["metrics"], self.description["targets"])
+        rows = [
+            {
+                "candidate": candidate.index,
+                "genome": list(candidate.genome),
+                "parents": list(candidate.parents),
+                "operator": candidate.operator,
+                "rungs": len(reached),
+                "status": "unfinished",
+            }
+            for candidate, reached in record.births()
+            if reached is not None
+        ]
+        return pd.DataFrame(rows, columns=["candidate", "genome", "parents", "operator", "rungs", "status"])
 
     def mismatch(self) -> pd.DataFrame:
         """Table against measurement, of each target with a table: target, networks, mean_error, kendall_tau."""
         return analysis.mismatch(self.evaluations, self.measured, list(self.description["tables"]))
 
     def status(self) -> dict[str, Any]:
-        """How far the run is: evaluated, by status, generations, front, elapsed_s, state."""
+        """How far the run is: evaluated, by status, generations, front, elapsed_s, state; unsettled: target ->
+        latencies that did not come within the bound, of those that were measured."""
         record = recover(self.folder, self.description["metrics"], self.description["targets"])
         return {
             "evaluated": len(record.evaluated),
@@ -85,12 +109,20 @@ class Run:
             "pending": len(record.pending),
             "generations": record.generations,
             "front": len(self.front()),
+            "unsettled": {
+                target: {"latencies": count, "of": known}
+                for target, (count, known) in analysis.unsettled(self.evaluations, self.description["targets"]).items()
+            },
             "elapsed_s": round(record.elapsed_s, 1),
             "state": self.state,
         }
 
+    def remarks(self) -> list[str]:
+        """What is to be known beside the front, a line each: what its latencies are of, and how far they settled."""
+        return remarks(self.description, self.evaluations, self.measured, self.folder)
+
     def front(self) -> pd.DataFrame:
-        """The fully trained, feasible candidates that none dominates, by the first objective."""
+        """The fully trained, feasible candidates that none dominates, best in the first objective first."""
         return analysis.front(self.evaluations, self.objectives, self.signs)
 
     def population(self, generation: int) -> pd.DataFrame:
@@ -121,22 +153,33 @@ class Run:
             raise UserError(f"no evaluated candidate {candidate}; the run has {len(self.evaluations):,}")
         return rebuild(self.folder, self.description, row.iloc[0], self._space)
 
-    def task(self) -> "Task":
-        """The data that the run's config names, loaded again; `splits.test` is what the search did not see.
+    def task(self, overrides: Sequence[str] = ()) -> "Task":
+        """The data that the run's config names, loaded again, or of the task that it was loaded with; `splits.test`
+        is what the search did not see.
+
+        Args:
+            overrides: task.KEY=VALUE, where the data are somewhere else now.
 
         Raises:
-            UserError: the task is the user's own, or its data cannot be read or have another shape now.
+            UserError: the task is the user's own, its data cannot be read, or they are not those of the search.
         """
         from evonas.runs.rebuild import loaded
 
-        return loaded(self.folder, self.description)
+        return loaded(self.folder, self.description, overrides, self._task)
 
-    def verify(self) -> "Verdict":
+    def verify(self, task: "Task | None" = None) -> "Verdict":
         """Derive every genome, parent, stop decision and population again from the record, and count the parameters of
-        the front's and some other networks again."""
-        from evonas.runs.rebuild import derive
+        the front's and some other networks again.
 
-        return derive(self.folder, self.description, self.evaluations, self._space)
+        Args:
+            task: with its data, which must be those of the search.
+        """
+        from evonas.runs.rebuild import derive, difference_of_data
+
+        verdict = derive(self.folder, self.description, self.evaluations, self._space)
+        if task and not verdict.difference and (changed := difference_of_data(self.folder, self.description, task)):
+            return replace(verdict, difference=f"the data are not those of the search: {changed}")
+        return verdict
 
 
 class Runs:
@@ -146,11 +189,11 @@ class Runs:
         UserError: there is none, one is named twice, or their objectives differ.
     """
 
-    def __init__(self, folders: Sequence[str | Path], space: "Space | None" = None) -> None:
+    def __init__(self, folders: Sequence[str | Path], space: "Space | None" = None, task: "Task | None" = None) -> None:
         names = [str(folder) for folder in folders]
         if not names or len(set(names)) < len(names):
             raise UserError(f"load takes each run once, not {', '.join(names) or 'none'}")
-        self.runs = {name: Run(folder, space) for name, folder in zip(names, folders, strict=True)}
+        self.runs = {name: Run(folder, space, task) for name, folder in zip(names, folders, strict=True)}
         first, *others = self.runs.values()
         self.objectives, self.signs, self.description = first.objectives, first.signs, first.description
         for name, run in zip(names[1:], others, strict=True):
@@ -172,16 +215,25 @@ class Runs:
         return analysis.together({name: run.populations for name, run in self.runs.items()})
 
     def front(self) -> pd.DataFrame:
-        """The fully trained, feasible candidates that none of any run dominates, by the first objective."""
+        """The fully trained, feasible candidates that none of any run dominates, best in the first objective first."""
         return analysis.front(self.evaluations, self.objectives, self.signs)
 
 
 @overload
-def load(folder: str | Path, space: "Space | None" = None) -> Run: ...  # type: ignore[overload-overlap]  # str first
+def load(  # type: ignore[overload-overlap]  # str first
+    folder: str | Path, space: "Space | None" = None, task: "Task | None" = None
+) -> Run: ...
 @overload
-def load(folder: Sequence[str | Path], space: "Space | None" = None) -> Runs: ...
-def load(folder: str | Path | Sequence[str | Path], space: "Space | None" = None) -> Run | Runs:
-    """A run folder, finished or live: a path, or a URL such as s3://bucket/run; or several, as one."""
+def load(folder: Sequence[str | Path], space: "Space | None" = None, task: "Task | None" = None) -> Runs: ...
+def load(
+    folder: str | Path | Sequence[str | Path], space: "Space | None" = None, task: "Task | None" = None
+) -> Run | Runs:
+    """A run folder, finished or live: a path, or a URL such as s3://bucket/run; or several, as one.
+
+    Args:
+        folder: one, or several whose objectives are the same.
+        space, task: the user's own, where the config names none of evonas.
+    """
     if isinstance(folder, str) or not isinstance(folder, Sequence):
-        return Run(folder, space)
-    return Runs(folder, space)
+        return Run(folder, space, task)
+    return Runs(folder, space, task)

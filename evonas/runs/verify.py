@@ -18,7 +18,16 @@ from evonas.objectives.early_stopping import is_stopped
 from evonas.objectives.objectives import Objectives
 from evonas.records import Candidate, Evaluation, Job, Status
 from evonas.spaces.space import Space
-from evonas.store import Folder, Recovered, Tables, read_measured, read_starts, recover, weights_name
+from evonas.store import (
+    Folder,
+    Recovered,
+    Tables,
+    has_own_description,
+    read_measured,
+    read_starts,
+    recover,
+    weights_name,
+)
 from evonas.store.folder import digits
 from evonas.strategies import Exhausted
 
@@ -53,6 +62,8 @@ def verify(folder: Folder, config: Config, space: Space, objectives: Objectives)
         UserError: a file is missing or damaged.
     """
     record = recover(folder, objectives.metrics, objectives.targets)
+    if not has_own_description(folder):
+        raise UserError(f"{folder}/run.json is damaged or lost; `evonas resume {folder}` writes its copy in its place")
     read_starts(folder)  # every file of the record is looked at
     read_measured(folder)
     tables = record.tables

@@ -8,6 +8,7 @@ from types import ModuleType
 from evonas.config import RuntimeConfig
 from evonas.errors import UserError
 from evonas.records import Deferred, Job, RungReport
+from evonas.runtime.global_state import GlobalState, with_note
 from evonas.runtime.retries import Attempt, Retries
 from evonas.runtime.runtime import NO_REMOTES, Factory, Message, Remotes
 
@@ -16,7 +17,7 @@ class Serial:
     """A runtime whose `wait` runs the job up to its next report, in the calling thread.
 
     A candidate that hangs or kills its process hangs or kills the search: deadlines and limits would end a debugger's
-    pause as well. A killed search resumes.
+    pause as well. A killed search resumes. What a candidate changes for all of the process is put back after it.
 
     Args:
         factory: Makes the `Work`.
@@ -43,6 +44,7 @@ class Serial:
         self._work, self._endpoints = factory(), remotes.endpoints
         self._retries = Retries(config)
         self._running: tuple[Attempt, Iterator[Message | Deferred]] | None = None
+        self._state = GlobalState(own_process=False)
 
     @property
     def notes(self) -> Sequence[str]:
@@ -74,6 +76,7 @@ class Serial:
         attempt, reports = self._running
         message = next(reports)
         if not isinstance(message, RungReport):
+            message = with_note(message, self._state.restore())
             self._running = None
         if isinstance(message, Deferred):
             self._retries.postponed(attempt, message.reason)

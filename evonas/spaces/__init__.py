@@ -2,13 +2,15 @@ from collections.abc import Callable
 
 from evonas.spaces.cell import Cell
 from evonas.spaces.genes import Arch, Choice, Group, Integer, OneOf, Optional, Repeat
+from evonas.spaces.mlp import MLP
 from evonas.spaces.mobile import Mobile
 from evonas.spaces.space import Gene, Space
 
-SPACES: dict[str, Callable[..., Space]] = {"cell": Cell, "mobile": Mobile}
+SPACES: dict[str, Callable[..., Space]] = {"cell": Cell, "mobile": Mobile, "mlp": MLP}
 """By the `kind` of a config's space section; its other keys are options of the constructor."""
 
 __all__ = [
+    "MLP",
     "SPACES",
     "Arch",
     "Cell",

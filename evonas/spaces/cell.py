@@ -102,6 +102,10 @@ class Cell(Space):
         kind = f"reduction={self._reduction!r}, isomorphism={self._isomorphism!r}"
         return f"{super().signature()[:-1]}; {fixed}, {kind})"
 
+    def check_task(self, task: TaskSpec) -> None:
+        """Raises ValueError where the task's inputs are no images."""
+        image_shape("cell", task)
+
     def build(self, arch: Arch, task: TaskSpec) -> "nn.Module":
         """Dead edges get no parameters; a cell without a path from input to output gives zero.
 

@@ -85,6 +85,10 @@ class Mobile(Space):
         arch = self.decode(genome)
         return json.dumps([arch.stem.to_dict(), arch.activation, *(stage.to_dict() for stage in self._present(arch))])
 
+    def check_task(self, task: TaskSpec) -> None:
+        """Raises ValueError where the task's inputs are no images."""
+        image_shape("mobile", task)
+
     def build(self, arch: Arch, task: TaskSpec) -> "nn.Module":
         """Raises ValueError where the task's inputs are no images."""
         from evonas.spaces.mobile_network import mobile_network  # a driver samples and breeds without torch

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from evonas.records import TaskSpec
+from evonas.inputs import in_words
+from evonas.records import InputSpec, TaskSpec
 
 
 def at_least(name: str, value: int, least: int) -> int:
@@ -21,8 +22,9 @@ def listed(name: str, values: int | Sequence[int], least: int = 1) -> tuple[int,
 
 def image_shape(kind: str, task: TaskSpec) -> tuple[int, int, int]:
     """(channels, height, width) of a task's inputs, or a ValueError."""
-    if len(task.input_shape) != 3:
-        given = ", ".join(map(str, task.input_shape))
-        raise ValueError(f"{kind} builds networks for images (channels, height, width), not for inputs ({given})")
-    channels, height, width = task.input_shape
+    if not isinstance(task.input, InputSpec) or len(task.input.shape) != 3 or task.input.is_integer:
+        raise ValueError(
+            f"{kind} builds networks for images (channels, height, width), not for inputs of {in_words(task.input)}"
+        )
+    channels, height, width = task.input.shape
     return channels, height, width

@@ -48,6 +48,18 @@ class Space(ABC):
     def build(self, arch: Arch, task: TaskSpec) -> "nn.Module":
         """The untrained network: float tensors (N, *task.input_shape), normalised -> (N, task.outputs)."""
 
+    def check_task(self, task: TaskSpec) -> None:  # noqa: B027
+        """Refuse a task that no network of the space can take, before a search of it starts.
+
+        A space need not say anything. Searches that build no networks do not ask.
+
+        Args:
+            task: what networks take in and give out.
+
+        Raises:
+            ValueError: what the space takes, and what the task gives.
+        """
+
     @cached_property
     def tree(self) -> Group:
         """All genes of the space as one group."""

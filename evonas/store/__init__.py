@@ -1,6 +1,6 @@
 """A run folder: write-once Parquet a generation, a journal of what is not in one yet, one schema.
 
-run.json                                 id, resolved config, fingerprint, genes; written once
+run.json                                 id, resolved config, fingerprint, genes, what the data were; written once
 starts/0001.json                         budget, runtime and versions of each start; ended-0001.json: how it ended
 journal/0001-000001.jsonl                births, rungs and decisions that are not yet in a generation
 evaluations/generation-00001.parquet     one row a candidate evaluated in that generation
@@ -8,6 +8,7 @@ populations/generation-00001.parquet     its survivors
 manifest/generation-00001.json           SHA-256 of both files and of the manifest before; its presence commits them
 weights/000042.safetensors               trained networks of the front
 measured/0001.json                       what the front took in the end, where latencies came from a table
+measured/front-0001.json                 what it took when `evonas measure --front` measured it again
 damaged/                                 copies of what was found damaged and set aside
 
 Knows nothing of who writes, or why.
@@ -18,6 +19,7 @@ from evonas.store.opening import open_folder
 from evonas.store.reading import (
     Recovered,
     Tables,
+    has_own_description,
     is_run,
     read_journal_rows,
     read_measured,
@@ -28,7 +30,7 @@ from evonas.store.reading import (
     weights_name,
 )
 from evonas.store.schema import NON_REPRODUCIBLE, evaluations_schema, from_row, to_row
-from evonas.store.writing import Store, create_run, is_new
+from evonas.store.writing import Store, create_run, is_new, mend_run, record_measured
 
 __all__ = [
     "NON_REPRODUCIBLE",
@@ -39,14 +41,17 @@ __all__ = [
     "create_run",
     "evaluations_schema",
     "from_row",
+    "has_own_description",
     "is_new",
     "is_run",
+    "mend_run",
     "open_folder",
     "read_journal_rows",
     "read_measured",
     "read_run",
     "read_starts",
     "read_tables",
+    "record_measured",
     "recover",
     "to_row",
     "weights_name",

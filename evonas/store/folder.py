@@ -8,12 +8,17 @@ and a hard link.
 import errno
 import fcntl
 import os
+import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Protocol
 
 from evonas import atomic_files
 from evonas.errors import UserError
 
+MOST_BYTES = {"weights": 2**37, "evaluations": 2**30, "populations": 2**28, "journal": 2**31}
+"""How large a file of a folder may be to be read; of the others 16 MiB."""
+OTHERS_BYTES = 2**24
 FOLDERS = ("starts", "journal", "evaluations", "populations", "manifest", "weights", "measured")
 
 
@@ -62,6 +67,9 @@ class Folder(Protocol):
             UserError: another search holds it.
         """
 
+    def vacate(self) -> None:
+        """Remove what `lock` laid out. For the holder of the lock, where nothing was recorded."""
+
     def is_locked(self) -> bool:
         """Whether a search seems to be writing now; for people, nothing decides by it."""
 
@@ -79,6 +87,7 @@ class LocalFolder:
         if root.exists() and not root.is_dir():
             raise UserError(f"{root} is a file; a run takes a folder")
         self.root = root
+        self._made: list[Path] = []  # the folder and those above it that were not there before, deepest first
 
     def __str__(self) -> str:
         return str(self.root)
@@ -89,7 +98,7 @@ class LocalFolder:
 
     def read(self, name: str) -> bytes:
         try:
-            descriptor = os.open(self._path(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            descriptor = os.open(self._path(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except NotADirectoryError as error:
             raise FileNotFoundError(*error.args) from None
         except OSError as error:
@@ -97,11 +106,17 @@ class LocalFolder:
                 raise _linked(self.root / name) from None
             raise
         with open(descriptor, "rb") as file:
+            status, most = os.fstat(descriptor), MOST_BYTES.get(name.partition("/")[0], OTHERS_BYTES)
+            if not stat.S_ISREG(status.st_mode):
+                raise UserError(f"{self.root / name} is no regular file; a run folder holds none other: remove it")
+            if status.st_size > most:
+                size = f"{status.st_size:,} bytes, more than the {most:,} that one of a run has"
+                raise UserError(f"{self.root / name} is damaged: it has {size}; restore it from a copy")
             return file.read()
 
     def create(self, name: str, data: bytes) -> None:
         path = self._path(name)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(exist_ok=True)  # never the run folder itself: it was there when the search began
         atomic_files.create(path, data)
 
     def log(self, name: str, first: bytes) -> Log:
@@ -118,6 +133,7 @@ class LocalFolder:
         self._path(name).unlink(missing_ok=True)
 
     def lock(self, take_over: bool) -> Lock:
+        self._made = [path for path in (self.root, *self.root.parents) if not path.exists()]
         for kind in FOLDERS:
             self._path(kind).mkdir(parents=True, exist_ok=True)
         path = self.root / ".lock"
@@ -151,6 +167,12 @@ class LocalFolder:
             return file
         file.close()
         return None
+
+    def vacate(self) -> None:
+        (self.root / ".lock").unlink(missing_ok=True)
+        for path in (*map(self._path, FOLDERS), *self._made):
+            with suppress(OSError):  # somebody else has put something there
+                path.rmdir()
 
     def is_locked(self) -> bool:
         try:

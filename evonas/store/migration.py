@@ -38,6 +38,13 @@ def migrate_description(description: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def with_later_keys(description: Mapping[str, Any]) -> dict[str, Any]:
+    """A run.json with the keys that came into its schema later, as they were meant then."""
+    config = dict(description["config"])
+    config["targets"] = {name: {"includes": "network", **target} for name, target in config["targets"].items()}
+    return {**description, "config": config}
+
+
 def _task(task: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "name": task["name"],

@@ -8,7 +8,8 @@ may come, so that neither a removed generation nor one of a driver that had been
 import hashlib
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -16,7 +17,7 @@ import pyarrow.parquet as pq
 
 from evonas.errors import UserError
 from evonas.records import Candidate, Evaluation, RungReport
-from evonas.store.documents import Damaged, from_document
+from evonas.store.documents import Damaged, from_document, to_document
 from evonas.store.folder import Folder, digits
 from evonas.store.journal import Entry, Segment, read_journal, segments
 from evonas.store.migration import (
@@ -26,10 +27,27 @@ from evonas.store.migration import (
     migrate_description,
     migrate_row,
     migrate_table,
+    with_later_keys,
 )
 from evonas.store.schema import POPULATIONS, SCHEMA_VERSION, candidate_from, evaluations_schema, from_row
+from evonas.store.validation import (
+    ManifestForm,
+    MeasuredForm,
+    RunForm,
+    StartForm,
+    check_document,
+    check_entry,
+    check_table,
+)
+from evonas.text import describe_error
 
 RUN = "run.json"
+FIRST_START, RUN_COPY = "starts/0001.json", "run"
+"""Where the copy of run.json is, without its checksum."""
+MOST_ROWS = 10**6
+"""Survivors of a generation, at most."""
+UNPACKED_BYTES = 2**31
+"""Memory that a table of a generation may take."""
 _MANIFEST_KEYS = {"generation", "start", "previous", "elapsed_s", "rows", "sha256"}
 
 
@@ -81,7 +99,7 @@ def read_run(folder: Folder) -> dict[str, Any]:
         UserError: there is none, it is damaged, or another version of evonas wrote it.
     """
     try:
-        description = from_document(RUN, folder.read(RUN))
+        description = from_document(RUN, run_document(folder))
     except FileNotFoundError:
         raise UserError(f"{folder} is not a run folder: it has no {RUN}") from None
     except Damaged as damage:
@@ -91,11 +109,52 @@ def read_run(folder: Folder) -> dict[str, Any]:
         raise UserError(
             f"{folder}/{RUN} has schema version {version}; this evonas reads versions {PREVIOUS} and {SCHEMA_VERSION}"
         )
-    return migrate_description(description) if version == PREVIOUS else description
+    try:
+        found = migrate_description(description) if version == PREVIOUS else description
+        check_document(RUN, found, RunForm)
+    except Damaged as damage:
+        raise UserError(f"{folder}/{RUN} {damage.what}; restore it from a copy") from None
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(f"{folder}/{RUN} is damaged: {describe_error(error)}; restore it from a copy") from None
+    return with_later_keys(found)
+
+
+def run_document(folder: Folder) -> bytes:
+    """run.json as it was written: the file, or where that is damaged or lost the copy of it in the first start.
+
+    Raises:
+        FileNotFoundError: there is neither.
+    """
+    try:
+        data = folder.read(RUN)
+        from_document(RUN, data)
+    except FileNotFoundError:
+        copy = _copy_of_run(folder)
+        if copy is None:
+            raise
+        return copy
+    except Damaged:
+        return _copy_of_run(folder) or data
+    return data
+
+
+def has_own_description(folder: Folder) -> bool:
+    """Whether run.json is there and intact, so that its copy is not needed."""
+    try:
+        return folder.read(RUN) == run_document(folder)
+    except FileNotFoundError:
+        return False
+
+
+def _copy_of_run(folder: Folder) -> bytes | None:
+    try:
+        return to_document(_document(folder, FIRST_START)[RUN_COPY])
+    except (FileNotFoundError, Damaged, KeyError, TypeError):
+        return None
 
 
 def is_run(folder: Folder) -> bool:
-    return RUN in folder.names()
+    return RUN in folder.names() or _copy_of_run(folder) is not None
 
 
 def read_starts(folder: Folder) -> list[dict[str, Any]]:
@@ -107,8 +166,11 @@ def read_starts(folder: Folder) -> list[dict[str, Any]]:
             if name.startswith("ended-"):
                 continue
             start = _document(folder, f"starts/{name}")
+            start.pop(RUN_COPY, None)
             ended = f"ended-{name}"
-            starts.append(migrate_config(start) | (_document(folder, f"starts/{ended}") if ended in names else {}))
+            whole = start | (_document(folder, f"starts/{ended}") if ended in names else {})
+            check_document(f"starts/{name}", whole, StartForm)
+            starts.append(migrate_config(whole))
     except Damaged as damage:
         raise UserError(f"{folder}/{damage.name} {damage.what}; restore it from a copy, or remove it") from None
     return starts
@@ -117,7 +179,10 @@ def read_starts(folder: Folder) -> list[dict[str, Any]]:
 def read_measured(folder: Folder) -> list[dict[str, Any]]:
     """What candidates took that were measured after a search: candidate, message, metrics, conditions."""
     try:
-        documents = [_document(folder, f"measured/{name}") for name in folder.names("measured")]
+        documents = []
+        for name in folder.names("measured"):
+            documents.append(_document(folder, f"measured/{name}"))
+            check_document(f"measured/{name}", documents[-1], MeasuredForm)
     except Damaged as damage:
         raise UserError(f"{folder}/{damage.name} {damage.what}; restore it from a copy, or remove it") from None
     return [migrate_row(row) for document in documents for row in document["measured"]]
@@ -150,6 +215,10 @@ def read_journal_rows(folder: Folder) -> list[dict[str, Any]]:
     segment = read_journal(folder)
     if segment and segment.damage:
         raise _refusal(folder, segment.damage, segment.generations)
+    try:
+        _check_entries(segment, read_run(folder)["metrics"])
+    except Damaged as damage:
+        raise _refusal(folder, damage, segment.generations if segment else 0) from None
     evaluated = (entry for entry in (segment.entries if segment else ()) if entry["kind"] == "evaluation")
     return list(_by_candidate(evaluated).values())
 
@@ -165,6 +234,10 @@ def recover(folder: Folder, metrics: Sequence[str], targets: Sequence[str], salv
     segment = read_journal(folder)  # first: what a live search commits meanwhile is then seen twice
     tables, damage = _tables(folder, segment, evaluations_schema(metrics, targets))
     damage = damage or (segment.damage if segment else None)
+    try:
+        _check_entries(segment, metrics)
+    except Damaged as wrong:
+        raise _refusal(folder, wrong, len(tables.evaluations)) from None
     if damage and not salvage:
         raise _refusal(folder, damage, len(tables.evaluations))
     try:
@@ -173,9 +246,20 @@ def recover(folder: Folder, metrics: Sequence[str], targets: Sequence[str], salv
             if not salvage:
                 raise _refusal(folder, damage, len(tables.evaluations) - 1)
             tables, _ = _tables(folder, segment, evaluations_schema(metrics, targets), len(tables.evaluations) - 1)
-        return _recovered(tables, segment, damage, metrics)
+        found = _recovered(tables, segment, damage, metrics)
+        return replace(found, elapsed_s=max(found.elapsed_s, _ended_s(folder)))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"the record of {folder} is not of evonas's making: {type(error).__name__}: {error}") from None
+
+
+def _ended_s(folder: Folder) -> float:
+    """Running time of the search when it last came to its end; 0 where that is not recorded."""
+    known = [0.0]
+    for name in folder.names("starts"):
+        if name.startswith("ended-"):
+            with suppress(Damaged):  # `read_starts` names it
+                known.append(float(_document(folder, f"starts/{name}").get("elapsed_s", 0.0)))
+    return max(known)
 
 
 def _gap(tables: Tables, segment: Segment | None) -> int:
@@ -215,6 +299,15 @@ def _recovered(tables: Tables, segment: Segment | None, damage: Damaged | None, 
     )
 
 
+def _check_entries(segment: Segment | None, metrics: Sequence[str]) -> None:
+    """
+    Raises:
+        Damaged: an entry of the journal is not what evonas writes.
+    """
+    for entry in segment.entries if segment else ():
+        check_entry(segment.name, entry, [*metrics])  # type: ignore[union-attr]
+
+
 def weights_name(index: int) -> str:
     return f"weights/{index:06d}.safetensors"
 
@@ -230,7 +323,7 @@ def _tables(
     """The generations before the first that is damaged, `most` at most, and what is wrong with that one."""
     evaluations: list[pa.Table] = []
     populations: list[pa.Table] = []
-    elapsed, chain, damage = 0.0, _digest(folder.read(RUN)), None
+    elapsed, chain, damage = 0.0, _digest(run_document(folder)), None
     due = segment.generations if segment else 0
     present = max((digits(name) for name in folder.names("manifest")), default=0)
     try:
@@ -262,6 +355,7 @@ def _manifest(folder: Folder, generation: int) -> tuple[Mapping[str, Any], str]:
     except FileNotFoundError:
         raise Damaged(name, "is missing") from None
     entry = from_document(name, data)
+    check_document(name, entry, ManifestForm)
     if entry.keys() != _MANIFEST_KEYS or entry["generation"] != generation:
         raise Damaged(name, "is damaged: it is not this generation's manifest")
     return entry, _digest(data)
@@ -275,10 +369,7 @@ def _parquet(folder: Folder, generation: int, kind: str, manifest: Mapping[str, 
         raise Damaged(name, "is missing") from None
     if _digest(data) != manifest["sha256"].get(kind):
         raise Damaged(name, "is damaged: its SHA-256 is not the recorded one")
-    try:
-        table = pq.ParquetFile(pa.BufferReader(data)).read()  # read_table, for datasets, takes twice as long
-    except (pa.ArrowException, OSError) as error:
-        raise Damaged(name, f"is damaged: it is not Parquet ({str(error).splitlines()[0]})") from None
+    table = _unpacked(name, data, manifest["rows"] if kind == "evaluations" else MOST_ROWS)
     if is_previous(table.schema):
         try:
             table = migrate_table(table, schema)
@@ -286,7 +377,33 @@ def _parquet(folder: Folder, generation: int, kind: str, manifest: Mapping[str, 
             raise Damaged(name, f"is damaged: {str(error).splitlines()[0]}") from None
     if not table.schema.equals(schema):
         raise Damaged(name, "is damaged: its columns are not those of this run")
+    check_table(
+        name, table, [column.name for column in schema if column.type == pa.float64() and kind == "evaluations"]
+    )
     return table
+
+
+def _unpacked(name: str, data: bytes, rows: int) -> pa.Table:
+    """The table of a Parquet file with at most so many rows, if it takes no more memory than one of a run may."""
+    try:
+        file = pq.ParquetFile(pa.BufferReader(data))
+        groups = [file.metadata.row_group(i) for i in range(file.num_row_groups)]
+        columns = [group.column(i) for group in groups for i in range(group.num_columns)]
+        size = sum(column.total_uncompressed_size for column in columns)
+        values = sum(column.num_values for column in columns)
+        if file.metadata.num_rows > rows or max(size, 8 * values) > UNPACKED_BYTES:
+            raise Damaged(name, f"is damaged: its {file.metadata.num_rows:,} rows are more than the {rows:,} recorded")
+        if file.metadata.num_rows * size <= UNPACKED_BYTES:
+            return file.read()  # read_table, for datasets, takes twice as long
+        batches, taken = [], 0
+        for batch in file.iter_batches(batch_size=max(1, UNPACKED_BYTES // (16 * max(size, 1)))):
+            taken += batch.nbytes
+            if taken > UNPACKED_BYTES:
+                raise Damaged(name, f"is damaged: it unpacks to more than {UNPACKED_BYTES:,} bytes")
+            batches.append(batch)
+        return pa.Table.from_batches(batches, file.schema_arrow)
+    except (pa.ArrowException, OSError) as error:
+        raise Damaged(name, f"is damaged: it is not Parquet ({str(error).splitlines()[0]})") from None
 
 
 def _refusal(folder: Folder, damage: Damaged, generations: int) -> UserError:

@@ -90,6 +90,9 @@ class ObjectFolder:
                     raise UserError(f"another search ({host}) is writing to {self}; wait for it or give another --run")
         return _Lease(self)
 
+    def vacate(self) -> None:
+        """The lease is all there is, and goes with the lock."""
+
     def is_locked(self) -> bool:
         try:
             age = time.time() - self._calling(self._files.modified, f"{self._root}/{LEASE}").timestamp()

@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 
 from evonas.errors import Halted, Replaced
 from evonas.records import Candidate, Evaluation, RungReport
-from evonas.store.documents import to_document
+from evonas.store.documents import from_document, to_document
 from evonas.store.folder import FOLDERS, Folder, digits
 from evonas.store.journal import Journal
-from evonas.store.reading import RUN, Recovered, generation_name, last_start, weights_name
+from evonas.store.reading import RUN, RUN_COPY, Recovered, generation_name, last_start, run_document, weights_name
 from evonas.store.schema import POPULATIONS, SCHEMA_VERSION, candidate_row
 
 P = ParamSpec("P")
@@ -24,6 +24,42 @@ T = TypeVar("T")
 def create_run(folder: Folder, description: Mapping[str, Any]) -> None:
     """Write run.json, once."""
     folder.create(RUN, to_document({"schema_version": SCHEMA_VERSION, **description}))
+
+
+def record_measured(folder: Folder, rows: Sequence[Mapping[str, Any]]) -> str:
+    """Write down what candidates took that were measured again, beside what is there; once, and without the lock.
+
+    Args:
+        folder: of the run, which a search may be writing to.
+        rows: candidate, message, metrics, conditions.
+
+    Returns:
+        The name of the file.
+    """
+    number = 1 + max([0, *(digits(name) for name in folder.names("measured") if name.startswith("front-"))])
+    while True:
+        name = f"measured/front-{number:04d}.json"
+        try:
+            folder.create(name, to_document({"measured": list(rows)}))
+            return name
+        except FileExistsError:  # somebody else measured meanwhile
+            number += 1
+
+
+def mend_run(folder: Folder) -> None:
+    """Write run.json again where it is damaged or lost, from its copy; what is damaged is kept in damaged/."""
+    data = run_document(folder)
+    try:
+        present = folder.read(RUN)
+    except FileNotFoundError:
+        present = None
+    if present == data:
+        return
+    if present is not None:
+        with suppress(FileExistsError):  # an earlier start was interrupted here
+            folder.create(f"damaged/{hashlib.sha256(present).hexdigest()[:8]}-{RUN}", present)
+        folder.remove(RUN)
+    folder.create(RUN, data)
 
 
 def is_new(folder: Folder) -> bool:
@@ -66,22 +102,26 @@ class Store:
         self._generations = 0
         self._digest = ""  # of the newest manifest
         self._start = 0
+        self._closed = False
 
     @_recorded
     def started(self, description: Mapping[str, Any]) -> None:
         """Claim the next start, and note with what budget, where and in which versions the search goes on."""
         self._start = 1 + last_start(self.folder)
+        if self._start == 1:  # so that no file of a run is the only one that says what it says
+            description = {**description, RUN_COPY: from_document(RUN, self.folder.read(RUN))}
         try:
             self.folder.create(f"starts/{self._start:04d}.json", to_document(description))
         except FileExistsError:
             raise Replaced(f"another search has just started on {self.folder}") from None
 
     @_recorded
-    def ended(self, reason: str, late_results: int) -> None:
-        """Note that the search came to its end, and did not just stop."""
-        self.folder.create(
-            f"starts/ended-{self._start:04d}.json", to_document({"ended": reason, "late_results": late_results})
-        )
+    def ended(self, reason: str, late_results: int, elapsed_s: float) -> None:
+        """Note that the search came to its end, and did not just stop; and its running time, so that what is left of a
+        budget of time is known where nothing was evaluated at its end."""
+        self._check_start()
+        found = {"ended": reason, "late_results": late_results, "elapsed_s": elapsed_s}
+        self.folder.create(f"starts/ended-{self._start:04d}.json", to_document(found))
 
     @_recorded
     def restore(self, recovered: Recovered) -> None:
@@ -182,8 +222,14 @@ class Store:
         self._weights.intersection_update(indices)
 
     def close(self) -> None:
-        """Let go of the folder, whatever can still be written or not."""
+        """Let go of the folder, whatever can still be written or not; one without a record is left as it was found."""
+        if self._closed:
+            return
+        self._closed = True
         try:
+            with suppress(OSError):
+                if is_new(self.folder):
+                    self.folder.vacate()
             if self._journal:
                 with suppress(OSError):  # what waits could not be written before, or the search is ending badly
                     self._journal.close()
@@ -209,10 +255,10 @@ class Store:
 
     def _put(self, name: str, data: bytes) -> str:
         """Create a file; its SHA-256. One that is in the way was left by an interrupted or replaced driver."""
+        self._check_start()
         try:
             self.folder.create(name, data)
         except FileExistsError:
-            self._check_start()
             self.folder.remove(name)
             self.folder.create(name, data)
         return hashlib.sha256(data).hexdigest()
@@ -221,7 +267,10 @@ class Store:
         """
         Raises:
             Replaced: a later start has taken the folder over.
+            Halted: the folder is gone.
         """
+        if RUN not in self.folder.names():
+            raise Halted(f"{self.folder} was removed or moved while the search ran: it has no {RUN} any more")
         if last_start(self.folder) > self._start:
             raise Replaced(f"another search has taken over {self.folder}; this one records nothing any more")
 

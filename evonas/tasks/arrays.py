@@ -8,11 +8,10 @@ import numpy as np
 
 from evonas.did_you_mean import unknown
 from evonas.errors import UserError
-from evonas.tasks.splitting import completed
+from evonas.tasks.splitting import NAMES, completed, labelled, parts_among
 from evonas.tasks.stored_array import Column
 from evonas.tasks.task import Array, Split, Task, classification, regression
 
-PARTS = ("train", "valid", "test")
 CHANNELS = (1, 3, 4)
 """Grey, RGB, RGBA: a last axis this long is taken for the channels."""
 Target = Literal["classes", "values"]
@@ -32,7 +31,7 @@ def assembled(
 
     Args:
         name: for people.
-        x: "x_train" and maybe "x_valid", "x_test".
+        x: "x_train" and maybe "x_valid", "x_test", or what else `NAMES` calls them.
         y: a y for each x.
         target: what y holds.
         fractions: of the training examples, for a validation and a test split that are not given.
@@ -42,14 +41,16 @@ def assembled(
     Raises:
         UserError: shapes do not fit, or `classification` or `regression` refuses the arrays.
     """
-    given = {part: Split(x[f"x_{part}"], y[f"y_{part}"]) for part in PARTS if f"x_{part}" in x}
+    parts = parts_among((each.removeprefix("x_") for each in x), "task.path")
+    given = {part: Split(x[f"x_{own}"], y[f"y_{own}"]) for part, own in parts.items()}
     shapes = {column.shape[1:] for column in x.values()}
     if len(shapes) > 1:
-        raise UserError(f"task.path: examples of x_train, x_valid, x_test must have one shape, not {sorted(shapes)}")
+        raise UserError(f"task.path: examples of {', '.join(x)} must have one shape, not {sorted(shapes)}")
+    given, notes = labelled(given)
     splits = completed(given, *fractions, split_seed, stratify=target == "classes")
     if target == "classes":
-        return classification(name, splits, metrics or ("error",))
-    return regression(name, splits, metrics or ("mse",))
+        return classification(name, splits, metrics or ("error",), notes=notes)
+    return regression(name, splits, metrics or ("mse",), notes)
 
 
 def images_first(x: Array, layout: Layout = "auto") -> Array:
@@ -72,8 +73,10 @@ def check_names(names: Collection[str], path: Path) -> None:
         UserError: there is no x_train or y_train, one of a pair is missing, or a name means nothing.
     """
     names = set(names)
-    needed = {"x_train", "y_train"} | {other for name in names if (other := "xy"[name[0] == "x"] + name[1:])}
-    allowed = {f"{axis}_{part}" for axis in "xy" for part in PARTS}
+    train = {f"{axis}_{part}" for axis in "xy" for part in NAMES["train"]}
+    needed = {other for name in names if (other := "xy"[name[0] == "x"] + name[1:])}
+    needed |= set() if names & train else {"x_train", "y_train"}
+    allowed = {f"{axis}_{part}" for axis in "xy" for known in NAMES.values() for part in known}
     for name in sorted(names - allowed):
         raise UserError(f"task.path: {path}: {unknown(name, allowed)}")
     for name in sorted(needed - names):

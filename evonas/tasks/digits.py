@@ -32,4 +32,5 @@ def digits(
         raise UserError("task digits needs scikit-learn: pip install scikit-learn") from None
     numbers = np.loadtxt(str(path), np.uint8, delimiter=",")
     pool = Split(numbers[:, :-1].reshape(-1, 1, 8, 8), numbers[:, -1].astype(np.int64))
-    return classification("digits", Splits(*divided(pool, (valid_fraction, test_fraction), split_seed)), metrics)
+    splits = Splits(*divided(pool, (valid_fraction, test_fraction), split_seed))
+    return classification("digits", splits, metrics, [*map(str, range(10))])

@@ -1,6 +1,7 @@
 """Task kind `huggingface`: pictures and labels by way of the `datasets` library (the extra `huggingface`)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,10 @@ import numpy as np
 
 from evonas.did_you_mean import unknown
 from evonas.errors import UserError
-from evonas.tasks.images import Channels, pillow, pixels
-from evonas.tasks.splitting import completed
+from evonas.paths import expanded
+from evonas.tasks.images import Channels, Pictures, Size, pillow
+from evonas.tasks.splitting import completed, labelled, parts_among
 from evonas.tasks.task import Array, Split, Task, classification
-
-SPLITS = {"train": ("train",), "valid": ("validation", "valid", "val", "dev"), "test": ("test",)}
-"""The names that each split goes by, the usual one first."""
 
 
 def huggingface(
@@ -23,7 +22,7 @@ def huggingface(
     revision: str | None = None,
     image: str = "image",
     label: str = "label",
-    size: int = 32,
+    size: Size = 32,
     channels: Channels = 3,
     valid_fraction: float = 0.1,
     test_fraction: float = 0.1,
@@ -36,10 +35,10 @@ def huggingface(
         name: e.g. "ylecun/mnist", or the folder.
         config: which variant of it.
         revision: which version of it; a search that is to be repeated names one.
-        image: the column of pictures, which become (channels, size, size) uint8.
+        image: the column of pictures.
         label: the column of classes.
-        size: height and width that pictures are scaled to.
-        channels: 1 for grey, 3 for RGB.
+        size: pictures are scaled to so many pixels square, or to [height, width], and held in memory.
+        channels: 1 for grey, 3 for RGB, 4 for RGB with transparency.
         valid_fraction: of the training examples, where there is no validation split.
         test_fraction: of the training examples, where there is no test split.
         split_seed: of the draw of these.
@@ -48,18 +47,27 @@ def huggingface(
     Raises:
         UserError: `datasets` or Pillow is missing, or the data set cannot be loaded or has no such columns.
     """
-    if size < 1:
-        raise UserError(f"task.size: must be 1 or more, not {size}")
-    pillow("huggingface", "huggingface")
+    name = str(expanded(name, "task.name"))
+    pictures = Pictures(pillow("huggingface", "huggingface"), size, channels)
     tables = _load(name, config, revision)
-    found = {part: table for part, names in SPLITS.items() if (table := _first(tables, names)) is not None}
-    if "train" not in found:
+    parts = parts_among(tables, f"task.name: {name}")
+    if "train" not in parts:
         raise UserError(f"task.name: {name} has no split train (it has {', '.join(tables)})")
+    unused = [each for each in tables if each not in parts.values()]
+    notes = [f"not used, as no name of a split: {', '.join(unused)} of {name}"] if unused else []
+    found = {part: tables[own] for part, own in parts.items()}
     for table in found.values():
         _check_columns(table.column_names, image, label)
     classes = _classes(found["train"], label)
-    given = {part: Split(_pictures(t, image, size, channels), _numbers(t[label], classes)) for part, t in found.items()}
-    return classification(Path(name).name, completed(given, valid_fraction, test_fraction, split_seed), metrics)
+    given = {
+        part: Split(pictures.read(_sources(table, image, parts[part])), _numbers(table[label], classes))
+        for part, table in found.items()
+    }
+    pictures.check("task.image")
+    given, left_out = labelled(given)
+    splits = completed(given, valid_fraction, test_fraction, split_seed)
+    names = found["train"].features[label].names if classes is None else [*map(str, classes)]
+    return classification(Path(name).name, splits, metrics, names, [*notes, *left_out, *pictures.notes()])
 
 
 def _load(name: str, config: str | None, revision: str | None) -> dict[str, Any]:
@@ -77,10 +85,6 @@ def _load(name: str, config: str | None, revision: str | None) -> dict[str, Any]
     return dict(loaded) if isinstance(loaded, datasets.DatasetDict) else {"train": loaded}
 
 
-def _first(tables: Mapping[str, Any], names: Iterable[str]) -> Any:
-    return next((tables[name] for name in names if name in tables), None)
-
-
 def _check_columns(columns: list[str], image: str, label: str) -> None:
     for option, column in (("image", image), ("label", label)):
         if column not in columns:
@@ -88,7 +92,7 @@ def _check_columns(columns: list[str], image: str, label: str) -> None:
 
 
 def _classes(table: Any, label: str) -> dict[Any, int] | None:
-    """Label -> number, in sorted order; None where the labels are numbered already."""
+    """Label -> number, in sorted order; None where the data set numbers and names them."""
     if hasattr(table.features[label], "names"):
         return None
     return {value: number for number, value in enumerate(sorted(set(table[label])))}
@@ -101,11 +105,8 @@ def _numbers(values: Iterable[Any], classes: dict[Any, int] | None) -> Array:
         raise UserError(f"task.label: {error} is no label of the training examples") from None
 
 
-def _pictures(table: Any, column: str, size: int, channels: Channels) -> Array:
-    x = np.empty((len(table), channels, size, size), np.uint8)
-    for row in range(len(table)):
-        try:
-            x[row] = pixels(table[row][column], size, channels)
-        except (OSError, ValueError, SyntaxError, AttributeError) as error:
-            raise UserError(f"task.image: {column} of example {row} is no readable picture: {error}") from None
-    return x
+def _sources(table: Any, column: str, part: str) -> list[tuple[str, Callable[[], Any]]]:
+    def opened(row: int) -> Any:
+        return table[row][column]
+
+    return [(f"{column} of example {row} of {part}", partial(opened, row)) for row in range(len(table))]

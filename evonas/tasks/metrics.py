@@ -33,6 +33,8 @@ class TaskMetric:
         statistics: of each example of a batch; computed where the network runs.
         reduce: the statistics of all examples -> the metric.
         direction: "minimize" or "maximize".
+        share: each example is right or wrong, 1 or 0, and the metric is the mean: a share of the examples, which has a
+            binomial interval.
 
     Raises:
         ValueError: the direction is another, or one of the first two is no function.
@@ -41,6 +43,7 @@ class TaskMetric:
     statistics: Statistics
     reduce: Reduction = mean
     direction: str = "minimize"
+    share: bool = False
 
     def __post_init__(self) -> None:
         check_direction(self.direction)
@@ -125,8 +128,8 @@ def r_squared(statistics: Tensor) -> Tensor:
 
 
 CLASSIFICATION_METRICS: dict[str, Callable[[int], TaskMetric]] = {
-    "error": lambda classes: TaskMetric(error),
-    "accuracy": lambda classes: TaskMetric(accuracy, direction="maximize"),
+    "error": lambda classes: TaskMetric(error, share=True),
+    "accuracy": lambda classes: TaskMetric(accuracy, direction="maximize", share=True),
     "f1": lambda classes: TaskMetric(predicted_and_true, partial(macro_f1, classes=classes), "maximize"),
     "auc": lambda classes: TaskMetric(probabilities_and_true, partial(macro_auc, classes=classes), "maximize"),
 }

@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 
 from evonas.errors import UserError
+from evonas.paths import expanded
 from evonas.tasks.arrays import Layout, Target, assembled, check_array, check_names, images_first
+from evonas.tasks.stored_array import held_dtype
 from evonas.tasks.task import Array, Task
 
 
@@ -37,7 +39,7 @@ def npy(
     Raises:
         UserError: no such folder, an array missing or of Python objects, or shapes that do not fit.
     """
-    folder = Path(path).absolute()
+    folder = expanded(path, "task.path").absolute()
     files = _files(folder)
     check_names(files, folder)
     for name, file in files.items():
@@ -76,8 +78,8 @@ class NpyFile:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """That of the file, in the byte order of the machine."""
-        return self._header[1].newbyteorder("=")
+        """That of the file, or the one that PyTorch can hold its numbers in."""
+        return held_dtype(self._header[1])
 
     def __len__(self) -> int:
         return self._shape[0]

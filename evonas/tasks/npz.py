@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from evonas.errors import UserError
+from evonas.paths import expanded
 from evonas.tasks.arrays import Layout, Target, assembled, check_array, check_names, images_first
 from evonas.tasks.task import Array, Task
 
@@ -35,9 +36,10 @@ def npz(
     Raises:
         UserError: no such file, an array missing or of Python objects, or shapes that do not fit.
     """
-    arrays = _arrays(Path(path))
+    file = expanded(path, "task.path")
+    arrays = _arrays(file)
     x = {name: images_first(array, layout) for name, array in arrays.items() if name.startswith("x_")}
-    return assembled(Path(path).stem, x, arrays, target, (valid_fraction, test_fraction), split_seed, metrics)
+    return assembled(file.stem, x, arrays, target, (valid_fraction, test_fraction), split_seed, metrics)
 
 
 def _arrays(path: Path) -> dict[str, Array]:

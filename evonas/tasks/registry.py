@@ -7,18 +7,22 @@ fit into memory are a `StoredArray` (stored_array.py) in the place of an array; 
 
 from collections.abc import Callable
 
+from evonas.tasks.audio_folder import audio_folder
 from evonas.tasks.digits import digits
 from evonas.tasks.huggingface import huggingface
 from evonas.tasks.image_folder import image_folder
 from evonas.tasks.npy import npy
 from evonas.tasks.npz import npz
+from evonas.tasks.table import table
 from evonas.tasks.task import Task
 
 TASKS: dict[str, Callable[..., Task]] = {
     "digits": digits,
     "npz": npz,
     "npy": npy,
+    "table": table,
     "image_folder": image_folder,
+    "audio_folder": audio_folder,
     "huggingface": huggingface,
 }
 """PartConfig -> function of the keyword options of a config's `task` section."""

@@ -1,8 +1,61 @@
 """From what a data set gives to the three splits that a task has."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+import numpy as np
+
+from evonas.errors import UserError
 from evonas.tasks.task import Split, Splits, divided, labels
+
+NAMES = {
+    "train": ("train", "training"),
+    "valid": ("valid", "validation", "val", "dev"),
+    "test": ("test", "testing"),
+}
+"""The names that each split goes by, the usual one first."""
+
+
+def parts_among(names: Iterable[str], where: str) -> dict[str, str]:
+    """Which of the names are of splits.
+
+    Args:
+        names: of folders, arrays or tables.
+        where: they are, for messages.
+
+    Returns:
+        train, valid, test -> the name, of those that are there.
+
+    Raises:
+        UserError: two names are of one split.
+    """
+    found: dict[str, str] = {}
+    for name in names:
+        for part, known in NAMES.items():
+            if name.lower() in known:
+                if part in found:
+                    raise UserError(f"{where}: {found[part]} and {name} are both names of the split {part}; keep one")
+                found[part] = name
+    return {part: found[part] for part in NAMES if part in found}
+
+
+def labelled(given: Mapping[str, Split]) -> tuple[dict[str, Split], list[str]]:
+    """The splits without a test split that has no targets, as competitions give one: -1 or NaN throughout.
+
+    Returns:
+        The splits that are left, and notes for people.
+    """
+    left = dict(given)
+    if "test" in left and "train" in left:
+        y = left["test"].y
+        if y.dtype.kind == "i" and y.max() == y.min() < 0 <= left["train"].y.min():
+            value = str(y.flat[0])
+        elif y.dtype.kind == "f" and np.isnan(y).all():
+            value = "NaN"
+        else:
+            return left, []
+        del left["test"]
+        return left, [f"the test split is left out: its targets are {value} throughout, so it has none"]
+    return left, []
 
 
 def completed(
@@ -16,7 +69,7 @@ def completed(
     fractions = {"valid": valid_fraction, "test": test_fraction}
     missing = [name for name in fractions if name not in given]
     if stratify:
-        given = {name: Split(split.x, labels(split.y)) for name, split in given.items()}
+        given = {name: Split(split.x, labels(split.y, name)) for name, split in given.items()}
     parts = divided(given["train"], tuple(fractions[name] for name in missing), seed, stratify)
     made = dict(zip(("train", *missing), parts, strict=True))
-    return Splits(**{**given, **made})
+    return Splits(**{**given, **made}, drawn=tuple(missing))

@@ -8,7 +8,7 @@ of either kind through `taken` and `chunks`.
 
 import math
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -46,8 +46,14 @@ class StoredArray(Protocol):
         """
 
 
+WIDER = {"uint16": np.int32, "uint32": np.int64, "uint64": np.int64}
+"""Numbers that PyTorch has no arithmetic for -> the type that they are held in."""
+
 Column = Array | StoredArray
 """One number or array an example, in memory or not: both have a length, a shape and a dtype."""
+
+
+C = TypeVar("C", bound=Column)
 
 
 class Selected:
@@ -105,6 +111,35 @@ def chunks(column: Column, numbers: int = 2**22) -> Iterator[Array]:
     for start in range(0, len(column), step):
         stop = min(start + step, len(column))
         yield column[start:stop] if isinstance(column, np.ndarray) else taken(column, np.arange(start, stop))
+
+
+def held_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The type in which numbers are handed to PyTorch: their own in the byte order of the machine, or a wider one.
+
+    Raises:
+        UserError: they are no numbers that it can hold.
+    """
+    own = dtype.newbyteorder("=")
+    if own.kind not in "biuf":
+        raise UserError(f"task: examples are numbers, not {dtype}; convert them, e.g. x.astype('float32')")
+    return np.dtype(WIDER.get(own.name, np.float64 if own.itemsize > 8 else own))
+
+
+def held(column: C) -> C:
+    """A column in a type that PyTorch can hold; an array that is so already is not copied.
+
+    Raises:
+        UserError: it cannot be converted.
+    """
+    dtype = held_dtype(column.dtype)
+    if not isinstance(column, np.ndarray):
+        if dtype != column.dtype:
+            raise UserError(f"task: {type(column).__name__} holds {column.dtype}, which must be given as {dtype}")
+        return column
+    if column.dtype.name == "uint64" and column.size and column.max() > np.iinfo(np.int64).max:
+        raise UserError("task: examples hold whole numbers of 2^63 and more; convert them, e.g. x.astype('float64')")
+    converted: Any = column.astype(dtype, copy=False)
+    return converted  # type: ignore[no-any-return]
 
 
 def nbytes(column: Column) -> int:

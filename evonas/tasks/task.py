@@ -7,7 +7,7 @@ for memory are a `StoredArray` in the place of an array.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -21,12 +21,17 @@ from evonas.inputs import mapped
 from evonas.records import InputSpec, TaskSpec
 from evonas.seeding import stream
 from evonas.tasks.metrics import CLASSIFICATION_METRICS, REGRESSION_METRICS, TaskMetric, directions, error
-from evonas.tasks.stored_array import Column, chunks, nbytes, selected, taken
+from evonas.tasks.stored_array import Column, chunks, held, nbytes, selected, taken
 
 Array = npt.NDArray[Any]
 T = TypeVar("T")
 C = TypeVar("C", bound=Column)
 Loss = Callable[[Tensor, Tensor, float], Tensor]
+AUGMENTATIONS = ("crop", "flip", "cutout")
+"""Keys of a config's `training.augment`."""
+Effect = Literal["unchanged", "transformed"]
+"""What an augmentation of an image does to its target: nothing, or the same as to the image (targets (..., height,
+width), such as masks)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,13 +43,16 @@ class Split:
         y: (n,) int64 classes or (n, ...) float32 values, in memory: they are small, and counted where splits are made.
 
     Raises:
-        UserError: there are no examples, or not as many as targets.
+        UserError: there are no examples, or not as many as targets, or they are of a type that PyTorch cannot hold.
     """
 
     x: Column | Mapping[str, Column]
     y: Array
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "x", mapped(held, self.x))
+        if self.y.dtype.kind in "biuf":
+            object.__setattr__(self, "y", held(self.y))
         for column in self.columns.values():
             if len(column) != len(self.y):
                 raise UserError(f"task: {len(column)} examples but {len(self.y)} targets")
@@ -93,11 +101,22 @@ class Splits:
         train: what networks learn from.
         valid: what the search compares by.
         test: never seen by a search.
+        drawn: those of them that were not given, but drawn from the training examples.
     """
 
     train: Split
     valid: Split
     test: Split
+    drawn: tuple[str, ...] = field(default=(), kw_only=True)
+
+    @property
+    def parts(self) -> dict[str, Split]:
+        """All three by name."""
+        return {"train": self.train, "valid": self.valid, "test": self.test}
+
+    def mapped(self, function: Callable[[str, Split], Split]) -> "Splits":
+        """`function` of the name and the examples of each part."""
+        return Splits(*(function(name, split) for name, split in self.parts.items()), drawn=self.drawn)
 
 
 def cross_entropy(output: Tensor, target: Tensor, label_smoothing: float) -> Tensor:
@@ -121,8 +140,24 @@ class Standardise(nn.Module):
 
     def __init__(self, train: Column) -> None:
         super().__init__()
-        mean, deviation = channel_statistics(train)
-        shape = (-1, *(1,) * (len(train.shape) - 2))
+        self._set(*channel_statistics(train), len(train.shape) - 2)
+
+    @classmethod
+    def with_constants(cls, mean: Array, deviation: Array, axes: int) -> "Standardise":
+        """What standardises by constants that are known.
+
+        Args:
+            mean: (channels,) or (features,).
+            deviation: as many.
+            axes: of an example, behind that of its channels or features.
+        """
+        made = cls.__new__(cls)
+        nn.Module.__init__(made)
+        made._set(mean, deviation, axes)
+        return made
+
+    def _set(self, mean: Array, deviation: Array, axes: int) -> None:
+        shape = (-1, *(1,) * axes)
         self.register_buffer("mean", torch.from_numpy(mean).float().reshape(shape))
         self.register_buffer("deviation", torch.from_numpy(deviation).float().reshape(shape))
 
@@ -157,61 +192,119 @@ class Task:
             at a time, and must not write into its input.
         loss: (output, target, label smoothing) -> the scalar that training lowers.
         metrics: name -> how it is computed of the validation examples; each can be an objective or a limit.
+        classes: what the classes are called, in order of their numbers; they are recorded with a run.
+        notes: what was guessed, changed or left out when the data were read; a search says each of them at its start.
+        augmentations: name of a key of `training.augment` -> what it does to the target; what is not named is refused.
+            None: images with classes take all of them, `unchanged`, and everything else takes none.
+        augment: the task's own augmentation of training batches, on the device: (prepared inputs, targets, generator)
+            -> both, changed and of the same shapes; all randomness comes from the generator.
 
     Raises:
-        UserError: the metrics of `spec` are not these.
+        UserError: the metrics of `spec` are not these; an unknown augmentation, or one that the targets cannot take.
     """
 
     spec: TaskSpec
     splits: Splits
     prepare: nn.Module
     loss: Loss = cross_entropy
-    metrics: Mapping[str, TaskMetric] = field(default_factory=lambda: {"error": TaskMetric(error)})
+    metrics: Mapping[str, TaskMetric] = field(default_factory=lambda: {"error": TaskMetric(error, share=True)})
+    classes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    augmentations: Mapping[str, Effect] | None = None
+    augment: nn.Module | None = None
 
     def __post_init__(self) -> None:
         own = directions(self.metrics)
         if list(own.items()) != list(self.spec.metrics.items()):  # in order, too: the first is the main one
             raise UserError(f"task {self.spec.name}: its metrics are {own}, its spec says {dict(self.spec.metrics)}")
+        for name, effect in (self.augmentations or {}).items():
+            self._check_augmentation(name, effect)
+
+    @property
+    def effects(self) -> Mapping[str, Effect]:
+        """The augmentations that the task can take, with what each does to the target."""
+        if self.augmentations is not None:
+            return self.augmentations
+        y = self.splits.train.y
+        classes = y.ndim == 1 and np.issubdtype(y.dtype, np.integer)
+        return dict.fromkeys(AUGMENTATIONS, "unchanged") if self.image_shape and classes else {}
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """(channels, height, width) of a task whose one input is an image; else empty."""
+        inputs = self.spec.input
+        image = isinstance(inputs, InputSpec) and not inputs.is_integer and len(inputs.shape) == 3
+        return self.spec.input_shape if image else ()
+
+    def _check_augmentation(self, name: str, effect: str) -> None:
+        where = f"task {self.spec.name}: augmentations"
+        if name not in AUGMENTATIONS:
+            raise UserError(f"{where}: {unknown(name, AUGMENTATIONS)}")
+        if effect not in get_args(Effect):
+            raise UserError(f"{where}: {name} leaves a target 'unchanged' or is 'transformed' with it, not {effect!r}")
+        if not self.image_shape:
+            raise UserError(f"{where}: {name} is for images (channels, height, width); give a module as `augment`")
+        if effect == "unchanged":
+            return
+        if name == "cutout":
+            raise UserError(
+                f"{where}: cutout leaves a target 'unchanged'; give a module as `augment` for anything else"
+            )
+        shape = self.splits.train.y.shape[1:]
+        if len(shape) < 2 or shape[-2:] != self.image_shape[1:]:
+            wanted = "x".join(map(str, self.image_shape[1:]))
+            raise UserError(f"{where}: {name} transforms targets (..., height, width) of {wanted}, not {shape}")
 
 
-def classification(name: str, splits: Splits, metrics: Sequence[str] = ("error",)) -> Task:
+def classification(
+    name: str,
+    splits: Splits,
+    metrics: Sequence[str] = ("error",),
+    classes: Sequence[str] = (),
+    notes: Sequence[str] = (),
+) -> Task:
     """A task of telling classes 0, 1, ... apart, on standardised inputs.
 
     Args:
         name: for people.
         splits: examples in any number type, labels (n,) of whole numbers from 0.
         metrics: names in `CLASSIFICATION_METRICS`; the first is the main one.
+        classes: what they are called, in order of their numbers.
+        notes: what was guessed, changed or left out when the data were read.
 
     Raises:
         UserError: labels are not integers (n,) from 0, there is one class only, some number is not finite, or a metric
             is unknown.
     """
-    splits = Splits(*(Split(_finite(_single(s.x)), labels(s.y)) for s in (splits.train, splits.valid, splits.test)))
-    classes = 1 + max(int(s.y.max()) for s in (splits.train, splits.valid, splits.test))
-    if classes < 2:
-        raise UserError(f"task {name}: all labels are 0; a classification needs two classes or more")
-    chosen = {metric: make(classes) for metric, make in _named(metrics, CLASSIFICATION_METRICS).items()}
+    splits, classes, renumbered = _renumbered(
+        splits.mapped(lambda part, split: Split(_finite(_single(split.x)), labels(split.y, part))), classes
+    )
+    notes, count = [*notes, *renumbered], len(np.unique(splits.train.y))
+    if count < 2:
+        raise UserError(f"task {name}: all labels are alike; a classification needs two classes or more")
+    chosen = {metric: make(count) for metric, make in _named(metrics, CLASSIFICATION_METRICS).items()}
     x = _single(splits.train.x)
-    spec = TaskSpec(name, InputSpec(x.shape[1:]), (classes,), directions(chosen))
-    return Task(spec, splits, Standardise(x), cross_entropy, chosen)
+    spec = TaskSpec(name, InputSpec(x.shape[1:]), (count,), directions(chosen))
+    return Task(spec, splits, Standardise(x), cross_entropy, chosen, tuple(classes), tuple(notes))
 
 
-def regression(name: str, splits: Splits, metrics: Sequence[str] = ("mse",)) -> Task:
+def regression(name: str, splits: Splits, metrics: Sequence[str] = ("mse",), notes: Sequence[str] = ()) -> Task:
     """A task of predicting values (n,) or (n, outputs) from standardised inputs.
 
     Args:
         name: for people.
         splits: examples in any number type, values to predict.
         metrics: names in `REGRESSION_METRICS`; the first is the main one.
+        notes: what was guessed, changed or left out when the data were read.
 
     Raises:
         UserError: some number is not finite, or a metric is unknown.
     """
-    splits = Splits(*(Split(_finite(_single(s.x)), _values(s.y)) for s in (splits.train, splits.valid, splits.test)))
+    splits = splits.mapped(lambda part, split: Split(_finite(_single(split.x)), _values(split.y)))
     chosen = _named(metrics, REGRESSION_METRICS)
     x = _single(splits.train.x)
     spec = TaskSpec(name, InputSpec(x.shape[1:]), splits.train.y.shape[1:], directions(chosen))
-    return Task(spec, splits, Standardise(x), mean_squared_error, chosen)
+    return Task(spec, splits, Standardise(x), mean_squared_error, chosen, notes=tuple(notes))
 
 
 def _named(names: Sequence[str], known: Mapping[str, T]) -> dict[str, T]:
@@ -243,15 +336,45 @@ def divided(pool: Split, fractions: tuple[float, ...], seed: int, stratify: bool
     return rest, *given
 
 
-def labels(y: Array) -> Array:
+def labels(y: Array, part: str = "") -> Array:
     """Classes as int64; UserError where they are no whole numbers (n,) from 0."""
+    where = f", in {part}" if part else ""
     if y.ndim != 1 or not np.issubdtype(y.dtype, np.integer):
         raise UserError(
-            f"task: labels must be integers (n,), not {y.dtype} {y.shape}; task.target: values predicts values"
+            f"task: labels must be integers (n,), not {y.dtype} {y.shape}{where}; task.target: values predicts values"
         )
     if y.min() < 0:
-        raise UserError(f"task: labels must count from 0, not from {y.min()}")
+        without = f"; leave out the {np.count_nonzero(y < 0):,} examples without a label" if y.min() == -1 else ""
+        raise UserError(f"task: labels must count from 0, not from {y.min()}{where}{without}")
     return y.astype(np.int64, copy=False)
+
+
+def _renumbered(splits: Splits, names: Sequence[str]) -> tuple[Splits, Sequence[str], list[str]]:
+    """Labels as 0, 1, ... without gaps, what the classes are called, and notes for people.
+
+    The classes are those of the training examples, so that a network has an output for each class that it can learn.
+
+    Raises:
+        UserError: another part has a label that no training example has.
+    """
+    known = np.unique(splits.train.y)
+    for part, split in splits.parts.items():
+        if len(strange := np.setdiff1d(split.y, known)):
+            number = np.count_nonzero(np.isin(split.y, strange))
+            raise UserError(
+                f"task: {part} has labels that no training example has: {_few(strange)} ({number:,} of "
+                f"{len(split):,} examples); leave those examples out, or give training examples of them"
+            )
+    if np.array_equal(known, np.arange(len(known))):
+        return splits, names[: len(known)], []
+    called = [str(names[label]) if label < len(names) else str(label) for label in known.tolist()]
+    note = f"the labels {_few(known)} become 0 to {len(known) - 1}; run.json has them as names of the classes"
+    return splits.mapped(lambda part, split: Split(split.x, np.searchsorted(known, split.y))), called, [note]
+
+
+def _few(labels: Array) -> str:
+    numbers = [f"{label}" for label in labels.tolist()]
+    return ", ".join(numbers) if len(numbers) <= 8 else f"{', '.join(numbers[:7])}, ..., {numbers[-1]}"
 
 
 def _values(y: Array) -> Array:

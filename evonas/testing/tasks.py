@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from evonas.config import AugmentConfig
+from evonas.evaluation import augment
 from evonas.evaluation.device_data import DeviceData, to_device
 from evonas.evaluation.task_inputs import compare
 from evonas.inputs import mapped, size
@@ -29,12 +31,14 @@ def check_task(task: Task) -> None:
     """
     spec = task.spec
     require(bool(task.metrics), "the task has no metric")
-    for part in (task.prepare, task.loss, task.metrics):
-        check_travels(part, "prepare, loss and metrics")
+    for part in (task.prepare, task.loss, task.metrics, task.augment):
+        check_travels(part, "prepare, loss, metrics and augment")
     with attempt("putting the examples on the device"):
         data = to_device(task, "cpu")
     with attempt("prepare"), process_unchanged("prepare"):
         _check_prepare(data, spec)
+    with attempt("augment"), process_unchanged("augment"):
+        augment.check(AugmentConfig(), task)
     _, y = next(data.valid.in_order(FEW))
     output = _made_up(spec, len(y))
     with attempt("the loss"), process_unchanged("the loss"):

@@ -22,6 +22,11 @@ def test_a_maximised_objective_turns_the_front_round() -> None:
     assert front(evaluations(FIVE), COLUMNS, [-1, -1])["candidate"].tolist() == [4]
 
 
+def test_the_front_is_best_first_where_more_is_better() -> None:
+    accuracy = evaluations([(0.7, 1.0), (0.9, 4.0), (0.8, 2.0), (0.8, 2.0)])
+    assert front(accuracy, COLUMNS, [-1, 1])["candidate"].tolist() == [1, 2, 3, 0]
+
+
 def test_only_the_fully_trained_and_feasible_count() -> None:
     frame = evaluations(FIVE, status=["stopped", "ok", "ok", "ok", "ok"], violation=[0.0, 0.5, 0.0, 0.0, 0.0])
     assert front(frame, COLUMNS, SIGNS)["candidate"].tolist() == [2]

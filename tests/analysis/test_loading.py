@@ -11,6 +11,7 @@ from evonas import analysis
 from evonas.driver.loop import Search
 from evonas.errors import UserError
 from evonas.records import Evaluation
+from tests.evaluation.small import bars_task
 from tests.test_loop import run
 
 ROOT = Path(__file__).parents[2]
@@ -67,6 +68,9 @@ def test_several_runs_are_one_with_a_column_run(searched: list[evonas.Run]) -> N
 def test_a_task_of_ones_own_is_not_loaded_from_a_run(searched: list[evonas.Run]) -> None:
     with pytest.raises(UserError, match="the task 'synthetic' of this run is not evonas's own"):
         searched[0].task()
+    given = evonas.load(searched[0].folder, task=bars_task())
+    with pytest.raises(UserError, match=r"the data of .* have changed"):
+        given.task()
 
 
 def test_bands_over_seeds_have_one_reference_point(searched: list[evonas.Run]) -> None:

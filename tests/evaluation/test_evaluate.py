@@ -295,6 +295,7 @@ def test_latencies_from_a_table_are_added_up_and_the_device_is_asked_in_a_check_
     sections = {
         **WITH_LATENCY,
         "objectives": [{"metric": "error"}, {"metric": "latency_ms", "target": "cpu", "from": "t"}],
+        "targets": {"cpu": {**WITH_LATENCY["targets"]["cpu"], "includes": "network"}},
     }
     of, task = config(**sections), bars_task()
     network = conv_net(4, task.spec)

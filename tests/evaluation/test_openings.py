@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 import evonas
@@ -92,9 +93,9 @@ def hits(output: Tensor, target: Tensor) -> Tensor:
     return (output.argmax(1) == target).float()
 
 
-def with_metric(statistics: Callable[..., Any], reduce: Callable[..., Any] = torch.mean) -> Task:
+def with_metric(statistics: Callable[..., Any], reduce: Callable[..., Any] = torch.mean, share: bool = False) -> Task:
     task = bars_task()
-    own = {"error": task.metrics["error"], "own": TaskMetric(statistics, reduce)}
+    own = {"error": task.metrics["error"], "own": TaskMetric(statistics, reduce, share=share)}
     return replace(task, spec=replace(task.spec, metrics=dict.fromkeys(own, "minimize")), metrics=own)
 
 
@@ -129,6 +130,31 @@ WRONG_METRICS: dict[str, tuple[Task, str]] = {
         "reduce gives the shape (3, 1), not a tensor of one number",
     ),
     "a float for a metric": (with_metric(hits, lambda rows: 0.5), "reduce gives the type float"),
+    "a number of the batch for each example": (
+        with_metric(lambda output, target: hits(output, target).mean().expand(len(target))),
+        "the statistics of an example are others where other examples are in the batch: give what follows from one "
+        "example, what is a number of all examples at once belongs into `reduce`",
+    ),
+    "no batch of one": (
+        with_metric(lambda output, target: hits(output, target).squeeze()),
+        "statistics of 1 examples have the shape (), not (1,) or (1, k)",
+    ),
+    "not a number": (
+        with_metric(hits, lambda rows: rows.mean() * float("nan")),
+        "it is nan of all 192 validation examples with made-up outputs; it must be a finite number",
+    ),
+    "a share of what is no 0 or 1": (
+        with_metric(lambda output, target: output[:, 0], share=True),
+        "it is said to be a share, but the statistic of an example is not 0 or 1",
+    ),
+    "complex": (
+        with_metric(hits, lambda rows: rows.mean().to(torch.complex64)),
+        "reduce gives a complex number, not a tensor of one number",
+    ),
+    "truth values have no mean": (
+        with_metric(lambda output, target: output.argmax(1) == target),
+        "reduce of the statistics (192, 1) of all validation examples raises RuntimeError",
+    ),
 }
 
 
@@ -153,7 +179,30 @@ def test_metrics_are_tried_without_a_trace_and_may_refuse_so_few_examples() -> N
         warnings.simplefilter("error")
         check_metrics(classification("bars", task.splits, ("f1", "auc")))
     one = Split(np.ones((1, 2), np.float32), np.ones(1, np.float32))
-    check_metrics(regression("one example", Splits(one, one, one), ("mse", "r2")))
+    check_metrics(regression("one example", Splits(one, one, one), ("mse",)))
+    with pytest.raises(UserError, match=r"metric r2: reduce of the statistics .* of all validation examples raises"):
+        check_metrics(regression("one example", Splits(one, one, one), ("r2",)))
+
+
+def test_a_metric_of_probabilities_is_tried_with_such() -> None:
+    check_metrics(with_metric(lambda output, target: output[:, 0].log()))
+    check_metrics(with_metric(lambda output, target: F.binary_cross_entropy(output, output, reduction="none")))
+
+
+def test_a_batch_s_number_is_noticed_among_many_classes() -> None:
+    task = bars_task()
+    many = replace(task, spec=replace(task.spec, output_shape=(1000,)))
+    check_metrics(many)
+    average = {"error": TaskMetric(lambda output, target: hits(output, target).mean().expand(len(target)))}
+    with pytest.raises(UserError, match="other examples are in the batch"):
+        check_metrics(replace(many, metrics=average))
+
+
+def test_targets_that_are_texts_are_refused_in_one_line() -> None:
+    task = bars_task()
+    valid = Split(task.splits.valid.x, np.array(["a"] * len(task.splits.valid)))
+    with pytest.raises(UserError, match="task bars: targets are of <U1, which no loss takes; give int64 classes"):
+        check_metrics(replace(task, splits=replace(task.splits, valid=valid)))
 
 
 def test_statistics_that_go_wrong_later_are_a_row_all_the_same() -> None:

@@ -32,7 +32,7 @@ def test_a_worker_makes_room_while_it_waits_for_a_server_on_its_own_machine(monk
         "space": {"kind": "mobile"},
         "task": {"kind": "digits"},
         "objectives": [{"metric": "error"}, {"metric": "latency_ms", "target": "board"}],
-        "targets": {"board": {"address": "http://127.0.0.1:1"}},
+        "targets": {"board": {"address": "http://127.0.0.1:1", "includes": "network"}},
         "budget": {"evaluations": 1},
     }
     config = validated(Config, sections, "config")

@@ -1,7 +1,9 @@
 """The contract of a task, held to every kind; then what is special to each."""
 
+import importlib
 import sys
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scipy.io import wavfile
 
 from evonas.config import PartConfig
 from evonas.errors import UserError
@@ -16,7 +19,7 @@ from evonas.evaluation.device_data import DeviceData, to_device
 from evonas.loading import construct
 from evonas.tasks import TASKS, Split, Splits, Task, classification, regression
 from evonas.tasks.arrays import images_first
-from evonas.tasks.image_folder import natural
+from evonas.tasks.class_folders import natural
 from evonas.tasks.task import Standardise, channel_statistics, divided
 from evonas.testing import check_task
 from tests.evaluation.small import bars_task
@@ -57,11 +60,29 @@ def _huggingface(folder: Path) -> dict[str, Any]:
     return {"name": str(folder / "saved"), "size": 6}
 
 
+def _table(folder: Path) -> dict[str, Any]:
+    x, y = pictures(side=2)
+    lines = [",".join(map(str, [*row.ravel(), f"class {label}"])) for row, label in zip(x, y, strict=True)]
+    head = ",".join([*(f"p{i}" for i in range(12)), "label"])
+    (folder / "table.csv").write_text("\n".join([head, *lines]))
+    return {"path": str(folder / "table.csv"), "label": "label"}
+
+
+def _audio_folder(folder: Path) -> dict[str, Any]:
+    for i in range(60):
+        (folder / f"class {i % 3}").mkdir(exist_ok=True)
+        noise = np.random.default_rng(i).normal(0, 1000, 800).astype(np.int16)
+        wavfile.write(folder / f"class {i % 3}" / f"{i}.wav", 8000, noise)
+    return {"path": str(folder), "seconds": 0.1, "bands": 8}
+
+
 GIVEN: dict[str, Callable[[Path], dict[str, Any]]] = {
     "digits": lambda folder: {},
     "npz": _npz,
     "npy": _npy,
+    "table": _table,
     "image_folder": _image_folder,
+    "audio_folder": _audio_folder,
     "huggingface": _huggingface,
 }
 
@@ -90,7 +111,7 @@ def test_a_task_keeps_its_contract(make: Callable[..., Task]) -> None:
     check_task(task)
     assert (task.spec.metric, task.spec.direction) == ("error", "minimize")
     for split in (task.splits.train, task.splits.valid, task.splits.test):
-        assert split.x.dtype == np.uint8
+        assert split.x.dtype in (np.uint8, np.int16, np.float32)
         assert split.y.dtype == np.int64
         assert set(split.y) == set(range(task.spec.outputs))
         assert inputs(split).flags.c_contiguous
@@ -333,7 +354,6 @@ def test_a_data_set_that_is_not_there(tmp_path: Path) -> None:
         ("image_folder", "PIL", "evonas[images]"),
         ("huggingface", "PIL", "evonas[huggingface]"),
         ("huggingface", "datasets", "evonas[huggingface]"),
-        ("digits", "sklearn.datasets", "scikit-learn"),
     ],
 )
 def test_a_missing_extra_is_named(
@@ -343,7 +363,16 @@ def test_a_missing_extra_is_named(
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(UserError) as error:
         TASKS[kind](**options)
-    assert f"pip install '{extra}'" in str(error.value) or f"pip install {extra}" in str(error.value)
+    assert f"pip install '{extra}'" in str(error.value)
+
+
+def test_scikit_learn_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(name: str) -> Any:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.import_module("evonas.tasks.digits"), "distribution", absent)
+    with pytest.raises(UserError, match="pip install scikit-learn"):
+        TASKS["digits"]()
 
 
 # -- tasks of one's own, and the parts that they use --

@@ -112,6 +112,40 @@ def test_a_damaged_baseline_is_taken_again() -> None:
     assert json.loads(file.read_text())["ms"] == 2.0
 
 
+@pytest.mark.parametrize("ms", ["NaN", "-0.5", "0", "1e400", "200.0", "0.02", "1e9", "[" * 5000, "null"])
+def test_a_baseline_that_cannot_be_right_is_taken_again(ms: str) -> None:
+    make().measure(b"3.0", ONE)
+    (file,) = folder().glob("reference-*.json")
+    file.write_text(file.read_text().replace('"ms": 2.0', f'"ms": {ms}'))
+    assert make().measure(b"3.0", ONE).ms == 3.0
+    assert json.loads(file.read_text())["ms"] == 2.0
+
+
+def test_a_baseline_of_other_conditions_or_that_others_may_write_is_taken_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    make().measure(b"3.0", ONE)
+    (file,) = folder().glob("reference-*.json")
+    text = file.read_text().replace('"ms": 2.0', '"ms": 3.5')
+    file.write_text(text.replace("clockwork", "another"))
+    assert make().measure(b"3.0", ONE).ms == 3.0
+    file.write_text(text)
+    file.chmod(0o666)
+    assert make().measure(b"3.0", ONE).ms == 3.0
+    target = file.rename(file.with_name("elsewhere"))
+    file.symlink_to(target)
+    assert make().measure(b"3.0", ONE).ms == 3.0
+    monkeypatch.setattr("platform.node", lambda: "another machine")
+    make().measure(b"3.0", ONE)
+    assert len(list(folder().glob("reference-*.json"))) == 2
+
+
+def test_a_folder_that_others_may_write_to_holds_no_baseline() -> None:
+    folder().chmod(0o777)
+    with pytest.raises(UserError, match=r"others may write to \S+, where measurements meet; chmod 700 it"):
+        folder()
+
+
 def test_against_a_baseline_its_known_time_is_the_measure() -> None:
     found = make().measure(b"3.0", ONE, Baseline(b"4.0", 5.0))
     assert found.ms == pytest.approx(3.75)

@@ -96,6 +96,31 @@ def test_an_input_of_a_file_has_the_name_of_an_argument(named: object) -> None:
         aten_graph.from_bytes(save({"w0": torch.ones(1)}, {"steps": json.dumps(steps)}), torch.device("cpu"))
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        ["empty.memory_format", [[4000]], {}],
+        ["empty_like.default", [{"step": 0}], {}],
+        ["new_empty.default", [{"step": 0}, [4000]], {}],
+        ["empty_strided.default", [[4000], [1]], {}],
+    ],
+)
+def test_a_file_reads_no_memory_that_it_has_not_written(call: list[object]) -> None:
+    steps = [["input", "x"], ["call", *call], ["output", {"step": 1}]]
+    data = save({"w0": torch.ones(1)}, {"steps": json.dumps(steps)})
+    network = aten_graph.from_bytes(data, torch.device("cpu"))
+    for _ in range(20):
+        torch.full((4000,), 7.0)  # its memory is the next to be given out
+        assert not network(torch.ones(4000)).any()
+
+
+@pytest.mark.parametrize("name", ["resize_.default", "set_.source_Storage", "resize.default"])
+def test_nor_does_it_grow_a_tensor(name: str) -> None:
+    steps = [["input", "x"], ["call", name, [{"step": 0}, [4000]], {}], ["output", {"step": 1}]]
+    with pytest.raises(ValueError, match="cannot be sent"):
+        aten_graph.from_bytes(save({"w0": torch.ones(1)}, {"steps": json.dumps(steps)}), torch.device("cpu"))
+
+
 def test_made_up_whole_numbers_take_all_their_values_and_no_others() -> None:
     drawn = example(InputSpec((50,), "int32", high=7), 20)
     assert isinstance(drawn, np.ndarray)

@@ -329,6 +329,78 @@ def test_without_the_token_nothing_is_said_and_nothing_read(board: Board, method
     assert set(json.loads(answer.splitlines()[-1])) == {"kind", "error"}
 
 
+TRUE = {
+    "ms": 1.0, "low": 0.9, "high": 1.1, "p90": 1.2, "raw": 1.0, "reference": 2.0, "drift": 0.0,
+    "samples": [1.0, 1.0], "settled": True, "conditions": {"device": "a board"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("lie", "why"),
+    [
+        ({"ms": float("nan")}, "ms is nan, not above 0"),
+        ({"ms": float("inf"), "high": float("inf")}, "ms is inf, not above 0"),
+        ({"ms": -5.0}, "ms is -5, not above 0"),
+        ({"ms": 0.0, "low": 0.0}, "ms is 0, not above 0"),
+        ({"ms": 1e300, "high": 1e300}, r"ms is 1e\+300, not above 0 and at most"),
+        ({"high": 0.95}, "its 1 ms are outside their interval, 0.9 to 0.95"),
+        ({"reference": 0.0}, "reference is 0"),
+        ({"drift": float("nan")}, "drift is nan"),
+        ({"samples": []}, "it has 0 samples"),
+        ({"samples": [1.0, float("nan")]}, "its samples are not all between 0 and"),
+        ({"samples": [-1.0]}, "its samples are not all between 0 and"),
+        ({"memory_mb": -1.0}, "memory_mb is -1"),
+        ({"memory_mb": None}, "memory_mb is missing"),
+        ({"ms": "soon"}, "it has not the fields of a measurement"),
+        ({"more": 1}, "it has other fields than a measurement"),
+        (None, "it has not the fields of a measurement"),
+        ([], "it has not the fields of a measurement"),
+        ({"conditions": {str(i): "" for i in range(1000)}}, "it has 1,000 conditions"),
+    ],
+)
+def test_what_a_server_says_must_be_a_measurement(monkeypatch: pytest.MonkeyPatch, lie: Any, why: str) -> None:
+    there = Remote("pi", TargetConfig.model_validate({"backend": "onnxruntime", **QUICK}), ("memory_mb",))
+    said = {**TRUE, "memory_mb": 7.0, **lie} if isinstance(lie, dict) else lie
+    monkeypatch.setattr(there, "_ask", lambda *_: (200, {"measurement": said, "output": [[0.0]]}))
+    with pytest.raises(TargetUnavailable, match=rf"^target pi at http://pi:1: its response is no measurement: {why}"):
+        there._request(Endpoint("http://pi:1", TOKEN), request_for("do it"))
+
+
+def test_what_a_server_says_cannot_steer_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    there, place = remote(), Endpoint("http://pi:1", TOKEN)
+    odd = {**TRUE, "conditions": {"device": "a \x1b[31mboard\nand more"}}
+    monkeypatch.setattr(there, "_ask", lambda *_: (200, {"measurement": odd, "output": [[0.0]]}))
+    assert there._request(place, request_for("do it"))[0].conditions["device"].isprintable()
+    for said in ({"protocol": "\x1b[2J", "backends": []}, {"protocol": PROTOCOL, "backends": ["\x1b[2J"]}):
+        monkeypatch.setattr(there, "_ask", lambda *_, said=said: (200, said))
+        with pytest.raises(UserError) as error:
+            there.about(place)
+        assert str(error.value).isprintable()
+    monkeypatch.setattr(there, "_ask", lambda *_: (200, {"protocol": PROTOCOL, "backends": 3}))
+    with pytest.raises(UserError, match="this is no `evonas measure-server`"):
+        there.about(place)
+
+
+def test_an_output_nested_without_end_is_no_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    there, output = remote(), json.loads("[" * 900 + "]" * 900)
+    monkeypatch.setattr(there, "_ask", lambda *_: (200, {"measurement": TRUE, "output": output}))
+    with pytest.raises(TargetUnavailable, match="has no output of the network"):
+        there._request(Endpoint("http://pi:1", TOKEN), request_for("do it"))
+
+
+def test_connections_without_a_token_do_not_keep_others_out(board: Board) -> None:
+    idle = [socket.create_connection(("127.0.0.1", board.port), 10) for _ in range(120)]
+    try:
+        assert measure(board.place, "do it")[0] == 200
+        process = psutil.Process(board.process.pid)
+        assert process.num_threads() < 60
+        idle[0].settimeout(10)
+        assert idle[0].recv(1) == b"", "the oldest is closed"
+    finally:
+        for connection in idle:
+            connection.close()
+
+
 def test_a_search_without_the_token_says_so(board: Board) -> None:
     wrong = Endpoint(board.place.url, "wrong")
     with pytest.raises(UserError, match=r"target pi at http\S+: the token in \$EVONAS_TOKEN is not the server's"):
@@ -354,6 +426,7 @@ def test_a_search_without_the_token_says_so(board: Board) -> None:
         (changed(wanted=["size_mb"]), "wanted"),
         (changed(baseline_ms=1.0), "a third file"),
         (changed(seconds=float("nan")), "seconds"),
+        (changed(seconds=1e300), "seconds"),
         (changed(inputs={}), "request: inputs: a network takes one input or more"),
         (changed(inputs=[3]), "inputs"),
         (changed(inputs=described([3], "object")), "request: inputs: an input is of float32, .* not of object"),

@@ -29,6 +29,7 @@ VARIANTS = {
     "mobile-per-stage": {"kind": "mobile", "stages": 2, "widths": [[4, 8], [8, 16]], "strides": 4, "expansions": [1]},
     "mobile-absent": {"kind": "mobile", "stages": 2, "widths": [4, 8], "depths": [0, 1]},
     "mobile-inverted": {"kind": "mobile", "blocks": ["inverted"], "squeeze": [True], "activations": ["silu"]},
+    "mlp-small": {"kind": "mlp", "layers": [2, 2], "widths": 4, "dropout": [0.1], "norm": [True]},
 }
 SECTIONS = {**{kind: {"kind": kind} for kind in SPACES}, **VARIANTS}
 SHAPES = [(1, 8, 8), (3, 32, 32), (1, 28, 28), (2, 7, 5), (3, 1, 1)]
@@ -120,6 +121,7 @@ SMALL = {
         "isomorphism": "exact",
     },
     "mobile": {"kind": "mobile", "stages": 1, "strides": 1, "stem": 4, "activations": ["relu"], "depths": [1, 2]},
+    "mlp": {"kind": "mlp", "widths": [4, 6], "layers": [1, 2], "activations": ["relu"], "dropout": [0.0]},
 }
 
 
@@ -141,9 +143,14 @@ def wires(network: nn.Module) -> list[object]:
     return [getattr(module, "wires", None) for module in network.modules()]
 
 
-def test_images_only(space):
-    with pytest.raises(ValueError, match=r"builds networks for images \(channels, height, width\), not .*\(16\)"):
-        built(space, sampled(space, 1)[0], shape=(16,))
+def test_what_a_space_takes_is_checked(space):
+    wrong, says = (InputSpec((16,)), r"images \(channels, height, width\), not for inputs of 16")
+    if type(space) is SPACES["mlp"]:
+        wrong, says = (InputSpec((16,), "int64", 5), r"vectors \(features\), not for inputs of 16 of int64 below 5")
+    with pytest.raises(ValueError, match=says):
+        space.build(space.decode(sampled(space, 1)[0]), TaskSpec("test", wrong, (10,)))
+    with pytest.raises(ValueError, match=says):
+        space.check_task(TaskSpec("test", wrong, (10,)))
 
 
 def test_signatures_tell_every_variant_apart():

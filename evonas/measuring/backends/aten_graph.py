@@ -2,7 +2,8 @@
 
 A pickle, a TorchScript archive and a torch.export archive can each do what they like on the machine that loads them.
 This is a safetensors file whose metadata hold the calls, in JSON. Only operators of torch's `aten` that take tensors
-and numbers and give tensors are called, so that nothing in it reaches a file, a network or Python.
+and numbers and give tensors are called, so that nothing in it reaches a file, a network or Python; and memory that
+they leave as it was is set to zero, so that nothing of this process is read.
 """
 
 import json
@@ -22,6 +23,17 @@ from torch.fx.experimental.proxy_tensor import make_fx
 FUSED = {"_native_multi_head_attention", "_transformer_encoder_layer_fwd", "_to_copy", "_weight_norm"}
 """Operators with a leading underscore that ordinary layers call; others trust their arguments more than is good."""
 ENUMS = (torch.dtype, torch.layout, torch.memory_format)
+WITHOUT_VALUES = {
+    "resize",
+    "resize_",
+    "resize_as",
+    "resize_as_",
+    "resize_as_sparse",
+    "resize_as_sparse_",
+    "set",
+    "set_",
+}
+"""Operators that give a tensor more memory than it has values for: what lay there before would be read."""
 Value = Any
 """What JSON holds."""
 
@@ -109,7 +121,8 @@ def _node(step: Sequence[Value], graph: Graph, nodes: Sequence[Node], device: to
             return graph.get_attr(name)
         case ["call", str(name), list(args), dict(named)] if all(key.isidentifier() for key in named):
             found = {key: _unpacked(value, nodes, device) for key, value in named.items()}
-            return graph.call_function(_operator(name), tuple(_unpacked(args, nodes, device)), found)
+            made = graph.call_function(_operator(name), tuple(_unpacked(args, nodes, device)), found)
+            return graph.call_function(torch.ops.aten.zero_.default, (made,)) if "empty" in name else made
         case ["output", value]:
             return graph.output(_unpacked(value, nodes, device))
     raise ValueError(f"no step {step!r}")
@@ -168,4 +181,5 @@ def _harmless(packet: str, operator: OpOverload) -> bool:
     schema = operator._schema
     results = [str(result.type) for result in schema.returns]
     files = any("file" in argument.name for argument in schema.arguments)
-    return bool(results) and all("Tensor" in r for r in results) and not files and (packet[0] != "_" or packet in FUSED)
+    private = (packet[0] == "_" and packet not in FUSED) or packet in WITHOUT_VALUES
+    return bool(results) and all("Tensor" in r for r in results) and not files and not private

@@ -134,6 +134,11 @@ def file_size(network: nn.Module, inputs: Inputs, config: TargetConfig) -> int:
     return sum({t.data_ptr(): t.nbytes for t in held if isinstance(t, Tensor)}.values())
 
 
+def takes_file(config: TargetConfig) -> bool:
+    """Whether networks reach the target as a file: through ONNX, or on another machine."""
+    return config.remote or _takes_onnx(config)
+
+
 def _takes_onnx(config: TargetConfig) -> bool:
     return config.backend in ("onnxruntime", "openvino")
 

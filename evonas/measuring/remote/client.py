@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
 
 from evonas.config import TargetConfig
 from evonas.errors import TargetUnavailable, UserError
 from evonas.measuring.backends.backend import Array
 from evonas.measuring.benchmark import PROTOCOL, REFERENCE_INPUT, for_reference
+from evonas.measuring.plausibility import plausible
 from evonas.measuring.remote import protocol
 from evonas.records import Endpoint, Inputs, Measurement
 from evonas.text import one_line
@@ -37,7 +37,6 @@ QUEUE_S = 900.0
 """Longest wait in the server's queue, besides the target's `timeout_s`: it gives signs of life meanwhile."""
 MOST_BYTES = 2**28
 """Longest response that is read."""
-_MEASUREMENT = TypeAdapter(Measurement)
 
 
 class MeasureError(RuntimeError):
@@ -91,13 +90,13 @@ class Remote:
             raise UserError(f"{where}: the token in ${self.config.token_env} is not the server's")
         if status >= 500:
             raise TargetUnavailable(f"{where}: it answers with status {status}")
-        if status != 200 or not {"protocol", "backends"} <= found.keys():
+        if status != 200 or "protocol" not in found or not _are_names(found.get("backends")):
             raise UserError(f"{where}: this is no `evonas measure-server`")
         if found["protocol"] != PROTOCOL:
-            other = f"protocol {found['protocol']} (evonas {found.get('evonas')})"
+            other = one_line(f"protocol {found['protocol']} (evonas {found.get('evonas')})")
             raise UserError(f"{where}: it measures by {other}, this search by {PROTOCOL}; give both the same evonas")
         if self.config.backend not in found["backends"]:
-            there = ", ".join(found["backends"]) or "none"
+            there = one_line(", ".join(found["backends"])) or "none"
             raise UserError(f"{where}: backend {self.config.backend} is not installed there (installed: {there})")
         return found
 
@@ -159,10 +158,13 @@ class Remote:
                 raise MeasureError(f"{self._at(endpoint)}: {why}")
             raise TargetUnavailable(f"{self._at(endpoint)}: {why}")
         try:
-            measurement = _MEASUREMENT.validate_python(found.get("measurement"))
+            measurement = plausible(found.get("measurement"), self.wanted)
+        except ValueError as error:
+            raise TargetUnavailable(f"{self._at(endpoint)}: its response is no measurement: {error}") from None
+        try:
             output = np.asarray(found.get("output"), dtype=np.float32)
-        except (ValidationError, ValueError, TypeError):
-            raise TargetUnavailable(f"{self._at(endpoint)}: its response is no measurement") from None
+        except (ValueError, TypeError, RecursionError):
+            raise TargetUnavailable(f"{self._at(endpoint)}: its response has no output of the network") from None
         return replace(measurement, conditions={**measurement.conditions, "address": endpoint.url}), output
 
     def _reference_file(self) -> bytes:
@@ -227,6 +229,10 @@ def _connected(url: str, silence: float, seconds: float) -> Iterator[HTTPConnect
         if timer:
             timer.cancel()
         connection.close()
+
+
+def _are_names(found: object) -> bool:
+    return isinstance(found, list) and all(isinstance(name, str) for name in found)
 
 
 def _object(body: bytes) -> dict[str, Any]:

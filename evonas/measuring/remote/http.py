@@ -8,9 +8,10 @@ import socketserver
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from importlib.metadata import PackageNotFoundError, version
@@ -27,6 +28,10 @@ from evonas.text import one_line
 
 SILENT_S = 60.0
 """A client that sends nothing for so long, in the middle of a request, is given up."""
+STRANGER_S = 10.0
+"""A connection that has not shown the token and sends nothing for so long is closed."""
+STRANGERS = 32
+"""Connections that have not shown the token yet, at most; one more closes the oldest of the address with the most."""
 SHORTEST_BEAT_S = 0.1
 """Shortest time between two signs of life."""
 STATUS = {"user": 400, "network": 422, "busy": 503, "died": 503}
@@ -73,10 +78,32 @@ class MeasureHttpServer(socketserver.ThreadingTCPServer):
         self.queue, self.log = RequestQueue(max_seconds), log
         self.max_bytes, self._held = max_bytes, 0
         self._token, self._lock = f"Bearer {token}".encode(), threading.Lock()
+        self._strangers: dict[socket.socket, str] = {}  # oldest first, by address
 
     def is_authorized(self, authorization: str) -> bool:
         """Whether a header `Authorization` has this server's token; takes as long whatever it holds."""
         return hmac.compare_digest(authorization.encode(errors="replace"), self._token)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Takes a connection, of which nothing is known yet but its address."""
+        with self._lock:
+            self._strangers[request] = str(client_address[0])
+            if len(self._strangers) > STRANGERS:
+                most = Counter(self._strangers.values()).most_common(1)[0][0]
+                oldest = next(each for each, address in self._strangers.items() if address == most)
+                del self._strangers[oldest]
+                with suppress(OSError):
+                    oldest.shutdown(socket.SHUT_RDWR)  # its thread reads the end, and closes it
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self.admit(request)
+        super().shutdown_request(request)
+
+    def admit(self, connection: socket.socket) -> None:
+        """Counts a connection no longer among those that have not shown the token."""
+        with self._lock:
+            self._strangers.pop(connection, None)
 
     @contextmanager
     def holding(self, size: int) -> Iterator[bool]:
@@ -101,12 +128,14 @@ class Handler(BaseHTTPRequestHandler):
 
     server: MeasureHttpServer
     protocol_version = "HTTP/1.1"
-    timeout = SILENT_S
+    timeout = STRANGER_S
 
     def parse_request(self) -> bool:
         if not super().parse_request():
             return False
         if self.server.is_authorized(self.headers.get("Authorization", "")):
+            self.server.admit(self.connection)
+            self.connection.settimeout(SILENT_S)
             return True
         self._reply(
             401, {"kind": "token", "error": "Authorization: Bearer TOKEN is missing or has not this server's token"}

@@ -15,12 +15,13 @@ from typing import Any, Literal
 
 from pydantic import Field, PositiveInt
 
-from evonas.config import Section, TargetConfig
+from evonas.config import LONGEST_TIMEOUT_S, Section, TargetConfig
 from evonas.errors import UserError
 from evonas.inputs import from_plain, to_plain
 from evonas.ipc.framing import Channel
 from evonas.loading import validated
 from evonas.measuring.benchmark import PROTOCOL
+from evonas.measuring.plausibility import LONGEST_MS
 from evonas.records import Inputs, InputSpec
 
 MAGIC = b"evonas\r\n"
@@ -28,7 +29,7 @@ HEADER = struct.Struct("!8sI")
 LONGEST_HEAD = 2**16
 MOST_INPUTS, MOST_NUMBERS = 16, 2**28
 """Tensors that a network takes in, and numbers in all of them with the batch: 1 GiB of float32."""
-ELSEWHERE = {"address", "resource", "token_env", "timeout_s", "max_remeasurements"}
+ELSEWHERE = {"address", "resource", "token_env", "timeout_s", "max_remeasurements", "includes"}
 """What of a target's config is no business of the machine that measures."""
 
 
@@ -58,8 +59,8 @@ class RequestHead(Section):
     config: TargetConfig
     inputs: dict[str, Any]
     wanted: tuple[Literal["memory_mb", "energy_mj"], ...]
-    seconds: float = Field(gt=0)
-    baseline_ms: float | None = Field(gt=0)
+    seconds: float = Field(gt=0, le=LONGEST_TIMEOUT_S)
+    baseline_ms: float | None = Field(gt=0, le=LONGEST_MS)
     lengths: tuple[PositiveInt, ...] = Field(min_length=2, max_length=3)
 
 

@@ -16,6 +16,7 @@ from contextlib import suppress
 from queue import SimpleQueue
 
 from evonas.ipc import boot
+from evonas.ipc.environment import without_secrets
 from evonas.measuring.remote.measuring_process import MeasureResponse
 from evonas.measuring.remote.protocol import MeasureChannel, MeasureFrame
 from evonas.text import describe_error
@@ -148,7 +149,9 @@ class MeasuringProcess:
         return {"kind": "died", "error": f"the process that measures ended before the network had its turn ({how})"}
 
     def _start(self) -> subprocess.Popen[bytes]:
-        self._process, self._channel = boot.start(MEASURING_PROCESS, MeasureFrame, os.getpid())
+        self._process, self._channel = boot.start(
+            MEASURING_PROCESS, MeasureFrame, os.getpid(), environment=without_secrets()
+        )
         return self._process
 
 

@@ -1,24 +1,34 @@
 """A Ray cluster as its driver reaches it and sees what it is made of."""
 
+import contextlib
 import math
 import os
 import re
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Mapping
 from typing import Any
 
+import psutil
 import ray
 from ray._private import state
 from ray.exceptions import RayError
 
 from evonas.config import RuntimeConfig
-from evonas.errors import UserError
+from evonas.errors import RuntimeNotStarted, UserError
 from evonas.runtime.ray_pool.nodes import ClusterNode
+from evonas.runtime.sandbox.processes import machine_cores
 
 CONNECT_S = 5.0
+STARTS = 4
+"""Tries to start a Ray."""
+PATIENCE = {"RAY_agent_register_timeout_ms": "300000", "RAY_raylet_start_wait_time_s": "300"}
+"""How long Ray's processes wait for each other; by themselves about half a minute."""
+TIMED_OUT = "timed out during startup"
+"""What Ray says when it did not start in time."""
+LONGEST_FOLDER = 30
+"""A socket's path has 107 bytes at most, of which Ray's names take up to 75."""
 USER_ERROR = f"{UserError.__module__}.{UserError.__qualname__}: "
 
 
@@ -29,24 +39,55 @@ def connect(config: RuntimeConfig) -> None:
         config: The section `runtime`.
 
     Raises:
+        RuntimeNotStarted: Ray does not start on this machine.
         UserError: There is none.
     """
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "error", "configure_logging": True}
     if config.address == "local":
         # As many workers as asked for run on this machine, even where they share its cores.
-        cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
         asked = 0 if config.workers == "auto" else math.ceil(config.workers * config.cpus_per_worker)
-        options |= {"num_cpus": max(cores, asked), "include_dashboard": False}
+        options |= {"num_cpus": max(machine_cores(), asked), "include_dashboard": False, "_temp_dir": _temporary()}
     elif config.address != "auto":
         check_reachable(config.address)
     before = signal.getsignal(signal.SIGTERM)
     try:
-        ray.init(address=config.address, **options)
+        _init(config.address, options)
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, before)  # Ray puts one in front of it that prints a stack
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"runtime.address: no Ray cluster at {config.address!r}: {reason}") from None
+
+
+def _init(address: str, options: Mapping[str, Any]) -> None:
+    """Starts Ray, which gives up after half a minute; that is too soon where others use the machine."""
+    for name, time in PATIENCE.items():
+        os.environ.setdefault(name, time)  # Ray's processes read it when they start
+    for _ in range(STARTS):
+        before = {child.pid for child in psutil.Process().children()}
+        try:
+            ray.init(address=address, **options)
+            return
+        except Exception as error:
+            if TIMED_OUT not in str(error):
+                raise
+            ray.shutdown()
+            for child in psutil.Process().children():
+                if child.pid not in before:
+                    with contextlib.suppress(psutil.Error):
+                        child.kill()
+    raise RuntimeNotStarted(
+        f"runtime: Ray did not start in {STARTS} tries of half a minute: the machine is too busy; "
+        "start it again later, or give --set runtime.kind=serial"
+    )
+
+
+def _temporary() -> str | None:
+    """Where Ray has its sockets, whose paths must be short; None for where it has them by itself."""
+    folder = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR", "")
+    if "RAY_TMPDIR" in os.environ or len(os.fsencode(folder)) <= LONGEST_FOLDER:
+        return None
+    return f"/tmp/ray-{os.getuid()}"
 
 
 def check_reachable(address: str) -> None:

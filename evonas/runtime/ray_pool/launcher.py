@@ -59,7 +59,7 @@ class Launcher:
     """
 
     def __init__(self, config: RuntimeConfig, payload: Any) -> None:
-        self._payload = payload
+        self._payload, self._pass_env = payload, config.pass_env
         self._memory_mb = None if config.memory_mb_per_worker == "auto" else config.memory_mb_per_worker
         self._actor: Any = ray.remote(num_cpus=config.cpus_per_worker, max_restarts=0, max_task_retries=0)(WorkerActor)
 
@@ -73,7 +73,7 @@ class Launcher:
         where: dict[str, Any] = {"num_gpus": gpus}
         if avoided:
             where["label_selector"] = {"ray.io/node-id": f"!in({','.join(avoided)})"}
-        actor = self._actor.options(**where).remote(self._payload, self._memory_mb)
+        actor = self._actor.options(**where).remote(self._payload, self._memory_mb, self._pass_env)
         return Start(actor, actor.node.remote())
 
     def settle(self, start: Start, node: str, share: float) -> None:

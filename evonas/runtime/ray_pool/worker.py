@@ -6,7 +6,7 @@ actor that dies or falls silent is the fault of its node or of Ray, and never of
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import ray
@@ -32,10 +32,11 @@ class WorkerActor:
     Args:
         payload: The packed factory of the worker's `Work`.
         memory_mb: Host memory that a worker may take, in MB of 10^6 bytes; None for its share of the node's.
+        pass_env: Variables of the environment that a worker gets besides the usual ones.
     """
 
-    def __init__(self, payload: Payload, memory_mb: int | None) -> None:
-        self._payload, self._memory_mb = payload, memory_mb
+    def __init__(self, payload: Payload, memory_mb: int | None, pass_env: Collection[str] = ()) -> None:
+        self._payload, self._memory_mb, self._pass_env = payload, memory_mb, pass_env
 
     def node(self) -> str:
         """Returns the id of the node that the actor is on."""
@@ -48,7 +49,7 @@ class WorkerActor:
             share: The part of this machine's memory that is the worker's own, from 0 to 1.
         """
         memory = self._memory_mb * 10**6 if self._memory_mb else int(MEMORY_SHARE * share * machine_memory())
-        self._process = WorkerProcess(self._payload, memory)
+        self._process = WorkerProcess(self._payload, memory, self._pass_env)
         self._process.ready(START_S)
 
     def run(self, job: Job, seconds: float, beat: float) -> Iterator[WorkerMessage | None]:

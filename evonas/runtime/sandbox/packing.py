@@ -9,10 +9,13 @@ import contextlib
 import fcntl
 import functools
 import hashlib
+import importlib
+import io
 import mmap
 import os
 import pickle
 import stat
+import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -66,14 +69,25 @@ def pack(factory: Factory, modules: Sequence[ModuleType] = ()) -> Payload:
     found: list[pickle.PickleBuffer] = []
     with _by_value(modules):
         try:
-            data: bytes = cloudpickle.dumps(factory, protocol=5, buffer_callback=found.append)
+            content = io.BytesIO()
+            _Pickler(content, protocol=5, buffer_callback=found.append).dump(factory)
         except Exception as error:  # whatever the user's objects raise when they are pickled
             why = describe_error(error)
             raise UserError(f"runtime: the space or the task cannot be sent to a worker: {why}") from None
     buffers = tuple(_read_only(buffer) for buffer in found)
     home = _module_of(factory)
     imported = home not in {"__main__", *(module.__name__ for module in modules)}
+    data = content.getvalue()
     return Payload(data, buffers, home if imported else "", _digest([data, *buffers]))
+
+
+class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+    """Sends modules of a class of their own, such as `torch.backends.cudnn`, by name, as it does others."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        if isinstance(obj, ModuleType) and type(obj) is not ModuleType and sys.modules.get(obj.__name__) is obj:
+            return importlib.import_module, (obj.__name__,)
+        return super().reducer_override(obj)
 
 
 def hold(payload: Payload) -> int:

@@ -4,6 +4,7 @@ On Linux this process adopts those whose parents have died (`ipc/lifetime.py`), 
 """
 
 import contextlib
+import math
 import os
 import signal
 import sys
@@ -77,6 +78,24 @@ def machine_memory() -> int:
     return min(limits)
 
 
+def machine_cores() -> int:
+    """Returns the cores that this process may use: of the machine, of its affinity, and of its container's quota."""
+    cores = len(os.sched_getaffinity(0)) if LINUX else os.cpu_count() or 1
+    quotas = [quota for folder in _own_groups() if (quota := _quota(folder))]
+    return max(1, math.floor(min([cores, *quotas])))
+
+
+def _quota(folder: Path) -> float:
+    """The cores of a control group, of version 2 or 1; 0 where it has no limit."""
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = (folder / "cpu.max").read_text().split()
+        return int(quota) / int(period)  # "max" is no number
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = ((folder / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+        return max(0.0, int(quota) / int(period))  # -1 is no limit
+    return 0.0
+
+
 def _below(pid: int) -> Iterator[int]:
     """Everything below a process, what has ended and waits to be reaped included."""
     for child in _children(pid):
@@ -118,10 +137,14 @@ def _private(pid: int, exact: bool) -> int:
 
 def _limit_files() -> Iterator[Path]:
     """Where cgroups of version 2, then 1, keep the memory limits that may hold for this process."""
+    yield from (folder / "memory.max" for folder in _own_groups())
+    yield CGROUP / "memory" / "memory.limit_in_bytes"
+
+
+def _own_groups() -> Iterator[Path]:
+    """The control groups of this process: of version 2, innermost first, then that of processors of version 1."""
     with contextlib.suppress(OSError):
         own = Path("/proc/self/cgroup").read_text().rpartition("::")[2].strip()
         innermost = CGROUP / own.lstrip("/")
-        yield from (
-            folder / "memory.max" for folder in (innermost, *innermost.parents) if folder.is_relative_to(CGROUP)
-        )
-    yield CGROUP / "memory" / "memory.limit_in_bytes"
+        yield from (folder for folder in (innermost, *innermost.parents) if folder.is_relative_to(CGROUP))
+    yield CGROUP / "cpu"

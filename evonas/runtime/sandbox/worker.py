@@ -17,6 +17,7 @@ from collections.abc import Collection, Generator
 from evonas.errors import UserError
 from evonas.ipc.lifetime import die_first, die_with_parent
 from evonas.records import Deferred, Evaluation, Job, RungReport, Status
+from evonas.runtime.global_state import GlobalState, with_note
 from evonas.runtime.runtime import Message, Work
 from evonas.runtime.sandbox.packing import load
 from evonas.runtime.sandbox.processes import reap
@@ -52,12 +53,12 @@ def serve(channel: WorkerChannel, file: int, stack: int, fork_server: int) -> No
     os.close(file)  # what is mapped stays
     gc.collect()
     gc.freeze()  # what stays for good need not be looked through after each candidate
-    threads = set(threading.enumerate())
+    threads, state = set(threading.enumerate()), GlobalState()
     channel.send(FrameType.READY)
     while (frame := channel.receive()) is not None:
         job: Job = pickle.loads(frame[1])
         channel.send(FrameType.ACCEPTED)
-        kind, body = _do(work, job, channel)
+        kind, body = _do(work, job, channel, state)
         gc.collect()  # what a candidate's objects do at their end must be its own fault, not that of the next one
         reap()
         if kind is FrameType.EVALUATION and _threads_left(threads):
@@ -80,24 +81,26 @@ def _separate(stack: int, fork_server: int) -> None:
     faulthandler.register(STACK_SIGNAL, stack, all_threads=False)
 
 
-def _do(work: Work, job: Job, channel: WorkerChannel) -> tuple[FrameType, bytes]:
+def _do(work: Work, job: Job, channel: WorkerChannel, state: GlobalState) -> tuple[FrameType, bytes]:
     """Sends the rungs' reports; returns the final result, whatever happens."""
     try:
-        return _report(work, job, channel)
+        return _report(work, job, channel, state)
     except _Unsendable as error:
         return FrameType.WORKER_EXIT, str(error).encode()
     except BaseException as error:  # SystemExit and KeyboardInterrupt of the user's code too
         return FrameType.WORKER_EXIT, describe_error(error).encode()
 
 
-def _report(work: Work, job: Job, channel: WorkerChannel) -> tuple[FrameType, bytes]:
+def _report(work: Work, job: Job, channel: WorkerChannel, state: GlobalState) -> tuple[FrameType, bytes]:
     reports = work(job)
     for item in reports:
         if isinstance(item, Evaluation | Deferred):
             if isinstance(reports, Generator):
                 reports.close()
             crashed = isinstance(item, Evaluation) and item.status is Status.FAILED_CRASH
-            return FrameType.FINAL_AND_EXIT if crashed else FrameType.EVALUATION, _packed(item)
+            changes = state.changes()
+            kind = FrameType.FINAL_AND_EXIT if changes or crashed else FrameType.EVALUATION
+            return kind, _packed(with_note(item, changes))
         if not isinstance(item, RungReport):
             return FrameType.WORKER_EXIT, f"its work reported a {type(item).__name__}, not an Evaluation".encode()
         channel.send(FrameType.RUNG_REPORT, _packed(item))

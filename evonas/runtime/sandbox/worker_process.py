@@ -11,21 +11,29 @@ import pickle
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import Any
 
 from evonas import records
 from evonas.errors import UserError
 from evonas.ipc import boot
+from evonas.ipc.environment import passed
 from evonas.records import Deferred, Evaluation, Job, RungReport, Status
 from evonas.runtime.runtime import Message, WorkerExit, WorkerMessage
 from evonas.runtime.sandbox.packing import Payload, hold, sweep
 from evonas.runtime.sandbox.protocol import REQUEST, RESPONSE, FrameType, WorkerFrame
+from evonas.text import describe_error, one_line
 
 FORK_SERVER = "evonas.runtime.sandbox.fork_server"
 """The module whose `main` is the fork server's program."""
 CLOSE_S = 15.0
+RECORDS = {
+    name: value
+    for name, value in vars(records).items()
+    if isinstance(value, type) and value.__module__ == records.__name__
+}
+"""The classes that a worker may send."""
 
 
 class WorkerProcessLost(Exception):
@@ -38,19 +46,26 @@ class WorkerProcess:
     Args:
         payload: The packed factory of the worker's `Work`.
         memory_bytes: Host memory that a worker, with all that it starts, may take; None for any.
+        pass_env: Variables of the environment that it gets besides those that Python and numerical libraries know.
 
     Raises:
         UserError: The payload does not fit into this node's folder for temporary files.
     """
 
-    def __init__(self, payload: Payload, memory_bytes: int | None = None) -> None:
+    def __init__(self, payload: Payload, memory_bytes: int | None = None, pass_env: Collection[str] = ()) -> None:
         self._number = 0
         self._ready = False
         sweep()
         file = hold(payload)
         try:
             self._fork_server, self._channel = boot.start(
-                FORK_SERVER, FrameType, file, memory_bytes or 0, payload.preload, descriptors=[file]
+                FORK_SERVER,
+                FrameType,
+                file,
+                memory_bytes or 0,
+                payload.preload,
+                descriptors=[file],
+                environment=passed(pass_env),
             )
         finally:
             os.close(file)
@@ -139,12 +154,15 @@ class WorkerProcess:
 
 
 class _Records(pickle.Unpickler):
-    """Unpickles plain values and records of evonas; anything else could bring torch or the user's code here."""
+    """Unpickles plain values and records of evonas.
+
+    Anything else could bring torch or the user's code here, and a dotted name leads anywhere.
+    """
 
     def find_class(self, module: str, name: str) -> Any:
-        if module != records.__name__:
-            raise pickle.UnpicklingError(f"it holds a {module}.{name}")
-        return super().find_class(module, name)
+        if module != records.__name__ or name not in RECORDS:
+            raise pickle.UnpicklingError(f"it holds a {one_line(module)}.{one_line(name)}")
+        return RECORDS[name]
 
 
 def _item(frame: WorkerFrame) -> WorkerMessage:
@@ -157,8 +175,11 @@ def _item(frame: WorkerFrame) -> WorkerMessage:
         return WorkerExit(Status(status), message)
     try:
         item: Message | Deferred = _Records(content).load()
-    except pickle.UnpicklingError as error:
-        return WorkerExit(Status.FAILED_ERROR, f"its result cannot be sent: {error}")
+    except Exception as error:  # whatever bytes lead to
+        why = str(error) if isinstance(error, pickle.UnpicklingError) else describe_error(error)
+        return WorkerExit(Status.FAILED_ERROR, f"its result cannot be sent: {why}")
+    if not isinstance(item, RungReport | Evaluation | Deferred):
+        return WorkerExit(Status.FAILED_ERROR, f"its result cannot be sent: it is a {type(item).__name__}")
     if isinstance(item, RungReport | Deferred) or not left:
         return item
     behind = "1 process behind, which was" if left == 1 else f"{left} processes behind, which were"

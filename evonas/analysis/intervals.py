@@ -1,0 +1,73 @@
+"""How far the numbers of a row are to be believed: 95 % intervals, and how many measurements settled."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Z = 1.959964
+"""Of the normal distribution: 95 % lie within so many deviations."""
+
+
+def wilson(
+    share: Sequence[float] | NDArray[np.float64], examples: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The 95 % interval of a share that was found on some examples (Wilson, J. Am. Stat. Assoc. 22, 1927).
+
+    Args:
+        share: of each network, from 0 to 1.
+        examples: how many the share is of.
+
+    Returns:
+        Lower and upper ends. They are about the examples alone: not about another training, nor about the luck of a
+        network that was chosen by them.
+    """
+    p = np.asarray(share, np.float64)
+    centre = p + Z**2 / (2 * examples)
+    half = Z * np.sqrt(p * (1 - p) / examples + Z**2 / (4 * examples**2))
+    scale = 1 + Z**2 / examples
+    return np.clip((centre - half) / scale, 0, 1), np.clip((centre + half) / scale, 0, 1)
+
+
+def with_intervals(frame: pd.DataFrame, description: Mapping[str, Any]) -> pd.DataFrame:
+    """Rows of `evaluations` with two more columns, NAME_low and NAME_high, for each metric of the task that is a share
+    of the validation examples.
+
+    Args:
+        frame: the rows.
+        description: the run's run.json; one that does not say how many examples there are gives no columns.
+    """
+    found = dict[str, NDArray[np.float64]]()
+    for name in shares(description):
+        low, high = wilson(frame[name].to_numpy(float), description["validation"]["examples"])
+        found |= {f"{name}_low": low, f"{name}_high": high}
+    return frame.assign(**found)
+
+
+def shares(description: Mapping[str, Any]) -> list[str]:
+    """The metrics of a run's task that are a share of so many validation examples."""
+    return list((description.get("validation") or {"shares": []})["shares"])
+
+
+def ends(column: str) -> tuple[str, str]:
+    """The columns with the ends of the interval of another column."""
+    if column.startswith("latency_ms["):
+        target = column.removeprefix("latency_ms")
+        return f"latency_low_ms{target}", f"latency_high_ms{target}"
+    return f"{column}_low", f"{column}_high"
+
+
+def unsettled(frame: pd.DataFrame, targets: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """How many latencies did not come within the bound in time.
+
+    Args:
+        frame: rows of `evaluations`.
+        targets: names.
+
+    Returns:
+        Target -> those that did not, and all that were measured.
+    """
+    columns = {target: frame[f"settled[{target}]"].dropna() for target in targets if f"settled[{target}]" in frame}
+    return {target: (int((own == 0).sum()), len(own)) for target, own in columns.items()}

@@ -1,0 +1,214 @@
+"""What all candidates of a process share, and none may change for those after it.
+
+Settings of Python and torch, and the functions, classes and methods of the libraries that networks are made of and
+trained with. A module of the user's own is not looked at: what it keeps is its own matter.
+"""
+
+import gc
+import inspect
+import locale
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from types import ModuleType
+from typing import Any
+
+from evonas.records import Deferred, Evaluation
+
+WATCHED = ("builtins", "evonas", "math", "numpy", "os", "random", "time", "torch")
+"""Modules in which nothing may be replaced, with those below them of `PACKAGES`."""
+PACKAGES = ("evonas.", "torch.autograd", "torch.nn.", "torch.optim.", "torch.utils.data", "numpy.random")
+HOOKS = "torch.nn.modules.module"
+"""The module that has the hooks of all modules."""
+OF_LIBRARIES = ("CUDA_", "KMP_", "PYTORCH_", "TORCH", "TRITON_", "_TORCH")
+"""Beginnings of variables that torch sets itself, with the first network that needs them."""
+WRAPPERS = ("_dynamo", "_compile.py", os.path.join("optim", "optimizer.py"))
+"""Where torch has the functions that it puts around its own."""
+RECURSION = 1000
+"""A limit below Python's own is looked at; compilers raise it."""
+OF_DTYPE = "torch.Storage"
+"""Is another class with another default dtype."""
+NAMED = 3
+"""Changes that a message names."""
+Setting = tuple[Callable[[], Any], Callable[[Any], object]]
+"""How a setting is read, and how it is set to what was read."""
+Result = Evaluation | Deferred
+_ABSENT = object()
+
+
+class GlobalState:
+    """The state of this process as it is now, to be compared with what it is later. Looks at loaded modules alone.
+
+    Args:
+        own_process: Whether nothing but candidates runs in this process. If not, what other threads may change as well
+            is not looked at: environment, signal handlers, timers.
+    """
+
+    def __init__(self, own_process: bool = True) -> None:
+        self._settings = {**_settings(), **(_of_the_process() if own_process else {})}
+        self._values = {name: read() for name, (read, _) in self._settings.items()}
+        self._members = [(name, owner, dict(vars(owner))) for name, owner in _owners()]
+
+    def changes(self) -> list[str]:
+        """Returns what is no longer as it was, in words; empty where all is."""
+        settings = [name for name, (read, _) in self._settings.items() if read() != self._values[name]]
+        replaced = [f"{name}.{key}" for name, _, key, _ in self._replaced()]
+        return settings + [member for member in replaced if member != OF_DTYPE]
+
+    def restore(self) -> list[str]:
+        """Puts back what is no longer as it was; returns what that was, in words."""
+        changed = self.changes()
+        for name in self._settings.keys() & set(changed):
+            self._settings[name][1](self._values[name])
+        for _, owner, key, before in list(self._replaced()):
+            if before is _ABSENT:
+                delattr(owner, key)
+            else:
+                setattr(owner, key, before)
+        return changed
+
+    def _replaced(self) -> Iterator[tuple[str, Any, str, Any]]:
+        """Of each member that is another one now: its owner's name, its owner, its own name and what it was."""
+        for name, owner, before in self._members:
+            now = vars(owner)
+            changed = [key for key, old in before.items() if now.get(key, _ABSENT) is not old]
+            if isinstance(owner, type) and len(now) > len(before):
+                changed += now.keys() - before.keys()
+            for key in changed:
+                old, new = before.get(key, _ABSENT), now.get(key, _ABSENT)
+                if (_is_code(old) or _is_code(new)) and not _is_of_torch(owner, key, old, new):
+                    yield name, owner, key, old
+
+
+def with_note(item: Result, changes: Sequence[str]) -> Result:
+    """Returns the last item of a job, whose message says what the candidate has changed; all of it was undone."""
+    if not changes or isinstance(item, Deferred):
+        return item
+    more = [f"{len(changes) - NAMED} more"] if len(changes) > NAMED else []
+    changed = f"it changed {', '.join([*changes[:NAMED], *more])} for all of its process, which was undone"
+    return replace(item, message="; ".join(filter(None, [item.message, changed])))
+
+
+def _of_the_process() -> dict[str, Setting]:
+    return {
+        "the environment": (_environment, _set_environment),
+        "a signal handler": (_handlers, _set_handlers),
+        "a timer": (
+            lambda: signal.getitimer(signal.ITIMER_REAL) != (0.0, 0.0),
+            lambda _: signal.setitimer(signal.ITIMER_REAL, 0.0),
+        ),
+    }
+
+
+def _settings() -> dict[str, Setting]:
+    found: dict[str, Setting] = {
+        "the working folder": (_folder, lambda folder: os.chdir(folder) if folder else None),
+        "the locale": (lambda: locale.setlocale(locale.LC_ALL), lambda name: locale.setlocale(locale.LC_ALL, name)),
+        "the recursion limit": (lambda: min(sys.getrecursionlimit(), RECURSION), sys.setrecursionlimit),
+        "garbage collection": (gc.isenabled, lambda on: gc.enable() if on else gc.disable()),
+    }
+    torch: Any = sys.modules.get("torch")
+    if torch is None:
+        return found
+    found |= {
+        "torch's default dtype": (torch.get_default_dtype, torch.set_default_dtype),
+        "torch's default device": (torch.get_default_device, lambda device: _set_device(torch, device)),
+        "torch's grad mode": (torch.is_grad_enabled, torch.set_grad_enabled),
+        "torch's number of threads": (torch.get_num_threads, torch.set_num_threads),
+        "torch's deterministic mode": (
+            torch.get_deterministic_debug_mode,
+            torch.set_deterministic_debug_mode,
+        ),
+        "torch's anomaly mode": (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
+        "torch's matmul precision": (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
+        "torch.backends.mkldnn": (
+            lambda: torch.backends.mkldnn.enabled,
+            lambda on: torch.backends.mkldnn.set_flags(on),
+        ),
+        "hooks of all modules": (lambda: _hooks(sys.modules[HOOKS]), lambda hooks: _set_hooks(hooks)),
+    }
+    for name in ("enabled", "benchmark", "deterministic", "allow_tf32"):
+        found[f"torch.backends.cudnn.{name}"] = _attribute(torch.backends.cudnn, name)
+    return found
+
+
+def _attribute(owner: Any, name: str) -> Setting:
+    return lambda: getattr(owner, name), lambda value: setattr(owner, name, value)
+
+
+def _folder() -> str:
+    try:
+        return os.getcwd()
+    except OSError:  # it was removed
+        return ""
+
+
+def _environment() -> dict[str, str]:
+    return {name: text for name, text in os.environ.items() if not name.startswith(OF_LIBRARIES)}
+
+
+def _set_environment(before: Mapping[str, str]) -> None:
+    for name in _environment().keys() - before.keys():
+        del os.environ[name]
+    os.environ.update(before)
+
+
+def _handlers() -> dict[int, Any]:
+    return {number: signal.getsignal(number) for number in signal.valid_signals()}
+
+
+def _set_handlers(before: Mapping[int, Any]) -> None:
+    for number, handler in before.items():
+        if handler is not None and signal.getsignal(number) != handler:  # None: not set from Python
+            signal.signal(number, handler)
+
+
+def _set_device(torch: Any, device: Any) -> None:
+    torch.set_default_device(None if device.type == "cpu" else device)
+
+
+def _hooks(module: ModuleType) -> dict[str, dict[Any, Any]]:
+    return {
+        name: dict(value)
+        for name, value in vars(module).items()
+        if name.startswith("_global_") and hasattr(value, "items")
+    }
+
+
+def _set_hooks(before: Mapping[str, Mapping[Any, Any]]) -> None:
+    for name, hooks in before.items():
+        now = getattr(sys.modules[HOOKS], name)
+        now.clear()
+        now.update(hooks)
+
+
+def _owners() -> Iterator[tuple[str, Any]]:
+    """The modules that are watched, and their classes, by name."""
+    for name, module in list(sys.modules.items()):
+        if not isinstance(module, ModuleType) or not (name in WATCHED or name.startswith(PACKAGES)):
+            continue
+        yield name, module
+        for key, value in list(vars(module).items()):
+            if isinstance(value, type) and value.__module__ == name:
+                yield f"{name}.{key}", value
+
+
+def _is_code(value: Any) -> bool:
+    """Whether it is a function, a class or a descriptor; plain values may be counters and caches."""
+    return callable(value) or hasattr(value, "__get__")
+
+
+def _is_of_torch(owner: Any, key: str, old: Any, new: Any) -> bool:
+    """Whether torch itself has wrapped what it was, as it does when it makes the first optimiser or compiles."""
+    file = getattr(getattr(new, "__code__", None), "co_filename", "")
+    if not file.startswith(tuple(f"{folder}{os.sep}{part}" for folder in _torch_folders() for part in WRAPPERS)):
+        return False
+    if old is _ABSENT and isinstance(owner, type):
+        old = next((vars(base)[key] for base in owner.__mro__[1:] if key in vars(base)), _ABSENT)
+    return inspect.unwrap(getattr(new, "__wrapped__", old)) is inspect.unwrap(old)
+
+
+def _torch_folders() -> list[str]:
+    return list(getattr(sys.modules.get("torch"), "__path__", ()))

@@ -1,0 +1,205 @@
+"""What a run folder keeps of a task's data: enough to know them again, and to ship networks without them."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import nn
+
+from evonas.errors import UserError
+from evonas.loading import validated
+from evonas.tasks.stored_array import Column, chunks, nbytes, taken
+from evonas.tasks.task import Split, Standardise, Task
+
+SAMPLED_BYTES = 2**24
+"""Of stored examples larger than this, rows at even distances are hashed: no more of them is read."""
+LISTED = 12
+"""Classes that are named one by one where people read of them."""
+
+
+class Record(BaseModel):
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+
+class SplitRecord(Record):
+    """One part of the examples.
+
+    Args:
+        examples: how many.
+        counts: examples of each class; None where the targets are no classes.
+        sha256: of examples and targets as the search sees them: pictures decoded and scaled, text as numbers.
+        drawn: it was not given, but drawn from the training examples.
+    """
+
+    examples: int
+    counts: tuple[int, ...] | None
+    sha256: str
+    drawn: bool = False
+
+
+class ColumnRecord(Record):
+    """One input as it is stored, before `prepare`: the shape of an example, and numpy's name of its type."""
+
+    shape: tuple[Annotated[int, Field(ge=0)], ...]
+    dtype: Annotated[str, Field(pattern=r"^(bool|uint8|int(8|16|32|64)|float(16|32|64))$")]
+
+
+class StandardiseRecord(Record):
+    """The constants of a `Standardise`, per channel or feature."""
+
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+
+
+class DataRecord(Record):
+    """The data of a search as its run folder knows them.
+
+    Args:
+        splits: train, valid and test.
+        columns: the inputs by name, "" for a single one.
+        classes: what the classes are called, in order of their numbers; empty where they have no names.
+        standardise: what the task does to stored examples; None where that is something else.
+        notes: what was guessed, changed or left out when the data were read.
+    """
+
+    splits: dict[str, SplitRecord]
+    columns: dict[str, ColumnRecord]
+    classes: tuple[str, ...] = ()
+    standardise: StandardiseRecord | None = None
+    notes: tuple[str, ...] = ()
+
+
+def data_record(task: Task) -> DataRecord:
+    """Describe the data of a task. Arrays in memory are read once, of stored ones `SAMPLED_BYTES` an array."""
+    splits = {
+        name: SplitRecord(
+            examples=len(split), counts=_counts(split, task), sha256=_digest(split), drawn=name in task.splits.drawn
+        )
+        for name, split in task.splits.parts.items()
+    }
+    columns = {
+        name: ColumnRecord(shape=column.shape[1:], dtype=column.dtype.name)
+        for name, column in task.splits.train.columns.items()
+    }
+    constants = None
+    if type(task.prepare) is Standardise:
+        mean, deviation = task.prepare.mean.flatten(), task.prepare.deviation.flatten()
+        constants = StandardiseRecord(mean=tuple(mean.tolist()), deviation=tuple(deviation.tolist()))
+    return DataRecord(splits=splits, columns=columns, classes=task.classes, standardise=constants, notes=task.notes)
+
+
+def recorded_data(description: Mapping[str, Any], where: object) -> DataRecord | None:
+    """What a run.json says of its data; None where an earlier evonas wrote it, or nothing was trained.
+
+    Args:
+        description: the run.json.
+        where: the run folder, for messages.
+
+    Raises:
+        UserError: it says something else than evonas writes.
+    """
+    data = description.get("data")
+    if data is None:
+        return None
+    if not isinstance(data, Mapping):
+        raise UserError(f"{where}/run.json: data: takes a section of keys, not {data!r}")
+    return validated(DataRecord, data, f"{where}/run.json: data")
+
+
+def data_difference(then: DataRecord, now: DataRecord) -> str:
+    """The first thing in which data differ, for people; empty where they are the same."""
+    for name in then.splits:
+        old, new = then.splits[name], now.splits.get(name)
+        if new is None or old.examples != new.examples:
+            return f"{name} has {old.examples:,} examples there, {new.examples if new else 0:,} here"
+    for what in ("classes", "columns"):
+        if getattr(then, what) != getattr(now, what):
+            return f"{what} are {_short(then, what)} there, {_short(now, what)} here"
+    for name in then.splits:
+        if then.splits[name].counts != now.splits[name].counts:
+            return f"the classes of {name} have other numbers of examples"
+    changed = [name for name in then.splits if then.splits[name].sha256 != now.splits[name].sha256]
+    return f"as many examples, but others: {', '.join(changed)}" if changed else ""
+
+
+def in_words(record: DataRecord) -> str:
+    """One line for people: examples of each part, what one is, classes and how many each has."""
+    sizes = ", ".join(
+        f"{name} {split.examples:,}{' (drawn from train)' if split.drawn else ''}"
+        for name, split in record.splits.items()
+    )
+    kinds = ", ".join(
+        f"{f'{name}: ' if name else ''}{' x '.join(map(str, column.shape)) or 'a number'} of {column.dtype}"
+        for name, column in record.columns.items()
+    )
+    return "; ".join([f"{sizes} examples, each {kinds}", *_classes_in_words(record)])
+
+
+def standardise_of(record: DataRecord) -> nn.Module | None:
+    """The `Standardise` of the search, without its data; None where the task does something else."""
+    if record.standardise is None or list(record.columns) != [""]:
+        return None
+    mean, deviation = (np.array(numbers, np.float32) for numbers in record.standardise.model_dump().values())
+    axes = len(record.columns[""].shape) - 1
+    return Standardise.with_constants(mean, deviation, axes)
+
+
+def stored_example(record: DataRecord, count: int) -> Any:
+    """Made-up examples (count, ...) as the data store them: a tensor, or tensors by the names of inputs."""
+    random = np.random.default_rng(0)
+    made = {name: _made_up(column, count, random) for name, column in record.columns.items()}
+    return made[""] if list(made) == [""] else made
+
+
+def _made_up(column: ColumnRecord, count: int, random: np.random.Generator) -> torch.Tensor:
+    shape, dtype = (count, *column.shape), np.dtype(column.dtype)
+    whole = random.integers(0, 2 if dtype.kind == "b" else 100, shape)
+    return torch.from_numpy((random.standard_normal(shape) if dtype.kind == "f" else whole).astype(dtype))
+
+
+def _digest(split: Split) -> str:
+    digest = hashlib.sha256()
+    for name, column in {**split.columns, "y": split.y}.items():
+        digest.update(f"{name} {column.dtype.str} {column.shape}".encode())
+        for part in _hashed(column):
+            digest.update(np.ascontiguousarray(part).data)
+    return digest.hexdigest()
+
+
+def _hashed(column: Column) -> Iterator[Any]:
+    """All rows of an array in memory, some of one that is stored."""
+    if isinstance(column, np.ndarray):
+        yield from chunks(column)
+    else:
+        yield taken(column, np.arange(0, len(column), max(1, -(-nbytes(column) // SAMPLED_BYTES))))
+
+
+def _counts(split: Split, task: Task) -> tuple[int, ...] | None:
+    y, classes = split.y, task.spec.outputs
+    if y.ndim != 1 or y.dtype.kind not in "iu" or len(task.spec.output_shape) != 1:
+        return None
+    if int(y.min()) < 0 or int(y.max()) >= classes:
+        return None
+    return tuple(np.bincount(y, minlength=classes).tolist())
+
+
+def _classes_in_words(record: DataRecord) -> Iterator[str]:
+    parts = [split.counts for split in record.splits.values() if split.counts]
+    if len(parts) < len(record.splits):
+        return
+    names = record.classes or tuple(map(str, range(len(parts[0]))))
+    totals = [sum(counts) for counts in zip(*parts, strict=True)]
+    if len(names) > LISTED:
+        yield f"{len(names):,} classes of {min(totals):,} to {max(totals):,} examples"
+    else:
+        each = ", ".join(f"{name}: {total:,}" for name, total in zip(names, totals, strict=True))
+        yield f"{len(names)} classes ({each})"
+
+
+def _short(record: DataRecord, what: str) -> str:
+    value = record.classes if what == "classes" else {name: c.model_dump() for name, c in record.columns.items()}
+    text = str(value)
+    return text if len(text) <= 200 else f"{text[:200]}..."

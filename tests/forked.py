@@ -1,0 +1,121 @@
+"""`evonas` as a command on the PATH whose processes are forks of one that has everything imported.
+
+A start takes hundredths of a second in the place of seconds of a processor. All else is as of a process of its own:
+arguments, folder, environment, standard streams, signals, exit status.
+"""
+
+import contextlib
+import json
+import os
+import runpy
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+ROOT = Path(__file__).parents[1]
+CLIENT = """\
+#!{python} -S
+import json, os, signal, socket, sys
+
+server = socket.socket(socket.AF_UNIX)
+server.connect({address!r})
+request = json.dumps([sys.argv, os.getcwd(), dict(os.environ)]).encode()
+socket.send_fds(server, [len(request).to_bytes(8, "little")], [0, 1, 2])
+server.sendall(request)
+process = int.from_bytes(server.recv(8), "little")
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, lambda number, frame: os.kill(process, number))
+sys.exit(int.from_bytes(server.recv(8), "little"))
+"""
+
+
+@contextlib.contextmanager
+def commands(folder: Path) -> Iterator[Path]:
+    """A folder for the PATH with the command `evonas`, and with `run-script` in the place of `python`.
+
+    Args:
+        folder: with a short name, as sockets need it.
+    """
+    address, binaries = str(folder / "commands.socket"), folder / "commands"
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(address)
+        listening.listen()
+        number = listening.fileno()
+        command = [sys.executable, "-m", "tests.forked", str(number)]
+        server = subprocess.Popen(command, cwd=ROOT, pass_fds=[number], stdin=subprocess.DEVNULL)
+    binaries.mkdir()
+    for name in ("evonas", "run-script"):
+        (binaries / name).write_text(CLIENT.format(python=sys.executable, address=address))
+        (binaries / name).chmod(0o755)
+    try:
+        yield binaries
+    finally:
+        server.kill()
+        server.wait()
+
+
+def serve(listening: socket.socket) -> None:
+    """One watcher for each command, which forks it and waits for it."""
+    import evonas.report
+    import evonas.start
+    import evonas.terminal  # noqa: F401
+
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # watchers are not waited for
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    while True:
+        client, _ = listening.accept()
+        if not os.fork():
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            watch(client)
+            os._exit(0)
+        client.close()
+
+
+def watch(client: socket.socket) -> None:
+    size, streams, _, _ = socket.recv_fds(client, 8, 3)
+    words, folder, environment = json.loads(_exactly(client, int.from_bytes(size, "little")))
+    process = os.fork()
+    if not process:
+        client.close()
+        for number, stream in enumerate(streams):
+            os.dup2(stream, number)
+            os.close(stream)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        os.environ.clear()
+        os.environ.update(environment)
+        os.chdir(folder)
+        command(words)
+    for stream in streams:
+        os.close(stream)
+    client.sendall(process.to_bytes(8, "little"))
+    _, ended = os.waitpid(process, 0)
+    status = os.waitstatus_to_exitcode(ended)
+    with contextlib.suppress(OSError):  # the client was killed
+        client.sendall((status if status >= 0 else 128 - status).to_bytes(8, "little"))
+
+
+def command(words: list[str]) -> NoReturn:
+    from evonas.cli import main
+
+    name, *sys.argv = words
+    if Path(name).name == "run-script":
+        sys.path[0] = str(Path(sys.argv[0]).parent)
+        runpy.run_path(sys.argv[0], run_name="__main__")
+        sys.exit(0)
+    sys.argv = ["evonas", *sys.argv]
+    sys.exit(main(sys.argv[1:]))
+
+
+def _exactly(client: socket.socket, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        data += client.recv(size - len(data))
+    return data
+
+
+if __name__ == "__main__":
+    serve(socket.socket(fileno=int(sys.argv[1])))

@@ -1,0 +1,103 @@
+"""How a Ray of a run of its own starts: with the cores it may use, with short paths, and again where it was too slow.
+
+Ray itself is not started here.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ray
+
+from evonas.config import RuntimeConfig
+from evonas.errors import RuntimeNotStarted, UserError
+from evonas.runtime.ray_pool import cluster
+from evonas.runtime.sandbox import processes
+
+
+@pytest.fixture
+def groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the control groups of this machine are looked for; there are none."""
+    monkeypatch.setattr(processes, "CGROUP", tmp_path)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(16)))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("quota", "cores"),
+    [
+        ("100000 100000", 1),
+        ("250000 100000", 2),
+        ("50000 100000", 1),
+        ("max 100000", 16),
+        ("6400000 100000", 16),
+        ("", 16),
+    ],
+)
+def test_the_quota_of_a_container_counts(quota: str, cores: int, groups: Path) -> None:
+    (groups / "cpu.max").write_text(quota)
+    assert processes.machine_cores() == cores
+
+
+@pytest.mark.parametrize(("quota", "cores"), [("150000", 1), ("-1", 16), ("400000", 4)])
+def test_so_does_one_of_version_1(quota: str, cores: int, groups: Path) -> None:
+    (groups / "cpu").mkdir()
+    (groups / "cpu" / "cpu.cfs_quota_us").write_text(quota)
+    (groups / "cpu" / "cpu.cfs_period_us").write_text("100000")
+    assert processes.machine_cores() == cores
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What Ray was asked for, each time; it starts at once."""
+    calls: list[dict[str, Any]] = []
+    monkeypatch.setattr(ray, "init", lambda **options: calls.append(options))
+    return calls
+
+
+def test_ray_gets_the_cores_of_the_quota_or_as_many_as_are_asked_for(asked: list[dict[str, Any]], groups: Path) -> None:
+    (groups / "cpu.max").write_text("300000 100000")
+    cluster.connect(RuntimeConfig(workers="auto"))
+    cluster.connect(RuntimeConfig(workers=5))
+    assert [call["num_cpus"] for call in asked] == [3, 5]
+
+
+def test_a_long_folder_for_temporary_files_is_not_rays(
+    asked: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RAY_TMPDIR", raising=False)
+    for folder in ("/tmp", "/scratch/slurm/" + "job" * 30):
+        monkeypatch.setenv("TMPDIR", folder)
+        cluster.connect(RuntimeConfig())
+    assert [call["_temp_dir"] for call in asked] == [None, f"/tmp/ray-{os.getuid()}"]
+    session = "/session_2026-11-28_20-19-26_123456_1234567/sockets/plasma_store"
+    assert len("x" * cluster.LONGEST_FOLDER + "/ray" + session) <= 107
+
+
+def test_a_ray_that_is_too_slow_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: list[int] = []
+
+    def slow(**options: Any) -> None:
+        tries.append(1)
+        if len(tries) < 3:
+            raise Exception("The current node timed out during startup. This could happen because ...")
+
+    monkeypatch.setattr(ray, "init", slow)
+    cluster.connect(RuntimeConfig())
+    assert len(tries) == 3
+    tries.clear()
+    monkeypatch.setattr(cluster, "STARTS", 2)
+    with pytest.raises(
+        RuntimeNotStarted, match="Ray did not start in 2 tries of half a minute: the machine is too busy"
+    ):
+        cluster.connect(RuntimeConfig())
+
+
+def test_another_fault_of_ray_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(**options: Any) -> None:
+        raise ConnectionError("no such\ncluster")
+
+    monkeypatch.setattr(ray, "init", broken)
+    with pytest.raises(UserError, match="no Ray cluster at 'local': no such cluster"):
+        cluster.connect(RuntimeConfig())
