@@ -2,6 +2,7 @@
 
 import os
 import sysconfig
+import traceback
 from pathlib import Path
 from types import ModuleType
 
@@ -37,3 +38,13 @@ def distance(file: str) -> int:
     if file.startswith(TORCH) or (file.startswith(STANDARD) and not file.startswith(SITE)):
         return 3
     return int(file.startswith(SITE))
+
+
+def place_of(error: BaseException) -> str:
+    """The innermost line of the user's own that an error came through, as ` (file.py:3)`; empty where there is none, or
+    where the error's text names it."""
+    if isinstance(error, SyntaxError):
+        return ""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
+    own = [frame for frame in frames if distance(frame.filename) == 0]
+    return f" ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else ""

@@ -13,6 +13,7 @@ from evonas.evaluation import Evaluator, agreement, augment
 from evonas.evaluation.costs import resolve
 from evonas.evaluation.learners import LEARNERS, Learner
 from evonas.evaluation.targets import prepared
+from evonas.evaluation.task_inputs import check_inputs
 from evonas.evaluation.task_metrics import check_metrics
 from evonas.latency_tables.table import Table, check_compatible, read
 from evonas.loading import check_options, construct
@@ -27,11 +28,13 @@ from evonas.records import Endpoint, Inputs, TaskSpec
 from evonas.runtime import Factory, Remotes
 from evonas.spaces import SPACES
 from evonas.spaces.space import Space
+from evonas.store.columns import FIXED
 from evonas.strategies import STRATEGIES
 from evonas.tabular import EvaluatorFactory
 from evonas.tasks import TASKS, Task
 from evonas.tasks.data_record import DataRecord, data_record
 from evonas.tasks.shipped import Preparation, Shipped
+from evonas.text import one_line
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -80,10 +83,16 @@ def assemble(
         UserError: a section names a part that does not exist, or asks it for what it cannot do, or the space does not
             take the task.
     """
-    space = space or construct(SPACES, config.space, "space")
-    task = task or construct(TASKS, config.task, "task")
+    space = construct(SPACES, config.space, "space") if space is None else space
+    task = construct(TASKS, config.task, "task") if task is None else task
+    check_given(space, task)
+    if space is None or task is None:
+        noun, kind = ("space", config.space.kind) if space is None else ("task", config.task.kind)
+        raise UserError(f"{noun}: {kind} returns None; return a {noun.capitalize()}")
     spec = task if isinstance(task, TaskSpec) else task.spec
     objectives = Objectives(config, spec)
+    if taken := [name for name in objectives.metrics if name in FIXED]:
+        raise UserError(f"metric {taken[0]}: every row has a column of that name; rename the metric")
     check_options(STRATEGIES, config.strategy, "strategy")
     if evaluator:
         work = partial(evaluator, space, config, objectives)
@@ -104,9 +113,26 @@ def assemble(
     return Components(config, space, spec, objectives, factory, tables, endpoints, task=task, data=data_record(task))
 
 
+def check_given(space: object, task: object) -> None:
+    """
+    Raises:
+        UserError: one of them is a class in the place of an object or something else, or the space has no genes.
+    """
+    for noun, part, kinds in (("space", space, Space), ("task", task, Task | TaskSpec)):
+        if part is not None and not isinstance(part, kinds):
+            made = f"{part.__name__} itself; give {part.__name__}()" if isinstance(part, type) else one_line(repr(part))
+            raise UserError(f"{noun}: takes a {noun.capitalize()}, not {made}")
+    if isinstance(space, Space):
+        try:
+            _ = space.leaves
+        except ValueError as error:
+            raise UserError(f"space: {error}") from None
+
+
 def _training(config: Config, space: Space, task: Task, objectives: Objectives, tables: Mapping[str, Table]) -> Factory:
     """What builds, measures and trains networks. What a user may have registered is resolved here, on the driver."""
     learner = construct(LEARNERS, config.learner, "learner")
+    check_inputs(task)
     check_learner(learner, config, objectives)
     check_metrics(task)
     augment.check(config.training.augment, task)
@@ -134,8 +160,14 @@ def name_of(evaluator: object) -> str:
 def check_learner(learner: Learner, config: Config, objectives: Objectives) -> None:
     """
     Raises:
-        UserError: something is asked for that is known after training alone, and nothing is trained.
+        UserError: it lacks what a learner has, or something is asked for that is known after training alone, and
+            nothing is trained.
     """
+    name = type(learner).__name__
+    if not isinstance(getattr(learner, "trains", None), bool):
+        raise UserError(f"learner: {name} does not say whether it trains: give the class trains = True or False")
+    if not callable(getattr(learner, "epochs", None)):
+        raise UserError(f"learner: {name} has no epochs(network, candidate, setup); see evonas.evaluation.Learner")
     if learner.trains:
         return
     kind = config.learner.kind

@@ -12,9 +12,11 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
+from evonas.code_owner import place_of
 from evonas.config import Config, PartConfig
 from evonas.did_you_mean import unknown
 from evonas.errors import UserError
+from evonas.text import describe_error
 
 YAML_WORDS = {
     "model_type": "takes a section of keys",
@@ -95,14 +97,20 @@ def construct(registry: Mapping[str, Callable[..., T]], section: PartConfig, nou
         What the constructor returns.
 
     Raises:
-        UserError: no such kind, an unknown option, an option of the wrong type or range, or one that the constructor
-            refuses by a ValueError.
+        UserError: no such kind, an unknown option, an option of the wrong type or range, one that the constructor
+            refuses by a ValueError, or the constructor is the user's own and raises.
     """
     options = check_options(registry, section, noun)
     try:
         return registry[section.kind](*given, **options)
     except ValueError as error:
         raise UserError(f"{noun}: {error}") from None
+    except UserError:
+        raise
+    except Exception as error:
+        if not (place := place_of(error)):
+            raise
+        raise UserError(f"{noun}: {section.kind} raises {describe_error(error)}{place}") from error
 
 
 def check_options(registry: Mapping[str, Callable[..., Any]], section: PartConfig, noun: str) -> dict[str, Any]:
@@ -117,11 +125,17 @@ def check_options(registry: Mapping[str, Callable[..., Any]], section: PartConfi
         The options that the section gives, as their annotations have them.
 
     Raises:
-        UserError: no such kind, an unknown option, or an option of the wrong type or range.
+        UserError: no such kind, what is registered makes no part, an unknown option, or an option of the wrong type or
+            range.
     """
     if section.kind not in registry:
         raise UserError(f"{noun}.kind: {unknown(section.kind, registry)}")
     constructor = registry[section.kind]
+    if not callable(constructor):
+        own = type(constructor).__name__
+        raise UserError(f"{noun}.kind: {section.kind} is registered as a {own}, not as what makes one: give the class")
+    if lacking := sorted(getattr(constructor, "__abstractmethods__", ())):
+        raise UserError(f"{noun}.kind: {constructor.__name__} has no {', '.join(lacking)}; define it in the class")
     model = options_model(constructor)
     for key in section.options:
         if key not in model.model_fields:
@@ -161,7 +175,7 @@ def options_model(constructor: Callable[..., Any]) -> type[BaseModel]:
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
             annotation = Any if parameter.annotation is empty else parameter.annotation
             fields[name] = (annotation, ... if parameter.default is empty else parameter.default)
-    return create_model(constructor.__name__, __config__=ConfigDict(extra="forbid"), **fields)
+    return create_model(getattr(constructor, "__name__", "options"), __config__=ConfigDict(extra="forbid"), **fields)
 
 
 def _no_option(

@@ -83,6 +83,28 @@ class InputSpec:
         return int(2 ** (int(bits) - (kind == "")))
 
 
+DIRECTIONS = ("minimize", "maximize")
+"""What can be done with a metric."""
+
+
+def check_direction(direction: object) -> None:
+    """
+    Raises:
+        ValueError: it is none of `DIRECTIONS`.
+    """
+    if direction not in DIRECTIONS:
+        raise ValueError(f"the direction of a metric is {' or '.join(DIRECTIONS)}, not {direction!r}")
+
+
+def check_metric_name(name: object) -> None:
+    """
+    Raises:
+        ValueError: it cannot name a metric, because brackets name targets and spaces part words.
+    """
+    if not isinstance(name, str) or not name or set(name) & set("[]") or name.split() != [name]:
+        raise ValueError(f"the name of a metric is a text without spaces and brackets, not {name!r}")
+
+
 Inputs = InputSpec | Mapping[str, InputSpec]
 """What a network takes in: one tensor, or several by the names of the arguments of its `forward`."""
 
@@ -96,12 +118,22 @@ class TaskSpec:
         input: one tensor, or several by name, which the network gets as keyword arguments.
         output_shape: of one example's output, e.g. (classes,), (1,) for a scalar, (tokens, vocabulary).
         metrics: of the validation examples, each with "minimize" or "maximize"; the first is the task's main one.
+
+    Raises:
+        ValueError: the name is no text, a metric has a name that none can have, or another direction.
     """
 
     name: str
     input: Inputs
     output_shape: tuple[int, ...]
     metrics: Mapping[str, str] = field(default_factory=lambda: {"error": "minimize"})
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise ValueError(f"the name of a task is a text, not {self.name!r}")
+        for name, direction in self.metrics.items():
+            check_metric_name(name)
+            check_direction(direction)
 
     @property
     def input_shape(self) -> tuple[int, ...]:

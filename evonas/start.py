@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from evonas.code_owner import is_user_module
-from evonas.components import Components, assemble, check_endpoints
+from evonas.components import Components, assemble, check_endpoints, check_given
 from evonas.config import MUTABLE_SECTIONS
 from evonas.driver.loop import Search, Watch
 from evonas.driver.progress import shown
@@ -121,6 +121,7 @@ def prepare(
         UserError: the config is wrong, or the folder holds another search.
     """
     name = Path(config).stem if isinstance(config, str | Path) else "search"
+    check_given(space, task)
     given = {}
     if space:
         names = [kind for kind, part in SPACES.items() if part is type(space)]

@@ -13,6 +13,7 @@ from evonas.objectives.early_stopping import is_stopped
 from evonas.objectives.objectives import Objectives
 from evonas.records import Epoch, Evaluation, Genome, Job, RungReport, Status
 from evonas.spaces.space import Space
+from evonas.text import describe_error
 
 Evaluate = Callable[[Job], Iterator[Any]]
 EvaluatorFactory = Callable[[Space, Config, Objectives], Evaluate]
@@ -26,7 +27,7 @@ def nothing(genome: Genome) -> Mapping[str, float]:
 
 @dataclass(frozen=True, slots=True)
 class Tabular:
-    """An evaluator that looks up what training would give.
+    """An evaluator that looks up what training would give. Where one of its functions raises, the candidate has failed.
 
     Args:
         trained: (genome, epochs) -> the metrics of the network after so many epochs.
@@ -48,6 +49,12 @@ class _Lookup:
     objectives: Objectives
 
     def __call__(self, job: Job) -> Iterator[RungReport | Evaluation]:
+        try:
+            yield from self._looked_up(job)
+        except Exception as error:
+            yield Evaluation(job.candidate, Status.FAILED_ERROR, message=f"the table raises {describe_error(error)}")
+
+    def _looked_up(self, job: Job) -> Iterator[RungReport | Evaluation]:
         index, genome = job.candidate.index, job.candidate.genome
         costs = dict(self.table.costs(genome))
         if self.objectives.violation(costs):

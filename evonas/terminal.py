@@ -40,7 +40,7 @@ MOST = 500
 def advice(search: Search) -> str:
     """A line for who has more workers than the window can feed; empty for the others."""
     workers, lookahead = search.runtime.workers, search.config.lookahead
-    if search.config.schedule.mode != "window" or lookahead >= 2 * workers:
+    if search.config.schedule.mode != "window" or workers == 1 or lookahead >= 2 * workers:
         return ""
     return f"note: lookahead {lookahead} cannot keep {workers} workers busy; they want schedule.lookahead={4 * workers}"
 

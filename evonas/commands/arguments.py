@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
+from evonas.code_owner import place_of
 from evonas.errors import UserError
 from evonas.ipc.boot import standard_first
+from evonas.text import describe_error, error_text
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +45,7 @@ def imported(names: Sequence[str]) -> list[ModuleType]:
     The standard library comes before all of them; where no name is given, the working folder is no place for imports.
 
     Raises:
-        UserError: one cannot be imported.
+        UserError: one cannot be imported, or raises.
     """
     modules = []
     for name in names:
@@ -51,8 +53,10 @@ def imported(names: Sequence[str]) -> list[ModuleType]:
         sys.path[:] = standard_first([folder, *(path for path in sys.path if path != folder)])
         try:
             modules.append(importlib.import_module(Path(name).stem if name.endswith(".py") else name))
-        except ImportError as error:
-            raise UserError(f"--import {name}: {error}") from None
+        except Exception as error:
+            plain = isinstance(error, ImportError | UserError | ValueError)
+            text = error_text(error) if plain else describe_error(error)
+            raise UserError(f"--import {name}: {text}{place_of(error)}") from error
     return modules
 
 

@@ -61,11 +61,12 @@ def export(folder: str, candidate: int, out: str | None = None, form: str | None
         path.write_bytes(file)
     except OSError as error:
         raise UserError(f"--out {path}: {error.strerror}") from None
+    opened = f"{exporter.hint.format(path=str(path))}; " if exporter.hint else ""
     kinds = mapped(
         lambda part: f"{str(part.dtype).removeprefix('torch.')} (N, {', '.join(map(str, part.shape[1:]))})", x
     )
     takes = kinds if isinstance(kinds, str) else ", ".join(f"{name}: {kind}" for name, kind in kinds.items())
-    yield f"{path}: takes {takes}; {exporter.hint.format(path=str(path))}; {checked}"
+    yield f"{path}: takes {takes}; {opened}{checked}"
 
 
 def _before(run: "Run") -> "tuple[nn.Module, Any, str]":
@@ -101,7 +102,7 @@ def chosen(out: str | None, form: str | None) -> "tuple[str, Exporter]":
         UserError: it is unknown, or the two do not agree.
     """
     from evonas.did_you_mean import unknown
-    from evonas.exporters import EXPORTERS
+    from evonas.exporters import EXPORTERS, Exporter
 
     suffix = Path(out).suffix.removeprefix(".") if out else ""
     name = form or suffix or "pt2"
@@ -109,4 +110,7 @@ def chosen(out: str | None, form: str | None) -> "tuple[str, Exporter]":
         raise UserError(f"{'--format' if form else f'--out {out}'}: {unknown(name, EXPORTERS)}")
     if form and suffix in EXPORTERS and suffix != form:
         raise UserError(f"--out {out} and --format {form} do not agree; leave one of them out")
-    return name, EXPORTERS[name]
+    exporter = EXPORTERS[name]
+    if not isinstance(exporter, Exporter):
+        raise UserError(f"EXPORTERS[{name!r}] is a {type(exporter).__name__}, not an Exporter: give Exporter(WRITE)")
+    return name, exporter

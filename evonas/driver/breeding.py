@@ -3,17 +3,22 @@
 A search, its resumption and its verification all breed through here, so they cannot differ.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
+from numbers import Real
 
 from evonas.config import Config
+from evonas.did_you_mean import unknown
 from evonas.driver.reorder_buffer import Failed, ReorderBuffer, View
+from evonas.errors import UserError
 from evonas.loading import construct
 from evonas.objectives.objectives import Objectives
 from evonas.records import Candidate, Genome, Job, RungReport
 from evonas.seeding import seed_for
 from evonas.spaces.space import Space
-from evonas.strategies import STRATEGIES, Problem, Strategy, Survivor
+from evonas.strategies import STRATEGIES, Problem, Proposal, Strategy, Survivor
+from evonas.text import one_line
 
 
 class Breeder:
@@ -31,7 +36,10 @@ class Breeder:
     def __init__(self, config: Config, space: Space, objectives: Objectives) -> None:
         self._config = config
         self._noisy = objectives.noisy
+        self._space, self._kind = space, config.strategy.kind
+        self._columns = frozenset(objectives.names)
         self._genomes: list[Genome] = []
+        self._born_as: dict[str, int] = {}  # identity of a network -> its candidate
         self.buffer = ReorderBuffer(config, objectives)
         problem = Problem(space, config.seed, objectives.objectives, config.generation)
         self.strategy: Strategy = construct(STRATEGIES, config.strategy, "strategy", problem)
@@ -55,9 +63,10 @@ class Breeder:
 
         Raises:
             Exhausted: the space holds no network that has not been proposed.
+            UserError: the strategy proposes what can be no candidate.
         """
         view = self._look(visible)
-        proposal = self.strategy.ask(self.next)
+        proposal = self._checked(self.strategy.ask(self.next))
         candidate = Candidate(
             index=self.next,
             genome=proposal.genome,
@@ -112,6 +121,37 @@ class Breeder:
         self._selected = count
         return self._selection.members()
 
+    def _checked(self, proposal: object) -> Proposal:
+        if fault := self._fault(proposal):
+            raise UserError(f"strategy {self._kind}: for candidate {self.next} it proposes {fault}")
+        assert isinstance(proposal, Proposal)
+        return proposal
+
+    def _fault(self, proposal: object) -> str:
+        """What of a proposal can be no candidate; empty where all can."""
+        if not isinstance(proposal, Proposal):
+            return f"{one_line(repr(proposal))}, not a Proposal"
+        genome = proposal.genome
+        if not isinstance(genome, tuple) or not {*map(type, genome)} <= {int}:
+            return f"the genome {one_line(repr(genome))}, not a tuple of ints"
+        try:
+            twin = self._born_as.get(self._space.identity(genome))
+        except ValueError as error:
+            return f"the genome {genome}: {error}"
+        if twin is not None:
+            return f"the network of candidate {twin} again; propose new ones, and raise Exhausted where there is none"
+        parents = proposal.parents
+        if not isinstance(parents, tuple) or not all(type(p) is int and 0 <= p < self.next for p in parents):
+            return f"the parents {parents!r}, not a tuple of candidates before it"
+        if not isinstance(proposal.operator, str) or not proposal.operator:
+            return f"the operator {proposal.operator!r}, not a word"
+        for name, value in proposal.predicted.items():
+            if name.removesuffix(".std") not in self._columns:
+                return f"a prediction of {unknown(name, self._columns)}"
+            if not isinstance(value, Real) or not math.isfinite(value):
+                return f"a prediction of {name} that is {value!r}, not a finite number"
+        return ""
+
     def _seed(self, index: int) -> int:
         """With which a candidate is trained."""
         return seed_for(self._config.seed, "train", index)
@@ -127,6 +167,7 @@ class Breeder:
 
     def _born(self, candidate: Candidate, view: View, reached: Sequence[RungReport] = ()) -> Job:
         self.strategy.register(candidate.index, candidate.genome)
+        self._born_as.setdefault(self._space.identity(candidate.genome), candidate.index)
         self.next += 1
         self._genomes.append(candidate.genome)
         genomes = tuple(self._genomes[member.index] for member in view.front) if self._noisy else ()

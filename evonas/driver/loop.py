@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from evonas.config import Config
+from evonas.driver.acceptance import accepted
 from evonas.driver.breeding import Breeder
 from evonas.driver.circuit_breaker import CircuitBreaker
 from evonas.objectives.objectives import Objectives
@@ -127,7 +128,10 @@ class Search:
         self.ended = self.config.budget.spent(self.breeder.next, self.elapsed_s, self.gpu_s)
         return job
 
-    def _hear(self, message: Message) -> None:
+    def _hear(self, said: Message) -> None:
+        message = accepted(said, self.objectives)
+        if message is None:
+            return
         if isinstance(message, RungReport):
             self._store.reached(message)
             self.breeder.buffer.add_report(message)

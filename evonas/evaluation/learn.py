@@ -1,5 +1,6 @@
 """The third stage: the network gets its weights, rung by rung, and stops where others known there are better in all."""
 
+import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -9,7 +10,9 @@ from torch import nn
 from evonas.config import TrainingConfig
 from evonas.evaluation.draft import Draft
 from evonas.evaluation.learners.learner import Learner, TrainingSetup
+from evonas.evaluation.task_metrics import MetricError
 from evonas.evaluation.ties import TieBreaker
+from evonas.evaluation.training import Diverged
 from evonas.objectives.early_stopping import is_stopped
 from evonas.objectives.objectives import Objectives
 from evonas.records import Epoch, Fitness, Job, RungReport, Status
@@ -47,6 +50,8 @@ class Learning:
             The rungs before the last that are passed and were not reported before.
 
         Raises:
+            Diverged: a metric that is named by an objective, a limit or `record` is not finite.
+            MetricError: the learner did not report a metric of the task, or, though it trains, no epoch.
             OutOfTime: the job's time came between two steps or epochs.
         """
         rungs = {epoch: rung for rung, epoch in enumerate(setup.training.rungs)}
@@ -60,10 +65,10 @@ class Learning:
 
         setup = replace(setup, checkpoint=checkpoint)
         for epoch in _timed(self._learner.epochs(network, job.candidate, setup), draft):
+            metrics = self._checked(epoch, setup)
             if epoch.epoch < setup.training.epochs:  # of a learner that has no checkpoints
                 _check_time(job)
             draft.curve.append(epoch)
-            metrics = epoch.metrics
             rung = rungs.get(epoch.epoch)
             if rung is None or rung in known:  # a rung reported before was passed
                 continue
@@ -74,7 +79,21 @@ class Learning:
                 draft.metrics = dict(report.metrics)
                 return
             yield report
+        if self._learner.trains and not draft.curve:
+            raise MetricError("the learner trains (`trains`) and reported no epoch; yield an Epoch after each")
         self._finish(job, draft, metrics, setup.training)
+
+    def _checked(self, epoch: Epoch, setup: TrainingSetup) -> Mapping[str, float]:
+        """The metrics that are finite, which are all that are named."""
+        for name in setup.task.metrics:
+            if name not in epoch.metrics:
+                raise MetricError(
+                    f"metric {name}: the learner did not report it; an Epoch has every metric of the task"
+                )
+            value = epoch.metrics[name]
+            if name in self._objectives.named and not math.isfinite(value):
+                raise Diverged(f"metric {name} is {value} after epoch {epoch.epoch}; it is not defined there")
+        return {name: value for name, value in epoch.metrics.items() if math.isfinite(value)}
 
     def _finish(self, job: Job, draft: Draft, metrics: Mapping[str, float], training: TrainingConfig) -> None:
         """Report full training."""

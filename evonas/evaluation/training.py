@@ -123,15 +123,15 @@ class Trainer:
         """Train from where it stands to the last epoch, and say after each how it went.
 
         Raises:
-            Diverged: a loss or a metric is not finite.
+            Diverged: a loss is not finite.
         """
         for epoch in range(self.epoch, self.config.epochs):
             seed = seed_for(self.seed, "epoch", epoch)
             with cpu_threads(self.config.threads), seeded(seed, self.data.device):
                 sums = torch.cat([self._train(epoch, seed), self._scored(self.data.valid)])
                 train_loss, valid_loss, *metrics = sums.tolist()  # the only wait of the host for the device in an epoch
-            if not all(map(math.isfinite, (train_loss, valid_loss, *metrics))):
-                raise Diverged(f"a loss or the metric is not finite after epoch {epoch + 1}; try a lower learning_rate")
+            if not (math.isfinite(train_loss) and math.isfinite(valid_loss)):
+                raise Diverged(f"the loss is not finite after epoch {epoch + 1}; try a lower learning_rate")
             self.epoch = epoch + 1
             named = dict(zip(self.task.metrics, metrics, strict=True))
             yield Epoch(self.epoch, train_loss, valid_loss, metrics[0], named)

@@ -29,12 +29,23 @@ class Exporter:
             must stay free. The network is left as it was.
         run: (the file, an input as numpy arrays) -> the output, by the runtime that the file is for; None where nothing
             can run it. A missing library is an ImportError.
-        hint: how a person opens the file, with `{path}` in it.
+        hint: how a person opens the file, with `{path}` in it; "" where nothing is to be said.
+
+    Raises:
+        ValueError: the hint has another field than `{path}`.
     """
 
     write: Callable[[nn.Module, Any], bytes]
-    run: Callable[[bytes, Any], Array] | None
-    hint: str
+    run: Callable[[bytes, Any], Array] | None = None
+    hint: str = ""
+
+    def __post_init__(self) -> None:
+        try:
+            self.hint.format(path="")
+        except (KeyError, IndexError, ValueError, AttributeError) as error:
+            raise ValueError(
+                f"the hint {self.hint!r} has another field than {{path}}: {describe_error(error)}"
+            ) from None
 
 
 def shipped(prepare: nn.Module, network: nn.Module) -> nn.Module:
@@ -64,6 +75,9 @@ def written(exporter: Exporter, network: nn.Module, x: Any) -> tuple[bytes, str]
         raise
     except Exception as error:
         raise UserError(f"export: the network cannot be converted: {describe_error(error)}") from error
+    if not isinstance(file, bytes) or not file:
+        what = "nothing" if file == b"" else type(file).__name__
+        raise UserError(f"export: write gave {what}, not bytes")
     return file, _checked(exporter, file, network, x)
 
 
@@ -80,7 +94,11 @@ def _checked(exporter: Exporter, file: bytes, network: nn.Module, x: Any) -> str
     with torch.no_grad():
         expected = called(network, three).numpy()
     largest = float(np.abs(expected).max()) or 1.0
-    off = float(np.abs(found - expected).max()) / largest if found.shape == expected.shape else float("inf")
+    if not isinstance(found, np.ndarray):
+        raise UserError(f"export: run of the exporter gave a {type(found).__name__}, not the output as an array")
+    if found.shape != expected.shape:
+        raise UserError(f"export: the file's output for 3 examples has the shape {found.shape}, not {expected.shape}")
+    off = float(np.abs(found - expected).max()) / largest
     if not off <= TOLERANCE:
         raise UserError(f"export: the file's output differs by {off:.2g} of the largest; {TOLERANCE:g} is allowed")
     return f"its output differs by {off:.1g} of the largest from the network's"

@@ -7,7 +7,10 @@ workers.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
+
+from evonas.errors import UserError
+from evonas.records import check_direction, check_metric_name
 
 Stage = Literal["network", "target", "trained"]
 
@@ -24,6 +27,10 @@ class Metric:
         always: it is in every row, whether an objective, a limit or `record` names it or not.
         compute: of a metric of stage "network" that is not evonas's own, what computes it: (network, task, data,
             training) -> a finite number; see `evonas.evaluation.costs.Compute`.
+
+    Raises:
+        ValueError: the unit is no text, the direction or the stage is another, `compute` is no function, or nothing
+            would call it.
     """
 
     unit: str
@@ -31,6 +38,17 @@ class Metric:
     stage: Stage = "network"
     always: bool = False
     compute: Callable[..., float] | None = None
+
+    def __post_init__(self) -> None:
+        check_direction(self.direction)
+        if not isinstance(self.unit, str):
+            raise ValueError(f"the unit of a metric is a text, not {self.unit!r}")
+        if self.stage not in get_args(Stage):
+            raise ValueError(f"the stage of a metric is {', '.join(get_args(Stage))}, not {self.stage!r}")
+        if self.compute is not None and not callable(self.compute):
+            raise ValueError(f"Metric: compute is a function, not {self.compute!r}")
+        if self.compute is not None and self.stage != "network":
+            raise ValueError(f"Metric: nothing calls compute at stage {self.stage}; leave the stage out")
 
     @property
     def per_target(self) -> bool:
@@ -74,3 +92,30 @@ TABULATED = ("latency_ms", "examples_per_s")
 """Columns of each target whose latency is added up from a table."""
 EXTRAS = ("memory_mb", "size_mb", "energy_mj")
 """Columns of a target that are there where an objective, a limit or `record` names them."""
+
+
+def registered() -> dict[str, Metric]:
+    """`METRICS`, where a user may have put anything.
+
+    Returns:
+        Name -> metric.
+
+    Raises:
+        UserError: a name can be none of a metric, an entry is no `Metric`, or nothing finds out what it is.
+    """
+    for name, metric in METRICS.items():
+        try:
+            check_metric_name(name)
+        except ValueError as error:
+            raise UserError(f"METRICS: {error}") from None
+        if not isinstance(metric, Metric):
+            right = f"Metric(UNIT, compute={getattr(metric, '__name__', 'FUNCTION')})"
+            raise UserError(f"METRICS[{name!r}] is a {type(metric).__name__}, not a Metric: give {right}")
+        if metric.stage == "target" and name not in (*MEASURED, *EXTRAS):
+            raise UserError(f"METRICS[{name!r}]: no target measures it; of your own are metrics of stage network")
+        if metric.stage == "trained":
+            raise UserError(
+                f"METRICS[{name!r}]: what is known of a trained network is a metric of its task (TaskMetric); "
+                "those in METRICS are of stage network"
+            )
+    return dict(METRICS)

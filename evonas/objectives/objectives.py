@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from evonas.config import Config, LimitConfig, ObjectiveConfig
 from evonas.did_you_mean import unknown
 from evonas.errors import UserError
-from evonas.objectives.metrics import EXTRAS, MEASURED, METRICS, TABULATED, Metric
+from evonas.objectives.metrics import EXTRAS, MEASURED, TABULATED, Metric, registered
 from evonas.records import Fitness, RungReport, TaskSpec
 
 
@@ -43,16 +43,22 @@ class Objectives:
 
     names: the metric of each objective. targets: those that some objective or limit needs. tables: target -> file, of
     those whose latency is not measured. extras: target -> what is to be found out there besides the latency.
-    metrics: the columns of a row. network_metrics: those that are computed of the network. needs_training: those named
-    that are known only after training.
+    metrics: the columns of a row. named: those that an objective, a limit or `record` names. network_metrics: those
+    that are computed of the network. needs_training: those named that are known only after training.
 
     Raises:
-        UserError: an unknown metric, or a target that is missing, unknown, or of no use to the metric.
+        UserError: an unknown metric, one that task and `METRICS` both have, one that is registered and can be none, or
+            a target that is missing, unknown, or of no use to the metric.
     """
 
     def __init__(self, config: Config, task: TaskSpec) -> None:
+        own = registered()
+        if twice := own.keys() & task.metrics.keys():
+            raise UserError(
+                f"metric {min(twice)}: both the task {task.name} and METRICS have one of this name; rename one of them"
+            )
         self._metrics = {
-            **METRICS,
+            **own,
             **{name: Metric("", direction, "trained") for name, direction in task.metrics.items()},
         }
         self._config = config
@@ -62,8 +68,8 @@ class Objectives:
         if len(set(self.names)) < len(self.names):
             raise UserError(f"objectives: {', '.join(self.names)} names a metric twice")
         recorded = [_recorded(name) for name in config.record]
-        for i, part in enumerate(recorded):
-            self._resolve(f"record.{i}", part)
+        also = [self._resolve(f"record.{i}", part)[1] for i, part in enumerate(recorded)]
+        self.named = frozenset((*self.names, *(limit.key for limit in self.limits), *also))
         parts: tuple[ObjectiveConfig | LimitConfig, ...] = (*config.objectives, *config.limits, *recorded)
         used = {part.target for part in parts if part.target}
         self.targets = tuple(name for name in config.targets if name in used)

@@ -31,6 +31,8 @@ RECOUNTED = 20
 
 def rebuild(folder: Folder, description: Mapping[str, Any], row: "pd.Series[Any]", space: Space | None) -> nn.Module:
     """The trained network of one row of `evaluations`."""
+    if evaluator := description.get("evaluator"):
+        raise UserError(f"{folder} was evaluated by {evaluator}: no network was trained, so there are no weights")
     path = f"{folder}/{weights_name(row['candidate'])}"
     try:
         data = folder.read(weights_name(row["candidate"]))
@@ -89,7 +91,10 @@ def config_of(folder: Folder, description: Mapping[str, Any]) -> Config:
 
 def task_of(description: Mapping[str, Any]) -> TaskSpec:
     task = description["task"]
-    return TaskSpec(task["name"], from_plain(task["input"]), tuple(task["output_shape"]), task["metrics"])
+    try:
+        return TaskSpec(task["name"], from_plain(task["input"]), tuple(task["output_shape"]), task["metrics"])
+    except ValueError as error:  # recorded when that was not checked
+        raise UserError(f"the task of this run: {error}") from None
 
 
 def task_with_data(description: Mapping[str, Any], overrides: Iterable[str] = ()) -> Task:
@@ -141,7 +146,7 @@ def space_of(description: Mapping[str, Any], space: Space | None) -> Space:
         if section.kind not in SPACES:
             raise UserError(
                 f"the space {section.kind!r} of this run is not evonas's own: give the module that registers it by "
-                "--import, or from Python load(RUN, space=...)"
+                f"--import (SPACES[{section.kind!r}] = ...), or from Python load(RUN, space=...)"
             )
         space = construct(SPACES, section, "space")
     if space.signature() != description["space"]:

@@ -7,6 +7,7 @@ genomes, parents, stop decisions and survivors.
 import hashlib
 import json
 from dataclasses import dataclass, fields
+from typing import Any
 
 import pyarrow as pa
 
@@ -81,6 +82,12 @@ def verify(folder: Folder, config: Config, space: Space, objectives: Objectives)
     return Verdict(len(record.evaluated), record.generations, bred=breeder.strategy.exact)
 
 
+def _epochs(row: dict[str, Any]) -> int:
+    """The last one of the curve. Tables that have no point an epoch recorded the number of points once."""
+    curve = row["curve"]
+    return len(curve) if row["epochs"] == len(curve) or not curve else int(curve[-1]["epoch"])
+
+
 def _check_births(record: Recovered, breeder: Breeder, objectives: Objectives) -> None:
     """Breed every candidate anew; where the strategy is not exact, take its choice as recorded."""
     evaluated = {evaluation.candidate.index: evaluation for evaluation in record.evaluated}
@@ -127,7 +134,7 @@ def _check_rows(record: Recovered, space: Space, objectives: Objectives) -> None
             "arch": json.dumps(space.decode(genome).to_dict()),
             "arch_hash": space.identity(genome),
             "violation": objectives.violation(metrics),
-            "epochs": len(row["curve"]),
+            "epochs": _epochs(row),
             **(row["rungs"][-1]["metrics"] if row["status"] in (Status.OK, Status.STOPPED) else {}),
         }
         for name, value in derived.items():

@@ -73,7 +73,7 @@ def to_row(evaluation: Evaluation, arch: str, arch_hash: str, violation: float) 
         "status": evaluation.status.value,
         "violation": violation,
         **evaluation.metrics,
-        "epochs": len(evaluation.curve),
+        "epochs": evaluation.curve[-1].epoch if evaluation.curve else 0,
         "batch_size": evaluation.batch_size,
         "curve": [{"epoch": e.epoch, **{name: getattr(e, name) for name in _LOSSES}} for e in evaluation.curve],
         "rungs": [{"rung": p.rung, "metrics": dict(p.metrics)} for p in evaluation.rungs],

@@ -24,7 +24,7 @@ class Problem:
     Args:
         space: gives genomes, and the identity under which two of them are one network.
         seed: of the search; draws come from `seeding.stream(seed, purpose, index)`, so none depends on another.
-        objectives: in the order of `Fitness.values`, with column, unit and sign of each.
+        objectives: in the order of `Fitness.values`; each has `key` (its column), `unit` and `sign`.
         generation: candidates in a block of the record (`schedule.generation`); no population of a strategy.
     """
 

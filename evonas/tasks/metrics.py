@@ -12,6 +12,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from evonas.records import check_direction
+
 Statistics = Callable[[Tensor, Tensor], Tensor]
 """(output (n, *output_shape), target (n, ...)) -> (n,) or (n, k) numbers of each example."""
 Reduction = Callable[[Tensor], Tensor]
@@ -33,6 +35,9 @@ class TaskMetric:
         direction: "minimize" or "maximize".
         share: each example is right or wrong, 1 or 0, and the metric is the mean: a share of the examples, which has a
             binomial interval.
+
+    Raises:
+        ValueError: the direction is another, or one of the first two is no function.
     """
 
     statistics: Statistics
@@ -40,9 +45,22 @@ class TaskMetric:
     direction: str = "minimize"
     share: bool = False
 
+    def __post_init__(self) -> None:
+        check_direction(self.direction)
+        for name in ("statistics", "reduce"):
+            if not callable(getattr(self, name)):
+                raise ValueError(f"TaskMetric: {name} is a function, not {getattr(self, name)!r}")
+
 
 def directions(metrics: Mapping[str, TaskMetric]) -> dict[str, str]:
-    """Name -> direction, as a `TaskSpec` has them."""
+    """Name -> direction, as a `TaskSpec` has them.
+
+    Raises:
+        ValueError: one of them is no `TaskMetric`.
+    """
+    for name, metric in metrics.items():
+        if not isinstance(metric, TaskMetric):
+            raise ValueError(f"metric {name} is a {type(metric).__name__}, not a TaskMetric: give TaskMetric(FUNCTION)")
     return {name: metric.direction for name, metric in metrics.items()}
 
 

@@ -7,9 +7,10 @@ import torch
 from torch import nn
 
 from evonas.config import TrainingConfig
+from evonas.errors import UserError
 from evonas.evaluation.costs import COMPUTED, Compute
 from evonas.evaluation.device_data import to_device
-from evonas.objectives.metrics import EXTRAS, MEASURED, METRICS, Metric
+from evonas.objectives.metrics import METRICS, registered
 from evonas.tasks.task import Task
 from evonas.testing import examples
 from evonas.testing.checks import attempt, check_travels, network_unchanged, process_unchanged, require
@@ -27,29 +28,16 @@ def check_metric(name: str, network: nn.Module | None = None, task: Task | None 
         AssertionError: it does not; says where.
     """
     require(name in METRICS, f"METRICS has no {name!r}: register it before it is checked")
-    metric = METRICS[name]
-    _check_words(name, metric)
+    try:
+        metric = registered()[name]
+    except UserError as error:
+        raise AssertionError(str(error)) from None
     if metric.stage == "network":
         compute = metric.compute or COMPUTED.get(name)
         require(compute is not None, f"metric {name}: nothing computes it; give it a function as `compute`")
         assert compute is not None
         task = task or examples.task()
         _check_function(name, compute, network or examples.network_for(task.spec), task)
-
-
-def _check_words(name: str, metric: Metric) -> None:
-    plain = bool(name) and not set(name) & set("[]\n ")
-    require(plain, f"metric {name!r}: a name has no spaces or brackets, which name targets")
-    known = metric.direction in ("minimize", "maximize")
-    require(known, f"metric {name}: direction is {metric.direction!r}; it is minimize or maximize")
-    require(isinstance(metric.unit, str), f"metric {name}: unit is {metric.unit!r}, not a text")
-    stages = ("network", "target", "trained")
-    require(metric.stage in stages, f"metric {name}: stage is {metric.stage!r}; it is one of {', '.join(stages)}")
-    if metric.stage == "target":
-        require(name in (*MEASURED, *EXTRAS), f"metric {name}: no target measures it")
-    if metric.stage != "network":
-        useless = f"metric {name}: compute is for metrics of stage network; nothing calls it at stage {metric.stage}"
-        require(metric.compute is None, useless)
 
 
 def _check_function(name: str, compute: Compute, network: nn.Module, task: Task) -> None:

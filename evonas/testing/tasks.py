@@ -9,8 +9,9 @@ from torch import Tensor
 from evonas.config import AugmentConfig
 from evonas.evaluation import augment
 from evonas.evaluation.device_data import DeviceData, to_device
+from evonas.evaluation.task_inputs import compare
 from evonas.inputs import mapped, size
-from evonas.records import InputSpec, TaskSpec
+from evonas.records import TaskSpec
 from evonas.tasks.metrics import TaskMetric
 from evonas.tasks.task import Task
 from evonas.testing.checks import attempt, check_travels, process_unchanged, require
@@ -30,9 +31,6 @@ def check_task(task: Task) -> None:
     """
     spec = task.spec
     require(bool(task.metrics), "the task has no metric")
-    for name, direction in spec.metrics.items():
-        known = direction in ("minimize", "maximize")
-        require(known, f"metric {name}: direction is {direction!r}; it is minimize or maximize")
     for part in (task.prepare, task.loss, task.metrics, task.augment):
         check_travels(part, "prepare, loss, metrics and augment")
     with attempt("putting the examples on the device"):
@@ -62,31 +60,15 @@ def _check_prepare(data: DeviceData, spec: TaskSpec) -> None:
         x, _ = next(examples.in_order(FEW))
         before, count = mapped(torch.clone, x), size(x)
         inputs = data.prepare(x)
-        _compare(inputs, spec, count)
+        try:
+            compare(inputs, spec, count)
+        except ValueError as error:
+            raise AssertionError(str(error)) from None
         require(_same(x, before), "prepare writes into its input; make a new tensor")
         require(_same(data.prepare(x), inputs), "prepare gives another output each time")
         alone = data.prepare(mapped(lambda part: part[:1], x))
         first = mapped(lambda part: part[:1], inputs)
         require(_same(alone, first, 1e-4), "prepare makes something else of an example when others are beside it")
-
-
-def _compare(inputs: Any, spec: TaskSpec, count: int) -> None:
-    wanted = {"": spec.input} if isinstance(spec.input, InputSpec) else dict(spec.input)
-    found = {"": inputs} if isinstance(inputs, Tensor) else dict(inputs)
-    require(found.keys() == wanted.keys(), f"prepare gives the inputs {list(found)}, the spec names {list(wanted)}")
-    for name, one in wanted.items():
-        tensor, where = found[name], f"prepare{f': {name}' if name else ''}"
-        shape = (count, *one.shape)
-        require(
-            tensor.shape == shape, f"{where} gave {tuple(tensor.shape)} for {count} examples, the spec says {shape}"
-        )
-        dtype = str(tensor.dtype).removeprefix("torch.")
-        require(dtype == one.dtype, f"{where} gave {dtype}, the spec says {one.dtype}")
-        if one.high is not None:
-            low, top = int(tensor.min()), int(tensor.max())
-            require(low >= 0 and top < one.high, f"{where} gave numbers {low} to {top}, the spec 0 to {one.high - 1}")
-        else:
-            require(bool(tensor.isfinite().all()), f"{where} gave a number that is not finite")
 
 
 def _same(a: Any, b: Any, off: float = 0.0) -> bool:

@@ -14,7 +14,7 @@ from evonas.evaluation.optimizers import Optimizer
 from evonas.evaluation.training import Diverged, Trainer, cosine, one_cycle
 from evonas.measuring.torch_state import seeded
 from evonas.records import Epoch
-from evonas.tasks import Split, Splits, TaskMetric, classification, regression
+from evonas.tasks import Split, Splits, classification, regression
 from evonas.tasks.task import Task
 from tests.evaluation.small import bars_task, conv_net, global_state
 
@@ -209,15 +209,12 @@ def test_losses_and_metric_are_means_over_the_examples() -> None:
     assert (epoch.train_loss, epoch.valid_loss, epoch.valid_metric) == pytest.approx((1.0, 1.0, 1.0))
 
 
-@pytest.mark.parametrize("what", ["rate", "loss", "score"])
+@pytest.mark.parametrize("what", ["rate", "loss"])
 def test_what_is_not_finite_has_diverged(what: str) -> None:
     spec, splits, prepare = TASK.spec, TASK.splits, TASK.prepare
     tasks = {
         "rate": TASK,
         "loss": Task(spec, splits, prepare, loss=lambda output, target, smoothing: output.sum() * float("inf")),
-        "score": Task(
-            spec, splits, prepare, metrics={"error": TaskMetric(lambda output, target: output[:, 0] * float("nan"))}
-        ),
     }
     config = TrainingConfig(epochs=3, learning_rate=1e30 if what == "rate" else 0.1, grad_clip=0)
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.Linear(8, 2))

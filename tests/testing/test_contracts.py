@@ -126,7 +126,7 @@ def test_a_metric_that_is_not_registered_or_has_brackets_is_rejected(monkeypatch
     with pytest.raises(AssertionError, match="METRICS has no 'depth'"):
         check_metric("depth")
     monkeypatch.setitem(metrics.METRICS, "depth[net]", metrics.Metric("", compute=lambda *_: 1.0))
-    with pytest.raises(AssertionError, match="no spaces or brackets"):
+    with pytest.raises(AssertionError, match="without spaces and brackets"):
         check_metric("depth[net]")
 
 

@@ -251,7 +251,6 @@ TASKS: dict[str, tuple[Callable[[], Task], str]] = {
         lambda: with_metric(TaskMetric(lambda output, y: _hit(output, y).mean().expand(len(y)))),
         "others when others are beside it",
     ),
-    "a direction": (lambda: with_metric(TaskMetric(_hit, direction="up")), "direction is 'up'"),
     "several numbers": (lambda: with_metric(TaskMetric(_hit, lambda rows: rows)), "not a tensor of one number"),
     "never finite": (lambda: with_metric(TaskMetric(_hit, lambda rows: rows.mean() * np.nan)), "must be finite"),
     "raises": (lambda: with_metric(TaskMetric(_hit, lambda rows: rows.no)), "metric own raises AttributeError"),
@@ -413,10 +412,8 @@ METRICS: dict[str, tuple[Metric, str]] = {
     "gradients": (Metric("", compute=_backward), "changes the .* of the network|changes 1.* of the network"),
     "mode": (Metric("", compute=_evaluated), "changes the modes of the network"),
     "hooks": (Metric("", compute=_hooked), "changes the hooks of the network"),
-    "direction": (Metric("", "down", compute=lambda *_: 1.0), "direction is 'down'"),
-    "stage": (Metric("", stage="never", compute=lambda *_: 1.0), "stage is 'never'"),  # type: ignore[arg-type]
     "unmeasured": (Metric("", stage="target"), "no target measures it"),
-    "never called": (Metric("", stage="trained", compute=lambda *_: 1.0), "nothing calls it"),
+    "of a trained network": (Metric("", stage="trained"), "is a metric of its task"),
 }
 
 
@@ -449,7 +446,7 @@ def _images_alone(network: nn.Module, x: Any) -> bytes:
 
 EXPORT: dict[str, tuple[Exporter, str]] = {
     "no path": (replace(PT2, hint="torch.export.load"), "no {path} in it"),
-    "two examples alone": (replace(PT2, run=_run_two), "differs by inf"),
+    "two examples alone": (replace(PT2, run=_run_two), "for 3 examples has the shape"),
     "another output": (replace(PT2, run=_halved), "differs by 0.5"),
     "the network's mode": (replace(PT2, write=_moved, run=None), "changes the modes of the network"),
     "one input alone": (replace(PT2, write=_images_alone), "several inputs: .*cannot be converted: TypeError"),

@@ -52,5 +52,5 @@ class Learner(Protocol):
             training. None where nothing is trained.
 
         Raises:
-            Diverged: a loss or a metric is not finite. Whatever the network raises.
+            Diverged: a loss is not finite. Whatever the network raises.
         """

@@ -1,0 +1,56 @@
+"""What an evaluator says of a candidate, before it is recorded and compared: whoever evaluates, no number is NaN."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from numbers import Real
+
+from evonas.objectives.objectives import Objectives
+from evonas.records import RungReport, Status
+from evonas.runtime import Message
+
+
+def accepted(message: Message, objectives: Objectives) -> Message | None:
+    """A message as it may be recorded. What nothing names and is not finite is left out.
+
+    Args:
+        message: of a runtime.
+        objectives: of the search.
+
+    Returns:
+        The message; or a failure, where a metric that is named is not finite, or one to compare by is missing; None in
+        the place of a report of a rung with such metrics: the evaluation that follows is a failure.
+    """
+    if isinstance(message, RungReport):
+        return None if _fault(message.metrics, objectives) else replace(message, metrics=_finite(message.metrics))
+    evaluated = message.status in (Status.OK, Status.STOPPED)
+    for place, metrics in enumerate([*(report.metrics for report in message.rungs), message.metrics]):
+        if (evaluated or metrics is not message.metrics) and (fault := _fault(metrics, objectives)):
+            status, text = fault
+            curve = [point for point in message.curve if _is_finite(point.valid_metric)]
+            message = replace(
+                message, status=status, message=text, curve=curve, rungs=message.rungs[:place], weights=None
+            )
+            break
+    rungs = tuple(replace(report, metrics=_finite(report.metrics)) for report in message.rungs)
+    return replace(message, metrics=_finite(message.metrics), rungs=rungs)
+
+
+def _fault(metrics: Mapping[str, float], objectives: Objectives) -> tuple[Status, str] | None:
+    """What is wrong with the metrics of a rung."""
+    for name, value in metrics.items():
+        if name in objectives.named and not _is_finite(value):
+            status = Status.FAILED_DIVERGED if isinstance(value, Real) else Status.FAILED_ERROR
+            return status, f"metric {name}: it is {value!r}, and must be a finite number"
+    for name in (*objectives.names, *(limit.key for limit in objectives.limits)):
+        if name not in metrics:
+            return Status.FAILED_ERROR, f"metric {name}: the evaluator did not give it, and the search compares by it"
+    return None
+
+
+def _finite(metrics: Mapping[str, float]) -> Mapping[str, float]:
+    return {name: value for name, value in metrics.items() if _is_finite(value)}
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, Real) and math.isfinite(value)
