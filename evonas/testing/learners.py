@@ -4,6 +4,7 @@ import copy
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from evonas.config import TrainingConfig
 from evonas.evaluation.device_data import to_device
 from evonas.evaluation.learners import Learner, TrainingSetup
+from evonas.evaluation.optimizers import Optimizer
 from evonas.evaluation.training import score
 from evonas.records import Candidate, Epoch
 from evonas.tasks.task import Task
@@ -80,11 +82,18 @@ def _learnt(
 
 @contextmanager
 def _counted_steps() -> Iterator[list[int]]:
-    """One item for each step of one of torch's optimisers."""
+    """One item for each step of one of torch's optimisers, or of evonas's."""
     steps: list[int] = []
+    own = Optimizer.step
+
+    def counted(optimizer: Optimizer) -> None:
+        steps.append(1)
+        own(optimizer)
+
     handle = register_optimizer_step_post_hook(lambda *_: steps.append(1))
     try:
-        yield steps
+        with patch.object(Optimizer, "step", counted):
+            yield steps
     finally:
         handle.remove()
 
