@@ -22,12 +22,13 @@ import pytest
 from rich.console import Console
 
 from evonas import doctor
+from evonas.components import assemble
 from evonas.config import Config, RuntimeConfig, TrainingConfig
 from evonas.doctor import Context, Finding, cluster, examining, needs, throughput
 from evonas.errors import UserError
 from evonas.loading import load_config
 from evonas.measuring.remote.server import serve_here
-from evonas.run_identity import versions
+from evonas.run_identity import describe, versions
 from evonas.runtime.ray_pool import probe
 from evonas.runtime.ray_pool.nodes import ClusterNode
 from evonas.runtime.ray_pool.probe import Answer, Seen
@@ -315,7 +316,7 @@ def test_serial_searches_are_tried_in_this_process(tmp_path: Path) -> None:
 
 
 def test_another_search_in_the_folder_is_a_cross(tmp_path: Path) -> None:
-    create_run(open_folder(tmp_path / "run"), {"config": config(seed=1).model_dump(mode="json")})
+    create_run(open_folder(tmp_path / "run"), describe(assemble(config(seed=1))))
     context = Context(config(), config().runtime, run=str(tmp_path / "run"))
     assert "seed is 1 there, 0 here" in the(needs.data(context), "run folder").text
 
