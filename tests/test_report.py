@@ -163,7 +163,6 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
     text = page(to_json(document(hostile)))
     data = data_of(text)
     assert data["columns"]["arch"][3] == {HOSTILE: HOSTILE, "block": {HOSTILE: HOSTILE}}
-    assert data["columns"]["arch"][4] == HOSTILE, "what is no JSON is shown as it is"
     assert HOSTILE in data["texts"]["message"]
     assert len(re.findall("<script", text)) == len(re.findall("</script", text)) == 2
     assert "alert(1)" in text
@@ -191,7 +190,6 @@ def hostile_run(folder: Path) -> evonas.Run:
         rows[3].update(
             message=HOSTILE, operator=HOSTILE, arch=json.dumps({HOSTILE: HOSTILE, "block": {HOSTILE: HOSTILE}})
         )
-        rows[4]["arch"], rows[5]["arch"] = HOSTILE, "[" * 100_000
         return pa.Table.from_pylist(rows, schema=table.schema)
 
     forge(folder, "evaluations", 1, changed)
@@ -341,7 +339,7 @@ class TestWatch:
         run(folder, budget={"evaluations": 8})
         with ReportServer(str(folder), 0) as server:
             before = server.source.newest()
-            (folder / "run.json").rename(folder / "gone.json")
+            folder.rename(tmp_path / "gone")
             server.source._next = 0.0
             assert server.source.newest() == before
             assert "is not a run folder" in server.source.trouble
