@@ -257,6 +257,7 @@ def test_wandb_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("init_timeout", "finish_timeout"):
         monkeypatch.setattr(SETTINGS, name, PATIENCE_S)
     run = tmp_path / "run"
+    wandb.teardown()  # a service that an earlier test has started has that test's settings
     search(run, "wandb")
     wandb.teardown()  # its service writes the end of the files when it ends
     begun, artefacts, steps = {}, [], []

@@ -111,7 +111,9 @@ def masks_task(effects: Mapping[str, Effect] | None = None, own: nn.Module | Non
     split = Split(x, (x[:, 0] > 0).astype(np.int64))
     metrics = {"wrong": TaskMetric(lambda output, y: (output.argmax(1) != y).float().flatten(1).mean(1))}
     spec = TaskSpec("masks", InputSpec((1, 6, 6)), (2, 6, 6), {"wrong": "minimize"})
-    return Task(spec, Splits(split, split, split), nn.Identity(), cross_entropy, metrics, augmentations=effects, augment=own)
+    return Task(
+        spec, Splits(split, split, split), nn.Identity(), cross_entropy, metrics, augmentations=effects, augment=own
+    )
 
 
 @pytest.mark.parametrize("asked", [{"flip": True}, {"crop": 3}, {"flip": True, "crop": 2}])
