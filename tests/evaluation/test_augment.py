@@ -13,6 +13,7 @@ from evonas.errors import UserError
 from evonas.evaluation.augment import augment, check, crop, cutout
 from evonas.evaluation.device_data import to_device
 from evonas.evaluation.training import Trainer
+from evonas.measuring.torch_state import seeded
 from evonas.records import InputSpec, TaskSpec
 from evonas.tasks import Split, Splits, Task, TaskMetric, classification, regression
 from evonas.tasks.task import Effect, cross_entropy
@@ -208,9 +209,11 @@ def test_a_task_s_own_augmentation_is_of_training_alone() -> None:
             return x, y
 
     watched = replace(task, augment=Watching())
-    config = TrainingConfig(epochs=2, batch_size=16)
-    epochs = list(Trainer(nn.Conv2d(1, 2, 1), to_device(watched, "cpu"), watched, config, 0).epochs())
-    assert len(seen) == 4
+    config = TrainingConfig(epochs=8, batch_size=16)
+    with seeded(0):
+        network = nn.Conv2d(1, 2, 1)
+    epochs = list(Trainer(network, to_device(watched, "cpu"), watched, config, 0).epochs())
+    assert len(seen) == 16
     assert epochs[-1].metrics["wrong"] < 0.5
 
 
