@@ -27,7 +27,8 @@ class Run:
 
     Args:
         folder: a path, or a URL such as s3://bucket/run.
-        space, task: the user's own, where the config names none of evonas.
+        space: the user's own, where the config names none of evonas.
+        task: the same.
 
     Raises:
         UserError: the folder is no run, or is damaged.
@@ -232,7 +233,8 @@ def load(
 
     Args:
         folder: one, or several whose objectives are the same.
-        space, task: the user's own, where the config names none of evonas.
+        space: the user's own, where the config names none of evonas.
+        task: the same.
     """
     if isinstance(folder, str) or not isinstance(folder, Sequence):
         return Run(folder, space, task)
