@@ -71,6 +71,7 @@ def assemble(
     space: Space | None = None,
     task: Task | TaskSpec | None = None,
     evaluator: EvaluatorFactory | None = None,
+    owner: str = "",
 ) -> Components:
     """Load the data and make the space, unless they are given.
 
@@ -78,6 +79,7 @@ def assemble(
         config: the whole config.
         space, task: in the place of the config's sections. With an evaluator, what the task takes and gives is enough.
         evaluator: what evaluates candidates instead of building and training networks.
+        owner: of the search's measurements, for others that wait for the device.
 
     Raises:
         UserError: a section names a part that does not exist, or asks it for what it cannot do, or the space does not
@@ -108,7 +110,7 @@ def assemble(
     if stored:
         _check_convertible(config, objectives, stored)
     tables = {name: _table(name, path, config, space, spec, inputs) for name, path in objectives.tables.items()}
-    factory = _training(config, space, task, objectives, tables)
+    factory = _training(config, space, task, objectives, tables, owner)
     endpoints = remotes(config, objectives.targets)
     return Components(config, space, spec, objectives, factory, tables, endpoints, task=task, data=data_record(task))
 
@@ -129,7 +131,9 @@ def check_given(space: object, task: object) -> None:
             raise UserError(f"space: {error}") from None
 
 
-def _training(config: Config, space: Space, task: Task, objectives: Objectives, tables: Mapping[str, Table]) -> Factory:
+def _training(
+    config: Config, space: Space, task: Task, objectives: Objectives, tables: Mapping[str, Table], owner: str
+) -> Factory:
     """What builds, measures and trains networks. What a user may have registered is resolved here, on the driver."""
     learner = construct(LEARNERS, config.learner, "learner")
     check_inputs(task)
@@ -147,6 +151,7 @@ def _training(config: Config, space: Space, task: Task, objectives: Objectives, 
         learner=learner,
         metrics=resolve(objectives.network_metrics),
         expected=agreement(space, task),
+        owner=owner,
     )
 
 

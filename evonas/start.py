@@ -18,7 +18,6 @@ from evonas.config import MUTABLE_SECTIONS
 from evonas.driver.loop import Search, Watch
 from evonas.driver.progress import shown
 from evonas.errors import UserError
-from evonas.evaluation import Evaluator
 from evonas.evaluation.learners import LEARNERS
 from evonas.latency_tables.front_check import check
 from evonas.loading import load_config
@@ -132,7 +131,7 @@ def prepare(
     folder = open_folder(run if run is not None else default_folder(name, wanted))
     if is_run(folder):
         wanted = as_begun(wanted, read_run(folder)["config"])
-    components = assemble(wanted, space, task, evaluator)
+    components = assemble(wanted, space, task, evaluator, owner_of(folder))
     check_run(folder, components)
     if lacking := missing(components.config.tracking):
         raise UserError(lacking)
@@ -185,11 +184,8 @@ def execute(prepared: PreparedSearch, *, watch: Watch, take_over: bool = False) 
         check_endpoints(components)
         trackers = TrackerDispatcher(components.config, folder, watch)
         ends.callback(trackers.wait)  # when the workers have gone
-        factory = components.factory
-        if isinstance(factory, partial) and factory.func is Evaluator:  # and not one of the user's
-            factory = partial(factory, owner=owner_of(folder))
         runtime = RUNTIMES[components.config.runtime.kind](
-            factory, components.config.runtime, prepared.modules, components.remotes
+            components.factory, components.config.runtime, prepared.modules, components.remotes
         )
         ends.callback(runtime.close)
         ends.callback(store.close)  # before the workers are ended: what is decided is on disk, whatever that takes

@@ -43,7 +43,7 @@ objectives:
 # limits:
 #   - {{metric: params, at_most: 100_000}}
 strategy: {{kind: nsga2, population: 16}}
-# A candidate trains for so many epochs; at a rung the worse half stops.
+# A candidate trains for so many epochs; at a rung it stops where too many others are better in every objective.
 training: {{epochs: 8, batch_size: {batch}, learning_rate: {rate}, rungs: [2], promote: 0.5}}
 # How many networks are tried. The same line with more of them goes on.
 budget: {{evaluations: 64}}

@@ -60,10 +60,11 @@ def run_prepared(prepared: "PreparedSearch", options: argparse.Namespace) -> int
     for note in prepared.notes:
         print(f"note: {printable(note)}")
     try:
-        if ended_before(prepared):
+        if ended := ended_before(prepared):
             print("nothing is left to do")
-        with watching(console) as watch:
-            ended = execute(prepared, watch=watch, take_over=options.take_over)
+        else:
+            with watching(console) as watch:
+                ended = execute(prepared, watch=watch, take_over=options.take_over)
     except KeyboardInterrupt as stop:
         print(interrupted, flush=True)
         return status_of(stop)

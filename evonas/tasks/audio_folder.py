@@ -13,14 +13,13 @@ from torch import Tensor, nn
 from evonas.errors import UserError
 from evonas.paths import expanded
 from evonas.records import InputSpec, TaskSpec
-from evonas.tasks.class_folders import class_folders, natural
+from evonas.tasks.class_folders import class_folders, natural, unreadable
 from evonas.tasks.metrics import directions
 from evonas.tasks.splitting import completed
 from evonas.tasks.task import Array, Split, Task, classification, cross_entropy
 
 SUFFIXES = frozenset((".wav", ".wave"))
 WINDOW_S, HOP_S = 0.025, 0.010
-NAMED = 5
 QUIET = 1e-6
 """Added to the power of a band before its logarithm."""
 
@@ -158,12 +157,10 @@ class _Recordings:
     def check(self) -> None:
         """
         Raises:
-            UserError: some file could not be read; it names them all, or `NAMED` of them and how many more.
+            UserError: some file could not be read; it names them.
         """
         if self._failed:
-            more = len(self._failed) - NAMED
-            named = "; ".join(self._failed[:NAMED]) + (f"; and {more:,} more" if more > 0 else "")
-            raise UserError(f"task.path: cannot read {len(self._failed):,} WAV files: {named}; repair or remove them")
+            raise unreadable("task.path", f"{len(self._failed):,} WAV files", self._failed)
 
     def notes(self) -> list[str]:
         """What becomes of recordings that are not as a task holds them."""

@@ -12,7 +12,7 @@ from evonas.tasks.splitting import parts_among
 
 LEFT_BY_SYSTEMS = {"__MACOSX", "@eaDir", "$RECYCLE.BIN", "Thumbs.db", "desktop.ini"}
 NAMED = 5
-"""Folders are named up to so many in one note."""
+"""Folders and files are named up to so many in one message."""
 
 
 def class_folders(
@@ -51,6 +51,19 @@ def listed(names: Iterable[str]) -> str:
     names = list(names)
     more = len(names) - NAMED
     return ", ".join(names[:NAMED]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def unreadable(key: str, what: str, failed: Sequence[str]) -> UserError:
+    """All files that cannot be read in one message, or `NAMED` of them and how many more.
+
+    Args:
+        key: of the config.
+        what: how many of what cannot be read: "3 pictures".
+        failed: each file with the reason.
+    """
+    more = len(failed) - NAMED
+    named = "; ".join(failed[:NAMED]) + (f"; and {more:,} more" if more > 0 else "")
+    return UserError(f"{key}: cannot read {what}: {named}; repair or remove them")
 
 
 def _split_folders(root: Path) -> tuple[dict[str, Path], list[str]]:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from evonas.errors import UserError
+from evonas.tasks.class_folders import unreadable
 from evonas.tasks.task import Array
 
 Channels = Literal[1, 3, 4]
@@ -17,8 +18,6 @@ GREY = ("1", "L", "LA", "La", "I", "F")
 ALPHA = ("RGBA", "RGBa", "LA", "La", "PA")
 BACKGROUND = 128
 """Of pictures with transparency: neither a black nor a white shape disappears on it."""
-NAMED = 5
-"""Pictures that cannot be read are named up to so many."""
 
 
 def pillow(kind: str, extra: str) -> ModuleType:
@@ -87,12 +86,10 @@ class Pictures:
     def check(self, key: str) -> None:
         """
         Raises:
-            UserError: some picture could not be read; it names them all, or `NAMED` of them and how many more.
+            UserError: some picture could not be read; it names them.
         """
         if self._failed:
-            more = len(self._failed) - NAMED
-            named = "; ".join(self._failed[:NAMED]) + (f"; and {more:,} more" if more > 0 else "")
-            raise UserError(f"{key}: cannot read {count(len(self._failed), 'picture')}: {named}; repair or remove them")
+            raise unreadable(key, count(len(self._failed), "picture"), self._failed)
 
     def notes(self) -> Iterator[str]:
         """What pictures become that are not as a task holds them."""
