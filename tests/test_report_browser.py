@@ -106,11 +106,9 @@ def test_the_table_sorts_and_filters(browser: Browser, found: evonas.Run) -> Non
 
 def test_hostile_text_is_shown_as_text(browser: Browser, tmp_path: Path) -> None:
     browser.open(write(hostile_run(tmp_path / "run")).as_uri())
-    for candidate in (3, 4, 5):
-        browser.ask(f"location.hash = '#candidate-{candidate}'")
-        browser.until(lambda candidate=candidate: browser.ask(SHOWN) == f"Candidate {candidate}")
-        if candidate < 5:
-            assert HOSTILE in browser.ask("document.getElementById('drawer-body').textContent")
+    browser.ask("location.hash = '#candidate-3'")
+    browser.until(lambda: browser.ask(SHOWN) == "Candidate 3")
+    assert HOSTILE in browser.ask("document.getElementById('drawer-body').textContent")
     assert browser.ask("document.querySelectorAll('img').length + document.scripts.length") == 2
     assert browser.ask("document.documentElement.scrollWidth <= innerWidth")
 

@@ -66,6 +66,7 @@ class StartForm(_Form):
     tracking: Any = None
     host: Text = ""
     process: Count = 0
+    modules: list[Text] = []
     versions: dict[str, Text] = {}
     ended: Text = ""
     late_results: Count = 0

@@ -59,8 +59,11 @@ def test_a_wrong_space_is_rejected(fault: str) -> None:
 def test_right_spaces_are_accepted() -> None:
     check_space(wrong.Right(), wrong.SPEC)
     check_space(wrong.Right(), wrong.SPEC, seed=9, samples=5)
-    for make in SPACES.values():
-        check_space(make(), wrong.SPEC, networks=2)
+
+
+@pytest.mark.parametrize("kind", SPACES)
+def test_the_spaces_that_come_with_it_are_accepted(kind: str) -> None:
+    check_space(SPACES[kind](), wrong.SPEC, networks=2)
 
 
 # -- tasks --
