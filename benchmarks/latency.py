@@ -28,9 +28,9 @@ from scipy.stats import kendalltau
 from torch import nn
 
 from evonas.config import TargetConfig
+from evonas.config.loading import load_config
 from evonas.evaluation.device_data import to_device
 from evonas.evaluation.training import Trainer
-from evonas.loading import load_config
 from evonas.measuring.backends.pytorch import available, device_name, lock_name
 from evonas.measuring.benchmark import LatencyBenchmark
 from evonas.measuring.device_lock import DeviceLock

@@ -22,7 +22,7 @@ from scipy.stats import kendalltau
 
 import evonas
 from evonas.config import TargetConfig
-from evonas.loading import load_config
+from evonas.config.loading import load_config
 from evonas.measuring.benchmark import LatencyBenchmark
 from evonas.measuring.device_lock import DeviceLock
 from evonas.measuring.reference import reference

@@ -8,6 +8,7 @@ from functools import partial
 from torch import nn
 
 from evonas.config import Config
+from evonas.config.options import check_options, construct
 from evonas.errors import TargetUnavailable, UserError
 from evonas.evaluation import Evaluator, agreement, augment
 from evonas.evaluation.costs import resolve
@@ -16,7 +17,6 @@ from evonas.evaluation.targets import prepared
 from evonas.evaluation.task_inputs import check_inputs
 from evonas.evaluation.task_metrics import check_metrics
 from evonas.latency_tables.table import Table, check_compatible, read
-from evonas.loading import check_options, construct
 from evonas.measuring.backends.export import ExportError, takes_file, to_file
 from evonas.measuring.benchmark import REFERENCE_INPUT
 from evonas.measuring.reference import reference

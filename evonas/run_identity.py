@@ -9,10 +9,10 @@ from typing import Any
 
 from evonas.components import Components
 from evonas.config import ENDPOINT_KEYS, MUTABLE_SECTIONS, Config
+from evonas.config.options import with_defaults
 from evonas.errors import UserError
 from evonas.evaluation.learners import LEARNERS
 from evonas.inputs import to_plain
-from evonas.loading import with_defaults
 from evonas.records import TaskSpec
 from evonas.spaces import SPACES
 from evonas.store import Folder, create_run, is_new, is_run, mend_run, open_folder, read_run

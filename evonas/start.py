@@ -15,12 +15,12 @@ from typing import Any
 from evonas.code_owner import is_user_module
 from evonas.components import Components, assemble, check_endpoints, check_given
 from evonas.config import MUTABLE_SECTIONS
+from evonas.config.loading import load_config
 from evonas.driver.loop import Search, Watch
 from evonas.driver.progress import shown
 from evonas.errors import UserError
 from evonas.evaluation.learners import LEARNERS
 from evonas.latency_tables.front_check import check
-from evonas.loading import load_config
 from evonas.objectives.metrics import METRICS
 from evonas.records import TaskSpec
 from evonas.run_identity import as_begun, check_run, create_or_check, default_folder, versions

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evonas.config import Config
-from evonas.loading import validated
+from evonas.config.messages import validated
 from evonas.objectives.objectives import Objectives, dominates
 from evonas.records import Epoch, Evaluation, InputSpec, Job, RungReport, Status, TaskSpec
 from evonas.runtime import Message

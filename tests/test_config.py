@@ -11,8 +11,8 @@ import pytest
 
 from evonas.commands.schema import schema
 from evonas.config import Config
+from evonas.config.loading import load_config
 from evonas.errors import UserError
-from evonas.loading import load_config
 from evonas.objectives.objectives import Objectives
 from evonas.records import InputSpec, TaskSpec
 

@@ -23,7 +23,7 @@ import pytest
 import evonas
 from evonas.commands import COMMANDS
 from evonas.commands.schema import schema
-from evonas.loading import load_config
+from evonas.config.loading import load_config
 from evonas.store.columns import FIXED, OF_THE_TASK, POPULATION, described
 from tests.tutorial import blocks
 

@@ -24,9 +24,9 @@ from rich.console import Console
 from evonas import doctor
 from evonas.components import assemble
 from evonas.config import Config, RuntimeConfig, TrainingConfig
+from evonas.config.loading import load_config
 from evonas.doctor import Context, Finding, cluster, examining, needs, throughput
 from evonas.errors import UserError
-from evonas.loading import load_config
 from evonas.measuring.remote.server import serve_here
 from evonas.run_identity import describe, versions
 from evonas.runtime.ray_pool import probe

@@ -15,8 +15,8 @@ from scipy.io import wavfile
 import evonas
 from evonas.cli import main
 from evonas.config import PartConfig
+from evonas.config.options import construct
 from evonas.errors import UserError
-from evonas.loading import construct
 from evonas.tasks import TASKS, Task
 from evonas.testing import check_task
 

@@ -198,7 +198,7 @@ def test_a_live_run_can_be_read(tmp_path: Path) -> None:
 
 def test_an_option_without_annotation_and_one_that_is_text_are_options() -> None:
     from evonas.config import PartConfig
-    from evonas.loading import construct
+    from evonas.config.options import construct
 
     def part(*, width, depth: "int" = 1):  # type: ignore[no-untyped-def]
         return width, depth

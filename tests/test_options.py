@@ -9,10 +9,11 @@ import pytest
 from pydantic import Field
 
 from evonas.config import Config, PartConfig
+from evonas.config.loading import load_config
+from evonas.config.options import check_options, construct, options_model
 from evonas.driver.circuit_breaker import CircuitBreaker
 from evonas.driver.visibility import Generations, lookaheads
 from evonas.errors import UserError
-from evonas.loading import check_options, construct, load_config, options_model
 from evonas.spaces import SPACES
 from evonas.strategies import STRATEGIES
 from evonas.tasks import TASKS

@@ -13,13 +13,13 @@ from torch import Tensor, nn
 import evonas
 from evonas.commands.arguments import imported
 from evonas.commands.export import chosen
+from evonas.config.loading import load_config
 from evonas.did_you_mean import unknown
 from evonas.driver.breeding import Breeder
 from evonas.errors import UserError
 from evonas.evaluation import Evaluator
 from evonas.evaluation.learners import LEARNERS, FromScratch, TrainingSetup
 from evonas.exporters import EXPORTERS, Exporter, written
-from evonas.loading import load_config
 from evonas.objectives.metrics import METRICS, Metric
 from evonas.objectives.objectives import Objectives
 from evonas.records import Candidate, Epoch, Evaluation, Genome, InputSpec, Status, TaskSpec

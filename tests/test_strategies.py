@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evonas.loading import options_model
+from evonas.config.options import options_model
 from evonas.objectives.levels import Levels
 from evonas.objectives.objectives import Objective
 from evonas.records import Fitness, Genome

@@ -28,8 +28,8 @@ import pytest
 import yaml
 
 from evonas.cli import main
+from evonas.config.loading import load_config
 from evonas.errors import UserError
-from evonas.loading import load_config
 from evonas.submit import ray_jobs as job_api
 from evonas.submit import submission
 from evonas.submit.ray_jobs import Address, parse

@@ -12,6 +12,8 @@ import torch
 from torch import nn
 
 from evonas.config import Config, PartConfig, TargetConfig
+from evonas.config.messages import validated
+from evonas.config.options import construct
 from evonas.errors import UserError
 from evonas.evaluation.costs import multiply_accumulates, parameters
 from evonas.latency_tables import build
@@ -20,7 +22,6 @@ from evonas.latency_tables.blocks import OVERHEAD, MissingBlock, blocks, estimat
 from evonas.latency_tables.build import fit_scale, make
 from evonas.latency_tables.operations import Replay
 from evonas.latency_tables.table import Table, check_compatible, check_free, read, write
-from evonas.loading import construct, validated
 from evonas.measuring.benchmark import LatencyBenchmark
 from evonas.measuring.device_lock import DeviceLock
 from evonas.measuring.reference import reference

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import evonas
-from evonas.loading import load_config
+from evonas.config.loading import load_config
 from evonas.objectives.objectives import Objectives
 from evonas.records import Candidate, Evaluation, Fitness, Genome, Job, RungReport, Status
 from evonas.tabular import Tabular

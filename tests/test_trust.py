@@ -23,7 +23,7 @@ from evonas import Choice
 from evonas.cli import main
 from evonas.errors import UserError
 from evonas.start import execute, prepare
-from evonas.store import open_folder, reading
+from evonas.store import generations, open_folder
 from evonas.store.documents import from_document, to_document
 from evonas.store.journal import Journal
 from tests.forging import forge, forge_cell, vouch
@@ -229,7 +229,7 @@ def test_a_file_that_is_too_large_is_named_before_it_is_read(folder: Path, capsy
 def test_a_table_that_unpacks_to_gigabytes_is_named(
     rows: int, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(reading, "UNPACKED_BYTES", 2**22)
+    monkeypatch.setattr(generations, "UNPACKED_BYTES", 2**22)
     path = folder / "evaluations" / "generation-00001.parquet"
     table = pq.read_table(path)
     message = pa.array(["x" * (10**7 if rows == 1 else 1000)] * 2)

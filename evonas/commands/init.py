@@ -81,7 +81,7 @@ def init(data: str, out: str = "config.yaml") -> Iterator[str]:
     import yaml
 
     from evonas.config import PartConfig
-    from evonas.loading import construct
+    from evonas.config.options import construct
     from evonas.tasks import TASKS
     from evonas.tasks.data_record import data_record, in_words
 

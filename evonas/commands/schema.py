@@ -45,7 +45,7 @@ def schema() -> dict[str, Any]:
 
 def _kind(name: str, part: Callable[..., Any], base: Mapping[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
     """The schema of one kind of a section: the section's own keys and the options of its constructor."""
-    from evonas.loading import options_model
+    from evonas.config.options import options_model
 
     options = options_model(part).model_json_schema()
     definitions.update(options.pop("$defs", {}))

@@ -40,7 +40,8 @@ def describe_space(config_path: str, overrides: Sequence[str]) -> "Iterator[str 
     """The genes of a config's space, its size, and a few random networks with their parameters."""
     from rich.table import Table
 
-    from evonas.loading import construct, load_config
+    from evonas.config.loading import load_config
+    from evonas.config.options import construct
     from evonas.seeding import stream
     from evonas.spaces import SPACES
     from evonas.tasks import TASKS
@@ -65,7 +66,8 @@ def describe_space(config_path: str, overrides: Sequence[str]) -> "Iterator[str 
 
 def space_genes(config_path: str, overrides: Sequence[str]) -> list[dict[str, Any]]:
     """Each gene of a config's space: gene, values."""
-    from evonas.loading import construct, load_config
+    from evonas.config.loading import load_config
+    from evonas.config.options import construct
     from evonas.spaces import SPACES
 
     space = construct(SPACES, load_config(config_path, overrides).space, "space")

@@ -30,10 +30,11 @@ def make_table(config_path: str, overrides: Sequence[str], target: str, path: st
     from torch import nn
 
     from evonas.components import remotes
+    from evonas.config.loading import load_config
+    from evonas.config.options import construct
     from evonas.did_you_mean import unknown
     from evonas.evaluation.targets import Targets
     from evonas.latency_tables.build import build_table
-    from evonas.loading import construct, load_config
     from evonas.measuring.device_lock import DeviceLock
     from evonas.objectives.objectives import Objectives
     from evonas.records import Inputs, Measurement

@@ -10,12 +10,14 @@ from pathlib import Path
 from types import ModuleType
 
 from evonas.config import RuntimeConfig
+from evonas.config.loading import load_config
+from evonas.config.messages import validated
+from evonas.config.options import check_options, construct
 from evonas.doctor.cluster import authentication, clocks, gpus, nodes, reach, same_versions
 from evonas.doctor.context import Check, Context, Finding, Unknown
 from evonas.doctor.needs import data, folder, remote_targets, worker
 from evonas.doctor.throughput import TRY_MOST_S, TRY_S, speed
 from evonas.errors import UserError
-from evonas.loading import check_options, construct, load_config, validated
 from evonas.run_identity import default_folder
 from evonas.runtime.ray_pool import probe
 from evonas.spaces import SPACES

@@ -10,10 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from evonas.components import assemble, check_endpoints
+from evonas.config.options import construct
 from evonas.doctor.context import ROOM_S, Context, Finding, need_ray, parts_of, shape
 from evonas.doctor.throughput import for_trials, rooms
 from evonas.errors import UserError
-from evonas.loading import construct
 from evonas.run_identity import check_run
 from evonas.runtime import RUNTIMES, Remotes
 from evonas.runtime.ray_pool import probe

@@ -9,10 +9,10 @@ from dataclasses import replace
 from numbers import Real
 
 from evonas.config import Config
+from evonas.config.options import construct
 from evonas.did_you_mean import unknown
 from evonas.driver.reorder_buffer import Failed, ReorderBuffer, View
 from evonas.errors import UserError
-from evonas.loading import construct
 from evonas.objectives.objectives import Objectives
 from evonas.records import Candidate, Genome, Job, RungReport
 from evonas.seeding import seed_for

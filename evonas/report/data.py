@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from evonas.config import Config
+from evonas.config.messages import validated
 from evonas.errors import UserError
 from evonas.inputs import from_plain, in_words
-from evonas.loading import validated
 from evonas.report import summary
 from evonas.runs.run import Run
 from evonas.store import weights_name

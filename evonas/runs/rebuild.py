@@ -11,10 +11,12 @@ import safetensors.torch
 from torch import nn
 
 from evonas.config import Config, PartConfig
+from evonas.config.loading import overridden
+from evonas.config.messages import validated
+from evonas.config.options import construct
 from evonas.errors import UserError
 from evonas.evaluation.costs import parameters
 from evonas.inputs import from_plain
-from evonas.loading import construct, overridden, validated
 from evonas.objectives.objectives import Objectives
 from evonas.records import TaskSpec
 from evonas.runs.verify import Verdict, verify

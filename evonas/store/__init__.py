@@ -14,21 +14,12 @@ damaged/                                 copies of what was found damaged and se
 Knows nothing of who writes, or why.
 """
 
+from evonas.store.description import has_own_description, is_run, read_run
 from evonas.store.folder import Folder
+from evonas.store.generations import Tables, weights_name
 from evonas.store.opening import open_folder
-from evonas.store.reading import (
-    Recovered,
-    Tables,
-    has_own_description,
-    is_run,
-    read_journal_rows,
-    read_measured,
-    read_run,
-    read_starts,
-    read_tables,
-    recover,
-    weights_name,
-)
+from evonas.store.reading import read_journal_rows, read_measured, read_starts, read_tables
+from evonas.store.recovery import Recovered, recover
 from evonas.store.schema import NON_REPRODUCIBLE, evaluations_schema, from_row, to_row
 from evonas.store.writing import Store, create_run, is_new, mend_run, record_measured
 

@@ -5,6 +5,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from evonas.store.folder import Folder
+
 CHECKSUM = "sha256_of_the_rest"
 
 
@@ -32,6 +34,15 @@ def from_document(name: str, data: bytes) -> dict[str, Any]:
     if not isinstance(content, dict) or content.pop(CHECKSUM, None) != _digest(content):
         raise Damaged(name, "is damaged: its checksum is not that of its content")
     return content
+
+
+def read_document(folder: Folder, name: str) -> dict[str, Any]:
+    """
+    Raises:
+        FileNotFoundError: there is none.
+        Damaged: it is not JSON, or its checksum is not that of its content.
+    """
+    return from_document(name, folder.read(name))
 
 
 def _digest(content: Mapping[str, Any]) -> str:

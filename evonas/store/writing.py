@@ -11,10 +11,13 @@ import pyarrow.parquet as pq
 
 from evonas.errors import Halted, Replaced
 from evonas.records import Candidate, Evaluation, RungReport
+from evonas.store.description import RUN, RUN_COPY, run_document
 from evonas.store.documents import from_document, to_document
 from evonas.store.folder import FOLDERS, Folder, digits
+from evonas.store.generations import generation_name, weights_name
 from evonas.store.journal import Journal
-from evonas.store.reading import RUN, RUN_COPY, Recovered, generation_name, last_start, run_document, weights_name
+from evonas.store.reading import last_start
+from evonas.store.recovery import Recovered
 from evonas.store.schema import POPULATIONS, SCHEMA_VERSION, candidate_row
 
 P = ParamSpec("P")

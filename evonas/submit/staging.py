@@ -22,8 +22,9 @@ import yaml
 
 from evonas.code_owner import OURS, is_installed, paths_of
 from evonas.config import Config
+from evonas.config.loading import load_config
+from evonas.config.options import check_options, construct
 from evonas.errors import UserError
-from evonas.loading import check_options, construct, load_config
 from evonas.spaces import SPACES
 from evonas.strategies import STRATEGIES
 from evonas.tasks import TASKS

@@ -9,8 +9,8 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 
+from evonas.config.messages import validated
 from evonas.errors import UserError
-from evonas.loading import validated
 from evonas.tasks.stored_array import Column, chunks, nbytes, taken
 from evonas.tasks.task import Split, Standardise, Task
 

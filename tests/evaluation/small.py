@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from evonas.config import Config
+from evonas.config.loading import load_config
 from evonas.evaluation import Evaluator
-from evonas.loading import load_config
 from evonas.objectives.objectives import Objectives
 from evonas.records import Candidate, Evaluation, Fitness, Job, RungReport, TaskSpec
 from evonas.spaces.genes import Arch, Choice

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from evonas.config import PartConfig
+from evonas.config.options import construct
 from evonas.errors import UserError
 from evonas.evaluation.agreement import HASHED_BYTES, data_digest
 from evonas.evaluation.device_data import to_device
 from evonas.evaluation.streaming import Streaming
-from evonas.loading import construct
 from evonas.runtime.sandbox.packing import pack
 from evonas.tasks import TASKS, Split, Splits, Task, classification, regression
 from evonas.tasks.npy import NpyFile

@@ -9,8 +9,8 @@ from PIL import Image
 
 import evonas
 from evonas.config import PartConfig
+from evonas.config.options import construct
 from evonas.errors import UserError
-from evonas.loading import construct
 from evonas.tasks import TASKS, Split, Task
 from evonas.tasks.data_record import data_record, in_words
 from evonas.testing import check_task

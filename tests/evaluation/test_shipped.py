@@ -13,10 +13,11 @@ from torch import Tensor, nn
 import evonas
 from evonas.cli import main
 from evonas.config import Config
+from evonas.config.loading import load_config
+from evonas.config.messages import validated
 from evonas.errors import UserError
 from evonas.evaluation.targets import Targets, prepared
 from evonas.latency_tables.blocks import blocks
-from evonas.loading import load_config, validated
 from evonas.measuring.backends.backend import BACKENDS
 from evonas.measuring.device_lock import DeviceLock
 from evonas.objectives.objectives import Objectives

@@ -4,9 +4,10 @@ import pytest
 from torch import nn
 
 from evonas.config import Config
+from evonas.config.messages import validated
+from evonas.config.options import construct
 from evonas.errors import TargetUnavailable
 from evonas.evaluation.targets import Targets
-from evonas.loading import construct, validated
 from evonas.measuring import device_lock
 from evonas.measuring.device_lock import DeviceLock
 from evonas.measuring.remote.client import Remote

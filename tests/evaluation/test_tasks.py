@@ -14,9 +14,9 @@ from PIL import Image
 from scipy.io import wavfile
 
 from evonas.config import PartConfig
+from evonas.config.options import construct
 from evonas.errors import UserError
 from evonas.evaluation.device_data import DeviceData, to_device
-from evonas.loading import construct
 from evonas.tasks import TASKS, Split, Splits, Task, classification, regression
 from evonas.tasks.arrays import images_first
 from evonas.tasks.class_folders import natural

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from evonas.config import PartConfig
+from evonas.config.options import construct
 from evonas.errors import UserError
-from evonas.loading import construct
 from evonas.records import InputSpec, TaskSpec
 from evonas.spaces import SPACES
 from evonas.spaces.blocks import halving, shrunk

@@ -16,10 +16,10 @@ from typing import Any, Literal
 from pydantic import Field, PositiveInt
 
 from evonas.config import LONGEST_TIMEOUT_S, Section, TargetConfig
+from evonas.config.messages import validated
 from evonas.errors import UserError
 from evonas.inputs import from_plain, to_plain
 from evonas.ipc.framing import Channel
-from evonas.loading import validated
 from evonas.measuring.benchmark import PROTOCOL
 from evonas.measuring.plausibility import LONGEST_MS
 from evonas.records import Inputs, InputSpec

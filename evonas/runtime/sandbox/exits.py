@@ -12,7 +12,6 @@ from evonas.code_owner import distance
 from evonas.records import Status
 from evonas.runtime.runtime import WorkerExit
 
-MB = 1e6
 _FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.*)$', re.MULTILINE)  # the innermost comes first
 
 
@@ -26,15 +25,6 @@ def over_deadline(seconds: float, stack: str) -> WorkerExit:
     limit = f"{seconds:,.0f}" if seconds >= 10 else f"{seconds:g}"
     return WorkerExit(
         Status.FAILED_TIMEOUT, f"over its deadline of {limit} s (runtime.deadline_minutes){source_line(stack)}"
-    )
-
-
-def over_memory(held: int, share: int) -> WorkerExit:
-    """Returns the exit of a worker that was killed because it held more memory than its share (both in bytes)."""
-    return WorkerExit(
-        Status.FAILED_OOM,
-        f"took {held / MB:,.0f} MB of host memory, its worker's share is {share / MB:,.0f} MB "
-        "(runtime.memory_mb_per_worker)",
     )
 
 

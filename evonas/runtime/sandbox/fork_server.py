@@ -24,13 +24,13 @@ from evonas.ipc.framing import Channel
 from evonas.ipc.lifetime import adopt_orphans
 from evonas.records import Status
 from evonas.runtime.runtime import WorkerExit
-from evonas.runtime.sandbox.exits import from_wait_status, over_deadline, over_memory
+from evonas.runtime.sandbox.exits import from_wait_status, over_deadline
+from evonas.runtime.sandbox.memory_limit import MemoryLimit
 from evonas.runtime.sandbox.packing import sweep
-from evonas.runtime.sandbox.processes import descendants, end_all, private_memory, reap
+from evonas.runtime.sandbox.processes import descendants, end_all, reap
 from evonas.runtime.sandbox.protocol import REQUEST, RESPONSE, FrameType, WorkerChannel, WorkerFrame
 from evonas.runtime.sandbox.worker import GRACE_S, STACK_SIGNAL, serve
 
-MEMORY_S = 0.1  # between two looks at a worker's memory
 STACK_S = 0.3  # for a worker to write down where it is
 START_S = 300.0
 STARTS = 3
@@ -78,7 +78,7 @@ class ForkServer:
     """
 
     def __init__(self, parent: WorkerChannel, file: int, memory: int) -> None:
-        self._parent, self._file, self._memory = parent, file, memory
+        self._parent, self._file, self._memory_limit = parent, file, MemoryLimit(memory)
         self._task: _Task | None = None
         self._unkillable: set[int] = set()  # processes that a kill does not end
         self._failures = 0
@@ -128,7 +128,7 @@ class ForkServer:
         if not worker.ready:
             until = worker.start_by - time.monotonic()
         elif task and task.deadline is not None:
-            until = min(until, task.deadline - time.monotonic(), MEMORY_S if self._memory else START_S)
+            until = min(until, task.deadline - time.monotonic(), self._memory_limit.check_s)
         return max(0.0, until)
 
     def _on_request(self, body: bytes) -> None:
@@ -177,10 +177,8 @@ class ForkServer:
             worker.channel.post(FrameType.JOB, task.job)
         elif task and task.deadline is not None and now >= task.deadline:
             self._end_job(over_deadline(task.seconds, self._ask_stack()))
-        elif task and self._memory and private_memory() > self._memory:
-            held = private_memory(exact=True)
-            if held > self._memory:
-                self._end_job(over_memory(held, self._memory))
+        elif task and (exit := self._memory_limit.passed()):
+            self._end_job(exit)
 
     def _on_ready(self) -> None:
         self._worker.ready, self._worker.own = True, descendants()

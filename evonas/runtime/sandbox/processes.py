@@ -1,4 +1,4 @@
-"""The processes below this one: which there are, what memory they hold, how all of them are ended.
+"""The processes below this one: which there are, and how all of them are ended; what this machine may give them.
 
 On Linux this process adopts those whose parents have died (`ipc/lifetime.py`), so that none gets out of sight.
 """
@@ -22,17 +22,7 @@ CGROUP = Path("/sys/fs/cgroup")
 
 def descendants() -> list[int]:
     """Returns the ids of all processes below this one that live."""
-    return [pid for pid in _below(os.getpid()) if not _is_zombie(pid)]
-
-
-def private_memory(exact: bool = False) -> int:
-    """Returns the bytes that the processes below this one hold and share with no file and no object store.
-
-    Args:
-        exact: Pages that a fork shares count once. Otherwise they count in each process; to be exact costs
-            milliseconds a gigabyte.
-    """
-    return sum(_private(pid, exact) for pid in _below(os.getpid()))
+    return [pid for pid in below(os.getpid()) if not _is_zombie(pid)]
 
 
 def end_all(group: int, unkillable: Collection[int] = ()) -> list[int]:
@@ -51,7 +41,7 @@ def end_all(group: int, unkillable: Collection[int] = ()) -> list[int]:
     end = time.monotonic() + END_S
     while True:
         reap()
-        left = [pid for pid in _below(os.getpid()) if pid not in unkillable]
+        left = [pid for pid in below(os.getpid()) if pid not in unkillable]
         if not left or time.monotonic() > end:
             return left
         for pid in left:
@@ -96,11 +86,11 @@ def _quota(folder: Path) -> float:
     return 0.0
 
 
-def _below(pid: int) -> Iterator[int]:
+def below(pid: int) -> Iterator[int]:
     """Everything below a process, what has ended and waits to be reaped included."""
     for child in _children(pid):
         yield child
-        yield from _below(child)
+        yield from below(child)
 
 
 def _children(pid: int) -> list[int]:
@@ -123,16 +113,6 @@ def _is_zombie(pid: int) -> bool:
         return bool(process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1)
     except psutil.Error:
         return True
-
-
-def _private(pid: int, exact: bool) -> int:
-    try:
-        process = psutil.Process(pid)
-        memory = process.memory_full_info() if exact else process.memory_info()
-    except psutil.Error:
-        return 0
-    private = int(memory.rss) - int(getattr(memory, "shared", 0))
-    return min(private, int(getattr(memory, "pss", private)))
 
 
 def _limit_files() -> Iterator[Path]:

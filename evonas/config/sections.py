@@ -1,52 +1,13 @@
-"""A run's YAML: one strict model per section, its defaults, its errors, its fingerprint.
+"""The sections of a config, each a strict model with its defaults; that of a target is in `targets`."""
 
-A config is data: reading one imports and evaluates nothing. What a `kind` means is the business of the
-registry of its noun (`SPACES`, `TASKS`, `STRATEGIES`); `construct` checks a section's options against the
-constructor it names, so the built-in parts and a user's own are validated alike.
-"""
-
-import hashlib
-import json
 import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    TypeAdapter,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, field_validator, model_validator
 
+from evonas.config.section import PartConfig, Section
 from evonas.text import UNITS, in_time, seconds_of
-
-GENERATION = 24
-"""Candidates in a generation where neither `schedule.generation` nor the strategy's `population` says how many."""
-
-LONGEST_TIMEOUT_S = 7 * 86400.0
-"""A week: longest wait for a measuring server that can be asked for."""
-_GENERATION = TypeAdapter(Annotated[int, Field(ge=2)])
-
-
-class Section(BaseModel):
-    """A section of a config: frozen, and with no key that it does not know."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
-
-
-class PartConfig(BaseModel):
-    """A part chosen by name; all other keys are options of that part."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-    kind: str
-
-    @property
-    def options(self) -> dict[str, Any]:
-        return dict(self.model_extra or {})
 
 
 class StrategyConfig(PartConfig):
@@ -77,82 +38,6 @@ class LimitConfig(Section):
         if (self.at_most is None) == (self.at_least is None):
             raise ValueError("a limit takes exactly one of at_most, at_least")
         return self
-
-
-class TargetConfig(Section):
-    """A device that a network runs on, how it runs there, and how it is measured."""
-
-    backend: Literal["torch", "torch.compile", "onnxruntime", "openvino"] = Field(
-        default="torch", description="what runs the network"
-    )
-    device: str = Field(
-        default="cpu",
-        pattern=r"^(cpu|cuda(:\d+)?|gpu(\.\d+)?|npu)$",
-        description="cpu, cuda, cuda:1; of openvino also gpu, gpu.1, npu",
-    )
-    dtype: Literal["float32", "float16", "bfloat16"] = Field(
-        default="float32", description="type of weights and inputs while it is measured"
-    )
-    includes: Literal["prepare", "network"] = Field(
-        default="prepare",
-        description="what is measured. prepare: what is shipped, the network with the task's `prepare` before it; "
-        "network: the network alone",
-    )
-    threads: int = Field(default=1, ge=1, description="CPU threads of one forward pass")
-    batch: int = Field(default=1, ge=1, description="examples in one forward pass")
-    graph: bool = Field(
-        default=False, description="replay a CUDA graph: the kernels' time without that of launching them"
-    )
-    within: float = Field(
-        default=0.02, gt=0, lt=1, description="sampled until the 95 % interval of the median is within this share of it"
-    )
-    max_seconds: float = Field(default=4.0, gt=0, description="time cap of one measurement, warm-up included")
-    max_remeasurements: int = Field(
-        default=3,
-        ge=0,
-        description="times that a candidate is measured beside members of the front it cannot be told from",
-    )
-    quiet: bool = Field(default=True, description="training on the machine pauses while a network is measured")
-    address: str | None = Field(
-        default=None, pattern=r"^https?://[^/\s]+$", description="http://HOST:PORT of `evonas measure-server`"
-    )
-    token_env: str = Field(
-        default="EVONAS_TOKEN", description="environment variable with the token of the server at the address"
-    )
-    timeout_s: float = Field(
-        default=60.0, gt=0, le=LONGEST_TIMEOUT_S, description="longest wait for the server at the address"
-    )
-    resource: str | None = Field(
-        default=None, pattern=r"^\w+$", description="measure on a node of the Ray cluster that has this custom resource"
-    )
-
-    @field_validator("backend", mode="before")
-    @classmethod
-    def _no_place(cls, backend: object) -> object:
-        if backend == "remote":
-            raise ValueError(
-                "a backend says what runs the network, e.g. onnxruntime; where it runs, address or resource"
-            )
-        return backend
-
-    @model_validator(mode="after")
-    def _one_place(self) -> "TargetConfig":
-        if self.address and self.resource:
-            raise ValueError("a target is at an address or at a resource of the cluster, not both")
-        if self.remote and self.max_seconds >= self.timeout_s:
-            raise ValueError(f"max_seconds must be below timeout_s, which is {self.timeout_s:g}")
-        if self.graph and not (self.device.startswith("cuda") and self.backend == "torch"):
-            raise ValueError("graph is for backend torch on cuda")
-        return self
-
-    @property
-    def remote(self) -> bool:
-        """Whether it is measured on another machine than the one that trains."""
-        return bool(self.address or self.resource)
-
-
-ENDPOINT_KEYS = {"address", "token_env", "timeout_s", "resource"}
-"""Keys of a target that may change from one start of a search to the next: a board may get another address."""
 
 
 class AugmentConfig(Section):
@@ -343,86 +228,3 @@ class RuntimeConfig(Section):
         if number == "auto" or (isinstance(number, int) and number >= 1):
             return number
         raise ValueError(f"takes auto or a whole number of 1 or more, not {number!r}")
-
-
-MUTABLE_SECTIONS = ("budget", "runtime", "tracking")
-"""The sections that may change from one start of a search to the next."""
-
-
-class Config(Section):
-    """A whole run. All but `budget`, `runtime` and `tracking` shapes the search and is in the fingerprint."""
-
-    seed: int = Field(default=0, ge=0, strict=True, description="the only source of randomness")
-    space: PartConfig = Field(description="which networks there are")
-    task: PartConfig = Field(description="what they learn")
-    objectives: tuple[ObjectiveConfig, ...] = Field(min_length=1, description="what is traded off")
-    limits: tuple[LimitConfig, ...] = Field(default=(), description="hard constraints")
-    record: tuple[str, ...] = Field(
-        default=(), description="metrics in the rows that are no objective, e.g. memory_mb[cpu]"
-    )
-    targets: dict[str, TargetConfig] = Field(default={}, description="devices to measure on, by names of your own")
-    strategy: StrategyConfig = Field(default=StrategyConfig(), description="how candidates are bred")
-    schedule: ScheduleConfig = Field(
-        default=ScheduleConfig(), validate_default=True, description="when a candidate may be bred"
-    )
-    training: TrainingConfig = Field(default=TrainingConfig(), description="how they are trained")
-    learner: PartConfig = Field(default=PartConfig(kind="scratch"), description="how a network gets its weights")
-    budget: BudgetConfig = Field(description="when the search ends")
-    runtime: RuntimeConfig = Field(default=RuntimeConfig(), description="where it runs")
-    tracking: tuple[Literal["tensorboard", "mlflow", "wandb"], ...] = Field(
-        default=(), description="trackers that are told what the search is at"
-    )
-
-    @field_validator("schedule")
-    @classmethod
-    def _generation(cls, schedule: ScheduleConfig, info: ValidationInfo) -> ScheduleConfig:
-        """Resolve the default, so that configs that describe the same search are alike."""
-        if schedule.generation is not None or "strategy" not in info.data:
-            return schedule
-        try:
-            size = _GENERATION.validate_python(info.data["strategy"].options.get("population", GENERATION))
-        except ValidationError:  # the strategy's own check says what is wrong with it
-            size = GENERATION
-        return schedule.model_copy(update={"generation": size})
-
-    @field_validator("tracking")
-    @classmethod
-    def _each_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(names)) < len(names):
-            raise ValueError("each tracker once")
-        return names
-
-    @model_validator(mode="after")
-    def _gpu_hours_need_gpus(self) -> "Config":
-        if self.budget.gpu_hours and not self.runtime.gpus_per_worker:
-            raise ValueError("budget.gpu_hours is never used up where runtime.gpus_per_worker is 0; give hours")
-        return self
-
-    @property
-    def generation(self) -> int:
-        """Candidates in a block of the record, and in the window of the circuit breaker."""
-        assert self.schedule.generation is not None, "resolved by _generation"
-        return self.schedule.generation
-
-    @property
-    def lookahead(self) -> int:
-        """The base of the window, in candidates."""
-        return self.schedule.lookahead or max(1, self.generation // 2)
-
-    def trajectory(self) -> dict[str, Any]:
-        """What shapes the search, as plain data: not budget, runtime and tracking, nor where a target is reached.
-
-        `includes: network` is left out: it is what targets meant before the key existed, so that fingerprints stay.
-        """
-        endpoints: dict[str, Any] = {
-            "targets": {
-                name: ENDPOINT_KEYS | ({"includes"} if target.includes == "network" else set())
-                for name, target in self.targets.items()
-            }
-        }
-        return self.model_dump(mode="json", exclude={**dict.fromkeys(MUTABLE_SECTIONS, True), **endpoints})
-
-    @property
-    def fingerprint(self) -> str:
-        """Equal for two configs exactly when they describe the same search (hex SHA-256)."""
-        return hashlib.sha256(json.dumps(self.trajectory(), sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,39 @@
+"""A run's YAML: one strict model per section, its defaults, its errors, its fingerprint.
+
+A config is data: reading one imports and evaluates nothing. What a `kind` means is the business of the registry of its
+noun (`SPACES`, `TASKS`, `STRATEGIES`); `options.construct` checks a section's options against the constructor it names,
+so the built-in parts and a user's own are validated alike.
+"""
+
+from evonas.config.config import GENERATION, MUTABLE_SECTIONS, Config
+from evonas.config.section import PartConfig, Section
+from evonas.config.sections import (
+    AugmentConfig,
+    BudgetConfig,
+    LimitConfig,
+    ObjectiveConfig,
+    RuntimeConfig,
+    ScheduleConfig,
+    StrategyConfig,
+    TrainingConfig,
+)
+from evonas.config.targets import ENDPOINT_KEYS, LONGEST_TIMEOUT_S, TargetConfig
+
+__all__ = [
+    "ENDPOINT_KEYS",
+    "GENERATION",
+    "LONGEST_TIMEOUT_S",
+    "MUTABLE_SECTIONS",
+    "AugmentConfig",
+    "BudgetConfig",
+    "Config",
+    "LimitConfig",
+    "ObjectiveConfig",
+    "PartConfig",
+    "RuntimeConfig",
+    "ScheduleConfig",
+    "Section",
+    "StrategyConfig",
+    "TargetConfig",
+    "TrainingConfig",
+]

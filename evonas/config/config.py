@@ -1,0 +1,105 @@
+"""A whole config: its sections, their defaults, and the fingerprint of the search that it describes."""
+
+import hashlib
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError, ValidationInfo, field_validator, model_validator
+
+from evonas.config.section import PartConfig, Section
+from evonas.config.sections import (
+    BudgetConfig,
+    LimitConfig,
+    ObjectiveConfig,
+    RuntimeConfig,
+    ScheduleConfig,
+    StrategyConfig,
+    TrainingConfig,
+)
+from evonas.config.targets import ENDPOINT_KEYS, TargetConfig
+
+GENERATION = 24
+"""Candidates in a generation where neither `schedule.generation` nor the strategy's `population` says how many."""
+_GENERATION = TypeAdapter(Annotated[int, Field(ge=2)])
+
+MUTABLE_SECTIONS = ("budget", "runtime", "tracking")
+"""The sections that may change from one start of a search to the next."""
+
+
+class Config(Section):
+    """A whole run. All but `budget`, `runtime` and `tracking` shapes the search and is in the fingerprint."""
+
+    seed: int = Field(default=0, ge=0, strict=True, description="the only source of randomness")
+    space: PartConfig = Field(description="which networks there are")
+    task: PartConfig = Field(description="what they learn")
+    objectives: tuple[ObjectiveConfig, ...] = Field(min_length=1, description="what is traded off")
+    limits: tuple[LimitConfig, ...] = Field(default=(), description="hard constraints")
+    record: tuple[str, ...] = Field(
+        default=(), description="metrics in the rows that are no objective, e.g. memory_mb[cpu]"
+    )
+    targets: dict[str, TargetConfig] = Field(default={}, description="devices to measure on, by names of your own")
+    strategy: StrategyConfig = Field(default=StrategyConfig(), description="how candidates are bred")
+    schedule: ScheduleConfig = Field(
+        default=ScheduleConfig(), validate_default=True, description="when a candidate may be bred"
+    )
+    training: TrainingConfig = Field(default=TrainingConfig(), description="how they are trained")
+    learner: PartConfig = Field(default=PartConfig(kind="scratch"), description="how a network gets its weights")
+    budget: BudgetConfig = Field(description="when the search ends")
+    runtime: RuntimeConfig = Field(default=RuntimeConfig(), description="where it runs")
+    tracking: tuple[Literal["tensorboard", "mlflow", "wandb"], ...] = Field(
+        default=(), description="trackers that are told what the search is at"
+    )
+
+    @field_validator("schedule")
+    @classmethod
+    def _generation(cls, schedule: ScheduleConfig, info: ValidationInfo) -> ScheduleConfig:
+        """Resolve the default, so that configs that describe the same search are alike."""
+        if schedule.generation is not None or "strategy" not in info.data:
+            return schedule
+        try:
+            size = _GENERATION.validate_python(info.data["strategy"].options.get("population", GENERATION))
+        except ValidationError:  # the strategy's own check says what is wrong with it
+            size = GENERATION
+        return schedule.model_copy(update={"generation": size})
+
+    @field_validator("tracking")
+    @classmethod
+    def _each_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(names)) < len(names):
+            raise ValueError("each tracker once")
+        return names
+
+    @model_validator(mode="after")
+    def _gpu_hours_need_gpus(self) -> "Config":
+        if self.budget.gpu_hours and not self.runtime.gpus_per_worker:
+            raise ValueError("budget.gpu_hours is never used up where runtime.gpus_per_worker is 0; give hours")
+        return self
+
+    @property
+    def generation(self) -> int:
+        """Candidates in a block of the record, and in the window of the circuit breaker."""
+        assert self.schedule.generation is not None, "resolved by _generation"
+        return self.schedule.generation
+
+    @property
+    def lookahead(self) -> int:
+        """The base of the window, in candidates."""
+        return self.schedule.lookahead or max(1, self.generation // 2)
+
+    def trajectory(self) -> dict[str, Any]:
+        """What shapes the search, as plain data: not budget, runtime and tracking, nor where a target is reached.
+
+        `includes: network` is left out: it is what targets meant before the key existed, so that fingerprints stay.
+        """
+        endpoints: dict[str, Any] = {
+            "targets": {
+                name: ENDPOINT_KEYS | ({"includes"} if target.includes == "network" else set())
+                for name, target in self.targets.items()
+            }
+        }
+        return self.model_dump(mode="json", exclude={**dict.fromkeys(MUTABLE_SECTIONS, True), **endpoints})
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal for two configs exactly when they describe the same search (hex SHA-256)."""
+        return hashlib.sha256(json.dumps(self.trajectory(), sort_keys=True).encode()).hexdigest()

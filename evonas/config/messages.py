@@ -1,0 +1,61 @@
+"""What is wrong with a config, in one line: the first wrong key or value, and the nearest right one."""
+
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from evonas.did_you_mean import unknown
+from evonas.errors import UserError
+
+YAML_WORDS = {
+    "model_type": "takes a section of keys",
+    "dict_type": "takes a section of keys",
+    "tuple_type": "takes a list",
+    "list_type": "takes a list",
+    "too_short": "takes a list with something in it",
+}
+"""What pydantic says in the terms of Python, in those of YAML."""
+
+READS_AS = {True: "yes and on as true", False: "no and off as false"}
+"""Words that YAML 1.1 takes for something else than themselves."""
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def validated(model: type[M], data: Mapping[str, Any], what: str) -> M:
+    """`data` as `model`, or a UserError that names the first wrong key and the nearest right one."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise UserError(f"{what}: {_first_error(error, model)}") from None
+
+
+def _first_error(error: ValidationError, model: type[BaseModel]) -> str:
+    problems = error.errors(include_url=False)
+    first = problems[0]
+    where = [str(part) for part in first["loc"]]
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    if first["type"] == "extra_forbidden":
+        section = ".".join(where[:-1])
+        names = _fields_at(model, where[:-1])
+        return f"{section + ': ' if section else ''}{unknown(where[-1], names)}{more}"
+    message = first["msg"].removeprefix("Value error, ")
+    message = YAML_WORDS.get(first["type"], message)
+    if first["type"] == "string_type" and isinstance(first["input"], bool):
+        where = where[:-2] if where[-1] == "[key]" else where  # the key itself is given as 0 or 1
+        return f"{'.'.join(where)}: quote it: YAML reads {READS_AS[first['input']]}{more}"
+    given = "" if first["type"] in {"missing", "value_error"} else f", not {first['input']!r}"
+    return f"{'.'.join(where)}: {message[0].lower()}{message[1:]}{given}{more}"
+
+
+def _fields_at(model: type[BaseModel], path: list[str]) -> Iterable[str]:
+    """The field names of the section at `path`, by walking annotations; `path` may cross tuples and dicts."""
+    current: Any = model
+    for part in path:
+        if inspect.isclass(current) and issubclass(current, BaseModel) and part in current.model_fields:
+            current = current.model_fields[part].annotation
+            arguments = [a for a in getattr(current, "__args__", ()) if inspect.isclass(a)]
+            current = next((a for a in arguments if issubclass(a, BaseModel)), current)
+    return current.model_fields if inspect.isclass(current) and issubclass(current, BaseModel) else ()

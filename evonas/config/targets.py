@@ -1,0 +1,86 @@
+"""The section of a target: a device, how a network runs on it, and how it is measured."""
+
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from evonas.config.section import Section
+
+LONGEST_TIMEOUT_S = 7 * 86400.0
+"""A week: longest wait for a measuring server that can be asked for."""
+
+
+class TargetConfig(Section):
+    """A device that a network runs on, how it runs there, and how it is measured."""
+
+    backend: Literal["torch", "torch.compile", "onnxruntime", "openvino"] = Field(
+        default="torch", description="what runs the network"
+    )
+    device: str = Field(
+        default="cpu",
+        pattern=r"^(cpu|cuda(:\d+)?|gpu(\.\d+)?|npu)$",
+        description="cpu, cuda, cuda:1; of openvino also gpu, gpu.1, npu",
+    )
+    dtype: Literal["float32", "float16", "bfloat16"] = Field(
+        default="float32", description="type of weights and inputs while it is measured"
+    )
+    includes: Literal["prepare", "network"] = Field(
+        default="prepare",
+        description="what is measured. prepare: what is shipped, the network with the task's `prepare` before it; "
+        "network: the network alone",
+    )
+    threads: int = Field(default=1, ge=1, description="CPU threads of one forward pass")
+    batch: int = Field(default=1, ge=1, description="examples in one forward pass")
+    graph: bool = Field(
+        default=False, description="replay a CUDA graph: the kernels' time without that of launching them"
+    )
+    within: float = Field(
+        default=0.02, gt=0, lt=1, description="sampled until the 95 % interval of the median is within this share of it"
+    )
+    max_seconds: float = Field(default=4.0, gt=0, description="time cap of one measurement, warm-up included")
+    max_remeasurements: int = Field(
+        default=3,
+        ge=0,
+        description="times that a candidate is measured beside members of the front it cannot be told from",
+    )
+    quiet: bool = Field(default=True, description="training on the machine pauses while a network is measured")
+    address: str | None = Field(
+        default=None, pattern=r"^https?://[^/\s]+$", description="http://HOST:PORT of `evonas measure-server`"
+    )
+    token_env: str = Field(
+        default="EVONAS_TOKEN", description="environment variable with the token of the server at the address"
+    )
+    timeout_s: float = Field(
+        default=60.0, gt=0, le=LONGEST_TIMEOUT_S, description="longest wait for the server at the address"
+    )
+    resource: str | None = Field(
+        default=None, pattern=r"^\w+$", description="measure on a node of the Ray cluster that has this custom resource"
+    )
+
+    @field_validator("backend", mode="before")
+    @classmethod
+    def _no_place(cls, backend: object) -> object:
+        if backend == "remote":
+            raise ValueError(
+                "a backend says what runs the network, e.g. onnxruntime; where it runs, address or resource"
+            )
+        return backend
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "TargetConfig":
+        if self.address and self.resource:
+            raise ValueError("a target is at an address or at a resource of the cluster, not both")
+        if self.remote and self.max_seconds >= self.timeout_s:
+            raise ValueError(f"max_seconds must be below timeout_s, which is {self.timeout_s:g}")
+        if self.graph and not (self.device.startswith("cuda") and self.backend == "torch"):
+            raise ValueError("graph is for backend torch on cuda")
+        return self
+
+    @property
+    def remote(self) -> bool:
+        """Whether it is measured on another machine than the one that trains."""
+        return bool(self.address or self.resource)
+
+
+ENDPOINT_KEYS = {"address", "token_env", "timeout_s", "resource"}
+"""Keys of a target that may change from one start of a search to the next: a board may get another address."""
