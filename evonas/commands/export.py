@@ -72,7 +72,7 @@ def export(folder: str, candidate: int, out: str | None = None, form: str | None
 def _before(run: "Run") -> "tuple[nn.Module, Any, str]":
     """What comes before the networks of a run, two examples that it takes, and what there is to know of it.
 
-    The run folder knows the constants of standardisation; what a task of the user's own does, the task alone knows.
+    The run folder knows what the tasks of evonas do; what a task of the user's own does, the task alone knows.
     """
     import numpy as np
     import torch
@@ -80,16 +80,18 @@ def _before(run: "Run") -> "tuple[nn.Module, Any, str]":
 
     from evonas.inputs import example, mapped
     from evonas.runs.rebuild import task_of
-    from evonas.tasks.data_record import recorded_data, standardise_of, stored_example
+    from evonas.tasks.data_record import prepare_of, recorded_data, stored_example
 
     record = recorded_data(run.description, run.folder)
-    if record and (constants := standardise_of(record)):
-        return constants, stored_example(record, 2), ""
+    takes = task_of(run.description).input
+    if record and (prepare := prepare_of(record)):
+        made_up = mapped(torch.from_numpy, example(takes, batch=2)) if record.unprepared else stored_example(record, 2)
+        return prepare, made_up, ""
     try:
         task = run.task()
     except UserError as reason:  # a task of the user's own, or its data are elsewhere
         taken = "so the file takes what the task's `prepare` gives, and not the data as they are stored"
-        x = mapped(torch.from_numpy, example(task_of(run.description).input, batch=2))
+        x = mapped(torch.from_numpy, example(takes, batch=2))
         return nn.Identity(), x, f"{reason}; {taken}"
     x = mapped(torch.from_numpy, task.splits.test.read(np.arange(2) % len(task.splits.test))[0])
     return task.prepare, x, ""

@@ -80,6 +80,7 @@ class Spectrogram(nn.Module):
 
     def __init__(self, rate: int, bands: int) -> None:
         super().__init__()
+        self.rate = rate
         window, self.hop = round(rate * WINDOW_S), max(1, round(rate * HOP_S))
         phase = 2 * np.pi * np.outer(np.arange(window), np.arange(window // 2 + 1)) / window
         shape = np.hanning(window)[:, None]
@@ -89,6 +90,13 @@ class Spectrogram(nn.Module):
         self.register_buffer("mean", torch.zeros(bands, 1))
         self.register_buffer("deviation", torch.ones(bands, 1))
         self.window = window
+
+    @classmethod
+    def with_constants(cls, rate: int, mean: Sequence[float], deviation: Sequence[float]) -> "Spectrogram":
+        """One that standardises by mean and deviation, each one number a band."""
+        made = cls(rate, len(mean))
+        made.mean, made.deviation = (torch.tensor(numbers)[:, None] for numbers in (mean, deviation))
+        return made
 
     def fit(self, x: Array) -> None:
         """Set mean and deviation of each band to those of training examples (n, samples)."""

@@ -11,6 +11,7 @@ from torch import nn
 
 from evonas.config.messages import validated
 from evonas.errors import UserError
+from evonas.tasks.audio_folder import Spectrogram
 from evonas.tasks.stored_array import Column, chunks, nbytes, taken
 from evonas.tasks.task import Split, Standardise, Task
 
@@ -54,6 +55,16 @@ class StandardiseRecord(Record):
     deviation: tuple[float, ...]
 
 
+class SpectrogramRecord(StandardiseRecord):
+    """What a `Spectrogram` is made of: mean and deviation are per band.
+
+    Args:
+        rate: samples a second.
+    """
+
+    rate: Annotated[int, Field(ge=1, le=10**6)]
+
+
 class DataRecord(Record):
     """The data of a search as its run folder knows them.
 
@@ -62,6 +73,8 @@ class DataRecord(Record):
         columns: the inputs by name, "" for a single one.
         classes: what the classes are called, in order of their numbers; empty where they have no names.
         standardise: what the task does to stored examples; None where that is something else.
+        spectrogram: likewise, of recordings.
+        unprepared: it does nothing to them.
         notes: what was guessed, changed or left out when the data were read.
     """
 
@@ -69,6 +82,8 @@ class DataRecord(Record):
     columns: dict[str, ColumnRecord]
     classes: tuple[str, ...] = ()
     standardise: StandardiseRecord | None = None
+    spectrogram: SpectrogramRecord | None = None
+    unprepared: bool = False
     notes: tuple[str, ...] = ()
 
 
@@ -84,11 +99,20 @@ def data_record(task: Task) -> DataRecord:
         name: ColumnRecord(shape=column.shape[1:], dtype=column.dtype.name)
         for name, column in task.splits.train.columns.items()
     }
-    constants = None
-    if type(task.prepare) is Standardise:
-        mean, deviation = task.prepare.mean.flatten(), task.prepare.deviation.flatten()
-        constants = StandardiseRecord(mean=tuple(mean.tolist()), deviation=tuple(deviation.tolist()))
-    return DataRecord(splits=splits, columns=columns, classes=task.classes, standardise=constants, notes=task.notes)
+    return DataRecord(splits=splits, columns=columns, classes=task.classes, notes=task.notes, **_prepared(task.prepare))
+
+
+def _prepared(prepare: nn.Module) -> dict[str, Any]:
+    """What is needed to make a `prepare` again without the data; nothing for one of the user's own."""
+    if type(prepare) is nn.Identity:
+        return {"unprepared": True}
+    if type(prepare) not in (Standardise, Spectrogram):
+        return {}
+    assert isinstance(prepare, Standardise | Spectrogram)
+    constants = {name: tuple(getattr(prepare, name).flatten().tolist()) for name in ("mean", "deviation")}
+    if isinstance(prepare, Spectrogram):
+        return {"spectrogram": SpectrogramRecord(rate=prepare.rate, **constants)}
+    return {"standardise": StandardiseRecord(**constants)}
 
 
 def recorded_data(description: Mapping[str, Any], where: object) -> DataRecord | None:
@@ -138,13 +162,16 @@ def in_words(record: DataRecord) -> str:
     return "; ".join([f"{sizes} examples, each {kinds}", *_classes_in_words(record)])
 
 
-def standardise_of(record: DataRecord) -> nn.Module | None:
-    """The `Standardise` of the search, without its data; None where the task does something else."""
-    if record.standardise is None or list(record.columns) != [""]:
+def prepare_of(record: DataRecord) -> nn.Module | None:
+    """What the task does to stored examples, without its data; None where only the task knows."""
+    if list(record.columns) != [""]:
         return None
-    mean, deviation = (np.array(numbers, np.float32) for numbers in record.standardise.model_dump().values())
-    axes = len(record.columns[""].shape) - 1
-    return Standardise.with_constants(mean, deviation, axes)
+    if record.spectrogram:
+        return Spectrogram.with_constants(**record.spectrogram.model_dump())
+    if record.standardise:
+        mean, deviation = (np.array(numbers, np.float32) for numbers in record.standardise.model_dump().values())
+        return Standardise.with_constants(mean, deviation, len(record.columns[""].shape) - 1)
+    return nn.Identity() if record.unprepared else None
 
 
 def stored_example(record: DataRecord, count: int) -> Any:

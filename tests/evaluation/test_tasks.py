@@ -20,6 +20,7 @@ from evonas.evaluation.device_data import DeviceData, to_device
 from evonas.tasks import TASKS, Split, Splits, Task, classification, regression
 from evonas.tasks.arrays import images_first
 from evonas.tasks.class_folders import natural
+from evonas.tasks.data_record import DataRecord, data_record, prepare_of, stored_example
 from evonas.tasks.task import Standardise, channel_statistics, divided
 from evonas.testing import check_task
 from tests.evaluation.small import bars_task
@@ -121,6 +122,16 @@ def test_a_task_keeps_its_contract(make: Callable[..., Task]) -> None:
     assert prepared.mean() == pytest.approx(0, abs=1e-3)
     assert prepared.std() == pytest.approx(1, abs=0.3)  # a channel has deviation 1, or 0 where it is constant
     assert task.metrics["error"].statistics(torch.eye(task.spec.outputs)[y], y).sum() == 0
+
+
+def test_what_it_does_to_stored_examples_is_made_again_without_the_data(make: Callable[..., Task]) -> None:
+    task = make()
+    record = data_record(task)
+    again = prepare_of(DataRecord.model_validate_json(record.model_dump_json()))
+    assert again is not None
+    x = torch.from_numpy(inputs(task.splits.valid))
+    assert torch.equal(again(x), task.prepare(x))
+    assert stored_example(record, 2).dtype == x.dtype
 
 
 def test_splits_are_disjoint_stratified_and_follow_their_seed(make: Callable[..., Task]) -> None:
