@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evonas import analysis, figures
-from evonas.driver.forecast import forecast
+from evonas.driver.budget_forecast import forecast
 from evonas.driver.loop import Search, Watch
 from evonas.driver.progress import LINE_EVERY_S, REFRESH_S, RepeatedFailures, StatusLine
 from evonas.figures.picture import BLUE, RED, Line, Picture, Points, objective_axis

@@ -15,7 +15,7 @@ from evonas import terminal
 from evonas.cli import main
 from evonas.config import BudgetConfig
 from evonas.config.loading import load_config
-from evonas.driver.forecast import forecast
+from evonas.driver.budget_forecast import forecast
 from evonas.errors import UserError
 from evonas.measuring.device_lock import DeviceLock
 from evonas.records import Candidate, Deferred, Job, Status

@@ -5,7 +5,7 @@ import os
 from evonas.components import Components, assemble, check_endpoints
 from evonas.config import Config
 from evonas.doctor.throughput import DAY_S, alone, for_trials, per_day, trials
-from evonas.driver.forecast import forecast
+from evonas.driver.budget_forecast import forecast
 from evonas.errors import UserError
 from evonas.runtime.serial import Serial
 

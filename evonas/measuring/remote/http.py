@@ -1,6 +1,5 @@
 """The HTTP side of a measuring server: which requests it answers, in which order, and how many bytes it holds."""
 
-import hmac
 import json
 import platform
 import socket
@@ -8,10 +7,9 @@ import socketserver
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import wait
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from importlib.metadata import PackageNotFoundError, version
@@ -22,6 +20,7 @@ from evonas.errors import UserError
 from evonas.measuring.backends.backend import BACKENDS
 from evonas.measuring.benchmark import PROTOCOL
 from evonas.measuring.remote import protocol
+from evonas.measuring.remote.authentication import Authentication
 from evonas.measuring.remote.measuring_process import MeasureResponse
 from evonas.measuring.remote.request_queue import RequestQueue
 from evonas.text import one_line
@@ -30,8 +29,6 @@ SILENT_S = 60.0
 """A client that sends nothing for so long, in the middle of a request, is given up."""
 STRANGER_S = 10.0
 """A connection that has not shown the token and sends nothing for so long is closed."""
-STRANGERS = 32
-"""Connections that have not shown the token yet, at most; one more closes the oldest of the address with the most."""
 SHORTEST_BEAT_S = 0.1
 """Shortest time between two signs of life."""
 STATUS = {"user": 400, "network": 422, "busy": 503, "died": 503}
@@ -55,6 +52,7 @@ class MeasureHttpServer(socketserver.ThreadingTCPServer):
     Attributes:
         url: Where it listens.
         queue: The requests in work and those that wait.
+        authentication: Which connections have shown the token.
 
     Raises:
         UserError: It cannot listen there.
@@ -77,33 +75,16 @@ class MeasureHttpServer(socketserver.ThreadingTCPServer):
         self.url = f"http://{shown}:{self.server_address[1]}"
         self.queue, self.log = RequestQueue(max_seconds), log
         self.max_bytes, self._held = max_bytes, 0
-        self._token, self._lock = f"Bearer {token}".encode(), threading.Lock()
-        self._strangers: dict[socket.socket, str] = {}  # oldest first, by address
-
-    def is_authorized(self, authorization: str) -> bool:
-        """Whether a header `Authorization` has this server's token; takes as long whatever it holds."""
-        return hmac.compare_digest(authorization.encode(errors="replace"), self._token)
+        self.authentication, self._lock = Authentication(token), threading.Lock()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Takes a connection, of which nothing is known yet but its address."""
-        with self._lock:
-            self._strangers[request] = str(client_address[0])
-            if len(self._strangers) > STRANGERS:
-                most = Counter(self._strangers.values()).most_common(1)[0][0]
-                oldest = next(each for each, address in self._strangers.items() if address == most)
-                del self._strangers[oldest]
-                with suppress(OSError):
-                    oldest.shutdown(socket.SHUT_RDWR)  # its thread reads the end, and closes it
+        self.authentication.connected(request, str(client_address[0]))
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        self.admit(request)
+        self.authentication.forget(request)
         super().shutdown_request(request)
-
-    def admit(self, connection: socket.socket) -> None:
-        """Counts a connection no longer among those that have not shown the token."""
-        with self._lock:
-            self._strangers.pop(connection, None)
 
     @contextmanager
     def holding(self, size: int) -> Iterator[bool]:
@@ -133,8 +114,8 @@ class Handler(BaseHTTPRequestHandler):
     def parse_request(self) -> bool:
         if not super().parse_request():
             return False
-        if self.server.is_authorized(self.headers.get("Authorization", "")):
-            self.server.admit(self.connection)
+        if self.server.authentication.accepts(self.headers.get("Authorization", "")):
+            self.server.authentication.forget(self.connection)
             self.connection.settimeout(SILENT_S)
             return True
         self._reply(
