@@ -9,6 +9,8 @@ Nothing heavy is imported before a name is used.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from evonas.platforms import check_platform
+
 if TYPE_CHECKING:
     __version__: str
     from evonas.errors import UserError
@@ -58,6 +60,7 @@ def __getattr__(name: str) -> Any:
         return _version()
     if name not in _HOME:
         raise AttributeError(f"module 'evonas' has no attribute {name!r}")
+    check_platform()
     return getattr(import_module(_HOME[name]), name)
 
 

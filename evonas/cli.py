@@ -12,6 +12,7 @@ import evonas
 from evonas.commands import COMMANDS
 from evonas.commands.arguments import printable
 from evonas.errors import UserError
+from evonas.platforms import check_platform
 from evonas.signals import not_lost, status_of
 
 
@@ -20,6 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else list(arguments)
     options = _parser(words).parse_args(words, argparse.Namespace(line=shlex.join(["evonas", *words])))
     try:
+        check_platform()
         with not_lost():
             return int(options.command(options) or 0)
     except UserError as error:

@@ -1,12 +1,11 @@
 """A search is tried out with one random network, which says how many candidates its budget holds."""
 
-import os
-
 from evonas.components import Components, assemble, check_endpoints
 from evonas.config import Config
 from evonas.doctor.throughput import DAY_S, alone, for_trials, per_day, trials
 from evonas.driver.budget_forecast import forecast
 from evonas.errors import UserError
+from evonas.runtime.sandbox.processes import machine_cores
 from evonas.runtime.serial import Serial
 
 
@@ -48,7 +47,7 @@ def workers(config: Config) -> int:
         return 1
     if runtime.workers != "auto":
         return runtime.workers
-    fit = int(len(os.sched_getaffinity(0)) / (runtime.cpus_per_worker or 1))
+    fit = int(machine_cores() / (runtime.cpus_per_worker or 1))
     return max(1, min(fit, runtime.max_workers or fit))
 
 
