@@ -4,9 +4,9 @@ import argparse
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import evonas
 from evonas.commands import COMMANDS
@@ -15,12 +15,14 @@ from evonas.errors import UserError
 from evonas.platforms import check_platform
 from evonas.signals import not_lost, status_of
 
+SHELLS = ("bash", "zsh", "tcsh")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit status: 0 done, 1 not as it should be, 2 wrong input, 130 or 143 interrupted."""
     words = sys.argv[1:] if arguments is None else list(arguments)
-    options = _parser(words).parse_args(words, argparse.Namespace(line=shlex.join(["evonas", *words])))
     try:
+        options = _parser(words[:1]).parse_args(words, argparse.Namespace(line=shlex.join(["evonas", *words])))
         check_platform()
         with not_lost():
             return int(options.command(options) or 0)
@@ -47,16 +49,30 @@ class _Parser(argparse.ArgumentParser):
         sys.exit(2)
 
 
-def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
-    """All commands by name, and the arguments of the one that is meant: no other is imported."""
+class _PrintCompletion(argparse.Action):
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: object, values: Any, option: object = None
+    ) -> NoReturn:
+        try:
+            from evonas.commands.completion import script  # --help answers at once
+        except ImportError as error:
+            raise argparse.ArgumentError(self, f"it needs shtab: pip install shtab ({error})") from None
+        print(script(_parser(COMMANDS), values))
+        parser.exit()
+
+
+def _parser(meant: Collection[str]) -> argparse.ArgumentParser:
+    """All commands by name, and the arguments of those that are meant: no other is imported."""
     parser = _Parser(
         prog="evonas", description="Find the neural networks with the best trade-off between accuracy and cost."
     )
     parser.add_argument("--version", action="version", version=f"evonas {evonas.__version__}")
+    text = "print what a shell reads to complete commands, options and files, and exit"
+    parser.add_argument("--print-completion", choices=SHELLS, action=_PrintCompletion, help=text)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, text in COMMANDS.items():
         command = commands.add_parser(name, help=text, description=text)
-        if name in words[:1]:
+        if name in meant:
             module = import_module(f"evonas.commands.{name.replace('-', '_')}")
             module.add_arguments(command)
             command.set_defaults(command=module.run)
