@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-.PHONY: install demo docs notebooks test test-all check format lock clean
+.PHONY: install demo docs notebooks test test-all check format lock wheel clean
 
 install: $(VENV)/installed
 
@@ -58,5 +58,12 @@ lock:
 		--no-emit-find-links --no-emit-trusted-host --upgrade-package torch==2.13.0 --output-file requirements.lock pyproject.toml
 	sed -i '/^evonas @/d; s/+cpu$$//; /^$$/d; /^#/d' requirements.lock
 
+# dist/evonas-VERSION-py3-none-any.whl, of what is installed: no network is needed. What an earlier one left in build/
+# would get into it.
+wheel: install
+	rm -rf build
+	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+	@ls dist/evonas-*.whl
+
 clean:
-	rm -rf $(VENV) build site *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) build dist site *.egg-info .mypy_cache .ruff_cache .pytest_cache

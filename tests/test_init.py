@@ -14,6 +14,7 @@ from scipy.io import wavfile
 
 import evonas
 from evonas.cli import main
+from evonas.commands.init import guessed
 from evonas.config import PartConfig
 from evonas.config.options import construct
 from evonas.errors import UserError
@@ -103,6 +104,15 @@ def test_a_config_that_runs(
     assert main(["init", str(path)]) == 2
     assert "--out config.yaml: it exists" in capsys.readouterr().err
     assert Path("config.yaml").read_text() == before
+
+
+def test_the_digits_need_no_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless there is a folder of that name."""
+    monkeypatch.chdir(tmp_path)
+    assert guessed("digits") == {"kind": "digits"}
+    Path("digits").mkdir()
+    np.save("digits/x_train.npy", RNG.normal(size=(80, 5)))
+    assert guessed("digits") == {"kind": "npy", "path": "digits"}
 
 
 def test_what_cannot_be_read_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

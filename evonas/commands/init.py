@@ -18,6 +18,8 @@ LARGEST = 64
 """Pixels: larger pictures are scaled down to it at first, so that a first search takes minutes."""
 MOST_CLASSES = 50
 """Whole numbers of more different values are taken for values to predict."""
+COMES_WITH_IT = "digits"
+"""In the place of a path: data to try it with."""
 LABELS = ("label", "labels", "class", "target", "y", "category", "species", "diagnosis", "outcome")
 SPACES_FOR = {
     3: "{kind: mobile, stages: 3, widths: [8, 16, 24, 32], depths: [0, 1, 2]}",
@@ -53,9 +55,8 @@ runtime: {{kind: ray, workers: auto}}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "data", metavar="PATH", help="pictures or WAV files in class folders, .npz, a folder of .npy, CSV or Parquet"
-    )
+    text = "pictures or WAV files in class folders, .npz, a folder of .npy, CSV, Parquet; or digits, to try it"
+    parser.add_argument("data", metavar="PATH", help=text)
     parser.add_argument("--out", default="config.yaml", metavar="FILE", help="default: config.yaml")
 
 
@@ -69,7 +70,7 @@ def init(data: str, out: str = "config.yaml") -> Iterator[str]:
     """Write a config for data as they lie there, which is tried by loading them.
 
     Args:
-        data: a file or folder; the config names it as it is given here.
+        data: a file or folder, which the config names as it is given here, or "digits".
         out: the file to write.
 
     Yields:
@@ -113,7 +114,7 @@ def init(data: str, out: str = "config.yaml") -> Iterator[str]:
 
 
 def guessed(data: str) -> dict[str, Any]:
-    """The section `task` for a file or folder.
+    """The section `task` for a file, a folder or the data that come with evonas.
 
     Raises:
         UserError: nothing is there that evonas reads.
@@ -121,6 +122,8 @@ def guessed(data: str) -> dict[str, Any]:
     from evonas.paths import expanded
 
     path = expanded(data, "PATH")
+    if data == COMES_WITH_IT and not path.exists():
+        return {"kind": data}
     if not path.exists():
         raise UserError(f"PATH: no file or folder {path.absolute()}")
     for fits, options in GUESSES:
