@@ -244,8 +244,15 @@ SPACES["gated"] = Gated
 """
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-@pytest.mark.parametrize("kind", ["serial", "ray"])
+@pytest.mark.parametrize(
+    ("kind", "number", "status"),
+    [
+        ("serial", signal.SIGTERM, 143),
+        ("ray", signal.SIGINT, 130),
+        pytest.param("serial", signal.SIGINT, 130, marks=pytest.mark.slow),
+        pytest.param("ray", signal.SIGTERM, 143, marks=pytest.mark.slow),
+    ],
+)
 def test_an_interrupted_search_says_how_to_go_on(kind: str, number: int, status: int, folder: Path, here: Here) -> None:
     """It waits for no candidate: who sends SIGTERM sends SIGKILL next, `ray job stop` after 3 s."""
     run, gate = f"{kind}-{status}", folder / f"gate-{kind}-{status}"

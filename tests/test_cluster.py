@@ -149,6 +149,7 @@ def test_a_node_that_crashes_its_jobs_is_set_aside(cluster: Cluster, reference: 
     assert 3 <= again < 20, again
 
 
+@pytest.mark.slow
 def test_a_late_result_is_dropped_and_counted(
     cluster: Cluster, reference: evonas.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -39,6 +39,7 @@ def test_shares_of_gpus_are_kept_and_rows_say_them(cluster: Cluster, tmp_path: P
     assert {row["gpus"] for row in found.evaluations["conditions"]} == {"0.5"}
 
 
+@pytest.mark.slow
 def test_a_gpu_gets_more_candidates_while_it_gets_more_done(cluster: Cluster, tmp_path: Path) -> None:
     """The work sleeps, so that each worker more is a gain, until there are no processors left."""
     cluster.add_node(num_cpus=1, num_gpus=1)
@@ -111,6 +112,7 @@ def test_auto_alone_asks_an_empty_cluster_for_nothing(cluster: Cluster) -> None:
         RayPool(lambda: nap, RuntimeConfig.model_validate(runtime(cluster)))
 
 
+@pytest.mark.slow
 def test_workers_that_nothing_is_left_for_are_let_go() -> None:
     pool = RayPool(lambda: nap, RuntimeConfig(workers=3, cpus_per_worker=0.5))
     try:

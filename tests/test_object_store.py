@@ -143,6 +143,7 @@ def test_the_command_line_reads_it(
     assert "s3://bucket/none is not a run folder" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_trackers_of_a_run_there_are_told_where_it_is(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -706,6 +706,7 @@ def test_wrong_input_that_only_the_cluster_sees(head: Head) -> None:
     assert "failed with exit status 2" in out
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("stranger")
 def test_the_doctor_sees_a_cluster_from_inside_by_its_dashboard(
     head: Head, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

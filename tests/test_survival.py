@@ -53,7 +53,15 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> evonas.Run:
     return run(tmp_path_factory.mktemp("whole") / "run", work=work)
 
 
-@pytest.mark.parametrize(("mode", "kills"), [("window", 60), ("async", 20), ("generation", 20)])
+@pytest.mark.parametrize(
+    ("mode", "kills"),
+    [
+        ("window", 20),
+        pytest.param("async", 20, marks=pytest.mark.slow),
+        pytest.param("generation", 20, marks=pytest.mark.slow),
+        pytest.param("window", 60, marks=pytest.mark.slow),
+    ],
+)
 def test_killed_at_any_instant_nothing_is_lost_or_done_twice(
     mode: str, kills: int, whole: evonas.Run, tmp_path: Path
 ) -> None:
@@ -168,7 +176,15 @@ found = run(folder / "run", work=WORK)
 print(content(found), found.verify().difference)
 """
 
-    @pytest.mark.parametrize(("kilobytes", "weights_kb"), [(100, 0.1), (200, 20), (440, 60), (1024, 300)])
+    @pytest.mark.parametrize(
+        ("kilobytes", "weights_kb"),
+        [
+            (100, 0.1),
+            pytest.param(200, 20, marks=pytest.mark.slow),
+            pytest.param(440, 60, marks=pytest.mark.slow),
+            (1024, 300),
+        ],
+    )
     def test_a_full_disk_stops_the_search_and_room_lets_it_go_on(
         self, kilobytes: int, weights_kb: float, tmp_path: Path
     ) -> None:

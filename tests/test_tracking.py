@@ -416,6 +416,7 @@ def test_a_server_that_does_not_answer_cannot_hold_a_search_up(
 # The cluster's own metrics
 
 
+@pytest.mark.slow
 def test_a_search_is_among_the_metrics_of_its_cluster(tmp_path: Path) -> None:
     """What Prometheus reads of the head node while the search runs."""
     import ray

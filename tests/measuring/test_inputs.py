@@ -21,7 +21,10 @@ from tests.measuring.small import INPUT, OTHERS, WORDS, other
 from tests.measuring.test_backends import backend, eager
 
 NAMES = pytest.mark.parametrize("name", OTHERS)
-KINDS = pytest.mark.parametrize("kind", BACKENDS)
+KINDS = pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=pytest.mark.slow if kind == "torch.compile" else ()) for kind in BACKENDS]
+)
+"""Compiling takes a quarter of a minute; a network of pictures is compiled in test_backends.py."""
 
 
 @KINDS
