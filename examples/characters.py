@@ -20,7 +20,7 @@ CONFIG = {
     "task": {"kind": "characters", "path": "data/documents.txt", "context": 32},
     "objectives": [{"metric": "bits_per_character"}, {"metric": "params"}],
     "strategy": {"population": 8},
-    "training": {"epochs": 3, "batch_size": 32, "optimizer": "adamw", "learning_rate": 0.01, "rungs": [1]},
+    "training": {"epochs": 6, "batch_size": 16, "optimizer": "adamw", "learning_rate": 0.01, "rungs": [2]},
     "budget": {"evaluations": 24},
 }
 

@@ -11,7 +11,7 @@ from evonas.errors import UserError
 from evonas.paths import expanded
 from evonas.records import InputSpec, TaskSpec
 from evonas.tasks.metrics import TaskMetric, directions
-from evonas.tasks.splitting import parts_among
+from evonas.tasks.splitting import NAMES, parts_among
 from evonas.tasks.task import Array, Split, Splits, Task, check_fractions, chosen_metrics
 from evonas.tasks.vocabulary import Tokens, code_points, counted, notes_on, read_text, text_files
 
@@ -108,4 +108,4 @@ def _texts(where: Path, valid_fraction: float, test_fraction: float) -> tuple[di
         start = end - round(fractions[part] * len(whole))
         texts[part], end = whole[start:end], start
     texts["train"] = whole[:end]
-    return texts, tuple(part for part in ("valid", "test") if part in missing)
+    return {part: texts[part] for part in NAMES}, tuple(part for part in NAMES if part in missing)

@@ -86,6 +86,12 @@ def test_more_characters_than_a_byte_counts(tmp_path: Path) -> None:
     assert few.notes[0] == "the 255 most frequent of 300 characters have a number from 1 on each"
 
 
+def test_the_most_frequent_characters_have_a_number(tmp_path: Path) -> None:
+    made = task("characters", written(tmp_path / "a.txt", "abbcccd" * 40), context=3, most_characters=2)
+    assert made.classes == ("any other", "b", "c")
+    assert made.splits.train.x[0].tolist() == [0, 1, 1]
+
+
 def test_line_ends_and_a_byte_order_mark_are_no_characters(tmp_path: Path) -> None:
     made = task("characters", written(tmp_path / "a.txt", "\ufeff" + "ab\r\n" * 100), context=3)
     assert made.classes[1:] == ("\n", "a", "b")
