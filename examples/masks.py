@@ -21,7 +21,7 @@ def overlap(output: Tensor, target: Tensor) -> Tensor:
 
 def pen() -> Task:
     ink = load_digits().images.repeat(2, 1).repeat(2, 2)[:, None]  # (n, 1, 16, 16), 0 to 16
-    noisy = ink + np.random.default_rng(0).normal(0, 6, ink.shape)
+    noisy = ink + np.random.default_rng(0).normal(0, 12, ink.shape)
     pool = Split(noisy.astype(np.float32), (ink[:, 0] > 8).astype(np.int64))
     splits = Splits(*divided(pool, (0.2, 0.2), seed=0, stratify=False))
     spec = TaskSpec("pen", InputSpec((1, 16, 16)), (2, 16, 16), {"iou": "maximize"})
@@ -34,7 +34,7 @@ class Pixelwise(Space):
     def build(self, arch: Arch, task: TaskSpec) -> nn.Module:
         network, width = nn.Sequential(), 1
         for layer in arch.layers:
-            conv = nn.Conv2d(width, layer.width, 3, padding="same", dilation=layer.dilation)
+            conv = nn.Conv2d(width, layer.width, 3, padding=layer.dilation, dilation=layer.dilation)
             network.extend([conv, nn.BatchNorm2d(layer.width), nn.ReLU()])
             width = layer.width
         return network.append(nn.Conv2d(width, 2, 1))

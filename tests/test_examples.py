@@ -57,6 +57,13 @@ def test_it_runs(name: str, tmp_path: Path) -> None:
         front = evonas.load(tmp_path / "runs" / script.stem).front()
         best = {"<": front[metric].min() < bound, ">": front[metric].max() > bound}
         assert best[sign], front[metric].tolist()
+        goes_on = [line.partition(": evonas ")[2] for line in answer.stdout.splitlines() if ": evonas " in line]
+        assert [line.split()[0] for line in goes_on] == ["report", "export"]
+        for line in goes_on:
+            words = line.replace("CANDIDATE", str(front["candidate"].iloc[0])).replace("examples/", f"{ROOT}/examples/")
+            command = [sys.executable, "-m", "evonas", *words.split()]
+            said = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+            assert said.returncode == 0, said.stderr
 
 
 def test_the_journeys_are_short() -> None:
