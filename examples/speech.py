@@ -46,4 +46,4 @@ if __name__ == "__main__":
     run = evonas.search(CONFIG, run="runs/speech")
     print(run.front()[["candidate", "error", "params", "macs"]])
     print("all of it as a page: evonas report runs/speech")
-    print("a network as a file: evonas export runs/speech CANDIDATE --out network.pt2")
+    print("a network as a file: evonas export runs/speech CANDIDATE --out network.onnx")

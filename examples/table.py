@@ -26,7 +26,7 @@ def write_tumours(file: Path) -> None:
 
 
 CONFIG = {
-    "space": {"kind": "mlp", "widths": [4, 8, 16, 32]},
+    "space": {"kind": "mlp", "widths": [1, 2, 4, 8, 16]},
     "task": {
         "kind": "table",
         "path": "data/tumours.csv",

@@ -10,7 +10,7 @@ import torch
 
 from evonas.config import PartConfig
 from evonas.errors import UserError
-from evonas.loading import construct
+from evonas.config.options import construct
 from evonas.tasks import TASKS, Task
 from evonas.testing import check_task
 
