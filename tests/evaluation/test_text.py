@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from evonas.config import PartConfig
-from evonas.errors import UserError
 from evonas.config.options import construct
+from evonas.errors import UserError
 from evonas.tasks import TASKS, Task
 from evonas.testing import check_task
 
