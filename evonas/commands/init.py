@@ -51,7 +51,7 @@ runtime: {{kind: ray, workers: auto}}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    text = "pictures, WAV or .txt files in class folders, .npz, a folder of .npy, CSV, Parquet, .txt; or digits, to try it"
+    text = "pictures, WAV or .txt files in class folders, .npz, a folder of .npy, CSV, Parquet, .txt; or digits to try"
     parser.add_argument("data", metavar="PATH", help=text)
     parser.add_argument("--out", default="config.yaml", metavar="FILE", help="default: config.yaml")
 

@@ -12,6 +12,7 @@ from evonas.config import PartConfig
 from evonas.config.options import construct
 from evonas.errors import UserError
 from evonas.tasks import TASKS, Task
+from evonas.tasks.data_record import DataRecord, data_record, prepare_of, stored_example
 from evonas.testing import check_task
 
 ALPHABET = "abcdefghij"
@@ -84,6 +85,17 @@ def test_more_characters_than_a_byte_counts(tmp_path: Path) -> None:
     few = task("characters", tmp_path / "a.txt")
     assert few.splits.train.x.dtype == np.uint8
     assert few.notes[0] == "the 255 most frequent of 300 characters have a number from 1 on each"
+
+
+def test_a_network_is_exported_without_the_text(tmp_path: Path) -> None:
+    made = task("characters", written(tmp_path / "a.txt", "abc" * 200), context=5)
+    record = DataRecord.model_validate_json(data_record(made).model_dump_json())
+    example = stored_example(record, 50, made.spec.input.high)
+    assert example.dtype == torch.uint8
+    assert set(example.flatten().tolist()) == {0, 1, 2, 3}
+    prepare = prepare_of(record)
+    assert prepare is not None
+    assert torch.equal(prepare(example), example.long())
 
 
 def test_the_most_frequent_characters_have_a_number(tmp_path: Path) -> None:
