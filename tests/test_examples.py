@@ -36,7 +36,7 @@ BETTER_THAN = {
     "speech.py": ("error", "<", 0.2),  # 0.67 by chance
     "characters.py": ("bits_per_character", "<", 3.7),  # 4.7 by the frequencies of characters
     "series.py": ("mse", "<", 0.02),  # 1 by chance
-    "masks.py": ("iou", ">", 0.7),
+    "masks.py": ("iou", ">", 0.55),  # 0.29 where all pixels are taken
 }
 """Scripts with data as users have them -> what the best network of their front reaches, far from chance."""
 
