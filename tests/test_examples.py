@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import evonas
+
 ROOT = Path(__file__).parents[1]
 FIRST_SPACE = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
 
@@ -27,8 +29,20 @@ def test_every_file_that_the_readme_names_is_there() -> None:
         assert (ROOT / name).exists(), name
 
 
+BETTER_THAN = {
+    "pictures.py": ("error", "<", 0.15),  # 0.9 by chance
+    "parameter_limit.py": ("error", "<", 0.2),
+    "table.py": ("f1", ">", 0.8),  # 0.5 by chance
+    "speech.py": ("error", "<", 0.2),  # 0.67 by chance
+    "characters.py": ("bits_per_character", "<", 3.7),  # 4.7 by the frequencies of characters
+    "series.py": ("mse", "<", 0.02),  # 1 by chance
+    "masks.py": ("iou", ">", 0.55),  # 0.29 where all pixels are taken
+}
+"""Scripts with data as users have them -> what the best network of their front reaches, far from chance."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["custom_space.py", "custom_task.py", "README.md"])
+@pytest.mark.parametrize("name", ["custom_space.py", "custom_task.py", "README.md", *BETTER_THAN])
 def test_it_runs(name: str, tmp_path: Path) -> None:
     assert FIRST_SPACE
     script = ROOT / "examples" / name
@@ -38,3 +52,20 @@ def test_it_runs(name: str, tmp_path: Path) -> None:
     answer = subprocess.run([sys.executable, script], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert answer.returncode == 0, answer.stderr
     assert "candidate" in answer.stdout
+    if name in BETTER_THAN:
+        metric, sign, bound = BETTER_THAN[name]
+        front = evonas.load(tmp_path / "runs" / script.stem).front()
+        best = {"<": front[metric].min() < bound, ">": front[metric].max() > bound}
+        assert best[sign], front[metric].tolist()
+        goes_on = [line.partition(": evonas ")[2] for line in answer.stdout.splitlines() if ": evonas " in line]
+        assert [line.split()[0] for line in goes_on] == ["report", "export"]
+        for line in goes_on:
+            words = line.replace("CANDIDATE", str(front["candidate"].iloc[0])).replace("examples/", f"{ROOT}/examples/")
+            command = [sys.executable, "-m", "evonas", *words.split()]
+            said = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+            assert said.returncode == 0, said.stderr
+
+
+def test_the_journeys_are_short() -> None:
+    for name in BETTER_THAN:
+        assert len((ROOT / "examples" / name).read_text().splitlines()) <= 60, name

@@ -69,9 +69,24 @@ def wav(folder: Path) -> Path:
     return folder / "data"
 
 
+def txt(folder: Path) -> Path:
+    (folder / "data.txt").write_text("the cat sat on the mat and the dog ate the log. " * 40)
+    return folder / "data.txt"
+
+
+def texts(folder: Path) -> Path:
+    for name, words in (("cooking", ["salt", "butter"]), ("sailing", ["wind", "mast"])):
+        (folder / "data" / name).mkdir(parents=True)
+        for i in range(20):
+            (folder / "data" / name / f"{i}.txt").write_text(" ".join(words[(i + place) % 2] for place in range(5)))
+    return folder / "data"
+
+
 FOUND: list[tuple[Any, dict[str, Any], str]] = [
     (pictures, {"kind": "image_folder", "size": [12, 16], "channels": 1}, "2 classes (cat: 20, dog: 20)"),
     (wav, {"kind": "audio_folder", "seconds": 0.5}, "each 2000 of int16; 2 classes (high: 20, low: 20)"),
+    (txt, {"kind": "characters"}, "each 64 of uint8"),
+    (texts, {"kind": "text_folder", "characters": 30}, "2 classes (cooking: 20, sailing: 20)"),
     (npz, {"kind": "npz"}, "3 x 8 x 8 of float64"),
     (npy, {"kind": "npy", "target": "values"}, "each 5 of float64"),
     (csv, {"kind": "table", "label": "target", "ignore": ["id"]}, "2 classes (no: 180, yes: 20)"),
@@ -116,9 +131,15 @@ def test_the_digits_need_no_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_what_cannot_be_read_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "notes.txt").write_text("x")
+    (tmp_path / "notes.rtf").write_text("x")
+    (tmp_path / "short.txt").write_text("x")
     (tmp_path / "data.npz").write_text("no arrays")
-    for name, says in (("nowhere", "no file or folder"), ("notes.txt", "a task of your own"), ("data.npz", "no .npz")):
+    for name, says in (
+        ("nowhere", "no file or folder"),
+        ("notes.rtf", "a task of your own"),
+        ("short.txt", "give a longer text or a smaller context"),
+        ("data.npz", "no .npz"),
+    ):
         assert main(["init", str(tmp_path / name), "--out", str(tmp_path / "c.yaml")]) == 2
         error = capsys.readouterr().err
         assert says in error

@@ -79,14 +79,17 @@ def _before(run: "Run") -> "tuple[nn.Module, Any, str]":
     from torch import nn
 
     from evonas.inputs import example, mapped
+    from evonas.records import InputSpec
     from evonas.runs.rebuild import task_of
     from evonas.tasks.data_record import prepare_of, recorded_data, stored_example
 
     record = recorded_data(run.description, run.folder)
     takes = task_of(run.description).input
     if record and (prepare := prepare_of(record)):
-        made_up = mapped(torch.from_numpy, example(takes, batch=2)) if record.unprepared else stored_example(record, 2)
-        return prepare, made_up, ""
+        if record.unprepared:
+            return prepare, mapped(torch.from_numpy, example(takes, batch=2)), ""
+        tokens = takes.high if isinstance(takes, InputSpec) and takes.high else 100
+        return prepare, stored_example(record, 2, tokens), ""
     try:
         task = run.task()
     except UserError as reason:  # a task of the user's own, or its data are elsewhere

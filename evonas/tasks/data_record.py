@@ -14,6 +14,7 @@ from evonas.errors import UserError
 from evonas.tasks.audio_folder import Spectrogram
 from evonas.tasks.stored_array import Column, chunks, nbytes, taken
 from evonas.tasks.task import Split, Standardise, Task
+from evonas.tasks.vocabulary import Tokens
 
 SAMPLED_BYTES = 2**24
 """Of stored examples larger than this, rows at even distances are hashed: no more of them is read."""
@@ -74,6 +75,7 @@ class DataRecord(Record):
         classes: what the classes are called, in order of their numbers; empty where they have no names.
         standardise: what the task does to stored examples; None where that is something else.
         spectrogram: likewise, of recordings.
+        tokens: it makes numbers of characters wider, as an embedding takes them.
         unprepared: it does nothing to them.
         notes: what was guessed, changed or left out when the data were read.
     """
@@ -83,6 +85,7 @@ class DataRecord(Record):
     classes: tuple[str, ...] = ()
     standardise: StandardiseRecord | None = None
     spectrogram: SpectrogramRecord | None = None
+    tokens: bool = False
     unprepared: bool = False
     notes: tuple[str, ...] = ()
 
@@ -106,6 +109,8 @@ def _prepared(prepare: nn.Module) -> dict[str, Any]:
     """What is needed to make a `prepare` again without the data; nothing for one of the user's own."""
     if type(prepare) is nn.Identity:
         return {"unprepared": True}
+    if type(prepare) is Tokens:
+        return {"tokens": True}
     if type(prepare) not in (Standardise, Spectrogram):
         return {}
     assert isinstance(prepare, Standardise | Spectrogram)
@@ -171,19 +176,30 @@ def prepare_of(record: DataRecord) -> nn.Module | None:
     if record.standardise:
         mean, deviation = (np.array(numbers, np.float32) for numbers in record.standardise.model_dump().values())
         return Standardise.with_constants(mean, deviation, len(record.columns[""].shape) - 1)
+    if record.tokens:
+        return Tokens()
     return nn.Identity() if record.unprepared else None
 
 
-def stored_example(record: DataRecord, count: int) -> Any:
-    """Made-up examples (count, ...) as the data store them: a tensor, or tensors by the names of inputs."""
+def stored_example(record: DataRecord, count: int, high: int = 100) -> Any:
+    """Made-up examples as the data store them.
+
+    Args:
+        record: of the data.
+        count: how many.
+        high: whole numbers lie below it.
+
+    Returns:
+        A tensor (count, ...), or such tensors by the names of inputs.
+    """
     random = np.random.default_rng(0)
-    made = {name: _made_up(column, count, random) for name, column in record.columns.items()}
+    made = {name: _made_up(column, count, high, random) for name, column in record.columns.items()}
     return made[""] if list(made) == [""] else made
 
 
-def _made_up(column: ColumnRecord, count: int, random: np.random.Generator) -> torch.Tensor:
+def _made_up(column: ColumnRecord, count: int, high: int, random: np.random.Generator) -> torch.Tensor:
     shape, dtype = (count, *column.shape), np.dtype(column.dtype)
-    whole = random.integers(0, 2 if dtype.kind == "b" else 100, shape)
+    whole = random.integers(0, 2 if dtype.kind == "b" else high, shape)
     return torch.from_numpy((random.standard_normal(shape) if dtype.kind == "f" else whole).astype(dtype))
 
 

@@ -8,6 +8,7 @@ fit into memory are a `StoredArray` (stored_array.py) in the place of an array; 
 from collections.abc import Callable
 
 from evonas.tasks.audio_folder import audio_folder
+from evonas.tasks.characters import characters
 from evonas.tasks.digits import digits
 from evonas.tasks.huggingface import huggingface
 from evonas.tasks.image_folder import image_folder
@@ -15,6 +16,7 @@ from evonas.tasks.npy import npy
 from evonas.tasks.npz import npz
 from evonas.tasks.table import table
 from evonas.tasks.task import Task
+from evonas.tasks.text_folder import text_folder
 
 TASKS: dict[str, Callable[..., Task]] = {
     "digits": digits,
@@ -23,6 +25,8 @@ TASKS: dict[str, Callable[..., Task]] = {
     "table": table,
     "image_folder": image_folder,
     "audio_folder": audio_folder,
+    "characters": characters,
+    "text_folder": text_folder,
     "huggingface": huggingface,
 }
 """PartConfig -> function of the keyword options of a config's `task` section."""

@@ -76,7 +76,7 @@ def table(
     numbers = {text: number for number, text in enumerate(classes)}
     given = {part: Split(x[part], np.array([numbers[text] for text in texts[part]], np.int64)) for part in tables}
     largest = np.bincount(given["train"].y).max() / len(given["train"])
-    if largest > IMBALANCE:
+    if largest > IMBALANCE and (metrics or ("error",))[0] in ("error", "accuracy"):
         notes.append(
             f"one class has {100 * largest:.0f} % of the examples, so that an error of {100 * (1 - largest):.0f} % is "
             "reached without learning; metrics: [f1, error] tells more"

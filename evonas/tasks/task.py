@@ -282,7 +282,7 @@ def classification(
     notes, count = [*notes, *renumbered], len(np.unique(splits.train.y))
     if count < 2:
         raise UserError(f"task {name}: all labels are alike; a classification needs two classes or more")
-    chosen = {metric: make(count) for metric, make in _named(metrics, CLASSIFICATION_METRICS).items()}
+    chosen = {metric: make(count) for metric, make in chosen_metrics(metrics, CLASSIFICATION_METRICS).items()}
     x = _single(splits.train.x)
     spec = TaskSpec(name, InputSpec(x.shape[1:]), (count,), directions(chosen))
     return Task(spec, splits, Standardise(x), cross_entropy, chosen, tuple(classes), tuple(notes))
@@ -301,13 +301,14 @@ def regression(name: str, splits: Splits, metrics: Sequence[str] = ("mse",), not
         UserError: some number is not finite, or a metric is unknown.
     """
     splits = splits.mapped(lambda part, split: Split(_finite(_single(split.x)), _values(split.y)))
-    chosen = _named(metrics, REGRESSION_METRICS)
+    chosen = chosen_metrics(metrics, REGRESSION_METRICS)
     x = _single(splits.train.x)
     spec = TaskSpec(name, InputSpec(x.shape[1:]), splits.train.y.shape[1:], directions(chosen))
     return Task(spec, splits, Standardise(x), mean_squared_error, chosen, notes=tuple(notes))
 
 
-def _named(names: Sequence[str], known: Mapping[str, T]) -> dict[str, T]:
+def chosen_metrics(names: Sequence[str], known: Mapping[str, T]) -> dict[str, T]:
+    """The metrics of these names, in their order; UserError where one is unknown, is there twice, or there is none."""
     for name in names:
         if name not in known:
             raise UserError(f"task.metrics: {unknown(name, known)}")
@@ -322,8 +323,7 @@ def divided(pool: Split, fractions: tuple[float, ...], seed: int, stratify: bool
     Raises:
         ValueError: a fraction is not above 0, or nothing is left for the rest.
     """
-    if any(not 0 < fraction < 1 for fraction in fractions) or sum(fractions) >= 1:
-        raise ValueError(f"fractions must lie between 0 and 1 and leave a rest, not {fractions}")
+    check_fractions(fractions)
     groups = pool.y if stratify else np.zeros(len(pool.y), np.int64)
     random = stream(seed, "split")
     parts: list[list[Array]] = [[] for _ in range(len(fractions) + 1)]
@@ -334,6 +334,12 @@ def divided(pool: Split, fractions: tuple[float, ...], seed: int, stratify: bool
             part.append(chosen)
     *given, rest = (pool[np.sort(np.concatenate(part))] for part in parts)
     return rest, *given
+
+
+def check_fractions(fractions: tuple[float, ...]) -> None:
+    """Raises ValueError where a fraction is not above 0, or nothing is left for the rest."""
+    if any(not 0 < fraction < 1 for fraction in fractions) or sum(fractions) >= 1:
+        raise ValueError(f"fractions must lie between 0 and 1 and leave a rest, not {fractions}")
 
 
 def labels(y: Array, part: str = "") -> Array:

@@ -1,0 +1,209 @@
+"""What data are, by looking at how they lie there: the section `task` of a config for them."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from evonas.errors import UserError
+
+LOOKED_AT = 200
+"""Files whose sizes are looked at."""
+LARGEST = 64
+"""Pixels: larger pictures are scaled down to it at first, so that a first search takes minutes."""
+LONGEST = 256
+"""Characters: longer texts are cut to it at first, for the same reason."""
+MOST_CLASSES = 50
+"""Whole numbers of more different values are taken for values to predict."""
+COMES_WITH_IT = "digits"
+"""In the place of a path: data to try it with."""
+LABELS = ("label", "labels", "class", "target", "y", "category", "species", "diagnosis", "outcome")
+
+
+def guessed(data: str) -> dict[str, Any]:
+    """The section `task` for a file, a folder or the data that come with evonas.
+
+    Raises:
+        UserError: nothing is there that evonas reads.
+    """
+    from evonas.paths import expanded
+
+    path = expanded(data, "PATH")
+    if data == COMES_WITH_IT and not path.exists():
+        return {"kind": data}
+    if not path.exists():
+        raise UserError(f"PATH: no file or folder {path.absolute()}")
+    for fits, options in GUESSES:
+        if fits(path):
+            return options(data, path)
+    raise UserError(
+        f"PATH: {path}: no pictures, WAV or .txt files in class folders, .npz, folder with x_train.npy, CSV, Parquet "
+        "or .txt; other data are a task of your own: docs/tutorials/own-data.md"
+    )
+
+
+def _is_hub_folder(path: Path) -> bool:
+    return any((path / name).exists() for name in ("dataset_dict.json", "state.json"))
+
+
+def _is_npy_folder(path: Path) -> bool:
+    return path.is_dir() and any(path.glob("x_train*.npy"))
+
+
+def _is_table(path: Path) -> bool:
+    from evonas.tasks.table import SUFFIXES
+
+    if path.is_dir():
+        return any(file.suffix.lower() in SUFFIXES and file.stem.lower().startswith("train") for file in path.iterdir())
+    return path.suffix.lower() in SUFFIXES
+
+
+def _is_image_folder(path: Path) -> bool:
+    return path.is_dir() and next(_pictures(path), None) is not None
+
+
+def _pictures(path: Path) -> Iterator[Path]:
+    from evonas.tasks.image_folder import SUFFIXES
+
+    return (file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and not file.name.startswith("."))
+
+
+def _npz(data: str, path: Path) -> dict[str, Any]:
+    import zipfile
+
+    import numpy as np
+
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            names = [name for name in file.files if name.startswith("y_train")]
+            y = file[names[0]] if names else None
+    except (zipfile.BadZipFile, OSError, ValueError, EOFError):
+        y = None  # the task says what is wrong with it
+    return {"kind": "npz", "path": data, **_target(y)}
+
+
+def _npy(data: str, path: Path) -> dict[str, Any]:
+    import numpy as np
+
+    try:
+        y = np.load(next(iter(sorted(path.glob("y_train*.npy")))), allow_pickle=False)
+    except (StopIteration, OSError, ValueError, EOFError):
+        y = None
+    return {"kind": "npy", "path": data, **_target(y)}
+
+
+def _target(y: Any) -> dict[str, str]:
+    import numpy as np
+
+    if y is None:
+        return {}
+    many = y.ndim != 1 or len(np.unique(y)) > max(MOST_CLASSES, len(y) // 10)
+    return {"target": "values"} if y.dtype.kind == "f" or (y.dtype.kind in "iu" and many) else {}
+
+
+def _table(data: str, path: Path) -> dict[str, Any]:
+    from evonas.tasks.table import read, table_files
+
+    rows = read(table_files(path)["train"])
+    columns = rows.column_names
+    label = next((name for name in columns if name.lower() in LABELS), columns[-1])
+    kind = str(rows[label].type)
+    different = len(rows[label].unique())
+    values = kind.startswith(("float", "double")) or (kind.startswith("int") and different > MOST_CLASSES)
+    ignore = [
+        name
+        for name in columns
+        if name != label and str(rows[name].type).startswith("int") and len(rows[name].unique()) == len(rows) > 1
+        and (name.lower() in ("", "id", "index", "unnamed: 0") or name.lower().endswith("_id"))
+    ]  # fmt: skip
+    return {
+        "kind": "table",
+        "path": data,
+        "label": label,
+        **({"target": "values"} if values else {}),
+        **({"ignore": ignore} if ignore else {}),
+    }
+
+
+def _image_folder(data: str, path: Path) -> dict[str, Any]:
+    from evonas.tasks.images import GREY, pillow
+
+    image = pillow("image_folder", "images")
+    sizes, grey = [], []
+    for file in itertools.islice(_pictures(path), LOOKED_AT):
+        try:
+            with image.open(file) as picture:
+                sizes.append(picture.size[::-1])
+                grey.append(picture.mode in GREY or picture.mode.startswith("I;"))
+        except (OSError, ValueError, SyntaxError):
+            continue  # the task names it
+    side = [sorted(lengths)[len(lengths) // 2] for lengths in zip(*sizes, strict=True)] or [32, 32]
+    scale = min(1.0, LARGEST / max(side))
+    height, width = (max(1, round(length * scale)) for length in side)
+    size: Any = height if height == width else [height, width]
+    return {"kind": "image_folder", "path": data, "size": size, "channels": 1 if grey and all(grey) else 3}
+
+
+def _is_audio_folder(path: Path) -> bool:
+    return path.is_dir() and next(_recordings(path), None) is not None
+
+
+def _recordings(path: Path) -> Iterator[Path]:
+    from evonas.tasks.audio_folder import SUFFIXES
+
+    return (file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and not file.name.startswith("."))
+
+
+def _audio_folder(data: str, path: Path) -> dict[str, Any]:
+    """As long as the longest of some, and 2 s at most."""
+    import wave
+
+    seconds = []
+    for file in itertools.islice(_recordings(path), LOOKED_AT):
+        try:
+            with wave.open(str(file)) as opened:
+                seconds.append(opened.getnframes() / opened.getframerate())
+        except (OSError, EOFError, wave.Error, ZeroDivisionError):
+            continue  # the task names it, or reads what this does not
+    return {"kind": "audio_folder", "path": data, "seconds": round(min(2.0, max(seconds, default=1.0)), 2)}
+
+
+def _is_text(path: Path) -> bool:
+    from evonas.tasks.splitting import NAMES
+    from evonas.tasks.vocabulary import SUFFIXES, text_files
+
+    if path.is_dir():
+        return any(name.lower() in NAMES["train"] for name in text_files(path))
+    return path.suffix.lower() in SUFFIXES
+
+
+def _texts(path: Path) -> Iterator[Path]:
+    from evonas.tasks.vocabulary import SUFFIXES
+
+    return (file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.parent != path)
+
+
+def _text_folder(data: str, path: Path) -> dict[str, Any]:
+    """As long as the longest of some, and `LONGEST` at most."""
+    from evonas.tasks.vocabulary import read_text
+
+    lengths = []
+    for file in itertools.islice(_texts(path), LOOKED_AT):
+        try:
+            lengths.append(len(read_text(file)))
+        except UserError:
+            continue  # the task names it
+    return {"kind": "text_folder", "path": data, "characters": max(1, min(LONGEST, max(lengths, default=LONGEST)))}
+
+
+GUESSES: list[tuple[Callable[[Path], bool], Callable[[str, Path], dict[str, Any]]]] = [
+    (lambda path: path.suffix.lower() == ".npz", _npz),
+    (_is_npy_folder, _npy),
+    (_is_table, _table),
+    (_is_hub_folder, lambda data, path: {"kind": "huggingface", "name": data}),
+    (_is_image_folder, _image_folder),
+    (_is_audio_folder, _audio_folder),
+    (_is_text, lambda data, path: {"kind": "characters", "path": data}),
+    (lambda path: path.is_dir() and next(_texts(path), None) is not None, _text_folder),
+]
+"""What a path may be, and the section of its task."""

@@ -1,0 +1,111 @@
+"""Task kind `characters`: the next character of a text."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import torch.nn.functional as F
+from torch import Tensor
+
+from evonas.errors import UserError
+from evonas.paths import expanded
+from evonas.records import InputSpec, TaskSpec
+from evonas.tasks.metrics import TaskMetric, directions
+from evonas.tasks.splitting import NAMES, parts_among
+from evonas.tasks.task import Array, Split, Splits, Task, check_fractions, chosen_metrics
+from evonas.tasks.vocabulary import Tokens, code_points, counted, notes_on, read_text, text_files
+
+
+def characters(
+    *,
+    path: str,
+    context: int = 64,
+    most_characters: int = 255,
+    valid_fraction: float = 0.1,
+    test_fraction: float = 0.1,
+    metrics: tuple[str, ...] = ("error", "bits_per_character"),
+) -> Task:
+    """What the next character is, of a .txt file in UTF-8, or of a folder with train.txt and maybe valid.txt, test.txt.
+
+    The text is cut into pieces of `context` characters, one after another. A network takes a piece as whole numbers and
+    gives logits (context, vocabulary): at each place for the character that follows it, so what it says there must not
+    depend on characters behind, as in the space `tcn`. Splits that are not given are the end of the training text: the
+    last part is `test`, what stands before it `valid`. The vocabulary is that of the training part.
+
+    Args:
+        path: the file or folder.
+        context: characters that a network sees at once.
+        most_characters: how many have a number of their own, the most frequent ones; all others share one.
+        valid_fraction: of the training text, where there is no valid.txt.
+        test_fraction: of the training text, where there is no test.txt.
+        metrics: of `error`, the share of places where the next character is not the most probable one, and
+            `bits_per_character`, the mean of -log2 of the probability of the next character; the main one first.
+
+    Raises:
+        UserError: there is no such file, it is not UTF-8, or it is too short.
+    """
+    if context < 1 or most_characters < 1:
+        raise ValueError(f"context and most_characters take 1 or more, not {context} and {most_characters}")
+    chosen = chosen_metrics(metrics, METRICS)
+    where = expanded(path, "task.path")
+    texts, drawn = _texts(where, valid_fraction, test_fraction)
+    vocabulary = counted(texts["train"], most_characters)
+    numbers = {part: vocabulary.encoded(text) for part, text in texts.items()}
+    notes = notes_on(vocabulary, numbers, len(np.unique(code_points(texts["train"]))))
+    splits = Splits(**{part: pieces(own, context, part) for part, own in numbers.items()}, drawn=drawn)
+    inputs = InputSpec((context,), "int64", vocabulary.size)
+    spec = TaskSpec(where.stem, inputs, (context, vocabulary.size), directions(chosen))
+    return Task(spec, splits, Tokens(), next_token_loss, chosen, vocabulary.names, tuple(notes))
+
+
+def next_token_loss(output: Tensor, target: Tensor, label_smoothing: float) -> Tensor:
+    """Mean cross entropy of logits (n, places, vocabulary) and tokens (n, places)."""
+    return F.cross_entropy(output.flatten(0, 1), target.flatten(), label_smoothing=label_smoothing)
+
+
+def wrong_tokens(output: Tensor, target: Tensor) -> Tensor:
+    """(n,) the share of places whose largest logit is not that of the token."""
+    return (output.argmax(2) != target).float().mean(1)
+
+
+def bits(output: Tensor, target: Tensor) -> Tensor:
+    """(n,) cross entropy in bits, mean over the places."""
+    return F.cross_entropy(output.transpose(1, 2), target, reduction="none").mean(1) / math.log(2)
+
+
+METRICS = {"error": TaskMetric(wrong_tokens), "bits_per_character": TaskMetric(bits)}
+
+
+def pieces(numbers: Array, context: int, part: str) -> Split:
+    """Characters in pieces, x (n, context), and those that follow them, y (n, context) int64.
+
+    Raises:
+        UserError: there are not enough for one piece.
+    """
+    count = (len(numbers) - 1) // context
+    if count < 1:
+        raise UserError(
+            f"task: {part} has {len(numbers):,} characters, and a piece takes {context + 1:,}: give a longer text or a "
+            "smaller context"
+        )
+    x, y = (numbers[start : start + count * context].reshape(count, context) for start in (0, 1))
+    return Split(np.ascontiguousarray(x), y.astype(np.int64))
+
+
+def _texts(where: Path, valid_fraction: float, test_fraction: float) -> tuple[dict[str, str], tuple[str, ...]]:
+    """train, valid and test -> text, and those of them that are taken from the training text."""
+    files = text_files(where)
+    parts = parts_among(files, f"task.path: {where}")
+    if "train" not in parts:
+        raise UserError(f"task.path: {where} has no file train.txt ({', '.join(files) or 'no .txt file'})")
+    texts = {part: read_text(files[name]) for part, name in parts.items()}
+    fractions = {"test": test_fraction, "valid": valid_fraction}
+    missing = [part for part in fractions if part not in texts]
+    check_fractions(tuple(fractions[part] for part in missing))
+    whole = texts["train"]
+    end = len(whole)
+    for part in missing:  # from the end of the text
+        start = end - round(fractions[part] * len(whole))
+        texts[part], end = whole[start:end], start
+    texts["train"] = whole[:end]
+    return {part: texts[part] for part in NAMES}, tuple(part for part in NAMES if part in missing)

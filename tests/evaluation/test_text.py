@@ -1,0 +1,149 @@
+"""Text files as tokens: what follows what, and which class a text is of."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from evonas.config import PartConfig
+from evonas.config.options import construct
+from evonas.errors import UserError
+from evonas.tasks import TASKS, Task
+from evonas.tasks.data_record import DataRecord, data_record, prepare_of, stored_example
+from evonas.testing import check_task
+
+ALPHABET = "abcdefghij"
+
+
+def task(kind: str, path: Path, **options: Any) -> Task:
+    return construct(TASKS, PartConfig.model_validate({"kind": kind, "path": str(path), **options}), "task")
+
+
+def written(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.encode())
+    return path
+
+
+def said_by(made: Task, tokens: Any) -> str:
+    return "".join(made.classes[token] for token in np.asarray(tokens).flatten())
+
+
+def test_a_target_is_the_character_behind_and_the_parts_follow_one_another(tmp_path: Path) -> None:
+    text = "".join(ALPHABET[i * i % 7] for i in range(1000))
+    made = task("characters", written(tmp_path / "a.txt", text), context=9, valid_fraction=0.2, test_fraction=0.1)
+    check_task(made)
+    found = {}
+    for part, split in made.splits.parts.items():
+        assert said_by(made, split.x)[1:] == said_by(made, split.y)[:-1]
+        found[part] = said_by(made, split.x) + said_by(made, split.y)[-1]
+    begins = {"train": 0, "valid": 700, "test": 900}
+    for part, characters in found.items():
+        assert text[begins[part] :].startswith(characters)
+    assert [len(each) for each in found.values()] == [694, 199, 100]
+    assert made.splits.drawn == ("valid", "test")
+
+
+def test_the_metrics_of_known_outputs(tmp_path: Path) -> None:
+    made = task("characters", written(tmp_path / "a.txt", ALPHABET * 20), context=4, most_characters=3)
+    vocabulary = made.spec.output_shape[1]
+    assert (vocabulary, made.classes) == (4, ("any other", "a", "b", "c"))
+    y = torch.from_numpy(made.splits.valid.y)
+    even = {
+        name: float(m.reduce(m.statistics(torch.zeros(*y.shape, 4), y)[:, None])) for name, m in made.metrics.items()
+    }
+    assert even["bits_per_character"] == pytest.approx(2)  # four alike
+    assert made.loss(torch.zeros(*y.shape, 4), y, 0.0) == pytest.approx(math.log(4))
+    right = torch.nn.functional.one_hot(y, 4).float() * 9
+    right[0, 0] = -right[0, 0]
+    wrong = made.metrics["error"].statistics(right, y)
+    assert wrong.tolist() == [0.25, *[0.0] * (len(y) - 1)]
+
+
+def test_the_vocabulary_is_that_of_training_and_what_is_not_in_it_is_said(tmp_path: Path) -> None:
+    for part, text in (("train", "aab\u00e9" * 20), ("val", "abz" * 20), ("test", "\U0001f600a" * 20)):
+        written(tmp_path / f"{part}.txt", text)
+    made = task("characters", tmp_path, context=5)
+    assert made.classes[1:] == ("a", "b", "\u00e9")
+    assert made.splits.drawn == ()
+    assert made.splits.test.x[0].tolist() == [0, 1, 0, 1, 0]
+    assert made.notes == (
+        "3 different characters in the training text, each with a number from 1 on",
+        "20 of 60 characters of valid have none, and are 0",
+        "20 of 40 characters of test have none, and are 0",
+    )
+
+
+def test_more_characters_than_a_byte_counts(tmp_path: Path) -> None:
+    text = "".join(chr(0x4E00 + i % 300) for i in range(3000))
+    made = task("characters", written(tmp_path / "a.txt", text), most_characters=1000)
+    assert made.spec.output_shape == (64, 301)
+    assert said_by(made, made.splits.train.x[0]) == text[:64]
+    few = task("characters", tmp_path / "a.txt")
+    assert few.splits.train.x.dtype == np.uint8
+    assert few.notes[0] == "the 255 most frequent of 300 characters have a number from 1 on each"
+
+
+def test_a_network_is_exported_without_the_text(tmp_path: Path) -> None:
+    made = task("characters", written(tmp_path / "a.txt", "abc" * 200), context=5)
+    record = DataRecord.model_validate_json(data_record(made).model_dump_json())
+    example = stored_example(record, 50, made.spec.input.high)
+    assert example.dtype == torch.uint8
+    assert set(example.flatten().tolist()) == {0, 1, 2, 3}
+    prepare = prepare_of(record)
+    assert prepare is not None
+    assert torch.equal(prepare(example), example.long())
+
+
+def test_the_most_frequent_characters_have_a_number(tmp_path: Path) -> None:
+    made = task("characters", written(tmp_path / "a.txt", "abbcccd" * 40), context=3, most_characters=2)
+    assert made.classes == ("any other", "b", "c")
+    assert made.splits.train.x[0].tolist() == [0, 1, 1]
+
+
+def test_line_ends_and_a_byte_order_mark_are_no_characters(tmp_path: Path) -> None:
+    made = task("characters", written(tmp_path / "a.txt", "\ufeff" + "ab\r\n" * 100), context=3)
+    assert made.classes[1:] == ("\n", "a", "b")
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "says"),
+    [
+        (b"", {}, "the training text is empty"),
+        (b"abc" * 50, {}, "valid has 15 characters, and a piece takes 65: give a longer text or a smaller context"),
+        (b"abc" * 50, {"context": 0}, "context and most_characters take 1 or more, not 0 and 255"),
+        (b"abc" * 50, {"metrics": ["eror"]}, "unknown 'eror'; did you mean 'error'"),
+        (b"abc" * 50, {"valid_fraction": 0.0}, "fractions must lie between 0 and 1"),
+        (b"abc\xff" * 50, {}, r"is not text in UTF-8: byte 3 is 0xff; convert it"),
+    ],
+)
+def test_a_wrong_text_is_one_line(tmp_path: Path, content: bytes, options: dict[str, Any], says: str) -> None:
+    (tmp_path / "a.txt").write_bytes(content)
+    with pytest.raises(UserError, match=says) as error:
+        task("characters", tmp_path / "a.txt", **options)
+    assert "\n" not in str(error.value)
+
+
+def test_a_text_of_a_class_is_cut_or_filled_in_front(tmp_path: Path) -> None:
+    for i in range(10):
+        written(tmp_path / "short" / f"{i}.txt", "ab")
+        written(tmp_path / "long" / f"{i}.txt", "baba" * 3)
+    made = task("text_folder", tmp_path, characters=6)
+    assert made.classes == ("long", "short")
+    rows = {row.tobytes() for row in made.splits.train.x}
+    assert rows == {np.array(row, np.uint8).tobytes() for row in ([0, 0, 0, 0, 1, 2], [2, 1, 2, 1, 2, 1])}
+    assert "10 of 20 texts are cut to 6 characters" in made.notes
+    assert "10 of 20 texts are filled up in front to 6 characters" in made.notes
+
+
+def test_texts_that_cannot_be_read_are_in_one_message(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        for i in range(10):
+            written(tmp_path / name / f"{i}.txt", "text")
+        (tmp_path / name / "x.txt").write_bytes(b"\xff")
+    with pytest.raises(UserError, match=r"cannot read 2 \.txt files: .*a/x\.txt .*; .*b/x\.txt is not text") as error:
+        task("text_folder", tmp_path)
+    assert "\n" not in str(error.value)
