@@ -23,7 +23,8 @@ def mackey_glass(steps: int = 4000, delay: int = 17) -> np.ndarray:
 def forecast(*, path: str = "", context: int = 64, ahead: int = 6) -> Task:
     """From the last `context` values the one that comes `ahead` of them, in units of the deviation."""
     series = np.loadtxt(path) if path else mackey_glass()
-    series = (series - series.mean()) / series.std()
+    past = series[: int(0.7 * len(series))]
+    series = (series - past.mean()) / past.std()
     parts = []
     for part in np.split(series, [int(0.7 * len(series)), int(0.85 * len(series))]):  # in the order of time
         windows = np.lib.stride_tricks.sliding_window_view(part, context + ahead).astype(np.float32)
