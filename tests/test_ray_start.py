@@ -5,6 +5,7 @@ Ray itself is not started here.
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -52,7 +53,13 @@ def test_so_does_one_of_version_1(quota: str, cores: int, groups: Path) -> None:
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What Ray was asked for, each time; it starts at once."""
     calls: list[dict[str, Any]] = []
-    monkeypatch.setattr(ray, "init", lambda **options: calls.append(options))
+
+    def init(**options: Any) -> Any:
+        calls.append(options)
+        return SimpleNamespace(address_info={"session_dir": ""})
+
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setattr(cluster, "OwnRay", lambda children, folder: None)
     return calls
 
 
@@ -78,12 +85,14 @@ def test_a_long_folder_for_temporary_files_is_not_rays(
 def test_a_ray_that_is_too_slow_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
     tries: list[int] = []
 
-    def slow(**options: Any) -> None:
+    def slow(**options: Any) -> Any:
         tries.append(1)
         if len(tries) < 3:
             raise Exception("The current node timed out during startup. This could happen because ...")
+        return SimpleNamespace(address_info={"session_dir": ""})
 
     monkeypatch.setattr(ray, "init", slow)
+    monkeypatch.setattr(cluster, "OwnRay", lambda children, folder: None)
     cluster.connect(RuntimeConfig())
     assert len(tries) == 3
     tries.clear()

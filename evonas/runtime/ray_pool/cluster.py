@@ -18,6 +18,7 @@ from ray.exceptions import RayError
 from evonas.config import RuntimeConfig
 from evonas.errors import RuntimeNotStarted, UserError
 from evonas.runtime.ray_pool.nodes import ClusterNode
+from evonas.runtime.ray_pool.own_ray import OwnRay
 from evonas.runtime.sandbox.processes import machine_cores
 
 CONNECT_S = 5.0
@@ -32,11 +33,14 @@ LONGEST_FOLDER = 30
 USER_ERROR = f"{UserError.__module__}.{UserError.__qualname__}: "
 
 
-def connect(config: RuntimeConfig) -> None:
+def connect(config: RuntimeConfig) -> OwnRay | None:
     """Starts a Ray of this run's own, or joins the one at the address.
 
     Args:
         config: The section `runtime`.
+
+    Returns:
+        The Ray that was started; None where one was joined.
 
     Raises:
         RuntimeNotStarted: Ray does not start on this machine.
@@ -51,23 +55,27 @@ def connect(config: RuntimeConfig) -> None:
         check_reachable(config.address)
     before = signal.getsignal(signal.SIGTERM)
     try:
-        _init(config.address, options)
+        own = _init(config.address, options)
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, before)  # Ray puts one in front of it that prints a stack
+        return own
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"runtime.address: no Ray cluster at {config.address!r}: {reason}") from None
 
 
-def _init(address: str, options: Mapping[str, Any]) -> None:
+def _init(address: str, options: Mapping[str, Any]) -> OwnRay | None:
     """Starts Ray, which gives up after half a minute; that is too soon where others use the machine."""
     for name, time in PATIENCE.items():
         os.environ.setdefault(name, time)  # Ray's processes read it when they start
     for _ in range(STARTS):
         before = {child.pid for child in psutil.Process().children()}
         try:
-            ray.init(address=address, **options)
-            return
+            context = ray.init(address=address, **options)
+            if address != "local":
+                return None
+            started = [child for child in psutil.Process().children() if child.pid not in before]
+            return OwnRay(started, context.address_info["session_dir"])
         except Exception as error:
             if TIMED_OUT not in str(error):
                 raise

@@ -4,7 +4,8 @@ A start has two answers: the actor says on which node it is, and then that its w
 restart nor retry by themselves.
 """
 
-from collections.abc import Collection, Sequence
+import time
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -17,6 +18,8 @@ from evonas.runtime.ray_pool.cluster import last_line, look, reason
 from evonas.runtime.ray_pool.nodes import ClusterNode
 from evonas.runtime.ray_pool.worker import WorkerActor
 from evonas.runtime.sandbox.worker_process import WorkerProcessLost
+
+CHECK_S = 1.0
 
 
 @dataclass(slots=True, eq=False)
@@ -56,10 +59,11 @@ class Launcher:
     Args:
         config: The pool's.
         payload: The packed factory, as a reference into Ray's object store.
+        check: Called again and again while it is waited for answers; raises where none can come any more.
     """
 
-    def __init__(self, config: RuntimeConfig, payload: Any) -> None:
-        self._payload, self._pass_env = payload, config.pass_env
+    def __init__(self, config: RuntimeConfig, payload: Any, check: Callable[[], None] = lambda: None) -> None:
+        self._payload, self._pass_env, self._check = payload, config.pass_env, check
         self._memory_mb = None if config.memory_mb_per_worker == "auto" else config.memory_mb_per_worker
         self._actor: Any = ray.remote(num_cpus=config.cpus_per_worker, max_restarts=0, max_task_retries=0)(WorkerActor)
 
@@ -94,7 +98,14 @@ class Launcher:
             seconds: How long to wait at most.
         """
         by_call = {start.call: start for start in starts}
-        ready, _ = ray.wait(list(by_call), num_returns=1, timeout=seconds)
+        end = time.monotonic() + seconds
+        ready: list[Any] = []
+        while not ready:
+            self._check()
+            left = max(0.0, end - time.monotonic())
+            ready, _ = ray.wait(list(by_call), num_returns=1, timeout=min(left, CHECK_S))
+            if left <= CHECK_S:
+                break
         if ready and len(by_call) > 1:
             ready, _ = ray.wait(list(by_call), num_returns=len(by_call), timeout=0)
         return [by_call[call] for call in ready]

@@ -51,6 +51,7 @@ class RayPool:
     Raises:
         UserError: There is no cluster at the address, none that can hold a single worker or that has the resource of a
             target, or workers refuse the config.
+        Halted: The Ray of this run's own was ended while it started.
     """
 
     def __init__(
@@ -64,20 +65,20 @@ class RayPool:
         self._checked_at = 0.0
         self._retries, self._device_servers = Retries(config), DeviceServers(remotes)
         with ExitStack() as opened:
-            own = not ray.is_initialized()
-            if own:
-                connect(config)
-                opened.callback(ray.shutdown)
+            joins = not ray.is_initialized()
+            self._own_ray = connect(config) if joins else None
+            if joins:
+                opened.callback(self._own_ray.close if self._own_ray else ray.shutdown)
             opened.callback(self._device_servers.close)
             self._metrics = ClusterMetrics()
             self._device_servers.open(look()[0])
-            launcher = Launcher(config, ray.put(pack(factory, modules)))
+            launcher = Launcher(config, ray.put(pack(factory, modules)), self._check_ray)
             self.fleet = Fleet(config, launcher, lambda: self._retries.pending)
             opened.callback(self.fleet.close)
             self.dispatcher = Dispatcher(self.fleet, self._retries, self._device_servers.endpoints, config.lease_s)
             self._health_check()
             self._check_capacity()
-            self._await_first_worker(START_S if own and config.address == "local" else CLUSTER_START_S)
+            self._await_first_worker(START_S if self._own_ray else CLUSTER_START_S)
             self._opened = opened.pop_all()
 
     @property
@@ -110,6 +111,7 @@ class RayPool:
         self.dispatcher.dispatch()
 
     def wait(self, seconds: float) -> Sequence[Message]:
+        self._check_ray()
         self._retries.check()
         ended = self._health_check() if time.monotonic() - self._checked_at >= HEALTH_CHECK_S else []
         if ended:
@@ -138,6 +140,14 @@ class RayPool:
 
     def close(self) -> None:
         self._opened.close()
+
+    def _check_ray(self) -> None:
+        """
+        Raises:
+            Halted: The Ray of this run's own has ended.
+        """
+        if self._own_ray:
+            self._own_ray.check()
 
     def _health_check(self) -> list[Message]:
         """Looks after nodes and leases: what no report of a job tells. Returns the jobs that end by that."""
