@@ -24,6 +24,7 @@ from evonas.latency_tables.front_check import check
 from evonas.objectives.metrics import METRICS
 from evonas.records import TaskSpec
 from evonas.run_identity import as_begun, check_run, create_or_check, default_folder, versions
+from evonas.runs.empty_front import why_empty
 from evonas.runs.run import Run
 from evonas.runtime import RUNTIMES
 from evonas.spaces import SPACES
@@ -74,7 +75,7 @@ def search(
     watch: Watch = lambda search, evaluation: None,
     progress: bool = True,
 ) -> Run:
-    """Run a search to its end, or go on with the one in the run folder.
+    """Run a search to its end, or go on with the one in the run folder. Warns where it ends with an empty front.
 
     Args:
         config: a YAML file or the same as a mapping.
@@ -95,7 +96,10 @@ def search(
         warnings.warn(note, stacklevel=2)
     with shown(watch) if progress else nullcontext(watch) as watcher:
         execute(prepared, watch=watcher)
-    return Run(prepared.folder, prepared.components.space)
+    found = Run(prepared.folder, prepared.components.space)
+    if why := why_empty(found.evaluations, found.front(), found.folder):
+        warnings.warn(why, stacklevel=2)
+    return found
 
 
 def prepare(

@@ -23,6 +23,7 @@ from evonas.figures.picture import BLUE, RED, Line, Picture, Points, objective_a
 from evonas.figures.text_drawing import SMALLEST
 from evonas.measuring.device_lock import DeviceLock
 from evonas.records import Evaluation, Fitness
+from evonas.runs.empty_front import why_empty
 from evonas.runs.run import Run
 
 LOOK_S, WORTH_SAYING_S = 1.0, 5.0
@@ -220,8 +221,10 @@ def show_front(run: Run, front: pd.DataFrame, console: Console, plot: bool) -> N
     front: rows of `run.front()`.
     """
     if front.empty:
-        none = "the front is empty: no candidate was fully trained within the limits"
-        console.print(none if run.front().empty else "no network of the front meets every --where", soft_wrap=True)
+        reason = why_empty(run.evaluations, run.front(), run.folder)
+        none = f"the front is empty: {reason or 'no candidate was fully trained within the limits'}"
+        met = "no network of the front meets every --where"
+        console.print(escape(none) if run.front().empty else met, soft_wrap=True)
         return
     table = frame_table(for_people(run, chosen_by(run, front)), f"front: {len(front)} networks")
     if plot and len(run.objectives) > 1:

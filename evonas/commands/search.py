@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from evonas.runs.run import Run
     from evonas.start import PreparedSearch
 
-HALTED = 1
-"""Exit status of a search that had to stop before its end."""
+HALTED = FRUITLESS = 1
+"""Exit statuses of a search that had to stop before its end, and of one whose candidates failed, all that were tried."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +47,7 @@ def run_prepared(prepared: "PreparedSearch", options: argparse.Namespace) -> int
     """Run a search on the terminal; its exit status."""
     from rich.console import Console
 
+    from evonas.runs.empty_front import only_failures, why_empty
     from evonas.runs.run import Run
     from evonas.start import ended_before, execute
     from evonas.terminal import show_front, watching
@@ -73,6 +74,11 @@ def run_prepared(prepared: "PreparedSearch", options: argparse.Namespace) -> int
         return HALTED
     run = Run(folder)
     print(f"{ended}; {outcomes(run)}")
+    if only_failures(run.evaluations):
+        why = why_empty(run.evaluations, run.front(), folder)
+        print(f"run: {folder}", flush=True)
+        print(f"evonas: {printable(why)}", file=sys.stderr)
+        return FRUITLESS
     show_front(run, run.front(), console, plot=console.is_terminal)
     for line in _mismatches(run):
         print(line)

@@ -71,7 +71,7 @@ def _init(address: str, options: Mapping[str, Any]) -> OwnRay | None:
     for _ in range(STARTS):
         before = {child.pid for child in psutil.Process().children()}
         try:
-            context = ray.init(address=address, **options)
+            context: Any = ray.init(address=address, **options)
             if address != "local":
                 return None
             started = [child for child in psutil.Process().children() if child.pid not in before]
