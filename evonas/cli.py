@@ -9,9 +9,9 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 import evonas
-from evonas.commands import COMMANDS
+from evonas.commands import COMMANDS, tracebacks
 from evonas.commands.arguments import printable
-from evonas.errors import UserError
+from evonas.errors import Halted, UserError
 from evonas.platforms import check_platform
 from evonas.signals import not_lost, status_of
 
@@ -27,8 +27,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with not_lost():
             return int(options.command(options) or 0)
     except UserError as error:
+        tracebacks.show(error)
         print(f"evonas: {printable(error)}", file=sys.stderr)
         return 2
+    except Halted as reason:
+        tracebacks.show(reason)
+        print(f"evonas: stopped: {printable(reason)}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt as stop:
         return status_of(stop)
     except (NotADirectoryError, PermissionError, FileNotFoundError) as error:

@@ -50,7 +50,8 @@ def rows(*found: tuple[str, float, str]) -> pd.DataFrame:
     [
         (
             [("failed:build", 0, "a"), ("failed:error", 0, "b\nc")],
-            "no candidate was trained: 2 of 2 failed, the last with failed:error: b c; all messages: evonas report 'a run'",
+            "no candidate was trained: 2 of 2 failed, the last with failed:error: b c; "
+            "all messages: evonas report 'a run'",
             True,
         ),
         (

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
+from evonas.commands import tracebacks
 from evonas.commands.arguments import add_import, add_set, add_take_over, imported, printable
 from evonas.errors import Halted
 from evonas.signals import status_of, terminate_soon
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from evonas.start import PreparedSearch
 
 HALTED = FRUITLESS = 1
-"""Exit statuses of a search that had to stop before its end, and of one whose candidates failed, all that were tried."""
+"""Exit statuses of a search that had to stop before its end, and of one whose candidates all failed."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,7 +71,9 @@ def run_prepared(prepared: "PreparedSearch", options: argparse.Namespace) -> int
         print(interrupted, flush=True)
         return status_of(stop)
     except Halted as reason:
-        print(f"evonas: stopped: {printable(reason)}. To go on: {options.line}\nrun: {folder}", file=sys.stderr)
+        tracebacks.show(reason)
+        how = f"; {tracebacks.DEBUG}=1 before it shows the traceback" if reason.__cause__ else ""
+        print(f"evonas: stopped: {printable(reason)}. To go on: {options.line}{how}\nrun: {folder}", file=sys.stderr)
         return HALTED
     run = Run(folder)
     print(f"{ended}; {outcomes(run)}")

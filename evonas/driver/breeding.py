@@ -11,6 +11,7 @@ from numbers import Real
 from evonas.config import Config
 from evonas.config.options import construct
 from evonas.did_you_mean import unknown
+from evonas.driver.own_parts import calling
 from evonas.driver.reorder_buffer import Failed, ReorderBuffer, View
 from evonas.errors import UserError
 from evonas.objectives.objectives import Objectives
@@ -43,7 +44,9 @@ class Breeder:
         self.buffer = ReorderBuffer(config, objectives)
         problem = Problem(space, config.seed, objectives.objectives, config.generation)
         self.strategy: Strategy = construct(STRATEGIES, config.strategy, "strategy", problem)
-        self._selection = self.strategy.selection()
+        self._part, self._space_part = f"strategy {self._kind}", f"space {type(space).__name__}"
+        with calling(self._part, "selection"):
+            self._selection = self.strategy.selection()
         self._selected = 0  # evaluated candidates that the selection was told of
         self.next = 0
         """Index of the next candidate."""
@@ -64,9 +67,12 @@ class Breeder:
         Raises:
             Exhausted: the space holds no network that has not been proposed.
             UserError: the strategy proposes what can be no candidate.
+            Halted: the strategy is the user's own and raises.
         """
         view = self._look(visible)
-        proposal = self._checked(self.strategy.ask(self.next))
+        with calling(self._part, f"ask for candidate {self.next}"):
+            asked = self.strategy.ask(self.next)
+        proposal = self._checked(asked)
         candidate = Candidate(
             index=self.next,
             genome=proposal.genome,
@@ -116,10 +122,11 @@ class Breeder:
         Returns:
             Its members, best first.
         """
-        for fitness in self.buffer.final(self.buffer.order[self._selected : count]):
-            self._selection.add(fitness)
-        self._selected = count
-        return self._selection.members()
+        with calling(self._part, "the selection"):
+            for fitness in self.buffer.final(self.buffer.order[self._selected : count]):
+                self._selection.add(fitness)
+            self._selected = count
+            return self._selection.members()
 
     def _checked(self, proposal: object) -> Proposal:
         if fault := self._fault(proposal):
@@ -160,14 +167,18 @@ class Breeder:
         view = self.buffer.view(self.next, visible)
         for news in view.news:
             if isinstance(news, Failed):
-                self.strategy.tell_failed(news.index)
+                with calling(self._part, f"tell_failed of candidate {news.index}"):
+                    self.strategy.tell_failed(news.index)
             else:
-                self.strategy.tell(news)
+                with calling(self._part, f"tell of candidate {news.index}"):
+                    self.strategy.tell(news)
         return view
 
     def _born(self, candidate: Candidate, view: View, reached: Sequence[RungReport] = ()) -> Job:
-        self.strategy.register(candidate.index, candidate.genome)
-        self._born_as.setdefault(self._space.identity(candidate.genome), candidate.index)
+        with calling(self._part, f"register of candidate {candidate.index}"):
+            self.strategy.register(candidate.index, candidate.genome)
+        with calling(self._space_part, f"identity of candidate {candidate.index}"):
+            self._born_as.setdefault(self._space.identity(candidate.genome), candidate.index)
         self.next += 1
         self._genomes.append(candidate.genome)
         genomes = tuple(self._genomes[member.index] for member in view.front) if self._noisy else ()

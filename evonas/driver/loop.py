@@ -10,6 +10,7 @@ from evonas.config import Config
 from evonas.driver.acceptance import accepted
 from evonas.driver.breeding import Breeder
 from evonas.driver.circuit_breaker import CircuitBreaker
+from evonas.driver.own_parts import calling
 from evonas.objectives.objectives import Objectives
 from evonas.records import Evaluation, Job, RungReport
 from evonas.runtime import Message, Runtime
@@ -73,7 +74,8 @@ class Search:
         stopped because the time was used up.
 
         Raises:
-            Halted: most candidates fail in the same way, or the record cannot be written any more.
+            Halted: most candidates fail in the same way, a part of the user's own raises, or the record cannot be
+                written any more.
         """
         while not self._stopped():
             self._submit()
@@ -137,7 +139,8 @@ class Search:
             self.breeder.buffer.add_report(message)
             return
         genome = message.candidate.genome
-        arch = json.dumps(self._space.decode(genome).to_dict())
+        with calling(f"space {type(self._space).__name__}", f"decode of candidate {message.candidate.index}"):
+            arch = json.dumps(self._space.decode(genome).to_dict())
         violation = self.objectives.violation(message.metrics)
         self.breeder.buffer.add_evaluation(message)
         if message.weights and message.candidate.index in self.front():  # before the decision can become durable

@@ -5,12 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import ModuleType
 
+from evonas.code_owner import place_of
 from evonas.config import RuntimeConfig
 from evonas.errors import UserError
 from evonas.records import Deferred, Job, RungReport
 from evonas.runtime.global_state import GlobalState, with_note
 from evonas.runtime.retries import Attempt, Retries
-from evonas.runtime.runtime import NO_REMOTES, Factory, Message, Remotes
+from evonas.runtime.runtime import NO_REMOTES, Factory, Message, Remotes, Work
+from evonas.text import describe_error
 
 
 class Serial:
@@ -26,7 +28,7 @@ class Serial:
         remotes: The targets that are not measured here.
 
     Raises:
-        UserError: A target is to be measured on a node of a cluster.
+        UserError: A target is to be measured on a node of a cluster, or the factory is the user's own and raises.
     """
 
     workers = 1
@@ -41,7 +43,7 @@ class Serial:
     ) -> None:
         if remotes.resources:
             raise UserError(f"targets.{min(remotes.resources)}.resource needs runtime.kind: ray")
-        self._work, self._endpoints = factory(), remotes.endpoints
+        self._work, self._endpoints = _work(factory), remotes.endpoints
         self._retries = Retries(config)
         self._running: tuple[Attempt, Iterator[Message | Deferred]] | None = None
         self._state = GlobalState(own_process=False)
@@ -93,3 +95,14 @@ class Serial:
     def _begin(self) -> None:
         for attempt in self._retries.due():
             self._running = attempt, self._work(replace(attempt.job, endpoints=self._endpoints))
+
+
+def _work(factory: Factory) -> Work:
+    try:
+        return factory()
+    except UserError:
+        raise
+    except Exception as error:
+        if not (place := place_of(error)):
+            raise
+        raise UserError(f"runtime: a worker could not start: {describe_error(error)}{place}") from error
