@@ -182,3 +182,32 @@ def test_a_store_that_is_gone_halts_the_search(url: str, monkeypatch: pytest.Mon
 def test_a_wrong_address_is_one_line(where: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status", where]) == 2
     assert says in capsys.readouterr().err
+
+
+def test_no_more_of_a_file_is_read_than_one_of_a_run_has(
+    url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(url, work=WORK)
+    folder = open_folder(url)
+    assert isinstance(folder, ObjectFolder)
+    size, most = 2**24 + 1000, 2**24
+    folder._files.pipe_file(f"{folder._root}/starts/0001.json", bytes(size))
+    got: list[int] = []
+    read = folder._files.cat_file
+
+    def spied(path: str, **options: int) -> bytes:
+        data: bytes = read(path, **options)
+        got.append(len(data))
+        return data
+
+    monkeypatch.setattr(folder._files, "cat_file", spied)
+    assert main(["status", url]) == 2
+    said = f"{url}/starts/0001.json is damaged: it has {size:,} bytes, more than the {most:,} that one of a run has"
+    assert capsys.readouterr().err == f"evonas: {said}; restore it from a copy\n"
+    assert max(got) == most + 1
+
+
+def test_an_empty_file_is_one(url: str) -> None:
+    folder = open_folder(url)
+    folder.create("starts/0001.json", b"")
+    assert folder.read("starts/0001.json") == b""

@@ -41,7 +41,7 @@ def why_empty(evaluations: pd.DataFrame, front: pd.DataFrame, folder: object) ->
     over = evaluations[evaluations["violation"] > 0]
     if over.empty:
         return ""
-    nearest = over.loc[over["violation"].idxmin()]
+    nearest = over.sort_values("violation", kind="stable").iloc[0]
     return (
         f"no candidate is within the limits: {len(over):,} of {count:,} are over one; the nearest, candidate "
         f"{nearest['candidate']}, by {100 * nearest['violation']:.3g} % in all"

@@ -80,6 +80,21 @@ def digits(name: str) -> int:
     return int(stem) if stem.isascii() and stem.isdigit() else -1
 
 
+def most_bytes(name: str) -> int:
+    """How large a file of a run may be to be read."""
+    return MOST_BYTES.get(name.partition("/")[0], OTHERS_BYTES)
+
+
+def check_size(folder: Folder, name: str, size: int) -> None:
+    """
+    Raises:
+        UserError: a file of so many bytes is none of a run.
+    """
+    if size > (most := most_bytes(name)):
+        found = f"{size:,} bytes, more than the {most:,} that one of a run has"
+        raise UserError(f"{folder}/{name} is damaged: it has {found}; restore it from a copy")
+
+
 class LocalFolder:
     """Symbolic links inside it are refused: a run folder that came from elsewhere must not lead anywhere else."""
 
@@ -106,12 +121,10 @@ class LocalFolder:
                 raise _linked(self.root / name) from None
             raise
         with open(descriptor, "rb") as file:
-            status, most = os.fstat(descriptor), MOST_BYTES.get(name.partition("/")[0], OTHERS_BYTES)
+            status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise UserError(f"{self.root / name} is no regular file; a run folder holds none other: remove it")
-            if status.st_size > most:
-                size = f"{status.st_size:,} bytes, more than the {most:,} that one of a run has"
-                raise UserError(f"{self.root / name} is damaged: it has {size}; restore it from a copy")
+            check_size(self, name, status.st_size)
             return file.read()
 
     def create(self, name: str, data: bytes) -> None:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evonas.store.documents import Damaged
-from evonas.store.folder import Folder, Log
+from evonas.store.folder import Folder, Log, check_size
 from evonas.store.migration import migrate_entry
 
 Entry = dict[str, Any]
@@ -110,13 +110,17 @@ def read_journal(folder: Folder) -> Segment | None:
 
 
 def _read(names: list[str], folder: Folder) -> Segment:
-    """A segment in one file or, on an object store, in numbered parts."""
+    """A segment in one file or, on an object store, in numbered parts, which have the bound of one file."""
+    size = 0
     entries: list[Entry] = []
     head: Mapping[str, Any] = {}
     for number, name in enumerate(names):
         if _order(name.removeprefix("journal/"))[2] != number:
             return _damaged(head, entries, names[0], f"is damaged: its part {number} is missing")
-        *lines, rest = folder.read(name).split(b"\n")
+        data = folder.read(name)
+        size += len(data)
+        check_size(folder, name, size)
+        *lines, rest = data.split(b"\n")
         for at, line in enumerate(lines, start=1):
             entry = _parse(line)
             if entry is None:
