@@ -46,8 +46,8 @@ class Work:
 
     delay: seconds a rung takes, by a hash of the candidate. failing: candidates whose training fails. killing:
     candidates that kill their process, the first `kills` times. unbuildable: candidates that fail at once. log: a
-    file that gets a line for each job begun. broken: a variable of the environment that makes a machine on which
-    every job crashes.
+    file that gets a line for each job begun. gate: a file without which candidates from `gated` on do not get beyond
+    their first rung. broken: a variable of the environment that makes a machine on which every job crashes.
     """
 
     space: Space
@@ -61,6 +61,8 @@ class Work:
     kills: int = 1
     weights_kb: float = 0
     log: str = ""
+    gate: str = ""
+    gated: int = 0
     broken: str = ""
     _done: dict[int, int] = field(default_factory=dict)
 
@@ -87,6 +89,8 @@ class Work:
         rungs: list[RungReport] = []
         for rung, epoch in enumerate(self.config.training.milestones):
             time.sleep(self.delay * (1 + (index * 7919 + rung) % 5))
+            while rung and self.gate and index >= self.gated and not os.path.exists(self.gate):
+                time.sleep(0.02)
             error = 1 / (1 + params**0.5 / 40) / (1 + epoch / (1 + len(arch.blocks)))
             report = RungReport(index, rung, {**costs, "error": error})
             rungs.append(report)

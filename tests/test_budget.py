@@ -20,6 +20,7 @@ from evonas.errors import UserError
 from evonas.measuring.device_lock import DeviceLock
 from evonas.records import Candidate, Deferred, Job, Status
 from evonas.spaces import SPACES
+from evonas.start import PreparedSearch
 from evonas.tasks import TASKS
 from evonas.terminal import Forecast
 from evonas.text import in_time, seconds_of
@@ -98,6 +99,39 @@ def test_what_the_time_stopped_is_pending_and_a_larger_budget_takes_it_up(
     assert content(parts) == content(whole)
     assert parts.unfinished.empty
     assert parts.verify().difference == ""
+
+
+@pytest.mark.usefixtures("local_ray")
+def test_what_trains_on_ray_when_the_time_is_used_up_is_unfinished_and_taken_up(tmp_path: Path) -> None:
+    """A candidate is held in its training, beyond a rung that it has passed, while an hour passes."""
+    from evonas.start import execute
+
+    whole = evonas.load(_run(tmp_path / "whole", {"evaluations": 20}), Toy())
+    gate, folder, held = tmp_path / "gate", tmp_path / "parts", set[int]()
+    work = {"gate": str(gate), "gated": 8}
+
+    def start(hours: float) -> PreparedSearch:
+        runtime = {"kind": "ray", "workers": 2, "cpus_per_worker": 0.5}
+        return prepared(folder, config(budget={"evaluations": 20, "hours": hours}, runtime=runtime), **work)
+
+    def hour_is_over(loop: Any, evaluation: Any) -> None:
+        found = evonas.load(folder).unfinished
+        held.update(found[(found["candidate"] >= 8) & (found["rungs"] == 1)]["candidate"])
+        if held:
+            loop._started -= 3600
+
+    assert execute(start(1), watch=hour_is_over) == "the budget of 1 h is used up"
+    stopped = evonas.load(folder, Toy())
+    assert stopped.evaluations["status"].isin(["ok", "stopped"]).all(), "nobody is blamed"
+    rungs = stopped.unfinished.set_index("candidate")["rungs"]
+    assert rungs[sorted(held)].eq(1).all()
+    assert stopped.unfinished["status"].eq("unfinished").all()
+    gate.touch()
+    execute(start(2), watch=quiet)
+    found = evonas.load(folder, Toy())
+    assert found.unfinished.empty
+    assert content(found) == content(whole)
+    assert found.verify().difference == ""
 
 
 def _run(folder: Path, budget: dict[str, Any]) -> Path:
