@@ -86,7 +86,11 @@ def check_run(folder: Folder, components: Components) -> None:
             raise UserError(f"{folder} is neither empty nor a run folder; give another --run")
         return
     recorded, description = read_run(folder), describe(components)
-    difference = _difference(_resolved(recorded["config"]), _resolved(description["config"]))
+    config = recorded["config"]
+    if moved_data(folder, components):
+        config = {**config, "task": {**config["task"], "path": data_path(components.config)}}
+        description["task"]["name"] = recorded["task"]["name"]  # which may be that of the file
+    difference = _difference(_resolved(config), _resolved(description["config"]))
     then = recorded_data(recorded, folder)
     if not difference and then and components.data and (changed := data_difference(then, components.data)):
         raise UserError(f"{folder} was searched with other data: {changed}; give the data of then, or another --run")
@@ -95,6 +99,29 @@ def check_run(folder: Folder, components: Components) -> None:
             difference = f"{key} is {recorded[key]} there, {description[key]} here"
     if difference:
         raise UserError(f"{folder} holds another search: {difference}; give another --run, or the config of that run")
+
+
+def data_path(config: Config) -> str | None:
+    """`task.path`, where the task has one."""
+    path = config.model_dump(mode="json")["task"].get("path")
+    return path if isinstance(path, str) else None
+
+
+def moved_data(folder: Folder, components: Components) -> str:
+    """Where the data of a run were when it began, if they are elsewhere now and still the same; else an empty text.
+
+    Args:
+        folder: Of the run.
+        components: Of the search that is to go on with it.
+
+    Raises:
+        UserError: The folder's run.json is damaged.
+    """
+    recorded, path = read_run(folder), data_path(components.config)
+    before, then = recorded["config"]["task"].get("path"), recorded_data(recorded, folder)
+    if not (path and before and then and components.data) or path == before:
+        return ""
+    return "" if data_difference(then, components.data) else str(before)
 
 
 def create_or_check(folder: Folder, components: Components) -> None:

@@ -23,7 +23,7 @@ from evonas.evaluation.learners import LEARNERS
 from evonas.latency_tables.front_check import check
 from evonas.objectives.metrics import METRICS
 from evonas.records import TaskSpec
-from evonas.run_identity import as_begun, check_run, create_or_check, default_folder, versions
+from evonas.run_identity import as_begun, check_run, create_or_check, data_path, default_folder, moved_data, versions
 from evonas.runs.empty_front import why_empty
 from evonas.runs.run import Run
 from evonas.runtime import RUNTIMES
@@ -149,11 +149,14 @@ def prepare(
 def prepare_again(
     where: str | Path, *, overrides: Sequence[str] = (), modules: Sequence[ModuleType] = ()
 ) -> PreparedSearch:
-    """The search of a run folder as it was last started; `overrides` may change its budget, runtime and tracking."""
+    """The search of a run folder as it was last started; `overrides` may change its budget, runtime and tracking, and
+    say where its data are now."""
     folder = open_folder(where)
     config = read_run(folder)["config"]
     for start in read_starts(folder):
         config.update({section: start[section] for section in MUTABLE_SECTIONS if section in start})
+        if start.get("data_path"):
+            config["task"] = {**config["task"], "path": start["data_path"]}
     if any(override.partition("=")[0].strip() == "budget.time" for override in overrides):
         config["budget"] = {**config["budget"], "hours": None}
     for noun, registry in (("space", SPACES), ("task", TASKS), ("strategy", STRATEGIES), ("learner", LEARNERS)):
@@ -233,17 +236,21 @@ def ended_before(prepared: PreparedSearch) -> str:
 
 def _start(prepared: PreparedSearch) -> dict[str, Any]:
     """What a start notes of itself."""
-    who = {"host": platform.node(), "process": os.getpid(), "versions": versions()}
+    who: dict[str, Any] = {"host": platform.node(), "process": os.getpid(), "versions": versions()}
     who["modules"] = [module.__name__ for module in prepared.modules]  # for who goes on with it elsewhere
+    who["data_path"] = data_path(prepared.components.config)  # they may have moved since the run began
     return {**prepared.components.config.model_dump(mode="json", include=set(MUTABLE_SECTIONS)), **who}
 
 
 def _notes(folder: Folder, components: Components) -> Iterator[str]:
-    """What is wrong with the record of a run that is to go on."""
+    """What is to be known of a run that is to go on: where its data are, and what is wrong with its record."""
     if not is_run(folder):
         return
     if not has_own_description(folder):
         yield f"{folder}/run.json is damaged or lost; its copy in starts/0001.json takes its place"
+    if before := moved_data(folder, components):
+        now = data_path(components.config)
+        yield f"the data are those of the search, which was begun with task.path {before} and goes on with {now}"
     record = recover(folder, components.objectives.metrics, components.objectives.targets, salvage=True)
     if record.damage:
         yield (

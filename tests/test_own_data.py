@@ -143,3 +143,28 @@ def test_a_run_json_that_says_nonsense_of_its_data_is_one_line(copied: evonas.Ru
         with pytest.raises(UserError, match=r"run\.json: data") as error:
             copied.task()
         assert "\n" not in str(error.value)
+
+
+def test_a_search_goes_on_where_the_same_data_are_elsewhere_now(
+    searched: Path, copied: evonas.Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    moved, others, folder = tmp_path / "moved.npz", tmp_path / "others.npz", str(copied.folder)
+    away = searched / "data.npz"
+    write(others, seed=1)
+    away.rename(moved)
+    resume = ["resume", folder, "--set", "budget.evaluations=4"]
+    try:
+        assert main(resume) == 2
+        assert f"task.path: no file {away}" in capsys.readouterr().err
+        assert main([*resume, "--set", f"task.path={others}"]) == 2
+        assert f"holds another search: task.path is {away} there, {others} here" in capsys.readouterr().err
+        assert main([*resume, "--set", f"task.path={moved}"]) == 0
+        said = f"the data are those of the search, which was begun with task.path {away} and goes on with {moved}"
+        assert f"note: {said}\n" in capsys.readouterr().out
+        assert main(["resume", folder, "--set", "budget.evaluations=5"]) == 0, "where they are now is in the record"
+        assert main(["verify", folder]) == 0
+        assert "the data are those of the search" in capsys.readouterr().out
+        assert len(evonas.load(folder).evaluations) == 5
+        assert evonas.load(folder).task().splits.train.x.shape == (36, 1, 6, 6)
+    finally:
+        moved.rename(away)

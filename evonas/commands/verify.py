@@ -23,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
     task, unchecked = None, "the run folder says nothing of them"
     if recorded_data(run.description, run.folder):
         try:
-            task = task_with_data(run.description, options.overrides)
+            task = task_with_data(run.folder, run.description, options.overrides)
         except UserError as reason:
             if options.overrides:
                 raise

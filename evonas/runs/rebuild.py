@@ -22,7 +22,7 @@ from evonas.records import TaskSpec
 from evonas.runs.verify import Verdict, verify
 from evonas.spaces import SPACES
 from evonas.spaces.space import Space
-from evonas.store import Folder, weights_name
+from evonas.store import Folder, read_starts, weights_name
 from evonas.tasks import TASKS, Task
 from evonas.tasks.data_record import data_difference, data_record, recorded_data
 from evonas.text import describe_error
@@ -99,13 +99,17 @@ def task_of(description: Mapping[str, Any]) -> TaskSpec:
         raise UserError(f"the task of this run: {error}") from None
 
 
-def task_with_data(description: Mapping[str, Any], overrides: Iterable[str] = ()) -> Task:
-    """The task that a run's config names; `overrides` (task.KEY=VALUE) say where its data are now.
+def task_with_data(folder: Folder, description: Mapping[str, Any], overrides: Iterable[str] = ()) -> Task:
+    """The task that a run's config names, with its data from where the last start had them; `overrides`
+    (task.KEY=VALUE) say where they are now.
 
     Raises:
         UserError: it is the user's own, or its data cannot be read.
     """
-    section = PartConfig.model_validate(overridden(description["config"], overrides, "task"))
+    config = dict(description["config"])
+    if paths := [start["data_path"] for start in read_starts(folder) if start.get("data_path")]:
+        config["task"] = {**config["task"], "path": paths[-1]}
+    section = PartConfig.model_validate(overridden(config, overrides, "task"))
     if section.kind not in TASKS:
         raise UserError(
             f"the task {section.kind!r} of this run is not evonas's own: give the module that registers it by "
@@ -122,7 +126,7 @@ def loaded(
     Raises:
         UserError: it is the user's own and not given, its data cannot be read, or they have changed.
     """
-    task = task or task_with_data(description, overrides)
+    task = task or task_with_data(folder, description, overrides)
     if difference := difference_of_data(folder, description, task):
         raise UserError(f"the data of {folder} have changed: {difference}")
     return task

@@ -67,6 +67,7 @@ class StartForm(_Form):
     host: Text = ""
     process: Count = 0
     modules: list[Text] = []
+    data_path: Text | None = None
     versions: dict[str, Text] = {}
     ended: Text = ""
     late_results: Count = 0
