@@ -9,14 +9,17 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
+import ray
 
 import evonas
+from evonas.config import RuntimeConfig
 from evonas.errors import Halted
 from evonas.ipc.survivors import survivors
-from evonas.runtime.ray_pool import own_ray
+from evonas.runtime.ray_pool import own_ray, probe
 from evonas.runtime.ray_pool.own_ray import OwnRay
 
 ROOT = Path(__file__).parents[1]
@@ -85,6 +88,18 @@ def test_what_a_killed_driver_leaves_is_ended_and_nothing_else(processes: ExitSt
     assert left.wait() == -signal.SIGKILL
     assert driver.stderr.read() == b"", "the watcher, which has it too, has ended in peace"
     assert [process.poll() for process in others] == [None, None]
+
+
+def test_the_ray_that_a_check_has_started_is_ended_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[str] = []
+    monkeypatch.setattr(probe, "connect", lambda config: SimpleNamespace(close=lambda: ended.append("own")))
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "get_runtime_context", lambda: SimpleNamespace(gcs_address="127.0.0.1:1"))
+    assert probe.join(RuntimeConfig()) == "127.0.0.1:1"
+    assert not ended
+    probe.leave()
+    probe.leave()
+    assert ended == ["own"]
 
 
 CONFIG = """

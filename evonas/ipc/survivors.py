@@ -19,6 +19,10 @@ END_S = 10.0
 LOOK_S = 0.2
 
 
+_watching: "list[subprocess.Popen[bytes]]" = []
+"""Held, for a watcher takes the loss of its pipe for the end of this process."""
+
+
 class Watcher:
     """A process that waits for the end of this one, and then ends the survivors.
 
@@ -42,10 +46,12 @@ class Watcher:
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,  # what is sent to the terminal's processes is not for it
             )
+            _watching.append(self._process)
 
     def close(self) -> None:
         """Ends the survivors now, and the watcher."""
-        if self._process is not None:
+        if self._process is not None and self._process in _watching:
+            _watching.remove(self._process)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.communicate(timeout=END_S)
 

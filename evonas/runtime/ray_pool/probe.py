@@ -23,6 +23,7 @@ from evonas.errors import UserError
 from evonas.runtime.ray_pool.cluster import check_reachable, connect, last_line, look
 from evonas.runtime.ray_pool.device_servers import RAYS_KINDS, RAYS_OWN
 from evonas.runtime.ray_pool.nodes import ClusterNode
+from evonas.runtime.ray_pool.own_ray import OwnRay
 from evonas.text import one_line
 
 ASK_S = 15.0
@@ -126,6 +127,10 @@ def head_of(address: str) -> str:
     return found
 
 
+_started: list[OwnRay] = []
+"""What `join` has started and `leave` ends."""
+
+
 def join(config: RuntimeConfig) -> str:
     """Joins the cluster of a config as a driver, unless the caller has joined one.
 
@@ -135,8 +140,8 @@ def join(config: RuntimeConfig) -> str:
     Raises:
         UserError: There is none.
     """
-    if not ray.is_initialized():
-        connect(config)
+    if not ray.is_initialized() and (own := connect(config)):
+        _started.append(own)
     address: str = ray.get_runtime_context().gcs_address
     return address
 
@@ -147,7 +152,9 @@ def has_joined() -> bool:
 
 
 def leave() -> None:
-    """Leaves the cluster that was joined, if any."""
+    """Leaves the cluster that was joined, if any, and ends the Ray that was started."""
+    while _started:
+        _started.pop().close()
     if ray.is_initialized():
         ray.shutdown()
 
