@@ -1,4 +1,5 @@
-"""The one rule for a path in a config: `~` and $VARIABLES as in a shell, a relative one from the working folder."""
+"""The one rule for a path in a config: `~` and $VARIABLES as in a shell, a relative one from the working folder;
+and how a path is shown."""
 
 import os
 import re
@@ -23,3 +24,11 @@ def expanded(path: str | Path, key: str) -> Path:
     if found.startswith("~") and not Path(found).exists():
         raise UserError(f"{key}: {path}: there is no home folder {Path(found).parts[0]}")
     return Path(found)
+
+
+def from_here(where: str) -> str:
+    """A path as short as it can be said: relative where it is below the working folder; a URL as it is."""
+    try:
+        return str(Path(where).relative_to(Path.cwd())) if "://" not in where else where
+    except (ValueError, OSError):  # it is elsewhere, or the working folder is gone
+        return where

@@ -336,6 +336,7 @@ class Evaluation:
             `name[target]`.
         paused_s: how long its training waited while other networks were measured; part of train_s and measure_s.
         weights: the trained network in safetensors bytes, where it may be on the front; never stored in a table.
+        log: what it printed, and the traceback of its failure; for people, stored in a file of its own.
         measure_s: seconds that measuring took.
         train_s: seconds that training took.
         queued_s: seconds between its job and its result that were neither.
@@ -360,3 +361,4 @@ class Evaluation:
     started_at: float = 0.0
     finished_at: float = 0.0
     weights: bytes | None = None
+    log: str = field(default="", compare=False)

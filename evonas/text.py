@@ -3,6 +3,7 @@
 import re
 
 LONGEST = 500
+_STEERING = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[@-Z\\-_])")
 
 
 UNITS = {
@@ -18,6 +19,15 @@ def one_line(text: str) -> str:
     """The text without line breaks and control characters, and no longer than `LONGEST`."""
     clean = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * LONGEST]).split())
     return clean if len(clean) <= LONGEST else clean[: LONGEST - 1] + "…"
+
+
+def printable_lines(text: str) -> str:
+    """The lines of a text as a terminal would leave them, and nothing that steers one.
+
+    Colours and the like are left out; of a line that was written over, as a progress bar is, the last state stays.
+    """
+    lines = (_STEERING.sub("", line).rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
+    return "\n".join("".join(c if c.isprintable() or c == "\t" else " " for c in line).rstrip() for line in lines)
 
 
 def error_text(error: BaseException) -> str:

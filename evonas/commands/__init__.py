@@ -9,6 +9,7 @@ COMMANDS = {
     "search": "run a search; the same line again resumes it",
     "resume": "go on with a run as it was configured",
     "status": "how far a run is",
+    "log": "what candidates printed and how they failed, or one of them in full",
     "verify": "derive every genome, stop and survivor again from the record",
     "front": "the best trade-offs of a run",
     "report": "a run as one HTML page",

@@ -3,6 +3,7 @@
 import argparse
 import csv
 import json
+import shlex
 import sys
 
 from evonas.commands.arguments import add_format, add_run
@@ -30,6 +31,8 @@ def run(options: argparse.Namespace) -> int:
         csv.writer(sys.stdout, lineterminator="\n").writerows([row.keys(), row.values()])
     else:
         print(f"{outcomes(run)}; front of {state['front']}; {state['generations']} generations; {state['state']}")
+        if any(status.startswith("failed:") for status in state["statuses"]):
+            print(f"why candidates failed: evonas log {shlex.quote(str(run.folder))}")
         if state["front"]:
             show_front(run, run.front(), Console(highlight=False), plot=True)
     return 0

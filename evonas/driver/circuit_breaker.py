@@ -14,7 +14,12 @@ LEAST = 10
 
 def alike(evaluation: Evaluation) -> str:
     """How a candidate failed, the same text for failures that differ in numbers alone; empty where it did not."""
-    return _NUMBER.sub("#", _failure(evaluation))
+    return without_numbers(_failure(evaluation))
+
+
+def without_numbers(message: str) -> str:
+    """The same text for messages that differ in numbers alone."""
+    return _NUMBER.sub("#", message)
 
 
 def _failure(evaluation: Evaluation) -> str:

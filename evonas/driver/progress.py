@@ -1,5 +1,6 @@
 """How a search is doing, in one line: of the command line, of a script, of a notebook; and failures that repeat."""
 
+import shlex
 import shutil
 import sys
 import time
@@ -11,6 +12,7 @@ from typing import Any
 from evonas.driver.circuit_breaker import alike
 from evonas.driver.loop import Search, Watch
 from evonas.driver.snapshot import ProgressMeter
+from evonas.paths import from_here
 from evonas.records import Evaluation
 
 LINE_EVERY_S = 10.0
@@ -75,7 +77,10 @@ class RepeatedFailures:
         if count < self._tell.get(message, REPEATS):
             return ""
         self._tell[message] = 2 * count
-        return f"{count} of {search.evaluated:,}: {evaluation.status.value}: {evaluation.message}"
+        told = f"{count} of {search.evaluated:,}: {evaluation.status.value}: {evaluation.message}"
+        if not (evaluation.log and search.owner):
+            return told
+        return f"{told} (evonas log {shlex.quote(from_here(search.owner))} {evaluation.candidate.index})"
 
 
 class Progress:

@@ -29,11 +29,12 @@ class Draft:
     measure_s: float = 0.0
     train_s: float = 0.0
     weights: bytes | None = None
+    log: str = ""
     started: float = field(default_factory=time.time)
 
     def begin_again(self, full: int) -> None:
         """For another attempt. What was measured or reported before rung `full` stays; that one comes with the end."""
-        self.status, self.message, self.curve, self.built = Status.OK, "", [], False
+        self.status, self.message, self.curve, self.built, self.log = Status.OK, "", [], False, ""
         self.reached = [report for report in self.reached if report.rung < full]
 
     def finished(self, job: Job, conditions: Mapping[str, str], paused_s: float) -> Evaluation:
@@ -60,4 +61,5 @@ class Draft:
             started_at=self.started,
             finished_at=time.time(),
             weights=self.weights,
+            log=self.log,
         )

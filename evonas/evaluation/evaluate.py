@@ -22,7 +22,7 @@ from evonas.evaluation.build import Builder
 from evonas.evaluation.costs import Compute, resolve
 from evonas.evaluation.device_data import to_device
 from evonas.evaluation.draft import Draft
-from evonas.evaluation.failures import message_of, status_of
+from evonas.evaluation.failures import message_of, status_of, traceback_of
 from evonas.evaluation.learn import Learning, OutOfTime
 from evonas.evaluation.learners import FromScratch, Learner, TrainingSetup
 from evonas.evaluation.measure import CostMeasurement
@@ -129,6 +129,7 @@ class Evaluator:
             raise
         except BaseException as error:  # sys.exit() in a network is one
             draft.status, draft.message = status_of(error, draft.built), message_of(error)
+            draft.log = traceback_of(error)
         if draft.status is Status.FAILED_OOM:
             give_back(self.device)  # only now: the error held the frames that hold the tensors
 

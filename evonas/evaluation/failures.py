@@ -2,6 +2,7 @@
 
 import os
 import traceback
+from contextlib import suppress
 from types import TracebackType
 
 import torch
@@ -9,6 +10,7 @@ import torch
 from evonas.code_owner import OURS, TORCH
 from evonas.evaluation.task_metrics import MetricError
 from evonas.evaluation.training import Diverged
+from evonas.excerpt import shortened
 from evonas.latency_tables.blocks import MissingBlock
 from evonas.measuring.backends.export import ExportError
 from evonas.measuring.remote.client import MeasureError
@@ -49,6 +51,15 @@ def message_of(error: BaseException) -> str:
     if _gpu_is_broken(error):
         text = f"after a CUDA error a process can use its GPU no more: {text}"
     return one_line(f"{text} ({where})" if where else text)
+
+
+def traceback_of(error: BaseException) -> str:
+    """Where an error came from, in full; empty where it says nothing of anybody's code."""
+    if isinstance(error, Diverged):
+        return ""
+    with suppress(Exception):  # it asks the error, whose class may be the user's, and takes memory
+        return shortened("".join(traceback.format_exception(error)))
+    return ""
 
 
 def _out_of_memory(error: BaseException) -> bool:

@@ -17,6 +17,7 @@ from evonas.config.messages import validated
 from evonas.errors import UserError
 from evonas.inputs import from_plain, in_words
 from evonas.report import summary
+from evonas.runs.logs import logged
 from evonas.runs.run import Run
 from evonas.store import weights_name
 
@@ -56,6 +57,7 @@ def document(run: Run) -> dict[str, Any]:
         "rungs": list(run.description["config"]["training"]["rungs"]),
         "front": [int(i) for i in front["candidate"]],
         "kept": _kept(run),
+        "logged": logged(run.folder),
         "command": summary.command(run),
         **_columns(frame, [axis["column"] for axis in axes], set(front["candidate"])),
     }

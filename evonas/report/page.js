@@ -461,7 +461,8 @@
     }
     entries.push(["generation", columns.generation[row] || "not complete yet"], ["epochs", columns.epochs[row]]);
     entries.push(["training", seconds(columns.train_s[row])], ["measuring", seconds(columns.measure_s[row])]);
-    return [message ? make("p", {}, message) : null, pairs(entries)].filter(Boolean);
+    const number = columns.candidate[row], log = run.logged.includes(number) ? [make("p", {}, "What it printed and how it failed:"), make("pre", {}, run.command.log + number)] : [];
+    return [message ? make("p", {}, message) : null, ...log, pairs(entries)].filter(Boolean);
   }
 
   /** Its genes as blocks from input to output, the wider the more channels; whatever has no shape is listed above. */

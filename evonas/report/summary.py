@@ -178,6 +178,7 @@ def command(run: Run) -> dict[str, str]:
     return {
         "before": f"evonas export {shlex.quote(str(run.folder))} ",
         "after": " --import your_module" if own else "",
+        "log": f"evonas log {shlex.quote(str(run.folder))} ",
         "note": "To be run in the folder where the report was made. Writes one file, which torch.export.load reads "
         f"without evonas; any batch size.{yours}",
     }

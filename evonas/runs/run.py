@@ -139,6 +139,25 @@ class Run:
         """A candidate and all its ancestors, random ones first."""
         return analysis.lineage(self.evaluations, candidate)
 
+    def log(self, candidate: int) -> str:
+        """What a candidate printed, and the traceback of its failure, as far as they were kept.
+
+        Args:
+            candidate: its number.
+
+        Returns:
+            Lines with nothing in them that steers a terminal; empty where nothing was kept.
+
+        Raises:
+            UserError: no such candidate.
+        """
+        from evonas.runs.logs import read_log
+
+        text = read_log(self.folder, candidate)
+        if not text:
+            self._row(candidate)
+        return text
+
     def build(self, candidate: int) -> "nn.Module":
         """The network of a candidate in eval mode, with its trained weights where they are kept (the front).
 
@@ -149,10 +168,7 @@ class Run:
         """
         from evonas.runs.rebuild import rebuild
 
-        row = self.evaluations[self.evaluations["candidate"] == candidate]
-        if row.empty:
-            raise UserError(f"no evaluated candidate {candidate}; the run has {len(self.evaluations):,}")
-        return rebuild(self.folder, self.description, row.iloc[0], self._space)
+        return rebuild(self.folder, self.description, self._row(candidate), self._space)
 
     def task(self, overrides: Sequence[str] = ()) -> "Task":
         """The data that the run's config names, loaded again, or of the task that it was loaded with; `splits.test`
@@ -181,6 +197,16 @@ class Run:
         if task and not verdict.difference and (changed := difference_of_data(self.folder, self.description, task)):
             return replace(verdict, difference=f"the data are not those of the search: {changed}")
         return verdict
+
+    def _row(self, candidate: int) -> "pd.Series[Any]":
+        """
+        Raises:
+            UserError: no such candidate.
+        """
+        row = self.evaluations[self.evaluations["candidate"] == candidate]
+        if row.empty:
+            raise UserError(f"no evaluated candidate {candidate}; the run has {len(self.evaluations):,}")
+        return row.iloc[0]
 
 
 class Runs:

@@ -143,7 +143,7 @@ class Retries:
                 attempt.patient_until = self._clock() + self._config.lease_s
                 return self._again(attempt)
         times = f" (crashed {len(attempt.crashes)} times)" if len(attempt.crashes) > 1 else ""
-        return self._failed(attempt, death.status, death.message + times)
+        return self._failed(attempt, death.status, death.message + times, death.log)
 
     def lost(self, attempt: Attempt, node: str, lives: Callable[[str], bool], why: str) -> Sequence[Message]:
         """Its worker was lost: not its fault, unless it loses many on nodes that live on. Its deadline begins anew."""
@@ -178,7 +178,7 @@ class Retries:
         self._queue.append(attempt)
         return ()
 
-    def _failed(self, attempt: Attempt, status: Status, message: str) -> Sequence[Message]:
+    def _failed(self, attempt: Attempt, status: Status, message: str, log: str = "") -> Sequence[Message]:
         self.pending -= 1
         return (
             Evaluation(
@@ -190,5 +190,6 @@ class Retries:
                 attempts=attempt.tries,
                 train_s=attempt.spent_s,
                 finished_at=time.time(),
+                log=log,
             ),
         )

@@ -104,10 +104,12 @@ class WorkerExit:
     Attributes:
         status: FAILED_TIMEOUT, FAILED_OOM, FAILED_CRASH or FAILED_ERROR.
         message: One line that a person can act on.
+        log: What the candidate had printed, and where in the code the process was.
     """
 
     status: Status
     message: str
+    log: str = ""
 
 
 WorkerMessage = Message | Deferred | WorkerExit

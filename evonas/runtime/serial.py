@@ -8,8 +8,10 @@ from types import ModuleType
 from evonas.code_owner import place_of
 from evonas.config import RuntimeConfig
 from evonas.errors import UserError
+from evonas.excerpt import Excerpt
 from evonas.records import Deferred, Job, RungReport
 from evonas.runtime.global_state import GlobalState, with_note
+from evonas.runtime.printed import also_kept, with_printed
 from evonas.runtime.retries import Attempt, Retries
 from evonas.runtime.runtime import NO_REMOTES, Factory, Message, Remotes, Work
 from evonas.text import describe_error
@@ -47,6 +49,7 @@ class Serial:
         self._retries = Retries(config)
         self._running: tuple[Attempt, Iterator[Message | Deferred]] | None = None
         self._state = GlobalState(own_process=False)
+        self._printed = Excerpt()
 
     @property
     def notes(self) -> Sequence[str]:
@@ -76,9 +79,10 @@ class Serial:
         if self._running is None:
             return ()
         attempt, reports = self._running
-        message = next(reports)
+        with also_kept(self._printed):
+            message = next(reports)
         if not isinstance(message, RungReport):
-            message = with_note(message, self._state.restore())
+            message = with_printed(with_note(message, self._state.restore()), self._printed.data())
             self._running = None
         if isinstance(message, Deferred):
             self._retries.postponed(attempt, message.reason)
@@ -94,6 +98,7 @@ class Serial:
 
     def _begin(self) -> None:
         for attempt in self._retries.due():
+            self._printed = Excerpt()
             self._running = attempt, self._work(replace(attempt.job, endpoints=self._endpoints))
 
 

@@ -7,6 +7,7 @@ evaluations/generation-00001.parquet     one row a candidate evaluated in that g
 populations/generation-00001.parquet     its survivors
 manifest/generation-00001.json           SHA-256 of both files and of the manifest before; its presence commits them
 weights/000042.safetensors               trained networks of the front
+logs/000017.txt                          what a candidate printed, and the traceback of its failure
 measured/0001.json                       what the front took in the end, where latencies came from a table
 measured/front-0001.json                 what it took when `evonas measure --front` measured it again
 damaged/                                 copies of what was found damaged and set aside
@@ -16,7 +17,7 @@ Knows nothing of who writes, or why.
 
 from evonas.store.description import has_own_description, is_run, read_run
 from evonas.store.folder import Folder
-from evonas.store.generations import Tables, weights_name
+from evonas.store.generations import Tables, log_name, weights_name
 from evonas.store.opening import open_folder
 from evonas.store.reading import read_journal_rows, read_measured, read_starts, read_tables
 from evonas.store.recovery import Recovered, recover
@@ -35,6 +36,7 @@ __all__ = [
     "has_own_description",
     "is_new",
     "is_run",
+    "log_name",
     "mend_run",
     "open_folder",
     "read_journal_rows",

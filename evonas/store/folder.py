@@ -19,7 +19,7 @@ from evonas.errors import UserError
 MOST_BYTES = {"weights": 2**37, "evaluations": 2**30, "populations": 2**28, "journal": 2**31}
 """How large a file of a folder may be to be read; of the others 16 MiB."""
 OTHERS_BYTES = 2**24
-FOLDERS = ("starts", "journal", "evaluations", "populations", "manifest", "weights", "measured")
+FOLDERS = ("starts", "journal", "evaluations", "populations", "manifest", "weights", "logs", "measured")
 
 
 class Log(Protocol):

@@ -34,6 +34,11 @@ class Tables:
     digest: str
 
 
+def log_name(index: int) -> str:
+    """Where the log of a candidate is, if it has one."""
+    return f"logs/{index:06d}.txt"
+
+
 def weights_name(index: int) -> str:
     return f"weights/{index:06d}.safetensors"
 

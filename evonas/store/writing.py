@@ -10,16 +10,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evonas.errors import Halted, Replaced
+from evonas.excerpt import MOST_BYTES, shortened
 from evonas.records import Candidate, Evaluation, RungReport
 from evonas.store.description import RUN, RUN_COPY, run_document
 from evonas.store.documents import from_document, to_document
 from evonas.store.folder import FOLDERS, Folder, digits
-from evonas.store.generations import generation_name, weights_name
+from evonas.store.generations import generation_name, log_name, weights_name
 from evonas.store.journal import Journal
 from evonas.store.reading import last_start
 from evonas.store.recovery import Recovered
 from evonas.store.schema import POPULATIONS, SCHEMA_VERSION, candidate_row
 
+FEW_BYTES = 2**12
+FULL_LOGS = 1000
+"""So many logs of a run may be long. Those after them, and those of candidates that have not failed, are short."""
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -102,6 +106,7 @@ class Store:
         self._journal: Journal | None = None
         self._open: dict[int, dict[str, dict[str, Any]]] = {}  # candidate -> its journal entries, by kind
         self._weights: set[int] = set()
+        self._logs: set[int] = set()
         self._generations = 0
         self._digest = ""  # of the newest manifest
         self._start = 0
@@ -132,6 +137,7 @@ class Store:
         self._generations, self._digest = recovered.generations, recovered.tables.digest
         self._clear(aside=recovered.damage is not None)
         self._weights = {index for name in self.folder.names("weights") if (index := digits(name)) >= 0}
+        self._logs = {index for name in self.folder.names("logs") if (index := digits(name)) >= 0}
         self._open = {row["candidate"]: {"evaluation": row} for row in recovered.rows}
         for candidate in recovered.pending:
             self._keep({"kind": "candidate", **candidate_row(candidate)})
@@ -211,6 +217,18 @@ class Store:
     def save_weights(self, index: int, data: bytes) -> None:
         self._put(weights_name(index), data)
         self._weights.add(index)
+
+    @_recorded
+    def save_log(self, index: int, text: str, failed: bool) -> None:
+        """Keep what a candidate printed and how it failed, the middle of much aside; nothing of an earlier try."""
+        if text:
+            most = MOST_BYTES if failed and len(self._logs) < FULL_LOGS else FEW_BYTES
+            self._put(log_name(index), shortened(text, most).encode())
+            self._logs.add(index)
+        elif index in self._logs:
+            self._check_start()
+            self.folder.remove(log_name(index))
+            self._logs.remove(index)
 
     @_recorded
     def keep_weights(self, indices: Collection[int]) -> None:

@@ -140,7 +140,8 @@ class Dispatcher:
         if isinstance(message, WorkerExit) or (
             isinstance(message, Evaluation) and message.status is Status.FAILED_CRASH
         ):
-            return self._retries.crashed(*worker.done(), worker.node, WorkerExit(message.status, message.message))
+            death = WorkerExit(message.status, message.message, message.log)
+            return self._retries.crashed(*worker.done(), worker.node, death)
         if isinstance(message, Evaluation):
             worker.done()
             message = self._fleet.completed(worker, attempt.crashes, message)

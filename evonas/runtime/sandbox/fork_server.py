@@ -23,6 +23,7 @@ from typing import IO, NoReturn
 from evonas.ipc.framing import Channel
 from evonas.ipc.lifetime import adopt_orphans
 from evonas.records import Status
+from evonas.runtime.printed import Pipe
 from evonas.runtime.runtime import WorkerExit
 from evonas.runtime.sandbox.exits import from_wait_status, over_deadline
 from evonas.runtime.sandbox.memory_limit import MemoryLimit
@@ -42,12 +43,14 @@ RESTART_S = 1.0  # a GPU may need a moment to free what a killed process held
 class _WorkerProcessState:
     """A worker process as the fork server follows it.
 
-    own: ids of processes that its factory has started. status: as of `os.waitpid`, once it has ended.
+    output: what candidates print in it. own: ids of processes that its factory has started. status: as of `os.waitpid`,
+    once it has ended.
     """
 
     pid: int
     channel: WorkerChannel
     stack: IO[bytes]
+    output: Pipe
     start_by: float
     ready: bool = False
     own: Collection[int] = ()
@@ -99,6 +102,7 @@ class ForkServer:
                 self._on_request(body)
             self._parent.flush()
             self._worker.channel.flush()
+            self._worker.output.read()
             ended = reap()
             self._unkillable -= ended.keys()
             self._worker.status = ended.get(self._worker.pid, self._worker.status)
@@ -117,6 +121,8 @@ class ForkServer:
         for channel in (self._parent, self._worker.channel):
             if not channel.ended:
                 poll.register(channel.end, select.POLLIN | (select.POLLOUT if channel.pending else 0))
+        if not self._worker.output.ended:
+            poll.register(self._worker.output.end, select.POLLIN)
         poll.poll(self._timeout() * 1000)
         with contextlib.suppress(BlockingIOError):
             self._wake.recv(4096)
@@ -159,6 +165,7 @@ class ForkServer:
             self._end_job(WorkerExit(Status.FAILED_ERROR, body.decode()))
         else:
             left = self._left_behind()
+            self._post_printed(task.number)
             if left or kind is FrameType.FINAL_AND_EXIT:
                 self._replace()
             self._task = None
@@ -168,15 +175,18 @@ class ForkServer:
         worker, task = self._worker, self._task
         now = time.monotonic()
         if worker.status is not None:
-            self._on_exit(from_wait_status(worker.status, self._stack()))
+            stack = self._stack()
+            self._on_exit(from_wait_status(worker.status, stack), stack)
         elif not worker.ready:
             if now >= worker.start_by:
                 self._on_refused(f"it did not start within {START_S:g} s".encode())
         elif task and task.deadline is None:
             task.deadline = now + task.seconds
+            worker.output.begin()
             worker.channel.post(FrameType.JOB, task.job)
         elif task and task.deadline is not None and now >= task.deadline:
-            self._end_job(over_deadline(task.seconds, self._ask_stack()))
+            stack = self._ask_stack()
+            self._end_job(over_deadline(task.seconds, stack), stack)
         elif task and (exit := self._memory_limit.passed()):
             self._end_job(exit)
 
@@ -202,19 +212,26 @@ class ForkServer:
         if self._task:
             self._task.deadline = None
 
-    def _on_exit(self, exit: WorkerExit) -> None:
+    def _on_exit(self, exit: WorkerExit, stack: str) -> None:
         """Blames the job for a worker that has ended by itself, but only one that it had accepted."""
         if self._task and self._task.accepted:
-            self._end_job(exit)
+            self._end_job(exit, stack)
         else:
             self._on_refused(exit.message.encode())
 
-    def _end_job(self, exit: WorkerExit) -> None:
+    def _end_job(self, exit: WorkerExit, stack: str = "") -> None:
         """Ends the job with its worker, and tells the parent process how."""
         assert self._task
-        self._replace()
         number, self._task = self._task.number, None
+        self._post_printed(number, stack)
+        self._replace()
         self._parent.post(FrameType.WORKER_EXIT, RESPONSE.pack(number, 0), f"{exit.status}\n{exit.message}".encode())
+
+    def _post_printed(self, number: int, stack: str = "") -> None:
+        """Tells the parent process what the job printed, and where in the code it was."""
+        parts = [self._worker.output.printed(), stack.encode()]
+        if printed := b"\n".join(filter(None, parts)):
+            self._parent.post(FrameType.PRINTED, RESPONSE.pack(number, 0), printed)
 
     def _left_behind(self) -> list[int]:
         """Returns the ids of processes that a job has started and that do not end with it."""
@@ -249,25 +266,28 @@ class ForkServer:
         self._unkillable.update(end_all(self._worker.pid, self._unkillable))
         self._worker.channel.close()
         self._worker.stack.close()
+        self._worker.output.close()
 
     def _fork(self) -> _WorkerProcessState:
         ours, theirs = socket.socketpair()
         stack = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
-        fork_server = os.getpid()
+        output, fork_server = Pipe(), os.getpid()
         pid = os.fork()
         if not pid:
             signal.set_wakeup_fd(-1)
             for end in (ours, self._wake, self._wakened, self._parent.end):
                 end.close()
-            _be_worker(Channel(theirs, FrameType), self._file, stack.fileno(), fork_server)
+            output.close()
+            _be_worker(Channel(theirs, FrameType), self._file, stack.fileno(), output.theirs, fork_server)
         theirs.close()
-        return _WorkerProcessState(pid, Channel(ours, FrameType), stack, time.monotonic() + START_S)
+        os.close(output.theirs)
+        return _WorkerProcessState(pid, Channel(ours, FrameType), stack, output, time.monotonic() + START_S)
 
 
-def _be_worker(channel: WorkerChannel, file: int, stack: int, fork_server: int) -> NoReturn:
+def _be_worker(channel: WorkerChannel, file: int, stack: int, output: int, fork_server: int) -> NoReturn:
     code = 1
     try:
-        serve(channel, file, stack, fork_server)
+        serve(channel, file, stack, output, fork_server)
         code = 0
     except BaseException:
         traceback.print_exc()

@@ -27,6 +27,8 @@ class FrameType(Enum):
     FINAL_AND_EXIT = b"s"
     """A final result after which its process must not work on."""
     WORKER_EXIT = b"d"
+    PRINTED = b"o"
+    """Before the end of a job: what it printed."""
     REFUSED = b"u"
     """The process could not start, in words for the user."""
 

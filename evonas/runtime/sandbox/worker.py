@@ -12,11 +12,13 @@ import pickle
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Collection, Generator
 
 from evonas.errors import UserError
 from evonas.ipc.lifetime import die_first, die_with_parent
 from evonas.records import Deferred, Evaluation, Job, RungReport, Status
+from evonas.runtime import printed
 from evonas.runtime.global_state import GlobalState, with_note
 from evonas.runtime.runtime import Message, Work
 from evonas.runtime.sandbox.packing import load
@@ -34,13 +36,14 @@ class _Unsendable(Exception):
     pass
 
 
-def serve(channel: WorkerChannel, file: int, stack: int, fork_server: int) -> None:
+def serve(channel: WorkerChannel, file: int, stack: int, output: int, fork_server: int) -> None:
     """Runs jobs until the fork server hangs up.
 
     Args:
         channel: The worker's end of the channel to the fork server.
         file: The descriptor of the held payload.
         stack: The descriptor of the file into which `faulthandler` writes.
+        output: The descriptor into which goes what candidates print.
         fork_server: The process id of the fork server.
     """
     _separate(stack, fork_server)
@@ -53,19 +56,20 @@ def serve(channel: WorkerChannel, file: int, stack: int, fork_server: int) -> No
     os.close(file)  # what is mapped stays
     gc.collect()
     gc.freeze()  # what stays for good need not be looked through after each candidate
+    with contextlib.suppress(Exception):  # what a killed process holds is lost: it shall be little
+        sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     threads, state = set(threading.enumerate()), GlobalState()
     channel.send(FrameType.READY)
     while (frame := channel.receive()) is not None:
         job: Job = pickle.loads(frame[1])
+        printed.connect(output)
         channel.send(FrameType.ACCEPTED)
         kind, body = _do(work, job, channel, state)
         gc.collect()  # what a candidate's objects do at their end must be its own fault, not that of the next one
         reap()
         if kind is FrameType.EVALUATION and _threads_left(threads):
             kind = FrameType.FINAL_AND_EXIT
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(Exception):  # they may be closed, or the user's
-                stream.flush()
+        printed.flush()
         channel.send(kind, body)
 
 
@@ -88,6 +92,8 @@ def _do(work: Work, job: Job, channel: WorkerChannel, state: GlobalState) -> tup
     except _Unsendable as error:
         return FrameType.WORKER_EXIT, str(error).encode()
     except BaseException as error:  # SystemExit and KeyboardInterrupt of the user's code too
+        with contextlib.suppress(Exception):
+            traceback.print_exc()
         return FrameType.WORKER_EXIT, describe_error(error).encode()
 
 

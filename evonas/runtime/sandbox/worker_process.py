@@ -20,6 +20,7 @@ from evonas.errors import UserError
 from evonas.ipc import boot
 from evonas.ipc.environment import passed
 from evonas.records import Deferred, Evaluation, Job, RungReport, Status
+from evonas.runtime.printed import with_printed
 from evonas.runtime.runtime import Message, WorkerExit, WorkerMessage
 from evonas.runtime.sandbox.packing import Payload, hold, sweep
 from evonas.runtime.sandbox.protocol import REQUEST, RESPONSE, FrameType, WorkerFrame
@@ -110,11 +111,17 @@ class WorkerProcess:
         except OSError:
             raise WorkerProcessLost(self._how_fork_server_ended()) from None
         item: WorkerMessage | None = None
+        output = b""
         while not isinstance(item, Evaluation | Deferred | WorkerExit):
             frame = self._receive(beat)
             if frame and not self._is_of_this_job(frame):
                 continue
+            if frame and frame[0] is FrameType.PRINTED:
+                output = frame[1][RESPONSE.size :]
+                continue
             item = _item(frame) if frame else None
+            if isinstance(item, Evaluation | Deferred | WorkerExit):
+                item = with_printed(item, output)
             yield item
 
     def close(self) -> None:
