@@ -11,6 +11,8 @@ from typing import NoReturn
 
 GRACE_S = 1.2
 AGAIN_S = 0.05
+SHOW_CURSOR = "\x1b[?25h"
+"""A live screen hides it, and stays as it is above the last words."""
 INTERRUPTED, TERMINATED = 130, 143
 """Exit statuses, as a shell has them."""
 
@@ -31,7 +33,10 @@ def terminate_soon(last_words: str, number: int, frame: FrameType | None) -> NoR
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not break off the ending
 
     def give_up() -> None:
-        print(last_words, flush=True)
+        if sys.__stdout__ and sys.__stdout__.isatty():
+            os.write(1, f"\n{SHOW_CURSOR}{last_words}\n".encode())
+        else:
+            print(last_words, flush=True)
         os._exit(TERMINATED)
 
     timer = threading.Timer(GRACE_S, give_up)

@@ -97,11 +97,15 @@ class Forecast:
 
 @contextmanager
 def watching(console: Console) -> Iterator[Watch]:
-    """A watcher for the time of a search."""
+    """A watcher for the time of a search. Where that ends by an error or an interruption, its last screen stays."""
     console.print("starting workers", soft_wrap=True)
     if console.is_terminal:
         with Live(console=console, refresh_per_second=4, transient=True) as live:
-            yield _Screen(live)
+            try:
+                yield _Screen(live)
+            except BaseException:
+                live.transient = live.renderable == ""  # nothing was shown yet
+                raise
     else:
         yield _Lines(console)
 

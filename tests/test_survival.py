@@ -78,6 +78,15 @@ def test_killed_at_any_instant_nothing_is_lost_or_done_twice(
             assert populations(found) == populations(whole)
 
 
+def test_ended_at_any_change_of_a_start_there_is_nothing_or_a_run(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.killing_starts", str(tmp_path)]
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    counts = [[int(word) for word in line.split() if word.isdecimal()] for line in answer.stdout.splitlines()]
+    assert len(counts) == 2
+    assert all(nothing > 1 and some > 1 for nothing, some in counts), answer.stdout
+
+
 class TestRivals:
     PROGRAM = "run(Path(sys.argv[1]), work={'delay': 0.01, 'failing': (5, 11), 'weights_kb': 0.1})"
     SLOW_PROGRAM = """

@@ -4,6 +4,8 @@ import io
 import json
 import math
 import re
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +18,13 @@ from rich.console import Console
 import evonas
 from evonas import figures
 from evonas.cli import main
-from evonas.driver.loop import Search
+from evonas.driver.loop import Search, Watch
 from evonas.driver.snapshot import ProgressMeter
 from evonas.errors import UserError
 from evonas.figures.picture import BLUE, RED, Axis, Band, Line, Picture, Points
 from evonas.records import Evaluation
 from evonas.terminal import live_front, watching, written
-from tests.test_loop import run
+from tests.test_loop import Stop, run
 
 numbers = st.floats(allow_nan=True, allow_infinity=True, width=32)
 
@@ -92,6 +94,24 @@ def test_the_screen_of_a_search_shows_its_front_beside_the_table(tmp_path: Path)
     assert any("●" in line for line in lines)
     assert any("│ 0 " in line for line in lines), "the table's rows are beside the plot"
     assert "better ↓" in text
+
+
+def test_the_last_screen_stays_where_a_search_stops_and_gives_way_to_the_front_where_it_ends(tmp_path: Path) -> None:
+    def after_the_last_plot(stops: bool) -> str:
+        screen = Console(file=io.StringIO(), force_terminal=True, width=150, height=40)
+        with pytest.raises(Stop) if stops else nullcontext(), watching(screen) as watch:
+            run(tmp_path / f"{stops}", partial(stop_late, watch) if stops else watch, work={"delay": 0.02})
+        return screen.file.getvalue().rpartition("●")[2]  # type: ignore[attr-defined,no-any-return]
+
+    erased = "\x1b[2K"
+    assert erased not in after_the_last_plot(stops=True)
+    assert erased in after_the_last_plot(stops=False)
+
+
+def stop_late(watch: Watch, search: Search, evaluation: Evaluation | None) -> None:
+    watch(search, evaluation)
+    if search.evaluated == 35:
+        raise Stop
 
 
 def test_a_small_screen_is_filled_and_not_cut_off(tmp_path: Path) -> None:

@@ -159,7 +159,7 @@ class LocalFolder:
                 f"another search is writing to {self.root}; wait for it or give another --run; "
                 f"if it hangs or its machine is lost: --take-over"
             )
-        for kind in FOLDERS:
+        for kind in ("", *FOLDERS):
             for left in self._path(kind).glob(".*.tmp"):
                 left.unlink(missing_ok=True)
         return file
