@@ -43,7 +43,7 @@ class Talking(Work):
         yield from super().__call__(job)
 
 
-def run(folder: Path, watch: Any = quiet, **work: Any) -> evonas.Run:
+def run(folder: Path | str, watch: Any = quiet, **work: Any) -> evonas.Run:
     given = {"space": Toy(), "task": SPEC, "evaluator": partial(Talking, **work)}
     execute(prepare(SETTINGS, run=folder, **given), watch=watch)
     return evonas.load(folder, Toy())

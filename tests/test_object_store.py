@@ -17,6 +17,7 @@ from evonas.store import open_folder
 from evonas.store import remote as object_store
 from evonas.store.remote import ObjectFolder
 from tests.synthetic import Toy
+from tests.test_logs import run as talking
 from tests.test_loop import Stop, content, populations, run, stopping_after
 from tests.test_survival import ROOT, until
 
@@ -141,6 +142,15 @@ def test_the_command_line_reads_it(
     assert f'{url}"' in Path("report.html").read_text()
     assert main(["status", "s3://bucket/none"]) == 2
     assert "s3://bucket/none is not a run folder" in capsys.readouterr().err
+
+
+def test_logs_are_kept_there(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    found = talking(url, talks=(2, 5), unbuildable=(5,))
+    assert found.folder.names("logs") == ["000002.txt", "000005.txt"]
+    capsys.readouterr()
+    assert main(["log", url, "5"]) == 0
+    assert capsys.readouterr().out.endswith("layer 0 of 5 red\na warning\n")
+    assert found.log(3) == ""
 
 
 @pytest.mark.slow

@@ -131,7 +131,8 @@ def test_every_misdeed_is_a_row_and_the_search_goes_on(tmp_path: Path) -> None:
     start = PreparedSearch(Components(settings, space, task.spec, objectives, factory), open_folder(tmp_path / "run"))
     ended = execute(start, watch=quiet)
     assert ended == f"all {space.size()} different networks of the space were evaluated"
-    rows = evonas.load(tmp_path / "run", space).evaluations
+    whole = evonas.load(tmp_path / "run", space)
+    rows = whole.evaluations
     every = {json.loads(arch)["deed"]: status for arch, status in zip(rows["arch"], rows["status"], strict=True)}
     assert CHANGES.keys() < every.keys()
     found = {deed: status for deed, status in every.items() if deed not in CHANGES}  # those are in test_global_state
@@ -154,3 +155,9 @@ def test_every_misdeed_is_a_row_and_the_search_goes_on(tmp_path: Path) -> None:
         "cuda": "crash",
     }
     assert not rows[~rows["status"].isin(["ok", "stopped"])]["message"].eq("").any()
+    logs = {json.loads(arch)["deed"]: whole.log(i) for i, arch in zip(rows["candidate"], rows["arch"], strict=True)}
+    assert "Fatal Python error: Segmentation fault" in logs["segfault"]
+    assert " in loop\n" in logs["loops"], "where it was at its deadline"
+    assert logs["build"].endswith("ValueError: no such network")
+    assert logs["exits"].endswith("SystemExit: 3")
+    assert (logs["none"], logs["nan"]) == ("", "")

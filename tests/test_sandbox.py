@@ -136,6 +136,34 @@ def test_a_network_too_large_for_its_batches_is_trained_with_half(sandbox: Worke
     assert last.message == "out of memory at batch size 32; trained at 16"
 
 
+SAID = "from Python\nfrom C\nby descriptor\nfrom a child\nat the end"
+
+
+def test_what_a_candidate_prints_comes_with_its_result_and_with_no_other(light: WorkerProcess) -> None:
+    last = done(light, works.talking)
+    assert last.log == f"{SAID}\n\nTraceback of it"
+    assert done(light, works.good).log == ""
+    done(light, works.deaf)
+    assert done(light, works.talking).log == f"{SAID}\n\nTraceback of it", "the streams are there again"
+
+
+def test_what_it_had_printed_outlives_a_candidate_that_is_killed(light: WorkerProcess) -> None:
+    last = done(light, works.talking_to_death)
+    assert (last.status, last.log) == (Status.FAILED_CRASH, SAID)
+    last = done(light, works.talking_for_ever, seconds=1.0)
+    assert last.status is Status.FAILED_TIMEOUT
+    assert last.log.startswith("on and on\non and on\n")
+    assert " bytes left out ..." in last.log
+    assert "works.py" in last.log, "the stack at the deadline is the end of the log"
+    assert len(last.log) < 2**17
+
+
+def test_the_traceback_of_a_work_that_raises_is_in_the_log(light: WorkerProcess) -> None:
+    last = done(light, works.raising)
+    assert last.log.startswith("Traceback (most recent call last):")
+    assert last.log.endswith("KeyError: 'x'")
+
+
 @pytest.mark.parametrize(("deed", "place"), [("loops", "loop"), ("blocks", "block")])
 def test_a_candidate_that_never_ends_costs_its_deadline(sandbox: WorkerProcess, deed: str, place: str) -> None:
     last = answer(sandbox, deed, 1.5)

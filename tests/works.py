@@ -1,7 +1,9 @@
 """Works that need no torch: they show what passes between a worker process and its parent process."""
 
+import ctypes
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -90,8 +92,48 @@ def torn(job: Job) -> Iterator[Any]:
     yield
 
 
+def talk() -> None:
+    """Through Python, C, a descriptor and another process, with nothing flushed."""
+    print("from Python", flush=True)  # C has a buffer of its own, which would come first
+    ctypes.CDLL(None).printf(b"from C\n")
+    ctypes.CDLL(None).fflush(None)
+    os.write(2, b"by descriptor\n")
+    subprocess.run(["echo", "from a child"], check=True)
+    print("at the end", end="")
+
+
+def talking(job: Job) -> Iterator[Any]:
+    talk()
+    yield Evaluation(job.candidate, Status.OK, log="Traceback of it")
+
+
+def talking_to_death(job: Job) -> Iterator[Any]:
+    talk()
+    print()
+    os.kill(os.getpid(), signal.SIGKILL)
+    yield
+
+
+def talking_for_ever(job: Job) -> Iterator[Any]:
+    while True:
+        print("on and on")
+    yield
+
+
+def raising(job: Job) -> Iterator[Any]:
+    raise KeyError("x")
+    yield
+
+
+def deaf(job: Job) -> Iterator[Any]:
+    """Closes what it could print into."""
+    os.closerange(1, 3)
+    yield Evaluation(job.candidate, Status.OK)
+
+
 WORKS: tuple[Callable[[Job], Iterator[Any]], ...] = (
     good, slow, large, local, foreign, text, silent, interrupted, many, closing, torn, lasting,
+    talking, talking_to_death, talking_for_ever, raising, deaf,
 )  # fmt: skip
 
 

@@ -3,9 +3,9 @@ from collections.abc import Generator
 import pytest
 import torch
 
-from evonas.evaluation.failures import BuildError, message_of, status_of
+from evonas.evaluation.failures import BuildError, message_of, status_of, traceback_of
 from evonas.evaluation.training import Diverged
-from evonas.records import RungReport, Status
+from evonas.records import Evaluation, RungReport, Status
 from evonas.text import LONGEST, describe_error, one_line
 from tests.evaluation.small import Moods, config, evaluator, job
 
@@ -67,6 +67,17 @@ def test_a_message_is_one_short_line() -> None:
     assert message_of(BuildError("one\ntwo")) == "one two"
     assert len(message_of(ValueError("x" * 10**6))) == LONGEST
     assert one_line("é…") == "é…"
+
+
+def test_a_failure_has_its_traceback_and_divergence_none() -> None:
+    *_, last = evaluator(Moods())(job(Moods.mood.values.index("raises")))
+    assert isinstance(last, Evaluation)
+    assert last.log.startswith("Traceback (most recent call last):")
+    assert "small.py" in last.log
+    assert last.log.endswith("ValueError: width 3 does not divide by heads 2\nsecond line\n")
+    assert traceback_of(Diverged("not finite after epoch 1")) == ""
+    assert traceback_of(Mute()).endswith("Mute: <exception str() failed>\n")
+    assert len(traceback_of(ValueError("x" * 10**6))) < 2**17
 
 
 def test_who_sits_at_the_terminal_can_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
