@@ -19,7 +19,7 @@ def logged(folder: Folder) -> list[int]:
 def read_log(folder: Folder, candidate: int) -> str:
     """The log of a candidate without what steers a terminal; empty where it has none."""
     try:
-        return printable_lines(folder.read(log_name(candidate)).decode(errors="replace"))
+        return printable_lines(folder.read(log_name(candidate)).decode(errors="replace")).rstrip("\n")
     except FileNotFoundError:
         return ""
 
