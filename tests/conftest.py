@@ -17,7 +17,9 @@ QUICK_COMPILER = {"TORCHINDUCTOR_VEC_ISA_OK": "1", "TORCHINDUCTOR_CPP_CACHE_PREC
 """What torch.compile prepares the first time in a new folder, for many kernels to come; here there are few."""
 
 LONGEST_FIRST = (
+    "test_docs.py",
     "test_cluster.py",
+    "test_benchmarks.py",
     "test_cli.py",
     "test_submission.py",
     "test_ray.py",
@@ -31,6 +33,9 @@ LONGEST_FIRST = (
     "test_boards.py",
     "test_tracking.py",
     "test_backends.py",
+    "test_store.py",
+    "test_loop.py",
+    "test_report_browser.py",
 )
 """Files that take longer than others: where several processes share the tests, none is left with one at the end."""
 
