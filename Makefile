@@ -28,12 +28,12 @@ notebooks: demo
 	done; done
 	$(BIN)/python notebooks/execute.py
 
-# Two at a time: most of what is tested waits for processes of its own.
+# Four at a time, on two cores as well: much of what is tested waits for processes of its own.
 test: install
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 test-all: install
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "slow or not slow"
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m "slow or not slow"
 
 check: install
 	$(BIN)/ruff format --check .

@@ -16,6 +16,10 @@ SCRIPTS = [
     for path in sorted((ROOT / folder).glob("*.py"))
     if not path.name.startswith("_")  # what the scripts share
 ]
+SLOW = {
+    *("latency", "quiet_search", "soak"),
+    *("pictures", "parameter_limit", "table", "speech", "series"),  # which run as a whole in test_examples.py
+}
 NONSENSE = ("nan", "inf", "Traceback")
 
 
@@ -25,7 +29,10 @@ def run_script() -> Iterator[Path]:
         yield binaries / "run-script"
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=str)
+@pytest.mark.parametrize(
+    "script",
+    [pytest.param(script, marks=pytest.mark.slow if script.stem in SLOW else (), id=str(script)) for script in SCRIPTS],
+)
 def test_it_runs_with_few_candidates(script: Path, run_script: Path, tmp_path: Path) -> None:
     answer = subprocess.run(
         [run_script, ROOT / script, "--smoke"],

@@ -35,7 +35,11 @@ PAGES = [
     ROOT / "benchmarks" / "RESULTS.md",
     *sorted(DOCS.rglob("*.md")),
 ]
-RUN = [*(f"tutorials/{name}" for name in ("first-search", "own-data", "own-space", "own-device")), "how-to/extend"]
+RUN = [
+    *(f"tutorials/{name}" for name in ("first-search", "own-data", "own-space")),
+    pytest.param("tutorials/own-device", marks=pytest.mark.slow),
+    pytest.param("how-to/extend", marks=pytest.mark.slow),
+]
 LIMIT_S = 900
 
 

@@ -181,6 +181,7 @@ def test_without_the_token_there_is_one_cross_and_no_waiting(guarded: dict[str, 
     assert {the(found, name).state for name in ("nodes", "GPUs", "versions", "clocks")} == {"note"}
 
 
+@pytest.mark.slow
 def test_a_cluster_that_asks_for_no_token_takes_us_without_one(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

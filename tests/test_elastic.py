@@ -51,6 +51,7 @@ def test_a_gpu_gets_more_candidates_while_it_gets_more_done(cluster: Cluster, tm
     assert found.verify().difference == ""
 
 
+@pytest.mark.slow
 def test_what_an_autoscaler_starts_is_used_at_once(cluster: Cluster, tmp_path: Path) -> None:
     """More workers are asked for than there is room for; a node that joins has work within seconds."""
     cluster.add_node(num_cpus=1)

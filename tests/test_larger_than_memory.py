@@ -90,6 +90,7 @@ class Held(NpyFile):
         return self.held[indices]
 
 
+@pytest.mark.slow
 def test_held_in_memory_the_same_data_are_more_than_the_worker_may_take(file: Path) -> None:
     large, settings = task(Held(file), valid=400), config({"epochs": 1})
     factory = partial(Evaluator, Networks(), large, settings, Objectives(settings, large.spec))

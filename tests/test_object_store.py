@@ -86,6 +86,7 @@ def test_a_killed_driver_is_followed_by_another(url: str, whole: evonas.Run) -> 
     assert found.verify().difference == ""
 
 
+@pytest.mark.slow
 def test_a_living_driver_refuses_another_and_a_stopped_one_is_replaced(url: str, whole: evonas.Run) -> None:
     program = f"from tests.test_loop import *; run({url!r}, work={ {**WORK, 'delay': 0.01}!r})"
     setting = "from evonas.store import remote; remote.BEAT_S = 0.2; "
