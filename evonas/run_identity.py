@@ -86,11 +86,13 @@ def check_run(folder: Folder, components: Components) -> None:
             raise UserError(f"{folder} is neither empty nor a run folder; give another --run")
         return
     recorded, description = read_run(folder), describe(components)
-    config = recorded["config"]
+    config, path = recorded["config"], data_path(components.config)
+    there = {**config, "task": {**config["task"], "path": path}} if path and config["task"].get("path") else config
+    difference = _difference(_resolved(there), _resolved(description["config"]))
     if moved_data(folder, components):
-        config = {**config, "task": {**config["task"], "path": data_path(components.config)}}
         description["task"]["name"] = recorded["task"]["name"]  # which may be that of the file
-    difference = _difference(_resolved(config), _resolved(description["config"]))
+    elif not difference:
+        difference = _difference(_resolved(config), _resolved(description["config"]))
     then = recorded_data(recorded, folder)
     if not difference and then and components.data and (changed := data_difference(then, components.data)):
         raise UserError(f"{folder} was searched with other data: {changed}; give the data of then, or another --run")

@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
@@ -25,7 +25,7 @@ def status_of(stop: KeyboardInterrupt) -> int:
     return TERMINATED if isinstance(stop, Terminated) else INTERRUPTED
 
 
-def terminate_soon(last_words: str, number: int, frame: FrameType | None) -> NoReturn:
+def terminate_soon(last_words: Callable[[], str], number: int, frame: FrameType | None) -> NoReturn:
     """Ends the search by an exception, which closes the record first, and the process soon after in any case.
 
     Who sends SIGTERM sends SIGKILL after it, `ray job stop` after 3 s; ending workers can take longer.
@@ -34,9 +34,9 @@ def terminate_soon(last_words: str, number: int, frame: FrameType | None) -> NoR
 
     def give_up() -> None:
         if sys.__stdout__ and sys.__stdout__.isatty():
-            os.write(1, f"\n{SHOW_CURSOR}{last_words}\n".encode())
+            os.write(1, f"\n{SHOW_CURSOR}{last_words()}\n".encode())
         else:
-            print(last_words, flush=True)
+            print(last_words(), flush=True)
         os._exit(TERMINATED)
 
     timer = threading.Timer(GRACE_S, give_up)

@@ -14,7 +14,7 @@ from typing import Any
 
 from evonas.code_owner import is_user_module
 from evonas.components import Components, assemble, check_endpoints, check_given
-from evonas.config import MUTABLE_SECTIONS
+from evonas.config import MUTABLE_SECTIONS, Config
 from evonas.config.loading import load_config
 from evonas.driver.loop import Search, Watch
 from evonas.driver.progress import shown
@@ -135,7 +135,7 @@ def prepare(
     folder = open_folder(run if run is not None else default_folder(name, wanted))
     if is_run(folder):
         wanted = as_begun(wanted, read_run(folder)["config"])
-    components = assemble(wanted, space, task, evaluator, owner_of(folder))
+    components = _assembled(wanted, space, task, evaluator, folder)
     check_run(folder, components)
     if lacking := missing(components.config.tracking):
         raise UserError(lacking)
@@ -144,6 +144,22 @@ def prepare(
     notes = (*(data.notes if data else ()), *_notes(folder, components))
     words = in_words(data) if data else ""
     return PreparedSearch(components, folder, tuple(dict.fromkeys((*modules, *found))), notes, words)
+
+
+def _assembled(
+    config: Config,
+    space: Space | None,
+    task: Task | TaskSpec | None,
+    evaluator: EvaluatorFactory | None,
+    folder: Folder,
+) -> Components:
+    """The parts of a search; where its data are not found any more, the error says how a run goes on elsewhere."""
+    try:
+        return assemble(config, space, task, evaluator, owner_of(folder))
+    except UserError as error:
+        if not (is_run(folder) and str(error).startswith("task.path: ")):
+            raise
+        raise UserError(f"{error}; where the data of {folder} have moved, say --set task.path=WHERE") from None
 
 
 def prepare_again(
@@ -181,13 +197,18 @@ def execute(prepared: PreparedSearch, *, watch: Watch, take_over: bool = False) 
         UserError: another search holds the folder, or no worker could start.
         Halted: the search had to stop.
     """
-    if ended := ended_before(prepared):
-        return ended
     components, folder = prepared.components, prepared.folder
     metrics, targets = components.objectives.metrics, components.objectives.targets
+    before = ended_before(prepared)
+    if before and not _data_moved(prepared):
+        return before
     store = Store(folder, evaluations_schema(metrics, targets), take_over)
     with ExitStack() as ends:
         ends.callback(store.close)
+        if before:  # nothing is left to do but to note where the data are now
+            store.started(_start(prepared))
+            store.ended(before, 0, recover(folder, metrics, targets, salvage=True).elapsed_s)
+            return before
         check_endpoints(components)
         trackers = TrackerDispatcher(components.config, folder, watch)
         ends.callback(trackers.wait)  # when the workers have gone
@@ -232,6 +253,12 @@ def ended_before(prepared: PreparedSearch) -> str:
     objectives = prepared.components.objectives
     intact = not recover(folder, objectives.metrics, objectives.targets, salvage=True).damage
     return str(last.get("ended", "")) if intact else ""
+
+
+def _data_moved(prepared: PreparedSearch) -> bool:
+    """Whether the data are elsewhere than where the last start of the run had them."""
+    last = (read_starts(prepared.folder) or [{}])[-1]
+    return last.get("data_path") not in (None, data_path(prepared.components.config))
 
 
 def _start(prepared: PreparedSearch) -> dict[str, Any]:

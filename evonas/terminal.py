@@ -56,14 +56,20 @@ class OtherMeasurements:
         self.waited_s = 0.0
         self.whose = ""
 
-    def look(self, search: Search) -> None:
-        """To be called often; what passes between two looks counts as what the second finds."""
+    def look(self, search: Search, evaluation: Evaluation | None) -> None:
+        """To be called often; what passes between two looks counts as what the second finds.
+
+        A serial search looks between candidates alone, and each of these says for how long it waited.
+        """
         if search.config.runtime.address != "local":
             return
+        serial = search.config.runtime.kind == "serial"
+        if serial and evaluation:
+            self.waited_s += evaluation.paused_s
         self._lock = self._lock or DeviceLock(["cpu"])
         now, whose = time.monotonic(), self._lock.measuring()
         if whose is not None and whose != search.owner and self._last:
-            self.waited_s += min(now - self._last, LOOK_S)
+            self.waited_s += 0 if serial else min(now - self._last, LOOK_S)
             self.whose = whose
         self._last = now
 
@@ -73,7 +79,7 @@ class OtherMeasurements:
         if self.waited_s < WORTH_SAYING_S:
             return ""
         folder = os.path.relpath(self.whose) if os.path.isabs(self.whose) else self.whose
-        whose = f"another search, {folder}" if folder else "somebody else"
+        whose = f"another search, {folder}" if folder else "another search"
         so_far = time.monotonic() - self._began
         return f"waits for measurements of {whose}: {self.waited_s:.0f} of {so_far:.0f} s so far"
 
@@ -126,7 +132,7 @@ class _Lines:
             self._console.print(told, soft_wrap=True, markup=False)
         if note := self._forecast.line(search):
             self._console.print(note, soft_wrap=True)
-        self._others.look(search)
+        self._others.look(search, evaluation)
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + LINE_EVERY_S
             self._console.print(", ".join(filter(None, (self._line.text(search), self._others.text))), soft_wrap=True)
@@ -151,7 +157,7 @@ class _Screen:
             self._live.console.print(note, soft_wrap=True)
         if evaluation:
             self._recent = [*self._recent, evaluation][-RECENT:]
-        self._others.look(search)
+        self._others.look(search, evaluation)
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + REFRESH_S
             self._live.update(self._shown(search))

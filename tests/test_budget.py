@@ -235,12 +235,26 @@ def test_measurements_of_another_search_are_named(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(terminal, "WORTH_SAYING_S", 0.0)
     own = SimpleNamespace(config=load_config({**MINIMAL, "budget": {"time": "10 min"}}), owner=str(tmp_path / "mine"))
     others = terminal.OtherMeasurements()
-    others.look(own)  # type: ignore[arg-type]
+    others.look(own, None)  # type: ignore[arg-type]
     assert others.waited_s == 0
     for owner, waits in ((str(tmp_path / "mine"), False), (str(tmp_path / "runs" / "x"), True)):
         with DeviceLock(["cpu"], owner=owner).exclusive("cpu"):
             time.sleep(0.01)
-            others.look(own)  # type: ignore[arg-type]
+            others.look(own, None)  # type: ignore[arg-type]
         assert (others.waited_s > 0) is waits
     assert re.fullmatch(r"waits for measurements of another search, runs/x: 0 of 0 s so far", others.text)
+
+
+def test_a_serial_search_says_for_how_long_its_candidates_waited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    own = SimpleNamespace(
+        config=load_config({**MINIMAL, "budget": {"time": "1 h"}, "runtime": {"kind": "serial"}}),
+        owner=str(tmp_path / "mine"),
+    )
+    others = terminal.OtherMeasurements()
+    for paused_s in (4.0, 3.0):
+        others.look(own, SimpleNamespace(paused_s=paused_s))  # type: ignore[arg-type]
+    assert others.text == "waits for measurements of another search: 7 of 0 s so far"
     assert DeviceLock(["cpu"]).measuring() is None

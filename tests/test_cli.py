@@ -302,6 +302,20 @@ def test_an_own_space_comes_by_import(folder: Path, here: Here, machine: "Cluste
     assert evonas("verify", "own", "--import", "custom_space", folder=folder).stdout.startswith("verified: 5")
 
 
+def test_ctrl_c_before_anything_is_recorded_names_no_run(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*given: object, **named: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("evonas.start.execute", interrupted)
+    assert main(["search", "config.yaml", "--run", "early"]) == 130
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "interrupted before anything was recorded. To begin again: evonas search config.yaml --run early"
+    assert not (folder / "early").exists()
+
+
 @pytest.mark.parametrize("missing", [("torch", "ray", "pymoo"), ("matplotlib",)])
 def test_a_run_is_read_where_heavy_things_are_absent(missing: tuple[str, ...], found: str, folder: Path) -> None:
     program = f"""

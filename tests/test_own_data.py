@@ -155,9 +155,12 @@ def test_a_search_goes_on_where_the_same_data_are_elsewhere_now(
     resume = ["resume", folder, "--set", "budget.evaluations=4"]
     try:
         assert main(resume) == 2
-        assert f"task.path: no file {away}" in capsys.readouterr().err
+        said = capsys.readouterr().err
+        assert f"task.path: no file {away}; where the data of {folder} have moved, say --set task.path=WHERE\n" in said
         assert main([*resume, "--set", f"task.path={others}"]) == 2
         assert f"holds another search: task.path is {away} there, {others} here" in capsys.readouterr().err
+        assert main([*resume, "--set", f"task.path={moved}", "--set", "task.valid_fraction=0.2"]) == 2
+        assert "holds another search: task.valid_fraction is 0.3 there, 0.2 here" in capsys.readouterr().err
         assert main([*resume, "--set", f"task.path={moved}"]) == 0
         said = f"the data are those of the search, which was begun with task.path {away} and goes on with {moved}"
         assert f"note: {said}\n" in capsys.readouterr().out
@@ -166,5 +169,11 @@ def test_a_search_goes_on_where_the_same_data_are_elsewhere_now(
         assert "the data are those of the search" in capsys.readouterr().out
         assert len(evonas.load(folder).evaluations) == 5
         assert evonas.load(folder).task().splits.train.x.shape == (36, 1, 6, 6)
+        moved.rename(tmp_path / "again.npz")
+        moved = tmp_path / "again.npz"
+        assert main(["resume", folder, "--set", f"task.path={moved}"]) == 0, "where nothing is left to do, too"
+        assert "nothing is left to do" in capsys.readouterr().out
+        assert main(["resume", folder]) == 0
+        assert main(["verify", folder]) == 0
     finally:
         moved.rename(away)

@@ -4,6 +4,7 @@ import argparse
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from evonas.errors import Halted
 from evonas.signals import status_of, terminate_soon
 
 if TYPE_CHECKING:
+    from evonas.driver.loop import Search
+    from evonas.records import Evaluation
     from evonas.runs.run import Run
     from evonas.start import PreparedSearch
 
@@ -51,24 +54,30 @@ def run_prepared(prepared: "PreparedSearch", options: argparse.Namespace) -> int
     from evonas.runs.empty_front import only_failures, why_empty
     from evonas.runs.run import Run
     from evonas.start import ended_before, execute
+    from evonas.store import is_run
     from evonas.terminal import show_front, watching
 
     console = Console(highlight=False)
     folder = prepared.folder
-    interrupted = f"interrupted; nothing evaluated is lost. To go on: {options.line}\nrun: {folder}"
+
+    def interrupted() -> str:
+        if not is_run(folder):
+            return f"interrupted before anything was recorded. To begin again: {options.line}"
+        return f"interrupted; nothing evaluated is lost. To go on: {options.line}\nrun: {folder}"
+
     signal.signal(signal.SIGTERM, partial(terminate_soon, interrupted))
     if prepared.data:
         print(f"data: {printable(prepared.data)}")
     for note in prepared.notes:
         print(f"note: {printable(note)}")
     try:
-        if ended := ended_before(prepared):
+        nothing_left = ended_before(prepared)
+        if nothing_left:
             print("nothing is left to do")
-        else:
-            with watching(console) as watch:
-                ended = execute(prepared, watch=watch, take_over=options.take_over)
+        with nullcontext(_unwatched) if nothing_left else watching(console) as watch:
+            ended = execute(prepared, watch=watch, take_over=options.take_over)
     except KeyboardInterrupt as stop:
-        print(interrupted, flush=True)
+        print(interrupted(), flush=True)
         return status_of(stop)
     except Halted as reason:
         tracebacks.show(reason)
@@ -87,6 +96,10 @@ def run_prepared(prepared: "PreparedSearch", options: argparse.Namespace) -> int
         print(line)
     print(f"run: {folder}")
     return 0
+
+
+def _unwatched(search: "Search", evaluation: "Evaluation | None") -> None:
+    """Watches nothing."""
 
 
 def outcomes(run: "Run") -> str:
