@@ -47,7 +47,10 @@ def _first_error(error: ValidationError, model: type[BaseModel]) -> str:
         where = where[:-2] if where[-1] == "[key]" else where  # the key itself is given as 0 or 1
         return f"{'.'.join(where)}: quote it: YAML reads {READS_AS[first['input']]}{more}"
     given = "" if first["type"] in {"missing", "value_error"} else f", not {first['input']!r}"
-    return f"{'.'.join(where)}: {message[0].lower()}{message[1:]}{given}{more}"
+    if first["type"] == "literal_error" and isinstance(first["input"], bool):
+        given += f" (quote it: YAML reads {READS_AS[first['input']]})"
+    section = f"{'.'.join(where)}: " if where else ""
+    return f"{section}{message[0].lower()}{message[1:]}{given}{more}"
 
 
 def _fields_at(model: type[BaseModel], path: list[str]) -> Iterable[str]:

@@ -73,7 +73,10 @@ class TrainingConfig(Section):
     @model_validator(mode="after")
     def _rungs_ascend(self) -> "TrainingConfig":
         if list(self.rungs) != sorted(set(self.rungs)) or any(not 0 < r < self.epochs for r in self.rungs):
-            raise ValueError(f"rungs must ascend and lie between 1 and epochs - 1 = {self.epochs - 1}")
+            fitting = sorted({r for r in self.rungs if 0 < r < self.epochs}) or [1][: self.epochs - 1]
+            what = f"must ascend and lie between 1 and epochs - 1 = {self.epochs - 1}"
+            where = what if self.epochs > 1 else "is for trainings of 2 epochs or more"
+            raise ValueError(f"rungs is {list(self.rungs)}; it {where}, e.g. training.rungs={fitting}")
         return self
 
     @property

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from evonas.errors import UserError
 from evonas.paths import expanded
 from evonas.records import InputSpec, TaskSpec
-from evonas.tasks.class_folders import class_folders, natural, unreadable
+from evonas.tasks.class_folders import class_folders, count, natural, unreadable
 from evonas.tasks.metrics import directions
 from evonas.tasks.splitting import completed
 from evonas.tasks.task import Array, Split, Task, classification, cross_entropy
@@ -168,7 +168,7 @@ class _Recordings:
             UserError: some file could not be read; it names them.
         """
         if self._failed:
-            raise unreadable("task.path", f"{len(self._failed):,} WAV files", self._failed)
+            raise unreadable("task.path", count(len(self._failed), "WAV file"), self._failed)
 
     def notes(self) -> list[str]:
         """What becomes of recordings that are not as a task holds them."""

@@ -53,6 +53,11 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(names[:NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
 
+def count(number: int, noun: str) -> str:
+    """ "1 picture", "1,200 pictures"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def unreadable(key: str, what: str, failed: Sequence[str]) -> UserError:
     """All files that cannot be read in one message, or `NAMED` of them and how many more.
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from evonas.errors import UserError
-from evonas.tasks.class_folders import unreadable
+from evonas.tasks.class_folders import count, unreadable
 from evonas.tasks.task import Array
 
 Channels = Literal[1, 3, 4]
@@ -154,8 +154,3 @@ class Pictures:
     def _scaled(self, picture: Any) -> Any:
         wanted = self._width, self._height
         return picture if picture.size == wanted else picture.resize(wanted, resample=2)  # 2 is bilinear in any Pillow
-
-
-def count(number: int, noun: str) -> str:
-    """ "1 picture", "1,200 pictures"."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -8,7 +8,7 @@ import numpy as np
 from evonas.errors import UserError
 from evonas.paths import expanded
 from evonas.records import InputSpec, TaskSpec
-from evonas.tasks.class_folders import class_folders, natural, unreadable
+from evonas.tasks.class_folders import class_folders, count, natural, unreadable
 from evonas.tasks.metrics import directions
 from evonas.tasks.splitting import completed
 from evonas.tasks.task import Array, Split, Task, classification, cross_entropy
@@ -80,7 +80,7 @@ def _read(files: Mapping[str, Sequence[Path]], classes: Sequence[str]) -> list[t
             except UserError as error:
                 failed.append(str(error).removeprefix("task.path: "))
     if failed:
-        raise unreadable("task.path", f"{len(failed):,} .txt files", failed)
+        raise unreadable("task.path", count(len(failed), ".txt file"), failed)
     return found
 
 
