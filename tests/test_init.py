@@ -138,7 +138,7 @@ def test_what_cannot_be_read_is_one_line(tmp_path: Path, capsys: pytest.CaptureF
         ("nowhere", "no file or folder"),
         ("notes.rtf", "a task of your own"),
         ("short.txt", "give a longer text or a smaller context"),
-        ("data.npz", "no .npz"),
+        ("data.npz", "data.npz is not an npz file"),
     ):
         assert main(["init", str(tmp_path / name), "--out", str(tmp_path / "c.yaml")]) == 2
         error = capsys.readouterr().err
@@ -199,6 +199,20 @@ def test_a_wrong_table_is_one_line(tmp_path: Path, text: str, options: dict[str,
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "encoding", "says"),
+    [
+        ("age,city\n1,Köln\n2,Rom\n", "latin-1", "perhaps Latin-1"),
+        ("Größe,city\n1,Bonn\n2,Rom\n", "cp1252", "perhaps Latin-1"),
+        ("age,city\n1,Köln\n2,Rom\n", "utf-16", "UTF-16"),
+    ],
+)
+def test_a_table_in_another_encoding_is_refused(tmp_path: Path, text: str, encoding: str, says: str) -> None:
+    (tmp_path / "t.csv").write_bytes(text.encode(encoding))
+    with pytest.raises(UserError, match=rf"t\.csv is not UTF-8 text but {says}.*; save it as UTF-8$"):
+        table(tmp_path / "t.csv", label="city")
+
+
 # -- task kind audio_folder --
 
 
@@ -239,3 +253,6 @@ def test_recordings_that_cannot_be_read_are_in_one_message(tmp_path: Path) -> No
     ) as error:
         sound(folder)
     assert "\n" not in str(error.value)
+    (folder / "low" / "y.wav").unlink()
+    with pytest.raises(UserError, match=r"cannot read 1 WAV file: .*x\.wav"):
+        sound(folder)

@@ -8,6 +8,7 @@ import numpy as np
 
 from evonas.did_you_mean import unknown
 from evonas.errors import UserError
+from evonas.tasks.class_folders import listed
 from evonas.tasks.splitting import NAMES, completed, labelled, parts_among
 from evonas.tasks.stored_array import Column
 from evonas.tasks.task import Array, Split, Task, classification, regression
@@ -67,8 +68,13 @@ def images_first(x: Array, layout: Layout = "auto") -> Array:
     return np.ascontiguousarray(x)
 
 
-def check_names(names: Collection[str], path: Path) -> None:
+def check_names(names: Collection[str], path: Path, others: Collection[str] = ()) -> None:
     """
+    Args:
+        names: of arrays whose names begin as those of a task.
+        path: where they are.
+        others: what else is there, which is named where something is missing.
+
     Raises:
         UserError: there is no x_train or y_train, one of a pair is missing, or a name means nothing.
     """
@@ -80,7 +86,7 @@ def check_names(names: Collection[str], path: Path) -> None:
     for name in sorted(names - allowed):
         raise UserError(f"task.path: {path}: {unknown(name, allowed)}")
     for name in sorted(needed - names):
-        there = ", ".join(sorted(names)) or "none of the arrays expected"
+        there = listed(sorted(names) + sorted(others)) or "none"
         raise UserError(f"task.path: {path} has no array {name} (it has {there})")
 
 

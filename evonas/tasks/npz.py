@@ -48,12 +48,17 @@ def _arrays(path: Path) -> dict[str, Array]:
         if isinstance(loaded, np.ndarray):
             raise UserError(f"task.path: {path} holds one array without a name: write it with numpy.savez")
         with loaded as file:
-            arrays = {name: _array(file, name, path) for name in file.files if name[:2] in ("x_", "y_")}
+            others = [name for name in file.files if name[:2] not in ("x_", "y_")]
+            arrays = {name: _array(file, name, path) for name in file.files if name not in others}
     except FileNotFoundError:
         raise UserError(f"task.path: no file {path.absolute()}") from None
-    except (zipfile.BadZipFile, OSError, ValueError, EOFError) as error:
-        raise UserError(f"task.path: {path} is no .npz file of plain arrays: {str(error).splitlines()[0]}") from None
-    check_names(arrays, path)
+    except (ValueError, EOFError):  # numpy takes what it does not know for a pickle
+        raise UserError(f"task.path: {path} is not an npz file: write it with numpy.savez") from None
+    except OSError as error:
+        raise UserError(f"task.path: {path} cannot be read: {error.strerror or error}") from None
+    except zipfile.BadZipFile as error:
+        raise UserError(f"task.path: {path} is a damaged npz file: {error}; copy or write it again") from None
+    check_names(arrays, path, others)
     return arrays
 
 

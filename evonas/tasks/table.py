@@ -1,5 +1,6 @@
 """Task kind `table`: rows of CSV or Parquet files, with gaps, texts and classes of any kind."""
 
+import codecs
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from evonas.tasks.task import Array, Split, Task, classification, regression
 SUFFIXES = (".csv", ".tsv", ".parquet")
 GAPS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "none", "?"]
 """What stands for a value that is not there, in a CSV file."""
+LATIN = "perhaps Latin-1 (Windows-1252)"
+"""What a table with bytes that are no UTF-8 most often is."""
 FEATURES_NAMED = 60
 IMBALANCE = 0.8
 """Share of the largest class from which on a note says that the error tells little."""
@@ -106,13 +109,27 @@ def read(file: Path) -> Any:
 
 
 def _read_csv(file: Path) -> Any:
+    import pyarrow as pa
     from pyarrow import csv
 
-    with open(file, encoding="utf-8-sig", errors="replace") as text:
+    with open(file, "rb") as opened:
+        start = opened.read(len(codecs.BOM_UTF16_LE))
+    if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        raise _not_utf8(file, "UTF-16")
+    with open(file, encoding="utf-8-sig", errors="surrogateescape") as text:
         head = text.readline()
+    if any("\udc80" <= character <= "\udcff" for character in head):
+        raise _not_utf8(file, LATIN)
     delimiter = max(",;\t|", key=head.count)
     converted = csv.ConvertOptions(null_values=GAPS, strings_can_be_null=True)
-    return csv.read_csv(file, parse_options=csv.ParseOptions(delimiter=delimiter), convert_options=converted)
+    found = csv.read_csv(file, parse_options=csv.ParseOptions(delimiter=delimiter), convert_options=converted)
+    if any(pa.types.is_binary(kind) for kind in found.schema.types):  # what is no UTF-8 stays bytes
+        raise _not_utf8(file, LATIN)
+    return found
+
+
+def _not_utf8(file: Path, encoding: str) -> UserError:
+    return UserError(f"task.path: {file} is not UTF-8 text but {encoding}; save it as UTF-8")
 
 
 @dataclass(frozen=True, slots=True)

@@ -343,16 +343,27 @@ def check_fractions(fractions: tuple[float, ...]) -> None:
 
 
 def labels(y: Array, part: str = "") -> Array:
-    """Classes as int64; UserError where they are no whole numbers (n,) from 0."""
+    """Classes as int64, floating-point ones too; UserError where they are no whole numbers (n,) from 0."""
     where = f", in {part}" if part else ""
+    if y.ndim == 1 and whole(y):
+        y = y.astype(np.int64)
     if y.ndim != 1 or not np.issubdtype(y.dtype, np.integer):
-        raise UserError(
-            f"task: labels must be integers (n,), not {y.dtype} {y.shape}{where}; task.target: values predicts values"
-        )
+        right = "task.target: values predicts values"
+        if not np.issubdtype(y.dtype, np.number):
+            right = "give numbers 0, 1, ...: names, y = numpy.unique(y, return_inverse=True)"
+        raise UserError(f"task: labels must be integers (n,), not {y.dtype} {y.shape}{where}; {right}")
     if y.min() < 0:
         without = f"; leave out the {np.count_nonzero(y < 0):,} examples without a label" if y.min() == -1 else ""
         raise UserError(f"task: labels must count from 0, not from {y.min()}{where}{without}")
     return y.astype(np.int64, copy=False)
+
+
+def whole(y: Array) -> bool:
+    """Whether floating-point numbers are whole numbers, all of them."""
+    if y.dtype.kind != "f":
+        return False
+    numbers = y.astype(np.float64)
+    return bool((np.abs(numbers) < 2**53).all() and (numbers == np.floor(numbers)).all())
 
 
 def _renumbered(splits: Splits, names: Sequence[str]) -> tuple[Splits, Sequence[str], list[str]]:

@@ -21,7 +21,7 @@ from evonas.tasks import TASKS, Split, Splits, Task, classification, regression
 from evonas.tasks.arrays import images_first
 from evonas.tasks.class_folders import natural
 from evonas.tasks.data_record import DataRecord, data_record, prepare_of, stored_example
-from evonas.tasks.task import Standardise, channel_statistics, divided
+from evonas.tasks.task import Standardise, channel_statistics, divided, labels
 from evonas.testing import check_task
 from tests.evaluation.small import bars_task
 
@@ -254,7 +254,8 @@ Y = np.arange(9) % 3
     ("arrays", "message"),
     [
         ({"x_train": X}, "has no array y_train"),
-        ({"images": X, "y_train": Y}, "has no array x_train"),
+        ({"images": X, "y_train": Y}, r"has no array x_train \(it has y_train, images\)"),
+        ({"images": X, "labels": Y}, r"has no array x_train \(it has images, labels\)"),
         ({"x_train": X, "y_train": Y, "x_valid": X}, "has no array y_valid"),
         ({"x_train": X, "y_train": Y, "x_tset": X, "y_tset": Y}, "did you mean 'x_test'"),
         ({"x_train": X, "y_train": Y[:5]}, "9 examples but 5 targets"),
@@ -262,7 +263,7 @@ Y = np.arange(9) % 3
         ({"x_train": X, "y_train": Y / 2}, "labels must be integers"),
         ({"x_train": X, "y_train": np.eye(9)[:, :3].astype(int)}, "labels must be integers"),
         ({"x_train": X, "y_train": Y * 0}, "two classes or more"),
-        ({"x_train": X, "y_train": np.array(list("abcabcabc"))}, "labels must be integers"),
+        ({"x_train": X, "y_train": np.array(list("abcabcabc"))}, r"not <U1 .*; give numbers 0, 1, \.\.\.: .*return_inverse"),
         ({"x_train": Y, "y_train": Y}, r"x_train must be numbers \(n, \.\.\.\)"),
         ({"x_train": X * np.nan, "y_train": Y}, "NaN or infinite"),
         ({"x_train": np.array([[1, 2], [3]] * 4 + [[1]], object), "y_train": Y}, "x_train .* holds Python objects"),
@@ -280,10 +281,25 @@ def test_a_file_that_is_missing_or_no_npz(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no file .*nowhere\.npz"):
         TASKS["npz"](path=str(tmp_path / "nowhere.npz"))
     (tmp_path / "text.npz").write_text("no arrays here")
+    (tmp_path / "empty.npz").touch()
+    (tmp_path / "cut.npz").write_bytes(saved(tmp_path, x_train=X, y_train=Y).read_bytes()[:300])
     np.save(tmp_path / "single.npy", X)
-    for name, message in (("text.npz", "no .npz file"), ("single.npy", r"numpy\.savez"), (".", "no .npz file")):
+    for name, message in (
+        ("text.npz", r"text\.npz is not an npz file: write it with numpy\.savez$"),
+        ("empty.npz", r"empty\.npz is not an npz file"),
+        ("cut.npz", r"cut\.npz is a damaged npz file"),
+        ("single.npy", r"holds one array without a name: write it with numpy\.savez"),
+        (".", "cannot be read: Is a directory"),
+    ):
         with pytest.raises(UserError, match=message):
             TASKS["npz"](path=str(tmp_path / name))
+
+
+def test_labels_may_be_whole_floating_point_numbers() -> None:
+    assert labels(np.array([0.0, 2.0])).dtype == np.int64
+    for wrong in ([0.5, 1.0], [np.nan, 1.0], [np.inf, 1.0]):
+        with pytest.raises(UserError, match="labels must be integers"):
+            labels(np.array(wrong))
 
 
 # -- image_folder --
