@@ -124,10 +124,62 @@ def test_a_config_that_runs(
 def test_the_digits_need_no_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Unless there is a folder of that name."""
     monkeypatch.chdir(tmp_path)
-    assert guessed("digits") == {"kind": "digits"}
+    assert guessed("digits") == ({"kind": "digits"}, ())
     Path("digits").mkdir()
     np.save("digits/x_train.npy", RNG.normal(size=(80, 5)))
-    assert guessed("digits") == {"kind": "npy", "path": "digits"}
+    assert guessed("digits") == ({"kind": "npy", "path": "digits"}, ())
+
+
+VALUES = "values are predicted"
+CLASSES = f"{VALUES}; task.target: classes predicts classes"
+
+
+@pytest.mark.parametrize(
+    ("y", "says"),
+    [
+        (LABELS, None),
+        (LABELS / 1.0, f"y_train is float: {CLASSES}"),
+        (LABELS / 2, f"y_train is float: {VALUES}"),
+        (np.arange(80), f"y_train has 80 different whole numbers: {CLASSES}"),
+        (np.zeros((80, 2)), f"y_train has 2 axes: {VALUES}"),
+    ],
+)
+def test_what_is_predicted_of_arrays_is_said(tmp_path: Path, y: Any, says: str | None) -> None:
+    np.savez(tmp_path / "data.npz", x_train=np.zeros((80, 2)), y_train=y)
+    section, decisions = guessed(str(tmp_path / "data.npz"))
+    assert section.get("target") == ("values" if says else None)
+    assert decisions == ((says,) if says else ())
+    (tmp_path / "data").mkdir()
+    np.save(tmp_path / "data" / "x_train.npy", np.zeros((80, 2)))
+    np.save(tmp_path / "data" / "y_train.npy", y)
+    assert guessed(str(tmp_path / "data")).decisions == decisions
+
+
+@pytest.mark.parametrize(
+    ("head", "row", "says"),
+    [
+        ("buys,age,city", "yes,{i},{c}", ["label: city (the last column); another one: task.label"]),
+        ("label,id,age", "{c},{i},3", ["label: label (by its name); another one: task.label", "ignored: id (as many"]),
+        ("age,price", "{i},{i}.5", ["label: price (the last", f"price is float: {VALUES}"]),
+        ("age,price", "{i},{i}.0", ["label: price (the last", f"price is float: {CLASSES}"]),
+        ("age,n", "3,{i}", ["label: n (the last", f"n has 80 different whole numbers: {CLASSES}"]),
+    ],
+)
+def test_what_is_decided_of_a_table_is_said_and_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], head: str, row: str, says: list[str]
+) -> None:
+    """And a name with a space is quoted in the line to go on with."""
+    rows = (row.format(i=i, c="ab"[i % 2]) for i in range(80))
+    (tmp_path / "t.csv").write_text("\n".join([head, *rows]))
+    out = tmp_path / "my config.yaml"
+    assert main(["init", str(tmp_path / "t.csv"), "--out", str(out)]) == 0
+    said, written = capsys.readouterr().out.splitlines(), out.read_text().splitlines()
+    assert len(guessed(str(tmp_path / "t.csv")).decisions) == len(says)
+    for line in says:
+        found = next(each for each in said if each.startswith(line))
+        assert f"# {found}" in written
+    assert said[-1] == f"wrote {out}; to search: evonas search '{out}'"
+    assert written[0].endswith(f"evonas search '{out}'")
 
 
 def test_what_cannot_be_read_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

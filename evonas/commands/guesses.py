@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from evonas.errors import UserError
 
@@ -17,10 +17,18 @@ MOST_CLASSES = 50
 """Whole numbers of more different values are taken for values to predict."""
 COMES_WITH_IT = "digits"
 """In the place of a path: data to try it with."""
+CLASSES = "; task.target: classes predicts classes"
 LABELS = ("label", "labels", "class", "target", "y", "category", "species", "diagnosis", "outcome")
 
 
-def guessed(data: str) -> dict[str, Any]:
+class Guess(NamedTuple):
+    """The section `task` of a config, and what was decided of the target, a line each for people."""
+
+    section: dict[str, Any]
+    decisions: tuple[str, ...] = ()
+
+
+def guessed(data: str) -> Guess:
     """The section `task` for a file, a folder or the data that come with evonas.
 
     Raises:
@@ -30,7 +38,7 @@ def guessed(data: str) -> dict[str, Any]:
 
     path = expanded(data, "PATH")
     if data == COMES_WITH_IT and not path.exists():
-        return {"kind": data}
+        return Guess({"kind": data})
     if not path.exists():
         raise UserError(f"PATH: no file or folder {path.absolute()}")
     for fits, options in GUESSES:
@@ -68,45 +76,61 @@ def _pictures(path: Path) -> Iterator[Path]:
     return (file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and not file.name.startswith("."))
 
 
-def _npz(data: str, path: Path) -> dict[str, Any]:
+def _npz(data: str, path: Path) -> Guess:
     import zipfile
 
     import numpy as np
 
     try:
         with np.load(path, allow_pickle=False) as file:
-            names = [name for name in file.files if name.startswith("y_train")]
-            y = file[names[0]] if names else None
+            name = next((name for name in file.files if name.startswith("y_train")), "")
+            y = file[name] if name else None
     except (zipfile.BadZipFile, OSError, ValueError, EOFError):
-        y = None  # the task says what is wrong with it
-    return {"kind": "npz", "path": data, **_target(y)}
+        name, y = "", None  # the task says what is wrong with it
+    return _of_arrays("npz", data, name, y)
 
 
-def _npy(data: str, path: Path) -> dict[str, Any]:
+def _npy(data: str, path: Path) -> Guess:
     import numpy as np
 
     try:
-        y = np.load(next(iter(sorted(path.glob("y_train*.npy")))), allow_pickle=False)
+        file = next(iter(sorted(path.glob("y_train*.npy"))))
+        name, y = file.stem, np.load(file, allow_pickle=False)
     except (StopIteration, OSError, ValueError, EOFError):
-        y = None
-    return {"kind": "npy", "path": data, **_target(y)}
+        name, y = "", None
+    return _of_arrays("npy", data, name, y)
 
 
-def _target(y: Any) -> dict[str, str]:
+def _of_arrays(kind: str, data: str, name: str, y: Any) -> Guess:
+    """Values are predicted where y, which is called `name`, is no classes."""
     import numpy as np
 
-    if y is None:
-        return {}
-    many = y.ndim != 1 or len(np.unique(y)) > max(MOST_CLASSES, len(y) // 10)
-    return {"target": "values"} if y.dtype.kind == "f" or (y.dtype.kind in "iu" and many) else {}
+    from evonas.tasks.task import whole
+
+    section = {"kind": kind, "path": data}
+    if y is None or not y.ndim or y.dtype.kind not in "fiu":
+        return Guess(section)
+    if y.ndim > 1:
+        what, classes = f"has {y.ndim} axes", ""
+    elif y.dtype.kind == "f":
+        what, classes = "is float", CLASSES if whole(y) else ""
+    elif (different := len(np.unique(y))) > max(MOST_CLASSES, len(y) // 10):
+        what, classes = f"has {different:,} different whole numbers", CLASSES
+    else:
+        return Guess(section)
+    return Guess({**section, "target": "values"}, (f"{name} {what}: values are predicted{classes}",))
 
 
-def _table(data: str, path: Path) -> dict[str, Any]:
+def _table(data: str, path: Path) -> Guess:
     from evonas.tasks.table import read, table_files
+    from evonas.tasks.task import whole
 
     rows = read(table_files(path)["train"])
     columns = rows.column_names
-    label = next((name for name in columns if name.lower() in LABELS), columns[-1])
+    named = next((name for name in columns if name.lower() in LABELS), None)
+    label = columns[-1] if named is None else named
+    why = "the last column" if named is None else "by its name"
+    decisions = [f"label: {label} ({why}); another one: task.label"]
     kind = str(rows[label].type)
     different = len(rows[label].unique())
     values = kind.startswith(("float", "double")) or (kind.startswith("int") and different > MOST_CLASSES)
@@ -116,16 +140,17 @@ def _table(data: str, path: Path) -> dict[str, Any]:
         if name != label and str(rows[name].type).startswith("int") and len(rows[name].unique()) == len(rows) > 1
         and (name.lower() in ("", "id", "index", "unnamed: 0") or name.lower().endswith("_id"))
     ]  # fmt: skip
-    return {
-        "kind": "table",
-        "path": data,
-        "label": label,
-        **({"target": "values"} if values else {}),
-        **({"ignore": ignore} if ignore else {}),
-    }
+    if values:
+        what = f"has {different:,} different whole numbers" if kind.startswith("int") else "is float"
+        classes = CLASSES if kind.startswith("int") or whole(rows[label].drop_null().to_numpy()) else ""
+        decisions.append(f"{label} {what}: values are predicted{classes}")
+    if ignore:
+        decisions.append(f"ignored: {', '.join(ignore)} (as many values as rows); others: task.ignore")
+    options = {**({"target": "values"} if values else {}), **({"ignore": ignore} if ignore else {})}
+    return Guess({"kind": "table", "path": data, "label": label, **options}, tuple(decisions))
 
 
-def _image_folder(data: str, path: Path) -> dict[str, Any]:
+def _image_folder(data: str, path: Path) -> Guess:
     from evonas.tasks.images import GREY, pillow
 
     image = pillow("image_folder", "images")
@@ -141,7 +166,7 @@ def _image_folder(data: str, path: Path) -> dict[str, Any]:
     scale = min(1.0, LARGEST / max(side))
     height, width = (max(1, round(length * scale)) for length in side)
     size: Any = height if height == width else [height, width]
-    return {"kind": "image_folder", "path": data, "size": size, "channels": 1 if grey and all(grey) else 3}
+    return Guess({"kind": "image_folder", "path": data, "size": size, "channels": 1 if grey and all(grey) else 3})
 
 
 def _is_audio_folder(path: Path) -> bool:
@@ -154,7 +179,7 @@ def _recordings(path: Path) -> Iterator[Path]:
     return (file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and not file.name.startswith("."))
 
 
-def _audio_folder(data: str, path: Path) -> dict[str, Any]:
+def _audio_folder(data: str, path: Path) -> Guess:
     """As long as the longest of some, and 2 s at most."""
     import wave
 
@@ -165,7 +190,7 @@ def _audio_folder(data: str, path: Path) -> dict[str, Any]:
                 seconds.append(opened.getnframes() / opened.getframerate())
         except (OSError, EOFError, wave.Error, ZeroDivisionError):
             continue  # the task names it, or reads what this does not
-    return {"kind": "audio_folder", "path": data, "seconds": round(min(2.0, max(seconds, default=1.0)), 2)}
+    return Guess({"kind": "audio_folder", "path": data, "seconds": round(min(2.0, max(seconds, default=1.0)), 2)})
 
 
 def _is_text(path: Path) -> bool:
@@ -183,7 +208,7 @@ def _texts(path: Path) -> Iterator[Path]:
     return (file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.parent != path)
 
 
-def _text_folder(data: str, path: Path) -> dict[str, Any]:
+def _text_folder(data: str, path: Path) -> Guess:
     """As long as the longest of some, and `LONGEST` at most."""
     from evonas.tasks.vocabulary import read_text
 
@@ -193,17 +218,19 @@ def _text_folder(data: str, path: Path) -> dict[str, Any]:
             lengths.append(len(read_text(file)))
         except UserError:
             continue  # the task names it
-    return {"kind": "text_folder", "path": data, "characters": max(1, min(LONGEST, max(lengths, default=LONGEST)))}
+    return Guess(
+        {"kind": "text_folder", "path": data, "characters": max(1, min(LONGEST, max(lengths, default=LONGEST)))}
+    )
 
 
-GUESSES: list[tuple[Callable[[Path], bool], Callable[[str, Path], dict[str, Any]]]] = [
+GUESSES: list[tuple[Callable[[Path], bool], Callable[[str, Path], Guess]]] = [
     (lambda path: path.suffix.lower() == ".npz", _npz),
     (_is_npy_folder, _npy),
     (_is_table, _table),
-    (_is_hub_folder, lambda data, path: {"kind": "huggingface", "name": data}),
+    (_is_hub_folder, lambda data, path: Guess({"kind": "huggingface", "name": data})),
     (_is_image_folder, _image_folder),
     (_is_audio_folder, _audio_folder),
-    (_is_text, lambda data, path: {"kind": "characters", "path": data}),
+    (_is_text, lambda data, path: Guess({"kind": "characters", "path": data})),
     (lambda path: path.is_dir() and next(_texts(path), None) is not None, _text_folder),
 ]
-"""What a path may be, and the section of its task."""
+"""What a path may be, and the section of its task, with what was decided where there was a choice."""

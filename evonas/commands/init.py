@@ -1,6 +1,7 @@
 """`evonas init PATH`."""
 
 import argparse
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,10 +24,10 @@ SPACE_FOR = {1: "mlp", 2: "tcn", 3: "mobile"}
 RATES = {"mobile": "learning_rate: 0.1", "mlp": "learning_rate: 0.02", "tcn": "optimizer: adamw, learning_rate: 0.01"}
 """How the networks of a space are trained at first."""
 CONFIG = """\
-# Made by `evonas init`. It runs as it is:  evonas search {out}
+# Made by `evonas init`. It runs as it is:  evonas search {file}
 # Every key: docs/reference/config.md
 # Found: {found}
-seed: 0
+{decisions}seed: 0
 task: {task}
 # The networks to search: mobile and cell take pictures, mlp vectors, tcn text and series; your own is a class.
 space: {space}
@@ -85,10 +86,11 @@ def init(data: str, out: str = "config.yaml") -> Iterator[str]:
 
     if Path(out).exists():
         raise UserError(f"--out {out}: it exists; give another name, or remove it")
-    section = guessed(data)
+    section, decisions = guessed(data)
     task = construct(TASKS, PartConfig.model_validate(section), "task")
     found = in_words(data_record(task))
     yield f"{section['kind']}: {found}"
+    yield from decisions
     yield from (f"note: {note}" for note in task.notes)
     axes = len(task.spec.input_shape)
     tokens = isinstance(task.spec.input, InputSpec) and task.spec.input.is_integer
@@ -96,8 +98,9 @@ def init(data: str, out: str = "config.yaml") -> Iterator[str]:
     if axes not in SPACE_FOR:
         yield f"note: no space of evonas takes inputs of {axes} axes: the config names mlp, which flattens them"
     text = CONFIG.format(
-        out=out,
+        file=printable(shlex.quote(out)),
         found=printable(found),
+        decisions="".join(f"# {printable(decision)}\n" for decision in decisions),
         task=yaml.safe_dump(section, default_flow_style=True, sort_keys=False, width=10**6).strip(),
         space=SPACES[space],
         metric=task.spec.metric,
@@ -109,7 +112,7 @@ def init(data: str, out: str = "config.yaml") -> Iterator[str]:
             file.write(text)
     except OSError as error:
         raise UserError(f"--out {out}: {error.strerror}") from None
-    yield f"wrote {out}; to search: evonas search {out}"
+    yield f"wrote {out}; to search: evonas search {shlex.quote(out)}"
 
 
 def _batch(task: "Task") -> int:
