@@ -131,7 +131,7 @@ def test_the_digits_need_no_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 VALUES = "values are predicted"
-CLASSES = f"{VALUES}; task.target: classes predicts classes"
+CLASSES = f"{VALUES}; task.target: classes predicts classes, with metric: error in the place of mse"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ MOST_CLASSES = 50
 """Whole numbers of more different values are taken for values to predict."""
 COMES_WITH_IT = "digits"
 """In the place of a path: data to try it with."""
-CLASSES = "; task.target: classes predicts classes"
+CLASSES = "; task.target: classes predicts classes, with metric: error in the place of mse"
 LABELS = ("label", "labels", "class", "target", "y", "category", "species", "diagnosis", "outcome")
 
 
