@@ -15,6 +15,7 @@ from evonas.evaluation.costs import resolve
 from evonas.evaluation.learners import LEARNERS, Learner
 from evonas.evaluation.targets import prepared
 from evonas.evaluation.task_inputs import check_inputs
+from evonas.evaluation.task_loss import check_loss
 from evonas.evaluation.task_metrics import check_metrics
 from evonas.latency_tables.table import Table, check_compatible, read
 from evonas.measuring.backends.export import ExportError, takes_file, to_file
@@ -139,6 +140,8 @@ def _training(
     check_inputs(task)
     check_learner(learner, config, objectives)
     check_metrics(task)
+    if learner.trains:
+        check_loss(task, config.training.label_smoothing)
     augment.check(config.training.augment, task)
     return partial(
         Evaluator,

@@ -17,6 +17,7 @@ from evonas.cli import main
 from evonas.errors import Halted, UserError
 from evonas.evaluation import Evaluator
 from evonas.evaluation.learners import LEARNERS
+from evonas.evaluation.task_loss import WANTED, check_loss
 from evonas.evaluation.task_metrics import MetricError, check_metrics
 from evonas.evaluation.training import score
 from evonas.objectives.metrics import METRICS, Metric
@@ -187,6 +188,34 @@ def test_metrics_are_tried_without_a_trace_and_may_refuse_so_few_examples() -> N
 def test_a_metric_of_probabilities_is_tried_with_such() -> None:
     check_metrics(with_metric(lambda output, target: output[:, 0].log()))
     check_metrics(with_metric(lambda output, target: F.binary_cross_entropy(output, output, reduction="none")))
+
+
+@pytest.mark.parametrize(
+    ("loss", "line"),
+    [
+        (lambda output, target: output.mean(), "the loss of outputs (192, 2) and targets (192,) raises TypeError"),
+        (lambda output, target, smoothing: F.cross_entropy(output, target, reduction="none"), "the shape (192,): take"),
+        (lambda output, target, smoothing: output.mean().reshape(1), "the shape (1,): take"),
+        (lambda output, target, smoothing: output.mean().item(), "the loss gives a float; "),
+        (lambda output, target, smoothing: output.detach().mean(), "the loss has no gradient: "),
+        (lambda output, target, smoothing: (output.argmax(1) == target).sum(), "the loss gives int64; "),
+    ],
+)
+def test_a_loss_that_training_cannot_lower_is_refused_at_the_start(
+    loss: Callable[..., Any], line: str, tmp_path: Path
+) -> None:
+    said = refused(tmp_path, replace(bars_task(), loss=loss))
+    assert said.startswith("task bars: the loss ")
+    assert line in said
+    assert said.endswith(WANTED)
+
+
+def test_a_loss_is_tried_with_probabilities_too_and_without_a_trace() -> None:
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    check_loss(replace(bars_task(), loss=lambda output, target, smoothing: F.binary_cross_entropy(output, output)))
+    check_loss(replace(bars_task(), loss=lambda output, target, smoothing: (output * torch.rand(1)).mean()))
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_a_batch_s_number_is_noticed_among_many_classes() -> None:
