@@ -170,7 +170,7 @@ def test_schema_is_json(said: Callable[..., str]) -> None:
         (["search", "config.yaml", "--set", "runtime.workers=0"], "takes auto or a whole number of 1 or more, not 0"),
         (["search", "config.yaml", "--set", "budget={gpu_hours: 1}"], "budget.gpu_hours is never used up"),
         (["search", "config.yaml", "--run", "config.yaml"], "config.yaml is a file; a run takes a folder"),
-        (["search", "config.yaml", "--import", "./nothing.py"], "--import ./nothing.py: No module named 'nothing'"),
+        (["search", "config.yaml", "--import", "./nothing.py"], "--import ./nothing.py: there is no such file"),
         (["search", "config.yaml", "--import", "nothing_here"], "--import nothing_here: No module named"),
         (["status", "nowhere"], "nowhere is not a run folder"),
         (["resume", "nowhere"], "nowhere is not a run folder"),

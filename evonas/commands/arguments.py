@@ -49,6 +49,8 @@ def imported(names: Sequence[str]) -> list[ModuleType]:
     """
     modules = []
     for name in names:
+        if name.endswith(".py") and not Path(name).is_file():
+            raise UserError(f"--import {name}: there is no such file")
         folder = str(Path(name).resolve().parent) if name.endswith(".py") else os.getcwd()
         sys.path[:] = standard_first([folder, *(path for path in sys.path if path != folder)])
         try:
