@@ -51,13 +51,13 @@ def rows(*found: tuple[str, float, str]) -> pd.DataFrame:
         (
             [("failed:build", 0, "a"), ("failed:error", 0, "b\nc")],
             "no candidate was trained: 2 of 2 failed, the last with failed:error: b c; "
-            "all messages: evonas report 'a run'",
+            "all messages: evonas log 'a run'",
             True,
         ),
         (
             [("failed:oom", 0, "a"), ("infeasible", 0.5, "params 3 > 2")],
             "no candidate was trained: 1 of 2 failed, the last with failed:oom: a; 1 were over a limit; "
-            "all messages: evonas report 'a run'",
+            "all messages: evonas log 'a run'",
             True,
         ),
         (
@@ -97,7 +97,7 @@ def test_a_search_without_any_success_ends_with_status_1_each_time(
             assert main(words) == 1
             said = capsys.readouterr()
             assert "evonas: no candidate was trained: 2 of 2 failed, the last with failed:build: " in said.err
-            assert "(broken_space.py:10); all messages: evonas report run" in said.err
+            assert "(broken_space.py:10); all messages: evonas log run" in said.err
             assert said.out.splitlines()[-1] == "run: run"
     finally:
         SPACES.pop("broken", None)

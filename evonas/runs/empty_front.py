@@ -36,7 +36,7 @@ def why_empty(evaluations: pd.DataFrame, front: pd.DataFrame, folder: object) ->
         others = f"; {untrained.sum():,} were over a limit" if untrained.any() else ""
         return (
             f"no candidate was trained: {len(failed):,} of {count:,} failed, the last with {last['status']}: "
-            f"{one_line(str(last['message']))}{others}; all messages: evonas report {shlex.quote(str(folder))}"
+            f"{one_line(str(last['message']))}{others}; all messages: evonas log {shlex.quote(str(folder))}"
         )
     over = evaluations[evaluations["violation"] > 0]
     if over.empty:
