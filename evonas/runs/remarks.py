@@ -81,6 +81,6 @@ def _intervals(description: Mapping[str, Any]) -> Iterator[str]:
         examples = description["validation"]["examples"]
         yield f"95 % intervals of {', '.join(known)}: binomial, of {examples:,} validation examples"
     if none := [name for name in learnt if name not in shares]:
-        recorded = "no share of the validation examples, each right or wrong"
-        why = recorded if description.get("validation") else "of a run that did not record its validation examples"
-        yield f"no interval of {', '.join(none)}: {why}"
+        recorded = "only shares of right or wrong answers have one"
+        why = recorded if description.get("validation") else "the run did not record its validation examples"
+        yield f"{', '.join(none)} {'has' if len(none) == 1 else 'have'} no interval: {why}"
