@@ -368,3 +368,10 @@ def test_a_finished_search_has_nothing_to_do_and_writes_nothing(
         assert len(run(copy, budget={"evaluations": 20}).evaluations) == 20
         assert {path: path.stat().st_mtime_ns for path in copy.rglob("*")} == before
     assert len(run(copy, budget={"evaluations": 24}).evaluations) == 24, "a larger budget goes on"
+
+
+def test_a_place_where_no_folder_can_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    run = tmp_path / "file" / "run"
+    with pytest.raises(UserError, match=f"{run} cannot be a run folder: .*: Not a directory; give another folder"):
+        open_folder(run).lock(take_over=False)

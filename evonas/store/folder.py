@@ -147,8 +147,13 @@ class LocalFolder:
 
     def lock(self, take_over: bool) -> Lock:
         self._made = [path for path in (self.root, *self.root.parents) if not path.exists()]
-        for kind in FOLDERS:
-            self._path(kind).mkdir(parents=True, exist_ok=True)
+        try:
+            for kind in FOLDERS:
+                self._path(kind).mkdir(parents=True, exist_ok=True)
+        except (FileNotFoundError, FileExistsError, NotADirectoryError, PermissionError) as error:
+            raise UserError(
+                f"{self.root} cannot be a run folder: {error.filename}: {error.strerror}; give another folder"
+            ) from None
         path = self.root / ".lock"
         file = self._locked(path)
         if file is None and take_over:
