@@ -88,6 +88,11 @@ def test_a_wrong_value(override: str, says: str) -> None:
     assert says in wrong(override)
 
 
+def test_all_keys_that_are_missing_are_named() -> None:
+    with pytest.raises(UserError, match=r"objectives, budget: required$"):
+        load_config({"space": {"kind": "mlp"}, "task": {"kind": "digits"}})
+
+
 def test_an_entry_of_a_list_can_be_set() -> None:
     given = {**MINIMAL, "objectives": ({"metric": "error"}, {"metric": "macs"})}
     config = load_config(given, ["objectives.1.metric=params"])

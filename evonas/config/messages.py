@@ -37,6 +37,10 @@ def _first_error(error: ValidationError, model: type[BaseModel]) -> str:
     first = problems[0]
     where = [str(part) for part in first["loc"]]
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    if first["type"] == "missing":
+        lacking = [".".join(map(str, problem["loc"])) for problem in problems if problem["type"] == "missing"]
+        others = len(problems) - len(lacking)
+        return f"{', '.join(lacking)}: required{f' (and {others} more)' if others else ''}"
     if first["type"] == "extra_forbidden":
         section = ".".join(where[:-1])
         names = _fields_at(model, where[:-1])
@@ -46,7 +50,7 @@ def _first_error(error: ValidationError, model: type[BaseModel]) -> str:
     if first["type"] == "string_type" and isinstance(first["input"], bool):
         where = where[:-2] if where[-1] == "[key]" else where  # the key itself is given as 0 or 1
         return f"{'.'.join(where)}: quote it: YAML reads {READS_AS[first['input']]}{more}"
-    given = "" if first["type"] in {"missing", "value_error"} else f", not {first['input']!r}"
+    given = "" if first["type"] == "value_error" else f", not {first['input']!r}"
     if first["type"] == "literal_error" and isinstance(first["input"], bool):
         given += f" (quote it: YAML reads {READS_AS[first['input']]})"
     section = f"{'.'.join(where)}: " if where else ""
