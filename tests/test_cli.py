@@ -195,7 +195,7 @@ def test_bad_input_is_one_line_and_exit_2(words: list[str], says: str, folder: P
         (["front", "--where", "error is small"], "--where takes COLUMN OPERATOR VALUE"),
         (["front", "--where", "error<="], "--where takes COLUMN OPERATOR VALUE"),
         (["front", "--where", "error<nan"], "nothing can be compared with nan"),
-        (["measure", "99"], "no evaluated candidate 99; the run has 8"),
+        (["measure", "99"], "no evaluated candidate 99; the run has 8, from 0 to 7"),
         (["measure", "0", "--target", "phone"], "no target 'phone'; the run has cpu"),
         (["resume", "--set", "seed=4"], "seed is 0 there, 4 here"),
     ],

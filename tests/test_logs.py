@@ -88,7 +88,7 @@ def test_the_command_shows_one_log_or_what_there_is(found: evonas.Run, capsys: p
     assert "layer 0 of 2 red" in groups[2]
     assert last == "with a log: 2, 5"
     assert main(["log", where, "99"]) == 2
-    assert capsys.readouterr().err == "evonas: no evaluated candidate 99; the run has 16\n"
+    assert capsys.readouterr().err == "evonas: no evaluated candidate 99; the run has 16, from 0 to 15\n"
     with pytest.raises(UserError, match="no evaluated candidate 99"):
         found.log(99)
 

@@ -15,7 +15,7 @@ from evonas.analysis.effort import outcome, outcomes, stopping_audit, timeline, 
 from evonas.analysis.frames import by_run, evaluations, measured, populations, together, where
 from evonas.analysis.fronts import Reference, WhatIf, dominated, front, hypervolume, picks, reference, what_if
 from evonas.analysis.genes import genes, importance, leaves, shared
-from evonas.analysis.history import bands, diversity, lifespans, lineage, progress, survival
+from evonas.analysis.history import bands, diversity, lifespans, lineage, not_evaluated, progress, survival
 from evonas.analysis.intervals import ends, shares, unsettled, wilson, with_intervals
 from evonas.analysis.tables import mismatch
 
@@ -37,6 +37,7 @@ __all__ = [
     "lineage",
     "measured",
     "mismatch",
+    "not_evaluated",
     "outcome",
     "outcomes",
     "picks",

@@ -22,6 +22,19 @@ T = (
 # fmt: on
 
 
+def not_evaluated(frame: pd.DataFrame, candidate: int) -> UserError:
+    """What to say of a candidate that is not among those of a run.
+
+    Args:
+        frame: the rows of the run.
+        candidate: its number.
+    """
+    if frame.empty:
+        return UserError(f"no evaluated candidate {candidate}; the run has none yet")
+    low, high = frame["candidate"].min(), frame["candidate"].max()
+    return UserError(f"no evaluated candidate {candidate}; the run has {len(frame):,}, from {low} to {high}")
+
+
 def lineage(frame: pd.DataFrame, candidate: int) -> pd.DataFrame:
     """A candidate and all its ancestors, random ones first.
 
@@ -31,7 +44,7 @@ def lineage(frame: pd.DataFrame, candidate: int) -> pd.DataFrame:
     one_run(frame)
     parents = dict(zip(frame["candidate"], frame["parents"], strict=True))
     if candidate not in parents:
-        raise UserError(f"no evaluated candidate {candidate}; the run has {len(frame):,}")
+        raise not_evaluated(frame, candidate)
     family, open_ends = set(), [candidate]
     while open_ends:
         member = open_ends.pop()

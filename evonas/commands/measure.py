@@ -54,12 +54,13 @@ def measure_again(folder: str, candidate: int, target: str | None) -> Iterator[d
     Raises:
         UserError: no such candidate or target, or the target's device is not here.
     """
+    from evonas import analysis
     from evonas.runs.run import Run
 
     run = Run(folder)
     row = run.evaluations[run.evaluations["candidate"] == candidate]
     if row.empty:
-        raise UserError(f"no evaluated candidate {candidate}; the run has {len(run.evaluations):,}")
+        raise analysis.not_evaluated(run.evaluations, candidate)
     measure = _measuring(run, target)
     for name, found in measure(tuple(row.iloc[0]["genome"])):
         yield _row(name, found, row.iloc[0].get(f"latency_ms[{name}]"))

@@ -80,7 +80,7 @@ def architecture(run: Run, candidate: int) -> Picture:
     """
     rows = run.evaluations[run.evaluations["candidate"] == candidate]
     if rows.empty:
-        raise UserError(f"no evaluated candidate {candidate}; the run has {len(run.evaluations):,}")
+        raise analysis.not_evaluated(run.evaluations, candidate)
     parts = list(blocks(rows["arch"].iloc[0]))
     graph = [(name, genes) for name, genes in parts if genes and all(key.startswith("edge_") for key in genes)]
     others = [(name, genes) for name, genes in parts if (name, genes) not in graph]

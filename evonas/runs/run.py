@@ -205,7 +205,7 @@ class Run:
         """
         row = self.evaluations[self.evaluations["candidate"] == candidate]
         if row.empty:
-            raise UserError(f"no evaluated candidate {candidate}; the run has {len(self.evaluations):,}")
+            raise analysis.not_evaluated(self.evaluations, candidate)
         return row.iloc[0]
 
 
