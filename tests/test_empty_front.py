@@ -99,6 +99,8 @@ def test_a_search_without_any_success_ends_with_status_1_each_time(
             assert "evonas: no candidate was trained: 2 of 2 failed, the last with failed:build: " in said.err
             assert "(broken_space.py:10); all messages: evonas log run" in said.err
             assert said.out.splitlines()[-1] == "run: run"
+        assert main(["export", "run", "0", "--out", "network.onnx", "--import", "broken_space"]) == 2
+        assert "a run keeps those of its front, which is empty\n" in capsys.readouterr().err
     finally:
         SPACES.pop("broken", None)
 

@@ -39,9 +39,10 @@ def rebuild(folder: Folder, description: Mapping[str, Any], row: "pd.Series[Any]
     try:
         data = folder.read(weights_name(row["candidate"]))
     except FileNotFoundError:
+        front = f"; {folder}/weights has the others" if folder.names("weights") else ", which is empty"
         raise UserError(
             f"the weights of candidate {row['candidate']} ({row['status']}) are not kept: "
-            f"a run keeps those of its front; {folder}/weights has the others"
+            f"a run keeps those of its front{front}"
         ) from None
     if hashlib.sha256(data).hexdigest() != row["weights_sha256"]:
         raise UserError(f"{path} is damaged: its SHA-256 is not the recorded one; restore it from a copy")
