@@ -25,6 +25,7 @@ from evonas.measuring.device_lock import DeviceLock
 from evonas.records import Evaluation, Fitness
 from evonas.runs.empty_front import why_empty
 from evonas.runs.run import Run
+from evonas.text import counted
 
 LOOK_S, WORTH_SAYING_S = 1.0, 5.0
 """Longest time that one look at the measurements of others stands for; how much of them is worth a word."""
@@ -33,7 +34,10 @@ PLOT_WIDTH, PLOT_HEIGHT = (40, 72), 17
 """Characters. Where less than the least is left beside a table, the plot is above it."""
 AROUND = 6
 """Lines of a screen that are neither plot nor rows: two of status, the head and the frame of the table."""
-INTERVAL = "95 %"
+INTERVAL, MEASURED = "95 %", "measured."
+"""How columns begin that have the interval of another one, and what was measured later."""
+UNBOUNDED = 10_000
+"""Characters: no table is as wide."""
 MOST = 500
 """Fully trained candidates that the plot of a running search shows, the newest."""
 
@@ -236,7 +240,8 @@ def show_front(run: Run, front: pd.DataFrame, console: Console, plot: bool) -> N
         met = "no network of the front meets every --where"
         console.print(escape(none) if run.front().empty else met, soft_wrap=True)
         return
-    table = frame_table(for_people(run, chosen_by(run, front)), f"front: {len(front)} networks")
+    shown, title = for_people(run, chosen_by(run, front)), f"front: {counted(len(front), 'network')}"
+    table = fitting_table(shown, title, console, run.objectives)
     if plot and len(run.objectives) > 1:
         console.print(beside(figures.pareto(run, generations=0, front=front), table, console))
     else:
@@ -250,9 +255,9 @@ def chosen_by(run: Run, front: pd.DataFrame) -> pd.DataFrame:
     was measured later (`measured.NAME`), costs, architecture."""
     costs = [name for name in ("params", "macs") if name not in run.objectives]
     known = analysis.with_intervals(front, run.description)
-    for name in set(run.objectives) & set(run.measured.columns):
-        known = known.merge(run.measured[["candidate", name]].rename(columns={name: f"measured.{name}"}), "left")
-    objectives = [part for name in run.objectives for part in (name, *analysis.ends(name), f"measured.{name}")]
+    objectives = [part for name in run.objectives for part in (name, *analysis.ends(name), *_measured(name))]
+    later = run.measured.set_index("candidate").add_prefix(MEASURED).reset_index()
+    known = known.merge(later[["candidate", *(name for name in later if name in objectives)]], "left")
     columns = [name for name in ("candidate", *objectives, *costs, "generation", "arch") if name in known]
     return known[columns].astype(dict.fromkeys(("params", "macs"), "int64"))
 
@@ -262,13 +267,43 @@ def for_people(run: Run, chosen: pd.DataFrame) -> pd.DataFrame:
     its objective, and without what else is known of a network.
     """
     for name in run.objectives:
-        low, high = analysis.ends(name)
-        if low in chosen:
-            text = [f"{a:.2g}–{b:.2g}" for a, b in zip(chosen[low], chosen[high], strict=True)]  # noqa: RUF001  # a range
-            chosen.insert(list(chosen.columns).index(low), f"{INTERVAL} of {name}", text)
-            chosen = chosen.drop(columns=[low, high])
+        for value, low, high in ((name, *analysis.ends(name)), _measured(name)):
+            if low in chosen:
+                text = [_interval(*both) for both in zip(chosen[low], chosen[high], strict=True)]
+                chosen.insert(list(chosen.columns).index(low), f"{INTERVAL} of {value}", text)
+                chosen = chosen.drop(columns=[low, high])
     others = {"generation", "macs", "arch"} - set(run.objectives)
     return chosen.drop(columns=[name for name in chosen if name in others])
+
+
+def _interval(low: float, high: float) -> str:
+    return "" if pd.isna(low) else f"{low:.2g}–{high:.2g}"  # noqa: RUF001  # a range
+
+
+def _measured(name: str) -> tuple[str, str, str]:
+    """The columns of what was measured later, with the ends of its interval."""
+    low, high = analysis.ends(name)
+    return f"{MEASURED}{name}", f"{MEASURED}{low}", f"{MEASURED}{high}"
+
+
+def fitting_table(frame: pd.DataFrame, title: str, console: Console, objectives: Sequence[str]) -> Table:
+    """A front as a table that fits: where the terminal is narrow, some columns are left out, the least important ones
+    first. The candidate and the objectives stay.
+    """
+    names = list(map(str, frame))
+    spare = [
+        *(name for name in names if name.startswith(f"{INTERVAL} of {MEASURED}")),
+        *(name for name in names if name in ("params", "macs") and name not in objectives),
+        *(name for name in names if name.startswith(f"{INTERVAL} of ") and MEASURED not in name),
+        *(name for name in names if name.startswith(MEASURED)),
+    ]
+    table = frame_table(frame, title)
+    for name in spare:
+        if Measurement.get(console, console.options.update(width=UNBOUNDED), table).maximum <= console.width:
+            break
+        frame = frame.drop(columns=name)
+        table = frame_table(frame, title)
+    return table
 
 
 def written(table: pd.DataFrame | Iterable[Mapping[str, Any]], form: str) -> str:
@@ -280,11 +315,13 @@ def written(table: pd.DataFrame | Iterable[Mapping[str, Any]], form: str) -> str
 
 
 def frame_table(frame: pd.DataFrame, title: str = "") -> Table:
-    """A data frame as a table for people; numbers with four digits."""
+    """A data frame as a table for people; numbers with four digits. An interval and what was measured later have short
+    heads: they stand behind what they are of."""
     table = Table(title=title or None, title_justify="left")
     for name in frame:
         numeric = pd.api.types.is_numeric_dtype(frame[name])
-        head = INTERVAL if str(name).startswith(f"{INTERVAL} of ") else escape(str(name))
+        short = [text for text in (INTERVAL, MEASURED) if str(name).startswith(text)]
+        head = short[0].rstrip(".") if short else escape(str(name))
         table.add_column(head, justify="right" if numeric else "left", no_wrap=True, overflow="ellipsis")
     for row in frame.itertuples(index=False):
         table.add_row(*map(_cell, row))

@@ -21,6 +21,11 @@ def one_line(text: str) -> str:
     return clean if len(clean) <= LONGEST else clean[: LONGEST - 1] + "…"
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, in the plural where that takes an s: "1 network", "1,200 networks"."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
 def printable_lines(text: str) -> str:
     """The lines of a text as a terminal would leave them, and nothing that steers one.
 

@@ -23,7 +23,8 @@ from evonas.driver.snapshot import ProgressMeter
 from evonas.errors import UserError
 from evonas.figures.picture import BLUE, RED, Axis, Band, Line, Picture, Points
 from evonas.records import Evaluation
-from evonas.terminal import live_front, watching, written
+from evonas.terminal import fitting_table, live_front, watching, written
+from evonas.text import counted
 from tests.test_loop import Stop, run
 
 numbers = st.floats(allow_nan=True, allow_infinity=True, width=32)
@@ -180,6 +181,30 @@ def test_a_table_for_programs_can_be_read_back() -> None:
     assert [*map(json.loads, back["values"])] == [[1, 2], ["x"]]
     assert json.loads(written(rows, "json")) == rows
     assert json.loads(written(pd.DataFrame({"x": [1.5, math.nan]}), "json")) == [{"x": 1.5}, {"x": None}]
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [
+        (140, ["candidate", "error", "95 %", "latency_ms[cpu]", "95 %", "measured", "95 %", "params"]),
+        (80, ["candidate", "error", "95 %", "latency_ms[cpu]", "95 %", "measured"]),
+        (54, ["candidate", "error", "latency_ms[cpu]", "measured"]),
+        (40, ["candidate", "error", "latency_ms[cpu]"]),
+    ],
+)
+def test_a_front_in_a_narrow_terminal_keeps_its_objectives(width: int, shown: list[str]) -> None:
+    latency, interval = "latency_ms[cpu]", "0.012–0.034"  # noqa: RUF001  # a range
+    row: dict[str, object] = {"candidate": 3, "error": 0.1234, "95 % of error": interval, latency: 0.02345}
+    row |= {f"95 % of {latency}": interval, f"measured.{latency}": 0.02456, f"95 % of measured.{latency}": interval}
+    console = Console(file=io.StringIO(), width=width)
+    table = fitting_table(pd.DataFrame([{**row, "params": 12345}]), "", console, ["error", latency])
+    assert [column.header for column in table.columns] == [name.replace("[", r"\[") for name in shown]
+    console.print(table)
+    assert "…" not in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_a_single_thing_is_in_the_singular() -> None:
+    assert [counted(number, "network") for number in (0, 1, 1200)] == ["0 networks", "1 network", "1,200 networks"]
 
 
 def test_an_ascii_terminal_gets_the_table_alone(found: evonas.Run) -> None:

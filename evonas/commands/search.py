@@ -12,6 +12,7 @@ from evonas.commands import tracebacks
 from evonas.commands.arguments import add_import, add_set, add_take_over, imported, printable
 from evonas.errors import Halted
 from evonas.signals import status_of, terminate_soon
+from evonas.text import counted
 
 if TYPE_CHECKING:
     from evonas.driver.loop import Search
@@ -106,7 +107,7 @@ def outcomes(run: "Run") -> str:
     """How many candidates were evaluated, and how."""
     counts = run.evaluations["status"].value_counts()
     each = ", ".join(f"{n:,} {status}" for status, n in counts.items())
-    evaluated = f"{len(run.evaluations):,} candidates evaluated{f' ({each})' if each else ''}"
+    evaluated = f"{counted(len(run.evaluations), 'candidate')} evaluated{f' ({each})' if each else ''}"
     open_ = 0 if run.state == "running" else len(run.unfinished)
     return f"{evaluated}, {open_:,} unfinished, which a larger budget takes up" if open_ else evaluated
 
@@ -115,9 +116,10 @@ def _mismatches(run: "Run") -> Iterator[str]:
     """How well the tables of a run told what its front takes."""
     failed = run.measured[run.measured["message"] != ""]
     if len(failed):
-        yield f"{len(failed)} networks of the front could not be measured: {printable(failed['message'].iloc[0])}"
+        which = f"{counted(len(failed), 'network')} of the front"
+        yield f"{which} could not be measured: {printable(failed['message'].iloc[0])}"
     for row in run.mismatch().to_dict("records"):
         yield (
             f"table against measurement on {row['target']}: mean error {100 * row['mean_error']:.1f} %, "
-            f"Kendall tau {row['kendall_tau']:.2f}, {row['networks']} networks of the front"
+            f"Kendall tau {row['kendall_tau']:.2f}, {counted(row['networks'], 'network')} of the front"
         )

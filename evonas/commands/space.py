@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from evonas.commands.arguments import add_format, add_import, add_set, imported
 from evonas.errors import UserError
+from evonas.text import counted
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -52,7 +53,7 @@ def describe_space(config_path: str, overrides: Sequence[str]) -> "Iterator[str 
     for row in space_genes(config_path, overrides):
         table.add_row(row["gene"], ", ".join(map(str, row["values"])))
     yield table
-    yield f"{len(space.genes)} genes, {_about(space.size())} networks"
+    yield f"{counted(len(space.genes), 'gene')}, {_about(space.size())} networks"
     task = construct(TASKS, config.task, "task").spec
     rng = stream(config.seed, "example")
     for genome in (space.sample(rng) for _ in range(EXAMPLES)):

@@ -8,6 +8,7 @@ import sys
 
 from evonas.commands.arguments import add_format, add_run
 from evonas.commands.search import outcomes
+from evonas.text import counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +31,8 @@ def run(options: argparse.Namespace) -> int:
         row = {**{key: value for key, value in state.items() if not isinstance(value, dict)}, **state["statuses"]}
         csv.writer(sys.stdout, lineterminator="\n").writerows([row.keys(), row.values()])
     else:
-        print(f"{outcomes(run)}; front of {state['front']}; {state['generations']} generations; {state['state']}")
+        generations = counted(state["generations"], "generation")
+        print(f"{outcomes(run)}; front of {state['front']}; {generations}; {state['state']}")
         if any(status.startswith("failed:") for status in state["statuses"]):
             print(f"why candidates failed: evonas log {shlex.quote(str(run.folder))}")
         if state["front"]:

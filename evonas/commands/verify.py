@@ -4,6 +4,7 @@ import argparse
 
 from evonas.commands.arguments import add_import, add_run, imported, printable
 from evonas.errors import UserError
+from evonas.text import counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +35,8 @@ def run(options: argparse.Namespace) -> int:
         return 1
     births = "" if verdict.bred else "; births are taken as recorded, because the strategy is not exact"
     print(
-        f"verified: {verdict.candidates:,} candidates and {verdict.generations:,} generations follow from the record; "
+        f"verified: {counted(verdict.candidates, 'candidate')} and {counted(verdict.generations, 'generation')} "
+        "follow from the record; "
         f"{verdict.recounted:,} networks were built again and have the parameters that it says{births}"
     )
     print("the data are those of the search" if task else f"note: the data are not checked: {printable(unchecked)}")

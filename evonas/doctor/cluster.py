@@ -4,11 +4,12 @@ import ipaddress
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from evonas.doctor.context import ROOM_S, Context, Finding, Unknown, counted, need_ray, shape
+from evonas.doctor.context import ROOM_S, Context, Finding, Unknown, need_ray, shape
 from evonas.errors import UserError
 from evonas.run_identity import versions
 from evonas.runtime.ray_pool import probe
 from evonas.runtime.ray_pool.probe import Seen
+from evonas.text import counted
 
 SKEW_NOTE_S, SKEW_CROSS_S = 1.0, 60.0
 NEEDED = ("python", "evonas", "ray", "torch", "numpy")

@@ -77,7 +77,3 @@ def parts_of(context: Context) -> Components:
 def shape(node: ClusterNode) -> str:
     counts = [f"{node.resources.get('CPU', 0):g} CPUs", f"{node.resources.get('GPU', 0):g} GPUs"]
     return " ".join([", ".join(counts), *(f"and {name}" for name in probe.custom(node))])
-
-
-def counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'s' * (number != 1)}"

@@ -5,12 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from evonas.components import Components
 from evonas.config import Config, RuntimeConfig, TrainingConfig
-from evonas.doctor.context import Context, Finding, State, Unknown, counted, parts_of
+from evonas.doctor.context import Context, Finding, State, Unknown, parts_of
 from evonas.driver.breeding import Breeder
 from evonas.records import Evaluation, Job, RungReport
 from evonas.runtime import Runtime
 from evonas.runtime.ray_pool.nodes import ClusterNode, Nodes
 from evonas.strategies import Exhausted
+from evonas.text import counted
 
 TRY_S, TRY_MOST_S = 20.0, 90.0
 """Networks are tried for so long; and for so long where not even one has shown how fast it trains."""

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from evonas import analysis
+from evonas.text import counted
 
 INCLUDES = {
     "prepare": "what is shipped, the network with the task's `prepare`",
@@ -66,7 +67,7 @@ def _again(description: Mapping[str, Any], evaluations: pd.DataFrame, measured: 
             tau = row["kendall_tau"]
             order = "" if pd.isna(tau) else f"; Kendall tau of the two orders {tau:.2f}"
             yield (
-                f"measured again on {row['target']}: {row['networks']:,} networks, on average "
+                f"measured again on {row['target']}: {counted(row['networks'], 'network')}, on average "
                 f"{100 * row['mean_error']:.1f} % from what the search recorded{order}"
             )
 

@@ -1,9 +1,13 @@
 """Intervals of shares, and how many latencies settled."""
 
+from functools import partial
+from typing import Any
+
 import pandas as pd
 import pytest
 
 from evonas.analysis import ends, unsettled, wilson, with_intervals
+from evonas.runs.remarks import remarks
 
 
 def test_wilson_by_hand() -> None:
@@ -26,6 +30,22 @@ def test_only_what_is_a_share_of_known_examples_has_an_interval() -> None:
     assert (found["error"] < found["error_high"]).all()
     for older in ({}, {"validation": None}):
         assert list(with_intervals(frame, older)) == ["error", "mse"]
+
+
+def test_what_has_no_interval_says_why() -> None:
+    description: dict[str, Any] = {
+        "evaluator": "",
+        "targets": [],
+        "tables": [],
+        "config": {"targets": {}},
+        "objectives": [{"column": "mse"}, {"column": "mae"}],
+        "task": {"metrics": {"mse": "minimize", "mae": "minimize"}},
+        "validation": {"examples": 100, "shares": []},
+    }
+    told = partial(remarks, evaluations=pd.DataFrame(), measured=pd.DataFrame(), folder="run")
+    assert told(description) == ["mse, mae have no interval: only shares of right or wrong answers have one"]
+    one = {**description, "objectives": [{"column": "mse"}], "validation": None}
+    assert told(one) == ["mse has no interval: the run did not record its validation examples"]
 
 
 def test_ends_are_named_as_the_columns_are() -> None:
