@@ -35,7 +35,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"evonas: stopped: {printable(reason)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt as stop:
-        print("evonas: interrupted", file=sys.stderr)
         return status_of(stop)
     except (NotADirectoryError, PermissionError, FileNotFoundError) as error:
         what = f"{error.filename}: {error.strerror}" if error.filename else error

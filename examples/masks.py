@@ -1,6 +1,5 @@
 """Masks, with a task and a space of its own: the pen's pixels in noisy digits: python examples/masks.py [--smoke]"""
 
-import os
 import sys
 
 import numpy as np
@@ -58,5 +57,4 @@ if __name__ == "__main__":
     run = evonas.search(CONFIG, run="runs/masks")
     print(run.front()[["candidate", "iou", "macs", "params"]])
     print("all of it as a page: evonas report runs/masks")
-    module = os.path.relpath(__file__)
-    print(f"a network as a file: evonas export runs/masks CANDIDATE --out network.onnx --import {module}")
+    print(f"a network as a file: evonas export runs/masks CANDIDATE --out network.onnx --import {sys.argv[0]}")

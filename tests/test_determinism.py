@@ -39,9 +39,7 @@ def test_the_reference_learned_something(reference: evonas.Run) -> None:
 
 
 @pytest.mark.usefixtures("local_ray")
-@pytest.mark.parametrize(
-    "workers", [pytest.param(1, marks=pytest.mark.slow), 2, pytest.param(4, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("workers", [pytest.param(workers, marks=pytest.mark.slow) for workers in (1, 2, 4)])
 def test_any_number_of_ray_workers(workers: int, reference: evonas.Run, tmp_path: Path) -> None:
     assert content(run(tmp_path / "run", {"workers": workers})) == content(reference)
 

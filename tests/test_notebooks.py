@@ -22,7 +22,7 @@ WAITS = "no worker has started yet"
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
-    """Two seeds of each strategy: 16 small networks each, trained for two epochs on a fifth of the digits."""
+    """Two seeds of each strategy: 24 small networks each, trained for two epochs on a fifth of the digits."""
     root = tmp_path_factory.mktemp("runs")
     config = {
         "space": {"kind": "mobile", "stages": 2, "widths": [8, 16], "depths": [0, 1], "stem": 8, "strides": 2},
@@ -30,7 +30,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
         "objectives": [{"metric": "error"}, {"metric": "params"}],
         "training": {"epochs": 2, "batch_size": 32, "rungs": [1], "promote": 0.9},
         "schedule": {"generation": 8},
-        "budget": {"evaluations": 16},
+        "budget": {"evaluations": 24},
         "runtime": {"kind": "serial"},
     }
     strategies = {"nsga2": {"kind": "nsga2", "population": 8}, "random": {"kind": "random"}}

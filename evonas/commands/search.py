@@ -38,7 +38,11 @@ def run(options: argparse.Namespace) -> int:
     from evonas.start import prepare
 
     modules = imported(options.modules)
-    prepared = prepare(options.config, overrides=options.overrides, run=options.run, modules=modules)
+    try:
+        prepared = prepare(options.config, overrides=options.overrides, run=options.run, modules=modules)
+    except KeyboardInterrupt as stop:
+        print(f"interrupted before the search began. To begin again: {options.line}", flush=True)
+        return status_of(stop)
     if options.dry_run:
         from evonas.doctor import dry_run
 
