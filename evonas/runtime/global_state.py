@@ -34,6 +34,8 @@ NAMED = 3
 """Changes that a message names."""
 Setting = tuple[Callable[[], Any], Callable[[Any], object]]
 """How a setting is read, and how it is set to what was read."""
+Replaced = tuple[str, Any, str, Any]
+"""The name of an owner, the owner, the name of a member, and what that was."""
 Result = Evaluation | Deferred
 _ABSENT = object()
 
@@ -53,26 +55,37 @@ class GlobalState:
 
     def changes(self) -> list[str]:
         """Returns what is no longer as it was, in words; empty where all is."""
-        settings = [name for name, (read, _) in self._settings.items() if read() != self._values[name]]
-        replaced = [f"{name}.{key}" for name, _, key, _ in self._replaced()]
-        return settings + [member for member in replaced if member != OF_DTYPE]
+        return self._in_words(self._changed_settings(), list(self._replaced()))
 
     def restore(self) -> list[str]:
         """Puts back what is no longer as it was; returns what that was, in words."""
-        changed = self.changes()
-        for name in self._settings.keys() & set(changed):
+        settings, replaced = self._changed_settings(), list(self._replaced())
+        for name in settings:
             self._settings[name][1](self._values[name])
-        for _, owner, key, before in list(self._replaced()):
+        if settings:  # another default dtype has replaced a class, and puts it back itself
+            still = list(self._replaced())
+        else:
+            still = replaced
+        for _, owner, key, before in still:
             if before is _ABSENT:
                 delattr(owner, key)
             else:
                 setattr(owner, key, before)
-        return changed
+        return self._in_words(settings, replaced)
 
-    def _replaced(self) -> Iterator[tuple[str, Any, str, Any]]:
+    def _changed_settings(self) -> list[str]:
+        return [name for name, (read, _) in self._settings.items() if read() != self._values[name]]
+
+    def _in_words(self, settings: Sequence[str], replaced: Sequence[Replaced]) -> list[str]:
+        members = [f"{name}.{key}" for name, _, key, _ in replaced]
+        return [*settings, *(member for member in members if member != OF_DTYPE)]
+
+    def _replaced(self) -> Iterator[Replaced]:
         """Of each member that is another one now: its owner's name, its owner, its own name and what it was."""
         for name, owner, before in self._members:
             now = vars(owner)
+            if _is_same(now, before):
+                continue
             changed = [key for key, old in before.items() if now.get(key, _ABSENT) is not old]
             if isinstance(owner, type) and len(now) > len(before):
                 changed += now.keys() - before.keys()
@@ -80,6 +93,14 @@ class GlobalState:
                 old, new = before.get(key, _ABSENT), now.get(key, _ABSENT)
                 if (_is_code(old) or _is_code(new)) and not _is_of_torch(owner, key, old, new):
                     yield name, owner, key, old
+
+
+def _is_same(now: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
+    """Whether all members are as they were, found out in C: one object after the other, by identity first."""
+    try:
+        return bool(now == before)
+    except Exception:  # another object of a kind that does not say whether it is equal
+        return False
 
 
 def with_note(item: Result, changes: Sequence[str]) -> Result:
