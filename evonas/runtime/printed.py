@@ -18,6 +18,8 @@ CHUNKS = 16
 """Chunks that one look takes at most: who prints without end must not keep the reader from its clock."""
 STREAMS = (1, 2)
 """The descriptors of the standard output and the standard error."""
+C = ctypes.CDLL(None)
+"""The C library of this process."""
 T = TypeVar("T", Evaluation, Evaluation | Deferred, Evaluation | Deferred | WorkerExit)
 
 
@@ -72,7 +74,7 @@ def flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):  # they may be closed, or the user's
             stream.flush()
-    ctypes.CDLL(None).fflush(None)
+    C.fflush(None)
 
 
 def with_printed(item: T, printed: bytes) -> T:
