@@ -62,10 +62,8 @@ class GlobalState:
         settings, replaced = self._changed_settings(), list(self._replaced())
         for name in settings:
             self._settings[name][1](self._values[name])
-        if settings:  # another default dtype has replaced a class, and puts it back itself
-            still = list(self._replaced())
-        else:
-            still = replaced
+        # Another default dtype has replaced a class, and puts it back itself.
+        still = list(self._replaced()) if settings else replaced
         for _, owner, key, before in still:
             if before is _ABSENT:
                 delattr(owner, key)
