@@ -89,7 +89,7 @@ def check_run(folder: Folder, components: Components) -> None:
     config, path = recorded["config"], data_path(components.config)
     there = {**config, "task": {**config["task"], "path": path}} if path and config["task"].get("path") else config
     difference = _difference(_resolved(there), _resolved(description["config"]))
-    if moved_data(folder, components):
+    if moved_data(folder, recorded, components):
         description["task"]["name"] = recorded["task"]["name"]  # which may be that of the file
     elif not difference:
         difference = _difference(_resolved(config), _resolved(description["config"]))
@@ -109,18 +109,19 @@ def data_path(config: Config) -> str | None:
     return path if isinstance(path, str) else None
 
 
-def moved_data(folder: Folder, components: Components) -> str:
+def moved_data(folder: Folder, recorded: Mapping[str, Any], components: Components) -> str:
     """Where the data of a run were when it began, if they are elsewhere now and still the same; else an empty text.
 
     Args:
         folder: Of the run.
+        recorded: Its run.json.
         components: Of the search that is to go on with it.
 
     Raises:
-        UserError: The folder's run.json is damaged.
+        UserError: The run.json says something else of the data than evonas writes.
     """
-    recorded, path = read_run(folder), data_path(components.config)
-    before, then = recorded["config"]["task"].get("path"), recorded_data(recorded, folder)
+    path, before = data_path(components.config), recorded["config"]["task"].get("path")
+    then = recorded_data(recorded, folder)
     if not (path and before and then and components.data) or path == before:
         return ""
     return "" if data_difference(then, components.data) else str(before)

@@ -6,7 +6,7 @@ import os
 import platform
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, closing, nullcontext
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -197,18 +197,14 @@ def execute(prepared: PreparedSearch, *, watch: Watch, take_over: bool = False) 
         UserError: another search holds the folder, or no worker could start.
         Halted: the search had to stop.
     """
+    if ended := ended_before(prepared):
+        note_moved_data(prepared, ended, take_over=take_over)
+        return ended
     components, folder = prepared.components, prepared.folder
     metrics, targets = components.objectives.metrics, components.objectives.targets
-    before = ended_before(prepared)
-    if before and not _data_moved(prepared):
-        return before
     store = Store(folder, evaluations_schema(metrics, targets), take_over)
     with ExitStack() as ends:
         ends.callback(store.close)
-        if before:  # nothing is left to do but to note where the data are now
-            store.started(_start(prepared))
-            store.ended(before, 0, recover(folder, metrics, targets, salvage=True).elapsed_s)
-            return before
         check_endpoints(components)
         trackers = TrackerDispatcher(components.config, folder, watch)
         ends.callback(trackers.wait)  # when the workers have gone
@@ -255,10 +251,21 @@ def ended_before(prepared: PreparedSearch) -> str:
     return str(last.get("ended", "")) if intact else ""
 
 
-def _data_moved(prepared: PreparedSearch) -> bool:
-    """Whether the data are elsewhere than where the last start of the run had them."""
-    last = (read_starts(prepared.folder) or [{}])[-1]
-    return last.get("data_path") not in (None, data_path(prepared.components.config))
+def note_moved_data(prepared: PreparedSearch, ended: str, *, take_over: bool = False) -> None:
+    """Note in a run in which nothing is left to do where its data are now; nothing is written where they have stayed.
+
+    Args:
+        prepared: The search.
+        ended: Why it had ended.
+        take_over: As of `execute`.
+    """
+    folder, objectives = prepared.folder, prepared.components.objectives
+    if read_starts(folder)[-1].get("data_path") in (None, data_path(prepared.components.config)):
+        return
+    metrics, targets = objectives.metrics, objectives.targets
+    with closing(Store(folder, evaluations_schema(metrics, targets), take_over)) as store:
+        store.started(_start(prepared))
+        store.ended(ended, 0, recover(folder, metrics, targets, salvage=True).elapsed_s)
 
 
 def _start(prepared: PreparedSearch) -> dict[str, Any]:
@@ -275,7 +282,7 @@ def _notes(folder: Folder, components: Components) -> Iterator[str]:
         return
     if not has_own_description(folder):
         yield f"{folder}/run.json is damaged or lost; its copy in starts/0001.json takes its place"
-    if before := moved_data(folder, components):
+    if before := moved_data(folder, read_run(folder), components):
         now = data_path(components.config)
         yield f"the data are those of the search, which was begun with task.path {before} and goes on with {now}"
     record = recover(folder, components.objectives.metrics, components.objectives.targets, salvage=True)

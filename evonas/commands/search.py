@@ -4,7 +4,6 @@ import argparse
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,8 +14,6 @@ from evonas.signals import status_of, terminate_soon
 from evonas.text import counted
 
 if TYPE_CHECKING:
-    from evonas.driver.loop import Search
-    from evonas.records import Evaluation
     from evonas.runs.run import Run
     from evonas.start import PreparedSearch
 
@@ -58,7 +55,7 @@ def run_prepared(prepared: "PreparedSearch", options: argparse.Namespace) -> int
 
     from evonas.runs.empty_front import only_failures, why_empty
     from evonas.runs.run import Run
-    from evonas.start import ended_before, execute
+    from evonas.start import ended_before, execute, note_moved_data
     from evonas.store import is_run
     from evonas.terminal import show_front, watching
 
@@ -76,11 +73,12 @@ def run_prepared(prepared: "PreparedSearch", options: argparse.Namespace) -> int
     for note in prepared.notes:
         print(f"note: {printable(note)}")
     try:
-        nothing_left = ended_before(prepared)
-        if nothing_left:
+        if ended := ended_before(prepared):
+            note_moved_data(prepared, ended, take_over=options.take_over)
             print("nothing is left to do")
-        with nullcontext(_unwatched) if nothing_left else watching(console) as watch:
-            ended = execute(prepared, watch=watch, take_over=options.take_over)
+        else:
+            with watching(console) as watch:
+                ended = execute(prepared, watch=watch, take_over=options.take_over)
     except KeyboardInterrupt as stop:
         print(interrupted(), flush=True)
         return status_of(stop)
@@ -101,10 +99,6 @@ def run_prepared(prepared: "PreparedSearch", options: argparse.Namespace) -> int
         print(line)
     print(f"run: {folder}")
     return 0
-
-
-def _unwatched(search: "Search", evaluation: "Evaluation | None") -> None:
-    """Watches nothing."""
 
 
 def outcomes(run: "Run") -> str:
