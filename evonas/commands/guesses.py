@@ -105,7 +105,7 @@ def _of_arrays(kind: str, data: str, name: str, y: Any) -> Guess:
     """Values are predicted where y, which is called `name`, is no classes."""
     import numpy as np
 
-    from evonas.tasks.task import whole
+    from evonas.tasks.labels import whole
 
     section = {"kind": kind, "path": data}
     if y is None or not y.ndim or y.dtype.kind not in "fiu":
@@ -122,8 +122,8 @@ def _of_arrays(kind: str, data: str, name: str, y: Any) -> Guess:
 
 
 def _table(data: str, path: Path) -> Guess:
+    from evonas.tasks.labels import whole
     from evonas.tasks.table import read, table_files
-    from evonas.tasks.task import whole
 
     rows = read(table_files(path)["train"])
     columns = rows.column_names

@@ -3,8 +3,10 @@
 To add one: a function that returns a `Task`, and a line in `TASKS`.
 """
 
+from evonas.tasks.constructors import classification, regression
 from evonas.tasks.metrics import TaskMetric
 from evonas.tasks.registry import TASKS
-from evonas.tasks.task import Split, Splits, Task, classification, divided, regression
+from evonas.tasks.splitting import divided
+from evonas.tasks.task import Split, Splits, Task
 
 __all__ = ["TASKS", "Split", "Splits", "Task", "TaskMetric", "classification", "divided", "regression"]

@@ -9,9 +9,10 @@ import numpy as np
 from evonas.did_you_mean import unknown
 from evonas.errors import UserError
 from evonas.tasks.class_folders import listed
+from evonas.tasks.constructors import classification, regression
 from evonas.tasks.splitting import NAMES, completed, labelled, parts_among
 from evonas.tasks.stored_array import Column
-from evonas.tasks.task import Array, Split, Task, classification, regression
+from evonas.tasks.task import Array, Split, Task
 
 CHANNELS = (1, 3, 4)
 """Grey, RGB, RGBA: a last axis this long is taken for the channels."""

@@ -10,9 +10,10 @@ from torch import Tensor
 from evonas.errors import UserError
 from evonas.paths import expanded
 from evonas.records import InputSpec, TaskSpec
+from evonas.tasks.constructors import chosen_metrics
 from evonas.tasks.metrics import TaskMetric, directions
-from evonas.tasks.splitting import NAMES, parts_among
-from evonas.tasks.task import Array, Split, Splits, Task, check_fractions, chosen_metrics
+from evonas.tasks.splitting import NAMES, check_fractions, parts_among
+from evonas.tasks.task import Array, Split, Splits, Task
 from evonas.tasks.vocabulary import Tokens, code_points, counted, notes_on, read_text, text_files
 
 

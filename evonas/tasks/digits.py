@@ -5,7 +5,9 @@ from importlib.metadata import PackageNotFoundError, distribution
 import numpy as np
 
 from evonas.errors import UserError
-from evonas.tasks.task import Split, Splits, Task, classification, divided
+from evonas.tasks.constructors import classification
+from evonas.tasks.splitting import divided
+from evonas.tasks.task import Split, Splits, Task
 
 
 def digits(

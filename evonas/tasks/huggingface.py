@@ -10,9 +10,10 @@ import numpy as np
 from evonas.did_you_mean import unknown
 from evonas.errors import UserError
 from evonas.paths import expanded
+from evonas.tasks.constructors import classification
 from evonas.tasks.images import Channels, Pictures, Size, pillow
 from evonas.tasks.splitting import completed, labelled, parts_among
-from evonas.tasks.task import Array, Split, Task, classification
+from evonas.tasks.task import Array, Split, Task
 
 
 def huggingface(

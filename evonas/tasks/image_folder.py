@@ -8,9 +8,10 @@ import numpy as np
 
 from evonas.paths import expanded
 from evonas.tasks.class_folders import class_folders, natural
+from evonas.tasks.constructors import classification
 from evonas.tasks.images import Channels, Pictures, Size, pillow
 from evonas.tasks.splitting import completed
-from evonas.tasks.task import Split, Task, classification
+from evonas.tasks.task import Split, Task
 
 SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".gif", ".ppm", ".pgm", ".pbm", ".pnm", ".tif", ".tiff", ".webp")

@@ -5,7 +5,9 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from evonas.errors import UserError
-from evonas.tasks.task import Split, Splits, divided, labels
+from evonas.seeding import stream
+from evonas.tasks.labels import labels
+from evonas.tasks.task import Array, Split, Splits
 
 NAMES = {
     "train": ("train", "training"),
@@ -73,3 +75,28 @@ def completed(
     parts = divided(given["train"], tuple(fractions[name] for name in missing), seed, stratify)
     made = dict(zip(("train", *missing), parts, strict=True))
     return Splits(**{**given, **made}, drawn=tuple(missing))
+
+
+def divided(pool: Split, fractions: tuple[float, ...], seed: int, stratify: bool = True) -> tuple[Split, ...]:
+    """A pool in disjoint parts: one for each fraction, after the rest; each keeps the pool's mix of classes.
+
+    Raises:
+        ValueError: a fraction is not above 0, or nothing is left for the rest.
+    """
+    check_fractions(fractions)
+    groups = pool.y if stratify else np.zeros(len(pool.y), np.int64)
+    random = stream(seed, "split")
+    parts: list[list[Array]] = [[] for _ in range(len(fractions) + 1)]
+    for group in np.unique(groups):
+        rows = random.permutation(np.flatnonzero(groups == group))
+        bounds = np.rint(np.cumsum(fractions) * len(rows)).astype(int)
+        for part, chosen in zip(parts, np.split(rows, bounds), strict=True):
+            part.append(chosen)
+    *given, rest = (pool[np.sort(np.concatenate(part))] for part in parts)
+    return rest, *given
+
+
+def check_fractions(fractions: tuple[float, ...]) -> None:
+    """Raises ValueError where a fraction is not above 0, or nothing is left for the rest."""
+    if any(not 0 < fraction < 1 for fraction in fractions) or sum(fractions) >= 1:
+        raise ValueError(f"fractions must lie between 0 and 1 and leave a rest, not {fractions}")

@@ -13,8 +13,9 @@ from evonas.errors import UserError
 from evonas.paths import expanded
 from evonas.tasks.arrays import Target
 from evonas.tasks.class_folders import natural
+from evonas.tasks.constructors import classification, regression
 from evonas.tasks.splitting import completed, parts_among
-from evonas.tasks.task import Array, Split, Task, classification, regression
+from evonas.tasks.task import Array, Split, Task
 
 SUFFIXES = (".csv", ".tsv", ".parquet")
 GAPS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "none", "?"]

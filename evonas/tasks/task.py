@@ -5,22 +5,21 @@ for memory are a `StoredArray` in the place of an array.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from evonas.did_you_mean import unknown
 from evonas.errors import UserError
 from evonas.inputs import mapped
 from evonas.records import InputSpec, TaskSpec
-from evonas.seeding import stream
-from evonas.tasks.metrics import CLASSIFICATION_METRICS, REGRESSION_METRICS, TaskMetric, directions, error
+from evonas.tasks.losses import cross_entropy
+from evonas.tasks.metrics import TaskMetric, directions, error
 from evonas.tasks.stored_array import Column, chunks, held, nbytes, selected, taken
 
 Array = npt.NDArray[Any]
@@ -117,16 +116,6 @@ class Splits:
     def mapped(self, function: Callable[[str, Split], Split]) -> "Splits":
         """`function` of the name and the examples of each part."""
         return Splits(*(function(name, split) for name, split in self.parts.items()), drawn=self.drawn)
-
-
-def cross_entropy(output: Tensor, target: Tensor, label_smoothing: float) -> Tensor:
-    """Mean cross entropy of logits (n, classes) and classes (n,)."""
-    return F.cross_entropy(output, target, label_smoothing=label_smoothing)
-
-
-def mean_squared_error(output: Tensor, target: Tensor, label_smoothing: float) -> Tensor:
-    """Mean squared error of (n, outputs) and (n, outputs); values have no labels to smooth."""
-    return F.mse_loss(output, target)
 
 
 class Standardise(nn.Module):
@@ -254,159 +243,3 @@ class Task:
         if len(shape) < 2 or shape[-2:] != self.image_shape[1:]:
             wanted = "x".join(map(str, self.image_shape[1:]))
             raise UserError(f"{where}: {name} transforms targets (..., height, width) of {wanted}, not {shape}")
-
-
-def classification(
-    name: str,
-    splits: Splits,
-    metrics: Sequence[str] = ("error",),
-    classes: Sequence[str] = (),
-    notes: Sequence[str] = (),
-) -> Task:
-    """A task of telling classes 0, 1, ... apart, on standardised inputs.
-
-    Args:
-        name: for people.
-        splits: examples in any number type, labels (n,) of whole numbers from 0.
-        metrics: names in `CLASSIFICATION_METRICS`; the first is the main one.
-        classes: what they are called, in order of their numbers.
-        notes: what was guessed, changed or left out when the data were read.
-
-    Raises:
-        UserError: labels are not integers (n,) from 0, there is one class only, some number is not finite, or a metric
-            is unknown.
-    """
-    splits, classes, renumbered = _renumbered(
-        splits.mapped(lambda part, split: Split(_finite(_single(split.x)), labels(split.y, part))), classes
-    )
-    notes, count = [*notes, *renumbered], len(np.unique(splits.train.y))
-    if count < 2:
-        raise UserError(f"task {name}: all labels are alike; a classification needs two classes or more")
-    chosen = {metric: make(count) for metric, make in chosen_metrics(metrics, CLASSIFICATION_METRICS).items()}
-    x = _single(splits.train.x)
-    spec = TaskSpec(name, InputSpec(x.shape[1:]), (count,), directions(chosen))
-    return Task(spec, splits, Standardise(x), cross_entropy, chosen, tuple(classes), tuple(notes))
-
-
-def regression(name: str, splits: Splits, metrics: Sequence[str] = ("mse",), notes: Sequence[str] = ()) -> Task:
-    """A task of predicting values (n,) or (n, outputs) from standardised inputs.
-
-    Args:
-        name: for people.
-        splits: examples in any number type, values to predict.
-        metrics: names in `REGRESSION_METRICS`; the first is the main one.
-        notes: what was guessed, changed or left out when the data were read.
-
-    Raises:
-        UserError: some number is not finite, or a metric is unknown.
-    """
-    splits = splits.mapped(lambda part, split: Split(_finite(_single(split.x)), _values(split.y)))
-    chosen = chosen_metrics(metrics, REGRESSION_METRICS)
-    x = _single(splits.train.x)
-    spec = TaskSpec(name, InputSpec(x.shape[1:]), splits.train.y.shape[1:], directions(chosen))
-    return Task(spec, splits, Standardise(x), mean_squared_error, chosen, notes=tuple(notes))
-
-
-def chosen_metrics(names: Sequence[str], known: Mapping[str, T]) -> dict[str, T]:
-    """The metrics of these names, in their order; UserError where one is unknown, is there twice, or there is none."""
-    for name in names:
-        if name not in known:
-            raise UserError(f"task.metrics: {unknown(name, known)}")
-    if not names or len(set(names)) < len(names):
-        raise UserError(f"task.metrics: takes one name or more, each once, not {list(names)}")
-    return {name: known[name] for name in names}
-
-
-def divided(pool: Split, fractions: tuple[float, ...], seed: int, stratify: bool = True) -> tuple[Split, ...]:
-    """A pool in disjoint parts: one for each fraction, after the rest; each keeps the pool's mix of classes.
-
-    Raises:
-        ValueError: a fraction is not above 0, or nothing is left for the rest.
-    """
-    check_fractions(fractions)
-    groups = pool.y if stratify else np.zeros(len(pool.y), np.int64)
-    random = stream(seed, "split")
-    parts: list[list[Array]] = [[] for _ in range(len(fractions) + 1)]
-    for group in np.unique(groups):
-        rows = random.permutation(np.flatnonzero(groups == group))
-        bounds = np.rint(np.cumsum(fractions) * len(rows)).astype(int)
-        for part, chosen in zip(parts, np.split(rows, bounds), strict=True):
-            part.append(chosen)
-    *given, rest = (pool[np.sort(np.concatenate(part))] for part in parts)
-    return rest, *given
-
-
-def check_fractions(fractions: tuple[float, ...]) -> None:
-    """Raises ValueError where a fraction is not above 0, or nothing is left for the rest."""
-    if any(not 0 < fraction < 1 for fraction in fractions) or sum(fractions) >= 1:
-        raise ValueError(f"fractions must lie between 0 and 1 and leave a rest, not {fractions}")
-
-
-def labels(y: Array, part: str = "") -> Array:
-    """Classes as int64, floating-point ones too; UserError where they are no whole numbers (n,) from 0."""
-    where = f", in {part}" if part else ""
-    if y.ndim == 1 and whole(y):
-        y = y.astype(np.int64)
-    if y.ndim != 1 or not np.issubdtype(y.dtype, np.integer):
-        right = "task.target: values predicts values"
-        if not np.issubdtype(y.dtype, np.number):
-            right = "give numbers 0, 1, ...: names, y = numpy.unique(y, return_inverse=True)"
-        raise UserError(f"task: labels must be integers (n,), not {y.dtype} {y.shape}{where}; {right}")
-    if y.min() < 0:
-        without = f"; leave out the {np.count_nonzero(y < 0):,} examples without a label" if y.min() == -1 else ""
-        raise UserError(f"task: labels must count from 0, not from {y.min()}{where}{without}")
-    return y.astype(np.int64, copy=False)
-
-
-def whole(y: Array) -> bool:
-    """Whether floating-point numbers are whole numbers, all of them."""
-    if y.dtype.kind != "f":
-        return False
-    numbers = y.astype(np.float64)
-    return bool((np.abs(numbers) < 2**53).all() and (numbers == np.floor(numbers)).all())
-
-
-def _renumbered(splits: Splits, names: Sequence[str]) -> tuple[Splits, Sequence[str], list[str]]:
-    """Labels as 0, 1, ... without gaps, what the classes are called, and notes for people.
-
-    The classes are those of the training examples, so that a network has an output for each class that it can learn.
-
-    Raises:
-        UserError: another part has a label that no training example has.
-    """
-    known = np.unique(splits.train.y)
-    for part, split in splits.parts.items():
-        if len(strange := np.setdiff1d(split.y, known)):
-            number = np.count_nonzero(np.isin(split.y, strange))
-            raise UserError(
-                f"task: {part} has labels that no training example has: {_few(strange)} ({number:,} of "
-                f"{len(split):,} examples); leave those examples out, or give training examples of them"
-            )
-    if np.array_equal(known, np.arange(len(known))):
-        return splits, names[: len(known)], []
-    called = [str(names[label]) if label < len(names) else str(label) for label in known.tolist()]
-    note = f"the labels {_few(known)} become 0 to {len(known) - 1}; run.json has them as names of the classes"
-    return splits.mapped(lambda part, split: Split(split.x, np.searchsorted(known, split.y))), called, [note]
-
-
-def _few(labels: Array) -> str:
-    numbers = [f"{label}" for label in labels.tolist()]
-    return ", ".join(numbers) if len(numbers) <= 8 else f"{', '.join(numbers[:7])}, ..., {numbers[-1]}"
-
-
-def _values(y: Array) -> Array:
-    if y.ndim > 2 or not np.issubdtype(y.dtype, np.number):
-        raise UserError(f"task: values must be numbers (n,) or (n, outputs), not {y.dtype} {y.shape}")
-    return _finite(y.reshape(len(y), -1).astype(np.float32))
-
-
-def _single(x: Column | Mapping[str, Column]) -> Column:
-    if isinstance(x, Mapping):
-        raise UserError(f"task: {', '.join(x)} are several inputs: give a Task of your own, with what prepares them")
-    return x
-
-
-def _finite(column: C) -> C:
-    if np.issubdtype(column.dtype, np.floating) and not all(np.isfinite(part).all() for part in chunks(column)):
-        raise UserError("task: the data hold NaN or infinite numbers; remove or replace those examples")
-    return column

@@ -9,9 +9,11 @@ from evonas.errors import UserError
 from evonas.paths import expanded
 from evonas.records import InputSpec, TaskSpec
 from evonas.tasks.class_folders import class_folders, count, natural, unreadable
+from evonas.tasks.constructors import classification
+from evonas.tasks.losses import cross_entropy
 from evonas.tasks.metrics import directions
 from evonas.tasks.splitting import completed
-from evonas.tasks.task import Array, Split, Task, classification, cross_entropy
+from evonas.tasks.task import Array, Split, Task
 from evonas.tasks.vocabulary import SUFFIXES, Tokens, code_points, counted, notes_on, read_text
 
 

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from evonas.inputs import example, mapped
 from evonas.records import Inputs, InputSpec, TaskSpec
 from evonas.seeding import stream
-from evonas.tasks.task import Split, Splits, Task, classification
+from evonas.tasks.constructors import classification
+from evonas.tasks.task import Split, Splits, Task
 
 IMAGE = InputSpec((3, 8, 8))
 TOKENS = InputSpec((6,), "int64", 11)

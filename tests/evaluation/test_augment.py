@@ -16,7 +16,8 @@ from evonas.evaluation.training import Trainer
 from evonas.measuring.torch_state import seeded
 from evonas.records import InputSpec, TaskSpec
 from evonas.tasks import Split, Splits, Task, TaskMetric, classification, regression
-from evonas.tasks.task import Effect, cross_entropy
+from evonas.tasks.losses import cross_entropy
+from evonas.tasks.task import Effect
 from tests.evaluation.small import bars_task
 
 

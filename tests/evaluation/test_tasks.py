@@ -21,7 +21,9 @@ from evonas.tasks import TASKS, Split, Splits, Task, classification, regression
 from evonas.tasks.arrays import images_first
 from evonas.tasks.class_folders import natural
 from evonas.tasks.data_record import DataRecord, data_record, prepare_of, stored_example
-from evonas.tasks.task import Standardise, channel_statistics, divided, labels
+from evonas.tasks.labels import labels
+from evonas.tasks.splitting import divided
+from evonas.tasks.task import Standardise, channel_statistics
 from evonas.testing import check_task
 from tests.evaluation.small import bars_task
 

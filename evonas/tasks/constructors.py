@@ -1,0 +1,97 @@
+"""Tasks of the usual kinds, made of their examples: classification and regression."""
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from evonas.did_you_mean import unknown
+from evonas.errors import UserError
+from evonas.records import InputSpec, TaskSpec
+from evonas.tasks.labels import labels, renumbered
+from evonas.tasks.losses import cross_entropy, mean_squared_error
+from evonas.tasks.metrics import CLASSIFICATION_METRICS, REGRESSION_METRICS, directions
+from evonas.tasks.stored_array import Column, chunks
+from evonas.tasks.task import Array, Split, Splits, Standardise, Task
+
+T = TypeVar("T")
+C = TypeVar("C", bound=Column)
+
+
+def classification(
+    name: str,
+    splits: Splits,
+    metrics: Sequence[str] = ("error",),
+    classes: Sequence[str] = (),
+    notes: Sequence[str] = (),
+) -> Task:
+    """A task of telling classes 0, 1, ... apart, on standardised inputs.
+
+    Args:
+        name: for people.
+        splits: examples in any number type, labels (n,) of whole numbers from 0.
+        metrics: names in `CLASSIFICATION_METRICS`; the first is the main one.
+        classes: what they are called, in order of their numbers.
+        notes: what was guessed, changed or left out when the data were read.
+
+    Raises:
+        UserError: labels are not integers (n,) from 0, there is one class only, some number is not finite, or a metric
+            is unknown.
+    """
+    splits, classes, notes_of_labels = renumbered(
+        splits.mapped(lambda part, split: Split(_finite(_single(split.x)), labels(split.y, part))), classes
+    )
+    notes, count = [*notes, *notes_of_labels], len(np.unique(splits.train.y))
+    if count < 2:
+        raise UserError(f"task {name}: all labels are alike; a classification needs two classes or more")
+    chosen = {metric: make(count) for metric, make in chosen_metrics(metrics, CLASSIFICATION_METRICS).items()}
+    x = _single(splits.train.x)
+    spec = TaskSpec(name, InputSpec(x.shape[1:]), (count,), directions(chosen))
+    return Task(spec, splits, Standardise(x), cross_entropy, chosen, tuple(classes), tuple(notes))
+
+
+def regression(name: str, splits: Splits, metrics: Sequence[str] = ("mse",), notes: Sequence[str] = ()) -> Task:
+    """A task of predicting values (n,) or (n, outputs) from standardised inputs.
+
+    Args:
+        name: for people.
+        splits: examples in any number type, values to predict.
+        metrics: names in `REGRESSION_METRICS`; the first is the main one.
+        notes: what was guessed, changed or left out when the data were read.
+
+    Raises:
+        UserError: some number is not finite, or a metric is unknown.
+    """
+    splits = splits.mapped(lambda part, split: Split(_finite(_single(split.x)), _values(split.y)))
+    chosen = chosen_metrics(metrics, REGRESSION_METRICS)
+    x = _single(splits.train.x)
+    spec = TaskSpec(name, InputSpec(x.shape[1:]), splits.train.y.shape[1:], directions(chosen))
+    return Task(spec, splits, Standardise(x), mean_squared_error, chosen, notes=tuple(notes))
+
+
+def chosen_metrics(names: Sequence[str], known: Mapping[str, T]) -> dict[str, T]:
+    """The metrics of these names, in their order; UserError where one is unknown, is there twice, or there is none."""
+    for name in names:
+        if name not in known:
+            raise UserError(f"task.metrics: {unknown(name, known)}")
+    if not names or len(set(names)) < len(names):
+        raise UserError(f"task.metrics: takes one name or more, each once, not {list(names)}")
+    return {name: known[name] for name in names}
+
+
+def _values(y: Array) -> Array:
+    if y.ndim > 2 or not np.issubdtype(y.dtype, np.number):
+        raise UserError(f"task: values must be numbers (n,) or (n, outputs), not {y.dtype} {y.shape}")
+    return _finite(y.reshape(len(y), -1).astype(np.float32))
+
+
+def _single(x: Column | Mapping[str, Column]) -> Column:
+    if isinstance(x, Mapping):
+        raise UserError(f"task: {', '.join(x)} are several inputs: give a Task of your own, with what prepares them")
+    return x
+
+
+def _finite(column: C) -> C:
+    if np.issubdtype(column.dtype, np.floating) and not all(np.isfinite(part).all() for part in chunks(column)):
+        raise UserError("task: the data hold NaN or infinite numbers; remove or replace those examples")
+    return column
