@@ -7,12 +7,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
 import pytest
 import yaml
 
 import evonas
 from evonas import terminal
 from evonas.cli import main
+from evonas.commands.search import outcomes
 from evonas.config import BudgetConfig
 from evonas.config.loading import load_config
 from evonas.driver.budget_forecast import forecast
@@ -258,3 +260,16 @@ def test_a_serial_search_says_for_how_long_its_candidates_waited(
         others.look(own, SimpleNamespace(paused_s=paused_s))  # type: ignore[arg-type]
     assert others.text == "waits for measurements of another search: 7 of 0 s so far"
     assert DeviceLock(["cpu"]).measuring() is None
+
+
+@pytest.mark.parametrize(
+    ("state", "says"),
+    [
+        ("finished: the budget of 1 min is used up", "1 unfinished, which a larger budget takes up"),
+        ("stopped; to go on: evonas resume runs/x", "1 unfinished"),
+        ("running", "(2 ok)"),
+    ],
+)
+def test_only_a_search_whose_budget_is_used_up_asks_for_a_larger_one(state: str, says: str) -> None:
+    run = SimpleNamespace(evaluations=pd.DataFrame({"status": ["ok", "ok"]}), state=state, unfinished=[2])
+    assert outcomes(run).endswith(says)  # type: ignore[arg-type]

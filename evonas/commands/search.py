@@ -107,7 +107,8 @@ def outcomes(run: "Run") -> str:
     each = ", ".join(f"{n:,} {status}" for status, n in counts.items())
     evaluated = f"{counted(len(run.evaluations), 'candidate')} evaluated{f' ({each})' if each else ''}"
     open_ = 0 if run.state == "running" else len(run.unfinished)
-    return f"{evaluated}, {open_:,} unfinished, which a larger budget takes up" if open_ else evaluated
+    taken_up = ", which a larger budget takes up" if run.state.startswith("finished") else ""
+    return f"{evaluated}, {open_:,} unfinished{taken_up}" if open_ else evaluated
 
 
 def _mismatches(run: "Run") -> Iterator[str]:
