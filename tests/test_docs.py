@@ -14,6 +14,7 @@ import tempfile
 import tomllib
 from collections.abc import Iterator
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
@@ -127,6 +128,30 @@ def test_python_in_tutorials_is_formatted_like_ours() -> None:
             if block.kind == "python":
                 ast.parse(block.code)
                 assert max(map(len, block.code.splitlines())) <= 120, page
+
+
+def imports() -> Iterator[tuple[str, str, str]]:
+    """(where, module, name) of each `from evonas... import name` in pages, notebooks, examples and benchmarks."""
+    for page in PAGES:
+        if page.name != "CHANGELOG.md":  # it tells of what there was
+            for number, line in enumerate(page.read_text().splitlines(), start=1):
+                if found := re.match(r"\s*from (evonas[\w.]*) import ([\w, ]+)$", line):
+                    yield from ((f"{page.relative_to(ROOT)}:{number}", found[1], name) for name in found[2].split(", "))
+    for notebook in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        for module, names in re.findall(r"from (evonas[\w.]*) import ([\w, ]+)", notebook.read_text()):
+            yield from ((notebook.name, module, name) for name in names.split(", "))
+    for script in (*sorted((ROOT / "examples").rglob("*.py")), *sorted((ROOT / "benchmarks").rglob("*.py"))):
+        for node in ast.walk(ast.parse(script.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "evonas":
+                yield from ((f"{script.name}:{node.lineno}", str(node.module), alias.name) for alias in node.names)
+
+
+def test_what_documents_and_scripts_import_is_there() -> None:
+    """Quick: a name that moved is missed here before a tutorial, an example or a benchmark has run."""
+    found = [*imports()]
+    assert len(found) > 50
+    for where, module, name in found:
+        assert hasattr(import_module(module), name) or find_spec(f"{module}.{name}"), f"{where}: {module}.{name}"
 
 
 def links(page: Path) -> list[str]:
