@@ -140,7 +140,8 @@ def test_a_node_that_crashes_its_jobs_is_set_aside(cluster: Cluster, reference: 
     cluster.add_node(num_cpus=1)
     watch = Watch(39, lambda watch: None)
     work = {**WORK, "delay": 0.02, "broken": "EVONAS_TEST_BROKEN"}
-    settings = runtime(cluster, pass_env=["EVONAS_TEST_BROKEN"])
+    # as long as a job may wait for the other node's worker, which a busy machine is slow to start
+    settings = runtime(cluster, pass_env=["EVONAS_TEST_BROKEN"], lease_s=600)
     found = run(tmp_path / "run", watch, work=work, budget=BUDGET, runtime=settings)
     assert content(found) == content(reference)
     assert watch.pool.fleet.nodes.aside
