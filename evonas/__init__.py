@@ -14,6 +14,7 @@ from evonas.platforms import check_platform
 if TYPE_CHECKING:
     __version__: str
     from evonas.errors import UserError
+    from evonas.final.train import train
     from evonas.records import InputSpec, TaskSpec
     from evonas.runs.run import Run, Runs, load
     from evonas.spaces import Arch, Choice, Group, Integer, OneOf, Optional, Repeat, Space
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "evonas.errors": ("UserError",),
+    "evonas.final.train": ("train",),
     "evonas.records": ("InputSpec", "TaskSpec"),
     "evonas.runs.run": ("Run", "Runs", "load"),
     "evonas.spaces": ("Arch", "Choice", "Group", "Integer", "OneOf", "Optional", "Repeat", "Space"),
@@ -52,6 +54,7 @@ __all__ = [
     "load",
     "regression",
     "search",
+    "train",
 ]
 
 

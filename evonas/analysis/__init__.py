@@ -12,8 +12,8 @@ columns, signs: the objectives, and -1 for each that is maximised: `run.objectiv
 """
 
 from evonas.analysis.effort import outcome, outcomes, stopping_audit, timeline, utilisation
-from evonas.analysis.frames import by_run, evaluations, measured, populations, together, where
-from evonas.analysis.fronts import Reference, WhatIf, dominated, front, hypervolume, picks, reference, what_if
+from evonas.analysis.frames import by_run, evaluations, final, measured, populations, tests, together, where
+from evonas.analysis.fronts import Reference, WhatIf, dominated, front, hypervolume, picks, reference, scaled, what_if
 from evonas.analysis.genes import genes, importance, leaves, shared
 from evonas.analysis.history import bands, diversity, lifespans, lineage, not_evaluated, progress, survival
 from evonas.analysis.intervals import ends, shares, unsettled, wilson, with_intervals
@@ -28,6 +28,7 @@ __all__ = [
     "dominated",
     "ends",
     "evaluations",
+    "final",
     "front",
     "genes",
     "hypervolume",
@@ -44,10 +45,12 @@ __all__ = [
     "populations",
     "progress",
     "reference",
+    "scaled",
     "shared",
     "shares",
     "stopping_audit",
     "survival",
+    "tests",
     "timeline",
     "together",
     "unsettled",

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from evonas.did_you_mean import unknown
 from evonas.errors import UserError
 from evonas.store import Folder, Tables, evaluations_schema, read_journal_rows, read_measured, read_tables
+from evonas.store.final import read_final, read_tests
 
 _COMPARE = {"<=": operator.le, ">=": operator.ge, "==": operator.eq, "<": operator.lt, ">": operator.gt}
 
@@ -49,6 +50,27 @@ def measured(folder: Folder) -> pd.DataFrame:
         rows[row["candidate"]] = rows.get(row["candidate"], {}) | {"message": row["message"], **row["metrics"]}
     found = [{"candidate": i, **row} for i, row in sorted(rows.items())]
     return pd.DataFrame(found, columns=None if found else ["candidate", "message"])
+
+
+def final(folder: Folder) -> pd.DataFrame:
+    """Networks that were trained to the end, a row each, by number: candidate, key (how it was trained), status,
+    message, seeds, epochs, fit_on, training and final (both JSON), weights, weights_sha256, finished_at, and a column
+    each metric: valid[M], test[M] with the ends of its interval over examples, seeds_low[M] and seeds_high[M],
+    latency_ms[T] and its ends. Of a network that was trained in several ways, all."""
+    rows = [row for row in read_final(folder) if row["stage"] == "network"]
+    names = ("candidate", "key", "status", "message", "number", "epochs", "fit_on", "training", "final")
+    kept = (*names, "weights", "weights_sha256", "finished_at")
+    found = [{**{name: row[name] for name in kept}, **row["metrics"]} for row in rows]
+    frame = pd.DataFrame(found, columns=None if found else list(kept)).rename(columns={"number": "seeds"})
+    return frame.sort_values(["candidate", "finished_at"], ignore_index=True)
+
+
+def tests(folder: Folder) -> pd.DataFrame:
+    """Every look at the test examples by `evonas test`: candidate, weights (search, final or a file's name),
+    weights_sha256, examples, at (seconds since the epoch), and a column each metric with the ends of its interval."""
+    kept = ("candidate", "weights", "weights_sha256", "examples", "at")
+    found = [{**{name: row[name] for name in kept}, **row["metrics"]} for row in read_tests(folder)]
+    return pd.DataFrame(found, columns=None if found else list(kept))
 
 
 def where(frame: pd.DataFrame, conditions: Sequence[str]) -> pd.DataFrame:

@@ -95,6 +95,14 @@ def corner(point: Reference, columns: Sequence[str], signs: Sequence[int]) -> ND
     return np.array([point[column] * sign for column, sign in zip(columns, signs, strict=True)], dtype=np.float64)
 
 
+def scaled(front: pd.DataFrame, columns: Sequence[str], signs: Sequence[int]) -> NDArray[np.float64]:
+    """The objectives of a front's members, (members, objectives), each from 0 (best of the front) to 1 (worst)."""
+    values = minimised(front, columns, signs)
+    span = np.ptp(values, axis=0)
+    found: NDArray[np.float64] = (values - values.min(0)) / np.where(span > 0, span, 1.0)
+    return found
+
+
 def picks(front: pd.DataFrame, columns: Sequence[str], signs: Sequence[int]) -> pd.DataFrame:
     """Members of a front to look at first: the best in each objective, and the knee; a column `pick` says which.
 
@@ -103,10 +111,8 @@ def picks(front: pd.DataFrame, columns: Sequence[str], signs: Sequence[int]) -> 
     """
     if front.empty:
         return front.assign(pick=pd.Series(dtype=str))
-    values = minimised(front, columns, signs)
-    span = np.ptp(values, axis=0)
-    scaled = (values - values.min(0)) / np.where(span > 0, span, 1.0)
-    places = [int(values[:, i].argmin()) for i in range(len(columns))] + [int(scaled.sum(1).argmin())]
+    values = scaled(front, columns, signs)
+    places = [int(values[:, i].argmin()) for i in range(len(columns))] + [int(values.sum(1).argmin())]
     return front.iloc[places].assign(pick=[*(f"best {column}" for column in columns), "knee"])
 
 

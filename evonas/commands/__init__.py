@@ -11,6 +11,8 @@ COMMANDS = {
     "status": "how far a run is",
     "log": "what candidates printed and how they failed, or one of them in full",
     "verify": "derive every genome, stop and survivor again from the record",
+    "train": "train networks of a run to the end, and test them once; the same line again goes on",
+    "test": "the test figure of networks of a run, or of exported files",
     "front": "the best trade-offs of a run",
     "report": "a run as one HTML page",
     "space": "the genes of a config's space, and some of its networks",

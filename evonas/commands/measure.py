@@ -1,15 +1,14 @@
 """`evonas measure RUN CANDIDATE`, or `--front`."""
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from evonas.commands.arguments import add_format, add_import, add_run, imported
-from evonas.errors import TargetUnavailable, UserError
+from evonas.errors import UserError
 
 if TYPE_CHECKING:
-    from evonas.records import Genome, Measurement
-    from evonas.runs.run import Run
+    from evonas.records import Measurement
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,13 +54,14 @@ def measure_again(folder: str, candidate: int, target: str | None) -> Iterator[d
         UserError: no such candidate or target, or the target's device is not here.
     """
     from evonas import analysis
+    from evonas.final.latencies import measuring
     from evonas.runs.run import Run
 
     run = Run(folder)
     row = run.evaluations[run.evaluations["candidate"] == candidate]
     if row.empty:
         raise analysis.not_evaluated(run.evaluations, candidate)
-    measure = _measuring(run, target)
+    measure = measuring(run, target)
     for name, found in measure(tuple(row.iloc[0]["genome"])):
         yield _row(name, found, row.iloc[0].get(f"latency_ms[{name}]"))
 
@@ -81,6 +81,7 @@ def measure_front(folder: str, target: str | None) -> Iterator[dict[str, Any]]:
     """
     import platform
 
+    from evonas.final.latencies import measuring
     from evonas.runs.run import Run
     from evonas.store import record_measured
 
@@ -88,7 +89,7 @@ def measure_front(folder: str, target: str | None) -> Iterator[dict[str, Any]]:
     front = run.front()
     if front.empty:
         raise UserError(f"the front of {folder} is empty; there is nothing to measure")
-    measure, rows = _measuring(run, target), []
+    measure, rows = measuring(run, target), []
     for _, row in front.iterrows():
         metrics: dict[str, float] = {}
         conditions: dict[str, str] = {"host": platform.node()}
@@ -100,42 +101,6 @@ def measure_front(folder: str, target: str | None) -> Iterator[dict[str, Any]]:
             yield {"candidate": int(row["candidate"]), **_row(name, found, row.get(f"latency_ms[{name}]"))}
         rows.append({"candidate": int(row["candidate"]), "message": "", "metrics": metrics, "conditions": conditions})
     record_measured(run.folder, rows)
-
-
-def _measuring(run: "Run", target: str | None) -> "Callable[[Genome], Iterator[tuple[str, Measurement]]]":
-    """What measures a network of a run on one target or on each.
-
-    Raises:
-        UserError: no such target, or the target's device is not here.
-    """
-    from evonas.components import remotes
-    from evonas.evaluation.targets import Targets, prepared
-    from evonas.measuring.device_lock import DeviceLock
-    from evonas.objectives.objectives import Objectives
-    from evonas.runs.rebuild import config_of, space_of, task_of
-
-    config = config_of(run.folder, run.description)
-    if target is not None and target not in config.targets:
-        raise UserError(f"--target: no target {target!r}; the run has {', '.join(config.targets) or 'none'}")
-    if not config.targets:
-        raise UserError("the run has no targets to measure on")
-    names = [target] if target else list(config.targets)
-    space, task = space_of(run.description, None), task_of(run.description)
-    objectives = Objectives(config, task)
-    included = any(config.targets[name].includes == "prepare" for name in names)
-    preparation = prepared(config, objectives, run.task()) if included else None
-    targets = Targets(space, config, objectives, {}, DeviceLock(["cpu"]), task.input, preparation)
-    endpoints = remotes(config, config.targets).endpoints
-
-    def measure(genome: "Genome") -> "Iterator[tuple[str, Measurement]]":
-        for name in names:
-            whole, inputs = targets.whole(name, space.build(space.decode(genome), task))
-            try:
-                yield name, targets.part(name, whole, inputs, endpoints)
-            except TargetUnavailable as away:
-                raise UserError(str(away)) from None
-
-    return measure
 
 
 def _row(name: str, found: "Measurement", recorded: float | None) -> dict[str, Any]:

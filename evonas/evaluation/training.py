@@ -19,6 +19,7 @@ from torch import Generator, Tensor, nn
 from evonas.config import TrainingConfig
 from evonas.evaluation.augment import augment
 from evonas.evaluation.device_data import DeviceData, numbers
+from evonas.evaluation.distillation import Teacher
 from evonas.evaluation.examples import Examples
 from evonas.evaluation.optimizers import Optimizer
 from evonas.evaluation.task_metrics import rows
@@ -96,6 +97,8 @@ class Trainer:
         config: how.
         seed: of shuffles, augmentation and what the network draws itself.
         checkpoint: called between two steps, which it may delay.
+        teacher: whose outputs it learns from too; None: from the targets alone.
+        stepped: called behind each step.
     """
 
     def __init__(
@@ -106,6 +109,8 @@ class Trainer:
         config: TrainingConfig,
         seed: int,
         checkpoint: Callable[[], None] = lambda: None,
+        teacher: Teacher | None = None,
+        stepped: Callable[[], None] = lambda: None,
     ) -> None:
         if isinstance(task.spec.input, InputSpec) and len(task.spec.input.shape) == 3:
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -116,7 +121,7 @@ class Trainer:
         self.steps = len(data.train) // self.batch
         self.epoch = 0
         """Epochs trained so far."""
-        self._checkpoint = checkpoint
+        self._checkpoint, self._stepped, self._teacher = checkpoint, stepped, teacher
         self._rate = SCHEDULES[config.schedule]
 
     def epochs(self) -> Iterator[Epoch]:
@@ -151,6 +156,8 @@ class Trainer:
         with autocast(self.config, self.data.device):
             output = called(self.network, inputs)
         loss = self.task.loss(output.float(), y, self.config.label_smoothing)
+        if self._teacher:
+            loss = self._teacher.mixed(loss, inputs, output.float())
         loss.backward()  # type: ignore[no-untyped-call]
         if self.config.grad_clip:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.config.grad_clip)
@@ -187,6 +194,7 @@ class Trainer:
         for i, (x, y) in enumerate(self.data.train.shuffled(self.batch, generator)):
             self._set_rate((epoch * self.steps + i) / (self.config.epochs * self.steps))
             total += self.step(x, y, generator)
+            self._stepped()
             self._checkpoint()
         return total / self.steps
 
@@ -229,17 +237,26 @@ def scored(
     """
     total = torch.zeros((), dtype=torch.float64, device=data.device)
     statistics: dict[str, list[Tensor]] = {name: [] for name in task.metrics}
-    network.eval()
-    for x, y in examples.in_order(validation_batch(data, examples)):
-        with autocast(config, data.device):
-            output = called(network, to_channels_last(data.prepare(x)))
-        output = output.float()
+    for output, y in outputs(network, examples, data, config):
         total += task.loss(output, y, 0.0) * len(y)
         for name, metric in task.metrics.items():
             statistics[name].append(rows(name, metric.statistics(output, y), len(y)))
         checkpoint()
     values = [metric.reduce(torch.cat(statistics[name])) for name, metric in task.metrics.items()]
     return torch.stack([total / len(examples), *(value.double().reshape(()) for value in values)])
+
+
+@torch.inference_mode()
+def outputs(
+    network: nn.Module, examples: Examples, data: DeviceData, config: TrainingConfig
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """What a network, which is left in evaluation mode, gives for all examples in order: batches of outputs in float32
+    and targets, on the device."""
+    network.eval()
+    for x, y in examples.in_order(validation_batch(data, examples)):
+        with autocast(config, data.device):
+            output = called(network, to_channels_last(data.prepare(x)))
+        yield output.float(), y
 
 
 def copied(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

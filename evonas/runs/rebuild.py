@@ -23,6 +23,7 @@ from evonas.runs.verify import Verdict, verify
 from evonas.spaces import SPACES
 from evonas.spaces.space import Space
 from evonas.store import Folder, read_starts, weights_name
+from evonas.store.final import read_weights
 from evonas.tasks import TASKS, Task
 from evonas.tasks.data_record import data_difference, data_record, recorded_data
 from evonas.text import describe_error
@@ -46,6 +47,24 @@ def rebuild(folder: Folder, description: Mapping[str, Any], row: "pd.Series[Any]
         ) from None
     if hashlib.sha256(data).hexdigest() != row["weights_sha256"]:
         raise UserError(f"{path} is damaged: its SHA-256 is not the recorded one; restore it from a copy")
+    return _with_weights(description, row, space, data, path)
+
+
+def rebuild_finished(
+    folder: Folder,
+    description: Mapping[str, Any],
+    row: "pd.Series[Any]",
+    finished: "pd.Series[Any]",
+    space: Space | None,
+) -> nn.Module:
+    """The network of one row of `evaluations` with the weights that a row of `Run.final` names."""
+    kept = {name: str(finished[name]) for name in ("weights", "weights_sha256")}
+    return _with_weights(description, row, space, read_weights(folder, kept), f"{folder}/final/{kept['weights']}")
+
+
+def _with_weights(
+    description: Mapping[str, Any], row: "pd.Series[Any]", space: Space | None, data: bytes, path: str
+) -> nn.Module:
     space = space_of(description, space)
     network = space.build(space.decode(tuple(row["genome"])), task_of(description))
     try:

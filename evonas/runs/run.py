@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import pandas as pd
 
@@ -75,6 +75,19 @@ class Run:
         """What the front took when it was measured at the end of a run with latency tables, or by `evonas measure
         --front`; else empty."""
         return analysis.measured(self.folder)
+
+    @cached_property
+    def final(self) -> pd.DataFrame:
+        """Networks that `evonas train` has trained to the end, a row each; of one that was trained in several ways,
+        the newest. Among its columns are candidate, status, seeds, epochs, fit_on, valid[M], test[M] with test_low[M]
+        and test_high[M] (95 % over examples), seeds_low[M] and seeds_high[M] (95 % of the mean over seeds),
+        latency_ms[T] with its ends."""
+        return analysis.final(self.folder).drop_duplicates("candidate", keep="last", ignore_index=True)
+
+    @cached_property
+    def tests(self) -> pd.DataFrame:
+        """Every look at the test examples by `evonas test`: candidate, weights, examples, at, test[M] and its ends."""
+        return analysis.tests(self.folder)
 
     @property
     def unfinished(self) -> pd.DataFrame:
@@ -158,17 +171,28 @@ class Run:
             self._row(candidate)
         return text
 
-    def build(self, candidate: int) -> "nn.Module":
-        """The network of a candidate in eval mode, with its trained weights where they are kept (the front).
+    def build(self, candidate: int, weights: Literal["newest", "search", "final"] = "newest") -> "nn.Module":
+        """The network of a candidate in eval mode, with trained weights.
 
         It takes what the task's `prepare` gives: float tensors (N, *input_shape), standardised.
+
+        Args:
+            candidate: its number.
+            weights: search: those of the search, kept of the front. final: those of `evonas train`, of its first seed.
+                newest: final where there are some.
 
         Raises:
             UserError: no such candidate; its weights are not kept.
         """
-        from evonas.runs.rebuild import rebuild
+        from evonas.runs.rebuild import rebuild, rebuild_finished
 
-        return rebuild(self.folder, self.description, self._row(candidate), self._space)
+        row = self._row(candidate)
+        finished = self.final[(self.final["candidate"] == candidate) & (self.final["status"] == "ok")]
+        if weights == "search" or (weights == "newest" and finished.empty):
+            return rebuild(self.folder, self.description, row, self._space)
+        if finished.empty:
+            raise UserError(f"candidate {candidate} was not trained to the end: evonas train {self.folder} {candidate}")
+        return rebuild_finished(self.folder, self.description, row, finished.iloc[0], self._space)
 
     def task(self, overrides: Sequence[str] = ()) -> "Task":
         """The data that the run's config names, loaded again, or of the task that it was loaded with; `splits.test`
@@ -183,6 +207,16 @@ class Run:
         from evonas.runs.rebuild import loaded
 
         return loaded(self.folder, self.description, overrides, self._task)
+
+    def space(self) -> "Space":
+        """The space that the run's config names, or that it was loaded with.
+
+        Raises:
+            UserError: it is the user's own and was not given, or its genes have changed.
+        """
+        from evonas.runs.rebuild import space_of
+
+        return space_of(self.description, self._space)
 
     def verify(self, task: "Task | None" = None) -> "Verdict":
         """Derive every genome, parent, stop decision and population again from the record, and count the parameters of

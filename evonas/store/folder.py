@@ -16,10 +16,10 @@ from typing import IO, Protocol
 from evonas import atomic_files
 from evonas.errors import UserError
 
-MOST_BYTES = {"weights": 2**37, "evaluations": 2**30, "populations": 2**28, "journal": 2**31}
+MOST_BYTES = {"weights": 2**37, "evaluations": 2**30, "populations": 2**28, "journal": 2**31, "final": 2**37}
 """How large a file of a folder may be to be read; of the others 16 MiB."""
 OTHERS_BYTES = 2**24
-FOLDERS = ("starts", "journal", "evaluations", "populations", "manifest", "weights", "logs", "measured")
+FOLDERS = ("starts", "journal", "evaluations", "populations", "manifest", "weights", "logs", "measured", "final")
 
 
 class Log(Protocol):

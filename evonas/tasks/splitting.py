@@ -96,6 +96,20 @@ def divided(pool: Split, fractions: tuple[float, ...], seed: int, stratify: bool
     return rest, *given
 
 
+def joined(first: Split, second: Split) -> Split:
+    """The examples of two splits as one, in memory.
+
+    Raises:
+        UserError: some of them are not in memory.
+    """
+    if first.is_stored or second.is_stored:
+        raise UserError("examples that are streamed from files cannot be joined; train on the training examples alone")
+    others = second.columns
+    columns = {name: np.concatenate([column, others[name]]) for name, column in first.columns.items()}
+    x = columns if isinstance(first.x, Mapping) else columns[""]
+    return Split(x, np.concatenate([first.y, second.y]))
+
+
 def check_fractions(fractions: tuple[float, ...]) -> None:
     """Raises ValueError where a fraction is not above 0, or nothing is left for the rest."""
     if any(not 0 < fraction < 1 for fraction in fractions) or sum(fractions) >= 1:

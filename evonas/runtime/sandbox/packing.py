@@ -18,7 +18,7 @@ import stat
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -56,7 +56,7 @@ class Payload:
     digest: str
 
 
-def pack(factory: Factory, modules: Sequence[ModuleType] = ()) -> Payload:
+def pack(factory: Callable[..., Any], modules: Sequence[ModuleType] = ()) -> Payload:
     """Packs a factory.
 
     Args:
@@ -208,7 +208,7 @@ def _digest(parts: Iterable[Any]) -> str:
     return digest.hexdigest()
 
 
-def _module_of(factory: Factory) -> str:
+def _module_of(factory: Callable[..., Any]) -> str:
     while isinstance(factory, functools.partial):
         factory = factory.func
     return getattr(factory, "__module__", None) or "__main__"

@@ -1,0 +1,54 @@
+"""Averaged weights: the mean over the last steps of a training (Izmailov et al. 2018; Polyak & Juditsky 1992)."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+
+class WeightAverage:
+    """The mean of a network's state over its last steps; whole numbers, such as counters, are those of the last step.
+
+    Running statistics of normalisation are averaged as weights are.
+
+    Args:
+        network: that is trained.
+        begin: steps before the first that counts.
+    """
+
+    def __init__(self, network: nn.Module, begin: int) -> None:
+        self._network, self.begin = network, begin
+        self.steps = 0
+        self._mean: dict[str, Tensor] = {}
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """To be called behind each step."""
+        self.steps += 1
+        if (count := self.steps - self.begin) < 1:
+            return
+        for name, tensor in self._network.state_dict().items():
+            if count == 1 or not tensor.is_floating_point():
+                self._mean[name] = tensor.detach().clone()
+            else:
+                self._mean[name].lerp_(tensor, 1 / count)
+
+    @torch.no_grad()
+    def apply(self) -> None:
+        """Give the network the averaged weights, where there are any."""
+        if self._mean:
+            self._network.load_state_dict(self._mean)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """What `load_state_dict` goes on from."""
+        return {"steps": torch.tensor(self.steps), **{f"mean.{name}": mean for name, mean in self._mean.items()}}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from a state of the same network."""
+        self.steps = int(state["steps"])
+        own = self._network.state_dict()
+        self._mean = {
+            name: state[f"mean.{name}"].to(tensor.device).clone()
+            for name, tensor in own.items()
+            if f"mean.{name}" in state
+        }

@@ -1,0 +1,54 @@
+"""What networks of a run take on this machine, measured again as the search measures them."""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from evonas.components import remotes
+from evonas.errors import TargetUnavailable, UserError
+from evonas.evaluation.targets import Targets, prepared
+from evonas.measuring.device_lock import DeviceLock
+from evonas.objectives.objectives import Objectives
+from evonas.runs.rebuild import config_of, space_of, task_of
+
+if TYPE_CHECKING:
+    from evonas.records import Genome, Measurement
+    from evonas.runs.run import Run
+    from evonas.spaces.space import Space
+    from evonas.tasks import Task
+
+
+def measuring(
+    run: "Run", target: str | None, space: "Space | None" = None, task: "Task | None" = None
+) -> "Callable[[Genome], Iterator[tuple[str, Measurement]]]":
+    """What measures a network of a run on one target or on each.
+
+    Args:
+        run: whose targets.
+        target: of the run; None: each.
+        space, task: of the run, where they are at hand.
+
+    Raises:
+        UserError: no such target, or the target's device is not here.
+    """
+    config = config_of(run.folder, run.description)
+    if target is not None and target not in config.targets:
+        raise UserError(f"--target: no target {target!r}; the run has {', '.join(config.targets) or 'none'}")
+    if not config.targets:
+        raise UserError("the run has no targets to measure on")
+    names = [target] if target else list(config.targets)
+    own, spec = space_of(run.description, space), task_of(run.description)
+    objectives = Objectives(config, spec)
+    included = any(config.targets[name].includes == "prepare" for name in names)
+    preparation = prepared(config, objectives, task or run.task()) if included else None
+    targets = Targets(own, config, objectives, {}, DeviceLock(["cpu"]), spec.input, preparation)
+    endpoints = remotes(config, config.targets).endpoints
+
+    def measure(genome: "Genome") -> "Iterator[tuple[str, Measurement]]":
+        for name in names:
+            whole, inputs = targets.whole(name, own.build(own.decode(genome), spec))
+            try:
+                yield name, targets.part(name, whole, inputs, endpoints)
+            except TargetUnavailable as away:
+                raise UserError(str(away)) from None
+
+    return measure
