@@ -83,7 +83,7 @@ class Browser:
     ) -> None:
         os.close(self._out), os.close(self._in)  # its pipe gone, it ends by itself
         try:
-            self._process.wait(10)
+            self._process.wait(600)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

@@ -601,7 +601,7 @@ def _sbatch(tmp_path: Path, *words: str, **environment: str) -> subprocess.Compl
     }
     words = words or ("config.yaml", "runs/a", "--set", "seed=3")
     line = ["bash", str(CLUSTER / "slurm.sbatch"), *words]
-    done = subprocess.run(line, env={**given, **environment}, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(line, env={**given, **environment}, capture_output=True, text=True, check=False, timeout=600)
     assert list(home.iterdir()) == []  # no token is left
     return done
 
@@ -664,7 +664,7 @@ def test_every_line_that_runs_anywhere_runs(tmp_path: Path) -> None:
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "HOME": str(tmp_path)}
     line = ["bash", "-euo", "pipefail", "-c", script]
-    done = subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr
     assert "cluster/aws.yaml is valid\ncluster/gcp.yaml is valid\n" in done.stdout
     folder = tmp_path / ".evonas-cluster"

@@ -123,7 +123,7 @@ def cluster_in(folder: Path, auth: Mapping[str, str]) -> Iterator[dict[str, str]
         yield {**environment, "ADDRESS": process.stdout.readline().strip()}
     finally:
         process.stdin.close()
-        process.wait(30)
+        process.wait(600)
 
 
 @pytest.fixture(scope="module")

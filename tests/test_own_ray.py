@@ -141,7 +141,7 @@ def test_a_search_whose_ray_or_driver_is_killed(victim: str, processes: ExitStac
         reason = f"Ray cannot go on: its process {victim} ({found[victim].pid}) was ended from outside or has crashed"
         go_on = shlex.join(["evonas", *words])
         assert errors[-2:] == [f"evonas: stopped: {reason}. To go on: {go_on}", "run: run"]
-    _, alive = psutil.wait_procs(below, timeout=20)
+    _, alive = psutil.wait_procs(below, timeout=600)
     assert not alive
     assert not [*survivors("ray::", os.path.realpath(session))]
     assert evonas.load(tmp_path / "run").status()["evaluated"] > 0

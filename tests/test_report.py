@@ -299,7 +299,7 @@ class TestWatch:
             server.shutdown()
 
     def get(self, server: ReportServer, path: str, **headers: str) -> http.client.HTTPResponse:
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=600)
         connection.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
         return connection.getresponse()
 
@@ -327,11 +327,11 @@ class TestWatch:
         assert process.stdout
         port = re.match(r"http://127\.0\.0\.1:(\d+)/ follows ", process.stdout.readline())
         assert port
-        connection = http.client.HTTPConnection("127.0.0.1", int(port[1]), timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", int(port[1]), timeout=600)
         connection.request("GET", "/")
         assert connection.getresponse().status == 200
         process.send_signal(signal.SIGINT)
-        assert process.communicate(timeout=20) == ("", "")
+        assert process.communicate(timeout=600) == ("", "")
         assert process.returncode == 130
 
     def test_what_cannot_be_read_now_leaves_what_was_known(self, found: evonas.Run, tmp_path: Path) -> None:

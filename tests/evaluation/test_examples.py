@@ -43,7 +43,7 @@ class Recorded:
         return len(self.array)
 
     def rows(self, indices: Any) -> Any:
-        self.gate.wait(10)
+        self.gate.wait(600)
         self.reads.append(indices.tolist())
         if self.error and self.failing in indices:
             raise self.error
@@ -316,7 +316,7 @@ def test_an_iterator_may_end_in_its_own_thread() -> None:
 
     def items() -> Iterator[int]:
         yield 0
-        dropped.wait(10)
+        dropped.wait(600)
         box.pop().close()
         closed.set()
         yield 1
