@@ -22,6 +22,7 @@ from evonas.config import TrainingConfig
 from evonas.config.final import FinalConfig
 from evonas.errors import UserError
 from evonas.evaluation.averaging import WeightAverage
+from evonas.evaluation.data_parallel import DataParallel
 from evonas.evaluation.device_data import to_device
 from evonas.evaluation.distillation import Teacher
 from evonas.final.choosing import chosen
@@ -163,6 +164,39 @@ def test_on_ray_tune_lost_processes_and_a_killed_driver_change_nothing(searched:
     assert done.returncode == 0, done.stderr
     subprocess.run([*command, *line, str(tmp_path / "a")], check=True, capture_output=True)
     assert content(tmp_path / "b") == content(tmp_path / "a")
+
+
+@pytest.mark.slow
+def test_processes_that_train_one_network_together_do_what_one_does(task: Task, tmp_path: Path) -> None:
+    """Two of Ray Train against this one, with the same gradients in other sums. No batch normalisation or dropout."""
+    config = tmp_path / "digits.yaml"
+    config.write_text(json.dumps({**DIGITS, "space": {"kind": "mlp", "dropout": [0.0], "norm": [False]}}))
+    command = [sys.executable, "-m", "evonas"]
+    subprocess.run([*command, "search", config, "--run", tmp_path / "run"], check=True, capture_output=True)
+    own = ("--pick", "1", "--set", "trials=1", "--set", "seeds=1", "--set", "epochs=3", "--set", "average=0")
+    for words in (("processes=1", "runtime.kind=serial"), ("processes=2", "runtime.kind=ray")):
+        more = [part for word in words for part in ("--set", word)]
+        subprocess.run([*command, "train", tmp_path / "run", *own, *more], check=True, capture_output=True)
+    curves = {
+        json.loads(row["final"])["processes"]: row["curve"]
+        for row in read_final(Run(tmp_path / "run").folder)
+        if row["stage"] == "trial"
+    }
+    for one, two in zip(curves[1], curves[2], strict=True):
+        assert two["train_loss"] == pytest.approx(one["train_loss"], rel=1e-3)
+        assert two["valid_loss"] == pytest.approx(one["valid_loss"], rel=1e-3)
+
+
+def test_a_batch_is_shared_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = torch.arange(9), torch.arange(9)
+    seen = []
+    for rank in range(2):
+        monkeypatch.setattr(torch.distributed, "get_rank", lambda rank=rank: rank)
+        monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 2)
+        shared, targets = DataParallel().share({"a": x}, y)
+        assert torch.equal(shared["a"], targets)
+        seen += targets.tolist()
+    assert sorted(seen) == list(range(8)), "one is left out, or the parts would not weigh alike"
 
 
 DIGITS = {

@@ -36,6 +36,11 @@ class FinalConfig(Section):
         description="share of the loss that is the distance from the outputs of the front's best network, its teacher",
     )
     temperature: float = Field(default=4.0, gt=0, description="of the teacher's classes (Hinton et al. 2015)")
+    processes: int = Field(
+        default=1,
+        ge=1,
+        description="that train one network together, each with the CPUs and GPUs of a worker, through Ray Train",
+    )
     attempts: int = Field(default=3, ge=1, description="starts of a training whose process or machine is lost")
     checkpoint_s: float = Field(default=15.0, ge=0, description="between two checkpoints of a training")
 

@@ -18,6 +18,7 @@ from torch import Generator, Tensor, nn
 
 from evonas.config import TrainingConfig
 from evonas.evaluation.augment import augment
+from evonas.evaluation.data_parallel import DataParallel
 from evonas.evaluation.device_data import DeviceData, numbers
 from evonas.evaluation.distillation import Teacher
 from evonas.evaluation.examples import Examples
@@ -99,6 +100,7 @@ class Trainer:
         checkpoint: called between two steps, which it may delay.
         teacher: whose outputs it learns from too; None: from the targets alone.
         stepped: called behind each step.
+        parallel: the processes that train it together; None: this one alone.
     """
 
     def __init__(
@@ -111,6 +113,7 @@ class Trainer:
         checkpoint: Callable[[], None] = lambda: None,
         teacher: Teacher | None = None,
         stepped: Callable[[], None] = lambda: None,
+        parallel: DataParallel | None = None,
     ) -> None:
         if isinstance(task.spec.input, InputSpec) and len(task.spec.input.shape) == 3:
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -122,6 +125,7 @@ class Trainer:
         self.epoch = 0
         """Epochs trained so far."""
         self._checkpoint, self._stepped, self._teacher = checkpoint, stepped, teacher
+        self._parallel = parallel
         self._rate = SCHEDULES[config.schedule]
 
     def epochs(self) -> Iterator[Epoch]:
@@ -147,6 +151,8 @@ class Trainer:
         Returns:
             The loss before it, a scalar.
         """
+        if self._parallel:
+            x, y = self._parallel.share(x, y)
         x = self.data.prepare(x)
         if self.data.augment is not None:
             x, y = self.data.augment(x, y, generator)
@@ -159,10 +165,12 @@ class Trainer:
         if self._teacher:
             loss = self._teacher.mixed(loss, inputs, output.float())
         loss.backward()  # type: ignore[no-untyped-call]
+        if self._parallel:
+            self._parallel.average(self.network.parameters())
         if self.config.grad_clip:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.config.grad_clip)
         self.optimizer.step()
-        return loss.detach()
+        return self._parallel.mean(loss.detach()) if self._parallel else loss.detach()
 
     def state(self) -> bytes:
         """All that training goes on from, in safetensors: network, optimiser, epoch. For `load`."""

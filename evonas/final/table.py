@@ -21,7 +21,7 @@ def final_table(run: "Run", final: pd.DataFrame) -> pd.DataFrame:
         final: rows of `Run.final`.
 
     Returns:
-        candidate; search, valid and test, which are the main metric; "95 % of test" over examples, "seeds" (95 % of the
+        candidate; search, valid and test, which are the main metric; "95 %" of test over examples, "seeds" (95 % of the
         mean over seeds); latency_ms[T] and its interval.
     """
     metric = next(iter(run.description["task"]["metrics"]))
@@ -31,7 +31,7 @@ def final_table(run: "Run", final: pd.DataFrame) -> pd.DataFrame:
     for part in ("valid", "test"):
         if f"{part}[{metric}]" in final:
             table[part] = final[f"{part}[{metric}]"]
-    table["95 % of test"] = _span(final, f"test_low[{metric}]", f"test_high[{metric}]")
+    table["95 %"] = _span(final, f"test_low[{metric}]", f"test_high[{metric}]")
     if f"seeds_low[{metric}]" in final:
         table["seeds"] = _span(
             final, f"seeds_low[{metric}]", f"seeds_high[{metric}]", metric in analysis.shares(run.description)

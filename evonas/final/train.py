@@ -107,6 +107,8 @@ def prepare_final(
         raise UserError(f"the task {task.spec.name} has no test examples; give some, or a test_fraction")
     if final.fit_on == "train+valid" and (task.splits.train.is_stored or task.splits.valid.is_stored):
         raise UserError("these data are streamed from files, which cannot be joined: --set fit_on=train")
+    if final.processes > 1 and runtime.kind == "serial":
+        raise UserError("processes: several train one network on Ray; give runtime.kind=ray, or processes=1")
     config = config_of(run.folder, run.description)
     if config.learner.kind == "none":
         raise UserError(f"learner none of {run.folder} trains nothing; there is no recipe to begin with")
@@ -226,6 +228,10 @@ def _trainings(search: FinalSearch) -> Trainings:
     work = FinalWork(search.space, search.task, search.final, device, str(folder), _teacher(search))
     if search.runtime.kind == "serial":
         return SerialTrainings(work, FinalRecorder(folder))
+    if search.final.processes > 1:
+        from evonas.final.ray_train import RayTrainTrainings
+
+        return RayTrainTrainings(work, folder, search.runtime, search.final, search.modules)
     from evonas.final.tuning import TuneTrainings  # Ray, for who needs it
 
     return TuneTrainings(work, folder, search.runtime, search.final, search.modules)

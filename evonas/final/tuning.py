@@ -9,9 +9,7 @@ import logging
 import os
 import pickle
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from types import ModuleType
 from typing import Any
@@ -19,19 +17,16 @@ from typing import Any
 import ray
 from ray import tune
 from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from evonas.config import RuntimeConfig
 from evonas.config.final import FinalConfig
-from evonas.errors import UserError
 from evonas.final.plan import FinalTraining
 from evonas.final.progress import FinalProgress, Watch
+from evonas.final.ray_session import RaySession, RemoteRecorder
 from evonas.final.work import FinalWork, Recorder
 from evonas.records import Epoch
-from evonas.runtime.ray_pool.cluster import connect
-from evonas.runtime.sandbox.packing import Payload, pack
 from evonas.store import Folder
-from evonas.store.final import FinalRecorder
+from evonas.store.final import unheard
 
 EPOCH, METRIC = "epoch", "metric"
 QUIET = {
@@ -42,42 +37,18 @@ QUIET = {
 """Tune writes no logs of its own and says nothing, and ctrl-C is ours."""
 
 
-class RemoteRecorder:
-    """The recorder of a training on another machine: its calls go to the actor that has the run folder.
-
-    Args:
-        actor: Ray's handle of it.
-    """
-
-    def __init__(self, actor: Any) -> None:
-        self._actor = actor
-
-    def result(self, name: str) -> dict[str, Any] | None:
-        found: dict[str, Any] | None = ray.get(self._actor.result.remote(name))
-        return found
-
-    def state(self, name: str) -> bytes | None:
-        found: bytes | None = ray.get(self._actor.state.remote(name))
-        return found
-
-    def keep(self, name: str, epoch: int, state: bytes) -> None:
-        ray.get(self._actor.keep.remote(name, epoch, state))
-
-    def finish(self, name: str, result: Mapping[str, Any], weights: bytes = b"") -> None:
-        ray.get(self._actor.finish.remote(name, dict(result), weights))
-
-
 class TuneTrainable(tune.Trainable):
     """A training as Tune sees it: one step is one epoch."""
 
     _work: tuple[str, FinalWork] | None = None  # of this process: the data stay from one training to the next
 
     def setup(  # type: ignore[override]  # by tune.with_parameters
-        self, config: dict[str, Any], jobs: Sequence[FinalTraining], payload: Payload, recorder: Any
+        self, config: dict[str, Any], jobs: Sequence[FinalTraining], payload: Any, digest: str, recorder: Any
     ) -> None:
         self._jobs, self._recorder = jobs, RemoteRecorder(recorder)
-        if self._work is None or self._work[0] != payload.digest:
-            type(self)._work = payload.digest, pickle.loads(payload.data, buffers=payload.buffers)
+        if self._work is None or self._work[0] != digest:
+            packed = ray.get(payload[0])  # in a list, or Tune would hand it over itself
+            type(self)._work = digest, pickle.loads(packed.data, buffers=packed.buffers)
         self._begin(config)
 
     def step(self) -> dict[str, Any]:
@@ -171,7 +142,7 @@ class _Teller(tune.Callback):
         found = self._recorder.result(job.name)
         if found is None:
             curve = [point for _, point in sorted(self._curves.get(job.name, {}).items())]
-            found = _unheard(status, message, curve)
+            found = unheard(status, message, curve)
             self._recorder.finish(job.name, found)
         self._progress.end(job, str(found["status"]))
         self._watch(self._progress)
@@ -195,25 +166,19 @@ class TuneTrainings:
     def __init__(
         self, work: FinalWork, folder: Folder, runtime: RuntimeConfig, final: FinalConfig, modules: Sequence[ModuleType]
     ) -> None:
-        if runtime.address.startswith("ray://"):
-            raise UserError("runtime.address: ray:// is for searches; final trainings start on a node of the cluster")
-        self._runtime, self._final = runtime, final
-        self._recorder = FinalRecorder(folder)
-        self._payload = pack(work, modules)
         os.environ.update(QUIET)
         logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # failures are told by us
-        self._joined = ray.is_initialized()
-        self._own = None if self._joined else connect(runtime)
-        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-        actor: Any = ray.remote(num_cpus=0)(FinalRecorder)
-        self._actor = actor.options(scheduling_strategy=here).remote(folder)
+        self._session, self._runtime, self._final = RaySession(work, folder, runtime, modules), runtime, final
         self._folder = tempfile.TemporaryDirectory(prefix="evonas-tune-", ignore_cleanup_errors=True)
 
     def run(self, jobs: Sequence[FinalTraining], progress: FinalProgress, watch: Watch) -> None:
         """Train all of them; afterwards the recorder has the result of each."""
         if not jobs:
             return
-        trainable = tune.with_parameters(TuneTrainable, jobs=list(jobs), payload=self._payload, recorder=self._actor)
+        session = self._session
+        trainable = tune.with_parameters(
+            TuneTrainable, jobs=list(jobs), payload=[session.payload], digest=session.digest, recorder=session.actor
+        )
         needs = {"cpu": self._runtime.cpus_per_worker, "gpu": self._runtime.gpus_at_first}
         workers = self._runtime.max_workers if self._runtime.workers == "auto" else self._runtime.workers
         tuner = tune.Tuner(
@@ -228,22 +193,17 @@ class TuneTrainings:
                 verbose=0,
                 checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
                 failure_config=tune.FailureConfig(max_failures=self._final.attempts - 1),
-                callbacks=[_Teller(jobs, self._recorder, progress, watch)],
+                callbacks=[_Teller(jobs, session.recorder, progress, watch)],
             ),
         )
         tuner.fit()
         for job in jobs:  # whatever Tune did not tell
-            if self._recorder.result(job.name) is None:
-                self._recorder.finish(job.name, _unheard("failed", "it never ran", []))
+            if session.recorder.result(job.name) is None:
+                session.recorder.finish(job.name, unheard("failed", "it never ran", []))
 
     def close(self) -> None:
         """End what was started."""
-        with suppress(Exception):
-            ray.kill(self._actor)
-        if self._own:
-            self._own.close()
-        elif not self._joined:
-            ray.shutdown()
+        self._session.close()
         self._folder.cleanup()
 
     def _scheduler(self, jobs: Sequence[FinalTraining], progress: FinalProgress) -> TrialScheduler:
@@ -270,9 +230,3 @@ def _told(epoch: Epoch | None) -> dict[str, Any]:
         return {}
     names = ("epoch", "train_loss", "valid_loss", "valid_metric")
     return {EPOCH: epoch.epoch, METRIC: epoch.valid_metric, "point": {name: getattr(epoch, name) for name in names}}
-
-
-def _unheard(status: str, message: str, curve: list[dict[str, Any]]) -> dict[str, Any]:
-    """The result of a training that did not come to say it itself."""
-    found: dict[str, Any] = {"status": status, "message": message, "curve": curve, "metrics": {}, "conditions": {}}
-    return {**found, "started_at": 0.0, "finished_at": time.time()}

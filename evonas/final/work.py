@@ -15,6 +15,7 @@ from torch import nn
 from evonas.config.final import FinalConfig
 from evonas.evaluation.averaging import WeightAverage
 from evonas.evaluation.build import Builder
+from evonas.evaluation.data_parallel import DataParallel
 from evonas.evaluation.device_data import DeviceData, to_device
 from evonas.evaluation.distillation import Teacher
 from evonas.evaluation.evaluate import weights
@@ -68,10 +69,15 @@ class FinalWork:
     teacher: TeacherWeights | None = None
     _data: dict[str, DeviceData] = field(default_factory=dict)
 
-    def __call__(self, job: FinalTraining, recorder: Recorder) -> Iterator[Epoch]:
+    def __call__(self, job: FinalTraining, recorder: Recorder, parallel: DataParallel | None = None) -> Iterator[Epoch]:
         """Train a network from where it stands, and keep how that ended: the recorder's `result` says it then.
 
         What goes wrong with the network is its result's status and message; nothing of it is raised.
+
+        Args:
+            job: the training.
+            recorder: keeps what it reaches.
+            parallel: the processes that train it together.
 
         Yields:
             Its epochs, those of attempts before this one first. After the last, its result is kept.
@@ -80,7 +86,7 @@ class FinalWork:
             yield from (Epoch(**point, metrics={}) for point in ended["curve"])
             return
         lock = DeviceLock([self.device], owner=self.owner)
-        training = _Training(self, job, recorder, lock)
+        training = _Training(self, job, recorder, lock, parallel)
         try:
             yield from training.epochs()
         except Exception as error:
@@ -108,7 +114,15 @@ class FinalWork:
 class _Training:
     """One training: network, trainer, averaged weights, and the curve so far."""
 
-    def __init__(self, work: FinalWork, job: FinalTraining, recorder: Recorder, lock: DeviceLock) -> None:
+    def __init__(
+        self,
+        work: FinalWork,
+        job: FinalTraining,
+        recorder: Recorder,
+        lock: DeviceLock,
+        parallel: DataParallel | None,
+    ) -> None:
+        self._parallel = parallel
         self._work, self._job, self._recorder, self._lock = work, job, recorder, lock
         self._curve: list[Epoch] = []
         self._started_at = time.time()
@@ -130,6 +144,7 @@ class _Training:
                 self._lock.checkpoint,
                 teacher,
                 self._average.update if work.final.average else lambda: None,
+                self._parallel,
             )
             steps = self._trainer.steps * job.training.epochs
             self._average.begin = round(steps * (1 - work.final.average))

@@ -12,6 +12,7 @@ The eight digits name how it was trained: other options are another network. Not
 import hashlib
 import io
 import json
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -115,6 +116,12 @@ def record_tests(folder: Folder, rows: Sequence[Mapping[str, Any]]) -> str:
             return name
         except FileExistsError:  # somebody else looked meanwhile
             number += 1
+
+
+def unheard(status: str, message: str, curve: list[dict[str, Any]]) -> dict[str, Any]:
+    """The result of a training that did not come to say it itself."""
+    found: dict[str, Any] = {"status": status, "message": message, "curve": curve, "metrics": {}, "conditions": {}}
+    return {**found, "started_at": 0.0, "finished_at": time.time()}
 
 
 class FinalRecorder:
