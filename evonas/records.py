@@ -246,6 +246,8 @@ class Epoch:
         valid_loss: mean over the validation examples.
         valid_metric: the task's main metric.
         metrics: every metric of the task by name; the main one is among them. A row keeps those of its rungs.
+        scores: of the last epoch: metric -> what it is made of, one number a validation example, in bytes of
+            `evonas.scores`; those that have none are left out.
     """
 
     epoch: int
@@ -253,6 +255,7 @@ class Epoch:
     valid_loss: float
     valid_metric: float
     metrics: Mapping[str, float] = field(default_factory=dict, compare=False)
+    scores: Mapping[str, bytes] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,6 +338,8 @@ class Evaluation:
         conditions: host, device, driver, torch, dtype, threads, ... as text; those of a measurement by
             `name[target]`.
         paused_s: how long its training waited while other networks were measured; part of train_s and measure_s.
+        scores: of a fully trained candidate: metric -> what it is made of, one number a validation example, in bytes
+            of `evonas.scores`. Nothing is decided by them.
         weights: the trained network in safetensors bytes, where it may be on the front; never stored in a table.
         log: what it printed, and the traceback of its failure; for people, stored in a file of its own.
         measure_s: seconds that measuring took.
@@ -360,5 +365,6 @@ class Evaluation:
     queued_s: float = 0.0
     started_at: float = 0.0
     finished_at: float = 0.0
+    scores: Mapping[str, bytes] = field(default_factory=dict, compare=False, repr=False)
     weights: bytes | None = None
     log: str = field(default="", compare=False)

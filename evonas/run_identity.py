@@ -19,6 +19,7 @@ from evonas.store import Folder, create_run, is_new, is_run, mend_run, open_fold
 from evonas.strategies import STRATEGIES
 from evonas.tasks import TASKS, Task
 from evonas.tasks.data_record import data_difference, recorded_data
+from evonas.tasks.metrics import reduction
 
 PARTS: dict[str, Mapping[str, Callable[..., Any]]] = {
     "space": SPACES,
@@ -153,11 +154,13 @@ def describe(components: Components) -> dict[str, Any]:
 
 
 def _validation(task: Task | None) -> dict[str, Any] | None:
-    """How many examples the metrics are of, and which of these are shares of them."""
+    """How many examples the metrics are of, which of these are shares of them, and which follow how from one number an
+    example."""
     if task is None:
         return None
     shares = [name for name, metric in task.metrics.items() if metric.share]
-    return {"examples": len(task.splits.valid), "shares": shares}
+    reductions = {name: how for name, metric in task.metrics.items() if (how := reduction(metric))}
+    return {"examples": len(task.splits.valid), "shares": shares, "reductions": reductions}
 
 
 def describe_task(spec: TaskSpec) -> dict[str, Any]:

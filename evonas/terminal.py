@@ -36,6 +36,10 @@ AROUND = 6
 """Lines of a screen that are neither plot nor rows: two of status, the head and the frame of the table."""
 INTERVAL, MEASURED = "95 %", "measured."
 """How columns begin that have the interval of another one, and what was measured later."""
+PROBABILITY, ALIKE = "p(front)", "alike"
+"""How sure it is that a network is on the front, and which others it cannot be told from."""
+FEW = 2
+"""Networks that are named in a column; of the others it says how many there are."""
 UNBOUNDED = 10_000
 """Characters: no table is as wide."""
 MOST = 500
@@ -252,14 +256,26 @@ def show_front(run: Run, front: pd.DataFrame, console: Console, plot: bool) -> N
 
 def chosen_by(run: Run, front: pd.DataFrame) -> pd.DataFrame:
     """The columns that a person chooses by: objectives, each with its 95 % interval where one is known and with what
-    was measured later (`measured.NAME`), costs, architecture."""
+    was measured later (`measured.NAME`), how sure the front is, costs, architecture."""
     costs = [name for name in ("params", "macs") if name not in run.objectives]
-    known = analysis.with_intervals(front, run.description)
+    known = front.merge(_certainty(run, list(map(str, front))), "left", "candidate")
+    sure = [name for name in known if name == "p_front" or str(name).endswith("indistinguishable")]
     objectives = [part for name in run.objectives for part in (name, *analysis.ends(name), *_measured(name))]
     later = run.measured.set_index("candidate").add_prefix(MEASURED).reset_index()
     known = known.merge(later[["candidate", *(name for name in later if name in objectives)]], "left")
-    columns = [name for name in ("candidate", *objectives, *costs, "generation", "arch") if name in known]
+    columns = [name for name in ("candidate", *objectives, *sure, *costs, "generation", "arch") if name in known]
     return known[columns].astype(dict.fromkeys(("params", "macs"), "int64"))
+
+
+def _certainty(run: Run, known: Sequence[str]) -> pd.DataFrame:
+    """What is known of how sure the front is, without columns that the front has itself, and ends that are none."""
+    found = run.certainty()
+    exact = [end for name, noise in run.drawn.noise.items() if noise == "exact" for end in analysis.ends(name)]
+    unknown = (
+        [] if run.drawn.known else [name for name in found if str(name).endswith(("p_front", "indistinguishable"))]
+    )
+    names = {*exact, *unknown, *known} - {"candidate"}
+    return found.drop(columns=[name for name in found if name in names]).dropna(axis="columns", how="all")
 
 
 def for_people(run: Run, chosen: pd.DataFrame) -> pd.DataFrame:
@@ -272,8 +288,20 @@ def for_people(run: Run, chosen: pd.DataFrame) -> pd.DataFrame:
                 text = [_interval(*both) for both in zip(chosen[low], chosen[high], strict=True)]
                 chosen.insert(list(chosen.columns).index(low), f"{INTERVAL} of {value}", text)
                 chosen = chosen.drop(columns=[low, high])
-    others = {"generation", "macs", "arch"} - set(run.objectives)
+    if "p_front" in chosen:
+        chosen["p_front"] = chosen["p_front"].round(2)
+        chosen["indistinguishable"] = chosen["indistinguishable"].map(_few)
+        chosen = chosen.rename(columns={"p_front": PROBABILITY, "indistinguishable": ALIKE})
+        if not any(chosen[ALIKE]):
+            chosen = chosen.drop(columns=ALIKE)
+    learnt = {name for name in chosen if str(name).endswith("_indistinguishable")}
+    others = learnt | {"generation", "macs", "arch"} - set(run.objectives)
     return chosen.drop(columns=[name for name in chosen if name in others])
+
+
+def _few(candidates: Sequence[int]) -> str:
+    more = len(candidates) - FEW
+    return ", ".join(map(str, candidates[:FEW])) + (f" +{more}" if more > 0 else "")
 
 
 def _interval(low: float, high: float) -> str:
@@ -291,12 +319,16 @@ def fitting_table(frame: pd.DataFrame, title: str, console: Console, objectives:
     first. The candidate and the objectives stay.
     """
     names = list(map(str, frame))
+    weighed = objectives[1:] if PROBABILITY in names else ()  # by the probability, which takes the place of them
     spare = [
         *(name for name in names if name.startswith(f"{INTERVAL} of {MEASURED}")),
+        *(name for name in names if name in [f"{INTERVAL} of {objective}" for objective in weighed]),
         *(name for name in names if name in ("params", "macs") and name not in objectives),
         *(name for name in names if name.startswith(f"{INTERVAL} of ") and MEASURED not in name),
         *(name for name in names if name.startswith(MEASURED)),
+        *(name for name in (ALIKE, PROBABILITY) if name in names),
     ]
+    spare = list(dict.fromkeys(spare))
     table = frame_table(frame, title)
     for name in spare:
         if Measurement.get(console, console.options.update(width=UNBOUNDED), table).maximum <= console.width:

@@ -22,7 +22,13 @@ _COMPARE = {"<=": operator.le, ">=": operator.ge, "==": operator.eq, "<": operat
 
 
 def evaluations(folder: Folder, description: dict[str, Any]) -> pd.DataFrame:
-    """Every evaluated candidate of a run, live or finished, by index; `generation` is missing for the newest."""
+    """Every evaluated candidate of a run, live or finished, by index, without its scores; `generation` is missing for
+    the newest."""
+    return recorded(folder, description).drop(columns="scores")
+
+
+def recorded(folder: Folder, description: dict[str, Any]) -> pd.DataFrame:
+    """As `evaluations`, with the column `scores`: metric -> bytes of `evonas.scores`."""
     schema = evaluations_schema(description["metrics"], description["targets"])
     rows = read_journal_rows(folder)  # first: what a live search commits meanwhile is then seen twice, not never
     tables = read_tables(folder, description["metrics"], description["targets"])

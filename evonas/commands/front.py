@@ -28,7 +28,8 @@ def run(options: argparse.Namespace) -> int:
     if options.format == "csv":
         print(written(chosen_by(run, front), "csv"), end="")
     elif options.format == "json":
-        print(written(chosen_by(run, front).assign(arch=front["arch"].map(json.loads)), "json"), end="")
+        chosen = chosen_by(run, front)
+        print(written(chosen.assign(arch=chosen["arch"].map(json.loads)), "json"), end="")
     else:
         show_front(run, front, Console(highlight=False), plot=False)
     return 0

@@ -6,8 +6,9 @@ from dataclasses import replace
 from numbers import Real
 
 from evonas.objectives.objectives import Objectives
-from evonas.records import RungReport, Status
+from evonas.records import Evaluation, RungReport, Status
 from evonas.runtime import Message
+from evonas.scores import decoded
 
 
 def accepted(message: Message, objectives: Objectives) -> Message | None:
@@ -32,6 +33,10 @@ def accepted(message: Message, objectives: Objectives) -> Message | None:
                 message, status=status, message=text, curve=curve, rungs=message.rungs[:place], weights=None
             )
             break
+    if message.status is Status.OK and (text := _fault_of_scores(message)):
+        message = replace(message, status=Status.FAILED_ERROR, message=text, rungs=message.rungs[:-1], weights=None)
+    if message.status is not Status.OK:
+        message = replace(message, scores={})
     rungs = tuple(replace(report, metrics=_finite(report.metrics)) for report in message.rungs)
     return replace(message, metrics=_finite(message.metrics), rungs=rungs)
 
@@ -46,6 +51,17 @@ def _fault(metrics: Mapping[str, float], objectives: Objectives) -> tuple[Status
         if name not in metrics:
             return Status.FAILED_ERROR, f"metric {name}: the evaluator did not give it, and the search compares by it"
     return None
+
+
+def _fault_of_scores(evaluation: Evaluation) -> str:
+    for name, data in evaluation.scores.items():
+        if name not in evaluation.metrics:
+            return f"scores of {name}: the evaluator did not give the metric that they are of"
+        try:
+            decoded(data)
+        except (ValueError, TypeError) as error:
+            return f"scores of {name}: {error}; give evonas.scores.encoded(NUMBERS)"
+    return ""
 
 
 def _finite(metrics: Mapping[str, float]) -> Mapping[str, float]:

@@ -28,6 +28,7 @@ class Draft:
     batch_size: int = 0
     measure_s: float = 0.0
     train_s: float = 0.0
+    scores: Mapping[str, bytes] = field(default_factory=dict)
     weights: bytes | None = None
     log: str = ""
     started: float = field(default_factory=time.time)
@@ -35,6 +36,7 @@ class Draft:
     def begin_again(self, full: int) -> None:
         """For another attempt. What was measured or reported before rung `full` stays; that one comes with the end."""
         self.status, self.message, self.curve, self.built, self.log = Status.OK, "", [], False, ""
+        self.scores = {}
         self.reached = [report for report in self.reached if report.rung < full]
 
     def finished(self, job: Job, conditions: Mapping[str, str], paused_s: float) -> Evaluation:
@@ -60,6 +62,7 @@ class Draft:
             paused_s=paused_s,
             started_at=self.started,
             finished_at=time.time(),
+            scores=self.scores,
             weights=self.weights,
             log=self.log,
         )

@@ -57,6 +57,7 @@ class Learning:
         rungs = {epoch: rung for rung, epoch in enumerate(setup.training.rungs)}
         known = {report.rung for report in draft.reached}
         metrics: Mapping[str, float] = {}
+        scores: Mapping[str, bytes] = {}
         wait = setup.checkpoint
 
         def checkpoint() -> None:
@@ -65,10 +66,10 @@ class Learning:
 
         setup = replace(setup, checkpoint=checkpoint)
         for epoch in _timed(self._learner.epochs(network, job.candidate, setup), draft):
-            metrics = self._checked(epoch, setup)
+            metrics, scores = self._checked(epoch, setup), epoch.scores
             if epoch.epoch < setup.training.epochs:  # of a learner that has no checkpoints
                 _check_time(job)
-            draft.curve.append(epoch)
+            draft.curve.append(replace(epoch, scores={}))
             rung = rungs.get(epoch.epoch)
             if rung is None or rung in known:  # a rung reported before was passed
                 continue
@@ -81,6 +82,7 @@ class Learning:
             yield report
         if self._learner.trains and not draft.curve:
             raise MetricError("the learner trains (`trains`) and reported no epoch; yield an Epoch after each")
+        draft.scores = {name: data for name, data in scores.items() if name in metrics}
         self._finish(job, draft, metrics, setup.training)
 
     def _checked(self, epoch: Epoch, setup: TrainingSetup) -> Mapping[str, float]:

@@ -21,6 +21,7 @@ from evonas.evaluation.augment import augment
 from evonas.evaluation.data_parallel import DataParallel
 from evonas.evaluation.device_data import DeviceData, numbers
 from evonas.evaluation.distillation import Teacher
+from evonas.evaluation.example_scores import in_bytes, to_keep
 from evonas.evaluation.examples import Examples
 from evonas.evaluation.optimizers import Optimizer
 from evonas.evaluation.task_metrics import rows
@@ -137,13 +138,12 @@ class Trainer:
         for epoch in range(self.epoch, self.config.epochs):
             seed = seed_for(self.seed, "epoch", epoch)
             with cpu_threads(self.config.threads), seeded(seed, self.data.device):
-                sums = torch.cat([self._train(epoch, seed), self._scored(self.data.valid)])
-                train_loss, valid_loss, *metrics = sums.tolist()  # the only wait of the host for the device in an epoch
+                (train_loss, valid_loss, *metrics), scores = self._one_epoch(epoch, seed)
             if not (math.isfinite(train_loss) and math.isfinite(valid_loss)):
                 raise Diverged(f"the loss is not finite after epoch {epoch + 1}; try a lower learning_rate")
             self.epoch = epoch + 1
             named = dict(zip(self.task.metrics, metrics, strict=True))
-            yield Epoch(self.epoch, train_loss, valid_loss, metrics[0], named)
+            yield Epoch(self.epoch, train_loss, valid_loss, metrics[0], named, scores)
 
     def step(self, x: Any, y: Tensor, generator: Generator) -> Tensor:
         """One update from a batch as it is stored.
@@ -193,6 +193,16 @@ class Trainer:
         head = int.from_bytes(state[:8], "little")
         self.epoch = int(json.loads(state[8 : 8 + head])["__metadata__"]["epoch"])
 
+    def _one_epoch(self, epoch: int, seed: int) -> tuple[list[float], dict[str, bytes]]:
+        """Training loss, validation loss and metrics; after the last epoch the scores of the examples too."""
+        trained = self._train(epoch, seed)
+        validated, statistics = self._scored(self.data.valid)
+        keep = to_keep(self.task.metrics, statistics) if epoch + 1 == self.config.epochs else {}
+        sums = [trained, validated]
+        found = torch.cat([*sums, *keep.values()]).cpu()  # the only wait of the host for the device in an epoch
+        first = sum(map(len, sums))
+        return found[:first].tolist(), in_bytes(keep, found[first:])
+
     def _train(self, epoch: int, seed: int) -> Tensor:
         """(1,) the mean loss of an epoch."""
         device = self.data.device
@@ -209,7 +219,7 @@ class Trainer:
     def _set_rate(self, progress: float) -> None:
         self.optimizer.rate = self.config.learning_rate * self._rate(progress)
 
-    def _scored(self, examples: Examples) -> Tensor:
+    def _scored(self, examples: Examples) -> tuple[Tensor, dict[str, Tensor]]:
         return scored(self.network, examples, self.data, self.task, self.config, self._checkpoint)
 
 
@@ -225,7 +235,8 @@ def score(
         task: whose loss and metrics are computed.
         config: of the precision; default: that of a search.
     """
-    loss, *metrics = scored(network, examples, data, task, config or TrainingConfig()).tolist()
+    numbers, _ = scored(network, examples, data, task, config or TrainingConfig())
+    loss, *metrics = numbers.tolist()
     return Scores(loss, dict(zip(task.metrics, metrics, strict=True)))
 
 
@@ -237,21 +248,26 @@ def scored(
     task: Task,
     config: TrainingConfig,
     checkpoint: Callable[[], None] = lambda: None,
-) -> Tensor:
-    """(1 + metrics,) float64 on the device: the mean loss, then each metric of the task.
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """How a network does on a split, on the device.
+
+    Returns:
+        (1 + metrics,) float64: the mean loss, then each metric of the task; and the statistics that each metric was
+        reduced from, (N, k) of all examples.
 
     Raises:
         MetricError: the statistics of a metric are not one row an example.
     """
     total = torch.zeros((), dtype=torch.float64, device=data.device)
-    statistics: dict[str, list[Tensor]] = {name: [] for name in task.metrics}
+    parts: dict[str, list[Tensor]] = {name: [] for name in task.metrics}
     for output, y in outputs(network, examples, data, config):
         total += task.loss(output, y, 0.0) * len(y)
         for name, metric in task.metrics.items():
-            statistics[name].append(rows(name, metric.statistics(output, y), len(y)))
+            parts[name].append(rows(name, metric.statistics(output, y), len(y)))
         checkpoint()
-    values = [metric.reduce(torch.cat(statistics[name])) for name, metric in task.metrics.items()]
-    return torch.stack([total / len(examples), *(value.double().reshape(()) for value in values)])
+    statistics = {name: torch.cat(own) for name, own in parts.items()}
+    values = [metric.reduce(statistics[name]) for name, metric in task.metrics.items()]
+    return torch.stack([total / len(examples), *(value.double().reshape(()) for value in values)]), statistics
 
 
 @torch.inference_mode()

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from evonas import analysis
 from evonas.config import Config
 from evonas.config.messages import validated
 from evonas.errors import UserError
@@ -34,7 +35,8 @@ def document(run: Run) -> dict[str, Any]:
 
     columns: one list a column, all in the order of `candidate`; `status`, `operator` and `message` are places in the
     list of that name in `texts`; `curve` has four numbers a point: epoch, both losses, metric. `arch` is null where it
-    was left out.
+    was left out; `p_front` where it is unknown or the candidate does not compete. certainty: of each member of the
+    front, in its order, intervals by column and the members that it cannot be told from.
 
     Raises:
         UserError: the run is damaged.
@@ -42,7 +44,8 @@ def document(run: Run) -> dict[str, Any]:
     _check(run)
     frame, front = run.evaluations, run.front()
     axes = summary.axes(run.description)
-    picks = summary.picks(run.description, front)
+    certainty = run.certainty()
+    picks = summary.picks(run.description, front, certainty)
     return {
         "run": str(run.folder),
         "state": run.state,
@@ -56,10 +59,11 @@ def document(run: Run) -> dict[str, Any]:
         "limits": summary.limits(run.description),
         "rungs": list(run.description["config"]["training"]["rungs"]),
         "front": [int(i) for i in front["candidate"]],
+        "certainty": _certainty(run, certainty),
         "kept": _kept(run),
         "logged": logged(run.folder),
         "command": summary.command(run),
-        **_columns(frame, [axis["column"] for axis in axes], set(front["candidate"])),
+        **_columns(frame, [axis["column"] for axis in axes], set(front["candidate"]), _chances(run)),
     }
 
 
@@ -80,7 +84,25 @@ def number(value: Any) -> float | int | None:
     return int(real) if real.is_integer() and abs(real) < 2**53 else float(f"{real:.{DIGITS}g}")
 
 
-def _columns(frame: pd.DataFrame, metrics: Sequence[str], front: set[int]) -> dict[str, Any]:
+def _certainty(run: Run, certainty: pd.DataFrame) -> list[dict[str, Any]]:
+    noisy = [name for name, noise in run.drawn.noise.items() if noise != "exact"]
+    found = []
+    for row in certainty.to_dict("records"):
+        ends = {name: [number(row[end]) for end in analysis.ends(name)] for name in noisy}
+        found.append({"intervals": ends, "alike": row["indistinguishable"] or []})
+    return found
+
+
+def _chances(run: Run) -> "pd.Series[float]":
+    """By candidate; 0 of those that compete and come too little near the front."""
+    known = analysis.p_front(run.drawn)
+    compete = analysis.able(run.evaluations)["candidate"]
+    return known.reindex(compete, fill_value=0.0 if run.drawn.known else math.nan)
+
+
+def _columns(
+    frame: pd.DataFrame, metrics: Sequence[str], front: set[int], chances: "pd.Series[float]"
+) -> dict[str, Any]:
     texts: dict[str, list[str]] = {}
     coded: dict[str, list[int]] = {}
     for name in ("status", "operator", "message"):
@@ -92,6 +114,7 @@ def _columns(frame: pd.DataFrame, metrics: Sequence[str], front: set[int]) -> di
         "generation": generations.tolist(),
         "parents": [np.asarray(parents).tolist() for parents in frame["parents"]],
         **coded,
+        "p_front": [number(p) for p in chances.reindex(frame["candidate"])],
         "epochs": frame["epochs"].tolist(),
         "train_s": [number(seconds) for seconds in frame["train_s"]],
         "measure_s": [number(seconds) for seconds in frame["measure_s"]],

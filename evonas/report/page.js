@@ -138,8 +138,11 @@
   const capital = (text) => text[0].toUpperCase() + text.slice(1);
   function numbers(candidate) {
     const columns = new Set([...run.objectives, ...["params", "macs"].filter((name) => Object.hasOwn(run.values, name))]);
-    return pairs([...columns].map((column) => [column, figures(metric(column, rowOf.get(candidate)))]));
+    const entries = [...columns].map((column) => [column, figures(metric(column, rowOf.get(candidate)))]);
+    const p = run.columns.p_front[rowOf.get(candidate)];
+    return pairs(p === null ? entries : [...entries, ["p(front)", chance(p)]]);
   }
+  const chance = (p) => (p === null ? "–" : p.toFixed(2));
   function pairs(entries) {
     return make("dl", {}, ...entries.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
   }
@@ -368,6 +371,7 @@
     return [
       { name: "candidate", of: (row) => run.columns.candidate[row] },
       ...numbered.map((name) => ({ name, better: axis(name).better, of: (row) => metric(name, row) })),
+      ...(run.columns.p_front.some((p) => p !== null) ? [{ name: "p(front)", better: 1, of: (row) => run.columns.p_front[row], as: chance }] : []),
       { name: "generation", of: (row) => run.columns.generation[row] || null },
       { name: "epochs", of: (row) => run.columns.epochs[row] },
       { name: "status", text: true, of: (row) => (kindOf(row) === "front" ? "front" : statusOf(row)) },
@@ -407,7 +411,7 @@
   }
   function line(row, columns) {
     const candidate = run.columns.candidate[row];
-    const cells = columns.slice(1).map((column) => make("td", { class: column.text ? "text" : "" }, figures(column.of(row))));
+    const cells = columns.slice(1).map((column) => make("td", { class: column.text ? "text" : "" }, (column.as || figures)(column.of(row))));
     const name = make("td", {}, make("button", { type: "button", "aria-label": `open candidate ${candidate}` }, candidate));
     return make("tr", { "data-candidate": candidate, class: candidate === opened ? "open" : "" }, name, ...cells);
   }
@@ -459,10 +463,23 @@
     for (const one of run.axes) {
       if (metric(one.column, row) !== null) entries.push([named(one), figures(metric(one.column, row))]);
     }
+    entries.push(...certainty(row));
     entries.push(["generation", columns.generation[row] || "not complete yet"], ["epochs", columns.epochs[row]]);
     entries.push(["training", seconds(columns.train_s[row])], ["measuring", seconds(columns.measure_s[row])]);
     const number = columns.candidate[row], log = run.logged.includes(number) ? [make("p", {}, "What it printed and how it failed:"), make("pre", {}, run.command.log + number)] : [];
     return [message ? make("p", {}, message) : null, ...log, pairs(entries)].filter(Boolean);
+  }
+
+  /** How sure its numbers are, and its place on the front. */
+  function certainty(row) {
+    const candidate = run.columns.candidate[row], p = run.columns.p_front[row], found = [];
+    const { intervals, alike } = run.certainty[run.front.indexOf(candidate)] || { intervals: {}, alike: [] };
+    for (const [column, [low, high]] of Object.entries(intervals)) {
+      if (low !== null) found.push([`95 % of ${column}`, `${figures(low)} to ${figures(high)}`]);
+    }
+    if (p !== null) found.push(["p(front)", chance(p)]);
+    if (alike.length) found.push(["cannot be told from", alike.join(", ")]);
+    return found;
   }
 
   /** Its genes as blocks from input to output, the wider the more channels; whatever has no shape is listed above. */

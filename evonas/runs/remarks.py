@@ -14,9 +14,23 @@ INCLUDES = {
     "network": "the network alone, without the task's `prepare`",
 }
 
+WORDS = {
+    "scores": "the validation examples, the same ones for all networks",
+    "mixed": "the validation examples, the same ones for all networks but those that were recorded without scores",
+    "binomial": "the errors, of each network by itself, since the run was recorded without scores of its examples",
+    "interval": "latencies from their intervals",
+}
+"""What is drawn, by how its noise is known."""
+NEAR, NAMED = 0.1, 3
+"""From which probability a candidate off the front is worth a word, and how many are named."""
+
 
 def remarks(
-    description: Mapping[str, Any], evaluations: pd.DataFrame, measured: pd.DataFrame, folder: object
+    description: Mapping[str, Any],
+    evaluations: pd.DataFrame,
+    measured: pd.DataFrame,
+    folder: object,
+    drawn: analysis.Drawn | None = None,
 ) -> list[str]:
     """Lines for people, to be shown beside the front of a run.
 
@@ -25,12 +39,14 @@ def remarks(
         evaluations: its rows.
         measured: what was measured after it, as `Run.measured`.
         folder: of the run.
+        drawn: as `Run.drawn`, for how sure the front is.
     """
     return [
         *_included(description),
         *_unsettled(description, evaluations, folder),
         *_again(description, evaluations, measured),
-        *_intervals(description),
+        *_intervals(description, drawn),
+        *(_sure(description, evaluations, drawn) if drawn else ()),
     ]
 
 
@@ -72,16 +88,61 @@ def _again(description: Mapping[str, Any], evaluations: pd.DataFrame, measured: 
             )
 
 
-def _intervals(description: Mapping[str, Any]) -> Iterator[str]:
+def _intervals(description: Mapping[str, Any], drawn: analysis.Drawn | None) -> Iterator[str]:
     """Which intervals there are of what was learnt, and of which numbers there is none."""
     if description["evaluator"]:
         return
     learnt = [o["column"] for o in description["objectives"] if o["column"] in description["task"]["metrics"]]
     shares = analysis.shares(description)
+    scored = [name for name, noise in drawn.noise.items() if noise == "scores"] if drawn else []
     if known := [name for name in learnt if name in shares]:
         examples = description["validation"]["examples"]
         yield f"95 % intervals of {', '.join(known)}: binomial, of {examples:,} validation examples"
-    if none := [name for name in learnt if name not in shares]:
-        recorded = "only shares of right or wrong answers have one"
-        why = recorded if description.get("validation") else "the run did not record its validation examples"
-        yield f"{', '.join(none)} {'has' if len(none) == 1 else 'have'} no interval: {why}"
+    if known := [name for name in learnt if name in scored and name not in shares]:
+        examples = description["validation"]["examples"]
+        yield f"95 % intervals of {', '.join(known)}: bootstrap, of {examples:,} validation examples"
+    if none := [name for name in learnt if name not in shares and name not in scored]:
+        plural = len(none) > 1
+        yield (
+            f"{', '.join(none)} {'have' if plural else 'has'} no interval, and who is on the front by chance is not "
+            f"known: {_why_none(none[0], description)}"
+        )
+
+
+def _why_none(name: str, description: Mapping[str, Any]) -> str:
+    validation = description.get("validation")
+    if not validation:
+        return "the run did not record its validation examples"
+    if "reductions" not in validation:
+        return "the run was recorded without the scores of its examples"
+    if name not in validation["reductions"]:
+        return "it is no mean of one number an example"
+    return "not all of its networks have scores"
+
+
+def _alike(drawn: analysis.Drawn) -> Iterator[str]:
+    """When two networks cannot be told apart, in words."""
+    names = {noise: [name for name, own in drawn.noise.items() if own == noise] for noise in drawn.noise.values()}
+    if learnt := [name for noise in ("scores", "mixed", "binomial") for name in names.get(noise, ())]:
+        yield f"the 95 % interval of their difference in {' and in '.join(learnt)} holds 0"
+    if measured := names.get("interval"):
+        yield f"their intervals of {' and of '.join(measured)} overlap"
+    if exact := names.get("exact"):
+        yield f"{' and '.join(exact)} {'is' if len(exact) == 1 else 'are'} the same"
+
+
+def _sure(description: Mapping[str, Any], evaluations: pd.DataFrame, drawn: analysis.Drawn) -> Iterator[str]:
+    """What the probability to be on the front is of, and who is off it within the noise."""
+    of = [WORDS[noise] for noise in dict.fromkeys(drawn.noise.values()) if noise in WORDS]
+    if not of or not drawn.known or not len(drawn.candidates):
+        return
+    draws = f"{drawn.draws:,} draws of {', and of '.join(of)}"
+    yield f"how sure the front is: p(front) is how often no other is better in everything, in {draws}"
+    yield f"networks are alike, cannot be told apart, where {', and '.join(_alike(drawn))}"
+    objectives = [objective["column"] for objective in description["objectives"]]
+    front = analysis.front(evaluations, objectives, drawn.signs)["candidate"]
+    off = analysis.p_front(drawn).drop(front).sort_values(ascending=False, kind="stable")
+    near = [f"candidate {index} (p {p:.2f})" for index, p in off[off >= NEAR].items()]
+    if near:
+        more = f" and {len(near) - NAMED} more" if len(near) > NAMED else ""
+        yield f"off the front within the noise: {', '.join(near[:NAMED])}{more}"

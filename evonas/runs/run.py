@@ -12,6 +12,7 @@ import pandas as pd
 from evonas import analysis
 from evonas.errors import UserError
 from evonas.runs.remarks import remarks
+from evonas.scores import decoded
 from evonas.store import Folder, open_folder, read_run, read_starts, recover
 
 if TYPE_CHECKING:  # a run is read without torch
@@ -62,8 +63,8 @@ class Run:
 
     @cached_property
     def evaluations(self) -> pd.DataFrame:
-        """One row a evaluated candidate, by index; the columns are those of the Parquet files."""
-        return analysis.evaluations(self.folder, self.description)
+        """One row a evaluated candidate, by index; the columns are those of the Parquet files, without `scores`."""
+        return self._recorded.drop(columns="scores")
 
     @cached_property
     def populations(self) -> pd.DataFrame:
@@ -132,12 +133,42 @@ class Run:
         }
 
     def remarks(self) -> list[str]:
-        """What is to be known beside the front, a line each: what its latencies are of, and how far they settled."""
-        return remarks(self.description, self.evaluations, self.measured, self.folder)
+        """What is to be known beside the front, a line each: what its latencies are of and how far they settled, what
+        the intervals are, and who else may be on the front."""
+        return remarks(self.description, self.evaluations, self.measured, self.folder, self.drawn)
 
     def front(self) -> pd.DataFrame:
         """The fully trained, feasible candidates that none dominates, best in the first objective first."""
         return analysis.front(self.evaluations, self.objectives, self.signs)
+
+    def certainty(self) -> pd.DataFrame:
+        """How sure each member of the front is: its intervals, the members it cannot be told from, and the probability
+        that it is on the front at all, given the noise of error and latency; see `analysis.certainty`."""
+        return analysis.certainty(self.evaluations, self.objectives, self.signs, self.description, of=self.drawn)
+
+    @cached_property
+    def drawn(self) -> analysis.Drawn:
+        """The objectives of all that compete in draws of the examples and latencies, from which certainty follows."""
+        scores = dict(zip(self._recorded["candidate"], self._recorded["scores"], strict=True))
+        return analysis.drawn(self.evaluations, self.objectives, self.signs, self.description, scores)
+
+    def scores(self, metric: str) -> pd.DataFrame:
+        """What a metric of the task is made of, a number an example of the validation part: 1 and 0 of a share.
+
+        Args:
+            metric: its name, e.g. "error".
+
+        Returns:
+            A row for each fully trained candidate that has scores of the metric, by index, a column for each example;
+            of more than 65,536 examples a sample, which is the same for all candidates.
+        """
+        rows = zip(self._recorded["candidate"], self._recorded["scores"], strict=True)
+        found = {int(index): decoded(data[metric]) for index, data in rows if metric in data}
+        return pd.DataFrame.from_dict(found, orient="index").rename_axis("candidate")
+
+    @cached_property
+    def _recorded(self) -> pd.DataFrame:
+        return analysis.recorded(self.folder, self.description)
 
     def population(self, generation: int) -> pd.DataFrame:
         """The survivors after a generation (from 1), best first, with their evaluations."""

@@ -41,6 +41,11 @@ FIXED: Mapping[str, Column] = {
     ),
     "curve": Column("", "learning curve: `epoch`, mean `train_loss` and `valid_loss` an example, `valid_metric`"),
     "rungs": Column("", "metrics known at each rung it reached: `rung` from 0, `metrics`"),
+    "scores": Column(
+        "",
+        "of a fully trained candidate, by metric: what it is made of, a number a validation example (65,536 at most), "
+        "in bytes: `b` and bits, or `f` and float32, each behind their count; `Run.scores` has them as numbers",
+    ),
     "conditions": Column(
         "", "what the numbers depend on, as text: host, device, versions, ...; of a measurement `name[T]`"
     ),

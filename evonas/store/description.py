@@ -5,7 +5,7 @@ from typing import Any
 from evonas.errors import UserError
 from evonas.store.documents import Damaged, from_document, read_document, to_document
 from evonas.store.folder import Folder
-from evonas.store.migration import PREVIOUS, migrate_description, with_later_keys
+from evonas.store.migration import EARLIER, OLDEST, migrate_description, with_later_keys
 from evonas.store.schema import SCHEMA_VERSION
 from evonas.store.validation import RunForm, check_document
 from evonas.text import describe_error
@@ -28,12 +28,12 @@ def read_run(folder: Folder) -> dict[str, Any]:
     except Damaged as damage:
         raise UserError(f"{folder}/{RUN} {damage.what}; restore it from a copy") from None
     version = description.get("schema_version")
-    if version not in (SCHEMA_VERSION, PREVIOUS):
+    if version not in (*EARLIER, SCHEMA_VERSION):
         raise UserError(
-            f"{folder}/{RUN} has schema version {version}; this evonas reads versions {PREVIOUS} and {SCHEMA_VERSION}"
+            f"{folder}/{RUN} has schema version {version}; this evonas reads versions {EARLIER[0]} to {SCHEMA_VERSION}"
         )
     try:
-        found = migrate_description(description) if version == PREVIOUS else description
+        found = migrate_description(description) if version == OLDEST else description
         check_document(RUN, found, RunForm)
     except Damaged as damage:
         raise UserError(f"{folder}/{RUN} {damage.what}; restore it from a copy") from None

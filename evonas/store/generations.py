@@ -12,7 +12,7 @@ from evonas.store.description import RUN, run_document
 from evonas.store.documents import Damaged, from_document
 from evonas.store.folder import Folder, digits
 from evonas.store.journal import Segment
-from evonas.store.migration import is_previous, migrate_table
+from evonas.store.migration import is_earlier, migrate_table
 from evonas.store.schema import POPULATIONS
 from evonas.store.validation import ManifestForm, check_document, check_table
 
@@ -101,7 +101,7 @@ def _parquet(folder: Folder, generation: int, kind: str, manifest: Mapping[str, 
     if sha256_of(data) != manifest["sha256"].get(kind):
         raise Damaged(name, "is damaged: its SHA-256 is not the recorded one")
     table = _unpacked(name, data, manifest["rows"] if kind == "evaluations" else MOST_ROWS)
-    if is_previous(table.schema):
+    if is_earlier(table.schema):
         try:
             table = migrate_table(table, schema)
         except (ValueError, TypeError, KeyError, AttributeError, pa.ArrowException) as error:

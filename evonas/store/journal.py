@@ -11,6 +11,7 @@ Segments are named START-NUMBER.jsonl and count in that order: what a driver wri
 start counts for nothing.
 """
 
+import base64
 import json
 import re
 import zlib
@@ -146,7 +147,7 @@ def _damaged(head: Mapping[str, Any], entries: list[Entry], name: str, what: str
 
 
 def _line(entry: Mapping[str, Any]) -> bytes:
-    data = json.dumps(entry, separators=(",", ":")).encode()
+    data = json.dumps(entry, separators=(",", ":"), default=_in_base64).encode()
     return b"%08x %s\n" % (zlib.crc32(data), data)
 
 
@@ -154,10 +155,24 @@ def _parse(line: bytes) -> Entry | None:
     checksum, _, data = line.partition(b" ")
     try:
         entry = json.loads(data) if checksum == b"%08x" % zlib.crc32(data) else None
-        entry = migrate_entry(entry) if isinstance(entry, dict) else None
+        entry = _with_bytes(migrate_entry(entry)) if isinstance(entry, dict) else None
     except (ValueError, RecursionError, TypeError, KeyError, AttributeError):
         return None
     return entry if entry and entry.get("kind") in KINDS else None
+
+
+def _in_base64(value: object) -> str:
+    """The bytes of scores, which JSON has no form for."""
+    if not isinstance(value, bytes):
+        raise TypeError(f"a journal holds plain values, not {value!r:.40}")
+    return base64.b64encode(value).decode()
+
+
+def _with_bytes(entry: Entry) -> Entry:
+    if "scores" not in entry:
+        return entry
+    scores = {name: base64.b64decode(text, validate=True) for name, text in entry["scores"].items()}
+    return {**entry, "scores": scores}
 
 
 def _order(name: str) -> tuple[int, int, int]:

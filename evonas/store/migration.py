@@ -1,5 +1,7 @@
-"""Records of the schema before this one (version 3), in the words of this one. Files are never rewritten: a run that
-goes on has older generations in the older schema, and each file is read by its own.
+"""Records of the schemas before this one (versions 3 and 4), in the words of this one. Files are never rewritten: a run
+that goes on has older generations in the older schema, and each file is read by its own.
+
+Version 4 had no scores of the examples; version 3 had other words besides.
 """
 
 from collections.abc import Mapping
@@ -7,7 +9,9 @@ from typing import Any
 
 import pyarrow as pa
 
-PREVIOUS = 3
+EARLIER = (3, 4)
+OLDEST = 3
+_NO_SCORES: Mapping[str, Any] = {"scores": {}}
 _COLUMNS = {"born_after": "visible", "images_per_s": "examples_per_s", "measured_again": "remeasured"}
 _ENTRIES = {"born": "candidate", "reached": "report", "decided": "evaluation"}
 _UNPOPULATED = {"random"}
@@ -21,13 +25,18 @@ _NEW_KEYS: Mapping[str, Any] = {"record": [], "learner": {"kind": "scratch"}}
 """Keys of a config that version 3 did not have, with what they mean then."""
 
 
-def is_previous(schema: pa.Schema) -> bool:
-    """Whether a table was written in the schema before."""
-    return (schema.metadata or {}).get(b"evonas_schema") == str(PREVIOUS).encode()
+def is_earlier(schema: pa.Schema) -> bool:
+    """Whether a table was written in a schema before this one."""
+    return _version(schema) in {str(version).encode() for version in EARLIER}
+
+
+def _version(schema: pa.Schema) -> bytes:
+    version: bytes = (schema.metadata or {}).get(b"evonas_schema", b"")
+    return version
 
 
 def migrate_description(description: Mapping[str, Any]) -> dict[str, Any]:
-    """A run.json of the schema before."""
+    """A run.json of version 3; that of version 4 is as it is."""
     return {
         **description,
         "task": _task(description["task"]),
@@ -71,9 +80,9 @@ def migrate_config(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def migrate_entry(entry: Mapping[str, Any]) -> dict[str, Any]:
     """An entry of the journal; one of this schema is returned as it is."""
-    if entry.get("kind") not in _ENTRIES:
-        return dict(entry)
-    return {**migrate_row(entry), "kind": _ENTRIES[entry["kind"]]}
+    kind = _ENTRIES.get(str(entry.get("kind")), entry.get("kind"))
+    found = migrate_row(entry) if entry.get("kind") in _ENTRIES else dict(entry)
+    return {**(_NO_SCORES if kind == "evaluation" else {}), **found, "kind": kind}
 
 
 def migrate_row(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,12 +104,24 @@ def migrate_row(row: Mapping[str, Any]) -> dict[str, Any]:
 def migrate_table(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """
     Raises:
-        ValueError: its columns are not those of the schema before.
+        ValueError: its columns are not those of the schema that it was written in.
     """
-    rows = [migrate_row(row) for row in table.to_pylist(maps_as_pydicts="strict")]
+    if _version(table.schema) != str(OLDEST).encode():
+        return _with_scores(table, schema)
+    rows = [{**_NO_SCORES, **migrate_row(row)} for row in table.to_pylist(maps_as_pydicts="strict")]
     if {_column(name) for name in table.column_names} - set(schema.names):
         raise ValueError("it has other columns")
     return pa.Table.from_pylist(rows, schema=schema)
+
+
+def _with_scores(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """A table of version 4: what it lacks is one column, empty in each row."""
+    if "scores" in schema.names:
+        field = schema.field("scores")
+        table = table.add_column(schema.names.index("scores"), field, pa.array([{}] * len(table), field.type))
+    if not table.schema.equals(schema):
+        raise ValueError("its columns are not those of this run")
+    return table.replace_schema_metadata(schema.metadata)
 
 
 def _strategy(section: Mapping[str, Any]) -> tuple[dict[str, Any], int]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from evonas.records import Candidate, Epoch, Evaluation, RungReport, Status
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 _TEXT, _REAL, _INT, _SHORT = pa.string(), pa.float64(), pa.int64(), pa.int32()
 _METRICS = pa.map_(_TEXT, _REAL)
@@ -53,6 +53,7 @@ def evaluations_schema(metrics: Sequence[str], targets: Sequence[str]) -> pa.Sch
             ("batch_size", _INT),
             ("curve", pa.list_(pa.struct([("epoch", _SHORT), *((name, _REAL) for name in _LOSSES)]))),
             ("rungs", pa.list_(pa.struct([("rung", _SHORT), ("metrics", _METRICS)]))),
+            ("scores", pa.map_(_TEXT, pa.binary())),
             *((f"latency_samples[{target}]", pa.list_(pa.float32())) for target in targets),
             ("conditions", pa.map_(_TEXT, _TEXT)),
             ("attempts", _SHORT),
@@ -77,6 +78,7 @@ def to_row(evaluation: Evaluation, arch: str, arch_hash: str, violation: float) 
         "batch_size": evaluation.batch_size,
         "curve": [{"epoch": e.epoch, **{name: getattr(e, name) for name in _LOSSES}} for e in evaluation.curve],
         "rungs": [{"rung": p.rung, "metrics": dict(p.metrics)} for p in evaluation.rungs],
+        "scores": dict(evaluation.scores),
         **{f"latency_samples[{target}]": list(ms) for target, ms in evaluation.latency_samples.items()},
         "conditions": dict(evaluation.conditions),
         "attempts": evaluation.attempts,
@@ -87,7 +89,7 @@ def to_row(evaluation: Evaluation, arch: str, arch_hash: str, violation: float) 
 
 
 def from_row(row: Mapping[str, Any], metrics: Sequence[str]) -> Evaluation:
-    """The evaluation that a row holds (without weights and raw samples)."""
+    """The evaluation that a row holds (without weights, raw samples and scores)."""
     candidate = candidate_from(row)
     return Evaluation(
         candidate=candidate,

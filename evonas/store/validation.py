@@ -9,20 +9,32 @@ from typing import Annotated, Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from evonas.records import Status
+from evonas.scores import decoded
 from evonas.store.documents import Damaged
 
 MOST_CANDIDATES = 10**9
 MAY_BE_EMPTY = {"weights_sha256"}
 """Columns besides those of metrics and samples in which a row may have nothing."""
 
+
+def _are_scores(data: bytes) -> bytes:
+    """
+    Raises:
+        ValueError: they are none.
+    """
+    decoded(data)
+    return data
+
+
 Text = Annotated[str, Field(max_length=2**20)]
 Count = Annotated[int, Field(ge=0, le=MOST_CANDIDATES)]
 Seconds = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 Real = Annotated[float, Field(allow_inf_nan=False)]
 Small = Annotated[int, Field(ge=-(2**31), lt=2**31)]
+Scores = Annotated[bytes, AfterValidator(_are_scores)]
 Large = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 
 
@@ -146,6 +158,7 @@ class EvaluationForm(CandidateForm):
     batch_size: Count
     curve: list[_Point]
     rungs: list[_Rung]
+    scores: dict[Text, Scores]
     conditions: dict[str, Text]
     attempts: Count
     message: Text
@@ -216,6 +229,11 @@ def check_table(name: str, table: pa.Table, metrics: list[str]) -> None:
             raise Damaged(name, f"is damaged: candidate is {low if low < 0 else high}")
     if "status" in table.column_names and (unknown := set(table["status"].to_pylist()) - {*Status}):
         raise Damaged(name, f"is damaged: status is {min(unknown)!r:.40}")
+    for data in table["scores"].combine_chunks().items.to_pylist() if "scores" in table.column_names else ():
+        try:
+            decoded(data)
+        except ValueError as error:
+            raise Damaged(name, f"is damaged: scores: {error}") from None
     for arch in table["arch"].to_pylist() if "arch" in table.column_names else ():
         if not _is_object(arch):
             raise Damaged(name, f"is damaged: arch is {arch!r:.40}, not a JSON object")

@@ -52,6 +52,14 @@ class TaskMetric:
                 raise ValueError(f"TaskMetric: {name} is a function, not {getattr(self, name)!r}")
 
 
+def reduction(metric: TaskMetric) -> str:
+    """How a metric follows from one number an example: "mean" or "root_mean"; empty where it is another function.
+
+    Only of the first two it is known what they would be on other examples.
+    """
+    return next((name for name, known in REDUCTIONS.items() if metric.reduce is known), "")
+
+
 def directions(metrics: Mapping[str, TaskMetric]) -> dict[str, str]:
     """Name -> direction, as a `TaskSpec` has them.
 
@@ -126,6 +134,9 @@ def r_squared(statistics: Tensor) -> Tensor:
     predicted, true = statistics.double().chunk(2, dim=1)
     return r2_score(predicted, true)
 
+
+REDUCTIONS: Mapping[str, Reduction] = {"mean": mean, "root_mean": root_mean}
+"""Name -> how a metric follows from the first statistic alone."""
 
 CLASSIFICATION_METRICS: dict[str, Callable[[int], TaskMetric]] = {
     "error": lambda classes: TaskMetric(error, share=True),
