@@ -246,8 +246,8 @@ class Epoch:
         valid_loss: mean over the validation examples.
         valid_metric: the task's main metric.
         metrics: every metric of the task by name; the main one is among them. A row keeps those of its rungs.
-        scores: of the last epoch: metric -> what it is made of, one number a validation example, in bytes of
-            `evonas.scores`; those that have none are left out.
+        scores: metric -> what it is made of, one number a validation example, in bytes of `evonas.scores`; none of a
+            metric that has none, or where the learner does not say. A row keeps those of the last epoch.
     """
 
     epoch: int

@@ -31,7 +31,8 @@ def kept(examples: int) -> NDArray[np.int64]:
     """
     if examples <= MOST_EXAMPLES:
         return np.arange(examples)
-    return np.sort(stream(0, "scores", examples).choice(examples, MOST_EXAMPLES, replace=False))
+    keys = stream(0, "scores", examples).bit_generator.random_raw(examples)  # which no version of numpy gives otherwise
+    return np.sort(np.argsort(keys, kind="stable")[:MOST_EXAMPLES])
 
 
 def encoded(statistics: Sequence[float] | NDArray[np.generic]) -> bytes:
@@ -58,6 +59,8 @@ def decoded(data: bytes) -> Numbers:
     Raises:
         ValueError: `encoded` gives no such bytes.
     """
+    if not isinstance(data, bytes):
+        raise ValueError(f"scores are bytes, not {data!r:.40}")
     if len(data) < _HEAD.size:
         raise ValueError("scores begin with a letter and a number of four bytes")
     kind, count = _HEAD.unpack_from(data)

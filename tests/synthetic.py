@@ -18,6 +18,7 @@ from evonas.config.messages import validated
 from evonas.objectives.objectives import Objectives, dominates
 from evonas.records import Epoch, Evaluation, InputSpec, Job, RungReport, Status, TaskSpec
 from evonas.runtime import Message
+from evonas.scores import encoded
 from evonas.spaces.genes import Arch, Choice, Integer, Repeat
 from evonas.spaces.space import Space
 
@@ -47,7 +48,8 @@ class Work:
     delay: seconds a rung takes, by a hash of the candidate. failing: candidates whose training fails. killing:
     candidates that kill their process, the first `kills` times. unbuildable: candidates that fail at once. log: a
     file that gets a line for each job begun. gate: a file without which candidates from `gated` on do not get beyond
-    their first rung. broken: a variable of the environment that makes a machine on which every job crashes.
+    their first rung. broken: a variable of the environment that makes a machine on which every job crashes. scored:
+    validation examples that have scores; the easier ones are right.
     """
 
     space: Space
@@ -64,6 +66,7 @@ class Work:
     gate: str = ""
     gated: int = 0
     broken: str = ""
+    scored: int = 0
     _done: dict[int, int] = field(default_factory=dict)
 
     def __call__(self, job: Job) -> Iterator[Message]:
@@ -99,7 +102,11 @@ class Work:
                 return
             if rung == len(job.cutoffs):
                 weights = bytes(int(self.weights_kb * 1000)) or None
-                yield Evaluation(job.candidate, Status.OK, report.metrics, CURVE[:epoch], rungs, weights=weights)
+                bits = [place / self.scored < error for place in range(self.scored)]
+                scores = {"error": encoded(bits)} if bits else {}
+                yield Evaluation(
+                    job.candidate, Status.OK, report.metrics, CURVE[:epoch], rungs, weights=weights, scores=scores
+                )
             elif any(dominates(member, self.objectives.fitness(report)) for member in job.cutoffs[rung]):
                 yield Evaluation(job.candidate, Status.STOPPED, report.metrics, CURVE[:epoch], rungs)
                 return

@@ -1,8 +1,10 @@
-"""Runs and contents recorded by evonas before schema version 4 (commit df7aa74): they open, verify and go on, and the
-same seeds still give the same genomes and decisions.
+"""Runs and contents recorded by evonas before schema version 4 (commit df7aa74) and before version 5 (commit bbdfa66):
+they open, verify and go on, and the same seeds still give the same genomes and decisions.
 
-The work is `tests.synthetic.Work`, plain arithmetic that is the same on every machine. Made with: 26 evaluations,
-failing (5, 11), unbuildable (7,), weights_kb 0.2; `interrupted` is `window` stopped after 13 candidates.
+The work of the first is `tests.synthetic.Work`, plain arithmetic that is the same on every machine. Made with: 26
+evaluations, failing (5, 11), unbuildable (7,), weights_kb 0.2; `interrupted` is `window` stopped after 13 candidates.
+The second is a search of small cells on the digits with a measured latency, stopped after 6 candidates of 8; its test
+of going on is in `test_certainty`.
 """
 
 import json
@@ -10,6 +12,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import evonas
@@ -19,6 +22,7 @@ from tests.synthetic import Toy, config
 from tests.test_loop import run
 
 RECORDED = Path(__file__).parent / "recorded" / "schema3"
+RECORDED_4 = RECORDED.parent / "schema4" / "digits"
 WORK = {"failing": (5, 11), "unbuildable": (7,), "weights_kb": 0.2}
 CASES: dict[str, dict[str, Any]] = {
     "window": {},
@@ -98,3 +102,12 @@ def test_the_line_of_a_recorded_run_finds_its_folder_again(tmp_path: Path, monke
     assert settings.fingerprint != then
     assert default_folder("search", settings) == folder
     assert default_folder("search", config(seed=4)) == Path("runs") / f"search-{config(seed=4).fingerprint[:8]}"
+
+
+def test_a_run_of_version_4_opens_and_verifies(capsys: pytest.CaptureFixture[str]) -> None:
+    found = evonas.load(RECORDED_4)
+    assert found.evaluations["generation"].tolist() == [1, 1, 1, 1, pd.NA, pd.NA]
+    assert found.front()["candidate"].tolist() == [5, 0, 3]
+    assert found.verify().difference == ""
+    assert main(["verify", str(RECORDED_4)]) == 0
+    assert "6 candidates and 1 generation" in capsys.readouterr().out

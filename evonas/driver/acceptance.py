@@ -59,7 +59,7 @@ def _fault_of_scores(evaluation: Evaluation) -> str:
             return f"scores of {name}: the evaluator did not give the metric that they are of"
         try:
             decoded(data)
-        except (ValueError, TypeError) as error:
+        except ValueError as error:
             return f"scores of {name}: {error}; give evonas.scores.encoded(NUMBERS)"
     return ""
 

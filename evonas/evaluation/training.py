@@ -194,11 +194,10 @@ class Trainer:
         self.epoch = int(json.loads(state[8 : 8 + head])["__metadata__"]["epoch"])
 
     def _one_epoch(self, epoch: int, seed: int) -> tuple[list[float], dict[str, bytes]]:
-        """Training loss, validation loss and metrics; after the last epoch the scores of the examples too."""
+        """Training loss, validation loss and metrics; and the scores of the examples, since a learner may end here."""
         trained = self._train(epoch, seed)
         validated, statistics = self._scored(self.data.valid)
-        keep = to_keep(self.task.metrics, statistics) if epoch + 1 == self.config.epochs else {}
-        sums = [trained, validated]
+        keep, sums = to_keep(self.task.metrics, statistics), [trained, validated]
         found = torch.cat([*sums, *keep.values()]).cpu()  # the only wait of the host for the device in an epoch
         first = sum(map(len, sums))
         return found[:first].tolist(), in_bytes(keep, found[first:])

@@ -43,9 +43,10 @@ def test_what_has_no_interval_says_why() -> None:
         "validation": {"examples": 100, "shares": []},
     }
     told = partial(remarks, evaluations=pd.DataFrame(), measured=pd.DataFrame(), folder="run")
-    assert told(description) == ["mse, mae have no interval: only shares of right or wrong answers have one"]
+    unknown = "no interval, and who is on the front by chance is not known: the run"
+    assert told(description) == [f"mse, mae have {unknown} was recorded without the scores of its examples"]
     one = {**description, "objectives": [{"column": "mse"}], "validation": None}
-    assert told(one) == ["mse has no interval: the run did not record its validation examples"]
+    assert told(one) == [f"mse has {unknown} did not record its validation examples"]
 
 
 def test_ends_are_named_as_the_columns_are() -> None:
