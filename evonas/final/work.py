@@ -186,7 +186,7 @@ class _Training:
     def _train(self) -> Iterator[Epoch]:
         kept_at = time.monotonic()
         for epoch in self._trainer.epochs():
-            self._curve.append(epoch)
+            self._curve.append(replace(epoch, scores={}))
             due = time.monotonic() - kept_at >= self._work.final.checkpoint_s
             if due and epoch.epoch < self._job.training.epochs:
                 self._recorder.keep(self._job.name, epoch.epoch, self._state())
