@@ -1,8 +1,9 @@
 """Which search a run folder holds: what run.json says of it, and whether another one may go on with it."""
 
+import hashlib
 import platform
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,18 @@ from evonas.evaluation.learners import LEARNERS
 from evonas.inputs import to_plain
 from evonas.records import TaskSpec
 from evonas.spaces import SPACES
-from evonas.store import Folder, create_run, is_new, is_run, mend_run, open_folder, read_run
+from evonas.store import (
+    ORIGIN,
+    Folder,
+    create_run,
+    evaluations_schema,
+    is_new,
+    is_run,
+    mend_run,
+    open_folder,
+    read_run,
+    write_reused,
+)
 from evonas.strategies import STRATEGIES
 from evonas.tasks import TASKS, Task
 from evonas.tasks.data_record import data_difference, recorded_data
@@ -29,19 +41,21 @@ PARTS: dict[str, Mapping[str, Callable[..., Any]]] = {
 }
 
 
-def default_folder(name: str, config: Config) -> Path:
+def default_folder(name: str, config: Config, origin: str = "") -> Path:
     """Where a search is recorded that names no folder.
 
     Args:
         name: of the config.
         config: whose fingerprint is in the folder's name.
+        origin: the id of a run that it re-uses; in the fingerprint of the name.
 
     Returns:
         runs/NAME-FINGERPRINT; or the folder that an earlier evonas began for the same search, whose fingerprint
         was another one.
     """
-    own = Path("runs") / f"{name}-{config.fingerprint[:8]}"
-    if own.exists():
+    print_ = hashlib.sha256((config.fingerprint + origin).encode()).hexdigest() if origin else config.fingerprint
+    own = Path("runs") / f"{name}-{print_[:8]}"
+    if own.exists() or origin:
         return own
     return next((folder for folder in sorted(Path("runs").glob(f"{name}-????????")) if _holds(folder, config)), own)
 
@@ -73,7 +87,7 @@ def _holds(path: Path, config: Config) -> bool:
     except (UserError, OSError):
         return False
     config = as_begun(config, recorded)
-    return not _difference(_resolved(recorded), _resolved(config.model_dump(mode="json")))
+    return not different_key(resolved(recorded), resolved(config.model_dump(mode="json")))
 
 
 def check_run(folder: Folder, components: Components) -> None:
@@ -89,11 +103,11 @@ def check_run(folder: Folder, components: Components) -> None:
     recorded, description = read_run(folder), describe(components)
     config, path = recorded["config"], data_path(components.config)
     there = {**config, "task": {**config["task"], "path": path}} if path and config["task"].get("path") else config
-    difference = _difference(_resolved(there), _resolved(description["config"]))
+    difference = different_key(resolved(there), resolved(description["config"]))
     if moved_data(folder, recorded, components):
         description["task"]["name"] = recorded["task"]["name"]  # which may be that of the file
     elif not difference:
-        difference = _difference(_resolved(config), _resolved(description["config"]))
+        difference = different_key(resolved(config), resolved(description["config"]))
     then = recorded_data(recorded, folder)
     if not difference and then and components.data and (changed := data_difference(then, components.data)):
         raise UserError(f"{folder} was searched with other data: {changed}; give the data of then, or another --run")
@@ -128,11 +142,24 @@ def moved_data(folder: Folder, recorded: Mapping[str, Any], components: Componen
     return "" if data_difference(then, components.data) else str(before)
 
 
-def create_or_check(folder: Folder, components: Components) -> None:
-    """Describe a new run in its run.json; what is there by now must be this search. For the holder of the lock."""
+def create_or_check(
+    folder: Folder, components: Components, origin: Mapping[str, Any], reused: Sequence[Mapping[str, Any]]
+) -> None:
+    """Describe a new run in its run.json; what is there by now must be this search. For the holder of the lock.
+
+    Args:
+        folder: of the run.
+        components: of the search.
+        origin: the run that it re-uses, as run.json says it; empty: none.
+        reused: rows of that run.
+    """
     check_run(folder, components)
     if not is_run(folder):
-        create_run(folder, {"id": uuid.uuid4().hex, **describe(components)})
+        description = {"id": uuid.uuid4().hex, **describe(components)}
+        if origin:
+            schema = evaluations_schema(components.objectives.metrics, components.objectives.targets)
+            description[ORIGIN] = {**origin, "rows": len(reused), "sha256": write_reused(folder, reused, schema)}
+        create_run(folder, description)
     mend_run(folder)
 
 
@@ -174,12 +201,12 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in names}}
 
 
-def _resolved(config: Mapping[str, Any]) -> dict[str, Any]:
+def resolved(config: Mapping[str, Any]) -> dict[str, Any]:
     """With the options that its parts have by default, whether they are given or not."""
     return {name: with_defaults(PARTS[name], section) if name in PARTS else section for name, section in config.items()}
 
 
-def _difference(recorded: Mapping[str, Any], wanted: Mapping[str, Any], path: str = "") -> str:
+def different_key(recorded: Mapping[str, Any], wanted: Mapping[str, Any], path: str = "") -> str:
     """The first key that has another value; MUTABLE_SECTIONS and the places of targets may."""
     for key in dict.fromkeys((*recorded, *wanted)):
         have, want = recorded.get(key), wanted.get(key)
@@ -187,6 +214,6 @@ def _difference(recorded: Mapping[str, Any], wanted: Mapping[str, Any], path: st
             continue
         if not (isinstance(have, Mapping) and isinstance(want, Mapping)):
             return f"{path}{key} is {have} there, {want} here"
-        if difference := _difference(have, want, f"{path}{key}."):
+        if difference := different_key(have, want, f"{path}{key}."):
             return difference
     return ""

@@ -18,11 +18,14 @@ from evonas.config import MUTABLE_SECTIONS, Config
 from evonas.config.loading import load_config
 from evonas.driver.loop import Search, Watch
 from evonas.driver.progress import shown
+from evonas.driver.retraining import jobs_to_retrain, retrain
 from evonas.errors import UserError
 from evonas.evaluation.learners import LEARNERS
 from evonas.latency_tables.front_check import check
 from evonas.objectives.metrics import METRICS
 from evonas.records import TaskSpec
+from evonas.reuse import Reuse, architectures, reuse, run_id
+from evonas.reuse.architectures import Architectures
 from evonas.run_identity import as_begun, check_run, create_or_check, data_path, default_folder, moved_data, versions
 from evonas.runs.empty_front import why_empty
 from evonas.runs.run import Run
@@ -30,11 +33,13 @@ from evonas.runtime import RUNTIMES
 from evonas.spaces import SPACES
 from evonas.spaces.space import Space
 from evonas.store import (
+    ORIGIN,
     Folder,
     Store,
     evaluations_schema,
     has_own_description,
     is_run,
+    kept_weights,
     open_folder,
     read_measured,
     read_run,
@@ -55,7 +60,7 @@ class PreparedSearch:
     """A search that can start: its components and its run folder, which may be new.
 
     modules: the user's own, for workers that cannot import them. notes: what a person should know before it starts.
-    data: what each split has, in words; empty where nothing is trained.
+    data: what each split has, in words; empty where nothing is trained. reuse: what it begins with.
     """
 
     components: Components
@@ -63,6 +68,7 @@ class PreparedSearch:
     modules: tuple[ModuleType, ...] = ()
     notes: tuple[str, ...] = ()
     data: str = ""
+    reuse: Reuse = dataclasses.field(default_factory=Reuse)
 
 
 def search(
@@ -72,6 +78,8 @@ def search(
     task: Task | TaskSpec | None = None,
     evaluator: EvaluatorFactory | None = None,
     run: str | Path | None = None,
+    from_run: str | Path | None = None,
+    founders: Architectures | None = None,
     watch: Watch = lambda search, evaluation: None,
     progress: bool = True,
 ) -> Run:
@@ -83,15 +91,20 @@ def search(
         task: your own, in the place of the config's section; with an evaluator, what it says of itself will do.
         evaluator: in the place of measuring and training, e.g. `evonas.tabular.Tabular`.
         run: the folder, or a URL such as s3://bucket/run; default `runs/NAME-FINGERPRINT`.
+        from_run: an earlier run of the same space, data and training, whose evaluations are re-used.
+        founders: architectures that are evaluated first, as mappings, a JSON or YAML file of them, or a run, whose
+            front they are then; in the place of the config's.
         watch: called with the search and each evaluated candidate.
         progress: show how far it is, in one line on the standard error or below a notebook's cell, and what fails
             again and again.
 
     Raises:
-        UserError: the config is wrong, or the folder holds another search.
+        UserError: the config is wrong, the folder holds another search, or nothing of `from_run` can be re-used.
         Halted: the search had to stop; called again, it goes on.
     """
-    prepared = prepare(config, space=space, task=task, evaluator=evaluator, run=run)
+    prepared = prepare(
+        config, space=space, task=task, evaluator=evaluator, run=run, from_run=from_run, founders=founders
+    )
     for note in prepared.notes:
         warnings.warn(note, stacklevel=2)
     with shown(watch) if progress else nullcontext(watch) as watcher:
@@ -111,6 +124,8 @@ def prepare(
     evaluator: EvaluatorFactory | None = None,
     run: str | Path | Folder | None = None,
     modules: Sequence[ModuleType] = (),
+    from_run: str | Path | None = None,
+    founders: Architectures | None = None,
 ) -> PreparedSearch:
     """Check everything that can be checked before a worker starts. Writes nothing.
 
@@ -119,31 +134,34 @@ def prepare(
         overrides: KEY=VALUE.
         space, task, evaluator, run: as of `search`.
         modules: the user's own; those that define `space`, `task` and so on are found.
+        from_run, founders: as of `search`.
 
     Raises:
-        UserError: the config is wrong, or the folder holds another search.
+        UserError: the config is wrong, the folder holds another search, or nothing of `from_run` can be re-used.
     """
     name = Path(config).stem if isinstance(config, str | Path) else "search"
     check_given(space, task)
-    given = {}
+    given: dict[str, Any] = {} if founders is None else {"founders": architectures(founders)}
     if space:
         names = [kind for kind, part in SPACES.items() if part is type(space)]
         given["space"] = {"kind": names[0] if names else type(space).__name__}
     if task:
         given["task"] = {"kind": (task if isinstance(task, TaskSpec) else task.spec).name}
     wanted = load_config(config, overrides, given)
-    folder = open_folder(run if run is not None else default_folder(name, wanted))
+    origin = run_id(open_folder(from_run)) if from_run is not None and run is None else ""
+    folder = open_folder(run if run is not None else default_folder(name, wanted, origin))
     if is_run(folder):
         wanted = as_begun(wanted, read_run(folder)["config"])
     components = _assembled(wanted, space, task, evaluator, folder)
     check_run(folder, components)
+    begins_with = reuse(from_run, folder, components)
     if lacking := missing(components.config.tracking):
         raise UserError(lacking)
     found = _modules_of(_own_code(components, evaluator))
     data = components.data
-    notes = (*(data.notes if data else ()), *_notes(folder, components))
+    notes = (*(data.notes if data else ()), *_notes(folder, components), *begins_with.notes)
     words = in_words(data) if data else ""
-    return PreparedSearch(components, folder, tuple(dict.fromkeys((*modules, *found))), notes, words)
+    return PreparedSearch(components, folder, tuple(dict.fromkeys((*modules, *found))), notes, words, begins_with)
 
 
 def _assembled(
@@ -178,7 +196,8 @@ def prepare_again(
     for noun, registry in (("space", SPACES), ("task", TASKS), ("strategy", STRATEGIES), ("learner", LEARNERS)):
         if config[noun]["kind"] not in registry:
             raise UserError(f"the {noun} {config[noun]['kind']!r} of {folder} is not evonas's own: {_imports(folder)}")
-    return prepare(config, overrides=overrides, run=folder, modules=modules)
+    origin = read_run(folder).get(ORIGIN) or {}
+    return prepare(config, overrides=overrides, run=folder, modules=modules, from_run=origin.get("run"))
 
 
 def _imports(folder: Folder) -> str:
@@ -213,10 +232,11 @@ def execute(prepared: PreparedSearch, *, watch: Watch, take_over: bool = False) 
         )
         ends.callback(runtime.close)
         ends.callback(store.close)  # before the workers are ended: what is decided is on disk, whatever that takes
-        create_or_check(folder, components)
+        create_or_check(folder, components, prepared.reuse.origin, prepared.reuse.rows)
         store.started(_start(prepared))
         ends.enter_context(trackers)
-        loop = Search(components.config, components.space, components.objectives, store, runtime, trackers)
+        founders = prepared.reuse.founders
+        loop = Search(components.config, components.space, components.objectives, store, runtime, trackers, founders)
         loop.owner = owner_of(folder)
         loop.restore(recover(folder, metrics, targets, salvage=True))
         loop.run()
@@ -224,6 +244,9 @@ def execute(prepared: PreparedSearch, *, watch: Watch, take_over: bool = False) 
             known = {row["candidate"] for row in read_measured(folder) if not row["message"]}
             unchecked = sorted(loop.front() - known)
             store.measured(check([*map(loop.breeder.check, unchecked)], runtime, lambda: trackers(loop, None)))
+        if prepared.reuse.rows and components.task and not loop.unfinished:
+            jobs = [*jobs_to_retrain(loop, kept_weights(folder))]
+            retrain(jobs, runtime, store, components.spec.metrics.keys(), lambda: trackers(loop, None))
         store.ended(loop.ended, runtime.late_results, loop.elapsed_s)
     return loop.ended
 

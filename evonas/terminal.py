@@ -101,12 +101,12 @@ class Forecast:
 
     def line(self, search: Search) -> str:
         """The line, when it is time for it; else empty."""
-        self._from = self._from or (search.evaluated, search.elapsed_s)
-        count, seconds = search.evaluated - self._from[0], search.elapsed_s - self._from[1]
+        self._from = self._from or (search.evaluated_here, search.elapsed_s)
+        count, seconds = search.evaluated_here - self._from[0], search.elapsed_s - self._from[1]
         if self._said or not search.config.budget.hours or count < 2 * search.runtime.workers or seconds <= 0:
             return ""
         self._said = True
-        return f"note: {forecast(search.config, count / seconds, search.evaluated, search.elapsed_s)}"
+        return f"note: {forecast(search.config, count / seconds, search.evaluated_here, search.elapsed_s)}"
 
 
 @contextmanager

@@ -220,12 +220,12 @@ def test_a_search_says_once_what_fits() -> None:
     search = SimpleNamespace(
         config=load_config({**MINIMAL, "budget": {"time": "10 min"}}),
         runtime=SimpleNamespace(workers=2),
-        evaluated=5,
+        evaluated_here=5,
         elapsed_s=100.0,
     )
     said = Forecast()
     lines = []
-    for search.evaluated, search.elapsed_s in ((5, 100.0), (8, 160.0), (9, 180.0), (10, 200.0)):
+    for search.evaluated_here, search.elapsed_s in ((5, 100.0), (8, 160.0), (9, 180.0), (10, 200.0)):
         lines.append(said.line(search))  # type: ignore[arg-type]
     fits = "note: about 30 candidates fit into 10 min: one generation of 24; generations of 8 would be three"
     assert lines == ["", "", fits, ""]
@@ -271,5 +271,7 @@ def test_a_serial_search_says_for_how_long_its_candidates_waited(
     ],
 )
 def test_only_a_search_whose_budget_is_used_up_asks_for_a_larger_one(state: str, says: str) -> None:
-    run = SimpleNamespace(evaluations=pd.DataFrame({"status": ["ok", "ok"]}), state=state, unfinished=[2])
+    run = SimpleNamespace(
+        evaluations=pd.DataFrame({"status": ["ok", "ok"], "conditions": [{}, {}]}), state=state, unfinished=[2]
+    )
     assert outcomes(run).endswith(says)  # type: ignore[arg-type]

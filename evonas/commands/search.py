@@ -26,6 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--run", metavar="DIR", help="run folder or s3://... (default: runs/NAME-FINGERPRINT)")
     text = "check all, try one random network, say how many candidates the budget holds, and stop; nothing is recorded"
     parser.add_argument("--dry-run", action="store_true", help=text)
+    text = "an earlier run of the same space, data and training: its evaluations are re-used, none is done twice"
+    parser.add_argument("--from", metavar="RUN", dest="from_run", help=text)
+    text = "architectures to evaluate first: a JSON or YAML list as in the column arch, or a run, whose front they are"
+    parser.add_argument("--founders", metavar="FILE|RUN", help=text)
     add_take_over(parser)
     add_set(parser)
     add_import(parser)
@@ -36,7 +40,14 @@ def run(options: argparse.Namespace) -> int:
 
     modules = imported(options.modules)
     try:
-        prepared = prepare(options.config, overrides=options.overrides, run=options.run, modules=modules)
+        prepared = prepare(
+            options.config,
+            overrides=options.overrides,
+            run=options.run,
+            modules=modules,
+            from_run=options.from_run,
+            founders=options.founders,
+        )
     except KeyboardInterrupt as stop:
         print(f"interrupted before the search began. To begin again: {options.line}", flush=True)
         return status_of(stop)
@@ -105,7 +116,9 @@ def outcomes(run: "Run") -> str:
     """How many candidates were evaluated, and how."""
     counts = run.evaluations["status"].value_counts()
     each = ", ".join(f"{n:,} {status}" for status, n in counts.items())
+    reused = int(run.evaluations["conditions"].map(lambda conditions: "from" in conditions).sum())
     evaluated = f"{counted(len(run.evaluations), 'candidate')} evaluated{f' ({each})' if each else ''}"
+    evaluated += f", {reused:,} of them by {run.description['from']['run']}" if reused else ""
     open_ = 0 if run.state == "running" else len(run.unfinished)
     taken_up = ", which a larger budget takes up" if run.state.startswith("finished") else ""
     return f"{evaluated}, {open_:,} unfinished{taken_up}" if open_ else evaluated

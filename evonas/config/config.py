@@ -39,6 +39,9 @@ class Config(Section):
     )
     targets: dict[str, TargetConfig] = Field(default={}, description="devices to measure on, by names of your own")
     strategy: StrategyConfig = Field(default=StrategyConfig(), description="how candidates are bred")
+    founders: tuple[dict[str, Any], ...] = Field(
+        default=(), description="networks that are evaluated first, each as in the column `arch`"
+    )
     schedule: ScheduleConfig = Field(
         default=ScheduleConfig(), validate_default=True, description="when a candidate may be bred"
     )
@@ -89,7 +92,8 @@ class Config(Section):
     def trajectory(self) -> dict[str, Any]:
         """What shapes the search, as plain data: not budget, runtime and tracking, nor where a target is reached.
 
-        `includes: network` is left out: it is what targets meant before the key existed, so that fingerprints stay.
+        `includes: network` and no founders are left out: it is what configs meant before the keys existed, so that
+        fingerprints stay.
         """
         endpoints: dict[str, Any] = {
             "targets": {
@@ -97,7 +101,8 @@ class Config(Section):
                 for name, target in self.targets.items()
             }
         }
-        return self.model_dump(mode="json", exclude={**dict.fromkeys(MUTABLE_SECTIONS, True), **endpoints})
+        unused = (*MUTABLE_SECTIONS, *(() if self.founders else ("founders",)))
+        return self.model_dump(mode="json", exclude={**dict.fromkeys(unused, True), **endpoints})
 
     @property
     def fingerprint(self) -> str:

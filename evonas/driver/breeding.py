@@ -11,6 +11,7 @@ from numbers import Real
 from evonas.config import Config
 from evonas.config.options import construct
 from evonas.did_you_mean import unknown
+from evonas.driver.founders import Founder, all_founders
 from evonas.driver.own_parts import calling
 from evonas.driver.reorder_buffer import Failed, ReorderBuffer, View
 from evonas.errors import UserError
@@ -29,13 +30,17 @@ class Breeder:
         config: the search's.
         space: of the genomes.
         objectives: of the search; make fitnesses of metrics.
+        founders: the first candidates, of which no strategy is asked; default: those of the config.
 
     Raises:
-        UserError: the config's strategy does not exist or has not these options.
+        UserError: the config's strategy does not exist or has not these options, or a founder is none of the space.
     """
 
-    def __init__(self, config: Config, space: Space, objectives: Objectives) -> None:
+    def __init__(
+        self, config: Config, space: Space, objectives: Objectives, founders: Sequence[Founder] | None = None
+    ) -> None:
         self._config = config
+        self._founders = all_founders(config, space) if founders is None else founders
         self._noisy = objectives.noisy
         self._space, self._kind = space, config.strategy.kind
         self._columns = frozenset(objectives.names)
@@ -70,9 +75,7 @@ class Breeder:
             Halted: the strategy is the user's own and raises.
         """
         view = self._look(visible)
-        with calling(self._part, f"ask for candidate {self.next}"):
-            asked = self.strategy.ask(self.next)
-        proposal = self._checked(asked)
+        proposal = self._checked(self._proposed())
         candidate = Candidate(
             index=self.next,
             genome=proposal.genome,
@@ -108,6 +111,14 @@ class Breeder:
         """
         view = self._look(candidate.visible)
         return self._born(replace(candidate, visible=view.visible, seed=self._seed(candidate.index)), view)
+
+    def founder(self, index: int) -> Founder | None:
+        """Who a candidate is, where no strategy was asked for it."""
+        return self._founders[index] if index < len(self._founders) else None
+
+    def retrain(self, index: int, reached: Sequence[RungReport]) -> Job:
+        """A job to train a candidate again by its seed, and nothing else: all that it `reached` is known."""
+        return Job(Candidate(index, self._genomes[index], (), "retrain", 0, self._seed(index)), reached=tuple(reached))
 
     def check(self, index: int) -> Job:
         """A job to measure a candidate that was bred before once more, and nothing else."""
@@ -159,8 +170,18 @@ class Breeder:
                 return f"a prediction of {name} that is {value!r}, not a finite number"
         return ""
 
+    def _proposed(self) -> object:
+        """Who is next: a founder while there is one, then what the strategy says."""
+        if founder := self.founder(self.next):
+            return Proposal(founder.genome, (), founder.operator)
+        with calling(self._part, f"ask for candidate {self.next}"):
+            return self.strategy.ask(self.next)
+
     def _seed(self, index: int) -> int:
         """With which a candidate is trained."""
+        founder = self.founder(index)
+        if founder and founder.known:
+            return founder.known.candidate.seed
         return seed_for(self._config.seed, "train", index)
 
     def _look(self, visible: int | None = None) -> View:

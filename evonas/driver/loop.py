@@ -3,13 +3,14 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from evonas.config import Config
 from evonas.driver.acceptance import accepted
 from evonas.driver.breeding import Breeder
 from evonas.driver.circuit_breaker import CircuitBreaker
+from evonas.driver.founders import Founder, is_reused, taken_over
 from evonas.driver.own_parts import calling
 from evonas.objectives.objectives import Objectives
 from evonas.records import Evaluation, Job, RungReport
@@ -25,13 +26,22 @@ Watch = Callable[["Search", Evaluation | None], None]
 
 class Search:
     def __init__(
-        self, config: Config, space: Space, objectives: Objectives, store: Store, runtime: Runtime, watch: Watch
+        self,
+        config: Config,
+        space: Space,
+        objectives: Objectives,
+        store: Store,
+        runtime: Runtime,
+        watch: Watch,
+        founders: Sequence[Founder] | None = None,
     ) -> None:
         self.config, self.objectives, self.runtime = config, objectives, runtime
-        self.breeder = Breeder(config, space, objectives)
+        self.breeder = Breeder(config, space, objectives, founders)
         self.circuit_breaker = CircuitBreaker(config)
         self.statuses: Counter[str] = Counter()
         self.gpu_s = 0.0
+        self.reused = 0
+        """Evaluations that were taken over from another run; no budget is used up by them."""
         self.ended = ""
         """Why nothing more is bred; empty while something may be."""
         self.owner = ""
@@ -49,6 +59,11 @@ class Search:
     @property
     def evaluated(self) -> int:
         return sum(self.statuses.values())
+
+    @property
+    def evaluated_here(self) -> int:
+        """Of these, those that were not taken over from another run; a budget counts them."""
+        return self.evaluated - self.reused
 
     @property
     def order(self) -> list[int]:
@@ -102,15 +117,21 @@ class Search:
         and the search takes it up when it goes on."""
         if self.elapsed_s < self.config.budget.seconds:
             return False
-        self.ended = self.ended or self.config.budget.spent(self.breeder.next, self.elapsed_s, self.gpu_s)
+        self._look_at_budget()
         return True
 
+    def _look_at_budget(self) -> None:
+        evaluated = self.breeder.next - self.reused
+        self.ended = self.ended or self.config.budget.spent(evaluated, self.elapsed_s, self.gpu_s)
+
     def _submit(self) -> None:
-        self.ended = self.ended or self.config.budget.spent(self.breeder.next, self.elapsed_s, self.gpu_s)
+        self._look_at_budget()
         jobs: list[Job] = []
         room = self.runtime.free_slots
         while len(jobs) < room and (job := self._next()):
-            jobs.append(job)
+            if left := self._left_of(job):
+                jobs.append(left)
+            self._look_at_budget()
         self._store.flush()
         until = time.time() + self.config.budget.seconds - self.elapsed_s
         for job in jobs:
@@ -127,8 +148,18 @@ class Search:
             self.ended = str(reason)
             return None
         self._store.record_candidate(job.candidate)
-        self.ended = self.config.budget.spent(self.breeder.next, self.elapsed_s, self.gpu_s)
         return job
+
+    def _left_of(self, job: Job) -> Job | None:
+        """What is left to do of a job when all has been heard that another run knows of its candidate."""
+        founder = self.breeder.founder(job.candidate.index)
+        if founder is None:
+            return job
+        known, left = taken_over(job, founder, self.objectives)
+        for message in known:
+            self._hear(message)
+        self._commit(self.config.generation)
+        return left
 
     def _hear(self, said: Message) -> None:
         message = accepted(said, self.objectives)
@@ -167,5 +198,6 @@ class Search:
 
     def _count(self, evaluation: Evaluation) -> None:
         self.statuses[evaluation.status.value] += 1
+        self.reused += is_reused(evaluation, self.breeder.founder(evaluation.candidate.index))
         share = evaluation.conditions.get("gpus", self.config.runtime.gpus_at_first)
         self.gpu_s += (evaluation.measure_s + evaluation.train_s) * float(share)

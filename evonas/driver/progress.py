@@ -33,7 +33,8 @@ class StatusLine:
     def text(self, search: Search) -> str:
         now, budget = self._meter.read(search), search.config.budget.evaluations
         parts = [
-            f"{now.evaluated:,}{f'/{budget:,}' if budget else ''} evaluated",
+            f"{search.evaluated_here:,}{f'/{budget:,}' if budget else ''} evaluated",
+            *([f"{search.reused:,} re-used"] if search.reused else []),
             f"front {now.front}",
             *([] if now.hypervolume is None else [f"hypervolume {now.hypervolume:.2f}x"]),
             f"{now.busy}/{now.workers} busy",
@@ -50,7 +51,7 @@ class StatusLine:
 
     def _left_s(self, search: Search) -> float | None:
         """Seconds to the end at the present pace; the nearest end counts."""
-        budget, evaluated, elapsed = search.config.budget, search.evaluated, search.elapsed_s
+        budget, evaluated, elapsed = search.config.budget, search.evaluated_here, search.elapsed_s
         self._from = self._from or (evaluated, elapsed)
         ends: list[float] = []
         if budget.hours:

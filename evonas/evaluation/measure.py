@@ -68,11 +68,7 @@ class CostMeasurement:
 
     def over_limits(self, metrics: Mapping[str, float]) -> str:
         """The limits that the costs break, as text; empty where there are none."""
-        return "; ".join(
-            f"{limit.key} is {_text(metrics[limit.key])}, the limit {_text(limit.bound)}"
-            for limit in self._objectives.limits
-            if limit.key in metrics and not limit.trained and limit.excess(metrics[limit.key])
-        )
+        return self._objectives.over_limits(metrics)
 
     def _measure_on_targets(self, network: nn.Module, job: Job, draft: Draft) -> None:
         everywhere = job.kind == "measure"
@@ -90,7 +86,3 @@ class CostMeasurement:
             draft.conditions |= {f"{key}[{name}]": text for key, text in found.conditions.items()}
         if unavailable and (everywhere or not self.over_limits(draft.metrics)):
             raise unavailable
-
-
-def _text(value: float) -> str:
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4g}"

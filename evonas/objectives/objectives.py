@@ -95,6 +95,14 @@ class Objectives:
         """Summed relative excess over the limits whose metric is in `metrics`."""
         return sum(limit.excess(metrics[limit.key]) for limit in self.limits if limit.key in metrics)
 
+    def over_limits(self, metrics: Mapping[str, float]) -> str:
+        """The limits on costs that `metrics` break, as text; empty where there are none."""
+        return "; ".join(
+            f"{limit.key} is {_text(metrics[limit.key])}, the limit {_text(limit.bound)}"
+            for limit in self.limits
+            if limit.key in metrics and not limit.trained and limit.excess(metrics[limit.key])
+        )
+
     def fitness(self, report: RungReport) -> Fitness:
         """A candidate's metrics as minimised values; no values where an objective is not known yet."""
         metrics = report.metrics
@@ -145,6 +153,10 @@ class Objectives:
         if config.target not in self._config.targets:
             raise UserError(f"{where}.target: {unknown(config.target, self._config.targets)}")
         return metric, f"{config.metric}[{config.target}]"
+
+
+def _text(value: float) -> str:
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4g}"
 
 
 def dominates(a: Fitness, b: Fitness) -> bool:

@@ -12,6 +12,7 @@ import pandas as pd
 from evonas import analysis
 from evonas.errors import UserError
 from evonas.runs.remarks import remarks
+from evonas.runs.weights_again import about_weights
 from evonas.scores import decoded
 from evonas.store import Folder, open_folder, read_run, read_starts, recover
 
@@ -134,8 +135,9 @@ class Run:
 
     def remarks(self) -> list[str]:
         """What is to be known beside the front, a line each: what its latencies are of and how far they settled, what
-        the intervals are, and who else may be on the front."""
-        return remarks(self.description, self.evaluations, self.measured, self.folder, self.drawn)
+        the intervals are, who else may be on the front, and which re-used networks were trained again."""
+        known = remarks(self.description, self.evaluations, self.measured, self.folder, self.drawn)
+        return [*known, *about_weights(self.description, self.front(), self.folder)]
 
     def front(self) -> pd.DataFrame:
         """The fully trained, feasible candidates that none dominates, best in the first objective first."""

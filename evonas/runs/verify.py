@@ -13,10 +13,12 @@ import pyarrow as pa
 
 from evonas.config import Config
 from evonas.driver.breeding import Breeder
+from evonas.driver.founders import Founder, is_reused, settled_rungs
 from evonas.errors import UserError
 from evonas.objectives.early_stopping import is_stopped
 from evonas.objectives.objectives import Objectives
 from evonas.records import Candidate, Evaluation, Job, Status
+from evonas.runs.origin import founders_of
 from evonas.spaces.space import Space
 from evonas.store import (
     Folder,
@@ -24,11 +26,12 @@ from evonas.store import (
     Tables,
     has_own_description,
     read_measured,
+    read_retrained,
     read_starts,
     recover,
     weights_name,
 )
-from evonas.store.folder import digits
+from evonas.store.folder import REUSED, digits
 from evonas.strategies import Exhausted
 
 _WEIGHTS = ["candidate", "weights_sha256"]
@@ -66,8 +69,9 @@ def verify(folder: Folder, config: Config, space: Space, objectives: Objectives)
         raise UserError(f"{folder}/run.json is damaged or lost; `evonas resume {folder}` writes its copy in its place")
     read_starts(folder)  # every file of the record is looked at
     read_measured(folder)
+    read_retrained(folder)
     tables = record.tables
-    breeder = Breeder(config, space, objectives)
+    breeder = Breeder(config, space, objectives, founders_of(folder, config, space, objectives))
     try:
         for evaluation in record.evaluated:
             breeder.buffer.add_evaluation(evaluation)
@@ -94,13 +98,28 @@ def _check_births(record: Recovered, breeder: Breeder, objectives: Objectives) -
     for candidate, _ in record.births():
         if candidate.index != breeder.next:
             raise _Differs(f"candidate {breeder.next} is missing")
+        founder = breeder.founder(candidate.index)
         try:
-            job = breeder.breed(candidate.visible) if breeder.strategy.exact else breeder.follow(candidate)
+            derived = breeder.strategy.exact or founder is not None
+            job = breeder.breed(candidate.visible) if derived else breeder.follow(candidate)
         except Exhausted as reason:
             raise _Differs(f"candidate {candidate.index} exists, but {reason}") from None
         _compare(candidate, job.candidate)
         if candidate.index in evaluated:
-            _check_stop(evaluated[candidate.index], job, objectives)
+            _check_reused(evaluated[candidate.index], founder)
+            _check_stop(evaluated[candidate.index], job, objectives, settled_rungs(founder))
+
+
+def _check_reused(evaluation: Evaluation, founder: Founder | None) -> None:
+    """What another run had found out stands as it was taken over."""
+    known = founder.known if founder else None
+    if known is None:
+        return
+    whole = is_reused(evaluation, founder) or known.status is not Status.STOPPED
+    for name in ("status", "metrics", "rungs", "curve", "batch_size") if whole else ("rungs",):
+        have, want = getattr(evaluation, name), getattr(known, name)
+        if (have if whole else have[: len(want)]) != want:
+            raise _Differs(f"candidate {evaluation.candidate.index}: {name} is not what {REUSED} has")
 
 
 def _compare(recorded: Candidate, derived: Candidate) -> None:
@@ -110,12 +129,14 @@ def _compare(recorded: Candidate, derived: Candidate) -> None:
             raise _Differs(f"candidate {recorded.index}: {field.name} is {have}, but the record gives {want}")
 
 
-def _check_stop(evaluation: Evaluation, job: Job, objectives: Objectives) -> None:
-    """A candidate stopped exactly where it was outside the cutoff of a rung."""
+def _check_stop(evaluation: Evaluation, job: Job, objectives: Objectives, settled: int) -> None:
+    """A candidate stopped exactly where it was outside the cutoff of a rung, those aside that it had passed before."""
     last = len(job.cutoffs)
     for report in evaluation.rungs:
         stopped = evaluation.status is Status.STOPPED and report is evaluation.rungs[-1]
-        if report.rung < last and stopped != is_stopped(objectives.fitness(report), job.cutoffs[report.rung]):
+        if settled <= report.rung < last and stopped != is_stopped(
+            objectives.fitness(report), job.cutoffs[report.rung]
+        ):
             verb = "stopped at" if stopped else "passed"
             raise _Differs(f"candidate {report.index} {verb} rung {report.rung}, which its cutoff does not give")
     reached = evaluation.rungs[-1].rung if evaluation.rungs else -1
@@ -172,6 +193,7 @@ def _check_weights(folder: Folder, record: Recovered, breeder: Breeder) -> None:
     rows = [row for table in record.tables.evaluations for row in table.select(_WEIGHTS).to_pylist()]
     recorded = {row["candidate"]: row["weights_sha256"] for row in (*rows, *record.rows)}
     there = folder.names("weights")
+    recorded |= {index: found["weights_sha256"] for index, found in read_retrained(folder).items()}
     for index in (fitness.index for fitness in breeder.buffer.front):
         if recorded[index] and weights_name(index).partition("/")[2] not in there:
             raise _Differs(f"candidate {index} is on the front, but {weights_name(index)} is missing")

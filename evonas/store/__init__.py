@@ -1,12 +1,14 @@
 """A run folder: write-once Parquet a generation, a journal of what is not in one yet, one schema.
 
 run.json                                 id, resolved config, fingerprint, genes, what the data were; written once
+reused.parquet                           rows of another run that this one re-uses; written once, before run.json
 starts/0001.json                         budget, runtime and versions of each start; ended-0001.json: how it ended
 journal/0001-000001.jsonl                births, rungs and decisions that are not yet in a generation
 evaluations/generation-00001.parquet     one row a candidate evaluated in that generation
 populations/generation-00001.parquet     its survivors
 manifest/generation-00001.json           SHA-256 of both files and of the manifest before; its presence commits them
 weights/000042.safetensors               trained networks of the front
+retrained/000042.json                    a re-used network of the front was trained again, for its weights
 logs/000017.txt                          what a candidate printed, and the traceback of its failure
 measured/0001.json                       what the front took in the end, where latencies came from a table
 measured/front-0001.json                 what it took when `evonas measure --front` measured it again
@@ -19,13 +21,22 @@ from evonas.store.description import has_own_description, is_run, read_run
 from evonas.store.folder import Folder
 from evonas.store.generations import Tables, log_name, weights_name
 from evonas.store.opening import open_folder
-from evonas.store.reading import read_journal_rows, read_measured, read_starts, read_tables
+from evonas.store.reading import (
+    kept_weights,
+    read_journal_rows,
+    read_measured,
+    read_retrained,
+    read_starts,
+    read_tables,
+)
 from evonas.store.recovery import Recovered, recover
+from evonas.store.reused import ORIGIN, read_reused, write_reused
 from evonas.store.schema import NON_REPRODUCIBLE, evaluations_schema, from_row, to_row
 from evonas.store.writing import Store, create_run, is_new, mend_run, record_measured
 
 __all__ = [
     "NON_REPRODUCIBLE",
+    "ORIGIN",
     "Folder",
     "Recovered",
     "Store",
@@ -36,11 +47,14 @@ __all__ = [
     "has_own_description",
     "is_new",
     "is_run",
+    "kept_weights",
     "log_name",
     "mend_run",
     "open_folder",
     "read_journal_rows",
     "read_measured",
+    "read_retrained",
+    "read_reused",
     "read_run",
     "read_starts",
     "read_tables",
@@ -48,4 +62,5 @@ __all__ = [
     "recover",
     "to_row",
     "weights_name",
+    "write_reused",
 ]

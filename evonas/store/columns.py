@@ -27,7 +27,11 @@ FIXED: Mapping[str, Column] = {
     "arch": Column("", "the architecture as JSON of named genes"),
     "arch_hash": Column("", "equal for two candidates exactly when they count as the same network"),
     "parents": Column("", "candidates that it was bred from; none of a random one"),
-    "operator": Column("", "how it was bred, e.g. `random`, `mutation`, `crossover+mutation`"),
+    "operator": Column(
+        "",
+        "how it was bred, e.g. `random`, `mutation`, `crossover+mutation`; `founder`: it was given; `from`: it is of "
+        "an earlier run",
+    ),
     "predicted": Column("", "what its strategy expected, by objective; `NAME.std`: the deviation; mostly empty"),
     "visible": Column("", "how many candidates were known when it was bred"),
     "seed": Column("", "seed of its initial weights and of the order of its training examples"),
@@ -47,7 +51,9 @@ FIXED: Mapping[str, Column] = {
         "in bytes: `b` and bits, or `f` and float32, each behind their count; `Run.scores` has them as numbers",
     ),
     "conditions": Column(
-        "", "what the numbers depend on, as text: host, device, versions, ...; of a measurement `name[T]`"
+        "",
+        "what the numbers depend on, as text: host, device, versions, ...; of a measurement `name[T]`; of a row that "
+        "was taken over, `from` (the run) and `from_candidate`",
     ),
     "attempts": Column("", "times it was begun, the last one included"),
     "message": Column("", "one line that says what went wrong or what is special; else empty"),

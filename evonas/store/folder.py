@@ -16,10 +16,30 @@ from typing import IO, Protocol
 from evonas import atomic_files
 from evonas.errors import UserError
 
-MOST_BYTES = {"weights": 2**37, "evaluations": 2**30, "populations": 2**28, "journal": 2**31, "final": 2**37}
+REUSED = "reused.parquet"
+"""The one table that is no generation: what a run re-uses of another one."""
+MOST_BYTES = {
+    "weights": 2**37,
+    "evaluations": 2**30,
+    "populations": 2**28,
+    "journal": 2**31,
+    "final": 2**37,
+    REUSED: 2**30,
+}
 """How large a file of a folder may be to be read; of the others 16 MiB."""
 OTHERS_BYTES = 2**24
-FOLDERS = ("starts", "journal", "evaluations", "populations", "manifest", "weights", "logs", "measured", "final")
+FOLDERS = (
+    "starts",
+    "journal",
+    "evaluations",
+    "populations",
+    "manifest",
+    "weights",
+    "retrained",
+    "logs",
+    "measured",
+    "final",
+)
 
 
 class Log(Protocol):

@@ -43,6 +43,11 @@ def weights_name(index: int) -> str:
     return f"weights/{index:06d}.safetensors"
 
 
+def retrained_name(index: int) -> str:
+    """Where it is said that a candidate was trained again for its weights."""
+    return f"retrained/{index:06d}.json"
+
+
 def generation_name(kind: str, generation: int) -> str:
     """kind: manifest, evaluations or populations."""
     return f"{kind}/generation-{generation:05d}.{'json' if kind == 'manifest' else 'parquet'}"
@@ -100,7 +105,7 @@ def _parquet(folder: Folder, generation: int, kind: str, manifest: Mapping[str, 
         raise Damaged(name, "is missing") from None
     if sha256_of(data) != manifest["sha256"].get(kind):
         raise Damaged(name, "is damaged: its SHA-256 is not the recorded one")
-    table = _unpacked(name, data, manifest["rows"] if kind == "evaluations" else MOST_ROWS)
+    table = unpacked(name, data, manifest["rows"] if kind == "evaluations" else MOST_ROWS)
     if is_earlier(table.schema):
         try:
             table = migrate_table(table, schema)
@@ -114,7 +119,7 @@ def _parquet(folder: Folder, generation: int, kind: str, manifest: Mapping[str, 
     return table
 
 
-def _unpacked(name: str, data: bytes, rows: int) -> pa.Table:
+def unpacked(name: str, data: bytes, rows: int) -> pa.Table:
     """The table of a Parquet file with at most so many rows, if it takes no more memory than one of a run may."""
     try:
         file = pq.ParquetFile(pa.BufferReader(data))

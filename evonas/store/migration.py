@@ -23,6 +23,8 @@ _CONFIG = {
 }
 _NEW_KEYS: Mapping[str, Any] = {"record": [], "learner": {"kind": "scratch"}}
 """Keys of a config that version 3 did not have, with what they mean then."""
+_LATER_KEYS: Mapping[str, Any] = {"founders": []}
+"""Keys of a config that came into this version later."""
 
 
 def is_earlier(schema: pa.Schema) -> bool:
@@ -49,7 +51,7 @@ def migrate_description(description: Mapping[str, Any]) -> dict[str, Any]:
 
 def with_later_keys(description: Mapping[str, Any]) -> dict[str, Any]:
     """A run.json with the keys that came into its schema later, as they were meant then."""
-    config = dict(description["config"])
+    config = {**_LATER_KEYS, **description["config"]}
     config["targets"] = {name: {"includes": "network", **target} for name, target in config["targets"].items()}
     return {**description, "config": config}
 

@@ -15,7 +15,7 @@ from evonas.store.journal import read_journal, segments
 from evonas.store.migration import migrate_config, migrate_row
 from evonas.store.recovery import by_candidate, check_entries, refusal
 from evonas.store.schema import evaluations_schema
-from evonas.store.validation import MeasuredForm, StartForm, check_document
+from evonas.store.validation import MeasuredForm, RetrainedForm, StartForm, check_document
 
 
 def read_starts(folder: Folder) -> list[dict[str, Any]]:
@@ -47,6 +47,31 @@ def read_measured(folder: Folder) -> list[dict[str, Any]]:
     except Damaged as damage:
         raise UserError(f"{folder}/{damage.name} {damage.what}; restore it from a copy, or remove it") from None
     return [migrate_row(row) for document in documents for row in document["measured"]]
+
+
+def read_retrained(folder: Folder) -> dict[int, dict[str, Any]]:
+    """What was trained again after a search, by candidate: weights_sha256 (empty: it failed), message, metrics,
+    conditions."""
+    found: dict[int, dict[str, Any]] = {}
+    try:
+        for name in folder.names("retrained"):
+            document = read_document(folder, f"retrained/{name}")
+            check_document(f"retrained/{name}", document, RetrainedForm)
+            found[document["candidate"]] = document
+    except Damaged as damage:
+        raise UserError(f"{folder}/{damage.name} {damage.what}; restore it from a copy, or remove it") from None
+    return found
+
+
+def kept_weights(folder: Folder) -> set[int]:
+    """The candidates of a run that has ended whose weights are there and recorded, in their row or by a training after
+    the search; a file that an interrupted training has left is not."""
+    description = read_run(folder)
+    tables = read_tables(folder, description["metrics"], description["targets"]).evaluations
+    recorded = [*read_retrained(folder).values()]
+    for table in tables:
+        recorded += table.select(["candidate", "weights_sha256"]).to_pylist()
+    return {row["candidate"] for row in recorded if row["weights_sha256"]} & set(map(digits, folder.names("weights")))
 
 
 def last_start(folder: Folder) -> int:

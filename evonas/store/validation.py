@@ -55,6 +55,14 @@ class _Task(_Form):
     metrics: dict[str, Literal["minimize", "maximize"]] = Field(min_length=1)
 
 
+class _Origin(_Form):
+    run: Text
+    id: Text
+    rows: Count
+    sha256: Text
+    founders: list[list[Small]] = []
+
+
 class RunForm(_Form):
     """run.json, in the words of this schema."""
 
@@ -68,6 +76,7 @@ class RunForm(_Form):
     targets: list[Text]
     tables: dict[str, Text] = {}
     id: Text = ""
+    origin: _Origin | None = Field(default=None, alias="from")
 
 
 class StartForm(_Form):
@@ -112,6 +121,16 @@ class MeasuredForm(_Form):
     """measured/0001.json."""
 
     measured: list[_Measured]
+
+
+class RetrainedForm(_Form):
+    """retrained/000042.json."""
+
+    candidate: Count
+    weights_sha256: Text
+    message: Text
+    metrics: dict[str, Real]
+    conditions: dict[str, Text]
 
 
 class CandidateForm(_Form):

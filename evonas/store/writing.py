@@ -14,8 +14,8 @@ from evonas.excerpt import MOST_BYTES, shortened
 from evonas.records import Candidate, Evaluation, RungReport
 from evonas.store.description import RUN, RUN_COPY, run_document
 from evonas.store.documents import from_document, to_document
-from evonas.store.folder import FOLDERS, Folder, digits
-from evonas.store.generations import generation_name, log_name, weights_name
+from evonas.store.folder import FOLDERS, REUSED, Folder, digits
+from evonas.store.generations import generation_name, log_name, retrained_name, weights_name
 from evonas.store.journal import Journal
 from evonas.store.reading import last_start
 from evonas.store.recovery import Recovered
@@ -71,7 +71,7 @@ def mend_run(folder: Folder) -> None:
 
 def is_new(folder: Folder) -> bool:
     """Whether nothing is there but what a writer lays out before its first record."""
-    return set(folder.names()) <= {*FOLDERS, "lease.json"} and not any(map(folder.names, FOLDERS))
+    return set(folder.names()) <= {*FOLDERS, "lease.json", REUSED} and not any(map(folder.names, FOLDERS))
 
 
 def _recorded(method: "Callable[Concatenate[Store, P], T]") -> "Callable[Concatenate[Store, P], T]":
@@ -182,8 +182,8 @@ class Store:
             for index, rank, crowding in population
         ]
         digests = {
-            "evaluations": self._put(generation_name("evaluations", number), _parquet(rows, self._schema)),
-            "populations": self._put(generation_name("populations", number), _parquet(members, POPULATIONS)),
+            "evaluations": self._put(generation_name("evaluations", number), to_parquet(rows, self._schema)),
+            "populations": self._put(generation_name("populations", number), to_parquet(members, POPULATIONS)),
         }
         manifest = {
             "generation": number,
@@ -217,6 +217,26 @@ class Store:
     def save_weights(self, index: int, data: bytes) -> None:
         self._put(weights_name(index), data)
         self._weights.add(index)
+
+    @_recorded
+    def retrained(self, evaluation: Evaluation, message: str) -> None:
+        """Keep the weights of a candidate that was trained again after the search, and what it reached then.
+
+        Args:
+            evaluation: of that training; without weights where it failed.
+            message: in what it differs from the row, in one line; empty where it does not.
+        """
+        index, weights = evaluation.candidate.index, evaluation.weights
+        if weights:
+            self.save_weights(index, weights)
+        found = {
+            "candidate": index,
+            "weights_sha256": hashlib.sha256(weights).hexdigest() if weights else "",
+            "message": message,
+            "metrics": dict(evaluation.curve[-1].metrics) if evaluation.curve else {},
+            "conditions": dict(evaluation.conditions),
+        }
+        self._put(retrained_name(index), to_document(found))
 
     @_recorded
     def save_log(self, index: int, text: str, failed: bool) -> None:
@@ -310,7 +330,7 @@ class Store:
             self.folder.remove(name)
 
 
-def _parquet(rows: list[dict[str, Any]], schema: pa.Schema) -> bytes:
+def to_parquet(rows: list[dict[str, Any]], schema: pa.Schema) -> bytes:
     sink = pa.BufferOutputStream()
     pq.write_table(pa.Table.from_pylist(rows, schema=schema), sink, compression="zstd", write_page_checksum=True)
     data: bytes = sink.getvalue().to_pybytes()

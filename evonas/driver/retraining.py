@@ -1,0 +1,75 @@
+"""At the end of a search that re-uses evaluations, those on its front whose weights are gone are trained again.
+
+They are trained by their own seed and as jobs that have reached all that they can reach, so that nothing is measured
+and nothing decided again. On a CPU of the same kind the numbers come out equal to the bit; it is
+said where they do not.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+
+from evonas.driver.loop import Search
+from evonas.records import Epoch, Evaluation, Job
+from evonas.runtime import Runtime
+from evonas.store import Store
+
+PATIENCE_S = 0.5
+
+
+def jobs_to_retrain(search: Search, kept: Collection[int]) -> Iterator[Job]:
+    """The jobs of those on the front that another run trained and of which no weights are kept.
+
+    Args:
+        search: that has ended.
+        kept: candidates whose weights are there.
+    """
+    for index in sorted(search.front().difference(kept)):
+        founder = search.breeder.founder(index)
+        if founder and founder.known:
+            yield search.breeder.retrain(index, founder.known.rungs)
+
+
+def retrain(
+    jobs: Sequence[Job], runtime: Runtime, store: Store, names: Collection[str], waiting: Callable[[], None]
+) -> None:
+    """Train networks again for their weights, by the workers of a search that has ended, and record each.
+
+    Args:
+        jobs: of `jobs_to_retrain`.
+        runtime: the search's.
+        store: of the run.
+        names: the task's metrics, which must come out as they were.
+        waiting: called while nothing happens.
+
+    Raises:
+        Halted: no worker can start any more, or the record cannot be written.
+    """
+    left = list(jobs)
+    recorded = {job.candidate.index: job.reached[-1].metrics for job in jobs}
+    while left or runtime.pending:
+        while left and runtime.free_slots:
+            runtime.submit(left.pop(0))
+        messages = runtime.wait(PATIENCE_S)
+        for found in messages:
+            if isinstance(found, Evaluation):
+                store.retrained(found, difference(found, recorded[found.candidate.index], names))
+        if not messages:
+            waiting()
+
+
+def difference(found: Evaluation, recorded: Mapping[str, float], names: Collection[str]) -> str:
+    """In what a training is not the one that was recorded, in one line; empty where it is the same to the bit.
+
+    Args:
+        found: of the training.
+        recorded: the metrics of the row.
+        names: those that are compared.
+    """
+    if not found.weights:
+        return f"{found.status}: {found.message}" if found.message else f"{found.status}: it gave no weights"
+    reached: Mapping[str, float] = _last(found.curve)
+    other = [name for name in names if name in recorded and reached.get(name, recorded[name]) != recorded[name]]
+    return "; ".join(f"{name} is {reached[name]:.6g} now, {recorded[name]:.6g} in its row" for name in other)
+
+
+def _last(curve: Sequence[Epoch]) -> Mapping[str, float]:
+    return curve[-1].metrics if curve else {}

@@ -1,0 +1,6 @@
+"""What a new search takes over from an earlier run: evaluations that are as good as its own, and architectures."""
+
+from evonas.reuse.architectures import architectures
+from evonas.reuse.reuse import Reuse, reuse, run_id
+
+__all__ = ["Reuse", "architectures", "reuse", "run_id"]
