@@ -93,10 +93,10 @@ class Choice(Node):
         if len(self._index) < len(values):
             raise ValueError(f"the values of a Choice must differ: {values}")
         self.values = values
-        self.ordered = _monotonic(values) if ordered is None else ordered
+        self.ordered = monotonic(values) if ordered is None else ordered
 
     def __repr__(self) -> str:
-        extra = "" if self.ordered == _monotonic(self.values) else f", ordered={self.ordered}"
+        extra = "" if self.ordered == monotonic(self.values) else f", ordered={self.ordered}"
         return f"Choice({', '.join(map(repr, self.values))}{extra})"
 
     def leaves(self, name: str) -> Iterator[tuple[str, "Choice"]]:
@@ -337,7 +337,7 @@ def _key(value: Scalar) -> str:
     return json.dumps(value)  # tells True from 1 and 1 from 1.0
 
 
-def _monotonic(values: Sequence[Scalar]) -> bool:
+def monotonic(values: Sequence[Scalar]) -> bool:
     numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
     return len(numbers) == len(values) and numbers in (sorted(numbers), sorted(numbers, reverse=True))
 
