@@ -12,8 +12,10 @@ from evonas.errors import UserError
 from evonas.records import Genome, TaskSpec
 from evonas.spaces.genes import Arch, Group
 from evonas.spaces.space import Space
+from evonas.text import describe_error
 from evonas.tune.domains import parameter
 from evonas.tune.parameter import Parameter
+from evonas.tune.plain import from_plain, to_plain
 
 if TYPE_CHECKING:
     from torch import nn
@@ -91,7 +93,9 @@ class Parameters:
         self.space: Space = ParamSpace(
             {field: parameter(_name(path), found[path], levels) for field, path in self._paths.items()}
         )
-        self._template = {key: value for key, value in param_space.items() if _has_domain({key: value})}
+        self._template = _searched(dict(param_space))
+        self.plain = to_plain(self._template)
+        """All of it but constants beside domains, as plain data; None where that cannot be."""
 
     def config(self, genome: Genome) -> dict[str, Any]:
         found, config = self.space.decode(genome), copy.deepcopy(self._template)
@@ -110,6 +114,23 @@ class Parameters:
             except (LookupError, TypeError):
                 raise UserError(f"a point lacks {_name(path)}; it has {', '.join(map(str, config))}") from None
         return indices
+
+
+def parameters_of(plain: Any, levels: int) -> Parameters:
+    """The configs of a `param_space` that was kept.
+
+    Args:
+        plain: as `Parameters.plain`, from a file.
+        levels: of a continuous domain.
+
+    Raises:
+        UserError: it is none.
+    """
+    try:
+        param_space = dict(from_plain(plain))
+    except (ValueError, TypeError, LookupError, AttributeError, AssertionError) as error:
+        raise UserError(f"the param_space of the state is damaged: {describe_error(error)}") from None
+    return Parameters(param_space, levels)
 
 
 class ParamSpace(Space):
@@ -149,6 +170,15 @@ def _value_at(config: Any, path: Path) -> Any:
     for key in path:
         config = config[key]
     return config
+
+
+def _searched(part: dict[Any, Any]) -> dict[Any, Any]:
+    """Without constants, which are Tune's to add; a list with a domain in it is kept whole."""
+    return {
+        key: _searched(value) if isinstance(value, dict) else value
+        for key, value in part.items()
+        if _has_domain({key: value})
+    }
 
 
 def _has_domain(part: dict[str, Any]) -> bool:

@@ -39,11 +39,11 @@ def parameter(name: str, domain: Any, levels: int) -> Parameter:
         raise UserError(f"{name}: grid_search is a search of its own; give tune.choice(...) with the same values")
     if isinstance(domain, sample.Categorical):
         return _choice(name, domain.categories)
-    sampler: Any = domain.get_sampler()
+    make = _INTEGERS if isinstance(domain, sample.Integer) else _FLOATS if isinstance(domain, sample.Float) else {}
+    sampler: Any = domain.get_sampler() if make else None
     q = 0.0
     if isinstance(sampler, sample.Quantized):
         sampler, q = sampler.sampler, sampler.q
-    make = _INTEGERS if isinstance(domain, sample.Integer) else _FLOATS if isinstance(domain, sample.Float) else {}
     kind = next((kind for kind in make if isinstance(sampler, kind)), None)
     if kind is None:
         raise UserError(f"{name}: a {type(domain).__name__} by {type(sampler).__name__} cannot be searched; {KNOWN}")
@@ -132,9 +132,9 @@ def _between(low: float, high: float, levels: int) -> list[float]:
 
 
 def _label(domain: Any, sampler: Any, q: float, values: Sequence[float]) -> str:
-    law = (
-        f"normal({sampler.mean}, {sampler.sd}"
-        if isinstance(sampler, sample.Normal)
-        else (f"{type(sampler).__name__.strip('_').lower()}({domain.lower}, {domain.upper}")
-    )
-    return f"{law}{f', q={q}' if q else ''}) of {type(domain).__name__.lower()}s at {len(values)} levels"
+    """Equal for two domains that are, whether their bounds were written as whole numbers or not."""
+    normal = isinstance(sampler, sample.Normal)
+    law = "normal" if normal else type(sampler).__name__.strip("_").lower()
+    ends = (sampler.mean, sampler.sd) if normal else (domain.lower, domain.upper)
+    numbers = ", ".join(repr(type(values[0])(number)) for number in (*ends, *([q] if q else [])))
+    return f"{law}({numbers}) of {type(domain).__name__.lower()}s at {len(values)} levels"

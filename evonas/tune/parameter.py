@@ -1,7 +1,8 @@
 """A parameter of a trial as genes. One with many levels is the digits of its level, of which each is a gene.
 
-Strategies change an ordered gene by one step. Of 256 levels in one gene that would be a 256th of the range each time;
-with two digits of 16 a step is a 16th or a 256th, so that a search neither creeps nor stays coarse.
+Strategies change an ordered gene by one step, and of 64 levels in one gene that would be a 64th of the range each time.
+Of three digits of four one is changed to any other value, so that a child is near or far. Of bases 2 to 16, digits that
+are ordered or not, and 16 to 256 levels, this came out best on two problems (benchmarks/RESULTS.md).
 """
 
 import math
@@ -12,8 +13,10 @@ from typing import Any
 from evonas.records import Genome
 from evonas.spaces.genes import Choice, Node
 
-BASE = 16
-"""Values of a digit at most."""
+ALONE = 16
+"""Up to so many levels are one gene, whose neighbouring values are similar."""
+BASE = 4
+"""Values of a digit at most, where there are more levels."""
 
 
 class Parameter(Node):
@@ -32,7 +35,8 @@ class Parameter(Node):
     def __init__(self, values: Sequence[Any], label: str, ordered: bool, exact: bool) -> None:
         self.values, self.label = tuple(values), label
         self._exact = exact
-        self._digits = tuple(Choice(*range(base), ordered=ordered) for base in _bases(len(values), ordered))
+        bases = _bases(len(values)) if ordered and len(values) > ALONE else (len(values),)
+        self._digits = tuple(Choice(*range(base), ordered=ordered and len(bases) == 1) for base in bases)
         self._raw = math.prod(digit.size() for digit in self._digits)
         self.length = len(self._digits)
 
@@ -90,10 +94,10 @@ def same(a: Any, b: Any) -> bool:
         return False
 
 
-def _bases(count: int, ordered: bool) -> tuple[int, ...]:
+def _bases(count: int) -> tuple[int, ...]:
     """How many values each digit has, of as few digits as can be, as alike as can be, for `count` numbers or more."""
     digits = 1
-    while ordered and BASE**digits < count:
+    while BASE**digits < count:
         digits += 1
     bases = [round(count ** (1 / digits))] * digits
     while math.prod(bases) < count:

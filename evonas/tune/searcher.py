@@ -11,7 +11,7 @@ from evonas.errors import UserError
 from evonas.spaces.space import Space
 from evonas.strategies import Exhausted
 from evonas.tune.aims import Aims, Limits, aims
-from evonas.tune.configs import Architectures, Configs, Parameters
+from evonas.tune.configs import Architectures, Configs, Parameters, parameters_of
 from evonas.tune.evolution import Completed, Evolution, Failed, Suggested
 from evonas.tune.front import FrontTrial, front_of, non_dominated
 from evonas.tune.settings import Settings, settings
@@ -19,6 +19,8 @@ from evonas.tune.state import State, check_same, from_data, read, to_data, write
 
 POINT = "point-"
 """How points are called that were evaluated elsewhere, before their number."""
+NO_SPACE = "EvolutionSearcher has no space: give param_space to the Tuner, or space= here"
+NO_SPACE_AGAIN = "param_space holds objects of your own, which the state of a search does not: give it to Tuner.restore"
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +58,7 @@ class EvolutionSearcher(Searcher):
         limits: Limits | None = None,
         strategy: str = "nsga2",
         space: Space | Mapping[str, Any] | None = None,
-        levels: int = 256,
+        levels: int = 64,
         seed: int = 0,
         **options: Any,
     ) -> None:
@@ -245,10 +247,16 @@ class EvolutionSearcher(Searcher):
     def _state(self) -> State:
         if self._evolution is None:
             return self._restored or State(search={}, events=(), latest={})
-        return State(self._search(), tuple(self._evolution.events), dict(self._latest))
+        return State(self._search(), tuple(self._evolution.events), dict(self._latest), self._param_space)
 
     def _become(self, state: State) -> None:
+        """Take from the state what Tune gives to a search that begins and not to one that is restored."""
         self._restored, self._evolution, self._latest = state, None, {}
+        metric, mode = state.search.get("metric"), state.search.get("mode")
+        if self._aims is None and metric and mode:
+            self._aim(metric, mode)
+        if self._configs is None and state.param_space is not None:
+            self._configs = parameters_of(state.param_space, self._settings.levels)
         self._start()
 
     def _aim(self, metric: str | Sequence[str], mode: str | Sequence[str]) -> None:
@@ -267,10 +275,14 @@ class EvolutionSearcher(Searcher):
             self._latest = {trial: dict(metrics) for trial, metrics in self._restored.latest.items()}
         self._evolution, self._restored = evolution, None
 
+    @property
+    def _param_space(self) -> Any:
+        return self._configs.plain if isinstance(self._configs, Parameters) else None
+
     def _begun(self) -> tuple[Evolution, Configs]:
         self._checked_aims()
         if self._evolution is None or self._configs is None:
-            raise UserError("EvolutionSearcher has no space: give param_space to the Tuner, or space= here")
+            raise UserError(NO_SPACE_AGAIN if self._restored is not None else NO_SPACE)
         return self._evolution, self._configs
 
     def _checked_aims(self) -> Aims:

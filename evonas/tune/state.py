@@ -10,6 +10,7 @@ from evonas.atomic_files import replace
 from evonas.errors import UserError
 from evonas.text import describe_error
 from evonas.tune.evolution import Completed, Event, Failed, Suggested
+from evonas.tune.plain import Plain
 
 VERSION = 1
 
@@ -22,17 +23,21 @@ class State:
         search: which search it is; empty where it has not begun.
         events: all that happened, in order.
         latest: trial in work -> the last metrics that it reported.
+        param_space: what Tune gave, as plain data; None where it gave none, or where it cannot be plain data.
     """
 
     search: Mapping[str, Any]
     events: Sequence[Event]
     latest: Mapping[str, Mapping[str, float]]
+    param_space: Plain | None = None
 
 
 def to_data(state: State) -> dict[str, Any]:
     """A state as plain data, which JSON can hold."""
     events = [[_KINDS[type(event)], event.trial, _what(event)] for event in state.events]
-    return {"version": VERSION, "search": dict(state.search), "events": events, "latest": dict(state.latest)}
+    latest = {trial: dict(metrics) for trial, metrics in state.latest.items()}
+    search, space = dict(state.search), state.param_space
+    return {"version": VERSION, "search": search, "param_space": space, "events": events, "latest": latest}
 
 
 def from_data(data: Any, what: str) -> State:
@@ -53,7 +58,8 @@ def from_data(data: Any, what: str) -> State:
             raise ValueError(f"of version {data['version']!r}, and this evonas reads version {VERSION}")
         events = [_event(*item) for item in data["events"]]
         _check_order(events)
-        return State(dict(data["search"]), events, {str(name): _numbers(one) for name, one in data["latest"].items()})
+        latest = {str(name): _numbers(one) for name, one in data["latest"].items()}
+        return State(dict(data["search"]), events, latest, data["param_space"])
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise UserError(f"{what}: not the state of an EvolutionSearcher: {describe_error(error)}") from None
 
