@@ -18,7 +18,8 @@ SCRIPTS = [
 ]
 SLOW = {
     *("latency", "quiet_search", "soak"),
-    *("pictures", "parameter_limit", "table", "speech", "series"),  # which run as a whole in test_examples.py
+    # which run as a whole in test_examples.py
+    *("pictures", "parameter_limit", "table", "speech", "series", "tune_searcher"),
 }
 NONSENSE = ("nan", "inf", "Traceback")
 

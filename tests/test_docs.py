@@ -40,6 +40,7 @@ RUN = [
     *(f"tutorials/{name}" for name in ("first-search", "own-data", "own-space")),
     pytest.param("tutorials/own-device", marks=pytest.mark.slow),
     pytest.param("how-to/extend", marks=pytest.mark.slow),
+    pytest.param("how-to/ray-tune", marks=pytest.mark.slow),
 ]
 LIMIT_S = 900
 

@@ -66,6 +66,16 @@ def test_it_runs(name: str, tmp_path: Path) -> None:
             assert said.returncode == 0, said.stderr
 
 
+@pytest.mark.slow
+def test_a_forest_is_tuned(tmp_path: Path) -> None:
+    command = [sys.executable, ROOT / "examples" / "tune_searcher.py"]
+    answer = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert answer.returncode == 0, answer.stderr
+    front = re.findall(r"^error (\S+)  nodes +(\S+)  {", answer.stdout, re.M)
+    assert float(front[0][0]) < 0.08  # 0.9 by chance
+    assert all(float(nodes.replace(",", "")) <= 20_000 for _, nodes in front)
+
+
 def test_the_journeys_are_short() -> None:
-    for name in BETTER_THAN:
+    for name in (*BETTER_THAN, "tune_searcher.py"):
         assert len((ROOT / "examples" / name).read_text().splitlines()) <= 60, name
