@@ -249,25 +249,29 @@ def test_the_state_of_another_search_is_refused_by_what_differs(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("old", "new"),
+    ("old", "new", "says"),
     [
-        ("{", "["),
-        ('"version": 1', '"version": 2'),
-        ('"suggested", "0"', '"completed", "0"'),
-        ('"suggested", "1"', '"suggested", "0"'),
-        ('"suggested", "0", [', '"suggested", "0", [99, '),
-        ('"loss": 0', '"lost": 0'),
-        ('"events"', '"event"'),
+        ("{", "[", "not the state of an EvolutionSearcher: JSONDecodeError"),
+        ('"version": 1', '"version": 2', "of version 2, and this evonas reads version 1"),
+        ('"suggested", "1"', '"failed", "1"', "trial 1 is suggested twice or not at all"),
+        ('"suggested", "1"', '"suggested", "0"', "trial 0 is suggested twice or not at all"),
+        (
+            '"suggested", "0", [',
+            '"suggested", "0", [99, ',
+            "the history of the searcher is damaged: a genome of ParamSpace",
+        ),
+        ('"loss": 0', '"lost": 0', "the history of the searcher is damaged: 'loss'"),
+        ('"events"', '"event"', "not the state of an EvolutionSearcher: KeyError: 'events'"),
     ],
 )
-def test_a_damaged_state_is_named(tmp_path: Path, old: str, new: str) -> None:
+def test_a_damaged_state_is_named(tmp_path: Path, old: str, new: str, says: str) -> None:
     searcher, path = made(), tmp_path / "state"
     driven(searcher, range(5))
     searcher.save(str(path))
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new, 1))
-    with pytest.raises(UserError, match=r"not the state of an EvolutionSearcher|history of the searcher is damaged"):
+    with pytest.raises(UserError, match=says):
         made().restore(str(path))
 
 
@@ -297,6 +301,8 @@ def test_failures_are_never_compared(caplog: pytest.LogCaptureFixture) -> None:
     assert [one.trial_id for one in searcher.front()] == ["3"]
     searcher.on_trial_complete("unknown", {"loss": -1.0, "size": 9})
     assert [one.trial_id for one in searcher.front()] == ["3"]
+    searcher.on_trial_complete("3", None, error=True)
+    assert [one.trial_id for one in searcher.front()] == ["2"]
     assert "trial unknown was not suggested by this search" in caplog.text
 
 
@@ -307,7 +313,10 @@ def test_a_trial_over_a_limit_is_on_no_front_and_breeds_only_where_there_is_no_o
         config = searcher.suggest(str(trial))
         assert config is not None
         searcher.on_trial_complete(str(trial), {**result_of(config), "watts": config["rate"]})
-    assert all(4 <= one.metrics["size"] <= 6 for one in searcher.front())
+    front = [one.metrics for one in searcher.front()]
+    assert all(4 <= metrics["size"] <= 6 for metrics in front)
+    assert len({metrics["loss"] for metrics in front}) > 1
+    assert front == sorted(front, key=lambda metrics: metrics["loss"])
     depths = [searcher.suggest(str(trial))["net"]["depth"] for trial in range(40)]  # type: ignore[index]
     assert np.mean([4 <= depth <= 6 for depth in depths[20:]]) > 0.6  # 3 / 8 by chance
 

@@ -99,6 +99,25 @@ def test_an_interrupted_search_goes_on_as_if_it_had_not_been(tmp_path: Path) -> 
     assert [one.metrics for one in afterwards.front()] == [one.metrics for one in afterwards.front(results)]
 
 
+def test_objects_of_the_users_own_are_given_again(tmp_path: Path) -> None:
+    space = {"x": tune.choice([len, max, min, sum]), "y": tune.uniform(0, 1)}
+    own = EvolutionSearcher("loss", "min", population=2)
+    first = tune.Tuner(
+        call,
+        param_space=space,
+        tune_config=tune.TuneConfig(search_alg=own, num_samples=9, max_concurrent_trials=1),
+        run_config=tune.RunConfig(storage_path=str(tmp_path), name="run", verbose=0, callbacks=[Interruption()]),
+    )
+    assert len(first.fit()) < 9
+    results = tune.Tuner.restore(str(tmp_path / "run"), call, param_space=space).fit()
+    assert len(results) == 9
+    assert own.front(results)[0].metrics["loss"] == min(result.metrics["loss"] for result in results if result.metrics)
+
+
+def call(config: dict[str, Any]) -> None:
+    tune.report({"loss": config["x"]([1, 2, 3]) + config["y"]})
+
+
 def test_a_small_space_ends_the_search(tmp_path: Path) -> None:
     space = {"x": tune.choice([1, 2, 3])}
     small = tune.Tuner(
