@@ -1,8 +1,8 @@
 """A parameter of a trial as genes. One with many levels is the digits of its level, of which each is a gene.
 
 Strategies change an ordered gene by one step, and of 64 levels in one gene that would be a 64th of the range each time.
-Of three digits of four one is changed to any other value, so that a child is near or far. Of bases 2 to 16, digits that
-are ordered or not, and 16 to 256 levels, this came out best on two problems (benchmarks/RESULTS.md).
+Of three digits of four one is changed to any other value, so that a child is near or far: measured with other bases and
+numbers of levels, benchmarks/RESULTS.md.
 """
 
 import math
