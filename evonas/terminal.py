@@ -250,8 +250,16 @@ def show_front(run: Run, front: pd.DataFrame, console: Console, plot: bool) -> N
         console.print(beside(figures.pareto(run, generations=0, front=front), table, console))
     else:
         console.print(table)
-    for remark in run.remarks():
+    for remark in (*run.remarks(), *_of_final(run, shown)):
         console.print(escape(remark), soft_wrap=True)
+
+
+def _of_final(run: Run, shown: pd.DataFrame) -> Iterator[str]:
+    """What the figures on the test examples are, where there are some."""
+    for name in shown:
+        if str(name).startswith("test "):
+            networks = counted(int(shown[name].notna().sum()), "network")
+            yield f"{name}: of {networks} trained to the end, on examples that no search saw; mean over seeds"
 
 
 def chosen_by(run: Run, front: pd.DataFrame) -> pd.DataFrame:
@@ -263,8 +271,20 @@ def chosen_by(run: Run, front: pd.DataFrame) -> pd.DataFrame:
     objectives = [part for name in run.objectives for part in (name, *analysis.ends(name), *_measured(name))]
     later = run.measured.set_index("candidate").add_prefix(MEASURED).reset_index()
     known = known.merge(later[["candidate", *(name for name in later if name in objectives)]], "left")
-    columns = [name for name in ("candidate", *objectives, *sure, *costs, "generation", "arch") if name in known]
+    known, tested = _with_final(run, known)
+    columns = [
+        name for name in ("candidate", *objectives, *tested, *sure, *costs, "generation", "arch") if name in known
+    ]
     return known[columns].astype(dict.fromkeys(("params", "macs"), "int64"))
+
+
+def _with_final(run: Run, known: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """The rows with what is known of networks that were trained to the end, and the columns that are new."""
+    final = run.final[run.final["status"] == "ok"]
+    names = [str(name) for name in final if str(name).startswith(("valid[", "test[", "test_", "seeds_"))]
+    if not known["candidate"].isin(final["candidate"]).any():
+        return known, []
+    return known.merge(final[["candidate", *names]], "left", "candidate"), names
 
 
 def _certainty(run: Run, known: Sequence[str]) -> pd.DataFrame:
@@ -288,6 +308,7 @@ def for_people(run: Run, chosen: pd.DataFrame) -> pd.DataFrame:
                 text = [_interval(*both) for both in zip(chosen[low], chosen[high], strict=True)]
                 chosen.insert(list(chosen.columns).index(low), f"{INTERVAL} of {value}", text)
                 chosen = chosen.drop(columns=[low, high])
+    chosen = _tested(run, chosen)
     if "p_front" in chosen:
         chosen["p_front"] = chosen["p_front"].round(2)
         chosen["indistinguishable"] = chosen["indistinguishable"].map(_few)
@@ -297,6 +318,17 @@ def for_people(run: Run, chosen: pd.DataFrame) -> pd.DataFrame:
     learnt = {name for name in chosen if str(name).endswith("_indistinguishable")}
     others = learnt | {"generation", "macs", "arch"} - set(run.objectives)
     return chosen.drop(columns=[name for name in chosen if name in others])
+
+
+def _tested(run: Run, chosen: pd.DataFrame) -> pd.DataFrame:
+    """Of the final figures that on the test examples of the main metric, with its interval in one column behind it."""
+    metric = next(iter(run.description["task"]["metrics"]))
+    value, low, high = f"test[{metric}]", f"test_low[{metric}]", f"test_high[{metric}]"
+    if value in chosen:
+        text = [_interval(*both) for both in zip(chosen[low], chosen[high], strict=True)]
+        chosen.insert(list(chosen.columns).index(low), f"{INTERVAL} of {value}", text)
+        chosen = chosen.rename(columns={value: f"test {metric}"})
+    return chosen.drop(columns=[name for name in chosen if str(name).startswith(("valid[", "test_", "seeds_"))])
 
 
 def _few(candidates: Sequence[int]) -> str:
@@ -324,6 +356,7 @@ def fitting_table(frame: pd.DataFrame, title: str, console: Console, objectives:
         *(name for name in names if name.startswith(f"{INTERVAL} of {MEASURED}")),
         *(name for name in names if name in [f"{INTERVAL} of {objective}" for objective in weighed]),
         *(name for name in names if name in ("params", "macs") and name not in objectives),
+        *(name for name in names if name.startswith(f"{INTERVAL} of ") and MEASURED not in name and "[" not in name),
         *(name for name in names if name.startswith(f"{INTERVAL} of ") and MEASURED not in name),
         *(name for name in names if name.startswith(MEASURED)),
         *(name for name in (ALIKE, PROBABILITY) if name in names),
@@ -361,7 +394,7 @@ def frame_table(frame: pd.DataFrame, title: str = "") -> Table:
 
 
 def _cell(value: Any) -> str:
-    if value is pd.NA:
+    if value is pd.NA or value != value:
         return "-"
     return number(value) if isinstance(value, int | float) else escape(str(value))
 

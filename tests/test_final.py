@@ -1,5 +1,6 @@
 """Networks trained to the end: chosen, trained, tested once, recorded once; the same line goes on."""
 
+import io
 import json
 import shutil
 import signal
@@ -15,6 +16,7 @@ import pandas as pd
 import psutil
 import pytest
 import torch
+from rich.console import Console
 from torch import nn
 
 import evonas
@@ -32,11 +34,13 @@ from evonas.final.progress import FinalProgress
 from evonas.final.recipes import recipes
 from evonas.final.testing import look_at_networks
 from evonas.final.train import train
+from evonas.report.data import document
 from evonas.runs.run import Run
 from evonas.store.final import KIND, read_final
 from evonas.tasks import Task, regression
 from evonas.tasks.splitting import joined
 from evonas.tasks.task import Split, Splits
+from evonas.terminal import chosen_by, show_front
 from tests.evaluation.small import ConvNets, bars_task, config
 
 QUICK = ("trials=2", "seeds=2", "epochs=3", "checkpoint_s=0")
@@ -376,3 +380,21 @@ def test_wrong_options_are_one_line(run: Run) -> None:
 def test_every_option_is_in_the_page() -> None:
     page = (Path(__file__).parents[1] / "docs" / "how-to" / "train.md").read_text()
     assert [name for name in FinalConfig.model_fields if f"`{name}=" not in page] == []
+
+
+def test_the_front_and_the_report_have_final_figures_beside_those_of_the_search(run: Run) -> None:
+    number = int(run.front()["candidate"].iloc[0])
+    train(run, [number], overrides=QUICK)
+    found = Run(run.folder, ConvNets(), run.task())
+    chosen = chosen_by(found, found.front()).set_index("candidate")
+    assert chosen.loc[number, "test[error]"] == found.final["test[error]"].iloc[0]
+    assert chosen["test[error]"].notna().sum() == 1
+    console = Console(width=80, file=io.StringIO(), highlight=False)
+    show_front(found, found.front(), console, plot=False)
+    printed = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "test error" in printed
+    assert "test error: of 1 network trained to the end, on examples that no search saw; mean over seeds" in printed
+    final = document(found)["final"]
+    assert list(final) == [str(number)]
+    assert final[str(number)]["test[error]"] == pytest.approx(chosen.loc[number, "test[error]"], rel=1e-5)
+    assert document(Run(run.folder))["final"] == final

@@ -60,6 +60,7 @@ def document(run: Run) -> dict[str, Any]:
         "rungs": list(run.description["config"]["training"]["rungs"]),
         "front": [int(i) for i in front["candidate"]],
         "certainty": _certainty(run, certainty),
+        "final": _final(run),
         "kept": _kept(run),
         "logged": logged(run.folder),
         "command": summary.command(run),
@@ -91,6 +92,18 @@ def _certainty(run: Run, certainty: pd.DataFrame) -> list[dict[str, Any]]:
         ends = {name: [number(row[end]) for end in analysis.ends(name)] for name in noisy}
         found.append({"intervals": ends, "alike": row["indistinguishable"] or []})
     return found
+
+
+def _final(run: Run) -> dict[str, dict[str, float | int | None]]:
+    """By candidate, what is known of networks that were trained to the end: epochs, seeds and a value a column."""
+    kept = ("valid[", "test", "seeds", "epochs", "latency")
+    rows = run.final[run.final["status"] == "ok"].to_dict("records")
+    return {
+        str(int(row["candidate"])): {
+            str(name): number(value) for name, value in row.items() if str(name).startswith(kept) and not pd.isna(value)
+        }
+        for row in rows
+    }
 
 
 def _chances(run: Run) -> "pd.Series[float]":

@@ -139,7 +139,8 @@
   function numbers(candidate) {
     const columns = new Set([...run.objectives, ...["params", "macs"].filter((name) => Object.hasOwn(run.values, name))]);
     const entries = [...columns].map((column) => [column, figures(metric(column, rowOf.get(candidate)))]);
-    const p = run.columns.p_front[rowOf.get(candidate)];
+    const row = rowOf.get(candidate), p = run.columns.p_front[row];
+    if (tested(row) !== null) entries.push([`test ${run.task.metric}`, figures(tested(row))]);
     return pairs(p === null ? entries : [...entries, ["p(front)", chance(p)]]);
   }
   const chance = (p) => (p === null ? "–" : p.toFixed(2));
@@ -366,11 +367,16 @@
 
   // ---- the table -----------------------------------------------------------------------------------------------
 
+  /** The main metric on the test examples, of a network that was trained to the end. */
+  function tested(row) {
+    return run.final[run.columns.candidate[row]]?.[`test[${run.task.metric}]`] ?? null;
+  }
   function tableColumns() {
     const numbered = [...new Set([...run.objectives, "params", "macs"])].filter((name) => Object.hasOwn(run.values, name));
     return [
       { name: "candidate", of: (row) => run.columns.candidate[row] },
       ...numbered.map((name) => ({ name, better: axis(name).better, of: (row) => metric(name, row) })),
+      ...(Object.keys(run.final).length ? [{ name: `test ${run.task.metric}`, better: run.task.direction === "maximize" ? 1 : -1, of: (row) => tested(row) }] : []),
       ...(run.columns.p_front.some((p) => p !== null) ? [{ name: "p(front)", better: 1, of: (row) => run.columns.p_front[row], as: chance }] : []),
       { name: "generation", of: (row) => run.columns.generation[row] || null },
       { name: "epochs", of: (row) => run.columns.epochs[row] },
@@ -463,11 +469,25 @@
     for (const one of run.axes) {
       if (metric(one.column, row) !== null) entries.push([named(one), figures(metric(one.column, row))]);
     }
-    entries.push(...certainty(row));
+    entries.push(...certainty(row), ...finished(row));
     entries.push(["generation", columns.generation[row] || "not complete yet"], ["epochs", columns.epochs[row]]);
     entries.push(["training", seconds(columns.train_s[row])], ["measuring", seconds(columns.measure_s[row])]);
     const number = columns.candidate[row], log = run.logged.includes(number) ? [make("p", {}, "What it printed and how it failed:"), make("pre", {}, run.command.log + number)] : [];
     return [message ? make("p", {}, message) : null, ...log, pairs(entries)].filter(Boolean);
+  }
+
+  /** What it became where it was trained to the end: each figure with its interval over examples. */
+  function finished(row) {
+    const final = run.final[run.columns.candidate[row]] || {}, found = [];
+    for (const [column, value] of Object.entries(final)) {
+      const [, part, name] = column.match(/^(valid|test|latency_ms)\[(.*)\]$/) || [];
+      if (part === undefined) continue;
+      const [low, high] = [final[`${part.replace("_ms", "")}_low${part === "latency_ms" ? "_ms" : ""}[${name}]`], final[`${part.replace("_ms", "")}_high${part === "latency_ms" ? "_ms" : ""}[${name}]`]];
+      const span = low === undefined || low === null ? "" : ` (95 % ${figures(low)} to ${figures(high)})`;
+      found.push([`trained to the end: ${part === "latency_ms" ? column : `${part} ${name}`}`, `${figures(value)}${span}`]);
+    }
+    if (found.length) found.push(["trained to the end with", `${figures(final.epochs)} epochs, ${figures(final.seeds)} seeds`]);
+    return found;
   }
 
   /** How sure its numbers are, and its place on the front. */
