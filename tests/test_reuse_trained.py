@@ -41,18 +41,27 @@ def weights(found: evonas.Run) -> dict[str, str]:
     }
 
 
+def reused_of(found: evonas.Run) -> list[dict[str, Any]]:
+    """Those of the front that another run has trained."""
+    return [row for row in found.front().to_dict("records") if "from" in row["conditions"]]
+
+
 def test_the_front_has_its_weights_whether_they_were_kept_or_trained_again(
     earlier: evonas.Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kept = run(tmp_path / "kept", Path(earlier.folder), **SMALLER)
     assert kept.verify().difference == ""
+    there, here = earlier.scores("error"), kept.scores("error")
+    old = {row["candidate"]: int(row["conditions"]["from_candidate"]) for row in reused_of(kept)}
+    assert old
+    assert all(there.loc[old[own]].tolist() == here.loc[own].tolist() for own in old), "the scores go along"
     copy = Path(shutil.copytree(earlier.folder, tmp_path / "copy"))
     shutil.rmtree(copy / "weights")
     again = run(tmp_path / "again", copy, **SMALLER)
     assert again.verify().difference == ""
     assert weights(again) == weights(kept), "the same seed gives the same weights"
     assert any("trained again for the weights: equal to the bit" in line for line in again.remarks())
-    reused = [row for row in again.front().to_dict("records") if row["operator"] == "from"]
+    reused = reused_of(again)
     assert reused
     for row in reused:
         assert sum(p.numel() for p in again.build(row["candidate"]).parameters()) == row["params"]
