@@ -12,7 +12,8 @@ from torch import nn
 from evonas.config import RuntimeConfig
 from evonas.measuring.torch_state import seeded
 from evonas.records import Evaluation, Status
-from evonas.runtime.global_state import GlobalState
+from evonas.runtime import global_state
+from evonas.runtime.global_state import GlobalState, _owners
 from evonas.runtime.sandbox.packing import pack
 from evonas.runtime.sandbox.worker_process import WorkerProcess
 from evonas.runtime.serial import Serial
@@ -95,3 +96,13 @@ def test_networks_that_draw_from_any_generator_depend_on_their_seed_alone() -> N
     outside = random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002
     assert draws(2**62) == draws(2**62) != draws(1)
     assert (random.getstate(), np.random.get_state()[1].tolist()) == outside  # noqa: NPY002
+
+
+def test_no_class_that_is_left_out_can_be_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at = {owner for _, owner in _owners() if isinstance(owner, type)}
+    monkeypatch.setattr(global_state, "IMMUTABLE", 0)
+    left_out = {owner for _, owner in _owners() if isinstance(owner, type)} - looked_at
+    assert {int, np.int16, torch.FloatTensor} <= left_out
+    for one in left_out:
+        with pytest.raises(TypeError):
+            one.__doc__ = "changed"

@@ -68,6 +68,13 @@ def test_a_newcomer_is_outside_exactly_when_it_ranks_behind_the_share(points: li
     assert is_stopped(newcomer, cutoff) == (rank > kept)
 
 
+@given(values, st.integers(0, 24))
+def test_a_front_and_others_have_the_front_of_all(points: list, known: int) -> None:
+    fitnesses = [Fitness(i, 0, p[:2], max(0, p[2] - 1)) for i, p in enumerate(points)]
+    extended = pareto.extended(pareto.front(fitnesses[:known]), fitnesses[known:])
+    assert extended == pareto.front(fitnesses)
+
+
 def brute_ranks(fitnesses: list[Fitness]) -> list[int]:
     """Peel fronts by comparing all pairs."""
     ranks = np.full(len(fitnesses), -1)

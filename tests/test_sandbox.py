@@ -23,8 +23,8 @@ from evonas.errors import UserError
 from evonas.records import Deferred, Evaluation, RungReport, Status
 from evonas.runtime.runtime import Factory, WorkerExit
 from evonas.runtime.sandbox.packing import PREFIX, hold, load, pack, sweep
-from evonas.runtime.sandbox.protocol import RESPONSE, FrameType
-from evonas.runtime.sandbox.worker_process import WorkerProcess, WorkerProcessLost, _item
+from evonas.runtime.sandbox.protocol import REPORT, FrameType
+from evonas.runtime.sandbox.worker_process import WorkerProcess, WorkerProcessLost, unpacked
 from tests import away, works
 from tests.evaluation.small import job
 from tests.misbehaving import MB, Misdeeds, factory
@@ -254,7 +254,7 @@ def test_a_work_without_a_result_is_an_error(light: WorkerProcess, work: Callabl
 
 def unpickled(data: bytes) -> WorkerExit:
     """What the parent process makes of a worker's words."""
-    found = _item((FrameType.EVALUATION, RESPONSE.pack(1, 0) + data))
+    found = unpacked(REPORT.pack(FrameType.EVALUATION.value, 0, 0) + data)
     assert isinstance(found, WorkerExit)
     return found
 

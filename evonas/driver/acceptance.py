@@ -37,6 +37,10 @@ def accepted(message: Message, objectives: Objectives) -> Message | None:
         message = replace(message, status=Status.FAILED_ERROR, message=text, rungs=message.rungs[:-1], weights=None)
     if message.status is not Status.OK:
         message = replace(message, scores={})
+    if all(
+        all(map(_is_finite, each.values())) for each in (message.metrics, *(rung.metrics for rung in message.rungs))
+    ):
+        return message
     rungs = tuple(replace(report, metrics=_finite(report.metrics)) for report in message.rungs)
     return replace(message, metrics=_finite(message.metrics), rungs=rungs)
 

@@ -46,6 +46,9 @@ class Breeder:
         self._columns = frozenset(objectives.names)
         self._genomes: list[Genome] = []
         self._born_as: dict[str, int] = {}  # identity of a network -> its candidate
+        self._checked_last: tuple[Genome, str] | None = None  # and its identity, which a space may compute for long
+        self.identities: list[str] = []
+        """That of the network of each candidate, by index."""
         self.buffer = ReorderBuffer(config, objectives)
         problem = Problem(space, config.seed, objectives.objectives, config.generation)
         self.strategy: Strategy = construct(STRATEGIES, config.strategy, "strategy", problem)
@@ -153,9 +156,10 @@ class Breeder:
         if not isinstance(genome, tuple) or not {*map(type, genome)} <= {int}:
             return f"the genome {one_line(repr(genome))}, not a tuple of ints"
         try:
-            twin = self._born_as.get(self._space.identity(genome))
+            identity = self._space.identity(genome)
         except ValueError as error:
             return f"the genome {genome}: {error}"
+        self._checked_last, twin = (genome, identity), self._born_as.get(identity)
         if twin is not None:
             return f"the network of candidate {twin} again; propose new ones, and raise Exhausted where there is none"
         parents = proposal.parents
@@ -198,9 +202,16 @@ class Breeder:
     def _born(self, candidate: Candidate, view: View, reached: Sequence[RungReport] = ()) -> Job:
         with calling(self._part, f"register of candidate {candidate.index}"):
             self.strategy.register(candidate.index, candidate.genome)
-        with calling(self._space_part, f"identity of candidate {candidate.index}"):
-            self._born_as.setdefault(self._space.identity(candidate.genome), candidate.index)
+        identity = self._identity(candidate)
+        self._born_as.setdefault(identity, candidate.index)
+        self.identities.append(identity)
         self.next += 1
         self._genomes.append(candidate.genome)
         genomes = tuple(self._genomes[member.index] for member in view.front) if self._noisy else ()
         return Job(candidate, view.cutoffs, view.front, tuple(reached), genomes=genomes)
+
+    def _identity(self, candidate: Candidate) -> str:
+        if self._checked_last and self._checked_last[0] is candidate.genome:
+            return self._checked_last[1]
+        with calling(self._space_part, f"identity of candidate {candidate.index}"):
+            return self._space.identity(candidate.genome)

@@ -177,7 +177,8 @@ class Search:
         if message.weights and message.candidate.index in self.front():  # before the decision can become durable
             self._store.save_weights(message.candidate.index, message.weights)
         self._store.save_log(message.candidate.index, message.log, message.status.failed)
-        self._store.record_evaluation(to_row(message, arch, self._space.identity(genome), violation), self.elapsed_s)
+        identity = self.breeder.identities[message.candidate.index]
+        self._store.record_evaluation(to_row(message, arch, identity, violation), self.elapsed_s)
         self._count(message)
         self.circuit_breaker.record(message)
         self._watch(self, message)

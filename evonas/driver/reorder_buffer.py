@@ -88,7 +88,7 @@ class ReorderBuffer:
         elif due == 0:
             self._keep(RungReport(index, 0, evaluation.metrics))
         if (last := self._at[-1].get(index)) is not None and last.values:
-            self.front = sorted(pareto.front([*self.front, last]), key=lambda fitness: fitness.index)
+            self.front = sorted(pareto.extended(self.front, [last]), key=lambda fitness: fitness.index)
         self._settle(index, self.rungs)
         self._arrived.add(index)
         self._rule.extend(self.order, self._arrived)
@@ -114,7 +114,7 @@ class ReorderBuffer:
             news += new
         finals = [fitness for fitness in _valued(news) if fitness.rung == self.rungs - 1]
         if finals:  # a front of a front and what is new: fitnesses at one rung never change
-            self._front = tuple(pareto.front([*self._front, *finals]))
+            self._front = tuple(pareto.extended(self._front, finals))
         return View(horizons[0], tuple(news), tuple(cutoff.fitnesses for cutoff in self._cutoffs), self._front)
 
     def final(self, indices: Sequence[int]) -> list[Fitness]:

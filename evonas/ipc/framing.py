@@ -16,9 +16,12 @@ from enum import Enum
 from typing import Generic, TypeVar
 
 HEADER = struct.Struct("!cQ")
-CHUNK = 2**20
-CHUNKS = 16
+CHUNK = 2**16
+"""Bytes that are read at once: room for so many is made each time, and most frames are short."""
+CHUNKS = 256
 """Chunks that one call of `read` takes at most, so that a sender without end cannot keep a reader from its clock."""
+SHORT = 2**16
+"""Frames up to so many bytes go out at once, in one piece."""
 
 K = TypeVar("K", bound=Enum)
 Frame = tuple[K, bytes]
@@ -41,6 +44,8 @@ class Channel(Generic[K]):
         self.ended = False
         self._kinds = {kind.value: kind for kind in kinds}
         self._owner = os.getpid()
+        self._readable = select.poll()
+        self._readable.register(end, select.POLLIN)
         self._in = bytearray()
         self._out: deque[memoryview] = deque()
         self._frames: deque[Frame[K]] = deque()
@@ -66,16 +71,21 @@ class Channel(Generic[K]):
         """
         if os.getpid() != self._owner:
             os._exit(1)
+        pieces = _pieces(kind, parts)
+        if math.isinf(until):
+            for piece in pieces:
+                self.end.sendall(piece)
+            return
         try:
-            for part in (_header(kind, parts), *parts):
-                self.end.settimeout(None if math.isinf(until) else max(1e-3, until - time.monotonic()))
-                self.end.sendall(part)
+            for piece in pieces:
+                self.end.settimeout(max(1e-3, until - time.monotonic()))
+                self.end.sendall(piece)
         finally:
             self.end.settimeout(None)  # with a timeout, a read would wait in spite of MSG_DONTWAIT
 
     def post(self, kind: K, *parts: bytes) -> None:
         """Queues a frame and never waits; what cannot be sent at once goes out with `flush`."""
-        self._out += map(memoryview, (_header(kind, parts), *parts))
+        self._out += map(memoryview, _pieces(kind, parts))
         self.flush()
 
     def flush(self) -> None:
@@ -93,7 +103,7 @@ class Channel(Generic[K]):
 
     def read(self) -> list[Frame[K]]:
         """Returns the frames that are whole by now, and never waits: a sender may be stopped in the middle of one."""
-        self._fill()
+        self._fill(CHUNKS)
         frames = list(self._frames)
         self._frames.clear()
         return frames
@@ -111,15 +121,13 @@ class Channel(Generic[K]):
             TimeoutError: There was no whole frame in time.
         """
         while not self._frames:
-            self._fill()
-            if self._frames:
-                break
             if self.ended:
                 return None
             rest = until - time.monotonic()
-            if rest <= 0:
+            self._wait(max(0.0, rest))
+            self._fill(CHUNKS if rest <= 0 else 1)  # one is most often all, and to see that there is no more costs
+            if rest <= 0 and not self._frames and not self.ended:
                 raise TimeoutError
-            self._wait(rest)
         return self._frames.popleft()
 
     def close(self) -> None:
@@ -128,13 +136,11 @@ class Channel(Generic[K]):
 
     def _wait(self, seconds: float) -> None:
         """Returns when there is something to read, or after so long."""
-        poll = select.poll()
-        poll.register(self.end, select.POLLIN)
-        poll.poll(None if math.isinf(seconds) else seconds * 1000)
+        self._readable.poll(None if math.isinf(seconds) else seconds * 1000)
 
-    def _fill(self) -> None:
-        """Reads what is there and cuts it into frames."""
-        for _ in range(CHUNKS):
+    def _fill(self, chunks: int) -> None:
+        """Reads what is there, in so many chunks at most, and cuts it into frames."""
+        for _ in range(chunks):
             try:
                 chunk = self.end.recv(CHUNK, socket.MSG_DONTWAIT)
             except BlockingIOError:
@@ -165,5 +171,8 @@ class Channel(Generic[K]):
         return self._kinds[kind], body
 
 
-def _header(kind: Enum, parts: tuple[bytes, ...]) -> bytes:
-    return HEADER.pack(kind.value, sum(map(len, parts)))
+def _pieces(kind: Enum, parts: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """A frame as it is handed to the system: whole where it is short."""
+    length = sum(map(len, parts))
+    pieces = (HEADER.pack(kind.value, length), *parts)
+    return pieces if length > SHORT else (b"".join(pieces),)

@@ -9,6 +9,7 @@ import moocore
 import numpy as np
 from numpy.typing import NDArray
 
+from evonas.objectives.objectives import dominates
 from evonas.records import Fitness
 
 MARGIN = 0.1
@@ -21,6 +22,12 @@ def front(fitnesses: Sequence[Fitness]) -> list[Fitness]:
     if not feasible:
         return []
     return [s for s, rank in zip(feasible, moocore.pareto_rank(points(feasible)), strict=True) if rank == 0]
+
+
+def extended(known: Sequence[Fitness], more: Sequence[Fitness]) -> Sequence[Fitness]:
+    """Returns the front of a front and others; most often none of them is on it, which is found out without sorting."""
+    best = [one for one in more if not any(dominates(member, one) for member in known)]
+    return front([*known, *best]) if best else known
 
 
 def hypervolume(fitnesses: Sequence[Fitness], reference: Sequence[float]) -> float:

@@ -4,14 +4,17 @@ Settings of Python and torch, and the functions, classes and methods of the libr
 trained with. A module of the user's own is not looked at: what it keeps is its own matter.
 """
 
+import _signal  # type: ignore[import-not-found]  # the part of `signal` in C
 import gc
 import inspect
 import locale
+import operator
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import compress
 from types import ModuleType
 from typing import Any
 
@@ -28,6 +31,8 @@ WRAPPERS = ("_dynamo", "_compile.py", os.path.join("optim", "optimizer.py"))
 """Where torch has the functions that it puts around its own."""
 RECURSION = 1000
 """A limit below Python's own is looked at; compilers raise it."""
+IMMUTABLE = 1 << 8
+"""The flag of a class whose members cannot be replaced (`Py_TPFLAGS_IMMUTABLETYPE`): nearly half of all members."""
 OF_DTYPE = "torch.Storage"
 """Is another class with another default dtype."""
 NAMED = 3
@@ -38,6 +43,8 @@ Replaced = tuple[str, Any, str, Any]
 """The name of an owner, the owner, the name of a member, and what that was."""
 Result = Evaluation | Deferred
 _ABSENT = object()
+_handler: Callable[[int], Any] = _signal.getsignal
+"""That of `signal` makes an enumeration of what this one gives: of 64 handlers, a tenth of a millisecond."""
 
 
 class GlobalState:
@@ -52,6 +59,8 @@ class GlobalState:
         self._settings = {**_settings(), **(_of_the_process() if own_process else {})}
         self._values = {name: read() for name, (read, _) in self._settings.items()}
         self._members = [(name, owner, dict(vars(owner))) for name, owner in _owners()]
+        self._now = [vars(owner) for _, owner, _ in self._members]  # these change with their owners
+        self._before = [before for *_, before in self._members]
 
     def changes(self) -> list[str]:
         """Returns what is no longer as it was, in words; empty where all is."""
@@ -78,12 +87,17 @@ class GlobalState:
         members = [f"{name}.{key}" for name, _, key, _ in replaced]
         return [*settings, *(member for member in members if member != OF_DTYPE)]
 
+    def _different(self) -> list[tuple[str, Any, dict[str, Any]]]:
+        """Those of the members whose owner has other ones now; found out in C where nothing raises."""
+        try:
+            return [*compress(self._members, map(operator.ne, self._now, self._before))]
+        except Exception:
+            return [one for one in self._members if _differs(vars(one[1]), one[2])]
+
     def _replaced(self) -> Iterator[Replaced]:
         """Of each member that is another one now: its owner's name, its owner, its own name and what it was."""
-        for name, owner, before in self._members:
+        for name, owner, before in self._different():
             now = vars(owner)
-            if _is_same(now, before):
-                continue
             changed = [key for key, old in before.items() if now.get(key, _ABSENT) is not old]
             if isinstance(owner, type) and len(now) > len(before):
                 changed += now.keys() - before.keys()
@@ -93,12 +107,12 @@ class GlobalState:
                     yield name, owner, key, old
 
 
-def _is_same(now: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
-    """Whether all members are as they were, found out in C: one object after the other, by identity first."""
+def _differs(now: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
+    """Whether a member is not as it was, found out in C: one object after the other, by identity first."""
     try:
-        return bool(now == before)
+        return bool(now != before)
     except Exception:  # another object of a kind that does not say whether it is equal
-        return False
+        return True
 
 
 def with_note(item: Result, changes: Sequence[str]) -> Result:
@@ -111,9 +125,10 @@ def with_note(item: Result, changes: Sequence[str]) -> Result:
 
 
 def _of_the_process() -> dict[str, Setting]:
+    numbers = [int(number) for number in signal.valid_signals()]
     return {
         "the environment": (_environment, _set_environment),
-        "a signal handler": (_handlers, _set_handlers),
+        "a signal handler": (lambda: [*map(_handler, numbers)], lambda before: _set_handlers(numbers, before)),
         "a timer": (
             lambda: signal.getitimer(signal.ITIMER_REAL) != (0.0, 0.0),
             lambda _: signal.setitimer(signal.ITIMER_REAL, 0.0),
@@ -174,12 +189,8 @@ def _set_environment(before: Mapping[str, str]) -> None:
     os.environ.update(before)
 
 
-def _handlers() -> dict[int, Any]:
-    return {number: signal.getsignal(number) for number in signal.valid_signals()}
-
-
-def _set_handlers(before: Mapping[int, Any]) -> None:
-    for number, handler in before.items():
+def _set_handlers(numbers: Sequence[int], before: Sequence[Any]) -> None:
+    for number, handler in zip(numbers, before, strict=True):
         if handler is not None and signal.getsignal(number) != handler:  # None: not set from Python
             signal.signal(number, handler)
 
@@ -204,13 +215,13 @@ def _set_hooks(before: Mapping[str, Mapping[Any, Any]]) -> None:
 
 
 def _owners() -> Iterator[tuple[str, Any]]:
-    """The modules that are watched, and their classes, by name."""
+    """The modules that are watched, and their classes that Python lets one change, by name."""
     for name, module in list(sys.modules.items()):
         if not isinstance(module, ModuleType) or not (name in WATCHED or name.startswith(PACKAGES)):
             continue
         yield name, module
         for key, value in list(vars(module).items()):
-            if isinstance(value, type) and value.__module__ == name:
+            if isinstance(value, type) and value.__module__ == name and not value.__flags__ & IMMUTABLE:
                 yield f"{name}.{key}", value
 
 

@@ -9,6 +9,7 @@ import json
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 from evonas.records import Genome
@@ -139,7 +140,11 @@ class Group(Node):
         for name, node in fields.items():
             _check_field(name, node)
         self.fields = fields
-        self.length = sum(node.length for node in fields.values())
+        ends = list(accumulate(node.length for node in fields.values()))
+        self.length = ends[-1] if ends else 0
+        self._places = [
+            (*field, slice(end - field[1].length, end)) for field, end in zip(fields.items(), ends, strict=True)
+        ]
 
     def __repr__(self) -> str:
         return f"Group({listing(self.fields)})"
@@ -149,7 +154,10 @@ class Group(Node):
             yield from node.leaves(f"{name}.{field}" if name else field)
 
     def active(self, indices: Genome) -> tuple[bool, ...]:
-        return tuple(on for _, node, own in self._runs(indices) for on in node.active(own))
+        flags: list[bool] = []
+        for _, node, place in self._places:
+            flags += node.active(indices[place])
+        return tuple(flags)
 
     def decode(self, indices: Genome) -> Arch:
         return Arch({name: node.decode(own) for name, node, own in self._runs(indices)})
@@ -167,10 +175,7 @@ class Group(Node):
         return _product(tuple(self.fields.values()))
 
     def _runs(self, indices: Genome) -> Iterator[tuple[str, Node, Genome]]:
-        start = 0
-        for name, node in self.fields.items():
-            yield name, node, indices[start : start + node.length]
-            start += node.length
+        return ((name, node, indices[place]) for name, node, place in self._places)
 
 
 class Repeat(Node):
@@ -182,14 +187,11 @@ class Repeat(Node):
     def __init__(self, count: int | Integer, /, **fields: Node) -> None:
         self.counts = count if isinstance(count, Integer) else Integer(count, count)
         self.variable = isinstance(count, Integer)
+        self._numbers = tuple(int(value or 0) for value in self.counts.values)
         if min(self._numbers) < 0 or max(self._numbers) < 1:
             raise ValueError(f"Repeat({count!r}, ...): the count must not be negative and must reach 1")
         self.body = Group(**fields)
         self.length = self.variable + max(self._numbers) * self.body.length
-
-    @property
-    def _numbers(self) -> tuple[int, ...]:
-        return tuple(int(value or 0) for value in self.counts.values)
 
     def __repr__(self) -> str:
         count = self.counts if self.variable else self._numbers[0]
@@ -202,9 +204,10 @@ class Repeat(Node):
             yield from self.body.leaves(f"{name}.{index}")
 
     def active(self, indices: Genome) -> tuple[bool, ...]:
-        on = tuple(flag for own in self._runs(indices) for flag in self.body.active(own))
-        head = (True,) * self.variable
-        return head + on + (False,) * (self.length - len(head) - len(on))
+        flags = [True] * self.variable
+        for own in self._runs(indices):
+            flags += self.body.active(own)
+        return (*flags, *(False,) * (self.length - len(flags)))
 
     def decode(self, indices: Genome) -> tuple[Arch, ...]:
         return tuple(self.body.decode(own) for own in self._runs(indices))
@@ -245,6 +248,7 @@ class OneOf(Node):
                 raise ValueError(f"OneOf: {name} must be a Group without a field called kind, e.g. Group()")
         self.kinds = Choice(*branches)
         self.branches = tuple(branches.values())
+        self._starts = list(accumulate((branch.length for branch in self.branches), initial=1))
         self.length = 1 + sum(branch.length for branch in self.branches)
 
     def __repr__(self) -> str:
@@ -281,7 +285,7 @@ class OneOf(Node):
                 yield self._placed(index, own)
 
     def _taken(self, index: int) -> tuple[int, Group]:
-        return 1 + sum(branch.length for branch in self.branches[:index]), self.branches[index]
+        return self._starts[index], self.branches[index]
 
     def _placed(self, index: int, own: Genome) -> Genome:
         return _padded((index, *(0,) * (self._taken(index)[0] - 1), *own), self.length)

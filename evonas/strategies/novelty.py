@@ -23,10 +23,11 @@ class Novelty:
         self._space = space
         self._seen: set[str] = set()
         self._unseen: dict[str, Genome] | None = None
+        self._last: tuple[Genome, str] | None = None  # the new one that was found last, which is added next
 
     def add(self, genome: Genome) -> None:
         """Note that the network of a genome has been proposed."""
-        identity = self._space.identity(genome)
+        identity = self._last[1] if self._last and self._last[0] == genome else self._space.identity(genome)
         self._seen.add(identity)
         if self._unseen is not None:
             self._unseen.pop(identity, None)
@@ -43,7 +44,9 @@ class Novelty:
         """
         for _ in range(tries):
             genome = draw()
-            if self._space.identity(genome) not in self._seen:
+            identity = self._space.identity(genome)
+            if identity not in self._seen:
+                self._last = genome, identity
                 return genome
         return None
 

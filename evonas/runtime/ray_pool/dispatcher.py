@@ -17,7 +17,7 @@ from evonas.runtime.ray_pool.fleet import Fleet
 from evonas.runtime.ray_pool.worker import WorkerHandle
 from evonas.runtime.retries import Attempt, Retries
 from evonas.runtime.runtime import Message, WorkerExit, WorkerMessage
-from evonas.runtime.sandbox.worker_process import WorkerProcessLost
+from evonas.runtime.sandbox.worker_process import WorkerProcessLost, unpacked
 
 STEAL_S = 1.0
 """A job that waits is handed on once the one before it has been in work for so long."""
@@ -122,14 +122,15 @@ class Dispatcher:
         )
         for stream in ready:
             try:
-                message = ray.get(next(stream), timeout=0.1)
+                message = unpacked(ray.get(next(stream), timeout=0.1))
             except (StopIteration, RayError):
                 continue
             self.late_results += isinstance(message, Evaluation | WorkerExit)
             self._abandoned_streams.append(stream)
 
     def _begin(self, worker: WorkerHandle, attempt: Attempt) -> None:
-        job = replace(attempt.job, endpoints=self._endpoints())
+        endpoints = self._endpoints()
+        job = replace(attempt.job, endpoints=endpoints) if endpoints != attempt.job.endpoints else attempt.job
         worker.start(attempt, job, self._retries.seconds(attempt), self._lease_s / 4)
 
     def _on_message(self, worker: WorkerHandle, attempt: Attempt, message: WorkerMessage) -> Sequence[Message]:

@@ -1,6 +1,7 @@
 """A Ray that this run has started for itself: whether it lives, and that nothing of it outlives this process."""
 
 import contextlib
+import os
 from collections.abc import Sequence
 
 import psutil
@@ -26,11 +27,11 @@ class OwnRay:
     """
 
     def __init__(self, children: Sequence[psutil.Process], folder: str) -> None:
-        self._vital: dict[str, psutil.Process] = {}
+        self._vital: dict[str, int] = {}
         for child in children:
             with contextlib.suppress(psutil.Error):
                 if child.name() in VITAL:
-                    self._vital[child.name()] = child
+                    self._vital[child.name()] = child.pid
         self._watcher = Watcher(PREFIX, folder)
 
     def check(self) -> None:
@@ -39,11 +40,9 @@ class OwnRay:
         Raises:
             Halted: One has ended.
         """
-        for name, process in self._vital.items():
-            if not _lives(process):
-                raise Halted(
-                    f"Ray cannot go on: its process {name} ({process.pid}) was ended from outside or has crashed"
-                )
+        for name, pid in self._vital.items():
+            if not _lives(pid):
+                raise Halted(f"Ray cannot go on: its process {name} ({pid}) was ended from outside or has crashed")
 
     def close(self) -> None:
         """Ends Ray, and whatever of it is left then."""
@@ -51,8 +50,9 @@ class OwnRay:
         self._watcher.close()
 
 
-def _lives(process: psutil.Process) -> bool:
+def _lives(child: int) -> bool:
+    """Whether a child of this process has not ended. It is left to be reaped by who started it."""
     try:
-        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.Error:
+        return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+    except ChildProcessError:  # it was reaped
         return False

@@ -4,6 +4,8 @@ The actor runs no candidate itself: it keeps a process that does (`sandbox/`) an
 actor that dies or falls silent is the fault of its node or of Ray, and never of a candidate.
 """
 
+import pickle
+import struct
 import time
 from collections import deque
 from collections.abc import Collection, Iterator
@@ -16,7 +18,7 @@ from evonas.runtime.retries import Attempt
 from evonas.runtime.runtime import WorkerMessage
 from evonas.runtime.sandbox.packing import Payload
 from evonas.runtime.sandbox.processes import machine_memory
-from evonas.runtime.sandbox.worker_process import WorkerProcess
+from evonas.runtime.sandbox.worker_process import WorkerProcess, unpacked
 
 START_S = 300.0
 """Longest time that a worker process may take to start."""
@@ -24,6 +26,11 @@ MEMORY_SHARE = 0.9
 """The part of a machine's memory that all its workers may take together."""
 FETCH_S = 1.0
 """Longest time to fetch a report that is there; its node may be slow or gone."""
+
+
+CALL = struct.Struct("!dd")
+"""Before a pickled job: its deadline and the longest time between two signs of life (s). Ray passes on bytes as they
+are, and one argument takes it less time than three."""
 
 
 class WorkerActor:
@@ -52,9 +59,13 @@ class WorkerActor:
         self._process = WorkerProcess(self._payload, memory, self._pass_env)
         self._process.ready(START_S)
 
-    def run(self, job: Job, seconds: float, beat: float) -> Iterator[WorkerMessage | None]:
-        """Streams what the worker process says of a job, as `WorkerProcess.run` does."""
-        yield from self._process.run(job, seconds, beat)
+    def run(self, call: bytes) -> Iterator[bytes]:
+        """Streams what the worker process says of a job, as `WorkerProcess.relay` does.
+
+        Args:
+            call: `CALL`, and the pickled job.
+        """
+        yield from self._process.relay(call[CALL.size :], *CALL.unpack_from(call))
 
 
 class WorkerHandle:
@@ -73,6 +84,7 @@ class WorkerHandle:
     def __init__(self, actor: Any, node: str, gpus: float) -> None:
         self.actor, self.node, self.gpus = actor, node, gpus
         self.jobs: deque[tuple[Attempt, Any]] = deque()
+        self._run = actor.run.options(num_returns="streaming")
         self.heard = self.began = time.monotonic()
         self._report: Any = None  # one that is there, and could not be fetched yet
 
@@ -92,8 +104,8 @@ class WorkerHandle:
         """
         if not self.jobs:
             self.heard = self.began = time.monotonic()
-        run = self.actor.run.options(num_returns="streaming")
-        self.jobs.append((attempt, run.remote(job, seconds, beat)))
+        call = CALL.pack(seconds, beat) + pickle.dumps(job, protocol=5)
+        self.jobs.append((attempt, self._run.remote(call)))
 
     def fetch(self) -> WorkerMessage | None:
         """Returns the next report of the oldest job; None for a sign of life.
@@ -104,9 +116,9 @@ class WorkerHandle:
             RayError: The worker, its node or what it reported is gone.
         """
         self._report = self._report or next(self.jobs[0][1])
-        message: WorkerMessage | None = ray.get(self._report, timeout=FETCH_S)
+        report: bytes = ray.get(self._report, timeout=FETCH_S)
         self.heard, self._report = time.monotonic(), None
-        return message
+        return unpacked(report)
 
     def done(self) -> tuple[Attempt, float]:
         """Takes the oldest job off the worker.

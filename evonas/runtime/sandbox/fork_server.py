@@ -97,16 +97,19 @@ class ForkServer:
     def run(self) -> None:
         """Serves until the parent process hangs up or is gone."""
         while not self._parent.ended:
-            self._sleep()
-            for _, body in self._parent.read():
-                self._on_request(body)
+            ready = self._sleep()
+            if self._parent.end.fileno() in ready:
+                for _, body in self._parent.read():
+                    self._on_request(body)
             self._parent.flush()
             self._worker.channel.flush()
-            self._worker.output.read()
+            if self._worker.output.end in ready:
+                self._worker.output.read()
             ended = reap()
             self._unkillable -= ended.keys()
             self._worker.status = ended.get(self._worker.pid, self._worker.status)
-            self._on_frames()  # after `reap`: what a worker said before its end is heard before its end
+            if self._worker.channel.end.fileno() in ready or self._worker.status is not None:
+                self._on_frames()  # after `reap`: what a worker said before its end is heard before its end
             self._watch()
 
     def close(self) -> None:
@@ -114,8 +117,12 @@ class ForkServer:
         self._end_worker()
         signal.set_wakeup_fd(-1)
 
-    def _sleep(self) -> None:
-        """Waits until something happens, or it is time to look."""
+    def _sleep(self) -> set[int]:
+        """Waits until something happens, or it is time to look.
+
+        Returns:
+            The descriptors at which something has happened. What is not read is there the next time.
+        """
         poll = select.poll()
         poll.register(self._wake, select.POLLIN)
         for channel in (self._parent, self._worker.channel):
@@ -123,9 +130,10 @@ class ForkServer:
                 poll.register(channel.end, select.POLLIN | (select.POLLOUT if channel.pending else 0))
         if not self._worker.output.ended:
             poll.register(self._worker.output.end, select.POLLIN)
-        poll.poll(self._timeout() * 1000)
-        with contextlib.suppress(BlockingIOError):
+        ready = {descriptor for descriptor, _ in poll.poll(self._timeout() * 1000)}
+        if self._wake.fileno() in ready:
             self._wake.recv(4096)
+        return ready
 
     def _timeout(self) -> float:
         """Returns the seconds until a look at the worker is due."""
@@ -237,7 +245,7 @@ class ForkServer:
         """Returns the ids of processes that a job has started and that do not end with it."""
         expected = {self._worker.pid, *self._worker.own, *self._unkillable}
         until = time.monotonic() + GRACE_S
-        while left := [pid for pid in descendants() if pid not in expected]:
+        while left := descendants(besides=expected):
             if time.monotonic() > until:
                 break
             time.sleep(GRACE_S / 20)

@@ -14,6 +14,11 @@ RESPONSE = struct.Struct("!QI")
 """Before what the fork server says of a job: its number, and how many processes it left behind."""
 
 
+REPORT = struct.Struct("!cIQ")
+"""Before what the parent process passes on of a job: the kind of the frame, how many processes the job left behind, and
+the length of what it printed, which comes before the frame's own body."""
+
+
 class FrameType(Enum):
     """The kinds of frames."""
 

@@ -54,11 +54,11 @@ def serve(channel: WorkerChannel, file: int, stack: int, output: int, fork_serve
         channel.send(FrameType.REFUSED, why.encode(errors="backslashreplace"))
         return
     os.close(file)  # what is mapped stays
-    gc.collect()
-    gc.freeze()  # what stays for good need not be looked through after each candidate
     with contextlib.suppress(Exception):  # what a killed process holds is lost: it shall be little
         sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     threads, state = set(threading.enumerate()), GlobalState()
+    gc.collect()
+    gc.freeze()  # what stays for good, the state too, need not be looked through after each candidate
     channel.send(FrameType.READY)
     while (frame := channel.receive()) is not None:
         job: Job = pickle.loads(frame[1])

@@ -23,7 +23,7 @@ from evonas.records import Deferred, Evaluation, Job, RungReport, Status
 from evonas.runtime.printed import with_printed
 from evonas.runtime.runtime import Message, WorkerExit, WorkerMessage
 from evonas.runtime.sandbox.packing import Payload, hold, sweep
-from evonas.runtime.sandbox.protocol import REQUEST, RESPONSE, FrameType, WorkerFrame
+from evonas.runtime.sandbox.protocol import REPORT, REQUEST, RESPONSE, FrameType, WorkerFrame
 from evonas.text import describe_error, one_line
 
 FORK_SERVER = "evonas.runtime.sandbox.fork_server"
@@ -105,24 +105,28 @@ class WorkerProcess:
         Raises:
             WorkerProcessLost: The fork server is gone, or can make no worker any more.
         """
+        for report in self.relay(pickle.dumps(job, protocol=5), seconds, beat):
+            yield unpacked(report)
+
+    def relay(self, job: bytes, seconds: float, beat: float) -> Iterator[bytes]:
+        """Runs a pickled job as `run` does, and yields what that would as bytes, for `unpacked` somewhere else."""
         self._number += 1
         try:
-            self._channel.send(FrameType.JOB, REQUEST.pack(self._number, seconds), pickle.dumps(job, protocol=5))
+            self._channel.send(FrameType.JOB, REQUEST.pack(self._number, seconds), job)
         except OSError:
             raise WorkerProcessLost(self._how_fork_server_ended()) from None
-        item: WorkerMessage | None = None
-        output = b""
-        while not isinstance(item, Evaluation | Deferred | WorkerExit):
+        output, ended = b"", False
+        while not ended:
             frame = self._receive(beat)
-            if frame and not self._is_of_this_job(frame):
+            if frame is None:
+                yield b""
+            elif not self._is_of_this_job(frame):
                 continue
-            if frame and frame[0] is FrameType.PRINTED:
+            elif frame[0] is FrameType.PRINTED:
                 output = frame[1][RESPONSE.size :]
-                continue
-            item = _item(frame) if frame else None
-            if isinstance(item, Evaluation | Deferred | WorkerExit):
-                item = with_printed(item, output)
-            yield item
+            else:
+                ended = not _goes_on(frame)
+                yield _report(frame, output)
 
     def close(self) -> None:
         """Ends the worker, with all that it started, and the fork server."""
@@ -172,16 +176,42 @@ class _Records(pickle.Unpickler):
         return RECORDS[name]
 
 
-def _item(frame: WorkerFrame) -> WorkerMessage:
+def unpacked(report: bytes) -> WorkerMessage | None:
+    """What a worker says of a job, of the bytes that `WorkerProcess.relay` yields.
+
+    Args:
+        report: The bytes. They come from a process in which candidates run: whatever they hold, nothing else is made
+            of them than a message.
+
+    Returns:
+        The message; None for a sign of life.
+    """
+    if not report:
+        return None
+    kind, left, length = REPORT.unpack_from(report)
+    output, body = report[REPORT.size :][:length], report[REPORT.size + length :]
+    item = _item(FrameType(kind), left, body)
+    return item if isinstance(item, RungReport) else with_printed(item, output)
+
+
+def _report(frame: WorkerFrame, output: bytes) -> bytes:
     kind, body = frame
     _, left = RESPONSE.unpack_from(body)
-    content = io.BytesIO(body)
-    content.seek(RESPONSE.size)
+    return b"".join([REPORT.pack(kind.value, left, len(output)), output, memoryview(body)[RESPONSE.size :]])
+
+
+def _goes_on(frame: WorkerFrame) -> bool:
+    """Whether a frame is what it says, the report of a rung, after which there is more."""
+    kind, body = frame
+    return kind is FrameType.RUNG_REPORT and isinstance(_item(kind, 0, body[RESPONSE.size :]), RungReport)
+
+
+def _item(kind: FrameType, left: int, body: bytes) -> WorkerMessage:
     if kind is FrameType.WORKER_EXIT:
-        status, message = content.read().decode().split("\n", 1)
+        status, message = body.decode().split("\n", 1)
         return WorkerExit(Status(status), message)
     try:
-        item: Message | Deferred = _Records(content).load()
+        item: Message | Deferred = _Records(io.BytesIO(body)).load()
     except Exception as error:  # whatever bytes lead to
         why = str(error) if isinstance(error, pickle.UnpicklingError) else describe_error(error)
         return WorkerExit(Status.FAILED_ERROR, f"its result cannot be sent: {why}")
