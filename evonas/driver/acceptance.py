@@ -35,14 +35,18 @@ def accepted(message: Message, objectives: Objectives) -> Message | None:
             break
     if message.status is Status.OK and (text := _fault_of_scores(message)):
         message = replace(message, status=Status.FAILED_ERROR, message=text, rungs=message.rungs[:-1], weights=None)
-    if message.status is not Status.OK:
+    if message.status is not Status.OK and message.scores:
         message = replace(message, scores={})
-    if all(
-        all(map(_is_finite, each.values())) for each in (message.metrics, *(rung.metrics for rung in message.rungs))
-    ):
-        return message
-    rungs = tuple(replace(report, metrics=_finite(report.metrics)) for report in message.rungs)
-    return replace(message, metrics=_finite(message.metrics), rungs=rungs)
+    return _with_finite(message)
+
+
+def _with_finite(evaluation: Evaluation) -> Evaluation:
+    """Without what is not finite: most often the same, for to make another costs."""
+    everything = (evaluation.metrics, *(rung.metrics for rung in evaluation.rungs))
+    if all(all(map(_is_finite, metrics.values())) for metrics in everything):
+        return evaluation
+    rungs = tuple(replace(report, metrics=_finite(report.metrics)) for report in evaluation.rungs)
+    return replace(evaluation, metrics=_finite(evaluation.metrics), rungs=rungs)
 
 
 def _fault(metrics: Mapping[str, float], objectives: Objectives) -> tuple[Status, str] | None:
