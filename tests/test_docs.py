@@ -26,6 +26,7 @@ from evonas.commands import COMMANDS
 from evonas.commands.schema import schema
 from evonas.config.loading import load_config
 from evonas.store.columns import FIXED, OF_THE_TASK, POPULATION, described
+from tests.forked import commands
 from tests.tutorial import blocks
 
 ROOT = Path(__file__).parents[1]
@@ -52,34 +53,40 @@ def free_port() -> int:
         return port
 
 
+@pytest.fixture(scope="module")
+def binaries() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="ev") as short, commands(Path(short)) as found:
+        yield found
+
+
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """With a short name, as sockets need it; what a page left running is ended."""
     path = Path(tempfile.mkdtemp(prefix="ev"))
     yield path
-    for process in psutil.process_iter(["environ"]):
-        if (process.info["environ"] or {}).get("EVONAS_TUTORIAL") == str(path):
+    for process in psutil.process_iter(["environ", "cwd"]):
+        of_the_page = (process.info["environ"] or {}).get("EVONAS_TUTORIAL") == str(path)
+        if of_the_page or (process.info["cwd"] or "").startswith(f"{path}{os.sep}"):  # forks show no other environment
             process.send_signal(signal.SIGKILL)
     shutil.rmtree(path, ignore_errors=True)
 
 
-def run(page: Path, folder: Path, more: dict[str, str] | None = None) -> str:
+def run(page: Path, folder: Path, binaries: Path, more: dict[str, str] | None = None) -> str:
     """Run a tutorial with the ports and temporary folders of this test in the place of its own; what it printed."""
     text = page.read_text()
     for words, ours in {"7071": str(free_port()), **(more or {})}.items():
         text = text.replace(words, ours)
     copy = folder / "page.md"
     copy.write_text(text)
-    binaries = str(Path(sys.executable).parent)
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("EVONAS_", "RAY_"))},
-        "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}",
+        "PATH": os.pathsep.join([str(binaries), str(Path(sys.executable).parent), os.environ["PATH"]]),
         "PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
         "EVONAS_TUTORIAL": str(folder),
     }
     (folder / "work").mkdir()
     with (folder / "output").open("w+") as output:
-        command = [sys.executable, str(ROOT / "tests" / "tutorial.py"), str(copy)]
+        command = [str(binaries / "run-script"), str(ROOT / "tests" / "tutorial.py"), str(copy)]
         ended = subprocess.run(
             command, cwd=folder / "work", env=environment, stdout=output, stderr=output, timeout=LIMIT_S, check=False
         )
@@ -90,18 +97,18 @@ def run(page: Path, folder: Path, more: dict[str, str] | None = None) -> str:
 
 
 @pytest.mark.parametrize("name", RUN)
-def test_a_page_runs_as_it_is_printed(name: str, folder: Path) -> None:
-    printed = run(DOCS / f"{name}.md", folder)
+def test_a_page_runs_as_it_is_printed(name: str, folder: Path, binaries: Path) -> None:
+    printed = run(DOCS / f"{name}.md", folder, binaries)
     assert "front" in printed
     assert "failed" not in printed
 
 
 @pytest.mark.slow
-def test_the_tutorial_of_a_cluster_runs_as_it_is_printed(folder: Path) -> None:
+def test_the_tutorial_of_a_cluster_runs_as_it_is_printed(folder: Path, binaries: Path) -> None:
     pytest.importorskip("aiohttp_cors", reason="a head with a job API needs ray[default]")
     ports = {str(port): str(free_port()) for port in (6399, 8296, 8297, 8298, 8299)}
     ours = {**ports, "/tmp/evonas-ray": str(folder / "ray")}
-    printed = run(DOCS / "tutorials" / "cluster.md", folder, ours)
+    printed = run(DOCS / "tutorials" / "cluster.md", folder, binaries, ours)
     assert "submitted as evonas-digits-" in printed
     assert "8 candidates evaluated" in printed
     assert "verified: 10 candidates" in printed

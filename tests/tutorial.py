@@ -4,15 +4,11 @@ A block with a title is a file, and is written. A python block runs in this proc
 sh block runs in bash, and what it exports is there for the next. Other blocks are shown to readers and not run.
 """
 
-import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import NamedTuple
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from tests.forked import commands
 
 FENCE = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 SHELL = "[ ! -f {state} ] || . {state}\n{code}\ndeclare -px > {state}\n"
@@ -32,12 +28,6 @@ def blocks(page: str) -> list[Block]:
 
 def main(page: Path) -> None:
     sys.path.insert(0, "")
-    with commands(page.parent) as binaries:
-        os.environ["PATH"] = f"{binaries}{os.pathsep}{os.environ['PATH']}"
-        run(page)
-
-
-def run(page: Path) -> None:
     state = page.with_suffix(".environment")
     names: dict[str, object] = {"__name__": "__main__"}
     for number, block in enumerate(blocks(page.read_text())):
