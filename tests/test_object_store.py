@@ -24,6 +24,7 @@ from tests.test_survival import ROOT, until
 pytest.importorskip("s3fs")
 pytest.importorskip("moto")
 WORK = {"failing": (5, 11), "weights_kb": 0.1}
+SMALL = {"evaluations": 12}
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +63,13 @@ def url(server: None, request: pytest.FixtureRequest, monkeypatch: pytest.Monkey
     return f"s3://bucket/{request.node.name}"
 
 
+@pytest.fixture(scope="module")
+def stored(server: None) -> str:
+    """A run there that tests only read."""
+    run("s3://bucket/stored", work=WORK, budget=SMALL)
+    return "s3://bucket/stored"
+
+
 def test_a_search_is_the_same_there_and_goes_on_after_an_interruption(url: str, whole: evonas.Run) -> None:
     for count in (1, 9, 20):
         with pytest.raises(Stop):
@@ -78,7 +86,8 @@ def test_a_search_is_the_same_there_and_goes_on_after_an_interruption(url: str, 
 def test_a_killed_driver_is_followed_by_another(url: str, whole: evonas.Run) -> None:
     program = f"from tests.test_loop import *; run({url!r}, work={ {**WORK, 'delay': 0.01}!r})"
     process = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT)
-    until(lambda: open_folder(url).names("manifest"))
+    folder = open_folder(url)
+    until(lambda: folder.names("manifest"), look_s=0.5)
     process.send_signal(signal.SIGKILL)
     process.wait()
     found = run(url, work=WORK)
@@ -130,17 +139,16 @@ def test_a_lost_part_of_the_journal_is_named(url: str) -> None:
 
 
 def test_the_command_line_reads_it(
-    url: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stored: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    run(url, work=WORK)
-    assert main(["status", url]) == 0
-    assert "40 candidates evaluated" in capsys.readouterr().out
-    assert main(["front", url, "--format", "csv"]) == 0
+    assert main(["status", stored]) == 0
+    assert "12 candidates evaluated" in capsys.readouterr().out
+    assert main(["front", stored, "--format", "csv"]) == 0
     assert capsys.readouterr().out.startswith("candidate,error,params")
-    assert main(["report", url]) == 0
+    assert main(["report", stored]) == 0
     assert capsys.readouterr().out.startswith("report.html: ")
-    assert f'{url}"' in Path("report.html").read_text()
+    assert f'{stored}"' in Path("report.html").read_text()
     assert main(["status", "s3://bucket/none"]) == 2
     assert "s3://bucket/none is not a run folder" in capsys.readouterr().err
 
@@ -181,10 +189,10 @@ def test_a_store_that_is_gone_halts_the_search(url: str, monkeypatch: pytest.Mon
         monkeypatch.setattr(ObjectFolder, "create", lost)
 
     with pytest.raises(Halted, match="cannot be written: connection refused; what was recorded before is intact"):
-        run(url, watch, work=WORK)
+        run(url, watch, work=WORK, budget=SMALL)
     monkeypatch.undo()
     time.sleep(1)
-    assert run(url, work=WORK).verify().difference == ""
+    assert run(url, work=WORK, budget=SMALL).verify().difference == ""
 
 
 @pytest.mark.parametrize(
@@ -196,11 +204,11 @@ def test_a_wrong_address_is_one_line(where: str, says: str, capsys: pytest.Captu
 
 
 def test_no_more_of_a_file_is_read_than_one_of_a_run_has(
-    url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    url: str, stored: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run(url, work=WORK)
     folder = open_folder(url)
     assert isinstance(folder, ObjectFolder)
+    folder._files.copy(stored, url, recursive=True)
     size, most = 2**24 + 1000, 2**24
     folder._files.pipe_file(f"{folder._root}/starts/0001.json", bytes(size))
     got: list[int] = []

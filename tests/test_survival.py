@@ -40,11 +40,11 @@ def reaped() -> Iterator[list[subprocess.Popen[str]]]:
         process.communicate()
 
 
-def until(condition: Callable[[], Any], seconds: float = 600) -> None:
+def until(condition: Callable[[], Any], seconds: float = 600, look_s: float = 0.05) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "nothing happened"
-        time.sleep(0.05)
+        time.sleep(look_s)
 
 
 @pytest.fixture(scope="module")
