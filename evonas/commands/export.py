@@ -1,103 +1,167 @@
 """`evonas export RUN CANDIDATE`."""
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from evonas.commands.arguments import add_import, add_run, imported
 from evonas.errors import UserError
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from evonas.exporters import Exporter
+    from evonas.exporters.int8 import Quantised
+    from evonas.exporters.shipment import Shipment
     from evonas.runs.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be written of a network.
+
+    Args:
+        out: the file; default candidate-N and the format. Its suffix decides the format.
+        form: a key of `EXPORTERS`; default that of the suffix, or pt2.
+        int8: in whole numbers of 8 bits, calibrated and judged with the run's data.
+        measure: the file is measured on the targets of the run.
+        card: where the model card is written; None: nowhere.
+        licence: of the data, for the card.
+        overrides: task.KEY=VALUE, where the data are somewhere else now.
+        line: the command, for the card.
+    """
+
+    out: str | None = None
+    form: str | None = None
+    int8: bool = False
+    measure: bool = False
+    card: str | None = None
+    licence: str = ""
+    overrides: Sequence[str] = ()
+    line: str = ""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_run(parser)
     parser.add_argument("candidate", type=int, metavar="CANDIDATE", help="its index")
     parser.add_argument("--out", metavar="FILE", help="default: candidate-N.pt2; its suffix decides the format")
-    parser.add_argument("--format", metavar="FORMAT", help="pt2, onnx or safetensors, where the suffix does not say")
+    forms = "pt2, onnx, safetensors or py (a Python file that needs torch alone), where the suffix does not say"
+    parser.add_argument("--format", metavar="FORMAT", help=forms)
+    eight = "of onnx, in 8 bits: calibrated on training examples, with the metric before and after"
+    parser.add_argument("--int8", action="store_true", help=eight)
+    measured = "measure the file on the targets of the run that can run it on this machine"
+    parser.add_argument("--measure", action="store_true", help=measured)
+    parser.add_argument("--card", metavar="FILE", help="write a model card in Markdown, too")
+    parser.add_argument("--licence", metavar="TEXT", default="", help="of the data, for the card")
+    where = "where the data are now: task.path=...; for --int8"
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help=where)
     add_import(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     imported(options.modules)
-    for line in export(options.run, options.candidate, options.out, options.format):
+    names = ("out", "int8", "measure", "card", "licence", "overrides", "line")
+    wanted = Wanted(form=options.format, **{name: getattr(options, name) for name in names})
+    for line in export(options.run, options.candidate, wanted):
         print(line)
     return 0
 
 
-def export(folder: str, candidate: int, out: str | None = None, form: str | None = None) -> Iterator[str]:
+def export(folder: str, candidate: int, wanted: Wanted = Wanted()) -> Iterator[str]:
     """Write a network of the front, what the task does to stored examples included, as one file.
 
     Args:
         folder: of the run.
         candidate: on the front, whose weights are kept.
-        out: the file; default candidate-N and the format. Its suffix decides the format.
-        form: a key of `EXPORTERS`; default that of the suffix, or pt2.
+        wanted: which file.
 
     Yields:
         Lines: what there is to know of the file.
 
     Raises:
-        UserError: no such candidate, its weights are not kept, the format is unknown, or the file cannot be written.
+        UserError: no such candidate, its weights are not kept, the format is unknown, the data that are needed cannot
+            be had, or a file cannot be written.
     """
-    from evonas.exporters import shipped, written
-    from evonas.inputs import mapped
+    from evonas.exporters import written
+    from evonas.exporters.latency import latencies
+    from evonas.exporters.shipment import shipment
+    from evonas.report.card import Exported, card
+    from evonas.runs.rebuild import config_of
     from evonas.runs.run import Run
 
-    form, exporter = chosen(out, form)
+    form, exporter = chosen(wanted.out, wanted.form)
+    _check(wanted, form)
     run = Run(folder)
-    network = run.build(candidate)
-    prepare, x, note = _before(run)
-    if note:
-        yield f"note: {note}"
-    file, checked = written(exporter, shipped(prepare, network), x)
-    path = Path(out or f"candidate-{candidate}.{form}")
-    try:
-        path.write_bytes(file)
-    except OSError as error:
-        raise UserError(f"--out {path}: {error.strerror}") from None
-    opened = f"{exporter.hint.format(path=str(path))}; " if exporter.hint else ""
-    kinds = mapped(
-        lambda part: f"{str(part.dtype).removeprefix('torch.')} (N, {', '.join(map(str, part.shape[1:]))})", x
-    )
-    takes = kinds if isinstance(kinds, str) else ", ".join(f"{name}: {kind}" for name, kind in kinds.items())
-    yield f"{path}: takes {takes}; {opened}{checked}"
+    shipped = shipment(run, candidate)
+    path = wanted.out or default_name(candidate, form)
+    if shipped.note:
+        yield f"note: {shipped.note}"
+    file, checked = written(exporter, shipped.network, shipped.x, shipped.labels)
+    quantised = _quantised(run, file, shipped, wanted) if wanted.int8 else None
+    if quantised:
+        file, checked = quantised.file, f"in float32 {checked}"
+    _write("--out", path, file)
+    yield _told(path, exporter, shipped, checked)
+    if quantised:
+        yield str(quantised)
+    row = run.evaluations[run.evaluations["candidate"] == candidate].iloc[0]
+    measured = []
+    if wanted.measure:
+        for found in latencies(config_of(run.folder, run.description), row, exporter, file, shipped.inputs):
+            measured.append(found)
+            yield str(found)
+    if wanted.card:
+        said = str(quantised or "")
+        exported = Exported(path, form, file, shipped, checked, said, measured, wanted.line, wanted.licence)
+        _write("--card", wanted.card, card(run, candidate, exported).encode())
+        yield f"{wanted.card}: the model card"
 
 
-def _before(run: "Run") -> "tuple[nn.Module, Any, str]":
-    """What comes before the networks of a run, two examples that it takes, and what there is to know of it.
+def default_name(candidate: int, form: str) -> str:
+    """The file of a candidate where no other is named; Python can import it where it is one of Python's."""
+    return f"candidate_{candidate}.py" if form == "py" else f"candidate-{candidate}.{form}"
 
-    The run folder knows what the tasks of evonas do; what a task of the user's own does, the task alone knows.
+
+def _check(wanted: Wanted, form: str) -> None:
     """
-    import numpy as np
-    import torch
-    from torch import nn
+    Raises:
+        UserError: options that do not go together.
+    """
+    if wanted.int8 and form != "onnx":
+        raise UserError(f"--int8 is for onnx, not for {form}: give --format onnx, or --out FILE.onnx")
+    if wanted.licence and not wanted.card:
+        raise UserError("--licence stands in the model card: give --card FILE, too")
+    if wanted.overrides and not wanted.int8:
+        raise UserError("--set says where the data are, which --int8 alone needs here; leave it out")
+    if wanted.card and Path(wanted.card) == Path(wanted.out or ""):
+        raise UserError(f"--card {wanted.card} is the file of --out; give the card a name of its own")
 
-    from evonas.inputs import example, mapped
-    from evonas.records import InputSpec
-    from evonas.runs.rebuild import task_of
-    from evonas.tasks.data_record import prepare_of, recorded_data, stored_example
 
-    record = recorded_data(run.description, run.folder)
-    takes = task_of(run.description).input
-    if record and (prepare := prepare_of(record)):
-        if record.unprepared:
-            return prepare, mapped(torch.from_numpy, example(takes, batch=2)), ""
-        tokens = takes.high if isinstance(takes, InputSpec) and takes.high else 100
-        return prepare, stored_example(record, 2, tokens), ""
+def _quantised(run: "Run", file: bytes, shipped: "Shipment", wanted: Wanted) -> "Quantised":
+    from dataclasses import replace
+
+    from evonas.exporters.exporter import labelled
+    from evonas.exporters.int8 import quantised
+    from evonas.exporters.onnx import ONNX
+
+    if shipped.note:
+        raise UserError(f"--int8: calibrates on examples as they are stored, and {shipped.note}")
+    found = quantised(file, run.task(wanted.overrides), shipped.x)
+    return replace(found, file=labelled(ONNX, found.file, {**shipped.labels, "quantised": str(found)}))
+
+
+def _write(option: str, path: str, data: bytes) -> None:
     try:
-        task = run.task()
-    except UserError as reason:  # a task of the user's own, or its data are elsewhere
-        taken = "so the file takes what the task's `prepare` gives, and not the data as they are stored"
-        x = mapped(torch.from_numpy, example(takes, batch=2))
-        return nn.Identity(), x, f"{reason}; {taken}"
-    x = mapped(torch.from_numpy, task.splits.test.read(np.arange(2) % len(task.splits.test))[0])
-    return task.prepare, x, ""
+        Path(path).write_bytes(data)
+    except OSError as error:
+        raise UserError(f"{option} {path}: {error.strerror}") from None
+
+
+def _told(path: str, exporter: "Exporter", shipped: "Shipment", checked: str) -> str:
+    from evonas.exporters.exporter import in_words
+
+    opened = f"{exporter.hint.format(path=path)}; " if exporter.hint else ""
+    return f"{path}: takes {in_words(shipped.x)}; {opened}{checked}"
 
 
 def chosen(out: str | None, form: str | None) -> "tuple[str, Exporter]":
@@ -110,6 +174,8 @@ def chosen(out: str | None, form: str | None) -> "tuple[str, Exporter]":
     from evonas.exporters import EXPORTERS, Exporter
 
     suffix = Path(out).suffix.removeprefix(".") if out else ""
+    if out and not suffix and not form:
+        raise UserError(f"--out {out}: its suffix decides the format: .{', .'.join(EXPORTERS)}; or give --format")
     name = form or suffix or "pt2"
     if name not in EXPORTERS:
         raise UserError(f"{'--format' if form else f'--out {out}'}: {unknown(name, EXPORTERS)}")

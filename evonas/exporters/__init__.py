@@ -3,13 +3,14 @@
 To add one: a file here and a line in EXPORTERS.
 """
 
-from evonas.exporters.exporter import Exporter, shipped, written
+from evonas.exporters.exporter import Exporter, Labels, shipped, written
 from evonas.exporters.onnx import ONNX
 from evonas.exporters.pt2 import PT2
+from evonas.exporters.python import PY
 from evonas.exporters.weights import SAFETENSORS
 from evonas.tasks.shipped import Shipped
 
-EXPORTERS: dict[str, Exporter] = {"pt2": PT2, "onnx": ONNX, "safetensors": SAFETENSORS}
+EXPORTERS: dict[str, Exporter] = {"pt2": PT2, "onnx": ONNX, "safetensors": SAFETENSORS, "py": PY}
 """Format, which is the suffix of its files -> exporter."""
 
-__all__ = ["EXPORTERS", "Exporter", "Shipped", "shipped", "written"]
+__all__ = ["EXPORTERS", "Exporter", "Labels", "Shipped", "shipped", "written"]

@@ -21,6 +21,19 @@ TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
+class Labels:
+    """Texts by name that a file of some format can hold beside the network.
+
+    Args:
+        put: (the file, texts by name) -> the file with them.
+        get: a file -> the texts by name that are in it.
+    """
+
+    put: Callable[[bytes, Mapping[str, str]], bytes]
+    get: Callable[[bytes], Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
 class Exporter:
     """A format of files.
 
@@ -30,6 +43,9 @@ class Exporter:
         run: (the file, an input as numpy arrays) -> the output, by the runtime that the file is for; None where nothing
             can run it. A missing library is an ImportError.
         hint: how a person opens the file, with `{path}` in it; "" where nothing is to be said.
+        labels: how metadata get into the file (the classes, and where the network is from); None where they cannot.
+        backends: those of a target that run such a file, by their names in a config.
+        loaded: the file -> what these backends load: the file itself, or a module.
 
     Raises:
         ValueError: the hint has another field than `{path}`.
@@ -38,6 +54,9 @@ class Exporter:
     write: Callable[[nn.Module, Any], bytes]
     run: Callable[[bytes, Any], Array] | None = None
     hint: str = ""
+    labels: Labels | None = None
+    backends: tuple[str, ...] = ()
+    loaded: Callable[[bytes], Any] = bytes
 
     def __post_init__(self) -> None:
         try:
@@ -53,13 +72,16 @@ def shipped(prepare: nn.Module, network: nn.Module) -> nn.Module:
     return Shipped(copy.deepcopy(prepare), copy.deepcopy(network)).cpu().eval()
 
 
-def written(exporter: Exporter, network: nn.Module, x: Any) -> tuple[bytes, str]:
+def written(
+    exporter: Exporter, network: nn.Module, x: Any, labels: Mapping[str, str] | None = None
+) -> tuple[bytes, str]:
     """The file, which computes what the network does.
 
     Args:
         exporter: of the format.
         network: in evaluation mode on the CPU.
         x: its input with two examples, tensors on the CPU.
+        labels: texts by name that the file is to hold, where its format can.
 
     Returns:
         The file, and one line that says how its output was checked, or why it was not.
@@ -78,7 +100,22 @@ def written(exporter: Exporter, network: nn.Module, x: Any) -> tuple[bytes, str]
     if not isinstance(file, bytes) or not file:
         what = "nothing" if file == b"" else type(file).__name__
         raise UserError(f"export: write gave {what}, not bytes")
+    file = labelled(exporter, file, labels or {})
     return file, _checked(exporter, file, network, x)
+
+
+def labelled(exporter: Exporter, file: bytes, labels: Mapping[str, str]) -> bytes:
+    """The file with texts by name, where its format can hold them.
+
+    Raises:
+        UserError: they cannot be put into it.
+    """
+    if not labels or exporter.labels is None:
+        return file
+    try:
+        return exporter.labels.put(file, labels)
+    except Exception as error:
+        raise UserError(f"export: the metadata cannot be put into the file: {describe_error(error)}") from error
 
 
 def _checked(exporter: Exporter, file: bytes, network: nn.Module, x: Any) -> str:
@@ -101,9 +138,31 @@ def _checked(exporter: Exporter, file: bytes, network: nn.Module, x: Any) -> str
     off = float(np.abs(found - expected).max()) / largest
     if not off <= TOLERANCE:
         raise UserError(f"export: the file's output differs by {off:.2g} of the largest; {TOLERANCE:g} is allowed")
-    return f"its output differs by {off:.1g} of the largest from the network's"
+    return f"its output differs by {off:.1g} of the largest from the network's ({TOLERANCE:g} is allowed)"
+
+
+def in_words(x: Any) -> str:
+    """What a network takes in, for people: "uint8 (N, 1, 8, 8)", "image: float32 (N, 3), tokens: int64 (N, 6)"."""
+    kinds = {name: f"{str(part.dtype).removeprefix('torch.')} {shape_of(part)}" for name, part in named(x).items()}
+    return ", ".join(f"{name}: {kind}" for name, kind in kinds.items()) if isinstance(x, Mapping) else kinds["input"]
+
+
+def shape_of(part: Tensor) -> str:
+    """The shape of a tensor, whose first axis are the examples: "(N, 1, 8, 8)"."""
+    return f"({', '.join(['N', *map(str, part.shape[1:])])})"
 
 
 def named(x: Any) -> dict[str, Tensor]:
     """The inputs by name; a single one is `input`."""
     return dict(x) if isinstance(x, Mapping) else {"input": x}
+
+
+class InOrder(nn.Module):
+    """A network of one input, called as one of several is."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, *parts: Tensor) -> Any:
+        return self.network(*parts)

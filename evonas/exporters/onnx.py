@@ -2,13 +2,14 @@
 
 import importlib.util
 import io
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from evonas.exporters.exporter import Array, Exporter, named
+from evonas.exporters.exporter import Array, Exporter, Labels, named
 from evonas.measuring.backends.export import Positional, silent
 
 
@@ -38,14 +39,52 @@ def write(network: nn.Module, x: Any) -> bytes:
 
 def run(file: bytes, x: Any) -> Array:
     """See `Exporter`."""
+    return session(file)(x)
+
+
+def session(file: bytes) -> Callable[[Any], Array]:
+    """What runs a file as often as one likes.
+
+    Args:
+        file: the network.
+
+    Returns:
+        A function (input as numpy arrays) -> the output.
+
+    Raises:
+        ImportError: onnxruntime is not installed.
+    """
     try:
         import onnxruntime
     except ImportError:
         raise ImportError("onnxruntime is not installed; pip install 'evonas[onnxruntime]'") from None
-    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
-    taken = {part.name for part in session.get_inputs()}  # none where the output is the same whatever the input
-    (output,) = session.run(None, {name: part for name, part in named(x).items() if name in taken})
-    return np.asarray(output)
+    made = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    taken = {part.name for part in made.get_inputs()}  # none where the output is the same whatever the input
+
+    def run(x: Any) -> Array:
+        (output,) = made.run(None, {name: part for name, part in named(x).items() if name in taken})
+        return np.asarray(output)
+
+    return run
 
 
-ONNX = Exporter(write, run, "onnxruntime.InferenceSession({path!r})")
+def put(file: bytes, labels: Mapping[str, str]) -> bytes:
+    """As `metadata_props`. See `Labels`."""
+    import onnx
+
+    model = onnx.load_from_string(file)
+    onnx.helper.set_model_props(model, dict(labels))
+    found: bytes = model.SerializeToString()
+    return found
+
+
+def get(file: bytes) -> dict[str, str]:
+    """See `Labels`."""
+    import onnx
+
+    return {entry.key: entry.value for entry in onnx.load_from_string(file).metadata_props}
+
+
+ONNX = Exporter(
+    write, run, "onnxruntime.InferenceSession({path!r})", Labels(put, get), backends=("onnxruntime", "openvino")
+)

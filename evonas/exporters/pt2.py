@@ -1,14 +1,18 @@
 """Format `pt2`: a program for `torch.export.load`, and so for ExecuTorch and AOTInductor."""
 
 import io
+import json
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from evonas.exporters.exporter import Array, Exporter, named
+from evonas.exporters.exporter import Array, Exporter, InOrder, Labels, named
 from evonas.measuring.backends.export import Positional
+
+METADATA = "metadata.json"
+"""The extra file with the texts by name."""
 
 
 def write(network: nn.Module, x: Any) -> bytes:
@@ -28,15 +32,50 @@ def run(file: bytes, x: Any) -> Array:
     return output
 
 
-class InOrder(nn.Module):
-    """A network of one input, called as one of several is."""
+def put(file: bytes, labels: Mapping[str, str]) -> bytes:
+    """As an extra file. See `Labels`."""
+    found = io.BytesIO()
+    torch.export.save(torch.export.load(io.BytesIO(file)), found, extra_files={METADATA: json.dumps(dict(labels))})
+    return found.getvalue()
 
-    def __init__(self, network: nn.Module) -> None:
+
+def get(file: bytes) -> dict[str, str]:
+    """See `Labels`."""
+    extra = {METADATA: ""}
+    torch.export.load(io.BytesIO(file), extra_files=extra)
+    found: dict[str, str] = json.loads(extra[METADATA])
+    return found
+
+
+def loaded(file: bytes) -> nn.Module:
+    """The program as a module that a backend of torch's takes."""
+    return Program(torch.export.load(io.BytesIO(file)).module())
+
+
+class Program(nn.Module):
+    """A program that is in evaluation mode for good, and takes several inputs by name.
+
+    Args:
+        program: takes its inputs in order.
+    """
+
+    def __init__(self, program: nn.Module) -> None:
         super().__init__()
-        self.network = network
+        self.program = program
 
-    def forward(self, *parts: Tensor) -> Any:
-        return self.network(*parts)
+    def forward(self, *parts: Tensor, **named: Tensor) -> Any:
+        return self.program(*parts, *named.values())
+
+    def train(self, mode: bool = True) -> "Program":
+        """An exported program has one mode and refuses to be asked for it."""
+        return self
 
 
-PT2 = Exporter(write, run, "torch.export.load({path!r}).module()")
+PT2 = Exporter(
+    write,
+    run,
+    "torch.export.load({path!r}).module()",
+    Labels(put, get),
+    backends=("torch", "torch.compile"),
+    loaded=loaded,
+)

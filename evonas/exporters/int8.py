@@ -1,0 +1,128 @@
+"""An ONNX file in whole numbers of 8 bits: static quantisation after training, by ONNX Runtime."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from evonas.errors import UserError
+from evonas.evaluation.task_metrics import MetricError, rows
+from evonas.exporters.exporter import Array, named
+from evonas.exporters.onnx import session
+from evonas.inputs import mapped
+from evonas.measuring.backends.export import silent
+from evonas.seeding import stream
+from evonas.tasks.task import Split, Task
+from evonas.text import describe_error
+
+CALIBRATED_BY = 512
+"""Training examples by which the ranges of activations are found; fewer where there are no more."""
+BATCH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Quantised:
+    """A file in 8 bits, and what that costs.
+
+    Args:
+        file: the ONNX file.
+        calibrated_by: training examples that the ranges of activations are of.
+        metric: the task's first one.
+        before, after: its value on the validation examples, of the file in float32 and of the one in 8 bits.
+        validated_by: validation examples that these are of.
+        bytes_before: size of the file in float32.
+    """
+
+    file: bytes
+    calibrated_by: int
+    metric: str
+    before: float
+    after: float
+    validated_by: int
+    bytes_before: int
+
+    def __str__(self) -> str:
+        return (
+            f"int8, calibrated on {self.calibrated_by:,} training examples: {self.metric} of {self.validated_by:,} "
+            f"validation examples {self.before:.4g} before, {self.after:.4g} after; {self.bytes_before / 1e3:,.0f} kB "
+            f"before, {len(self.file) / 1e3:,.0f} kB after"
+        )
+
+
+def quantised(file: bytes, task: Task, x: Any) -> Quantised:
+    """Weights per channel and activations per tensor as int8, with QuantizeLinear and DequantizeLinear beside each.
+
+    Args:
+        file: ONNX, in float32, that takes stored examples.
+        task: with its data: the training examples calibrate, the validation examples judge.
+        x: an input of the file, whose types theirs are made.
+
+    Raises:
+        UserError: a library is missing, or ONNX Runtime cannot quantise the file.
+    """
+    train, valid = task.splits.train, task.splits.valid
+    count = min(CALIBRATED_BY, len(train))
+    chosen = np.sort(stream(0, "calibration").permutation(len(train))[:count])
+    try:
+        made = _statically(file, _batches(train, chosen, x))
+        metric = next(iter(task.metrics))
+        before, after = (judged(session(which), task, metric, x) for which in (file, made))
+    except ImportError as error:
+        raise UserError(f"--int8: {error}") from None
+    except (UserError, MetricError):
+        raise
+    except Exception as error:
+        raise UserError(f"--int8: onnxruntime cannot quantise the network: {describe_error(error)}") from error
+    return Quantised(made, count, metric, before, after, len(valid), len(file))
+
+
+def judged(run: Callable[[Any], Array], task: Task, metric: str, x: Any) -> float:
+    """A metric of the validation examples, through a runtime.
+
+    Args:
+        run: (input as numpy arrays) -> the output.
+        task: with its data.
+        metric: one of its metrics.
+        x: an input of the file, whose types those of the examples are made.
+    """
+    valid, own, found = task.splits.valid, task.metrics[metric], []
+    for some in np.array_split(np.arange(len(valid)), -(-len(valid) // BATCH)):
+        inputs, y = _read(valid, some, x)
+        output = torch.from_numpy(run(inputs)).float()
+        found.append(rows(metric, own.statistics(output, torch.from_numpy(y)), len(y)))
+    return float(own.reduce(torch.cat(found)))
+
+
+def _statically(file: bytes, batches: Iterator[Any]) -> bytes:
+    try:
+        import onnx
+        from onnxruntime import quantization
+    except ImportError:
+        raise ImportError("it needs onnx and onnxruntime; pip install 'evonas[onnxruntime]'") from None
+
+    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
+        def get_next(self) -> dict[str, Array] | None:
+            x = next(batches, None)
+            return None if x is None else named(x)  # type: ignore[return-value]
+
+    with tempfile.TemporaryDirectory() as folder, silent():
+        out = Path(folder) / "int8.onnx"
+        quantization.quantize_static(onnx.load_from_string(file), str(out), Reader(), per_channel=True)
+        return out.read_bytes()
+
+
+def _batches(split: Split, chosen: Array, x: Any) -> Iterator[Any]:
+    for start in range(0, len(chosen), BATCH):
+        yield _read(split, chosen[start : start + BATCH], x)[0]
+
+
+def _read(split: Split, some: Array, x: Any) -> tuple[Any, Array]:
+    inputs, y = split.read(some)
+    types = {name: part.numpy().dtype for name, part in named(x).items()}
+    if isinstance(inputs, dict):
+        return {name: part.astype(types[name], copy=False) for name, part in inputs.items()}, y
+    return mapped(lambda part: np.asarray(part).astype(types["input"], copy=False), inputs), y

@@ -1,0 +1,13 @@
+"""A model card in Markdown: what there is to know of one network that leaves its run.
+
+exported.py   the file that the card is of
+drawing.py    a network as lines of text
+figures.py    how good it is and what it costs, with intervals and conditions
+words.py      data, limits of use, how it came about
+card.py       all of it in order
+"""
+
+from evonas.report.card.card import card
+from evonas.report.card.exported import Exported
+
+__all__ = ["Exported", "card"]

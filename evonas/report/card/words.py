@@ -1,0 +1,112 @@
+"""What a model card says in words: the data, the limits of use, and how the network came about."""
+
+import shlex
+from collections.abc import Iterator
+
+import yaml
+
+from evonas.report.card.exported import Exported
+from evonas.report.card.figures import cell, table
+from evonas.runs.run import Run
+from evonas.store import read_starts
+from evonas.tasks.data_record import DataRecord, recorded_data
+
+LISTED = 50
+"""Classes that are in the table one by one."""
+
+
+def data(run: Run, licence: str) -> Iterator[str]:
+    """Paragraphs: what the network was trained and chosen by, and under which licence."""
+    record = recorded_data(run.description, run.folder)
+    if record is None:
+        yield "The run did not record its data."
+    else:
+        yield _splits(record)
+        if classes := _classes(record):
+            yield classes
+        yield _prepared(record)
+        yield from (f"- {cell(note)}" for note in record.notes)
+    yield f"Licence of the data: {cell(licence)}" if licence else "Licence of the data: not given."
+
+
+def limits(run: Run, exported: Exported) -> list[str]:
+    """Lines: what is not known of the network, and what its numbers do not hold for."""
+    record = recorded_data(run.description, run.folder)
+    test = f" of {record.splits['test'].examples:,} examples" if record and "test" in record.splits else ""
+    found = [
+        "It was chosen by its validation figures, among many networks; on other examples it is a little worse. The "
+        f"test split{test} was not looked at: there is no figure of it here.",
+        "Data of another origin than those above (another sensor, place, time or group of people) were not tried, nor "
+        "was how the errors are spread over groups.",
+        "Noise, damaged inputs and inputs that were made to deceive it were not tried. It gives an output for every "
+        "input, also for one that is of no class.",
+        "Its outputs are scores. Whether they are good probabilities was not examined.",
+        "Intervals are about the luck of the examples or of the measurement. Another training of the same network is "
+        "not in them.",
+        "Latencies hold for the device, the batch and the versions that stand beside them.",
+    ]
+    if exported.quantised:
+        found.append("The figures of the search are those of float32. Of the file in 8 bits, the line above is known.")
+    return found
+
+
+def commands(run: Run, exported: Exported) -> str:
+    """The lines that make the network again: the search, the proof of its record, the export."""
+    folder = shlex.quote(str(run.folder))
+    given = dict.fromkeys(name for start in read_starts(run.folder) for name in start.get("modules", ()))
+    modules = "".join(f" --import {shlex.quote(name)}" for name in given)
+    return "\n".join(
+        [
+            f"evonas search config.yaml --run again{modules}    # config.yaml: below",
+            f"evonas verify {folder}{modules}    # that every candidate follows from the record",
+            exported.line,
+        ]
+    )
+
+
+def config(run: Run) -> str:
+    """The config of the search in YAML, as the run recorded it."""
+    found = {key: _without_nulls(value) for key, value in run.description["config"].items()}
+    kept = {key: value for key, value in found.items() if value not in ({}, [])}
+    return str(yaml.safe_dump(kept, sort_keys=False, default_flow_style=None, width=110)).rstrip()
+
+
+def _without_nulls(value: object) -> object:
+    """What is null was not given: a config that leaves it out means the same."""
+    if isinstance(value, dict):
+        return {key: _without_nulls(part) for key, part in value.items() if part is not None}
+    return [_without_nulls(part) for part in value] if isinstance(value, list) else value
+
+
+def _splits(record: DataRecord) -> str:
+    rows: list[list[object]] = [
+        [name, f"{split.examples:,}", "drawn from train" if split.drawn else "as given", f"`{split.sha256}`"]
+        for name, split in record.splits.items()
+    ]
+    return table(["part", "examples", "", "SHA-256 of the data"], rows)
+
+
+def _classes(record: DataRecord) -> str:
+    counts = [split.counts or () for split in record.splits.values()]
+    if not all(counts):
+        return ""
+    names = record.classes or tuple(map(str, range(len(counts[0]))))
+    if len(names) > LISTED:
+        totals = [sum(own) for own in zip(*counts, strict=True)]
+        return f"{len(names):,} classes of {min(totals):,} to {max(totals):,} examples; their names are in the file."
+    rows: list[list[object]] = [
+        [number, name, *(f"{own[number]:,}" for own in counts)] for number, name in enumerate(names)
+    ]
+    return table(["output", "class", *record.splits], rows)
+
+
+def _prepared(record: DataRecord) -> str:
+    if record.standardise:
+        what = "standardised by the mean and deviation of the training examples"
+    elif record.spectrogram:
+        what = "made log-mel spectrograms, standardised per band"
+    elif record.tokens or record.unprepared:
+        what = "taken as they are stored"
+    else:
+        what = "prepared as the task does it"
+    return f"In the file, examples are {what}."
