@@ -1,6 +1,7 @@
 """Parts with one fault each, and a part without: what the suites of `evonas.testing` must tell apart."""
 
 import contextlib
+import json
 import random
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 from evonas.config import TargetConfig
 from evonas.evaluation.learners import FromScratch, TrainingSetup
-from evonas.exporters import EXPORTERS, Exporter
+from evonas.exporters import EXPORTERS, Exporter, Labels
 from evonas.measuring.backends.backend import BACKENDS
 from evonas.objectives.metrics import Metric
 from evonas.records import Candidate, Epoch, Fitness, Genome, InputSpec, TaskSpec
@@ -24,6 +25,7 @@ from evonas.strategies import Exhausted, NSGA2Selection, Problem, Proposal, Repo
 from evonas.strategies.novelty import Novelty
 from evonas.tasks import Task, TaskMetric
 from evonas.testing import examples
+from evonas.testing.exporters import LABELS
 from evonas.tracking.tracker import Member, RunInfo
 
 # Spaces
@@ -444,12 +446,19 @@ def _images_alone(network: nn.Module, x: Any) -> bytes:
     return PT2.write(network, x)
 
 
+def _written_over(file: bytes, labels: Mapping[str, str]) -> bytes:
+    return json.dumps(dict(labels)).encode()
+
+
 EXPORT: dict[str, tuple[Exporter, str]] = {
     "no path": (replace(PT2, hint="torch.export.load"), "no {path} in it"),
     "two examples alone": (replace(PT2, run=_run_two), "for 3 examples has the shape"),
     "another output": (replace(PT2, run=_halved), "differs by 0.5"),
     "the network's mode": (replace(PT2, write=_moved, run=None), "changes the modes of the network"),
     "one input alone": (replace(PT2, write=_images_alone), "several inputs: .*cannot be converted: TypeError"),
+    "labels lost": (replace(PT2, labels=Labels(lambda file, labels: file, lambda file: {})), "labels.get gives {} of"),
+    "labels instead": (replace(PT2, labels=Labels(_written_over, lambda file: LABELS)), "run with 1 examples raises"),
+    "no such backend": (replace(PT2, backends=("tflite",)), "there is no tflite"),
     "no file": (Exporter(lambda network, x: b"", None, "{path}"), "not bytes"),
 }
 

@@ -48,6 +48,9 @@ def of_operators(network: nn.Module, x: Any) -> GraphModule:
     out = found.graph.output_node()
     if isinstance(out.args[0], tuple | list) and len(out.args[0]) == 1:
         out.args = (out.args[0][0],)
+    for node in reversed(found.graph.nodes):
+        if "_assert" in str(node.target) and not node.users:  # types and devices of the example, which may differ
+            found.graph.erase_node(node)
     for node, name in zip(found.graph.find_nodes(op="placeholder"), _arguments(x), strict=True):
         node.name = node.target = name
     found.recompile()
@@ -109,7 +112,9 @@ class Plain(nn.Module):
             self.prepare, self.network = nn.Identity(), network
 
     def forward(self, *parts: Tensor) -> Any:
-        x = self.prepare(dict(zip(self._names, parts, strict=True)) if self._names else parts[0])
+        x: Any = dict(zip(self._names, parts, strict=True)) if self._names else parts[0]
+        if type(self.prepare) is not nn.Identity:  # which a tracer would take for a layer of one tensor
+            x = self.prepare(x)
         return called(self.network, self._cast(x))
 
     def _cast(self, x: Any) -> Any:
