@@ -29,6 +29,7 @@ class Wanted:
         licence: of the data, for the card.
         overrides: task.KEY=VALUE, where the data are somewhere else now.
         line: the command, for the card.
+        search_weights: those of the search, also where `evonas train` has trained the network to the end.
     """
 
     out: str | None = None
@@ -39,6 +40,7 @@ class Wanted:
     licence: str = ""
     overrides: Sequence[str] = ()
     line: str = ""
+    search_weights: bool = False
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,12 +57,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--licence", metavar="TEXT", default="", help="of the data, for the card")
     where = "where the data are now: task.path=...; for --int8"
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help=where)
+    own = "the weights of the search, also where evonas train has made others"
+    parser.add_argument("--search-weights", action="store_true", help=own)
     add_import(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     imported(options.modules)
-    names = ("out", "int8", "measure", "card", "licence", "overrides", "line")
+    names = ("out", "int8", "measure", "card", "licence", "overrides", "line", "search_weights")
     wanted = Wanted(form=options.format, **{name: getattr(options, name) for name in names})
     for line in export(options.run, options.candidate, wanted):
         print(line)
@@ -92,7 +96,7 @@ def export(folder: str, candidate: int, wanted: Wanted = Wanted()) -> Iterator[s
     form, exporter = chosen(wanted.out, wanted.form)
     _check(wanted, form)
     run = Run(folder)
-    shipped = shipment(run, candidate)
+    shipped = shipment(run, candidate, "search" if wanted.search_weights else "newest")
     path = wanted.out or default_name(candidate, form)
     if shipped.note:
         yield f"note: {shipped.note}"
@@ -147,6 +151,7 @@ def _quantised(run: "Run", file: bytes, shipped: "Shipment", wanted: Wanted) -> 
     if shipped.note:
         raise UserError(f"--int8: calibrates on examples as they are stored, and {shipped.note}")
     found = quantised(file, run.task(wanted.overrides), shipped.x)
+    found = replace(found, learned_from=shipped.trained.learned_from_valid)
     return replace(found, file=labelled(ONNX, found.file, {**shipped.labels, "quantised": str(found)}))
 
 
@@ -161,7 +166,7 @@ def _told(path: str, exporter: "Exporter", shipped: "Shipment", checked: str) ->
     from evonas.exporters.exporter import in_words
 
     opened = f"{exporter.hint.format(path=path)}; " if exporter.hint else ""
-    return f"{path}: takes {in_words(shipped.x)}; {opened}{checked}"
+    return f"{path}: takes {in_words(shipped.x)}; {opened}{checked}; weights of {shipped.trained.by}"
 
 
 def chosen(out: str | None, form: str | None) -> "tuple[str, Exporter]":

@@ -35,6 +35,7 @@ class Quantised:
         before, after: its value on the validation examples, of the file in float32 and of the one in 8 bits.
         validated_by: validation examples that these are of.
         bytes_before: size of the file in float32.
+        learned_from: the network has learned from the validation examples too.
     """
 
     file: bytes
@@ -44,12 +45,14 @@ class Quantised:
     after: float
     validated_by: int
     bytes_before: int
+    learned_from: bool = False
 
     def __str__(self) -> str:
+        learned = ", which it learned from," if self.learned_from else ""
         return (
             f"int8, calibrated on {self.calibrated_by:,} training examples: {self.metric} of {self.validated_by:,} "
-            f"validation examples {self.before:.4g} before, {self.after:.4g} after; {self.bytes_before / 1e3:,.0f} kB "
-            f"before, {len(self.file) / 1e3:,.0f} kB after"
+            f"validation examples{learned} {self.before:.4g} before, {self.after:.4g} after; "
+            f"{self.bytes_before / 1e3:,.0f} kB before, {len(self.file) / 1e3:,.0f} kB after"
         )
 
 

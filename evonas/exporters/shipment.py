@@ -3,13 +3,14 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from importlib.metadata import version
+from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import nn
 
-import evonas
 from evonas.errors import UserError
 from evonas.exporters.exporter import named, shipped
 from evonas.inputs import called, example, mapped
@@ -17,6 +18,10 @@ from evonas.records import Inputs, InputSpec
 from evonas.runs.rebuild import task_of
 from evonas.runs.run import Run
 from evonas.tasks.data_record import prepare_of, recorded_data, stored_example
+from evonas.text import counted
+
+Which = Literal["newest", "search"]
+"""Which weights are meant: those of `evonas train` where there are some, or those of the search."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,12 +31,26 @@ class Trained:
     Args:
         network: in evaluation mode.
         sha256: of the file of its weights in the run folder.
-        by: what trained it, for people.
+        finished: its row of `Run.final`; None where the weights are those of the search.
     """
 
     network: nn.Module
     sha256: str
-    by: str
+    finished: "pd.Series[Any] | None" = None
+
+    @property
+    def by(self) -> str:
+        """What trained it, for people."""
+        if self.finished is None:
+            return "the search, trained on train"
+        row = self.finished
+        epochs, seeds = counted(int(row["epochs"]), "epoch"), counted(int(row["seeds"]), "seed")
+        return f"evonas train, {epochs} on {row['fit_on']}, the first of {seeds}"
+
+    @property
+    def learned_from_valid(self) -> bool:
+        """Whether the validation examples are among those that it has learned from."""
+        return self.finished is not None and "valid" in str(self.finished["fit_on"])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +61,8 @@ class Shipment:
         network: with what the task does to stored examples before it, in evaluation mode on the CPU.
         x: two examples that it takes.
         trained: the network by itself.
-        labels: what a file is to say of it: run, candidate, task, classes, inputs, output, weights_sha256, evonas.
+        labels: what a file is to say of it: run, candidate, task, classes, inputs, output, weights_sha256,
+            trained_by, evonas.
         note: what there is to know of it; "" where there is nothing.
     """
 
@@ -59,31 +79,40 @@ class Shipment:
         return found if isinstance(self.x, Mapping) else found["input"]
 
 
-def shipment(run: Run, candidate: int) -> Shipment:
+def shipment(run: Run, candidate: int, weights: Which = "newest") -> Shipment:
     """A network of a run as it is to leave it.
 
     Args:
         run: with its weights.
-        candidate: on its front.
+        candidate: on its front, or trained to the end.
+        weights: as `weights_of` takes them.
 
     Raises:
         UserError: no such candidate, or its weights are not kept.
     """
-    trained = weights_of(run, candidate)
+    trained = weights_of(run, candidate, weights)
     prepare, x, note = _before(run)
     network = shipped(prepare, trained.network)
     return Shipment(network, x, trained, _labels(run, candidate, trained, network, x), note)
 
 
-def weights_of(run: Run, candidate: int) -> Trained:
+def weights_of(run: Run, candidate: int, weights: Which = "newest") -> Trained:
     """With which weights a candidate is exported.
+
+    Args:
+        run: with its weights.
+        candidate: its number.
+        weights: search: those of the search. newest: those of `evonas train` where there are some.
 
     Raises:
         UserError: no such candidate, or its weights are not kept.
     """
-    network = run.build(candidate)
+    network = run.build(candidate, weights)
+    finished = run.final[(run.final["candidate"] == candidate) & (run.final["status"] == "ok")]
+    if weights == "newest" and len(finished):
+        return Trained(network, str(finished.iloc[0]["weights_sha256"]), finished.iloc[0])
     row = run.evaluations[run.evaluations["candidate"] == candidate].iloc[0]
-    return Trained(network, str(row["weights_sha256"]), "the search")
+    return Trained(network, str(row["weights_sha256"]))
 
 
 def _labels(run: Run, candidate: int, trained: Trained, network: nn.Module, x: Any) -> dict[str, str]:
@@ -98,7 +127,8 @@ def _labels(run: Run, candidate: int, trained: Trained, network: nn.Module, x: A
         "inputs": json.dumps({name: _plain(part) for name, part in named(x).items()}),
         "output": json.dumps(_plain(y)),
         "weights_sha256": trained.sha256,
-        "evonas": evonas.__version__,
+        "trained_by": trained.by,
+        "evonas": version("evonas"),
     }
 
 

@@ -2,6 +2,8 @@
 
 import json
 import re
+import shlex
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,9 +22,10 @@ from evonas.exporters import EXPORTERS
 from evonas.exporters.int8 import judged, quantised
 from evonas.exporters.latency import latencies
 from evonas.exporters.onnx import session
+from evonas.final.train import train
 from evonas.records import InputSpec
 from evonas.report.card.drawing import drawing
-from evonas.report.card.figures import table
+from evonas.report.card.tables import table
 
 CONFIG = {
     "space": {"kind": "mobile", "stages": 1, "widths": [8], "depths": [1]},
@@ -105,7 +108,7 @@ def test_a_python_file_has_a_name_that_can_be_imported(said: Said) -> None:
 
 
 def test_the_card_has_its_numbers_from_the_run(run: evonas.Run, said: Said) -> None:
-    lines = said("--out", "net.pt2", "--card", "card.md", "--licence", "CC | BY\n4.0")
+    lines = said("--out", "net.safetensors", "--card", "card.md", "--licence", "CC | BY\n4.0")
     assert lines[-1] == "card.md: the model card"
     card = Path("card.md").read_text()
     best = evonas.analysis.with_intervals(run.front(), run.description).iloc[0]
@@ -119,10 +122,34 @@ def test_the_card_has_its_numbers_from_the_run(run: evonas.Run, said: Said) -> N
 
 
 def test_the_config_in_the_card_is_that_of_the_search(run: evonas.Run, said: Said) -> None:
-    said("--out", "net.pt2", "--card", "card.md")
+    said("--out", "net.safetensors", "--card", "card.md")
     text = re.search(r"```yaml\n(.*?)```", Path("card.md").read_text(), re.DOTALL)
     assert text
     assert load_config(yaml.safe_load(text[1])).fingerprint == run.description["fingerprint"]
+
+
+def test_of_a_finished_network_the_card_has_the_test_figures(run: evonas.Run, tmp_path: Path) -> None:
+    copied = Path(shutil.copytree(str(run.folder), tmp_path / "run"))
+    best = int(run.front()["candidate"].iloc[0])
+    finished = train(evonas.load(copied), [best], overrides=("trials=1", "seeds=2", "epochs=1")).iloc[0]
+    for name, words in {"final": [], "search": ["--search-weights"]}.items():
+        out, card = tmp_path / f"{name}.safetensors", tmp_path / f"{name}.md"
+        assert main(["export", str(copied), str(best), "--out", str(out), "--card", str(card), *words]) == 0
+        assert EXPORTERS["safetensors"].labels
+        found = EXPORTERS["safetensors"].labels.get(out.read_bytes())
+        which = finished if name == "final" else run.front().iloc[0]
+        assert found["weights_sha256"] == which["weights_sha256"]
+        assert "The test split of 360 examples was looked at 1 time in this run." in card.read_text()
+    text = (tmp_path / "final.md").read_text()
+    ends = f"{finished['test_low[error]']:.3g} to {finished['test_high[error]']:.3g}"
+    assert f"| error | smaller | {finished['test[error]']:.4g} | {ends} | test, the mean of 2 seeds; interval" in text
+    assert "of the search's weights, which are not in the file |" in text
+    line = re.search(rf"^evonas train \S+ {best} (.*)", text, re.MULTILINE)
+    assert line
+    before = sorted(path.name for path in (copied / "final").iterdir())
+    train(copied, [best], overrides=[word for word in shlex.split(line[1]) if word != "--set"])
+    assert sorted(path.name for path in (copied / "final").iterdir()) == before
+    assert "| test" not in (tmp_path / "search.md").read_text().partition("## How good")[2].partition("##")[0]
 
 
 def test_a_drawing_names_the_parts_and_what_they_give() -> None:

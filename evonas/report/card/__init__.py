@@ -2,8 +2,10 @@
 
 exported.py   the file that the card is of
 drawing.py    a network as lines of text
-figures.py    how good it is and what it costs, with intervals and conditions
+quality.py    how good it is, with intervals
+costs.py      what it costs, with intervals and conditions
 words.py      data, limits of use, how it came about
+tables.py     tables in Markdown
 card.py       all of it in order
 """
 

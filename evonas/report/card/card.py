@@ -4,9 +4,11 @@ from evonas.exporters.exporter import in_words
 from evonas.figures.labels import blocks
 from evonas.figures.labels import in_words as genes_in_words
 from evonas.report.card import words
+from evonas.report.card.costs import costs, latencies
 from evonas.report.card.drawing import drawing
 from evonas.report.card.exported import Exported
-from evonas.report.card.figures import cell, costs, latencies, quality, table
+from evonas.report.card.quality import quality
+from evonas.report.card.tables import cell, table
 from evonas.runs.run import Run
 
 
@@ -23,7 +25,10 @@ def card(run: Run, candidate: int, exported: Exported) -> str:
         "": [_file(run, candidate, exported)],
         "The network": [f"```text\n{drawing(shipment.network, shipment.x)}\n```", _genes(run, candidate)],
         "Data": list(words.data(run, exported.licence)),
-        "How good it is": [quality(run, candidate), *([f"{exported.quantised}."] if exported.quantised else [])],
+        "How good it is": [
+            quality(run, candidate, shipment.trained),
+            *([f"{exported.quantised}."] if exported.quantised else []),
+        ],
         "What it costs": [costs(run, candidate), latencies(run, candidate, exported)],
         "Limits of use": ["\n".join(f"- {line}" for line in words.limits(run, exported))],
         "To make it again": [f"```sh\n{words.commands(run, exported)}\n```", f"```yaml\n{words.config(run)}\n```"],

@@ -1,15 +1,18 @@
 """What a model card says in words: the data, the limits of use, and how the network came about."""
 
+import json
 import shlex
 from collections.abc import Iterator
 
 import yaml
 
 from evonas.report.card.exported import Exported
-from evonas.report.card.figures import cell, table
+from evonas.report.card.quality import looks
+from evonas.report.card.tables import cell, table
 from evonas.runs.run import Run
 from evonas.store import read_starts
 from evonas.tasks.data_record import DataRecord, recorded_data
+from evonas.text import counted
 
 LISTED = 50
 """Classes that are in the table one by one."""
@@ -34,8 +37,8 @@ def limits(run: Run, exported: Exported) -> list[str]:
     record = recorded_data(run.description, run.folder)
     test = f" of {record.splits['test'].examples:,} examples" if record and "test" in record.splits else ""
     found = [
-        "It was chosen by its validation figures, among many networks; on other examples it is a little worse. The "
-        f"test split{test} was not looked at: there is no figure of it here.",
+        "It was chosen by its validation figures, among many networks; on other examples it is a little worse.",
+        _looked_at(looks(run), test),
         "Data of another origin than those above (another sensor, place, time or group of people) were not tried, nor "
         "was how the errors are spread over groups.",
         "Noise, damaged inputs and inputs that were made to deceive it were not tried. It gives an output for every "
@@ -50,18 +53,36 @@ def limits(run: Run, exported: Exported) -> list[str]:
     return found
 
 
+def _looked_at(count: int, test: str) -> str:
+    if not count:
+        return f"The test split{test} was not looked at: there is no figure of it here."
+    return (
+        f"The test split{test} was looked at {counted(count, 'time')} in this run. Where one network was chosen of "
+        "several by such looks, its test figure is too good."
+    )
+
+
 def commands(run: Run, exported: Exported) -> str:
     """The lines that make the network again: the search, the proof of its record, the export."""
     folder = shlex.quote(str(run.folder))
     given = dict.fromkeys(name for start in read_starts(run.folder) for name in start.get("modules", ()))
     modules = "".join(f" --import {shlex.quote(name)}" for name in given)
-    return "\n".join(
-        [
-            f"evonas search config.yaml --run again{modules}    # config.yaml: below",
-            f"evonas verify {folder}{modules}    # that every candidate follows from the record",
-            exported.line,
-        ]
-    )
+    lines = [
+        f"evonas search config.yaml --run again{modules}    # config.yaml: below",
+        f"evonas verify {folder}{modules}    # that every candidate follows from the record",
+        *_training(exported, folder, modules),
+        exported.line,
+    ]
+    return "\n".join(line for line in lines if line)
+
+
+def _training(exported: Exported, folder: str, modules: str) -> Iterator[str]:
+    """How the network was trained to the end, with every option that decides how it comes out."""
+    row = exported.shipment.trained.finished
+    if row is not None:
+        given = {key: value for key, value in json.loads(row["final"]).items() if value is not None}
+        options = " ".join(f"--set {shlex.quote(f'{key}={value}')}" for key, value in given.items())
+        yield f"evonas train {folder} {row['candidate']} {options}{modules}"
 
 
 def config(run: Run) -> str:
