@@ -67,7 +67,8 @@ def latencies(
             yield Latency(name, None, recorded, why)
             continue
         try:
-            bench = LatencyBenchmark(name, target, reference(), DeviceLock(["cpu"]))
+            lock = DeviceLock(["cpu"]) if target.quiet else DeviceLock([], enabled=False)
+            bench = LatencyBenchmark(name, target, reference(), lock)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # torch copies an exported program by what it has deprecated
                 found = bench.measure(exporter.loaded(file), inputs)
