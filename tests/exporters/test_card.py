@@ -1,11 +1,14 @@
 """What leaves a run beside the network: metadata, 8 bits with what they cost, latencies of the file, a model card."""
 
+import importlib.util
 import json
 import re
 import shlex
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +29,9 @@ from evonas.final.train import train
 from evonas.records import InputSpec
 from evonas.report.card.drawing import drawing
 from evonas.report.card.tables import table
+from tests.tutorial import blocks
 
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "export.md"
 CONFIG = {
     "space": {"kind": "mobile", "stages": 1, "widths": [8], "depths": [1]},
     "task": {"kind": "digits"},
@@ -101,6 +106,39 @@ def test_metadata_say_what_the_file_is(form: str, run: evonas.Run, said: Said) -
     assert json.loads(found["inputs"]) == {"input": {"dtype": "uint8", "shape": ["N", 1, 8, 8]}}
     assert (found["candidate"], found["run"]) == (str(best["candidate"]), run.description["id"])
     assert found["weights_sha256"] == best["weights_sha256"]
+    space: dict[str, Any] = {}
+    for block in blocks(PAGE.read_text()):
+        if f"def classes_of_{form}(" in block.code:  # as people read that something reads them
+            exec(block.code, space)
+            assert space[f"classes_of_{form}"](f"net.{form}") == list("0123456789")
+    assert space or form == "py"
+
+
+@pytest.mark.parametrize(
+    ("missing", "words", "says"),
+    [
+        ("onnxruntime", ["--out", "net.onnx", "--int8"], "--int8: it needs onnx and onnxruntime; pip install"),
+        ("onnx", ["--out", "net.onnx"], "networks are converted with onnx; pip install 'evonas[onnxruntime]'"),
+    ],
+)
+def test_a_missing_extra_is_named_in_one_line(
+    missing: str,
+    words: list[str],
+    says: str,
+    run: evonas.Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == missing else found(name))
+    monkeypatch.setitem(sys.modules, missing, None)
+    best = str(run.front()["candidate"].iloc[0])
+    assert main(["export", str(run.folder), best, *words]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert says in line
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_python_file_has_a_name_that_can_be_imported(said: Said) -> None:
