@@ -101,6 +101,7 @@ def test_a_network_of_layers_reads_as_such() -> None:
         (nn.Conv2d(2, 4, 3, padding="same"), 'nn.Conv2d(2, 4, kernel_size=(3, 3), stride=(1, 1), padding="same")'),
         (nn.LSTM(3, 4, batch_first=True), "nn.LSTM(3, 4, batch_first=True)"),
         (nn.MultiheadAttention(4, 2), None),
+        (nn.AvgPool2d(2, ceil_mode=True), None),  # which it does not show
         (nn.Linear(2, 2).double(), None),
         (nn.utils.parametrizations.weight_norm(nn.Linear(2, 2)), None),
         (type("Linear", (nn.Linear,), {})(2, 2), None),
