@@ -1,5 +1,6 @@
 """A network of a run as it is to leave it: with what comes before it, and what a file is to say of it."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from evonas.inputs import called, example, mapped
 from evonas.records import Inputs, InputSpec
 from evonas.runs.rebuild import task_of
 from evonas.runs.run import Run
+from evonas.store import weights_name
 from evonas.tasks.data_record import prepare_of, recorded_data, stored_example
 from evonas.text import counted
 
@@ -111,8 +113,8 @@ def weights_of(run: Run, candidate: int, weights: Which = "newest") -> Trained:
     finished = run.final[(run.final["candidate"] == candidate) & (run.final["status"] == "ok")]
     if weights == "newest" and len(finished):
         return Trained(network, str(finished.iloc[0]["weights_sha256"]), finished.iloc[0])
-    row = run.evaluations[run.evaluations["candidate"] == candidate].iloc[0]
-    return Trained(network, str(row["weights_sha256"]))
+    file = run.folder.read(weights_name(candidate))  # of a re-used network, not what its row says, but trained again
+    return Trained(network, hashlib.sha256(file).hexdigest())
 
 
 def _labels(run: Run, candidate: int, trained: Trained, network: nn.Module, x: Any) -> dict[str, str]:

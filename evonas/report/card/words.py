@@ -10,7 +10,7 @@ from evonas.report.card.exported import Exported
 from evonas.report.card.quality import looks
 from evonas.report.card.tables import cell, table
 from evonas.runs.run import Run
-from evonas.store import read_starts
+from evonas.store import ORIGIN, read_starts
 from evonas.tasks.data_record import DataRecord, recorded_data
 from evonas.text import counted
 
@@ -67,8 +67,10 @@ def commands(run: Run, exported: Exported) -> str:
     folder = shlex.quote(str(run.folder))
     given = dict.fromkeys(name for start in read_starts(run.folder) for name in start.get("modules", ()))
     modules = "".join(f" --import {shlex.quote(name)}" for name in given)
+    origin = run.description.get(ORIGIN)
+    earlier = f" --from {shlex.quote(origin['run'])}" if origin else ""
     lines = [
-        f"evonas search config.yaml --run again{modules}    # config.yaml: below",
+        f"evonas search config.yaml --run again{earlier}{modules}    # config.yaml: below",
         f"evonas verify {folder}{modules}    # that every candidate follows from the record",
         *_training(exported, folder, modules),
         exported.line,
