@@ -6,9 +6,13 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.forked import commands
 
 if TYPE_CHECKING:  # most tests do without Ray
     from ray.cluster_utils import Cluster
@@ -16,6 +20,9 @@ if TYPE_CHECKING:  # most tests do without Ray
 QUICK_COMPILER = {"TORCHINDUCTOR_VEC_ISA_OK": "1", "TORCHINDUCTOR_CPP_CACHE_PRECOMPILE_HEADERS": "0"}
 """What torch.compile prepares the first time in a new folder, for many kernels to come; here there are few."""
 
+BINARIES = "EVONAS_TEST_BINARIES"
+"""The variable with the folder of commands that the processes of a test run share."""
+SHARED = pytest.StashKey[ExitStack]()
 LONGEST_FIRST = (
     "test_docs.py",
     "test_cluster.py",
@@ -50,10 +57,33 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="evo")  # short: names of sockets must fit into 107 bytes
     tempfile.tempdir = None
     os.environ |= QUICK_COMPILER
+    config.stash[SHARED] = ExitStack()
+
+    if getattr(config.option, "numprocesses", None):  # the processes that share the tests share it
+        found = config.stash[SHARED].enter_context(commands_of_a_run())
+        os.environ[BINARIES] = str(found)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
+    config.stash[SHARED].close()
+    os.environ.pop(BINARIES, None)
     shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
+
+
+@contextmanager
+def commands_of_a_run() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="ev") as short, commands(Path(short)) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def binaries() -> Iterator[Path]:
+    """A folder with `evonas`, `run-script` and `run-code`, whose processes have everything imported (`forked.py`)."""
+    if shared := os.environ.get(BINARIES):
+        yield Path(shared)
+        return
+    with commands_of_a_run() as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

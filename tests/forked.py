@@ -1,17 +1,19 @@
 """`evonas` as a command on the PATH whose processes are forks of one that has everything imported.
 
 A start takes hundredths of a second in the place of seconds of a processor. All else is as of a process of its own:
-arguments, folder, environment, standard streams, signals, exit status.
+arguments, folder, environment, standard streams, signals, exit status. It dies with its client.
 """
 
 import contextlib
 import json
 import os
 import runpy
+import select
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -35,7 +37,8 @@ sys.exit(int.from_bytes(server.recv(8), "little"))
 
 @contextlib.contextmanager
 def commands(folder: Path) -> Iterator[Path]:
-    """A folder for the PATH with the command `evonas`, and with `run-script` in the place of `python`.
+    """A folder for the PATH with the command `evonas`, and with `run-script` and `run-code` in the place of `python`
+    and `python -c`. Ray is not imported, for it reads its settings from the environment when it is.
 
     Args:
         folder: with a short name, as sockets need it.
@@ -48,7 +51,7 @@ def commands(folder: Path) -> Iterator[Path]:
         command = [sys.executable, "-m", "tests.forked", str(number)]
         server = subprocess.Popen(command, cwd=ROOT, pass_fds=[number], stdin=subprocess.DEVNULL)
     binaries.mkdir()
-    for name in ("evonas", "run-script"):
+    for name in ("evonas", "run-script", "run-code"):
         (binaries / name).write_text(CLIENT.format(python=sys.executable, address=address))
         (binaries / name).chmod(0o755)
     try:
@@ -63,7 +66,9 @@ def serve(listening: socket.socket) -> None:
     import evonas.report
     import evonas.start
     import evonas.terminal  # noqa: F401
+    from evonas.ipc.lifetime import die_with_parent
 
+    die_with_parent(os.getppid())
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # watchers are not waited for
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
@@ -92,16 +97,31 @@ def watch(client: socket.socket) -> None:
     for stream in streams:
         os.close(stream)
     client.sendall(process.to_bytes(8, "little"))
-    _, ended = os.waitpid(process, 0)
-    status = os.waitstatus_to_exitcode(ended)
+    status = _ended(process, client)
     with contextlib.suppress(OSError):  # the client was killed
         client.sendall((status if status >= 0 else 128 - status).to_bytes(8, "little"))
+
+
+def _ended(process: int, client: socket.socket) -> int:
+    """The exit code of a process, as of `subprocess`; it is killed where its client is gone before it."""
+    poll, descriptor = select.poll(), os.pidfd_open(process)
+    poll.register(descriptor, select.POLLIN)
+    poll.register(client, select.POLLIN)
+    if not any(at == descriptor for at, _ in poll.poll()):
+        os.kill(process, signal.SIGKILL)
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 
 def command(words: list[str]) -> NoReturn:
     from evonas.cli import main
 
+    tempfile.tempdir = None  # which the server may have asked for
     name, *sys.argv = words
+    if Path(name).name == "run-code":
+        code, sys.argv[0] = sys.argv[0], "-c"
+        sys.path[0] = ""
+        exec(code, sys.modules["__main__"].__dict__)
+        sys.exit(0)
     if Path(name).name == "run-script":
         sys.path[0] = str(Path(sys.argv[0]).parent)
         runpy.run_path(sys.argv[0], run_name="__main__")

@@ -1,13 +1,9 @@
 """Every script in benchmarks/ and examples/ runs with --smoke: a few candidates, in seconds."""
 
 import subprocess
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from tests.forked import commands
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = [
@@ -24,19 +20,13 @@ SLOW = {
 NONSENSE = ("nan", "inf", "Traceback")
 
 
-@pytest.fixture(scope="module")
-def run_script() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="ev") as short, commands(Path(short)) as binaries:
-        yield binaries / "run-script"
-
-
 @pytest.mark.parametrize(
     "script",
     [pytest.param(script, marks=pytest.mark.slow if script.stem in SLOW else (), id=str(script)) for script in SCRIPTS],
 )
-def test_it_runs_with_few_candidates(script: Path, run_script: Path, tmp_path: Path) -> None:
+def test_it_runs_with_few_candidates(script: Path, binaries: Path, tmp_path: Path) -> None:
     answer = subprocess.run(
-        [run_script, ROOT / script, "--smoke"],
+        [binaries / "run-script", ROOT / script, "--smoke"],
         cwd=tmp_path,
         capture_output=True,
         text=True,

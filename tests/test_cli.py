@@ -7,9 +7,8 @@ import shlex
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +18,6 @@ import pytest
 import evonas as package
 from evonas import load
 from evonas.cli import main
-from tests.forked import commands
 
 if TYPE_CHECKING:
     from ray.cluster_utils import Cluster
@@ -41,15 +39,14 @@ Evonas = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
-def evonas() -> Iterator[Evonas]:
+def evonas(binaries: Path) -> Evonas:
     """A command in a process of its own."""
-    with tempfile.TemporaryDirectory(prefix="ev") as short, commands(Path(short)) as binaries:
 
-        def run(*words: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
-            command = [str(binaries / "evonas"), *words]
-            return subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
+    def run(*words: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+        command = [str(binaries / "evonas"), *words]
+        return subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
 
-        yield run
+    return run
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,6 @@ from evonas.commands import COMMANDS
 from evonas.commands.schema import schema
 from evonas.config.loading import load_config
 from evonas.store.columns import FIXED, OF_THE_TASK, POPULATION, described
-from tests.forked import commands
 from tests.tutorial import blocks
 
 ROOT = Path(__file__).parents[1]
@@ -51,12 +50,6 @@ def free_port() -> int:
         server.bind(("127.0.0.1", 0))
         port: int = server.getsockname()[1]
         return port
-
-
-@pytest.fixture(scope="module")
-def binaries() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="ev") as short, commands(Path(short)) as found:
-        yield found
 
 
 @pytest.fixture

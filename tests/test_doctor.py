@@ -133,19 +133,21 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
         yield environment
 
 
-def examined(environment: Mapping[str, str], **options: Any) -> list[Finding]:
+def examined(binaries: Path, environment: Mapping[str, str], **options: Any) -> list[Finding]:
     """By a driver in a process of its own."""
-    command = [sys.executable, "-c", DOCTOR, json.dumps(options)]
+    command = [str(binaries / "run-code"), DOCTOR, json.dumps(options)]
     done = subprocess.run(command, env=dict(environment), capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     return [Finding(**json.loads(row)) for row in done.stdout.splitlines() if row.startswith("{")]
 
 
-def test_a_good_cluster_gets_ticks_and_keeps_nothing(guarded: dict[str, str], tmp_path: Path) -> None:
+def test_a_good_cluster_gets_ticks_and_keeps_nothing(binaries: Path, guarded: dict[str, str], tmp_path: Path) -> None:
     targets = {"cpu": {"max_seconds": 0.1}, "far": {"resource": "board", "max_seconds": 0.1, "quiet": False}}
     objectives = [*SEARCH["objectives"], {"metric": "latency_ms", "target": "far"}]
     path = write(tmp_path, targets=targets, objectives=objectives, runtime={"kind": "ray"})
-    found = examined(guarded | TOKEN, config=path, address=guarded["ADDRESS"], run=str(tmp_path / "a" / "run"))
+    found = examined(
+        binaries, guarded | TOKEN, config=path, address=guarded["ADDRESS"], run=str(tmp_path / "a" / "run")
+    )
     assert set(states(found).values()) == {"ok"}, found
     assert list(states(found)) == [
         "Ray", "authentication", "nodes", "GPUs", "versions", "clocks",
@@ -158,12 +160,12 @@ def test_a_good_cluster_gets_ticks_and_keeps_nothing(guarded: dict[str, str], tm
     assert os.listdir(tmp_path) == ["config.yaml"]
 
 
-def test_faults_of_a_cluster_are_all_found_at_once(guarded: dict[str, str], tmp_path: Path) -> None:
+def test_faults_of_a_cluster_are_all_found_at_once(binaries: Path, guarded: dict[str, str], tmp_path: Path) -> None:
     targets = {"cpu": {"max_seconds": 0.1}, "far": {"resource": "bord", "max_seconds": 0.1}}
     objectives = [*SEARCH["objectives"], {"metric": "latency_ms", "target": "far"}]
     runtime = {"kind": "ray", "gpus_per_worker": 2}
     path = write(tmp_path, targets=targets, objectives=objectives, runtime=runtime)
-    found = examined(guarded | TOKEN, config=path, address=guarded["ADDRESS"], run=path + "/run")
+    found = examined(binaries, guarded | TOKEN, config=path, address=guarded["ADDRESS"], run=path + "/run")
     crosses = {name for name, state in states(found).items() if state == "error"}
     assert crosses == {"GPUs", "run folder", "target far", "worker"}
     assert "a worker needs 2; Ray offers 1" in the(found, "GPUs").text
@@ -173,8 +175,8 @@ def test_faults_of_a_cluster_are_all_found_at_once(guarded: dict[str, str], tmp_
     assert the(found, "speed").state == "note"
 
 
-def test_without_the_token_there_is_one_cross_and_no_waiting(guarded: dict[str, str]) -> None:
-    found = examined(guarded, address=guarded["ADDRESS"])
+def test_without_the_token_there_is_one_cross_and_no_waiting(binaries: Path, guarded: dict[str, str]) -> None:
+    found = examined(binaries, guarded, address=guarded["ADDRESS"])
     assert states(found).pop("Ray") == "error"
     assert "RAY_AUTH_MODE=token" in the(found, "Ray").remedy
     assert the(found, "authentication").state == "ok"

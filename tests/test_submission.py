@@ -488,12 +488,13 @@ class Head:
     environment: dict[str, str]
     user: Path
     runs: Path
+    binaries: Path
     clients: "list[subprocess.Popen[str]]" = field(default_factory=list)
 
     def start(self, run: str, **changes: Any) -> "subprocess.Popen[str]":
         words = {"config": "config.yaml", "address": self.url, "run": str(self.runs / run), "line": LINE, **changes}
         client = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, json.dumps(words)],
+            [str(self.binaries / "run-code"), PROGRAM, json.dumps(words)],
             cwd=self.user,
             env=self.environment,
             text=True,
@@ -546,7 +547,7 @@ def free_ports(count: int) -> list[int]:
 
 
 @pytest.fixture(scope="module")
-def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
+def head(tmp_path_factory: pytest.TempPathFactory, binaries: Path) -> Iterator[Head]:
     pytest.importorskip("aiohttp_cors", reason="a head with a job API needs ray[default]")
     folder = tmp_path_factory.mktemp("submission")
     user, runs, home = folder / "user", folder / "runs", folder / "home"
@@ -568,7 +569,7 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
         log = (folder / "log").open("w")
         process = psutil.Popen(command, env=environment, cwd=home, stdout=log, stderr=log, start_new_session=True)
         try:
-            found = Head(f"http://127.0.0.1:{api}", environment, user, runs)
+            found = Head(f"http://127.0.0.1:{api}", environment, user, runs, binaries)
             until = time.monotonic() + 600
             while not answers(found.url):
                 assert process.poll() is None, (folder / "log").read_text()
