@@ -5,6 +5,8 @@ fronts.py    front, dominated counts, hypervolume and its reference point, picks
 genes.py     named genes, their importance, the choices that a front shares
 history.py   lineage, survival, diversity, hypervolume over candidates and hours, bands over seeds
 effort.py    outcomes, timeline, utilisation, the early-stopping audit
+audit.py     what a search said of networks against what they are in the end: order, winner's curse
+baseline.py  a search against random search; hours of each stage
 intervals.py how far a row's numbers are to be believed
 trained_metrics.py metrics with the scores that they are made of
 contenders.py who comes so near to the front that chance may put them on it
@@ -15,6 +17,16 @@ tables.py    a latency table against the device
 columns, signs: the objectives, and -1 for each that is maximised: `run.objectives`, `run.signs`.
 """
 
+from evonas.analysis.audit import as_finished, best_by_search, rank_agreement, search_and_test, winners_curse
+from evonas.analysis.baseline import (
+    Spent,
+    hypervolume_luck,
+    shared_networks,
+    spent,
+    spent_until,
+    stage_hours,
+    within_epochs,
+)
 from evonas.analysis.certainty import certainty, p_front
 from evonas.analysis.effort import outcome, outcomes, stopping_audit, timeline, utilisation
 from evonas.analysis.frames import (
@@ -27,11 +39,12 @@ from evonas.analysis.frames import (
     recorded,
     tests,
     together,
+    trainings,
     where,
 )
 from evonas.analysis.fronts import Reference, WhatIf, dominated, front, hypervolume, picks, reference, scaled, what_if
 from evonas.analysis.genes import genes, importance, leaves, shared
-from evonas.analysis.history import bands, diversity, lifespans, lineage, not_evaluated, progress, survival
+from evonas.analysis.history import bands, diversity, in_order, lifespans, lineage, not_evaluated, progress, survival
 from evonas.analysis.intervals import ends, shares, unsettled, wilson, with_intervals
 from evonas.analysis.resampling import Drawn, drawn
 from evonas.analysis.tables import mismatch
@@ -39,9 +52,12 @@ from evonas.analysis.tables import mismatch
 __all__ = [
     "Drawn",
     "Reference",
+    "Spent",
     "WhatIf",
     "able",
+    "as_finished",
     "bands",
+    "best_by_search",
     "by_run",
     "certainty",
     "diversity",
@@ -53,7 +69,9 @@ __all__ = [
     "front",
     "genes",
     "hypervolume",
+    "hypervolume_luck",
     "importance",
+    "in_order",
     "leaves",
     "lifespans",
     "lineage",
@@ -66,20 +84,29 @@ __all__ = [
     "picks",
     "populations",
     "progress",
+    "rank_agreement",
     "recorded",
     "reference",
     "scaled",
+    "search_and_test",
     "shared",
+    "shared_networks",
     "shares",
+    "spent",
+    "spent_until",
+    "stage_hours",
     "stopping_audit",
     "survival",
     "tests",
     "timeline",
     "together",
+    "trainings",
     "unsettled",
     "utilisation",
     "what_if",
     "where",
     "wilson",
+    "winners_curse",
     "with_intervals",
+    "within_epochs",
 ]

@@ -71,6 +71,18 @@ def final(folder: Folder) -> pd.DataFrame:
     return frame.sort_values(["candidate", "finished_at"], ignore_index=True)
 
 
+def trainings(folder: Folder) -> pd.DataFrame:
+    """Every training of `evonas train`, and the row that sums a network up: candidate, key, stage (trial, seed,
+    network), number, status, epochs, started_at, finished_at (seconds since the epoch, of the last attempt), measure_s
+    (of a network: seconds that measuring it took; NaN where they were not recorded)."""
+    kept = ("candidate", "key", "stage", "number", "status", "epochs", "started_at", "finished_at")
+    found = [
+        {**{name: row[name] for name in kept}, "measure_s": float(row["conditions"].get("measure_s", "nan"))}
+        for row in read_final(folder)
+    ]
+    return pd.DataFrame(found, columns=[*kept, "measure_s"])
+
+
 def tests(folder: Folder) -> pd.DataFrame:
     """Every look at the test examples by `evonas test`: candidate, weights (search, final or a file's name),
     weights_sha256, examples, at (seconds since the epoch), and a column each metric with the ends of its interval."""

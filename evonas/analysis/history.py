@@ -137,7 +137,7 @@ def progress(
     far = corner(point, columns, signs)
     parts = []
     for name, part in by_run(frame):
-        rows = _in_order(part, over)
+        rows = in_order(part, over)
         hours = (rows["finished_at"] - started(rows).min()).cummax() / 3600
         known = rows.index.isin(able(rows).index)
         volumes = list(_volumes(minimised(rows, columns, signs), known, far))
@@ -174,7 +174,7 @@ def bands(curves: pd.DataFrame, over: str = "candidates", points: int = 200) -> 
     return pd.DataFrame({over: grid, "mean": mean, "low": mean - half, "high": mean + half, "runs": len(parts)})
 
 
-def _in_order(frame: pd.DataFrame, over: str) -> pd.DataFrame:
+def in_order(frame: pd.DataFrame, over: str) -> pd.DataFrame:
     """By position, those that are in no generation yet last; or by the time they were finished."""
     if over == "hours":
         return frame.sort_values(["finished_at", "candidate"])

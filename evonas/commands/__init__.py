@@ -13,6 +13,7 @@ COMMANDS = {
     "verify": "derive every genome, stop and survivor again from the record",
     "train": "train networks of a run to the end, and test them once; the same line again goes on",
     "test": "the test figure of networks of a run, or of exported files",
+    "audit": "was the search worth it: against random search, and against what its networks are in the end",
     "front": "the best trade-offs of a run",
     "report": "a run as one HTML page",
     "space": "the genes of a config's space, and some of its networks",

@@ -5,6 +5,7 @@
 
 fronts.py    front over generations, parallel coordinates, hypervolume with bands over seeds and strategies
 trees.py     lineage of a candidate, its architecture
+finished.py  what the search said against what networks are in the end
 work.py      learning curves, timeline, outcomes, gene importance
 picture.py   what is to be drawn; plotly_drawing.py, matplotlib_drawing.py and, for terminals, text_drawing.py draw it
 """
@@ -18,6 +19,7 @@ from typing import Any
 import pandas as pd
 
 from evonas.errors import UserError
+from evonas.figures.finished import search_and_test
 from evonas.figures.fronts import compare, parallel, pareto, progress
 from evonas.figures.matplotlib_drawing import as_matplotlib
 from evonas.figures.picture import Picture
@@ -43,6 +45,7 @@ __all__ = [
     "plot_front",
     "progress",
     "save",
+    "search_and_test",
     "timeline",
 ]
 

@@ -27,7 +27,11 @@ def training_row(plan: FinalPlan, job: FinalTraining, result: Mapping[str, Any])
 
 
 def network_row(
-    plan: FinalPlan, best: FinalTraining | None, rows: Sequence[Mapping[str, Any]], latencies: Mapping[str, float]
+    plan: FinalPlan,
+    best: FinalTraining | None,
+    rows: Sequence[Mapping[str, Any]],
+    latencies: Mapping[str, float],
+    measure_s: float,
 ) -> dict[str, Any]:
     """What a network has come to: of its seeds the mean of each metric with intervals, and what it takes.
 
@@ -36,6 +40,7 @@ def network_row(
         best: the trial whose recipe the seeds were trained with; None: no recipe worked.
         rows: of all its trainings.
         latencies: by column.
+        measure_s: seconds that measuring these took.
     """
     seeds = [row for row in rows if row["stage"] == "seed" and row["status"] == "ok"]
     trials = [row for row in rows if row["stage"] == "trial"]
@@ -55,7 +60,7 @@ def network_row(
         "epochs": max((row["epochs"] for row in seeds), default=0),
         "curve": [],
         "metrics": metrics,
-        "conditions": dict(seeds[0]["conditions"]) if seeds else {},
+        "conditions": {**(seeds[0]["conditions"] if seeds else {}), "measure_s": f"{measure_s:.3f}"},
         **{name: seeds[0][name] if seeds else None for name in ("weights", "weights_sha256")},
         "started_at": min((row["started_at"] for row in rows if row["started_at"]), default=0.0),
         "finished_at": max((row["finished_at"] for row in rows), default=0.0),

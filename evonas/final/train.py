@@ -1,5 +1,6 @@
 """Chosen networks of a run, trained to the end: recipes are tried, the best is trained from several seeds, tested."""
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -190,16 +191,17 @@ def _train(search: FinalSearch, trainings: Trainings, watch: Watch) -> None:
     progress.expect(jobs)
     trainings.run(jobs, progress, watch)
     results |= {job.name: recorder.result(job.name) or {} for job in jobs}
-    for plan, latencies in _measured(search, plans, progress, watch):
+    for plan, latencies, took_s in _measured(search, plans, progress, watch):
         rows = [training_row(plan, job, results[job.name]) for job in (*trials[plan.candidate], *seeds[plan.candidate])]
-        row = network_row(plan, best[plan.candidate], rows, latencies)
+        row = network_row(plan, best[plan.candidate], rows, latencies, took_s)
         write_final(search.run.folder, plan.name, [*rows, row])
 
 
 def _measured(
     search: FinalSearch, plans: Sequence[FinalPlan], progress: FinalProgress, watch: Watch
-) -> Iterator[tuple[FinalPlan, Mapping[str, float]]]:
-    """Each plan with what its network takes on the run's targets, as far as they are within reach."""
+) -> Iterator[tuple[FinalPlan, Mapping[str, float], float]]:
+    """Each plan with what its network takes on the run's targets, as far as they are within reach, and for how many
+    seconds that was measured."""
     config = config_of(search.run.folder, search.run.description)
     measures = []
     for target in config.targets:
@@ -211,6 +213,7 @@ def _measured(
         progress.doing = f"measuring candidate {plan.candidate}" if measures else ""
         watch(progress)
         found: dict[str, float] = {}
+        began = time.monotonic()
         for measure in measures:
             try:
                 for name, own in measure(plan.genome):
@@ -218,7 +221,7 @@ def _measured(
                     found |= {f"latency_high_ms[{name}]": own.high, f"settled[{name}]": float(own.settled)}
             except UserError as reason:
                 progress.notes.append(f"candidate {plan.candidate}: {reason}")
-        yield plan, found
+        yield plan, found, time.monotonic() - began
     progress.doing = ""
 
 
