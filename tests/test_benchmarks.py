@@ -13,7 +13,7 @@ SCRIPTS = [
     if not path.name.startswith("_")  # what the scripts share
 ]
 SLOW = {
-    *("latency", "quiet_search", "soak"),
+    *("audit", "latency", "quiet_search", "soak"),
     # which run as a whole in test_examples.py
     *("pictures", "parameter_limit", "table", "speech", "series", "tune_searcher"),
 }

@@ -65,8 +65,11 @@ def _missing(sides: Mapping[str, Side], other: Run | None, folder: str) -> Itera
     if search.run.description["config"]["strategy"]["kind"] != "random" and RANDOM not in sides:
         own = "" if folder == default_folder(search.run) else f" {shlex.quote(folder)}"
         there = f"{len(other.evaluations):,} of {many:,} evaluations are there" if other else f"{many:,} evaluations"
-        yield f"no random search to compare with ({there}): evonas audit {where} --baseline{own}"
-    if search.run.description["evaluator"]:
+        how = f"evonas audit {where} --baseline{own}"
+        if search.run.description["evaluator"]:
+            how = f"search with strategy random as you searched, into {shlex.quote(folder)}"
+        yield f"no random search to compare with ({there}): {how}"
+    if not search.is_trained:
         return
     if finished.looked_at(search).empty and search.final.empty:
         yield f"the winner's curse alone: evonas test {where}, before evonas train"

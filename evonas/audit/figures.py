@@ -11,6 +11,7 @@ from evonas.text import in_time
 
 SEARCH, RANDOM = "search", "random"
 NAN = math.nan
+EMPTY = {SEARCH: "", RANDOM: ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +79,8 @@ class Figures:
         for figure in self:
             for name, text in ((figure.name, figure.text), (f"{figure.name}, 95 %", figure.span)):
                 if text:
-                    row = rows.setdefault((figure.part, name), {"part": figure.part, "figure": name})
+                    row = rows.setdefault((figure.part, name), {"part": figure.part, "figure": name, **EMPTY})
                     row[figure.run] = text
-        frame = pd.DataFrame(list(rows.values()), columns=["part", "figure", SEARCH, RANDOM]).fillna("")
+        frame = pd.DataFrame(list(rows.values()), columns=["part", "figure", *EMPTY])
         shown = frame.assign(part=frame["part"].where(~frame["part"].duplicated(), ""))
         return shown if (shown[RANDOM] != "").any() else shown.drop(columns=RANDOM)

@@ -35,6 +35,12 @@ class Side:
         name, direction = next(iter(self.run.description["task"]["metrics"].items()))
         return name, -1 if direction == "maximize" else 1
 
+    @property
+    def is_trained(self) -> bool:
+        """Whether evonas trains its networks: not those that are looked up or only measured."""
+        description = self.run.description
+        return not description["evaluator"] and description["config"]["learner"]["kind"] != "none"
+
     @cached_property
     def finished(self) -> pd.DataFrame:
         """Networks that were trained to the end, with the objectives that they have then."""

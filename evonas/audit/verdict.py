@@ -23,9 +23,10 @@ def verdict(sides: Mapping[str, Side], figures: Figures) -> str:
     found, luck = gain(figures)
     if math.isnan(found):
         return "Whether the search was worth it is not known: random search's front dominates nothing."
-    many = int(figures.get("budget", "evaluations").value)
+    many, those = (int(figures.get("budget", "evaluations", run).value) for run in (SEARCH, RANDOM))
+    other = " each" if many == those else f" and {those:,}"
     more = f"its front dominates {percent(abs(found))} {'more' if found >= 0 else 'less'} than that of random search"
-    at = f"after {counted(many, 'evaluation')} each, one run each"
+    at = f"after {counted(many, 'evaluation')}{other}, one run each"
     if math.isnan(luck):
         return f"Not shown that the search was worth it: {more} {at}, too few to tell that from luck."
     within = f"seeds alone make a difference of up to {percent(luck)}"
@@ -96,13 +97,13 @@ def _spent(figures: Figures, run: str) -> str:
 def _tested(figures: Figures) -> Iterator[str]:
     """What of the gain is left on the test examples."""
     part = "finished"
-    many = [int(figures.get(part, "networks", run).value) for run in (SEARCH, RANDOM)]
     before, after = (
         [figures.get(part, name, run).value for run in (SEARCH, RANDOM)]
         for name in ("hypervolume, search", "hypervolume, test")
     )
-    if not all(many) or not (before[1] > 0 and after[1] > 0):
+    if math.isnan(before[0]) or not (before[1] > 0 and after[1] > 0):
         return
+    many = [int(figures.get(part, "networks", run).value) for run in (SEARCH, RANDOM)]
     first, last = before[0] / before[1] - 1, after[0] / after[1] - 1
     text = (
         f"Of the networks that were trained to the end ({many[0]} and {many[1]}), the search's dominate "

@@ -23,7 +23,8 @@ def sentences(sides: Mapping[str, Side], figures: Figures) -> Iterator[str]:
     yield from against_random(sides, figures)
     yield from _order(figures, metric)
     yield from _stopping(figures)
-    yield from _curse(figures, metric)
+    if sides[SEARCH].is_trained:
+        yield from _curse(figures, metric)
     yield _hours(figures)
     yield "kWh: no counter; a run does not record the energy that its training and measuring take."
 
@@ -74,7 +75,7 @@ def _stopping(figures: Figures) -> Iterator[str]:
             f"{stopped.value:.0f} would be on the final front."
         )
     else:
-        yield "What the stopped ones would have become is not known; by number, evonas train takes them too."
+        yield "What the stopped ones would have become is not known; evonas train takes them too, by number."
 
 
 def _curse(figures: Figures, metric: str) -> Iterator[str]:

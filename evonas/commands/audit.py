@@ -54,9 +54,10 @@ def _search(run: "Run", options: argparse.Namespace, modules: Any) -> int:
     folder = options.baseline or default_folder(run)
     if (known := baseline_of(run, folder)) and is_done(run, known):
         return 0
+    prepared = prepare_baseline(run, folder, modules)
     with nullcontext() if options.format == "table" else redirect_stdout(sys.stderr):
         print(f"baseline: random search, {len(run.evaluations):,} evaluations, run {folder}", flush=True)
-        return run_prepared(prepare_baseline(run, folder, modules), options)
+        return run_prepared(prepared, options)
 
 
 def _show(audit: "Audit", form: str) -> None:
