@@ -1,6 +1,5 @@
 """Final trainings in which several processes train one network together, through Ray Train: one training at a time."""
 
-import pickle
 import tempfile
 from collections.abc import Mapping, Sequence
 from types import ModuleType
@@ -16,6 +15,7 @@ from evonas.final.plan import FinalTraining
 from evonas.final.progress import FinalProgress, Watch
 from evonas.final.ray_session import RaySession
 from evonas.final.work import FinalWork, Recorder
+from evonas.runtime.sandbox.packing import unpacked
 from evonas.store import Folder
 from evonas.store.final import unheard
 from evonas.text import describe_error
@@ -115,8 +115,7 @@ def _loop(config: Mapping[str, Any]) -> None:
     from evonas.evaluation.data_parallel import DataParallel
     from evonas.final.ray_session import RemoteRecorder
 
-    payload = ray.get(config["payload"])
-    work: FinalWork = pickle.loads(payload.data, buffers=payload.buffers)
+    work: FinalWork = unpacked(ray.get(config["payload"]))
     work.device = str(get_device())
     parallel, recorder = DataParallel(), RemoteRecorder(config["recorder"])
     for epoch in work(config["job"], recorder if parallel.rank == 0 else FirstAlone(recorder), parallel):

@@ -7,7 +7,6 @@ is kept, so that ASHA compares with what was reached before.
 
 import logging
 import os
-import pickle
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -25,6 +24,7 @@ from evonas.final.progress import FinalProgress, Watch
 from evonas.final.ray_session import RaySession, RemoteRecorder
 from evonas.final.work import FinalWork, Recorder
 from evonas.records import Epoch
+from evonas.runtime.sandbox.packing import unpacked
 from evonas.store import Folder
 from evonas.store.final import unheard
 
@@ -47,8 +47,7 @@ class TuneTrainable(tune.Trainable):
     ) -> None:
         self._jobs, self._recorder = jobs, RemoteRecorder(recorder)
         if self._work is None or self._work[0] != digest:
-            packed = ray.get(payload[0])  # in a list, or Tune would hand it over itself
-            type(self)._work = digest, pickle.loads(packed.data, buffers=packed.buffers)
+            type(self)._work = digest, unpacked(ray.get(payload[0]))  # in a list, or Tune would hand it over itself
         self._begin(config)
 
     def step(self) -> dict[str, Any]:

@@ -90,6 +90,11 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         return super().reducer_override(obj)
 
 
+def unpacked(payload: Payload) -> Any:
+    """Returns what was packed. Its arrays are those of the payload, which an object store shares without a copy."""
+    return pickle.loads(payload.data, buffers=payload.buffers)
+
+
 def hold(payload: Payload) -> int:
     """Returns a descriptor of this node's file of the payload, written if need be, under a shared lock.
 
