@@ -72,9 +72,15 @@ def test_it_runs(path: Path, runs: dict[str, list[str]], tmp_path: Path) -> None
     done = execute(path, given, tmp_path)
     said = [output.text for output in outputs(done) if output.output_type == "stream"]
     assert not [text for text in said if not text.startswith(WAITS)]
-    if "folder" in given:  # with a larger budget, the search goes on
-        execute(path, {**given, "evaluations": 8}, tmp_path)
-        assert len(evonas.load(given["folder"]).evaluations) == 8
+
+
+@pytest.mark.slow
+def test_with_a_larger_budget_the_search_of_a_notebook_goes_on(tmp_path: Path) -> None:
+    path = NOTEBOOKS[-1]
+    for evaluations in (6, 8):
+        given = {**parameters(path.stem, {"nsga2": [""]}, tmp_path), "evaluations": evaluations}
+        execute(path, given, tmp_path)
+        assert len(evonas.load(given["folder"]).evaluations) == evaluations
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
