@@ -17,6 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+import torch
 from _common import parse
 
 import evonas
@@ -68,6 +69,7 @@ def main() -> None:
     options = parse(parser, evaluations=8, pick=2)
     if not options.smoke and not options.data:
         parser.error("give the npz file")
+    torch.set_num_threads(1)  # the threads of a look at many examples wait for each other on a busy machine
     with tempfile.TemporaryDirectory() as name:
         folder = options.folder or Path(name)
         whole = options.train + options.valid

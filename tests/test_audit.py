@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,12 @@ import evonas
 from evonas import analysis
 from evonas.audit.baseline import config_of_baseline
 from evonas.audit.figures import RANDOM, SEARCH, Figure, Figures
+from evonas.audit.fronts import Side, point_of
 from evonas.audit.verdict import gain
 from evonas.audit.words import sentences
 from evonas.cli import main
 from evonas.store.final import final_name, record_tests, write_final
+from tests.analysis.frames import COLUMNS, SIGNS, evaluations
 
 CONFIG: dict[str, Any] = {
     "seed": 3,
@@ -131,8 +134,12 @@ def test_of_finished_networks(here: Path, capsys: pytest.CaptureFixture[str]) ->
     page = (here / "page.html").read_text()
     assert "data:image/svg+xml;base64," in page
     assert "Whether the search was worth it is not known" in page
-    assert main(["audit", "run", "--out", "page.md"]) == 0
-    assert "|winner&#x27;s curse|" in page or "|winner's curse|" in (here / "page.md").read_text()
+    (here / "run").rename(here / "a<b>")
+    assert main(["audit", "a<b>", "--out", "page.html"]) == main(["audit", "a<b>", "--out", "page.md"]) == 0
+    page = (here / "page.html").read_text()
+    assert "<h1>Was the search of a&lt;b&gt; worth it?</h1>" in page
+    assert "<b>" not in page
+    assert "|winner's curse|" in (here / "page.md").read_text()
 
 
 def test_what_cannot_be_audited_is_one_line(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -208,6 +215,14 @@ def test_what_of_a_gain_is_left_on_the_test_is_said() -> None:
     assert "dominate 20 % more than random search's by the figures of the searches, and 10 % more by those" in said
     assert "50 % of that gain was not there on the test" in said
     assert "Random search did not reach the search's hypervolume in its 48 evaluations." in said
+
+
+def test_the_reference_point_is_that_of_both() -> None:
+    """The worst of the first generations, 10 % of their range behind; of either alone it would be another."""
+    run: Any = SimpleNamespace(objectives=COLUMNS, signs=SIGNS)
+    both = {SEARCH: [(0.5, 5), (0.4, 6)], RANDOM: [(0.9, 2), (0.3, 1)]}
+    sides = {name: Side(name, run, evaluations(values), evaluations([])) for name, values in both.items()}
+    assert point_of(sides) == pytest.approx({"error": 0.96, "params": 6.5})
 
 
 @pytest.mark.slow

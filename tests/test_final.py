@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import psutil
+import pyarrow.parquet as pq
 import pytest
 import torch
 from rich.console import Console
@@ -350,8 +351,10 @@ def test_a_damaged_record_is_named(run: Run) -> None:
     number = int(run.front()["candidate"].iloc[0])
     train(run, [number], overrides=QUICK)
     [path] = Path(run.folder).glob("final/*.parquet")
+    column = pq.ParquetFile(path).metadata.row_group(0).column(0)
     data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
+    begin = column.dictionary_page_offset or column.data_page_offset
+    data[begin + column.total_compressed_size - 1] ^= 1  # the last byte of a page
     path.write_bytes(data)
     with pytest.raises(UserError, match=rf"{path.name} is damaged: .*; restore it from a copy, or remove it"):
         _ = Run(run.folder).final
