@@ -43,8 +43,13 @@ def baseline_of(run: Run, folder: str) -> Run | None:
 
 def is_done(run: Run, baseline: Run) -> bool:
     """Whether a baseline has ended, with a budget of as many evaluations as the run has."""
-    budget = (read_starts(baseline.folder) or [{}])[-1].get("budget") or {}
-    return baseline.state.startswith("finished") and (budget.get("evaluations") or 0) >= len(run.evaluations)
+    last = _last_start(baseline)
+    return bool(last.get("ended")) and (last["budget"].get("evaluations") or 0) >= len(run.evaluations)
+
+
+def _last_start(run: Run) -> dict[str, Any]:
+    """Not `Run.state`: a finished search whose networks are being trained to the end is held by that."""
+    return (read_starts(run.folder) or [{}])[-1]
 
 
 def check_random(run: Run) -> None:
@@ -54,7 +59,7 @@ def check_random(run: Run) -> None:
     """
     if run.description["config"]["strategy"]["kind"] == "random":
         raise UserError(f"{run.folder} is a random search itself; a baseline is for searches by another strategy")
-    if not run.state.startswith("finished"):
+    if not _last_start(run).get("ended"):
         raise UserError(f"{run.folder} is {run.state}; a baseline takes as many evaluations as a finished run")
 
 
