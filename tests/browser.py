@@ -42,18 +42,16 @@ def _pipe() -> list[int]:
     return above
 
 
-class Browser:
-    """One page. complaints: what its console said of errors, uncaught exceptions, and what was refused to load.
-    requests: the addresses that it asked for."""
+class Chromium:
+    """A process with many pages, of which none shares anything with another."""
 
-    def __init__(self, width: int = 1280, height: int = 900, dark: bool = False, touch: bool = False) -> None:
+    def __init__(self) -> None:
         assert PROGRAM
-        self.complaints: list[str] = []
-        self.requests: list[str] = []
         self._number, self._buffer = 0, b""
+        self._pages: dict[str, Browser] = {}
         self._profile = tempfile.mkdtemp(prefix="evonas-browser-")
-        ours_in, theirs_out = _pipe()
-        theirs_in, ours_out = _pipe()
+        self._in, theirs_out = _pipe()
+        theirs_in, self._out = _pipe()
         words = [PROGRAM, *FLAGS, f"--user-data-dir={self._profile}", "about:blank"]
         start = (
             f"import os, sys; os.dup2({theirs_in}, 3); os.dup2({theirs_out}, 4); os.execv(sys.argv[1], sys.argv[1:])"
@@ -65,15 +63,6 @@ class Browser:
             stderr=subprocess.DEVNULL,
         )
         os.close(theirs_in), os.close(theirs_out)
-        self._in, self._out = ours_in, ours_out
-        self._session = ""
-        target = next(t for t in self.call("Target.getTargets")["targetInfos"] if t["type"] == "page")
-        self._session = self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Log", "Network"):
-            self.call(f"{domain}.enable")
-        self.resize(width, height, mobile=touch)
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.call("Emulation.setEmulatedMedia", features=[scheme])
 
     def __enter__(self) -> Self:
         return self
@@ -89,11 +78,16 @@ class Browser:
             self._process.wait()
         shutil.rmtree(self._profile, ignore_errors=True)
 
-    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+    def attach(self, target: str, page: "Browser") -> str:
+        session: str = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self._pages[session] = page
+        return session
+
+    def call(self, method: str, session: str = "", **parameters: Any) -> dict[str, Any]:
         self._number += 1
         message = {"id": self._number, "method": method, "params": parameters}
-        if self._session:
-            message["sessionId"] = self._session
+        if session:
+            message["sessionId"] = session
         os.write(self._out, json.dumps(message).encode() + b"\0")
         while True:
             answer = self._next()
@@ -101,7 +95,50 @@ class Browser:
                 assert "error" not in answer, answer["error"]
                 result: dict[str, Any] = answer["result"]
                 return result
-            self._heard(answer)
+            if page := self._pages.get(answer.get("sessionId", "")):
+                page.heard(answer)
+
+    def _next(self) -> dict[str, Any]:
+        while b"\0" not in self._buffer:
+            ready, _, _ = select.select([self._in], [], [], PATIENCE_S)
+            assert ready, "the browser says nothing"
+            part = os.read(self._in, 1 << 16)
+            assert part, "the browser has ended"
+            self._buffer += part
+        line, self._buffer = self._buffer.split(b"\0", 1)
+        message: dict[str, Any] = json.loads(line)
+        return message
+
+
+class Browser:
+    """One page, with storage of its own. complaints: what its console said of errors, uncaught exceptions, and what was
+    refused to load. requests: the addresses that it asked for."""
+
+    def __init__(
+        self, chromium: Chromium, width: int = 1280, height: int = 900, dark: bool = False, touch: bool = False
+    ) -> None:
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+        self._chromium = chromium
+        self._context = chromium.call("Target.createBrowserContext")["browserContextId"]
+        target = chromium.call("Target.createTarget", url="about:blank", browserContextId=self._context)["targetId"]
+        self._session = chromium.attach(target, self)
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self.call(f"{domain}.enable")
+        self.resize(width, height, mobile=touch)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.call("Emulation.setEmulatedMedia", features=[scheme])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._chromium.call("Target.disposeBrowserContext", browserContextId=self._context)
+
+    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        return self._chromium.call(method, self._session, **parameters)
 
     def open(self, address: str) -> None:
         self.call("Page.navigate", url=address)
@@ -144,18 +181,7 @@ class Browser:
             assert time.monotonic() < end, "nothing happened"
             time.sleep(0.05)
 
-    def _next(self) -> dict[str, Any]:
-        while b"\0" not in self._buffer:
-            ready, _, _ = select.select([self._in], [], [], PATIENCE_S)
-            assert ready, "the browser says nothing"
-            part = os.read(self._in, 1 << 16)
-            assert part, "the browser has ended"
-            self._buffer += part
-        line, self._buffer = self._buffer.split(b"\0", 1)
-        message: dict[str, Any] = json.loads(line)
-        return message
-
-    def _heard(self, message: dict[str, Any]) -> None:
+    def heard(self, message: dict[str, Any]) -> None:
         name, parameters = message.get("method"), message.get("params", {})
         if name == "Runtime.exceptionThrown":
             self.complaints.append(json.dumps(parameters["exceptionDetails"]))

@@ -1,6 +1,7 @@
 """A temporary folder for this run of the tests alone, with Ray's files and the locks of devices in it: we do not wait
 for others who test or measure on the machine, nor they for us."""
 
+import gc
 import os
 import shutil
 import signal
@@ -62,6 +63,11 @@ def pytest_configure(config: pytest.Config) -> None:
     if getattr(config.option, "numprocesses", None):  # the processes that share the tests share it
         found = config.stash[SHARED].enter_context(commands_of_a_run())
         os.environ[BINARIES] = str(found)
+
+
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()  # what was imported is not looked through by each collection that a test or evonas itself asks for
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -5,6 +5,7 @@ arguments, folder, environment, standard streams, signals, exit status. It dies 
 """
 
 import contextlib
+import gc
 import json
 import os
 import runpy
@@ -69,6 +70,8 @@ def serve(listening: socket.socket) -> None:
     from evonas.ipc.lifetime import die_with_parent
 
     die_with_parent(os.getppid())
+    gc.collect()
+    gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # watchers are not waited for
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:

@@ -9,7 +9,7 @@ import pytest
 import evonas
 from evonas.report import write
 from evonas.report.watch import ReportServer
-from tests.browser import PROGRAM, Browser
+from tests.browser import PROGRAM, Browser, Chromium
 from tests.test_loop import Stop, run, stopping_after
 from tests.test_report import HOSTILE, hostile_run
 
@@ -25,9 +25,15 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> evonas.Run:
     return run(folder, work={"failing": (5, 11), "unbuildable": (7,), "weights_kb": 0.1}, limits=limits)
 
 
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Chromium]:
+    with Chromium() as chromium:
+        yield chromium
+
+
 @pytest.fixture
-def browser() -> Iterator[Browser]:
-    with Browser() as browser:
+def browser(chromium: Chromium) -> Iterator[Browser]:
+    with Browser(chromium) as browser:
         yield browser
         assert browser.complaints == []
 
@@ -115,8 +121,8 @@ def test_hostile_text_is_shown_as_text(browser: Browser, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("width", [320, 400, 1000, 1280])
 @pytest.mark.parametrize("dark", [False, True])
-def test_nothing_is_cut_off_at_any_width(found: evonas.Run, width: int, dark: bool) -> None:
-    with Browser(width, 800, dark=dark) as browser:
+def test_nothing_is_cut_off_at_any_width(chromium: Chromium, found: evonas.Run, width: int, dark: bool) -> None:
+    with Browser(chromium, width, 800, dark=dark) as browser:
         browser.open(write(found).as_uri())
         page, window = browser.ask(WIDTHS)
         assert page <= window
@@ -158,10 +164,10 @@ def overlaps(browser: Browser) -> list[list[str]]:
     return found
 
 
-def test_dark_and_light_are_different(found: evonas.Run) -> None:
+def test_dark_and_light_are_different(chromium: Chromium, found: evonas.Run) -> None:
     shades = []
     for dark in (False, True):
-        with Browser(dark=dark) as browser:
+        with Browser(chromium, dark=dark) as browser:
             browser.open(write(found).as_uri())
             shades.append(browser.ask("getComputedStyle(document.body).backgroundColor"))
     assert shades == ["rgb(255, 255, 255)", "rgb(21, 24, 28)"]
