@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 from tests.forked import commands
@@ -46,6 +47,10 @@ LONGEST_FIRST = (
     "test_report_browser.py",
 )
 """Files that take longer than others: where several processes share the tests, none is left with one at the end."""
+
+
+hypothesis.settings.register_profile("any machine", deadline=None, derandomize=True)  # a busy one misses any
+hypothesis.settings.load_profile("any machine")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
