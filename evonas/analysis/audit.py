@@ -6,10 +6,10 @@ that of `evaluations`; in the end it is test[METRIC] of `Run.final`.
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 FEW = 5
 """Of fewer networks than these no order says anything: four are in the same order by chance with p = 0.08."""
@@ -56,7 +56,8 @@ def rank_agreement(evaluations: pd.DataFrame, found: pd.DataFrame, metric: str, 
     Args:
         evaluations: rows of the run.
         found: from `search_and_test`.
-        metric, sign: the main metric.
+        metric: the main metric.
+        sign: of it 1, or -1 where more of it is better.
 
     Returns:
         among: all; best tenth, those that are in the best tenth of the search's fully trained candidates. networks,
@@ -71,7 +72,7 @@ def rank_agreement(evaluations: pd.DataFrame, found: pd.DataFrame, metric: str, 
         known = those.dropna(subset=["search", "test"])
         tau, p = (math.nan, math.nan)
         if len(known) > 1 and known["search"].nunique() > 1 and known["test"].nunique() > 1:
-            tau, p = stats.kendalltau(known["search"], known["test"])
+            tau, p = _stats().kendalltau(known["search"], known["test"])
         rows.append({"among": name, "networks": len(known), "kendall_tau": float(tau), "p": float(p)})
     return pd.DataFrame(rows)
 
@@ -82,7 +83,8 @@ def winners_curse(found: pd.DataFrame, looked: pd.DataFrame, metric: str, sign: 
     Args:
         found: from `search_and_test`.
         looked: rows of `Run.tests` and of `evaluations`, joined by candidate: networks with the weights of the search.
-        metric, sign: the main metric.
+        metric: the main metric.
+        sign: of it 1, or -1 where more of it is better.
 
     Returns:
         A row each for three figures that networks were chosen by. `same weights`: the network as the search left it, on
@@ -105,7 +107,7 @@ def _worse(rows: pd.DataFrame, by: str, sign: int) -> dict[str, float]:
     first = int(np.lexsort((known["candidate"], sign * known[by]))[0])
     half = math.nan
     if len(off) > 1:
-        half = float(stats.t.ppf(0.975, len(off) - 1) * off.std(ddof=1) / math.sqrt(len(off)))
+        half = float(_stats().t.ppf(0.975, len(off) - 1) * off.std(ddof=1) / math.sqrt(len(off)))
     ends = {"low": float(off.mean()) - half, "high": float(off.mean()) + half}
     best = {"best": float(off[first]), "candidate": int(known["candidate"].iloc[first])}
     return {"networks": len(off), "mean": float(off.mean()), **ends, **best}
@@ -134,3 +136,10 @@ def best_by_search(found: pd.DataFrame, sign: int) -> pd.DataFrame:
         "overlap": bool(own["test_low"] <= best["test_high"] and best["test_low"] <= own["test_high"]),
     }
     return pd.DataFrame([row])
+
+
+def _stats() -> Any:
+    """SciPy's, which looks for torch when it is imported, and readers of a run may have none."""
+    from scipy import stats
+
+    return stats

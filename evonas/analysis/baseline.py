@@ -42,7 +42,8 @@ def spent_until(
 
     Args:
         evaluations: rows of one run.
-        columns, signs: the objectives.
+        columns: the objectives.
+        signs: of each 1, or -1 where it is maximised.
         volume: a hypervolume.
         point: its reference point.
     """
@@ -70,7 +71,8 @@ def hypervolume_luck(
 
     Args:
         evaluations: rows of one random search.
-        columns, signs: the objectives.
+        columns: the objectives.
+        signs: of each 1, or -1 where it is maximised.
         point: the reference point.
 
     Returns:

@@ -156,7 +156,7 @@ def test_it_is_said_in_the_row_and_beside_the_front(
     head = capsys.readouterr().out.splitlines()[0].split(",")
     ends = ["latency_low_ms[cpu]", "latency_high_ms[cpu]"]
     interval = ["latency_ms[cpu]", *ends, "measured.latency_ms[cpu]", *(f"measured.{name}" for name in ends)]
-    assert head == ["candidate", "params", *interval, "macs", "generation", "arch"]
+    assert head == ["candidate", "params", *interval, "p_front", "indistinguishable", "macs", "generation", "arch"]
     assert main(["front", str(tmp_path / "run")]) == 0
     assert "latency on cpu: of what is shipped" in capsys.readouterr().out
     assert again.verify().difference == ""

@@ -84,7 +84,7 @@ class WorkerHandle:
     def __init__(self, actor: Any, node: str, gpus: float) -> None:
         self.actor, self.node, self.gpus = actor, node, gpus
         self.jobs: deque[tuple[Attempt, Any]] = deque()
-        self._run = actor.run.options(num_returns="streaming")
+        self._run: Any = None  # made once, with the first job
         self.heard = self.began = time.monotonic()
         self._report: Any = None  # one that is there, and could not be fetched yet
 
@@ -105,6 +105,7 @@ class WorkerHandle:
         if not self.jobs:
             self.heard = self.began = time.monotonic()
         call = CALL.pack(seconds, beat) + pickle.dumps(job, protocol=5)
+        self._run = self._run or self.actor.run.options(num_returns="streaming")
         self.jobs.append((attempt, self._run.remote(call)))
 
     def fetch(self) -> WorkerMessage | None:
