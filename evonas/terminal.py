@@ -346,10 +346,25 @@ def _measured(name: str) -> tuple[str, str, str]:
     return f"{MEASURED}{name}", f"{MEASURED}{low}", f"{MEASURED}{high}"
 
 
-def fitting_table(frame: pd.DataFrame, title: str, console: Console, objectives: Sequence[str]) -> Table:
+def fitting_table(
+    frame: pd.DataFrame, title: str, console: Console, objectives: Sequence[str], spare: Sequence[str] | None = None
+) -> Table:
     """A front as a table that fits: where the terminal is narrow, some columns are left out, the least important ones
-    first. The candidate and the objectives stay.
+    first. The candidate and the objectives stay. spare: another order of what is left out.
     """
+    if spare is None:
+        spare = _spare(frame, objectives)
+    table = frame_table(frame, title)
+    for name in spare:
+        if Measurement.get(console, console.options.update(width=UNBOUNDED), table).maximum <= console.width:
+            break
+        frame = frame.drop(columns=name, errors="ignore")
+        table = frame_table(frame, title)
+    return table
+
+
+def _spare(frame: pd.DataFrame, objectives: Sequence[str]) -> list[str]:
+    """Columns of a front in the order in which they are left out."""
     names = list(map(str, frame))
     weighed = objectives[1:] if PROBABILITY in names else ()  # by the probability, which takes the place of them
     spare = [
@@ -361,14 +376,7 @@ def fitting_table(frame: pd.DataFrame, title: str, console: Console, objectives:
         *(name for name in names if name.startswith(MEASURED)),
         *(name for name in (ALIKE, PROBABILITY) if name in names),
     ]
-    spare = list(dict.fromkeys(spare))
-    table = frame_table(frame, title)
-    for name in spare:
-        if Measurement.get(console, console.options.update(width=UNBOUNDED), table).maximum <= console.width:
-            break
-        frame = frame.drop(columns=name)
-        table = frame_table(frame, title)
-    return table
+    return list(dict.fromkeys(spare))
 
 
 def written(table: pd.DataFrame | Iterable[Mapping[str, Any]], form: str) -> str:

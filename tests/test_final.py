@@ -21,6 +21,7 @@ from rich.console import Console
 from torch import nn
 
 import evonas
+from evonas.commands.train import show_final
 from evonas.config import TrainingConfig
 from evonas.config.final import FinalConfig
 from evonas.errors import UserError
@@ -37,7 +38,7 @@ from evonas.final.testing import look_at_networks
 from evonas.final.train import train
 from evonas.report.data import document
 from evonas.runs.run import Run
-from evonas.store.final import KIND, read_final
+from evonas.store.final import KIND, read_final, unheard
 from evonas.tasks import Task, regression
 from evonas.tasks.splitting import joined
 from evonas.tasks.task import Split, Splits
@@ -401,3 +402,27 @@ def test_the_front_and_the_report_have_final_figures_beside_those_of_the_search(
     assert list(final) == [str(number)]
     assert final[str(number)]["test[error]"] == pytest.approx(chosen.loc[number, "test[error]"], rel=1e-5)
     assert document(Run(run.folder))["final"] == final
+
+
+def test_a_line_shows_what_it_made_though_there_is_something_newer(run: Run) -> None:
+    number = [int(run.front()["candidate"].iloc[0])]
+    first = train(run, number, overrides=QUICK)
+    newer = train(Run(run.folder, ConvNets(), run.task()), number, overrides=(*QUICK, "average=0"))
+    again = train(Run(run.folder, ConvNets(), run.task()), number, overrides=QUICK)
+    pd.testing.assert_frame_equal(again, first)
+    assert Run(run.folder).final["key"].tolist() == newer["key"].tolist()
+
+
+def test_a_training_that_was_stopped_took_no_time_since_1970() -> None:
+    found = unheard("stopped", "", [], took_s=5.0)
+    assert found["finished_at"] - found["started_at"] == pytest.approx(5)
+
+
+def test_a_table_that_is_too_wide_leaves_columns_out_and_cuts_no_number(run: Run) -> None:
+    number = [int(run.front()["candidate"].iloc[0])]
+    found = train(run, number, overrides=QUICK)
+    console = Console(width=60, file=io.StringIO(), highlight=False)
+    show_final(run.folder, found.assign(**{"latency_ms[cpu]": 1.25, "latency_low_ms[cpu]": 1.2}), console)
+    printed = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "…" not in printed
+    assert "test" in printed

@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     run = Run(options.run)
     if options.files and (options.candidates or options.pick is not None or options.where):
         raise UserError("give --file, or networks of the run")
-    before = len(run.tests)
+    before = len(run.tests) + int(run.final["seeds"].sum())
     if options.files:
         found = look_at_files(run, options.files, run.task(options.overrides))
     else:
@@ -53,7 +53,8 @@ def show(found: "pd.DataFrame", before: int) -> None:
         names = [str(name)[5:-1] for name in row if str(name).startswith("test[")]
         figures = [_figure(row, name) for name in names]
         print(f"{which}{how}: test {', '.join(figures)}, of {row['examples']:,} examples")
-    print(f"this look at the test examples is recorded; {before} were recorded before it")
+    looks = "this look is" if len(found) == 1 else f"these {len(found)} looks are"
+    print(f"{looks} recorded; {before} at these test examples were recorded before, those of evonas train among them")
 
 
 def _figure(row: Mapping[Any, Any], name: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from evonas.commands.arguments import add_import, imported, printable
+from evonas.commands.arguments import add_import, add_take_over, imported, printable
 from evonas.signals import status_of, terminate_soon
 
 if TYPE_CHECKING:
@@ -26,8 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="KEY=VALUE",
         dest="overrides",
-        help="how: epochs=48, trials=8, seeds=3, fit_on=train, average=0, distill=0.5; where: runtime.KEY, task.KEY",
+        help="how: epochs, trials, reduction, seeds, fit_on, average, distill, temperature, processes, attempts, "
+        "checkpoint_s; where: runtime.KEY, task.KEY",
     )
+    add_take_over(parser)
     add_import(parser)
 
 
@@ -58,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         if search.open:
             with watching(console) as watch:
-                found = execute(search, watch)
+                found = execute(search, watch, take_over=options.take_over)
         else:
             print("nothing is left to do")
             found = execute(search)
@@ -115,7 +117,9 @@ def show_final(folder: object, found: "pd.DataFrame", console: "Console") -> Non
         return
     run = Run(folder)  # type: ignore[arg-type]
     metric = next(iter(run.description["task"]["metrics"]))
-    title = f"trained to the end: {counted(len(able), 'network')}, {metric} in"
-    console.print(fitting_table(final_table(run, able), title, console, []))
+    title = f"trained to the end: {counted(len(able), 'network')}; search, valid and test are {metric}"
+    table = final_table(run, able)
+    last = [name for name in table if str(name).startswith("95 % of ")]  # what is left out first where it is narrow
+    console.print(fitting_table(table, title, console, [], spare=[*map(str, last), "seeds", "valid", "95 %"]))
     for text in remarks(run, able):
         console.print(escape(text), soft_wrap=True)

@@ -1,15 +1,19 @@
 """Finished networks as people read them: what the search said, what they are in the end, and how sure that is."""
 
+import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from evonas import analysis
-from evonas.text import counted
 
 if TYPE_CHECKING:
     from evonas.runs.run import Run
+
+
+NOT_NEGATIVE = ("mse", "rmse", "mae")
+"""Metrics that evonas has for values, which cannot be below 0."""
 
 
 def final_table(run: "Run", final: pd.DataFrame) -> pd.DataFrame:
@@ -33,9 +37,8 @@ def final_table(run: "Run", final: pd.DataFrame) -> pd.DataFrame:
             table[part] = final[f"{part}[{metric}]"]
     table["95 %"] = _span(final, f"test_low[{metric}]", f"test_high[{metric}]")
     if f"seeds_low[{metric}]" in final:
-        table["seeds"] = _span(
-            final, f"seeds_low[{metric}]", f"seeds_high[{metric}]", metric in analysis.shares(run.description)
-        )
+        share, bounded = metric in analysis.shares(run.description), metric in NOT_NEGATIVE
+        table["seeds"] = _span(final, f"seeds_low[{metric}]", f"seeds_high[{metric}]", share, bounded)
     for target in run.description["config"]["targets"]:
         if f"latency_ms[{target}]" in final:
             table[f"latency_ms[{target}]"] = final[f"latency_ms[{target}]"]
@@ -46,11 +49,11 @@ def final_table(run: "Run", final: pd.DataFrame) -> pd.DataFrame:
     return table.sort_values(["test", "candidate"], ascending=[not maximised, True], ignore_index=True)
 
 
-def _span(frame: pd.DataFrame, low: str, high: str, share: bool = False) -> list[str]:
-    """The two columns as one; of a share, what lies between 0 and 1."""
+def _span(frame: pd.DataFrame, low: str, high: str, share: bool = False, bounded: bool = False) -> list[str]:
+    """The two columns as one; of a share what lies between 0 and 1, of what has a lower bound what is not below 0."""
     if low not in frame:
         return [""] * len(frame)
-    ends = frame[[low, high]].clip(0, 1) if share else frame[[low, high]]
+    ends = frame[[low, high]].clip(0 if share or bounded else None, 1 if share else None)
     pairs = ends.itertuples(index=False)
     return ["" if pd.isna(a) else f"{a:.2g}–{b:.2g}" for a, b in pairs]  # noqa: RUF001  # a range
 
@@ -61,12 +64,16 @@ def remarks(run: "Run", final: pd.DataFrame) -> Iterator[str]:
     test = run.description.get("data", {}).get("splits", {}).get("test", {}).get("examples")
     of = f", of {test:,} test examples" if test else ""
     first = final.iloc[0]
+    seeds, trials = int(first["seeds"]), json.loads(first["final"])["trials"]
+    whose = f"mean of {seeds} seeds, each" if seeds > 1 else "of 1 seed,"
+    over = "; seeds: 95 % of the mean over seeds (Student)" if seeds > 1 else ""
     yield (
-        f"test: mean of {counted(int(first['seeds']), 'seed')}, each trained for {int(first['epochs'])} epochs on "
-        f"{first['fit_on'].replace('+', ' and ')}; 95 %: over examples{of}; seeds: 95 % of the mean over seeds"
+        f"test: {whose} trained for {int(first['epochs'])} epochs on {first['fit_on'].replace('+', ' and ')}; "
+        f"95 %: over examples{of}{over}"
     )
     if f"valid[{metric}]" in final:
-        yield "valid: of the best recipe, trained on train; the recipe was chosen by it, so it is a little too good"
+        chosen = "of the best recipe, which was chosen by it, so that it is a little too good"
+        yield f"valid: {chosen if trials > 1 else 'of the recipe'}, trained on train alone"
     unsettled = [name for name in final if str(name).startswith("settled[")]
     for name in unsettled:
         loose = int((final[name] == 0).sum())

@@ -14,7 +14,7 @@ from evonas.config import TrainingConfig
 from evonas.errors import UserError
 from evonas.evaluation.device_data import DeviceData, to_device
 from evonas.evaluation.task_metrics import rows
-from evonas.exporters import EXPORTERS
+from evonas.exporters import EXPORTERS, Exporter
 from evonas.final.examining import examined, with_intervals
 from evonas.final.work import column
 from evonas.inputs import mapped
@@ -93,7 +93,7 @@ def _file(path: Path, task: Task) -> dict[str, Any]:
         raise UserError(f"{path}: {error.strerror}") from None
     statistics: dict[str, list[torch.Tensor]] = {name: [] for name in task.metrics}
     for x, y in _batches(task):
-        output = _output(exporter.run, content, x, path)
+        output = _output(exporter, content, x, path)
         if output.shape != (len(y), *task.spec.output_shape):
             wanted = (len(y), *task.spec.output_shape)
             raise UserError(f"{path} gives an output {tuple(output.shape)} of {len(y)} examples, not {wanted}")
@@ -103,15 +103,23 @@ def _file(path: Path, task: Task) -> dict[str, Any]:
     return _row(-1, path.name, hashlib.sha256(content).hexdigest(), task, metrics)
 
 
-def _output(run: Any, content: bytes, x: Any, path: Path) -> torch.Tensor:
+def _output(exporter: Exporter, content: bytes, x: Any, path: Path) -> torch.Tensor:
+    assert exporter.run is not None
     try:
-        return torch.from_numpy(np.asarray(run(content, x))).float()
+        return torch.from_numpy(np.asarray(exporter.run(content, x))).float()
     except ImportError as error:
         raise UserError(f"{path}: {error}") from None
     except Exception as error:
-        raise UserError(
-            f"{path} does not run on the examples of {type(x).__name__}s: {describe_error(error)}"
-        ) from None
+        made_for = f", as one for the task {own} may not" if (own := _task_of(exporter, content)) else ""
+        raise UserError(f"{path} does not run on this run's test examples{made_for}: {describe_error(error)}") from None
+
+
+def _task_of(exporter: Exporter, content: bytes) -> str:
+    """The name of the task that a file says it is for; empty where it does not."""
+    try:
+        return str(exporter.labels.get(content).get("task", "")) if exporter.labels else ""
+    except Exception:  # it is no such file
+        return ""
 
 
 def _batches(task: Task) -> Iterator[tuple[Any, torch.Tensor]]:

@@ -6,10 +6,11 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Protocol
+from typing import Any, Protocol
 
 import pandas as pd
 
+from evonas import analysis
 from evonas.config import RuntimeConfig
 from evonas.config.final import FinalConfig
 from evonas.errors import UserError
@@ -73,10 +74,16 @@ class FinalSearch:
         on = final.fit_on.replace("+", " + ")
         which = ", ".join(f"{plan.candidate}" for plan in self.plans)
         recipes = "the search's recipe" if final.trials == 1 else f"{final.trials} recipes each, stopped early by ASHA"
-        return [
+        best = "it" if final.trials == 1 else "the best one"
+        lines = [
             f"{counted(len(self.plans), 'network')} to the end: {which}",
-            f"{recipes}; then {counted(final.seeds, 'training')} with the best one on {on}; {epochs} epochs",
+            f"{recipes}; then {counted(final.seeds, 'training')} with {best} on {on}; {epochs} epochs",
         ]
+        if final.distill:
+            teacher = int(_best_of_front(self)["candidate"])
+            itself = ", which learns from itself" if teacher in {plan.candidate for plan in self.plans} else ""
+            lines.append(f"teacher: candidate {teacher}{itself}, the front's best, with its weights of the search")
+        return lines
 
 
 def prepare_final(
@@ -154,15 +161,16 @@ def train(
     return execute(prepare_final(run, chosen(run, candidates, pick, where), final, runtime, task, space), watch)
 
 
-def execute(search: FinalSearch, watch: Watch = lambda progress: None) -> pd.DataFrame:
+def execute(search: FinalSearch, watch: Watch = lambda progress: None, *, take_over: bool = False) -> pd.DataFrame:
     """Train what is not finished; the same search again goes on.
 
     Args:
         search: from `prepare_final`.
         watch: called as it goes on.
+        take_over: also where another search or training holds the folder.
 
     Returns:
-        Rows of `Run.final` of the chosen networks.
+        Rows as of `Run.final` of the chosen networks, trained as this search says.
 
     Raises:
         UserError: somebody else writes to the folder, or a cluster is not there.
@@ -170,10 +178,10 @@ def execute(search: FinalSearch, watch: Watch = lambda progress: None) -> pd.Dat
     folder, wanted = search.run.folder, [plan.key for plan in search.plans]
     if search.open:
         with ExitStack() as ends:
-            ends.callback(folder.lock(False).close)
+            ends.callback(folder.lock(take_over).close)
             trainings = ends.enter_context(closing(_trainings(search)))
             _train(search, trainings, watch)
-    found = Run(folder).final
+    found = analysis.final(folder)  # those of this line, be there newer ones of the same networks or not
     return found[found["key"].isin(wanted)].reset_index(drop=True)
 
 
@@ -240,6 +248,14 @@ def _trainings(search: FinalSearch) -> Trainings:
     return TuneTrainings(work, folder, search.runtime, search.final, search.modules)
 
 
+def _best_of_front(search: FinalSearch) -> "pd.Series[Any]":
+    metric, direction = next(iter(search.task.spec.metrics.items()))
+    front = search.run.front()
+    if front.empty:
+        raise UserError(f"distill: the front of {search.run.folder} is empty, so it has no teacher: distill=0")
+    return front.sort_values([metric, "candidate"], ascending=[direction == "minimize", True]).iloc[0]
+
+
 def _teacher(search: FinalSearch) -> TeacherWeights | None:
     """The front's best network in the main metric, where others are to learn from it.
 
@@ -248,11 +264,9 @@ def _teacher(search: FinalSearch) -> TeacherWeights | None:
     """
     if not search.final.distill:
         return None
-    run, (metric, direction) = search.run, next(iter(search.task.spec.metrics.items()))
-    front = run.front().sort_values([metric, "candidate"], ascending=[direction == "minimize", True])
-    row = front.iloc[0]
+    row = _best_of_front(search)
     try:
-        kept = run.folder.read(weights_name(int(row["candidate"])))
+        kept = search.run.folder.read(weights_name(int(row["candidate"])))
     except FileNotFoundError:
         which = f"candidate {row['candidate']}, the best of the front"
         raise UserError(f"distill: the weights of {which}, are not kept, so it cannot teach: distill=0") from None

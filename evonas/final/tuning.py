@@ -141,7 +141,8 @@ class _Teller(tune.Callback):
         found = self._recorder.result(job.name)
         if found is None:
             curve = [point for _, point in sorted(self._curves.get(job.name, {}).items())]
-            found = unheard(status, message, curve)
+            took_s = float((trial.last_result or {}).get("time_total_s", 0.0))
+            found = unheard(status, message, curve, took_s)
             self._recorder.finish(job.name, found)
         self._progress.end(job, str(found["status"]))
         self._watch(self._progress)

@@ -118,10 +118,11 @@ def record_tests(folder: Folder, rows: Sequence[Mapping[str, Any]]) -> str:
             number += 1
 
 
-def unheard(status: str, message: str, curve: list[dict[str, Any]]) -> dict[str, Any]:
-    """The result of a training that did not come to say it itself."""
+def unheard(status: str, message: str, curve: list[dict[str, Any]], took_s: float = 0.0) -> dict[str, Any]:
+    """The result of a training that did not come to say it itself, after so many seconds of work."""
     found: dict[str, Any] = {"status": status, "message": message, "curve": curve, "metrics": {}, "conditions": {}}
-    return {**found, "started_at": 0.0, "finished_at": time.time()}
+    now = time.time()
+    return {**found, "started_at": now - took_s, "finished_at": now}
 
 
 class FinalRecorder:

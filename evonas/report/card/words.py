@@ -45,7 +45,7 @@ def limits(run: Run, exported: Exported) -> list[str]:
         "input, also for one that is of no class.",
         "Its outputs are scores. Whether they are good probabilities was not examined.",
         "Intervals are about the luck of the examples or of the measurement. Another training of the same network is "
-        "not in them.",
+        "not in them, but for those over seeds.",
         "Latencies hold for the device, the batch and the versions that stand beside them.",
     ]
     if exported.quantised:
