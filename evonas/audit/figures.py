@@ -48,7 +48,7 @@ class Figure:
     @property
     def span(self) -> str:
         """The interval for people; empty without one."""
-        return "" if math.isnan(self.low) else f"{self.low:.2g} to {self.high:.2g}"
+        return "" if math.isnan(self.low) else f"{self.low:.2g}, {self.high:.2g}"
 
 
 class Figures:

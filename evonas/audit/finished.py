@@ -60,7 +60,7 @@ def _stopping(side: Side) -> Iterator[Figure]:
     audit = analysis.stopping_audit(side.evaluations, side.run.objectives, side.run.signs)
     epochs = side.run.description["config"]["training"]["rungs"]
     for row, epoch in zip(audit.to_dict("records"), epochs, strict=False):
-        part, pairs = f"rung at epoch {epoch}", int(row["pairs"])
+        part, pairs = f"rung, epoch {epoch}", int(row["pairs"])
         yield Figure(part, "stopped", side.name, row["stopped"], n=int(row["reached"]))
         yield Figure(part, "pairs as in the end", side.name, row["agreement"], n=pairs, unit="share")
         yield Figure(part, "pairs turned round", side.name, row["reversed"], n=pairs, unit="share")
@@ -102,4 +102,4 @@ def _hours(side: Side) -> Iterator[Figure]:
     table = analysis.stage_hours(side.evaluations, analysis.trainings(side.run.folder))
     for row in table.to_dict("records"):
         if not (row["stage"].startswith("final") and row["hours"] == 0):
-            yield Figure("time of workers", row["stage"], side.name, row["hours"], unit="h")
+            yield Figure("time", row["stage"], side.name, row["hours"], unit="h")

@@ -55,13 +55,14 @@ def _tau(figures: Figures, tau: Figure) -> str:
 
 
 def _stopping(figures: Figures) -> Iterator[str]:
-    parts = dict.fromkeys(own.part for own in figures if own.part.startswith("rung at epoch") and own.run == SEARCH)
+    parts = dict.fromkeys(own.part for own in figures if own.part.startswith("rung, ") and own.run == SEARCH)
     for part in parts:
         agreement, turned = figures.get(part, "pairs as in the end"), figures.get(part, "pairs turned round")
         lost = figures.get(part, "front lost").value
         if agreement.n:
+            where = part.replace(",", " at")
             yield (
-                f"Early stopping, {part}: of {counted(agreement.n, 'pair')} of fully trained networks "
+                f"Early stopping, {where}: of {counted(agreement.n, 'pair')} of fully trained networks "
                 f"{percent(agreement.value)} compared as in the end, {percent(turned.value)} the other way round; "
                 f"{counted(int(lost), 'member')} of its front {'was' if lost == 1 else 'were'} dominated there."
             )
@@ -106,7 +107,7 @@ def _worse(mean: Figure) -> dict[str, str]:
 
 
 def _hours(figures: Figures) -> str:
-    found = {own.name: own.value for own in figures if own.part == "time of workers" and own.run == SEARCH}
+    found = {own.name: own.value for own in figures if own.part == "time" and own.run == SEARCH}
     waiting = found.pop("waiting", 0.0)
     each = ", ".join(
         f"{name} {'not recorded' if math.isnan(own) else in_time(3600 * own)}" for name, own in found.items()
