@@ -3,7 +3,6 @@
 import hashlib
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -102,14 +101,15 @@ def test_an_interrupted_search_goes_on_as_the_same(mode: str, tmp_path: Path) ->
     assert parts.verify().difference == ""
 
 
-def test_a_killed_driver_has_every_birth_on_disk_and_goes_on(tmp_path: Path) -> None:
+def test_a_killed_driver_has_every_birth_on_disk_and_goes_on(binaries: Path, tmp_path: Path) -> None:
     """In the serial runtime the candidates that kill their process kill the driver."""
     whole = run(tmp_path / "whole")
     work = {"killing": (0, 3, 20), "marks": str(tmp_path)}
     program = f"from tests.test_loop import *; run(Path({str(tmp_path / 'run')!r}), work={work!r})"
     for killer in (0, 3, 20):
-        killed = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
-        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        line = [binaries / "run-code", program]
+        killed = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert killed.returncode == 128 + signal.SIGKILL, killed.stderr
         record = recovered(tmp_path / "run")
         assert [candidate.index for candidate in record.pending] == [killer]
         assert len(record.evaluated) <= killer

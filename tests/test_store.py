@@ -176,7 +176,7 @@ def test_every_flipped_byte_and_every_cut_of_a_file_is_named(name: str, finished
     copy = copied(finished, tmp_path)
     path = copy / name if name.endswith("json") else next((copy / name).glob("generation-00001.*"))
     data = path.read_bytes()
-    for at in range(0, len(data), max(1, len(data) // 50)):
+    for at in range(0, len(data), max(1, len(data) // 25)):
         flipped = bytearray(data)
         flipped[at] ^= 1 << at % 8
         path.write_bytes(flipped)

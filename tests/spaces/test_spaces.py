@@ -96,18 +96,20 @@ def test_a_network_learns(space):
     x = torch.randn(128, 1, 8, 8, generator=rng)
     x = x + 2 * torch.eye(4)[y].view(-1, 1, 2, 2).repeat_interleave(4, 2).repeat_interleave(4, 3) * ramp()
     x = x.view(-1, *example_shape(space))
-    errors = []
-    for genome in sampled(space, 2, seed=3):
-        torch.manual_seed(0)
-        network = built(space, genome, outputs=4)
-        optimizer = torch.optim.SGD(network.parameters(), 0.05, momentum=0.9)
-        for step in range(60):
-            rows = torch.arange(32) + 32 * (step % 4)
-            optimizer.zero_grad()
-            nn.functional.cross_entropy(network(x[rows]), y[rows]).backward()
-            optimizer.step()
-        errors.append((network(x).argmax(1) != y).float().mean().item())
-    assert min(errors) < 0.3  # 0.75 by chance
+    errors = (error_of(space, genome, x, y) for genome in sampled(space, 2, seed=3))
+    assert any(error < 0.3 for error in errors)  # 0.75 by chance
+
+
+def error_of(space: Space, genome: tuple[int, ...], x: torch.Tensor, y: torch.Tensor) -> float:
+    torch.manual_seed(0)
+    network = built(space, genome, outputs=4)
+    optimizer = torch.optim.SGD(network.parameters(), 0.05, momentum=0.9)
+    for step in range(60):
+        rows = torch.arange(32) + 32 * (step % 4)
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(network(x[rows]), y[rows]).backward()
+        optimizer.step()
+    return (network(x).argmax(1) != y).float().mean().item()
 
 
 def ramp() -> torch.Tensor:
