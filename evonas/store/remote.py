@@ -99,9 +99,7 @@ class ObjectFolder:
                     break
                 if now != before:
                     host = json.loads(now).get("host")
-                    raise UserError(
-                        f"another search ({host}) is writing to {self}; wait for it or give another --run"
-                    )
+                    raise UserError(f"another search ({host}) is writing to {self}; wait for it or give another --run")
         return _Lease(self)
 
     def vacate(self) -> None:
