@@ -18,6 +18,7 @@ from evonas.exporters import EXPORTERS, Exporter
 from evonas.final.examining import examined, with_intervals
 from evonas.final.work import column
 from evonas.inputs import mapped
+from evonas.measuring.torch_state import cpu_threads
 from evonas.runs.rebuild import config_of
 from evonas.runs.run import Run
 from evonas.store.final import record_tests
@@ -76,7 +77,8 @@ def _network(run: Run, candidate: int, task: Task, data: DeviceData, training: T
     finished = run.final[(run.final["candidate"] == candidate) & (run.final["status"] == "ok")]
     row = run.evaluations.set_index("candidate").loc[candidate]
     digest = row["weights_sha256"] if finished.empty else finished.iloc[0]["weights_sha256"]
-    metrics = examined(network, task.splits.test, data, task, training)
+    with cpu_threads(training.threads):  # many threads of small networks wait for each other
+        metrics = examined(network, task.splits.test, data, task, training)
     return _row(candidate, "search" if finished.empty else "final", str(digest), task, metrics)
 
 
