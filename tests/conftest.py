@@ -5,6 +5,7 @@ import gc
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -63,6 +64,9 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="evo")  # short: names of sockets must fit into 107 bytes
     tempfile.tempdir = None
     os.environ |= QUICK_COMPILER
+    # Each of hundreds of processes would compile evonas, and each that shares the tests would rewrite their assertions.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     config.stash[SHARED] = ExitStack()
 
     if getattr(config.option, "numprocesses", None):  # the processes that share the tests share it

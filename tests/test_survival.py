@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def python(program: str, *words: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", f"from tests.test_loop import *\n{program}", *words]
+    command = [sys.executable, "-c", f"import sys\nfrom tests.test_loop import *\n{program}", *words]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -202,7 +202,7 @@ print(content(found), found.verify().difference)
         if subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode:
             pytest.skip("this machine lets nobody mount a tmpfs of their own")
         work = {"failing": (5, 11), "weights_kb": weights_kb}
-        program = f"from tests.test_loop import *\nWORK = {work!r}\n{self.PROGRAM}"
+        program = f"import sys\nfrom tests.test_loop import *\nWORK = {work!r}\n{self.PROGRAM}"
         command = [*unshare, sys.executable, "-c", program, str(tmp_path), f"{kilobytes}k"]
         answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         assert answer.returncode == 0, answer.stderr
