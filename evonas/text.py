@@ -26,6 +26,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
+def figures(value: float) -> str:
+    """A number for people: whole ones in full, others to four digits."""
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4g}"
+
+
 def printable_lines(text: str) -> str:
     """The lines of a text as a terminal would leave them, and nothing that steers one.
 

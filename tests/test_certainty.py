@@ -14,10 +14,10 @@ import pytest
 from rich.console import Console
 
 import evonas
+from evonas.analysis import recommended
 from evonas.cli import main
 from evonas.errors import UserError
 from evonas.records import Evaluation, Job, Status
-from evonas.report import summary
 from evonas.report.data import document
 from evonas.runtime import Message
 from evonas.scores import decoded, encoded
@@ -172,7 +172,7 @@ def test_the_networks_that_one_would_take_are_chosen_with_the_noise_in_mind() ->
     alike = [[], [], [3], [2], []]
     sure = pd.DataFrame({"candidate": range(5), "p_front": [1, 1, 0.3, 0.7, 1], "indistinguishable": alike})
     sure["error_indistinguishable"] = [[1], [0], [3], [2], []]
-    picks = {pick["role"]: pick for pick in summary.picks(description, front, sure)}
+    picks = {pick["role"]: pick for pick in recommended(description, front, sure)}
     assert {role: pick["candidate"] for role, pick in picks.items()} == {"smallest": 4, "knee": 3, "most accurate": 1}
     assert picks["most accurate"]["why"] == (
         "cheapest of those whose error cannot be told from the lowest: error 0.015 at latency_ms[cpu] 5; "
@@ -180,8 +180,8 @@ def test_the_networks_that_one_would_take_are_chosen_with_the_noise_in_mind() ->
     )
     assert picks["knee"]["why"].endswith("p(front) 0.70 instead of 0.30")
     unknown = sure.assign(p_front=np.nan, indistinguishable=None, error_indistinguishable=None)
-    before = summary.picks(description, front)
-    assert summary.picks(description, front, unknown) == before
+    before = recommended(description, front)
+    assert recommended(description, front, unknown) == before
     assert {pick["role"]: pick["candidate"] for pick in before} == {"smallest": 4, "knee": 2, "most accurate": 0}
 
 

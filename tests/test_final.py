@@ -31,14 +31,16 @@ from evonas.evaluation.device_data import to_device
 from evonas.evaluation.distillation import Teacher
 from evonas.final.choosing import chosen
 from evonas.final.examining import examined, with_intervals
+from evonas.final.options import final_options
 from evonas.final.plan import FinalPlan, best_trial
 from evonas.final.progress import FinalProgress
 from evonas.final.recipes import recipes
 from evonas.final.testing import look_at_networks
-from evonas.final.train import train
+from evonas.final.train import prepare_final, train
 from evonas.report.data import document
 from evonas.runs.run import Run
-from evonas.store.final import KIND, read_final, unheard
+from evonas.store.final import KIND, TRAININGS, read_final, unheard, write_final
+from evonas.store.opening import open_folder
 from evonas.tasks import Task, regression
 from evonas.tasks.splitting import joined
 from evonas.tasks.task import Split, Splits
@@ -346,6 +348,35 @@ def test_a_look_at_the_test_examples_is_recorded(run: Run, task: Task) -> None:
     train(Run(run.folder, ConvNets(), task), [number], overrides=QUICK)
     look_at_networks(Run(run.folder, ConvNets(), task), [number], task)
     assert Run(run.folder).tests["weights"].tolist() == ["search", "final"]
+
+
+def test_picked_are_those_that_the_report_recommends(run: Run) -> None:
+    """Alike within the noise: the cheapest is the most accurate one. It is said why."""
+    wanted = {pick["role"]: pick["candidate"] for pick in document(run)["picks"]}
+    picked = chosen(run, pick=1)
+    assert picked["candidate"].tolist() == [wanted["most accurate"]]
+    assert set(wanted.values()) <= set(chosen(run, pick=3)["candidate"])
+    search = prepare_final(run, picked, *final_options(run, QUICK)[:2], run.task(), run.space())
+    assert search.in_words()[1].startswith(f"candidate {wanted['most accurate']}, most accurate: ")
+
+
+def test_no_bit_of_a_record_can_change_unnoticed(tmp_path: Path) -> None:
+    """One that is turned over is named, or changes nothing that is read."""
+    folder = open_folder(tmp_path)
+    row = dict.fromkeys(TRAININGS.names) | {"candidate": 3, "key": "1f2e3d4c", "seed": 11, "weights": "w"}
+    curve = [{"epoch": 1, "train_loss": 0.5, "valid_loss": 0.75, "valid_metric": 0.25}]
+    row |= {"metrics": {"test[error]": 0.25}, "conditions": {"host": "a"}, "curve": curve, "training": "{}"}
+    write_final(folder, "000003-1f2e3d4c", [row])
+    path = tmp_path / "final/000003-1f2e3d4c.parquet"
+    data, whole = path.read_bytes(), read_final(folder)
+    silent = 0
+    names = data.rindex(b"train_loss")  # of columns stand where no checksum of a page is
+    for place in (*range(names, names + 10), *range(0, len(data), 7)):
+        path.write_bytes(data[:place] + bytes([data[place] ^ 1 << place % 8]) + data[place + 1 :])
+        with suppress(UserError):
+            assert read_final(folder) == whole
+            silent += 1
+    assert silent < len(data) / 7, "most are named"
 
 
 def test_a_damaged_record_is_named(run: Run) -> None:

@@ -19,9 +19,10 @@ import pytest
 import torch
 
 import evonas
+from evonas.analysis import recommended
 from evonas.cli import main
 from evonas.errors import UserError
-from evonas.report import summary, write
+from evonas.report import write
 from evonas.report.data import ARCH_BYTES, document, number
 from evonas.report.page import page, to_json
 from evonas.report.watch import ReportServer
@@ -104,7 +105,7 @@ def test_the_three_networks_of_a_front_made_by_hand() -> None:
         "objectives": [{"column": "error", "sign": 1}, {"column": "params", "sign": 1}],
     }
     front = hand_made(error=[0.0, 0.1, 0.2, 1.0], params=[100.0, 10.0, 5.0, 0.0])
-    found = {pick["role"]: pick["candidate"] for pick in summary.picks(description, front)}
+    found = {pick["role"]: pick["candidate"] for pick in recommended(description, front)}
     assert found == {"smallest": 3, "knee": 1, "most accurate": 0}
 
 
@@ -114,7 +115,7 @@ def test_more_accurate_is_more_where_the_metric_is_maximised() -> None:
         "objectives": [{"column": "accuracy", "sign": -1}, {"column": "params", "sign": 1}],
     }
     front = hand_made(error=[0, 0, 0], accuracy=[0.9, 0.89, 0.2], params=[9.0, 1.0, 0.9])
-    picks = summary.picks(description, front)
+    picks = recommended(description, front)
     assert [(pick["role"], pick["candidate"]) for pick in picks] == [
         ("smallest", 2),
         ("knee", 1),

@@ -12,6 +12,7 @@ trained_metrics.py metrics with the scores that they are made of
 contenders.py who comes so near to the front that chance may put them on it
 resampling.py objectives had chance gone otherwise: other examples, other latencies
 certainty.py how sure a front is: who is on it by more than chance, who cannot be told from whom
+recommended.py the networks that one would take, with that in mind
 tables.py    a latency table against the device
 
 columns, signs: the objectives, and -1 for each that is maximised: `run.objectives`, `run.signs`.
@@ -46,6 +47,7 @@ from evonas.analysis.fronts import Reference, WhatIf, dominated, front, hypervol
 from evonas.analysis.genes import genes, importance, leaves, shared
 from evonas.analysis.history import bands, diversity, in_order, lifespans, lineage, not_evaluated, progress, survival
 from evonas.analysis.intervals import ends, shares, unsettled, wilson, with_intervals
+from evonas.analysis.recommended import main_metric, recommended
 from evonas.analysis.resampling import Drawn, drawn
 from evonas.analysis.tables import mismatch
 
@@ -75,6 +77,7 @@ __all__ = [
     "leaves",
     "lifespans",
     "lineage",
+    "main_metric",
     "measured",
     "mismatch",
     "not_evaluated",
@@ -85,6 +88,7 @@ __all__ = [
     "populations",
     "progress",
     "rank_agreement",
+    "recommended",
     "recorded",
     "reference",
     "scaled",

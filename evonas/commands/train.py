@@ -37,7 +37,7 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
     """Which networks of a run are meant."""
     parser.add_argument("run", metavar="RUN", help="run folder")
     parser.add_argument("candidates", type=int, nargs="*", metavar="CANDIDATE", help="by number; default: the front")
-    text = "so many of the front: the most accurate, the knee, the smallest, then others between"
+    text = "so many of the front: the most accurate, the knee, the smallest (as p(front) sees them), then others"
     parser.add_argument("--pick", type=int, metavar="N", help=text)
     text = 'only those of the front that meet it, e.g. "latency_ms[cpu]<=5"'
     parser.add_argument("--where", action="append", default=[], metavar="CONDITION", help=text)

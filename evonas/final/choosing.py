@@ -11,20 +11,20 @@ from evonas.errors import UserError
 if TYPE_CHECKING:
     from evonas.runs.run import Run
 
-ROLES = ("most accurate", "knee", "smallest")
-"""The networks that one would take, the first first; `pick` takes so many of them, and then others between."""
+ORDER = ("most accurate", "knee", "smallest")
+"""The roles of recommended networks, the first first; `pick` takes so many of them, and then others between."""
 
 
 def chosen(
     run: "Run", candidates: Sequence[int] = (), pick: int | None = None, where: Sequence[str] = ()
 ) -> pd.DataFrame:
-    """Rows of `evaluations`, with a column `role` that says why they were chosen.
+    """Rows of `evaluations`, with the columns `role` and `why`, which say why they were chosen.
 
     Args:
         run: whose networks.
         candidates: by number, on the front or not; none: the front.
-        pick: so many of the front, spread over it: its most accurate, then the knee, the smallest, and those that are
-            farthest from what was picked.
+        pick: so many of the front, spread over it: those that `analysis.recommended` names (the most accurate, the
+            knee, the smallest, as far as noise lets that be told), and those that are farthest from what was picked.
         where: conditions that those of the front must meet, e.g. "latency_ms[cpu]<=5".
 
     Raises:
@@ -33,7 +33,7 @@ def chosen(
     if candidates:
         if pick is not None or where:
             raise UserError("give CANDIDATE numbers, or --pick and --where, which choose from the front")
-        return pd.DataFrame([_named(run, number) for number in dict.fromkeys(candidates)]).assign(role="chosen")
+        return pd.DataFrame([_named(run, number) for number in dict.fromkeys(candidates)]).assign(role="chosen", why="")
     front = run.front()
     if front.empty:
         raise UserError(f"the front of {run.folder} is empty; there is nothing to train")
@@ -41,10 +41,10 @@ def chosen(
     if left.empty:
         raise UserError(f"none of the {len(front)} networks of the front meets {' and '.join(where)}")
     if pick is None:
-        return left.assign(role="front")
+        return left.assign(role="front", why="")
     if pick < 1:
         raise UserError(f"--pick takes a number of 1 or more, not {pick}")
-    return _picked(left, run.objectives, run.signs, pick)
+    return _picked(run, left, pick)
 
 
 def _named(run: "Run", candidate: int) -> "pd.Series[Any]":
@@ -56,16 +56,17 @@ def _named(run: "Run", candidate: int) -> "pd.Series[Any]":
     return row.iloc[0]
 
 
-def _picked(front: pd.DataFrame, columns: Sequence[str], signs: Sequence[int], pick: int) -> pd.DataFrame:
-    values = analysis.scaled(front, columns, signs)
-    knee = int(values.sum(1).argmin())
-    first = [(0, ROLES[0]), (knee, ROLES[1]), (int(front["params"].to_numpy(float).argmin()), ROLES[2])]
-    roles: dict[int, str] = {}
-    for place, role in first:
-        roles.setdefault(place, role)
+def _picked(run: "Run", front: pd.DataFrame, pick: int) -> pd.DataFrame:
+    numbers = front["candidate"].tolist()
+    found = analysis.recommended(run.description, front, run.certainty())
+    roles: dict[int, tuple[str, str]] = {}
+    for one in sorted(found, key=lambda one: ORDER.index(one["role"])):
+        roles.setdefault(numbers.index(one["candidate"]), (one["role"], one["why"]))
+    values = analysis.scaled(front, run.objectives, run.signs)
     while len(roles) < min(pick, len(front)):
         apart = ((values[:, None] - values[list(roles)][None]) ** 2).sum(-1).min(1)
-        roles[int(apart.argmax())] = "between"
-    places = list(roles)[:pick]
-    found: pd.DataFrame = front.iloc[places].assign(role=[roles[place] for place in places])
-    return found
+        roles[int(apart.argmax())] = ("between", "farthest from those before")
+    picked = dict(list(roles.items())[:pick])
+    role, why = zip(*picked.values(), strict=True)
+    rows: pd.DataFrame = front.iloc[list(picked)].assign(role=role, why=why)
+    return rows

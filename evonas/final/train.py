@@ -52,6 +52,7 @@ class FinalSearch:
         final: how.
         runtime: where.
         modules: the user's own.
+        reasons: why which network was chosen, a line each.
     """
 
     run: Run
@@ -61,6 +62,7 @@ class FinalSearch:
     final: FinalConfig
     runtime: RuntimeConfig
     modules: tuple[ModuleType, ...] = ()
+    reasons: tuple[str, ...] = ()
 
     @property
     def open(self) -> list[FinalPlan]:
@@ -77,6 +79,7 @@ class FinalSearch:
         best = "it" if final.trials == 1 else "the best one"
         lines = [
             f"{counted(len(self.plans), 'network')} to the end: {which}",
+            *self.reasons,
             f"{recipes}; then {counted(final.seeds, 'training')} with {best} on {on}; {epochs} epochs",
         ]
         if final.distill:
@@ -99,7 +102,7 @@ def prepare_final(
 
     Args:
         run: whose networks.
-        rows: of its `evaluations`, those that are trained.
+        rows: of its `evaluations`, those that are trained, from `chosen`.
         final: how they are trained.
         runtime: where.
         task: of the run, with its data.
@@ -126,7 +129,9 @@ def prepare_final(
         )
         for _, row in rows.iterrows()
     )
-    return FinalSearch(run, space_of(run.description, space), task, plans, final, runtime, tuple(modules))
+    given = rows[rows["why"] != ""].to_dict("records")
+    reasons = tuple(f"candidate {row['candidate']}, {row['role']}: {row['why']}" for row in given)
+    return FinalSearch(run, space_of(run.description, space), task, plans, final, runtime, tuple(modules), reasons)
 
 
 def train(
@@ -143,7 +148,8 @@ def train(
     Args:
         run: a run, loaded with the user's own space and task where it has such, or its folder.
         candidates: by number; none: the front.
-        pick: so many of the front: the most accurate, the knee, the smallest, then others between.
+        pick: so many of the front: the most accurate, the knee, the smallest, as far as noise lets that be told, then
+            others between.
         where: conditions that those of the front must meet, e.g. "latency_ms[cpu]<=5".
         overrides: KEY=VALUE: how (epochs=48, trials=8, seeds=3, ...), where (runtime.KEY), with which data (task.KEY).
         watch: called as it goes on.

@@ -45,7 +45,7 @@ def document(run: Run) -> dict[str, Any]:
     frame, front = run.evaluations, run.front()
     axes = summary.axes(run.description)
     certainty = run.certainty()
-    picks = summary.picks(run.description, front, certainty)
+    picks = analysis.recommended(run.description, front, certainty)
     return {
         "run": str(run.folder),
         "state": run.state,
@@ -71,7 +71,7 @@ def document(run: Run) -> dict[str, Any]:
 def _task(description: Mapping[str, Any]) -> dict[str, str]:
     """What a network takes in and gives out, in words, and what its learning curve shows."""
     task = description["task"]
-    metric, direction = summary.main_metric(description)
+    metric, direction = analysis.main_metric(description)
     output = " x ".join(map(str, task["output_shape"]))
     takes = in_words(from_plain(task["input"]))
     return {"input": takes, "output": output, "metric": metric, "direction": direction}

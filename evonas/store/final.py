@@ -65,6 +65,10 @@ TESTS = pa.schema(
 """weights: search, final, or the name of an exported file, whose SHA-256 then stands in weights_sha256."""
 
 
+_DIGEST = b"evonas.sha256"
+"""Where in the file's own metadata the SHA-256 of its rows stands."""
+
+
 def final_name(candidate: int, key: str, stage: str = "", number: int = 0) -> str:
     """The name of a network, or of one of its trainings, without folder and suffix."""
     return f"{candidate:06d}-{key}" + (f"-{stage}{number}" if stage else "")
@@ -201,7 +205,10 @@ def _rows(folder: Folder, name: str, schema: pa.Schema) -> Iterable[dict[str, An
     path = f"{KIND}/{name}"
     try:
         table = pq.read_table(io.BytesIO(folder.read(path)), page_checksum_verification=True)
+        recorded = (table.schema.metadata or {}).get(_DIGEST)
         rows: list[dict[str, Any]] = table.cast(schema).to_pylist(maps_as_pydicts="strict")
+        if recorded != _digest(rows):
+            raise ValueError("the SHA-256 of its rows is not the recorded one")
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         what = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"{folder}/{path} is damaged: {what}; restore it from a copy, or remove it") from None
@@ -211,9 +218,15 @@ def _rows(folder: Folder, name: str, schema: pa.Schema) -> Iterable[dict[str, An
 def _parquet(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> bytes:
     sink = pa.BufferOutputStream()
     table = pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
-    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+    digest = _digest(table.to_pylist(maps_as_pydicts="strict"))
+    pq.write_table(table.replace_schema_metadata({_DIGEST: digest}), sink, compression="zstd", write_page_checksum=True)
     data: bytes = sink.getvalue().to_pybytes()
     return data
+
+
+def _digest(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """Of all rows: the checksums of Parquet's pages leave its headers and its schema out."""
+    return hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest().encode()
 
 
 def recipe_of(row: Mapping[str, Any]) -> dict[str, Any]:
