@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from evonas.components import Components
-from evonas.config import ENDPOINT_KEYS, MUTABLE_SECTIONS, Config
+from evonas.config import BEFORE, ENDPOINT_KEYS, MUTABLE_SECTIONS, Config
 from evonas.config.options import with_defaults
 from evonas.errors import UserError
 from evonas.evaluation.learners import LEARNERS
@@ -62,7 +62,7 @@ def default_folder(name: str, config: Config, origin: str = "") -> Path:
 
 def as_begun(config: Config, recorded: Mapping[str, Any]) -> Config:
     """A config as the run meant it that it goes on with: before targets had `includes`, their latency was that of the
-    network alone.
+    network alone; before they had `screen`, each network was measured to the end at once.
 
     Args:
         config: which may leave the key out.
@@ -71,12 +71,11 @@ def as_begun(config: Config, recorded: Mapping[str, Any]) -> Config:
     Returns:
         The config; targets that leave the key out have the run's.
     """
-    targets = {
-        name: target.model_copy(update={"includes": "network"})
-        if "includes" not in target.model_fields_set and recorded["targets"].get(name, {}).get("includes") == "network"
-        else target
-        for name, target in config.targets.items()
-    }
+    targets = {}
+    for name, target in config.targets.items():
+        own = recorded["targets"].get(name, {})
+        left_out = BEFORE.keys() - target.model_fields_set
+        targets[name] = target.model_copy(update={key: BEFORE[key] for key in left_out if own.get(key) == BEFORE[key]})
     return config.model_copy(update={"targets": targets})
 
 

@@ -46,7 +46,7 @@ from evonas.analysis.frames import (
 from evonas.analysis.fronts import Reference, WhatIf, dominated, front, hypervolume, picks, reference, scaled, what_if
 from evonas.analysis.genes import genes, importance, leaves, shared
 from evonas.analysis.history import bands, diversity, in_order, lifespans, lineage, not_evaluated, progress, survival
-from evonas.analysis.intervals import ends, shares, unsettled, wilson, with_intervals
+from evonas.analysis.intervals import ends, screened, shares, unsettled, wilson, with_intervals
 from evonas.analysis.recommended import main_metric, recommended
 from evonas.analysis.resampling import Drawn, drawn
 from evonas.analysis.tables import mismatch
@@ -92,6 +92,7 @@ __all__ = [
     "recorded",
     "reference",
     "scaled",
+    "screened",
     "search_and_test",
     "shared",
     "shared_networks",

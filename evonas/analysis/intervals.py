@@ -67,7 +67,21 @@ def unsettled(frame: pd.DataFrame, targets: Sequence[str]) -> dict[str, tuple[in
         targets: names.
 
     Returns:
-        Target -> those that did not, and all that were measured.
+        Target -> those that did not, and all that were measured to the end: nothing hung on the others.
     """
-    columns = {target: frame[f"settled[{target}]"].dropna() for target in targets if f"settled[{target}]" in frame}
-    return {target: (int((own == 0).sum()), len(own)) for target, own in columns.items()}
+    found = {}
+    for target in targets:
+        if f"settled[{target}]" in frame:
+            own = frame[f"settled[{target}]"][~screened(frame, target)].dropna()
+            found[target] = (int((own == 0).sum()), len(own))
+    return found
+
+
+def screened(frame: pd.DataFrame, target: str) -> "pd.Series[bool]":
+    """Which latencies were measured for a short time only, since nothing hung on them.
+
+    Args:
+        frame: rows of `evaluations`.
+        target: its name.
+    """
+    return frame["conditions"].map(lambda conditions: f"until[{target}]" in conditions).astype(bool)

@@ -17,9 +17,10 @@ from evonas.config.sections import (
     StrategyConfig,
     TrainingConfig,
 )
-from evonas.config.targets import ENDPOINT_KEYS, LONGEST_TIMEOUT_S, TargetConfig
+from evonas.config.targets import BEFORE, ENDPOINT_KEYS, LONGEST_TIMEOUT_S, TargetConfig
 
 __all__ = [
+    "BEFORE",
     "ENDPOINT_KEYS",
     "GENERATION",
     "LONGEST_TIMEOUT_S",

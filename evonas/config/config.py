@@ -16,7 +16,7 @@ from evonas.config.sections import (
     StrategyConfig,
     TrainingConfig,
 )
-from evonas.config.targets import ENDPOINT_KEYS, TargetConfig
+from evonas.config.targets import TargetConfig
 
 GENERATION = 24
 """Candidates in a generation where neither `schedule.generation` nor the strategy's `population` says how many."""
@@ -92,15 +92,10 @@ class Config(Section):
     def trajectory(self) -> dict[str, Any]:
         """What shapes the search, as plain data: not budget, runtime and tracking, nor where a target is reached.
 
-        `includes: network` and no founders are left out: it is what configs meant before the keys existed, so that
-        fingerprints stay.
+        `includes: network`, `screen: 1` and no founders are left out: it is what configs meant before the keys
+        existed, so that fingerprints stay.
         """
-        endpoints: dict[str, Any] = {
-            "targets": {
-                name: ENDPOINT_KEYS | ({"includes"} if target.includes == "network" else set())
-                for name, target in self.targets.items()
-            }
-        }
+        endpoints: dict[str, Any] = {"targets": {name: target.left_out for name, target in self.targets.items()}}
         unused = (*MUTABLE_SECTIONS, *(() if self.founders else ("founders",)))
         return self.model_dump(mode="json", exclude={**dict.fromkeys(unused, True), **endpoints})
 

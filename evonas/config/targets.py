@@ -1,6 +1,7 @@
 """The section of a target: a device, how a network runs on it, and how it is measured."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -38,6 +39,13 @@ class TargetConfig(Section):
         default=0.02, gt=0, lt=1, description="sampled until the 95 % interval of the median is within this share of it"
     )
     max_seconds: float = Field(default=4.0, gt=0, description="time cap of one measurement, warm-up included")
+    screen: float = Field(
+        default=0.1,
+        gt=0,
+        le=1,
+        description="share of `max_seconds` that a first measurement may take; one that has not settled by then goes "
+        "on where a limit, a rung or a place on the front depends on it. 1: each is measured to the end at once",
+    )
     max_remeasurements: int = Field(
         default=3,
         ge=0,
@@ -77,10 +85,17 @@ class TargetConfig(Section):
         return self
 
     @property
+    def left_out(self) -> set[str]:
+        """Keys that shape no search: those of places, and those that say what configs meant before they existed."""
+        return ENDPOINT_KEYS | {key for key, value in BEFORE.items() if getattr(self, key) == value}
+
+    @property
     def remote(self) -> bool:
         """Whether it is measured on another machine than the one that trains."""
         return bool(self.address or self.resource)
 
 
+BEFORE: Mapping[str, Any] = {"includes": "network", "screen": 1.0}
+"""Keys that were not there once -> the value that means what configs meant then."""
 ENDPOINT_KEYS = {"address", "token_env", "timeout_s", "resource"}
 """Keys of a target that may change from one start of a search to the next: a board may get another address."""

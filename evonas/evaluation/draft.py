@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from evonas.records import Epoch, Evaluation, Job, RungReport, Status
+from evonas.records import Epoch, Evaluation, Job, Measurement, RungReport, Status
 
 
 @dataclass
@@ -14,6 +14,7 @@ class Draft:
     Args:
         reached: the rungs in order, those that an interrupted attempt reported included.
         built: whether the network was there and gave the right output.
+        screened: targets whose latency was not measured to the end.
         started: seconds since the epoch.
     """
 
@@ -22,6 +23,7 @@ class Draft:
     curve: list[Epoch] = field(default_factory=list)
     latency_samples: dict[str, tuple[float, ...]] = field(default_factory=dict)
     conditions: dict[str, str] = field(default_factory=dict)
+    screened: set[str] = field(default_factory=set)
     status: Status = Status.OK
     message: str = ""
     built: bool = False
@@ -32,6 +34,20 @@ class Draft:
     weights: bytes | None = None
     log: str = ""
     started: float = field(default_factory=time.time)
+
+    def take(self, target: str, metrics: Mapping[str, float], found: Measurement) -> None:
+        """Take a measurement over, in the place of one before.
+
+        Args:
+            target: where it was measured.
+            metrics: what it says, as columns of the row.
+            found: the measurement.
+        """
+        self.metrics |= metrics
+        self.latency_samples[target] = found.samples
+        self.conditions.pop(f"until[{target}]", None)
+        self.conditions |= {f"{key}[{target}]": text for key, text in found.conditions.items()}
+        (self.screened.add if "until" in found.conditions else self.screened.discard)(target)
 
     def begin_again(self, full: int) -> None:
         """For another attempt. What was measured or reported before rung `full` stays; that one comes with the end."""

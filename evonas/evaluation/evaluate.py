@@ -27,6 +27,7 @@ from evonas.evaluation.learn import Learning, OutOfTime
 from evonas.evaluation.learners import FromScratch, Learner, TrainingSetup
 from evonas.evaluation.measure import CostMeasurement
 from evonas.evaluation.out_of_memory import after_half, give_back, halved
+from evonas.evaluation.refinement import Refinement
 from evonas.evaluation.targets import Targets, prepared
 from evonas.evaluation.ties import TieBreaker
 from evonas.evaluation.training import copied, precision
@@ -96,9 +97,10 @@ class Evaluator:
         metrics = resolve(objectives.network_metrics) if metrics is None else metrics
         again = {name: config.targets[name].max_remeasurements for name in self.targets.measured}
         self._builder = Builder(space, task.spec, self.device, self.training.threads)
-        self._costs = CostMeasurement(objectives, self.targets, metrics, task, self.data, self.training)
+        refinement = Refinement(objectives, self.targets, self._builder)
+        self._costs = CostMeasurement(objectives, self.targets, metrics, task, self.data, self.training, refinement)
         ties = TieBreaker(objectives, self.targets, self._builder, again)
-        self._learning = Learning(learner or FromScratch(), objectives, ties)
+        self._learning = Learning(learner or FromScratch(), objectives, refinement, ties)
         self.conditions = self._conditions()
 
     def __call__(self, job: Job) -> Iterator[RungReport | Evaluation | Deferred]:

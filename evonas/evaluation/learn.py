@@ -10,6 +10,7 @@ from torch import nn
 from evonas.config import TrainingConfig
 from evonas.evaluation.draft import Draft
 from evonas.evaluation.learners.learner import Learner, TrainingSetup
+from evonas.evaluation.refinement import Refinement
 from evonas.evaluation.task_metrics import MetricError
 from evonas.evaluation.ties import TieBreaker
 from evonas.evaluation.training import Diverged
@@ -28,11 +29,12 @@ class Learning:
     Args:
         learner: how a network gets its weights.
         objectives: by which a candidate is compared at a rung.
+        refinement: what measures a latency to the end where it decides.
         ties: what settles ties before the last rung is reported.
     """
 
-    def __init__(self, learner: Learner, objectives: Objectives, ties: TieBreaker) -> None:
-        self._learner, self._objectives, self._ties = learner, objectives, ties
+    def __init__(self, learner: Learner, objectives: Objectives, refinement: Refinement, ties: TieBreaker) -> None:
+        self._learner, self._objectives, self._refinement, self._ties = learner, objectives, refinement, ties
 
     def learn(self, network: nn.Module, job: Job, draft: Draft, setup: TrainingSetup) -> Iterator[RungReport]:
         """Train the network in place.
@@ -73,6 +75,7 @@ class Learning:
             rung = rungs.get(epoch.epoch)
             if rung is None or rung in known:  # a rung reported before was passed
                 continue
+            self._refinement.at_rung(job, draft, metrics, _cutoff(job, rung))
             report = RungReport(job.candidate.index, rung, {**draft.metrics, **metrics})
             draft.reached.append(report)
             if is_stopped(self._objectives.fitness(report), _cutoff(job, rung)):
@@ -102,6 +105,7 @@ class Learning:
         full = len(training.rungs)
         if draft.reached and draft.reached[-1].rung == full:  # by an attempt before this one
             return
+        self._refinement.at_front(job, draft, metrics)
         draft.metrics = self._ties.remeasured(job, draft, {**draft.metrics, **metrics})
         draft.reached.append(RungReport(job.candidate.index, full, dict(draft.metrics)))
 

@@ -9,6 +9,7 @@ from evonas.errors import TargetUnavailable
 from evonas.evaluation.costs import TRAIN_MEMORY, Compute, computed
 from evonas.evaluation.device_data import DeviceData
 from evonas.evaluation.draft import Draft
+from evonas.evaluation.refinement import Refinement
 from evonas.evaluation.targets import Targets
 from evonas.objectives.objectives import Objectives
 from evonas.records import Job
@@ -23,6 +24,7 @@ class CostMeasurement:
         targets: the devices.
         metrics: name -> what computes it of the network.
         task, data, training: what the metrics are computed with; `training` as the config has it.
+        refinement: where a limit depends on a latency.
     """
 
     def __init__(
@@ -33,7 +35,9 @@ class CostMeasurement:
         task: Task,
         data: DeviceData,
         training: TrainingConfig,
+        refinement: Refinement,
     ) -> None:
+        self._refinement = refinement
         self._objectives, self._targets, self._metrics = objectives, targets, metrics
         self._task, self._data, self._training = task, data, training
 
@@ -54,6 +58,9 @@ class CostMeasurement:
         if draft.reached and job.kind == "evaluate":
             known = draft.reached[0].metrics
             draft.metrics.update({name: value for name, value in known.items() if name not in self._task.metrics})
+            for name in self._targets.measured:  # the attempt before did not say how far it had measured
+                if self._targets.screens(name) and not known.get(f"settled[{name}]", 1.0):
+                    draft.screened.add(name)
             return
         if not self._metrics.keys() <= draft.metrics.keys():
             whole = min(self._training.batch_size, len(self._data.train))
@@ -77,12 +84,13 @@ class CostMeasurement:
             if name in draft.latency_samples or (self.over_limits(draft.metrics) and not everywhere):
                 continue
             try:
-                found = self._targets.measure(name, network, job.candidate.genome, job.endpoints)
+                screen = self._targets.screens(name) and not everywhere
+                found = self._targets.measure(name, network, job.candidate.genome, job.endpoints, screen)
             except TargetUnavailable as error:
                 unavailable = error
                 continue
-            draft.metrics |= {**self._targets.metrics(name, found), f"remeasured[{name}]": 0.0}
-            draft.latency_samples[name] = found.samples
-            draft.conditions |= {f"{key}[{name}]": text for key, text in found.conditions.items()}
+            draft.take(name, {**self._targets.metrics(name, found), f"remeasured[{name}]": 0.0}, found)
+            if name in draft.screened:
+                self._refinement.at_limits(network, job, draft, name)
         if unavailable and (everywhere or not self.over_limits(draft.metrics)):
             raise unavailable

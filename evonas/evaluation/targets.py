@@ -12,9 +12,10 @@ from evonas.config import Config, TargetConfig
 from evonas.inputs import to_plain
 from evonas.latency_tables.blocks import estimate
 from evonas.measuring.backends.export import file_size
-from evonas.measuring.benchmark import Baseline, LatencyBenchmark
+from evonas.measuring.benchmark import DECIDED, Baseline, LatencyBenchmark
 from evonas.measuring.cache import MeasurementCache, cache_key
 from evonas.measuring.device_lock import DeviceLock
+from evonas.measuring.interleaved_timing import Enough, never
 from evonas.measuring.reference import reference
 from evonas.measuring.remote.client import Remote
 from evonas.objectives.objectives import Objectives
@@ -24,6 +25,8 @@ from evonas.tasks.shipped import Preparation, Shipped, preparation
 from evonas.tasks.task import Task
 
 MB = 1e6
+NO_INTERVAL = ("latency_p90_ms", "energy_mj")
+"""What is timed and has no interval: where it decides, each network is measured to the end at once."""
 
 
 class Target(Protocol):
@@ -39,8 +42,11 @@ class Target(Protocol):
         inputs: Inputs,
         endpoint: Endpoint | None,
         baseline: tuple[nn.Module, float] | None,
+        seconds: float,
+        enough: Enough,
     ) -> Measurement:
-        """endpoint: of its server, if it has one. baseline: a network to measure beside, and its ms."""
+        """endpoint: of its server, if it has one. baseline: a network to measure beside, and its ms. seconds: cap.
+        enough: may end it before, of an interval in ms."""
 
 
 class Local:
@@ -65,8 +71,10 @@ class Local:
         inputs: Inputs,
         endpoint: Endpoint | None,
         baseline: tuple[nn.Module, float] | None,
+        seconds: float,
+        enough: Enough,
     ) -> Measurement:
-        return self._bench.measure(network, inputs, Baseline(*baseline) if baseline else None)
+        return self._bench.measure(network, inputs, Baseline(*baseline) if baseline else None, seconds, enough)
 
 
 def prepared(config: Config, objectives: Objectives, task: Task) -> Preparation | None:
@@ -97,6 +105,8 @@ class Targets:
         self._preparation = preparation
         self._space, self._inputs, self._device_lock = space, inputs, device_lock
         self._configs, self._extras = config.targets, objectives.extras
+        decisive = {*objectives.names, *(limit.key for limit in objectives.limits)}
+        self._exact = {name for name in config.targets for timed in NO_INTERVAL if f"{timed}[{name}]" in decisive}
         self._cache = MeasurementCache(config.runtime.measurements)
         self._made: dict[str, Target] = {}
         needed = [name for name in objectives.targets if name not in tables]
@@ -112,24 +122,50 @@ class Targets:
         for name in self.measured:
             self._target(name)
 
-    def measure(self, name: str, network: nn.Module, genome: Genome, endpoints: Mapping[str, Endpoint]) -> Measurement:
+    def screens(self, name: str) -> bool:
+        """Whether a first measurement is a screen: a short one, with a wide interval."""
+        return self._configs[name].screen < 1 and name not in self._exact
+
+    def measure(
+        self,
+        name: str,
+        network: nn.Module,
+        genome: Genome,
+        endpoints: Mapping[str, Endpoint],
+        screen: bool = False,
+        enough: Enough = never,
+    ) -> Measurement:
         """A network that was measured here before, or in a run with the same folder of measurements, is not again.
+
+        Args:
+            name: of the target.
+            network: in evaluation mode.
+            genome: its architecture.
+            endpoints: where targets are that are not here.
+            screen: take the target's share `screen` of the time; what is known to the end is as good.
+            enough: ends it where an interval (ms) tells what is to be known.
 
         Raises:
             TargetUnavailable: its server cannot be reached. Whatever the network raises.
         """
-        key = self._key(name, network, genome)
-        if (known := self._cache.get(key)) is not None:
-            return known
+        config = self._configs[name]
+        lengths = [config.max_seconds, *([config.screen * config.max_seconds] if screen else ())]
+        keys = [self._key(name, network, genome, seconds) for seconds in lengths]
+        for key in keys:
+            if (known := self._cache.get(key)) is not None:
+                return known
         start = time.perf_counter()
         whole, inputs = self.whole(name, network)
-        found = self._target(name).measure(whole, inputs, endpoints.get(name), None)
+        found = self._target(name).measure(whole, inputs, endpoints.get(name), None, lengths[-1], enough)
         if "size_mb" in self._extras.get(name, ()):
             found = replace(found, size_mb=file_size(whole, inputs, self._configs[name]) / MB)
         took = {"took_s": f"{time.perf_counter() - start:.3f}"}  # which is saved where it is known
-        took["includes"] = self._configs[name].includes
+        took["includes"] = config.includes
+        if screen and not found.settled:
+            took["until"] = f"first {lengths[-1]:g} s"
         found = replace(found, conditions={**found.conditions, **took})
-        self._cache.put(key, found, for_good=not self._configs[name].remote)  # another board may answer there tomorrow
+        if found.conditions.get("until") != DECIDED:  # another decision may need more
+            self._cache.put(keys[-1], found, for_good=not config.remote)  # another board may answer there tomorrow
         return found
 
     def whole(self, name: str, network: nn.Module) -> tuple[nn.Module, Inputs]:
@@ -141,14 +177,18 @@ class Targets:
 
     def part(self, name: str, module: nn.Module, inputs: Inputs, endpoints: Mapping[str, Endpoint]) -> Measurement:
         """A module by itself, that is not one of the run's networks."""
-        return self._target(name).measure(module, inputs, endpoints.get(name), None)
+        seconds = self._configs[name].max_seconds
+        return self._target(name).measure(module, inputs, endpoints.get(name), None, seconds, never)
 
     def against(
         self, name: str, network: nn.Module, baseline: nn.Module, ms: float, endpoints: Mapping[str, Endpoint]
     ) -> Measurement:
         """A network measured in turns with another one, which takes the place of the reference and takes `ms`."""
         whole, inputs = self.whole(name, network)
-        return self._target(name).measure(whole, inputs, endpoints.get(name), (self.whole(name, baseline)[0], ms))
+        beside = self.whole(name, baseline)[0], ms
+        return self._target(name).measure(
+            whole, inputs, endpoints.get(name), beside, self._configs[name].max_seconds, never
+        )
 
     def estimate(self, name: str, network: nn.Module) -> float:
         """Milliseconds, from the target's table.
@@ -189,10 +229,11 @@ class Targets:
             )
         return self._made[name]
 
-    def _key(self, name: str, network: nn.Module, genome: Genome) -> str:
+    def _key(self, name: str, network: nn.Module, genome: Genome, seconds: float) -> str:
         architecture = [self._space.signature(), list(self._space.canonical(genome))]
         config = self._configs[name]
-        section = config.model_dump(exclude={"max_remeasurements", "token_env", "timeout_s", "includes"})
+        section = config.model_dump(exclude={"max_remeasurements", "token_env", "timeout_s", "includes", "screen"})
+        section["max_seconds"] = seconds
         device = ["" if config.remote else platform.node(), dict(self._target(name).conditions)]
         whole, inputs = self.whole(name, network)
         return cache_key([architecture, to_plain(inputs), section, device, list(self._extras.get(name, ()))], whole)

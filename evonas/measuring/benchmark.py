@@ -19,7 +19,7 @@ from evonas.measuring.backends.backend import BACKENDS, Loaded
 from evonas.measuring.cpu_affinity import pinned
 from evonas.measuring.device_lock import DeviceLock, folder
 from evonas.measuring.energy import Meter
-from evonas.measuring.interleaved_timing import Passes, compare, warm_up
+from evonas.measuring.interleaved_timing import Enough, Passes, compare, never, warm_up
 from evonas.measuring.plausibility import LONGEST_MS
 from evonas.records import Inputs, InputSpec, Measurement
 
@@ -39,6 +39,8 @@ GLANCE = 5
 FASTER, SLOWER = 2.0, 20.0
 """A device that is faster or slower than its baseline by more than so many times has another baseline."""
 LONGEST_BYTES = 2**16
+DECIDED = "decided"
+"""How far a network was measured, in its conditions, where that was not to the end."""
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -95,20 +97,36 @@ class LatencyBenchmark:
         if "memory_mb" in wanted:
             self._reference.memory_mb()  # finds fault now
 
-    def measure(self, network: "nn.Module | bytes", inputs: Inputs, baseline: Baseline | None = None) -> Measurement:
+    def measure(
+        self,
+        network: "nn.Module | bytes",
+        inputs: Inputs,
+        baseline: Baseline | None = None,
+        seconds: float | None = None,
+        enough: Enough = never,
+    ) -> Measurement:
         """Load a network and measure it.
 
         Args:
             network: as `Backend.load` takes it.
             inputs: what it takes in.
             baseline: a network to measure beside instead of the reference.
+            seconds: time cap; default: the target's `max_seconds`.
+            enough: ends it where an interval (ms) tells what is to be known.
 
         Raises:
             Exception: whatever the network or its conversion raises.
         """
-        return self.time(self.backend.load(network, inputs), inputs, baseline)
+        return self.time(self.backend.load(network, inputs), inputs, baseline, seconds, enough)
 
-    def time(self, loaded: Loaded, inputs: Inputs, baseline: Baseline | None = None) -> Measurement:
+    def time(
+        self,
+        loaded: Loaded,
+        inputs: Inputs,
+        baseline: Baseline | None = None,
+        seconds: float | None = None,
+        enough: Enough = never,
+    ) -> Measurement:
         """Measure a network that is on the device already; the arguments are those of `measure`."""
         other = self.backend.load(baseline.network, inputs) if baseline else self._reference
         memory = loaded.memory_mb() if "memory_mb" in self._wanted else None
@@ -117,7 +135,13 @@ class LatencyBenchmark:
             if not baseline and alone not in self._quiet_ms:
                 self._quiet_ms[alone] = self._baseline(alone)
             quiet_ms = baseline.ms if baseline else self._quiet_ms[alone]
-            found = compare(loaded.passes, other.passes, config.within, config.max_seconds)
+            found = compare(
+                loaded.passes,
+                other.passes,
+                config.within,
+                seconds or config.max_seconds,
+                lambda low, high: enough(low * quiet_ms, high * quiet_ms),
+            )
             energy = self._meter.per_pass(loaded.passes, median(found.samples)) if self._meter else None
             state = self.backend.state
         reference = median(found.others)
@@ -127,6 +151,7 @@ class LatencyBenchmark:
             **attention,
             "quiet": "yes" if alone else "no",
             "quiet_reference_ms": f"{quiet_ms:.6g}",
+            **({"until": DECIDED} if found.told else {}),
         }
         return Measurement(
             ms=found.ratio * quiet_ms,

@@ -19,10 +19,14 @@ Passes = Callable[[int], Sequence[float]]
 """A function that runs so many forward passes, each to its very end, and says how many milliseconds each took."""
 Block = tuple[Sequence[float], Sequence[float]]
 """Milliseconds of passes of the network, and of the other one."""
+Enough = Callable[[float, float], bool]
+"""Says of an interval whether it is narrow enough for what hangs on it."""
 
 CONFIDENCE = 0.95
 BLOCK_MS = 8.0
-"""How long a block is; that of a network which takes longer is one pass."""
+"""How long a block is, at most; that of a network which takes longer is one pass."""
+SAMPLED_SHARE = 0.75
+"""Blocks are so short that the fewest of them fit into this share of the time; the rest is for warm-up."""
 MOST = 50
 """Passes in a block, at most."""
 MIN_BLOCKS = 11
@@ -49,6 +53,7 @@ class Comparison:
         tail: the ninth decile of the network's passes in multiples of their median.
         samples, others: milliseconds of single passes of the network, and of the other one, in order.
         settled: whether the interval came within the bound before the time was up.
+        told: it was not sampled to the end, since the interval was enough.
     """
 
     ratio: float
@@ -58,9 +63,15 @@ class Comparison:
     samples: tuple[float, ...]
     others: tuple[float, ...]
     settled: bool
+    told: bool = False
 
 
-def compare(run: Passes, other: Passes, within: float, seconds: float) -> Comparison:
+def never(low: float, high: float) -> bool:
+    """An interval that has not settled is never enough."""
+    return False
+
+
+def compare(run: Passes, other: Passes, within: float, seconds: float, enough: Enough = never) -> Comparison:
     """Alternate blocks of both until the 95 % interval of the ratio lies within `within` of it.
 
     Args:
@@ -68,22 +79,27 @@ def compare(run: Passes, other: Passes, within: float, seconds: float) -> Compar
         other: passes of the one that it is compared with.
         within: half-width of the interval as a share of the ratio.
         seconds: cap of the whole, warm-up included; only the 11 blocks of very slow networks go beyond it.
+        enough: whether an interval tells what is to be known, be it as narrow as that or not.
     """
     end = time.perf_counter() + seconds
-    sizes = warm_up(run, other, WARM_UP_SHARE * seconds)
+    block_ms = min(BLOCK_MS, 1e3 * SAMPLED_SHARE * seconds / (2 * MIN_BLOCKS))
+    sizes = warm_up(run, other, WARM_UP_SHARE * seconds, block_ms)
     blocks: list[Block] = []
-    look, settled = MIN_BLOCKS, False
-    while not settled and (len(blocks) < MIN_BLOCKS or (len(blocks) < MAX_BLOCKS and time.perf_counter() < end)):
+    look, settled, told = MIN_BLOCKS, False, False
+    while not (settled or told):
+        if len(blocks) >= MIN_BLOCKS and (len(blocks) >= MAX_BLOCKS or time.perf_counter() >= end):
+            break
         blocks.append(_pair(run, other, sizes, len(blocks) % 2 == 1))
         if len(blocks) >= look:
             look = math.ceil(LOOKS * len(blocks))
             ratio, low, high = _estimate(blocks)
             settled = max(high - ratio, ratio - low) <= within * ratio
+            told = enough(low, high)
     ratio, low, high = _estimate(blocks)
     samples = tuple(ms for own, _ in blocks for ms in own)
     others = tuple(ms for _, others in blocks for ms in others)
     tail = sorted(samples)[math.ceil(0.9 * len(samples)) - 1] / median(samples)
-    return Comparison(ratio, low, high, tail, samples, others, settled)
+    return Comparison(ratio, low, high, tail, samples, others, settled, told and not settled)
 
 
 def _estimate(blocks: Sequence[Block]) -> tuple[float, float, float]:
@@ -99,12 +115,13 @@ def _sliced(blocks: Sequence[Sequence[float]]) -> bool:
     return fmean(passes) > SLICED * median(passes)
 
 
-def warm_up(run: Passes, other: Passes, seconds: float) -> tuple[int, int]:
+def warm_up(run: Passes, other: Passes, seconds: float, block_ms: float = BLOCK_MS) -> tuple[int, int]:
     """Run passes of both until two blocks agree or the time is up.
 
     Args:
         run, other: as for `compare`.
         seconds: the time.
+        block_ms: how long a block is.
 
     Returns:
         How many passes of each make a block.
@@ -112,7 +129,7 @@ def warm_up(run: Passes, other: Passes, seconds: float) -> tuple[int, int]:
     end = time.perf_counter() + seconds
     run(1)
     other(1)  # first passes allocate, compile and choose kernels
-    sizes = _sizes(min(run(3)), min(other(3)))
+    sizes = _sizes(min(run(3)), min(other(3)), block_ms)
     before, *_ = _estimate([_pair(run, other, sizes, False)])
     for _ in range(MAX_BLOCKS):
         now, *_ = _estimate([_pair(run, other, sizes, True)])
@@ -146,10 +163,10 @@ def _rank(n: int) -> int:
         chance *= (n - k + 1) / k
 
 
-def _sizes(ms: float, other_ms: float) -> tuple[int, int]:
+def _sizes(ms: float, other_ms: float, block_ms: float) -> tuple[int, int]:
     """Passes of each in a block, so that both take about as long."""
     short, long = sorted(max(each, 1e-6) for each in (ms, other_ms))
-    block = max(long, min(BLOCK_MS, MOST * short))
+    block = max(long, min(block_ms, MOST * short))
     return max(1, round(block / max(ms, 1e-6))), max(1, round(block / max(other_ms, 1e-6)))
 
 

@@ -103,6 +103,20 @@ class Objectives:
             if limit.key in metrics and not limit.trained and limit.excess(metrics[limit.key])
         )
 
+    def undecided_limits(self, metrics: Mapping[str, float], target: str) -> bool:
+        """Whether a limit lies within the interval of the latency that it is about.
+
+        Args:
+            metrics: with the ends of the interval.
+            target: where it was measured.
+        """
+        for limit in self.limits:
+            if limit.key in (f"latency_ms[{target}]", f"examples_per_s[{target}]"):
+                low, high = _interval(Objective(limit.key, "", limit.sign, target), metrics)
+                if low <= limit.sign * limit.bound <= high:
+                    return True
+        return False
+
     def fitness(self, report: RungReport) -> Fitness:
         """A candidate's metrics as minimised values; no values where an objective is not known yet."""
         metrics = report.metrics

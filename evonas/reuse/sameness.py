@@ -14,7 +14,7 @@ from evonas.tasks.data_record import data_difference, recorded_data
 
 ONLY_STOPS = {"promote"}
 """Keys of `training` that decide who is stopped and not what is reached; the cutoffs of a search decide that anew."""
-NOT_MEASURED = ENDPOINT_KEYS | {"max_remeasurements"}
+NOT_MEASURED = ENDPOINT_KEYS | {"max_remeasurements", "screen"}
 """Keys of a target that say where it is and whom ties are settled with, and not what is measured."""
 
 

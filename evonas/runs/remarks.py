@@ -73,6 +73,11 @@ def _unsettled(description: Mapping[str, Any], evaluations: pd.DataFrame, folder
                 f"{count:,} of {known:,} latencies on {target} did not settle within {100 * within:g} %; on a quieter "
                 f"machine: evonas measure {shlex.quote(str(folder))} --front"
             )
+        if short := int(analysis.screened(evaluations, target).sum()):
+            yield (
+                f"{short:,} of {len(evaluations):,} candidates were measured on {target} for a moment only, within a "
+                "wider interval: nothing hung on it"
+            )
 
 
 def _again(description: Mapping[str, Any], evaluations: pd.DataFrame, measured: pd.DataFrame) -> Iterator[str]:

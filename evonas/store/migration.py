@@ -24,7 +24,8 @@ _CONFIG = {
 _NEW_KEYS: Mapping[str, Any] = {"record": [], "learner": {"kind": "scratch"}}
 """Keys of a config that version 3 did not have, with what they mean then."""
 _LATER_KEYS: Mapping[str, Any] = {"founders": []}
-"""Keys of a config that came into this version later."""
+_LATER_TARGET_KEYS: Mapping[str, Any] = {"includes": "network", "screen": 1.0}
+"""Keys of a config and of its targets that came into this version later, with what they meant before."""
 
 
 def is_earlier(schema: pa.Schema) -> bool:
@@ -52,7 +53,7 @@ def migrate_description(description: Mapping[str, Any]) -> dict[str, Any]:
 def with_later_keys(description: Mapping[str, Any]) -> dict[str, Any]:
     """A run.json with the keys that came into its schema later, as they were meant then."""
     config = {**_LATER_KEYS, **description["config"]}
-    config["targets"] = {name: {"includes": "network", **target} for name, target in config["targets"].items()}
+    config["targets"] = {name: {**_LATER_TARGET_KEYS, **target} for name, target in config["targets"].items()}
     return {**description, "config": config}
 
 

@@ -32,7 +32,7 @@ CONFIG: dict[str, Any] = {
     "space": {"kind": "ConvNets"},
     "task": {"kind": "bars"},
     "objectives": [{"metric": "params"}, {"metric": "latency_ms", "target": "cpu"}],
-    "targets": {"cpu": {"max_seconds": 0.2, "quiet": False}},
+    "targets": {"cpu": {"max_seconds": 0.2, "screen": 1, "quiet": False}},
     "training": {"epochs": 1},
     "budget": {"evaluations": 2},
     "strategy": {"population": 2},
@@ -78,7 +78,8 @@ def test_what_is_measured(includes: str, prepares: bool, monkeypatch: pytest.Mon
         def __init__(self) -> None:
             self.conditions: dict[str, str] = {}
 
-        def measure(self, network: nn.Module, inputs: Inputs, endpoint: Any, baseline: Any) -> Measurement:
+        def measure(self, network: nn.Module, inputs: Inputs, *where: Any) -> Measurement:
+            baseline = where[1]
             measured.extend([(network, inputs), *([(baseline[0], inputs)] if baseline else [])])
             return found
 

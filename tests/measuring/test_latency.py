@@ -89,6 +89,28 @@ def test_what_cannot_settle_says_so() -> None:
     assert found.low < found.ratio < found.high
 
 
+def test_an_interval_that_is_enough_ends_it() -> None:
+    machine = Machine(noise=0.2)
+    asked: list[tuple[float, float]] = []
+
+    def is_below_two(low: float, high: float) -> bool:
+        asked.append((low, high))
+        return high < 2 or low > 2
+
+    found = compare(machine.network(1.5), machine.network(1.0), within=0.001, seconds=60, enough=is_below_two)
+    assert (found.settled, found.told) == (False, True)
+    assert found.high < 2
+    assert asked[-1] == (found.low, found.high)
+    assert len(found.others) < MAX_BLOCKS
+
+
+def test_short_of_time_the_blocks_are_short() -> None:
+    """Eleven of each have to fit, for the interval to be what it says."""
+    machine = Machine()
+    found = compare(machine.network(0.1), machine.network(0.1), within=0.02, seconds=0.05)
+    assert len(found.samples) == MIN_BLOCKS * round(1e3 * 0.75 * 0.05 / (2 * MIN_BLOCKS) / 0.1)
+
+
 def test_a_slow_network_gets_its_eleven_blocks_and_says_if_that_was_not_enough() -> None:
     machine = Machine(noise=0.5)
     found = compare(machine.network(100.0), machine.network(1.0), within=0.001, seconds=0.0)

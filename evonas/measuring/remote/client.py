@@ -24,6 +24,7 @@ from evonas.config import TargetConfig
 from evonas.errors import TargetUnavailable, UserError
 from evonas.measuring.backends.backend import Array
 from evonas.measuring.benchmark import PROTOCOL, REFERENCE_INPUT, for_reference
+from evonas.measuring.interleaved_timing import Enough, never
 from evonas.measuring.plausibility import plausible
 from evonas.measuring.remote import protocol
 from evonas.records import Endpoint, Inputs, Measurement
@@ -106,6 +107,8 @@ class Remote:
         inputs: Inputs,
         endpoint: Endpoint | None,
         baseline: "tuple[nn.Module, float] | None" = None,
+        seconds: float | None = None,
+        enough: Enough = never,
     ) -> Measurement:
         """Measures a network on the other machine and checks that it computes the same there.
 
@@ -114,6 +117,8 @@ class Remote:
             input_shape: The shape of one example.
             endpoint: Where the server is; None where there is none now.
             baseline: A network to measure against instead of the reference, and what it is known to take (ms).
+            seconds: Time cap of the measurement; default: the target's `max_seconds`.
+            enough: Is not asked: the other machine measures to the end.
 
         Returns:
             The measurement; its conditions name the server's address.
@@ -131,7 +136,7 @@ class Remote:
         other = export.to_file(baseline[0], inputs, self.config) if baseline else b""
         request = protocol.MeasureRequest(
             self.name,
-            self.config,
+            self.config.model_copy(update={"max_seconds": seconds or self.config.max_seconds}),
             inputs,
             self.wanted,
             self.config.timeout_s,
