@@ -1,21 +1,23 @@
 """How repeatable a latency is, idle and beside trainers on every core: evonas against what is common.
 
-    python benchmarks/latency.py [--networks 30] [--repeats 5] [--device cpu] [--trainers 2] [--others]
+    python benchmarks/latency.py [--networks 30] [--repeats 5] [--device cpu] [--trainers 2] [--others] [--beside]
 
 The same random networks of the `mobile` space, measured in turns by three methods in each repeat:
   evonas       LatencyBenchmark: quiet device, in turns with a reference network, until the interval is within 2 %
   mean of 10   without warm-up (what once-for-all and ProxylessNAS do)
   median of 200
-idle, and beside trainers that pause for evonas, as those of a search do; with --others also beside some that do not.
+idle, and beside trainers that pause for evonas, as those of a search do; with --others also beside some that do not,
+with --beside beside some that do not and have all cores but the last, on which evonas measures.
 For each: the coefficient of variation over the repeats, median over networks; and Kendall's tau of the order of the
 networks in single repeats against that of the idle condition, mean over repeats.
 """
 
 import argparse
 import multiprocessing
+import os
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import fmean, median
@@ -45,9 +47,12 @@ INPUT = InputSpec((3, 32, 32))
 Times = npt.NDArray[np.float64]
 
 
-def train(device: str, quiet: bool, seed: int, ready: "multiprocessing.synchronize.Event") -> None:
+def train(device: str, quiet: bool, seed: int, core: int | None, ready: "multiprocessing.synchronize.Event") -> None:
     """Trains networks of the same space on digits, one after another, for as long as the process lives."""
     torch.set_num_threads(1)
+    if core is not None:
+        os.sched_setaffinity(0, {core})
+        os.nice(15)  # as Ray's workers have it
     quiet_hold = DeviceLock(["cpu", lock_name(available(device, "--device"))], enabled=quiet)
     task, space = TASKS["digits"](), SPACES["mobile"]()
     config = load_config(CONFIG, ["training.epochs=100"]).training
@@ -60,10 +65,14 @@ def train(device: str, quiet: bool, seed: int, ready: "multiprocessing.synchroni
 
 
 @contextmanager
-def load(trainers: int, device: str, quiet: bool) -> Iterator[None]:
+def load(trainers: int, device: str, quiet: bool, cores: Sequence[int | None] = ()) -> Iterator[None]:
     context = multiprocessing.get_context("spawn")
-    events = [context.Event() for _ in range(trainers)]
-    crew = [context.Process(target=train, args=(device, quiet, i, e), daemon=True) for i, e in enumerate(events)]
+    on = cores or [None] * trainers
+    events = [context.Event() for _ in on]
+    crew = [
+        context.Process(target=train, args=(device, quiet, i, core, event), daemon=True)
+        for i, (core, event) in enumerate(zip(on, events, strict=True))
+    ]
     for process in crew:
         process.start()
     try:
@@ -111,6 +120,7 @@ def main() -> None:
     parser.add_argument("--trainers", type=int, default=2)
     parser.add_argument("--graph", action="store_true")
     parser.add_argument("--others", action="store_true")
+    parser.add_argument("--beside", action="store_true")
     parser.add_argument("--max-seconds", type=float, default=4.0, help="time cap of one measurement by evonas")
     options = parse(parser, networks=2, repeats=2, trainers=1, max_seconds=0.1)
     if min(options.networks, options.repeats) < 2:
@@ -148,6 +158,10 @@ def main() -> None:
     for name, quiet in loads:
         with load(options.trainers, options.device, quiet):
             report(name, measured(networks, options.repeats, methods), idle, seconds, settled)
+    if options.beside:
+        others = sorted(os.sched_getaffinity(0))[:-1]
+        with load(0, options.device, False, others):
+            report("beside, own core", measured(networks, options.repeats, methods), idle, seconds, settled)
 
 
 def report(

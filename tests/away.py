@@ -88,3 +88,12 @@ def serve(address: str) -> Endpoint:
 
 def serve_nothing(address: str) -> Endpoint:
     raise UserError(f"targets.phone: no phone at {address}")
+
+
+def serve_but_the_first(folder: Path, address: str) -> Endpoint:
+    """The first that is asked has no phone."""
+    try:
+        (folder / "first").touch(exist_ok=False)
+    except FileExistsError:
+        return serve(address)
+    raise UserError(f"targets.phone: no phone at {address}")

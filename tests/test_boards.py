@@ -53,7 +53,7 @@ def opened(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
         runtime.close()
 
 
-def hear(runtime: Runtime, until: Callable[[list[Message]], bool], seconds: float = 30.0) -> list[Message]:
+def hear(runtime: Runtime, until: Callable[[list[Message]], bool], seconds: float = 600.0) -> list[Message]:
     heard: list[Message] = []
     end = time.monotonic() + seconds
     while not until(heard):
@@ -152,6 +152,31 @@ def test_a_board_that_is_lost_comes_back_with_another_node(cluster: Cluster, ope
     cluster.remove_node(second)
 
 
+def test_several_boards_of_a_resource_are_used_in_turn(cluster: Cluster, tmp_path: Path) -> None:
+    """One that cannot measure while others can is said."""
+    two = [cluster.add_node(num_cpus=0, resources={"watch": 1, "wrist": 1}) for _ in range(2)]
+    ray.init(address=cluster.address, log_to_driver=False, logging_level="error")
+    try:
+        boards = DeviceServers(Remotes(resources={"wrist": "watch"}, serve=away.serve))
+        boards.open(look()[0])
+        patrol(boards, lambda: len({boards.endpoints().get("wrist") for _ in range(4)} - {None}) == 2)
+        urls = [boards.endpoints()["wrist"].url for _ in range(4)]
+        assert (urls[0], urls[1]) == (urls[2], urls[3]) != (urls[1], urls[0])
+        assert boards.notes == []
+        other = DeviceServers(Remotes(resources={"arm": "wrist"}, serve=partial(away.serve_but_the_first, tmp_path)))
+        other.open(look()[0])
+        patrol(other, lambda: bool(other.endpoints()) and bool(other.notes))
+        assert "the device server with the resource wrist cannot measure: targets.phone: no phone at" in other.notes[0]
+        other.close()
+        vanish(cluster, two[0])
+        patrol(boards, lambda: len({boards.endpoints()["wrist"] for _ in range(4)}) == 1)
+        assert boards.notes == []
+        boards.close()
+    finally:
+        ray.shutdown()
+        cluster.remove_node(two[1])
+
+
 def away_notes(pool: Runtime) -> list[str]:
     return [note for note in pool.notes if "is away (" in note]
 
@@ -182,7 +207,8 @@ def test_targets_with_one_resource_share_a_board(cluster: Cluster) -> None:
         assert boards.notes[0] == "target quick is away (no node has the resource tablet)"
         after = up(boards, 4)
         assert before["quick"] != after["quick"]
-        ray.kill(boards._device_servers["npu"].actor)
+        [server] = boards._servers["npu"].values()
+        ray.kill(server.actor)
         patrol(boards, lambda: "other" not in boards.endpoints())
         assert up(boards, 4)["other"] != after["other"]
         boards.close()
@@ -196,7 +222,7 @@ def up(boards: DeviceServers, count: int) -> Mapping[str, Endpoint]:
 
 
 def patrol(boards: DeviceServers, until: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 600
     while not until():
         assert time.monotonic() < end, boards.notes
         boards.health_check(look()[0])

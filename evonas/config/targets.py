@@ -62,7 +62,9 @@ class TargetConfig(Section):
         default=60.0, gt=0, le=LONGEST_TIMEOUT_S, description="longest wait for the server at the address"
     )
     resource: str | None = Field(
-        default=None, pattern=r"^\w+$", description="measure on a node of the Ray cluster that has this custom resource"
+        default=None,
+        pattern=r"^\w+$",
+        description="measure on nodes of the Ray cluster with this custom resource, in turn if several have it",
     )
 
     @field_validator("backend", mode="before")

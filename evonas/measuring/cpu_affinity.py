@@ -8,6 +8,8 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
+from evonas.measuring.device_lock import claim_cores
+
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 KEPT, LARGEST = 2**30, 2**25  # bytes; the second is the most that glibc takes
 
@@ -15,7 +17,8 @@ KEPT, LARGEST = 2**30, 2**25  # bytes; the second is the most that glibc takes
 @contextmanager
 def pinned(threads: int) -> Iterator[Mapping[str, str]]:
     """All threads of this process have ordinary priority in the block, instead of the low one that Ray gives its
-    workers, and `threads` cores; afterwards all is as before.
+    workers, and `threads` cores, on which no other process of this user measures as long as there are such; afterwards
+    all is as before.
 
     A system need not permit either: then the block runs with what there is. This works on Linux only; elsewhere nothing
     changes.
@@ -30,12 +33,15 @@ def pinned(threads: int) -> Iterator[Mapping[str, str]]:
     gc.disable()
     kept = keep_memory()
     before = _state()
+    claims: list[int] = []
     try:
         _hurry()
-        _pin(threads)
+        claims = _pin(threads)
         yield {**_had(), "memory": "kept" if kept else "returned"}
     finally:
         _restore(before)
+        for claim in claims:
+            os.close(claim)
         if collecting:
             gc.enable()
 
@@ -81,15 +87,21 @@ def _hurry() -> None:
                 os.setpriority(os.PRIO_PROCESS, thread, 0)
 
 
-def _pin(count: int) -> None:
-    """To the last cores: systems tend to put their interrupts on the first. Whole ones before their hyperthreads."""
+def _pin(count: int) -> list[int]:
+    """To the last cores: systems tend to put their interrupts on the first. Whole ones before their hyperthreads.
+
+    Returns:
+        The files that hold them.
+    """
+    claims: list[int] = []
     with suppress(AttributeError, OSError):
-        allowed = sorted(os.sched_getaffinity(0))
+        allowed = sorted(os.sched_getaffinity(0), reverse=True)
         cores = [core for core in allowed if core == _first_sibling(core)]
-        chosen = cores[-count:] if len(cores) >= count else allowed[-count:]
+        chosen, claims = claim_cores(cores if len(cores) >= count else allowed, count)
         for thread in _threads():
             with suppress(OSError):
                 os.sched_setaffinity(thread, chosen)
+    return claims
 
 
 def _first_sibling(core: int) -> int:

@@ -59,7 +59,7 @@ class DeviceLock:
         self.paused_s = 0.0
         self._owner = owner
         self._synchronize, self._enabled = synchronize, enabled
-        self._devices = sorted(set(devices)) if enabled else []
+        self._devices = sorted(set(devices), key=_order) if enabled else []
         self._locks: dict[str, _ReadersWriterLock] = {}
         self._is_shared = False
         self._turn_ends = 0.0
@@ -103,7 +103,9 @@ class DeviceLock:
         """Holds a device exclusively during the block; this process's own shared locks are released meanwhile.
 
         Args:
-            device: The device. With a GPU the processor is locked too, since it launches the GPU's passes.
+            device: The device. With the processor nobody trains on the machine. With a GPU nobody else is on that card,
+                and of the processor it takes a core (`cpu_affinity.pinned`): it is held shared, so that trainers on
+                other cards and measurements there go on, and measurements of the processor wait.
 
         Yields:
             Whether nobody else uses the device; False where that could not be had in time.
@@ -111,13 +113,13 @@ class DeviceLock:
         if not self._enabled:
             yield False
             return
-        locks = [self._lock(name) for name in sorted({"cpu", device})]
         with self.released():
             try:
-                yield False not in [lock.acquire_exclusive() for lock in locks]
+                beside = device == "cpu" or self._lock("cpu").acquire_shared(time.monotonic() + SHARED_TIMEOUT_S)
+                yield self._lock(device).acquire_exclusive() and beside
             finally:
-                for lock in locks:
-                    lock.release()
+                for name in {"cpu", device}:
+                    self._lock(name).release()
 
     def measuring(self) -> str | None:
         """For whom one of the devices is measured now, as its owner has it; None where nobody measures."""
@@ -168,14 +170,15 @@ class _ReadersWriterLock:
         overran, self._overruns = self._overruns, False
         return overran
 
-    def acquire_shared(self, until: float) -> None:
-        """Waits for writers, and goes on in spite of one after so long (`time.monotonic`)."""
+    def acquire_shared(self, until: float) -> bool:
+        """Waits for writers, and goes on in spite of one after so long (`time.monotonic`); False if it had to."""
         if _try_lock(self._writer_intent, fcntl.LOCK_SH) or self._wait_for_writers(until):
             inside = _lock_by(self._held, fcntl.LOCK_SH, until)
             fcntl.flock(self._writer_intent, fcntl.LOCK_UN)
             if inside:
-                return
+                return True
         _try_lock(self._overrun, fcntl.LOCK_SH)
+        return False
 
     def acquire_exclusive(self) -> bool:
         """Waits for readers that wait, for other writers, and for the readers inside; returns whether none is left."""
@@ -241,6 +244,34 @@ def folder() -> Path:
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise UserError(f"others may write to {path}, where measurements meet; chmod 700 it, or remove it")
     return path
+
+
+def claim_cores(cores: Sequence[int], count: int) -> tuple[list[int], list[int]]:
+    """Takes cores that nobody else measures on, as far as there are such.
+
+    Args:
+        cores: The numbers of those that may be taken, the best first.
+        count: How many.
+
+    Returns:
+        The cores, and the files that are to be closed when they are not needed any more.
+    """
+    claimed: dict[int, int] = {}
+    for core in cores:
+        if len(claimed) == count:
+            break
+        file = _open(folder() / f"core-{core}")
+        if _try_lock(file, fcntl.LOCK_EX):
+            claimed[core] = file
+        else:
+            os.close(file)
+    others = [core for core in cores if core not in claimed]
+    return [*claimed, *others[: count - len(claimed)]], list(claimed.values())
+
+
+def _order(device: str) -> tuple[bool, str]:
+    """The processor first: who waits for it holds no card, for which a measurement may wait that holds it shared."""
+    return device != "cpu", device
 
 
 def _open(path: Path) -> int:

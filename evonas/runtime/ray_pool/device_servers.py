@@ -7,10 +7,12 @@ themselves.
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import ray
 from ray.exceptions import RayError, RayTaskError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from evonas.errors import Halted, UserError
 from evonas.records import Endpoint
@@ -23,10 +25,10 @@ RAYS_KINDS = ("node:", "accelerator_type:")
 
 
 class _DeviceServerActor:
-    def serve(self, serve: Callable[[str], Endpoint]) -> tuple[str, Endpoint]:
-        """Starts the server; returns the node's id, and where the server on it is."""
+    def serve(self, serve: Callable[[str], Endpoint]) -> Endpoint:
+        """Starts the server; returns where it is."""
         address: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
-        return ray.get_runtime_context().get_node_id(), serve(address)
+        return serve(address)
 
     def stay(self) -> None:
         """Never answers, so that any answer is this actor's end. Signs of life would disturb what is measured."""
@@ -37,17 +39,19 @@ class _DeviceServerActor:
 class _DeviceServer:
     """A device server as the driver sees it.
 
-    call: its answer to come. node, endpoint: "" and None until it serves.
+    call: its answer to come. endpoint: None until it serves. fault: why it cannot measure, while others can.
     """
 
     actor: Any
     call: Any
-    node: str = ""
     endpoint: Endpoint | None = None
+    fault: str = ""
 
 
 class DeviceServers:
-    """A server for each resource that targets are measured with; one that is lost is replaced as soon as Ray can.
+    """On each node with a resource that targets are measured with a server; those of a resource are used in turn.
+
+    One that is lost is replaced as soon as Ray can.
 
     Args:
         remotes: The targets that are not measured on the worker.
@@ -55,9 +59,11 @@ class DeviceServers:
 
     def __init__(self, remotes: Remotes) -> None:
         self._remotes = remotes
-        self._device_servers: dict[str, _DeviceServer] = {}  # by resource
+        self._servers: dict[str, dict[str, _DeviceServer]] = {name: {} for name in remotes.resources.values()}
+        """resource -> id of a node -> its server."""
         self._nodes: Sequence[ClusterNode] = ()
         self._were_up: set[str] = set()
+        self._turns = count()
 
     def open(self, nodes: Sequence[ClusterNode]) -> None:
         """Starts the servers.
@@ -70,27 +76,30 @@ class DeviceServers:
         """
         self._nodes = nodes
         for target, resource in self._remotes.resources.items():
-            if not self._has_node(resource):
+            if not self._having(resource):
                 raise UserError(
                     f"targets.{target}.resource: no node of the Ray cluster has the custom resource {resource!r}; "
                     f"there are: {', '.join(_custom(nodes)) or 'none'}"
                 )
-        for resource in {*self._remotes.resources.values()}:
-            self._start(resource)
+        self._start_missing()
 
     def endpoints(self) -> Mapping[str, Endpoint]:
-        """Returns target -> where it is measured, of those that can be reached now, as far as is known."""
-        found = {
-            target: self._device_servers[resource].endpoint for target, resource in self._remotes.resources.items()
-        }
-        return {**self._remotes.endpoints, **{target: endpoint for target, endpoint in found.items() if endpoint}}
+        """Returns target -> where it is measured, of those that can be reached now, as far as is known.
+
+        Of several servers each call names the next.
+        """
+        turn, found = next(self._turns), dict(self._remotes.endpoints)
+        for target, resource in self._remotes.resources.items():
+            if up := self._up(resource):
+                found[target] = up[turn % len(up)]
+        return found
 
     @property
     def notes(self) -> Sequence[str]:
-        """A line for each target that cannot be measured now."""
-        up = self.endpoints()
-        away = {target: resource for target, resource in self._remotes.resources.items() if target not in up}
-        return [f"target {target} is away ({self._why(resource)})" for target, resource in away.items()]
+        """A line for each target that cannot be measured now, and for each server that cannot measure."""
+        away = [(name, resource) for name, resource in self._remotes.resources.items() if not self._up(resource)]
+        faults = [server.fault for servers in self._servers.values() for server in servers.values() if server.fault]
+        return [*(f"target {target} is away ({self._why(resource)})" for target, resource in away), *faults]
 
     def health_check(self, nodes: Sequence[ClusterNode]) -> None:
         """Hears of servers that have started, and replaces those that are lost.
@@ -99,51 +108,62 @@ class DeviceServers:
             nodes: The living nodes.
 
         Raises:
-            UserError: A server cannot measure.
-            Halted: Likewise, where it could before.
+            UserError: No server of a resource can measure.
+            Halted: Likewise, where one could before.
         """
         self._nodes, alive = nodes, {node.id for node in nodes}
-        for resource, server in self._device_servers.items():
-            if server.node and server.node not in alive:
-                self._replace(resource)
-            elif ray.wait([server.call], timeout=0)[0]:
-                self._on_started(resource, server)
+        for resource, servers in self._servers.items():
+            for node, server in list(servers.items()):
+                if node not in alive:
+                    self._end(resource, node)
+                elif not server.fault and ray.wait([server.call], timeout=0)[0]:
+                    self._on_started(resource, node, server)
+        self._start_missing()
 
     def close(self) -> None:
         """Ends all servers."""
-        for server in self._device_servers.values():
-            ray.kill(server.actor)
+        for resource, servers in self._servers.items():
+            for node in list(servers):
+                self._end(resource, node)
 
-    def _on_started(self, resource: str, server: _DeviceServer) -> None:
+    def _on_started(self, resource: str, node: str, server: _DeviceServer) -> None:
         try:
-            server.node, server.endpoint = ray.get(server.call)
+            server.endpoint = ray.get(server.call)
         except RayTaskError as error:
-            kind = Halted if resource in self._were_up else UserError
-            raise kind(
-                f"runtime: the device server with the resource {resource} cannot measure: {last_line(error)}"
-            ) from None
+            why = f"the device server with the resource {resource} cannot measure: {last_line(error)}"
+            server.fault = why
+            if all(other.fault for other in self._servers[resource].values()):
+                raise (Halted if resource in self._were_up else UserError)(f"runtime: {why}") from None
         except RayError:
-            self._replace(resource)
+            self._end(resource, node)
         else:
             self._were_up.add(resource)
             server.call = server.actor.stay.remote()
 
-    def _start(self, resource: str) -> None:
-        kind: Any = ray.remote(resources={resource: 1}, num_cpus=0, max_restarts=0, max_task_retries=0)(
-            _DeviceServerActor
-        )
-        actor = kind.remote()
-        self._device_servers[resource] = _DeviceServer(actor, actor.serve.remote(self._remotes.serve))
+    def _start_missing(self) -> None:
+        """On each node that has a resource one server, which waits there until the resource is free."""
+        for resource, servers in self._servers.items():
+            for node in self._having(resource):
+                if node.id not in servers:
+                    kind: Any = ray.remote(resources={resource: 1}, num_cpus=0, max_restarts=0, max_task_retries=0)(
+                        _DeviceServerActor
+                    )
+                    there = NodeAffinitySchedulingStrategy(node.id, soft=False)
+                    actor = kind.options(scheduling_strategy=there).remote()
+                    servers[node.id] = _DeviceServer(actor, actor.serve.remote(self._remotes.serve))
 
-    def _replace(self, resource: str) -> None:
-        ray.kill(self._device_servers[resource].actor)  # one that cannot be reached may live, and hold the resource
-        self._start(resource)
+    def _end(self, resource: str, node: str) -> None:
+        ray.kill(self._servers[resource].pop(node).actor)  # one that cannot be reached may live, and hold the resource
 
-    def _has_node(self, resource: str) -> bool:
-        return any(node.resources.get(resource, 0) >= 1 for node in self._nodes)
+    def _up(self, resource: str) -> list[Endpoint]:
+        """Where the servers of a resource are that can be reached, as far as is known."""
+        return [server.endpoint for server in self._servers[resource].values() if server.endpoint]
+
+    def _having(self, resource: str) -> list[ClusterNode]:
+        return [node for node in self._nodes if node.resources.get(resource, 0) >= 1]
 
     def _why(self, resource: str) -> str:
-        if self._has_node(resource):
+        if self._having(resource):
             return f"its device server starts, or the resource {resource} is in use"
         return f"no node has the resource {resource}"
 
