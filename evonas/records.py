@@ -325,6 +325,8 @@ class Job:
         until: when its training is to be stopped, in seconds since the epoch.
         kind: "evaluate", or "measure": only on every target, the latency of which may have come from a table;
             nothing is trained, no limit holds.
+        clocked: whether some of its training is clocked with the device to itself, so that the rest of it tells how
+            much others slow it down.
     """
 
     candidate: Candidate
@@ -335,6 +337,7 @@ class Job:
     genomes: tuple[Genome, ...] = ()
     kind: Literal["evaluate", "measure"] = "evaluate"
     until: float = math.inf
+    clocked: bool = False
 
 
 @_pickled_as_a_call

@@ -104,8 +104,10 @@ class Work:
                 weights = bytes(int(self.weights_kb * 1000)) or None
                 bits = [place / self.scored < error for place in range(self.scored)]
                 scores = {"error": encoded(bits)} if bits else {}
+                told = {"slowdown": "1"} if job.clocked else {}  # it sleeps: no other is in its way
+                curve, last = CURVE[:epoch], report.metrics
                 yield Evaluation(
-                    job.candidate, Status.OK, report.metrics, CURVE[:epoch], rungs, weights=weights, scores=scores
+                    job.candidate, Status.OK, last, curve, rungs, conditions=told, weights=weights, scores=scores
                 )
             elif any(dominates(member, self.objectives.fitness(report)) for member in job.cutoffs[rung]):
                 yield Evaluation(job.candidate, Status.STOPPED, report.metrics, CURVE[:epoch], rungs)

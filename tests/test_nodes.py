@@ -97,3 +97,12 @@ def test_a_node_on_which_no_worker_can_start_is_done_without(cluster: Nodes) -> 
     assert (ids(cluster), cluster.capacity) == ("ac", 4)
     cluster.update([B], ())
     assert ids(cluster) == ""
+
+
+@pytest.mark.parametrize(("share", "places"), [(0.25, 32), (0.3, 24), (0.4, 16), (0.6, 8), (0.7, 8), (0.0714, 112)])
+def test_a_share_is_of_one_gpu(share: float, places: int) -> None:
+    """As Ray places them; what is left of several GPUs together holds nobody, and workers that are asked for beyond
+    that would wait for ever while an autoscaler buys machines for them."""
+    cluster = Nodes({"CPU": 0.25, "GPU": share})
+    cluster.update([ClusterNode("d", "d", {"CPU": 64.0, "GPU": 8.0})], ())
+    assert cluster.capacity == places

@@ -183,7 +183,9 @@ class RuntimeConfig(Section):
         description="with workers: auto, no more than these; on a cluster so many are asked of its autoscaler",
     )
     gpus_per_worker: Annotated[float, Field(ge=0)] | Literal["auto"] = Field(
-        default=0.0, description="0.25: four on a GPU; auto: one, and more while the GPU gets more done and has memory"
+        default=0.0,
+        description="0.25: four on a GPU, 0.3: three, as it is rounded up to 1/n; auto: one, and more while the "
+        "GPU gets more done and has memory",
     )
     memory_mb_per_worker: Annotated[int, Field(gt=0)] | Literal["auto"] = Field(
         default="auto", description="host memory that a candidate may take; auto: the worker's share of its machine"
@@ -206,8 +208,10 @@ class RuntimeConfig(Section):
 
     @property
     def gpus_at_first(self) -> float:
-        """GPUs of a worker when a search begins."""
-        return 1.0 if self.gpus_per_worker == "auto" else self.gpus_per_worker
+        """GPUs of a worker when a search begins. A share is 1/n of a GPU, rounded down as Ray counts, in
+        ten-thousandths: what is left of a GPU beside shares that do not divide it is nobody's."""
+        asked = 1.0 if self.gpus_per_worker == "auto" else self.gpus_per_worker
+        return int(10_000 / int(1 / asked + 1e-9)) / 10_000 if 1e-4 <= asked < 1 else asked
 
     @model_validator(mode="after")
     def _max_of_auto(self) -> "RuntimeConfig":

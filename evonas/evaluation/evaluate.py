@@ -28,6 +28,7 @@ from evonas.evaluation.learners import FromScratch, Learner, TrainingSetup
 from evonas.evaluation.measure import CostMeasurement
 from evonas.evaluation.out_of_memory import after_half, give_back, halved
 from evonas.evaluation.refinement import Refinement
+from evonas.evaluation.step_clock import clocked
 from evonas.evaluation.targets import Targets, prepared
 from evonas.evaluation.ties import TieBreaker
 from evonas.evaluation.training import copied, precision
@@ -82,7 +83,8 @@ class Evaluator:
         self.device = available(device, "runtime")
         self.data = to_device(task, self.device)
         local = [config.targets[name] for name in objectives.targets if not config.targets[name].remote]
-        cooperative = any(target.quiet for target in local) or not local  # somebody else may measure here
+        # Somebody else may measure here, or clock a training with the device to itself.
+        cooperative = any(target.quiet for target in local) or not local or config.runtime.gpus_per_worker == "auto"
         self.device_lock = DeviceLock(["cpu", lock_name(self.device)], self._synchronize, cooperative, owner)
         self.targets = Targets(
             space,
@@ -155,8 +157,10 @@ class Evaluator:
         if message := self._costs.over_limits(draft.metrics):
             draft.status, draft.message = Status.INFEASIBLE, message
             return
-        setup = TrainingSetup(self.task, self.data, training, self.device_lock.checkpoint)
-        yield from self._learning.learn(network, job, draft, setup)
+        lock = self.device_lock
+        with clocked(job.clocked, lock, lock_name(self.device), self._synchronize, draft) as checkpoint:
+            setup = TrainingSetup(self.task, self.data, training, checkpoint)
+            yield from self._learning.learn(network, job, draft, setup)
         if draft.status is Status.OK and self._may_be_on_front(job, draft):
             draft.weights = weights(network)
 
@@ -176,6 +180,7 @@ class Evaluator:
         if self.device.type == "cuda":
             own["cuda"] = str(torch.version.cuda)
             own["gpu_memory_mb"] = f"{torch.cuda.get_device_properties(self.device).total_memory / 1e6:.0f}"
+            own["gpu_data_mb"] = f"{torch.cuda.memory_allocated(self.device) / 1e6:.0f}"  # what each process has there
         return own
 
     def _synchronize(self) -> None:

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 
 from evonas.config import RuntimeConfig
 from evonas.records import Evaluation
-from evonas.runtime.ray_pool.gpu_sharing import GpuSharing
+from evonas.runtime.ray_pool.gpu_sharing import GpuSharing, share
 from evonas.runtime.ray_pool.nodes import Nodes
+from evonas.text import counted
 
 
 class Demand:
@@ -25,9 +26,25 @@ class Demand:
         self.refused = 0
         self._config = config
         most = config.max_workers or math.inf if config.workers == "auto" else config.workers
-        self._sharing = GpuSharing(most) if config.gpus_per_worker == "auto" else None
+        self._sharing = GpuSharing(most, self._room) if config.gpus_per_worker == "auto" else None
         self.gpus = config.gpus_at_first
         self.nodes = Nodes(self._needs)
+
+    @property
+    def judging(self) -> bool:
+        """Whether candidates are to tell how much slower they train beside others."""
+        return self._sharing is not None and self._sharing.judging
+
+    @property
+    def remark(self) -> str:
+        """What became of a share that does not divide a GPU; empty where it does."""
+        asked = self._config.gpus_per_worker
+        if asked == "auto" or self.gpus == asked:
+            return ""
+        return (
+            f"runtime.gpus_per_worker: {asked:g} does not divide a GPU, of which a worker is on one: "
+            f"{counted(round(1 / self.gpus), 'worker')} a GPU, each has {self.gpus:g} of it"
+        )
 
     @property
     def text(self) -> str:
@@ -49,20 +66,21 @@ class Demand:
         """How many workers there should be; never less than one."""
         return max(1, self.capacity - self.refused)
 
-    def learn(self, evaluation: Evaluation, gpus: float, able: int) -> bool:
+    def learn(self, evaluation: Evaluation, gpus: float, able: int, first: bool = False) -> bool:
         """Learns from an evaluation whether more workers on a GPU get more done.
 
         Args:
             evaluation: What a worker has completed.
             gpus: The worker's share of a GPU.
             able: How many workers there are now that may get jobs.
+            first: Whether it is the first that the worker has completed.
 
         Returns:
             Whether workers need another share from now on.
         """
         if self._sharing is None or gpus != self.gpus:
             return False
-        self._sharing.heard(evaluation, self.nodes.gpus, able)
+        self._sharing.heard(evaluation, self.nodes.gpus, able, first)
         if self._sharing.share == self.gpus:
             return False
         self.gpus = self._sharing.share
@@ -71,4 +89,10 @@ class Demand:
 
     @property
     def _needs(self) -> Mapping[str, float]:
-        return {"CPU": self._config.cpus_per_worker, "GPU": self.gpus}
+        return self._needs_of(self.gpus)
+
+    def _needs_of(self, gpus: float) -> Mapping[str, float]:
+        return {"CPU": self._config.cpus_per_worker, "GPU": gpus}
+
+    def _room(self, level: int) -> int:
+        return self.nodes.room(self._needs_of(share(level)))

@@ -130,7 +130,9 @@ class Dispatcher:
 
     def _begin(self, worker: WorkerHandle, attempt: Attempt) -> None:
         endpoints = self._endpoints()
-        job = replace(attempt.job, endpoints=endpoints) if endpoints != attempt.job.endpoints else attempt.job
+        job = attempt.job
+        if endpoints != job.endpoints or self._fleet.demand.judging != job.clocked:
+            job = replace(job, endpoints=endpoints, clocked=self._fleet.demand.judging)
         worker.start(attempt, job, self._retries.seconds(attempt), self._lease_s / 4)
 
     def _on_message(self, worker: WorkerHandle, attempt: Attempt, message: WorkerMessage) -> Sequence[Message]:

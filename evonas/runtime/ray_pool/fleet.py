@@ -145,7 +145,8 @@ class Fleet:
         self.nodes.worked(worker.node)
         if not worker.gpus:
             return evaluation
-        if self.demand.learn(evaluation, worker.gpus, len(self.able)):
+        first, worker.is_new = worker.is_new, False
+        if self.demand.learn(evaluation, worker.gpus, len(self.able), first):
             self._cancel_all()
         return replace(evaluation, conditions={**evaluation.conditions, "gpus": f"{worker.gpus:g}"})
 

@@ -48,7 +48,7 @@ class Nodes:
 
     def resize(self, needs: Mapping[str, float]) -> None:
         """Takes other resources of one worker, from now on."""
-        self._needs = {name: need for name, need in needs.items() if need}
+        self._needs = needs
 
     @property
     def aside(self) -> list[str]:
@@ -75,7 +75,11 @@ class Nodes:
     @property
     def capacity(self) -> int:
         """How many workers all usable nodes hold together."""
-        return sum(self._fitting(node) for node in self.usable)
+        return self.room(self._needs)
+
+    def room(self, needs: Mapping[str, float]) -> int:
+        """How many workers of other needs all usable nodes would hold together."""
+        return sum(fitting(node, needs) for node in self.usable)
 
     def lives(self, id: str) -> bool:
         """Whether a node is alive."""
@@ -88,7 +92,7 @@ class Nodes:
     def share(self, id: str) -> float:
         """Returns the part of a node that one worker takes, by its scarcest resource; 1 where it needs none."""
         have = self._alive[id].resources
-        return max((need / have[name] for name, need in self._needs.items() if have.get(name)), default=1.0)
+        return max((need / have[name] for name, need in self._needs.items() if need and have.get(name)), default=1.0)
 
     def update(self, alive: Iterable[ClusterNode], draining: Collection[str]) -> None:
         """Takes the living nodes, and the ids of those that are being drained."""
@@ -126,5 +130,22 @@ class Nodes:
         return avoided
 
     def _fitting(self, node: ClusterNode) -> int:
-        fitting = [node.resources.get(name, 0) / need for name, need in self._needs.items()]
-        return int(min(fitting, default=1) + 1e-9)
+        return fitting(node, self._needs)
+
+
+def fitting(node: ClusterNode, needs: Mapping[str, float]) -> int:
+    """Returns how many workers a node holds, by its scarcest resource; 1 where they need none.
+
+    Args:
+        node: The node.
+        needs: The resources of one worker, name -> amount.
+    """
+    have = node.resources
+    return min((_places(name, have.get(name, 0), need) for name, need in needs.items() if need), default=1)
+
+
+def _places(name: str, have: float, need: float) -> int:
+    """Shares of GPUs are of one GPU each: two thirds that are left on two of them are no place."""
+    if name == "GPU" and need < 1:
+        return int(have) * int(1 / need + 1e-9)
+    return int(have / need + 1e-9)

@@ -75,6 +75,8 @@ class RayPool:
             launcher = Launcher(config, ray.put(pack(factory, modules)), self._check_ray)
             self.fleet = Fleet(config, launcher, lambda: self._retries.pending)
             opened.callback(self.fleet.close)
+            if remark := self.fleet.demand.remark:
+                log.warning(remark)
             self.dispatcher = Dispatcher(self.fleet, self._retries, self._device_servers.endpoints, config.lease_s)
             self._health_check()
             self._check_capacity()

@@ -79,10 +79,12 @@ class WorkerHandle:
     Attributes:
         heard: When there was last a sign of life, or nothing to wait for (`time.monotonic`, as all times here).
         began: When the oldest job came into work.
+        is_new: Whether it has completed no job yet.
     """
 
     def __init__(self, actor: Any, node: str, gpus: float) -> None:
         self.actor, self.node, self.gpus = actor, node, gpus
+        self.is_new = True
         self.jobs: deque[tuple[Attempt, Any]] = deque()
         self._run: Any = None  # made once, with the first job
         self.heard = self.began = time.monotonic()

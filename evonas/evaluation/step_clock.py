@@ -1,0 +1,110 @@
+"""How much slower a network trains beside others than it would alone: what sharing a GPU is judged by.
+
+Some steps of the training itself are clocked while it has the device to itself, and the rest of it is compared with
+them. Both are of the same network on the same data, so that their ratio varies little from candidate to candidate; what
+candidates cost, and how well multiply-accumulates tell that, varies by an order of magnitude.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+from evonas.evaluation.draft import Draft
+from evonas.measuring.device_lock import DeviceLock
+
+WARM_UP = 10
+"""Steps before those that are clocked: the first ones choose kernels and fill caches."""
+ALONE = 5
+"""Steps that are clocked alone; all others on the device wait for them."""
+LEAST = 20
+"""Steps beside others that a slowdown is told from, at least."""
+
+
+class StepClock:
+    """The checkpoint of one training, which clocks it as it passes.
+
+    Args:
+        lock: Of the device, which the training holds shared.
+        device: Its name for the lock.
+        synchronize: Waits until the device has done what it was given.
+        clock: Returns seconds.
+    """
+
+    def __init__(
+        self,
+        lock: DeviceLock,
+        device: str,
+        synchronize: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._lock, self._device, self._synchronize, self._clock = lock, device, synchronize, clock
+        self._window = ExitStack()
+        self._passed = 0
+        self._is_alone = False
+        self._began = self._ended = self._paused_s = 0.0
+        self._alone_s = 0.0  # of a step; 0: not known
+        self._beside_s, self._beside = 0.0, 0
+
+    @property
+    def slowdown(self) -> float | None:
+        """How many times as long a step took beside others as alone, pauses left out; None where that is not known."""
+        if not self._alone_s or self._beside < LEAST:
+            return None
+        return self._beside_s / self._beside / self._alone_s
+
+    def checkpoint(self) -> None:
+        """To be called between two steps."""
+        self._passed += 1
+        if self._passed == WARM_UP:
+            self._begin()
+        elif self._passed == WARM_UP + ALONE:
+            self._end()
+        elif not WARM_UP < self._passed < WARM_UP + ALONE:  # in between, its own lock is the one that it would wait for
+            self._lock.checkpoint()
+        if self._passed > WARM_UP + ALONE:
+            self._beside += 1
+            self._beside_s = self._clock() - self._ended - (self._lock.paused_s - self._paused_s)
+
+    def close(self) -> None:
+        """Gives the device back, wherever the training ended."""
+        self._window.close()
+
+    def _begin(self) -> None:
+        self._is_alone = self._window.enter_context(self._lock.exclusive(self._device))
+        self._synchronize()
+        self._began = self._clock()
+
+    def _end(self) -> None:
+        self._synchronize()
+        if self._is_alone:
+            self._alone_s = (self._clock() - self._began) / ALONE
+        self._window.close()
+        self._ended, self._paused_s = self._clock(), self._lock.paused_s
+
+
+@contextmanager
+def clocked(
+    wanted: bool, lock: DeviceLock, device: str, synchronize: Callable[[], None], draft: Draft
+) -> Iterator[Callable[[], None]]:
+    """A training in the block is clocked where that is wanted, and its slowdown becomes a condition of the draft.
+
+    Args:
+        wanted: Whether it is to be clocked.
+        lock: Of the device, which the block holds shared.
+        device: Its name for the lock.
+        synchronize: Waits until the device has done what it was given.
+        draft: Of the candidate.
+
+    Yields:
+        What the training calls between two steps.
+    """
+    if not wanted:
+        yield lock.checkpoint
+        return
+    clock = StepClock(lock, device, synchronize)
+    try:
+        yield clock.checkpoint
+    finally:
+        clock.close()
+    if clock.slowdown:
+        draft.conditions["slowdown"] = f"{clock.slowdown:.4g}"
