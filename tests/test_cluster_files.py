@@ -81,6 +81,10 @@ def launcher_faults(config: Any) -> Iterator[str]:
             yield f"{name}: others may run beside a measurement"
         if measures and (kind["min_workers"] < 1 or "--env=RAY_worker_niceness=0" not in _options(kind)):
             yield f"{name}: measures when there is one, niced"
+        if ("packed" in name) != any("CUDA_MPS_PIPE_DIRECTORY" in option for option in _options(kind)):
+            yield f"{name}: MPS where no packing is meant, or none where it is"
+        if "packed" in name and kind["resources"]["CPU"] < 8 * kind["resources"]["GPU"]:
+            yield f"{name}: no core for each candidate of a GPU"
         if name not in config["available_node_types"] or "max_workers" not in config["available_node_types"][name]:
             yield f"{name}: unbounded"
     if not 0 < config.get("max_workers", MOST + 1) <= MOST:
@@ -99,6 +103,9 @@ def launcher_faults(config: Any) -> Iterator[str]:
         yield "no token on the nodes"
     if "--dashboard-host=127.0.0.1" not in " ".join(prepared["head_start_ray_commands"]):
         yield "the dashboard listens elsewhere than on loopback"
+    mps = ['test -z "$CUDA_MPS_PIPE_DIRECTORY" || nvidia-cuda-mps-control -d']
+    if config["worker_start_ray_commands"][1:-1] != mps:
+        yield "MPS is started elsewhere than on nodes that are packed, or behind Ray"
     commands = json.dumps([value for key, value in prepared.items() if key.endswith("commands")])
     if "0.0.0.0" in commands or ".whl" in commands or "pip install" in commands:
         yield "a default of Ray's is left: all addresses, or a nightly build"
@@ -160,6 +167,10 @@ def _types(config: Any) -> Any:
     return config["available_node_types"]
 
 
+def _starts(config: Any) -> Any:
+    return config["worker_start_ray_commands"]
+
+
 LAUNCHER_FAULTS: dict[str, tuple[str, Change]] = {
     "unknown key": ("refused", lambda c: c.update(idle_timeout_minuets=5)),
     "unknown key of a type": ("refused", lambda c: _types(c)["spot_t4"].update(max_worker=5)),
@@ -189,6 +200,17 @@ LAUNCHER_FAULTS: dict[str, tuple[str, Change]] = {
             c["head_start_ray_commands"].pop().replace("127.0.0.1", "0.0.0.0")
         ),
     ),
+    "MPS where latencies are measured": (
+        "measure_l4: MPS",
+        lambda c: _options(_types(c)["measure_l4"]).append("--env=CUDA_MPS_PIPE_DIRECTORY=/tmp/nvidia-mps"),
+    ),
+    "packing in turns": ("spot_packed: MPS", lambda c: _types(c)["spot_packed"].pop("docker")),
+    "packing without cores": ("no core", lambda c: _types(c)["spot_packed"]["resources"].update(CPU=4)),
+    "MPS behind Ray": (
+        "behind Ray",
+        lambda c: _starts(c).append(_starts(c).pop(1)),
+    ),
+    "MPS nowhere": ("behind Ray", lambda c: _starts(c).pop(1)),
     "Ray's start commands": ("dashboard", lambda c: c.pop("head_start_ray_commands")),
     "Ray's setup commands": ("no token", lambda c: c.pop("setup_commands")),
     "Ray's setup of the head": ("nightly build", lambda c: c.pop("head_setup_commands")),
@@ -305,6 +327,7 @@ CONTAINER = _closed(
     envFrom={"const": [{"configMapRef": {"name": "evonas-settings"}}]},
     env=_list(_closed("name value", name=TEXT, value=TEXT)),
     resources=AMOUNTS,
+    lifecycle={"const": {"postStart": {"exec": {"command": ["nvidia-cuda-mps-control", "-d"]}}}},
     volumeMounts=_list(_closed("name mountPath", name=TEXT, mountPath=TEXT, readOnly=YES)),
 )
 POD = _closed(
@@ -423,6 +446,10 @@ def kuberay_faults(settings: Any, cluster: Any) -> Iterator[str]:
         if {"name": "RAY_worker_niceness", "value": "0"} not in container.get("env", ()):
             yield "measures, niced"
     for group in spec["workerGroupSpecs"]:
+        container = group["template"]["spec"]["containers"][0]
+        pipes = any(variable["name"] == "CUDA_MPS_PIPE_DIRECTORY" for variable in container.get("env", ()))
+        if {"packed" in group["groupName"]} != {pipes, "lifecycle" in container}:
+            yield f"{group['groupName']}: MPS where no packing is meant, or none where it is"
         if group["template"]["spec"].get("automountServiceAccountToken") is not False:
             yield "a worker may talk to Kubernetes"
 
@@ -461,10 +488,15 @@ KUBERAY_FAULTS: dict[str, tuple[str, Change]] = {
     "not on spot": ("spot where", lambda j: _pod(j)["nodeSelector"].pop("cloud.google.com/gke-spot")),
     "measures on spot": (
         "spot where",
-        lambda j: _group(j, 2)["template"]["spec"].update(nodeSelector=dict(_pod(j)["nodeSelector"])),
+        lambda j: _group(j, -1)["template"]["spec"].update(nodeSelector=dict(_pod(j)["nodeSelector"])),
     ),
-    "no mutual exclusion": ("beside a measurement", lambda j: _group(j, 2)["rayStartParams"].pop("resources")),
-    "trains where it measures": ("beside a measurement", lambda j: _group(j, 2)["rayStartParams"].pop("num-gpus")),
+    "no mutual exclusion": ("beside a measurement", lambda j: _group(j, -1)["rayStartParams"].pop("resources")),
+    "trains where it measures": ("beside a measurement", lambda j: _group(j, -1)["rayStartParams"].pop("num-gpus")),
+    "MPS where latencies are measured": (
+        "measure-l4: MPS",
+        lambda j: _container(j, -1)["env"].append({"name": "CUDA_MPS_PIPE_DIRECTORY", "value": "/tmp/nvidia-mps"}),
+    ),
+    "MPS that nobody starts": ("spot-packed: MPS", lambda j: _container(j, 2).pop("lifecycle")),
     "no retry": ("backoffLimit", lambda j: j["spec"].update(backoffLimit=0)),
     "cluster left": ("shutdownAfter", lambda j: j["spec"].pop("shutdownAfterJobFinishes")),
     "no deadline": ("activeDeadline", lambda j: j["spec"].pop("activeDeadlineSeconds")),
@@ -483,6 +515,10 @@ def _group(job: Any, index: int) -> Any:
 
 def _pod(job: Any) -> Any:
     return _group(job, 0)["template"]["spec"]
+
+
+def _container(job: Any, group: int) -> Any:
+    return _group(job, group)["template"]["spec"]["containers"][0]
 
 
 @pytest.mark.parametrize("fault", KUBERAY_FAULTS)
@@ -575,6 +611,7 @@ cat "$RAY_AUTH_TOKEN_PATH" >> "$TOLD"
 [ "$RAY_STARTS" = yes ] || exit 0
 while [ "$1" != -- ]; do shift; done; shift; "$@"
 """,
+    "nvidia-cuda-mps-control": 'if [ "${1:-}" = -d ]; then echo started; else cat; fi >> "$MPS"',
     "evonas": """
 if [ "$1" = search ]; then echo "$LEAVES" > "$RECORD"; exit "$SEARCH_EXITS"; fi
 [ -s "$RECORD" ] || exit 2
@@ -598,6 +635,7 @@ def _sbatch(tmp_path: Path, *words: str, **environment: str) -> subprocess.Compl
         "SLURM_JOB_NUM_NODES": "2",
         "TOLD": str(tmp_path / "told"),
         "RECORD": str(tmp_path / "record"),
+        "MPS": str(tmp_path / "mps"),
     }
     words = words or ("config.yaml", "runs/a", "--set", "seed=3")
     line = ["bash", str(CLUSTER / "slurm.sbatch"), *words]
@@ -630,6 +668,16 @@ def test_sbatch_ends_well_only_when_the_record_says_so(
     done = _sbatch(tmp_path, RAY_STARTS=starts, SEARCH_EXITS=exits, LEAVES=leaves)
     assert done.returncode == status, done.stderr
     assert ("To go on" in done.stderr) == (status != 0)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_sbatch_has_mps_around_ray_where_packing_is_meant(tmp_path: Path, packed: bool) -> None:
+    pipes = {"CUDA_MPS_PIPE_DIRECTORY": str(tmp_path / "pipes")} if packed else {}
+    done = _sbatch(tmp_path, RAY_STARTS="yes", SEARCH_EXITS="0", LEAVES=FINISHED, **pipes)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "mps").exists() == packed
+    if packed:
+        assert (tmp_path / "mps").read_text().split() == ["started", "quit"]
 
 
 def test_sbatch_without_a_run_folder_says_how(tmp_path: Path) -> None:

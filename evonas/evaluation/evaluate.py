@@ -32,6 +32,7 @@ from evonas.evaluation.step_clock import clocked
 from evonas.evaluation.targets import Targets, prepared
 from evonas.evaluation.ties import TieBreaker
 from evonas.evaluation.training import copied, precision
+from evonas.measuring.backends import mps
 from evonas.measuring.backends.pytorch import available, device_name, lock_name
 from evonas.measuring.device_lock import DeviceLock
 from evonas.objectives.objectives import Objectives, dominates
@@ -181,6 +182,7 @@ class Evaluator:
             own["cuda"] = str(torch.version.cuda)
             own["gpu_memory_mb"] = f"{torch.cuda.get_device_properties(self.device).total_memory / 1e6:.0f}"
             own["gpu_data_mb"] = f"{torch.cuda.memory_allocated(self.device) / 1e6:.0f}"  # what each process has there
+            own["mps"] = "yes" if mps.is_running() else "no"
         return own
 
     def _synchronize(self) -> None:
