@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-.PHONY: install demo docs notebooks test test-all check format lock wheel clean
+.PHONY: install demo docs notebooks test test-all test-gpu check format lock wheel clean
 
 install: $(VENV)/installed
 
@@ -34,6 +34,11 @@ test: install
 
 test-all: install
 	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m "slow or not slow"
+
+# On a machine with a GPU, where the tests above skip them. One at a time: they share its memory. The environment is the
+# machine's own where its torch is for CUDA: make test-gpu BIN=/path/to/its/bin
+test-gpu:
+	$(BIN)/python -m pytest -m gpu -rs tests
 
 check: install
 	$(BIN)/ruff format --check .

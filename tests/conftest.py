@@ -57,6 +57,19 @@ hypothesis.settings.load_profile("any machine")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     order = {name: place for place, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: order.get(item.path.name, len(order)))
+    needing = [item for item in items if item.get_closest_marker("gpu")]
+    if needing and (lacking := _why_no_gpu()):
+        for item in needing:
+            item.add_marker(pytest.mark.skip(reason=lacking))
+
+
+def _why_no_gpu() -> str:
+    """Why no test can use a GPU here; empty where one can. torch is imported by those that need a GPU anyway."""
+    import torch
+
+    if torch.cuda.is_available():
+        return ""
+    return "no GPU here" if torch.version.cuda else f"this torch ({torch.__version__}) is for the CPU alone"
 
 
 def pytest_configure(config: pytest.Config) -> None:

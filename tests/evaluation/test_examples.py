@@ -185,7 +185,7 @@ def test_a_sample_is_the_first_examples_and_leaves_no_thread(tmp_path: Path) -> 
     assert torch.equal(y, torch.from_numpy(bars_task().splits.train.y[:7]))
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.gpu
 def test_batches_come_to_a_gpu_by_way_of_pinned_memory() -> None:
     device = torch.device("cuda")
     streaming, resident = Streaming(numbered(1000), device), Resident(numbered(1000), device)

@@ -246,7 +246,7 @@ def test_bfloat16_trains_on_a_cpu_when_asked() -> None:
     assert all(p.dtype == torch.float32 for p in network.parameters())
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.gpu
 def test_it_learns_on_a_gpu() -> None:
     config = TrainingConfig(epochs=5, batch_size=16, augment=AugmentConfig(crop=1))
     network = conv_net(4, TASK.spec).cuda()

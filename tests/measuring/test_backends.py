@@ -25,7 +25,6 @@ from tests.measuring.small import INPUT, Applied, by_the_sign, noisy, small
 
 FAST = [name for name in BACKENDS if name != "torch.compile"]
 CONVERTING = ["onnxruntime", "openvino"]
-NO_GPU = "needs a GPU of NVIDIA"
 
 
 def backend(name: str, **options: Any) -> Backend:
@@ -285,7 +284,7 @@ def test_there_is_no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
         backend("torch.compile")
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason=NO_GPU)
+@pytest.mark.gpu
 @pytest.mark.parametrize(("name", "graphs"), [("torch", False), ("torch", True), ("torch.compile", False)])
 def test_on_a_gpu(name: str, graphs: bool) -> None:
     found = backend(name, device="cuda", graph=graphs, batch=4)
@@ -300,7 +299,7 @@ def test_on_a_gpu(name: str, graphs: bool) -> None:
     assert torch.equal(torch.cuda.get_rng_state(), before)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason=NO_GPU)
+@pytest.mark.gpu
 def test_a_gpu_has_one_name() -> None:
     from evonas.measuring.backends import devices
 

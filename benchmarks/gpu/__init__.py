@@ -1,0 +1,1 @@
+"""The sections of `gpu_session.py`: each a file, with a function that runs it and tells rows."""
