@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,6 +63,37 @@ def test_a_session_on_a_gpu_is_rehearsed_with_every_section_and_goal(binaries: P
     goals = answer.stdout.split("these figures mean nothing")[-1].strip().splitlines()
     assert len(goals) == 10
     assert all(goal.split()[-1] in ("met", "MISSED", "measured") for goal in goals)
+
+
+def _told(session: Any, good: bool) -> None:
+    """The rows that goals are judged by."""
+    for where, spread in (("idle", 0.009), ("beside trainers that pause", 0.019)):
+        for graph in (True, False):  # a goal of graphs: eager passes are clocked with Python in them
+            session.tell("latency", where=where, graph=graph, net="mid", cv=spread if good and graph else 0.021)
+    for mode in ("eager", "graph"):
+        session.tell("pack", net="mid", mode=mode, processes=8, gain=3.1 if good else 2.9)
+    for mode, images_s in (("batch 64", 100.0), ("batch 64, graph", 151.0 if good else 149.0)):
+        session.tell("step", net="mid", mode=mode, images_s=images_s)
+    for mode, images_s in (("DataLoader", 20.0), ("eager", 90.0), ("graph", 101.0 if good else 99.0)):
+        session.tell("step", net="mid", mode=mode, images_s=images_s)
+    session.tell(
+        "failures", deed="assert", behind="good", right=good, status="failed:crash" if good else "failed:error"
+    )
+    session.tell("failures", deed="good", behind="assert", right=good, status="ok" if good else "failed:crash")
+    session.tell("fork", bad_fork=not good)
+    session.tell("memory", fence=0.05, raised="OutOfMemoryError" if good else None)
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_goals_of_a_session_are_met_or_missed_by_what_was_found(
+    good: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    goals, session = import_module("gpu.goals"), import_module("gpu.session").Session(tmp_path / "rows", 60.0, False)
+    assert {met for *_, met in goals.goals(session)} == {None}
+    _told(session, good)
+    assert [met for *_, met in goals.goals(session)] == [good] * 10, goals.table(session)
+    assert ("behind assert: failed:crash" in goals.table(session)) != good
 
 
 @pytest.mark.slow

@@ -381,6 +381,8 @@ def test_workers_of_each_node() -> None:
     assert throughput.rooms(RuntimeConfig(workers=3), machines) == [2, 1, 0]
     assert throughput.rooms(RuntimeConfig(max_workers=5), machines) == [2, 3, 0]
     assert throughput.rooms(RuntimeConfig(gpus_per_worker=1), machines) == [0, 0, 0]
+    shared = [node("d", CPU=64.0, GPU=8.0)]
+    assert throughput.rooms(RuntimeConfig(gpus_per_worker=0.4), shared) == [16]  # 20 shares, of which 4 fit on no GPU
 
 
 def test_a_space_whose_networks_all_fail_is_a_cross(monkeypatch: pytest.MonkeyPatch) -> None:

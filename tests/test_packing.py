@@ -4,13 +4,16 @@ import heapq
 import math
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from evonas.config import RuntimeConfig
-from evonas.records import Candidate, Evaluation, Status
+from evonas.evaluation.step_clock import ALONE, WARM_UP
+from evonas.evaluation.step_clock import LEAST as LEAST_BESIDE
+from evonas.records import Candidate, Epoch, Evaluation, Status
 from evonas.runtime.ray_pool.demand import Demand
-from evonas.runtime.ray_pool.gpu_sharing import LEAST, LEVELS, GpuSharing, share
+from evonas.runtime.ray_pool.gpu_sharing import LEAST, LEVELS, SILENT, GpuSharing, share
 from evonas.runtime.ray_pool.nodes import ClusterNode
 
 Speed = Callable[[int], float]
@@ -95,11 +98,17 @@ def test_it_wants_to_hear_no_more_once_it_knows() -> None:
     assert not run(lambda level: 1.0, sharing=sharing).judging
 
 
-def test_who_tells_no_slowdown_shares_nothing() -> None:
-    sharing = GpuSharing()
-    for _ in range(100):
-        sharing.heard(evaluated(None), 1, 1)
-    assert sharing.level == 1
+def test_who_tells_no_slowdown_shares_nothing_and_that_is_said() -> None:
+    demand = Demand(RuntimeConfig(gpus_per_worker="auto"))
+    demand.nodes.update([ClusterNode("a", "a", {"CPU": 8.0, "GPU": 1.0})], ())
+    curve = (Epoch(1, 1.0, 1.0, 0.5),)
+    for number in range(2 * SILENT):
+        assert bool(demand.notes) == (number >= SILENT)
+        demand.learn(replace(evaluated(None), curve=curve), 1.0, 1)
+    assert "fewer than 35 steps" in demand.notes[0]
+    assert WARM_UP + ALONE + LEAST_BESIDE == 35
+    demand.learn(evaluated(1.0), 1.0, 1)
+    assert (demand.gpus, demand.notes) == (1.0, [])
 
 
 def test_memory_is_a_bound() -> None:

@@ -1,4 +1,4 @@
-"""What only a GPU can show, through the processes of a worker. `benchmarks/gpu_session.py` measures what that is worth."""
+"""What only a GPU can show, through the processes of a worker; `benchmarks/gpu_session.py` measures it, too."""
 
 from concurrent.futures import ThreadPoolExecutor
 

@@ -1,7 +1,7 @@
 """How many workers a pool asks for, and what each of them needs. Knows nothing of Ray or of single workers."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from evonas.config import RuntimeConfig
 from evonas.records import Evaluation
@@ -45,6 +45,11 @@ class Demand:
             f"runtime.gpus_per_worker: {asked:g} does not divide a GPU, of which a worker is on one: "
             f"{counted(round(1 / self.gpus), 'worker')} a GPU, each has {self.gpus:g} of it"
         )
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What a person should know of how GPUs are shared, a line each."""
+        return [self._sharing.note] if self._sharing and self._sharing.note else []
 
     @property
     def text(self) -> str:

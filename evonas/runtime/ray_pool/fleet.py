@@ -60,7 +60,7 @@ class Fleet:
         """What a person should know of the workers, a line each."""
         missing = max(0, self.size - len(self.workers))
         aside = [f"{host} set aside, jobs keep crashing there" for host in self.nodes.aside]
-        return [*aside, *([f"{missing} workers to come"] if missing else [])]
+        return [*aside, *self.demand.notes, *([f"{missing} workers to come"] if missing else [])]
 
     @property
     def able(self) -> list[WorkerHandle]:

@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from evonas.records import Evaluation, Status
+from evonas.text import counted
 
 LEVELS = (1, 2, 4, 8, 14)
 """Workers on a GPU that are tried, one after the other: each change restarts every worker. CPUs or memory may end it
@@ -22,6 +23,8 @@ LEAST = 8
 """Candidates that a level is judged by, at least; as many as there are workers on a GPU, where those are more."""
 CONTEXT_MB = 600
 """Memory of a CUDA process besides its tensors (300 to 600 MB: torch's kernels and libraries)."""
+SILENT = 30
+"""Trained candidates in a row that told no slowdown: then a person hears of it."""
 FILL = 0.9
 """Share of the memory of a GPU that may be planned with."""
 
@@ -41,6 +44,7 @@ class GpuSharing:
         self._settled = False
         self._peak_mb, self._data_mb, self._gpu_mb = 0.0, 0.0, math.inf
         self._slowdowns: list[float] = []
+        self._silent = 0  # trained candidates since one told its slowdown
 
     @property
     def level(self) -> int:
@@ -57,6 +61,16 @@ class GpuSharing:
         """Whether it still wants to hear how much slower candidates train beside others."""
         return not self._settled
 
+    @property
+    def note(self) -> str:
+        """What a person should know; empty where all is as it should be."""
+        if self._settled or self._silent < SILENT:
+            return ""
+        return (
+            f"gpus_per_worker: auto stays at {counted(self.level, 'worker')} a GPU: candidates do not say how much "
+            "slower they train beside others; they train for fewer than 35 steps, or their learner calls no checkpoint"
+        )
+
     def heard(self, evaluation: Evaluation, gpus: int, workers: int, first: bool = False) -> None:
         """Learns from a candidate that a worker of this level has evaluated.
 
@@ -70,6 +84,7 @@ class GpuSharing:
             first: Whether it is the first one of its worker.
         """
         self._remember_memory(evaluation)
+        self._silent = 0 if "slowdown" in evaluation.conditions else self._silent + bool(evaluation.curve)
         out_of_memory = evaluation.status is Status.FAILED_OOM or "out of memory" in evaluation.message
         if out_of_memory and self.level > 1:
             self._settle_below()
