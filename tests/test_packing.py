@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from evonas.config import RuntimeConfig
-from evonas.evaluation.step_clock import ALONE, WARM_UP
+from evonas.evaluation.step_clock import ALONE, SETTLE, WARM_UP
 from evonas.evaluation.step_clock import LEAST as LEAST_BESIDE
 from evonas.records import Candidate, Epoch, Evaluation, Status
 from evonas.runtime.ray_pool.demand import Demand
@@ -105,8 +105,8 @@ def test_who_tells_no_slowdown_shares_nothing_and_that_is_said() -> None:
     for number in range(2 * SILENT):
         assert bool(demand.notes) == (number >= SILENT)
         demand.learn(replace(evaluated(None), curve=curve), 1.0, 1)
-    assert "fewer than 35 steps" in demand.notes[0]
-    assert WARM_UP + ALONE + LEAST_BESIDE == 35
+    assert "fewer than 38 steps" in demand.notes[0]
+    assert WARM_UP + SETTLE + ALONE + LEAST_BESIDE == 38
     demand.learn(evaluated(1.0), 1.0, 1)
     assert (demand.gpus, demand.notes) == (1.0, [])
 

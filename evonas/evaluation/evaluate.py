@@ -158,8 +158,7 @@ class Evaluator:
         if message := self._costs.over_limits(draft.metrics):
             draft.status, draft.message = Status.INFEASIBLE, message
             return
-        lock = self.device_lock
-        with clocked(job.clocked, lock, lock_name(self.device), self._synchronize, draft) as checkpoint:
+        with clocked(job.clocked, self.device_lock, self.device, draft) as checkpoint:
             setup = TrainingSetup(self.task, self.data, training, checkpoint)
             yield from self._learning.learn(network, job, draft, setup)
         if draft.status is Status.OK and self._may_be_on_front(job, draft):

@@ -8,12 +8,18 @@ candidates cost, and how well multiply-accumulates tell that, varies by an order
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
+
+import torch
 
 from evonas.evaluation.draft import Draft
+from evonas.measuring.backends.pytorch import lock_name
 from evonas.measuring.device_lock import DeviceLock
 
 WARM_UP = 10
 """Steps before those that are clocked: the first ones choose kernels and fill caches."""
+SETTLE = 3
+"""Steps alone that are not clocked yet: memory that was lent to others meanwhile is taken again."""
 ALONE = 5
 """Steps that are clocked alone; all others on the device wait for them."""
 LEAST = 20
@@ -40,7 +46,7 @@ class StepClock:
         self._lock, self._device, self._synchronize, self._clock = lock, device, synchronize, clock
         self._window = ExitStack()
         self._passed = 0
-        self._is_alone = False
+        self._is_alone = False  # whether the others do wait
         self._began = self._ended = self._paused_s = 0.0
         self._alone_s = 0.0  # of a step; 0: not known
         self._beside_s, self._beside = 0.0, 0
@@ -56,12 +62,14 @@ class StepClock:
         """To be called between two steps."""
         self._passed += 1
         if self._passed == WARM_UP:
+            self._is_alone = self._window.enter_context(self._lock.exclusive(self._device))
+        elif self._passed == WARM_UP + SETTLE:
             self._begin()
-        elif self._passed == WARM_UP + ALONE:
+        elif self._passed == WARM_UP + SETTLE + ALONE:
             self._end()
-        elif not WARM_UP < self._passed < WARM_UP + ALONE:  # in between, its own lock is the one that it would wait for
+        elif not WARM_UP < self._passed < WARM_UP + SETTLE + ALONE:  # else it would wait for itself
             self._lock.checkpoint()
-        if self._passed > WARM_UP + ALONE:
+        if self._passed > WARM_UP + SETTLE + ALONE:
             self._beside += 1
             self._beside_s = self._clock() - self._ended - (self._lock.paused_s - self._paused_s)
 
@@ -70,7 +78,6 @@ class StepClock:
         self._window.close()
 
     def _begin(self) -> None:
-        self._is_alone = self._window.enter_context(self._lock.exclusive(self._device))
         self._synchronize()
         self._began = self._clock()
 
@@ -83,16 +90,13 @@ class StepClock:
 
 
 @contextmanager
-def clocked(
-    wanted: bool, lock: DeviceLock, device: str, synchronize: Callable[[], None], draft: Draft
-) -> Iterator[Callable[[], None]]:
+def clocked(wanted: bool, lock: DeviceLock, device: torch.device, draft: Draft) -> Iterator[Callable[[], None]]:
     """A training in the block is clocked where that is wanted, and its slowdown becomes a condition of the draft.
 
     Args:
         wanted: Whether it is to be clocked.
         lock: Of the device, which the block holds shared.
-        device: Its name for the lock.
-        synchronize: Waits until the device has done what it was given.
+        device: On which it trains.
         draft: Of the candidate.
 
     Yields:
@@ -101,10 +105,15 @@ def clocked(
     if not wanted:
         yield lock.checkpoint
         return
-    clock = StepClock(lock, device, synchronize)
+    clock = StepClock(lock, lock_name(device), partial(_synchronize, device))
     try:
         yield clock.checkpoint
     finally:
         clock.close()
     if clock.slowdown:
         draft.conditions["slowdown"] = f"{clock.slowdown:.4g}"
+
+
+def _synchronize(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -68,7 +68,7 @@ class GpuSharing:
             return ""
         return (
             f"gpus_per_worker: auto stays at {counted(self.level, 'worker')} a GPU: candidates do not say how much "
-            "slower they train beside others; they train for fewer than 35 steps, or their learner calls no checkpoint"
+            "slower they train beside others; they train for fewer than 38 steps, or their learner calls no checkpoint"
         )
 
     def heard(self, evaluation: Evaluation, gpus: int, workers: int, first: bool = False) -> None:
