@@ -16,6 +16,7 @@ class Draft:
         built: whether the network was there and gave the right output.
         screened: targets whose latency was not measured to the end.
         started: seconds since the epoch.
+        epoch_began: when the epoch that is trained now did (`time.perf_counter`).
     """
 
     reached: list[RungReport]
@@ -34,6 +35,7 @@ class Draft:
     weights: bytes | None = None
     log: str = ""
     started: float = field(default_factory=time.time)
+    epoch_began: float | None = None
 
     def take(self, target: str, metrics: Mapping[str, float], found: Measurement) -> None:
         """Take a measurement over, in the place of one before.
@@ -48,6 +50,11 @@ class Draft:
         self.conditions.pop(f"until[{target}]", None)
         self.conditions |= {f"{key}[{target}]": text for key, text in found.conditions.items()}
         (self.screened.add if "until" in found.conditions else self.screened.discard)(target)
+
+    @property
+    def trained_s(self) -> float:
+        """Seconds of training so far; what passes between two epochs, as for a measurement, is none."""
+        return self.train_s + (0.0 if self.epoch_began is None else time.perf_counter() - self.epoch_began)
 
     def begin_again(self, full: int) -> None:
         """For another attempt. What was measured or reported before rung `full` stays; that one comes with the end."""

@@ -123,11 +123,11 @@ def _cutoff(job: Job, rung: int) -> tuple[Fitness, ...]:
 def _timed(epochs: Iterator[Epoch], draft: Draft) -> Iterator[Epoch]:
     """The epochs; adds the time that they take, not what passes between them, to the draft."""
     while True:
-        start = time.perf_counter()
+        draft.epoch_began = time.perf_counter()
         try:
             epoch = next(epochs, None)
         finally:
-            draft.train_s += time.perf_counter() - start
+            draft.train_s, draft.epoch_began = draft.trained_s, None
         if epoch is None:
             return
         yield epoch

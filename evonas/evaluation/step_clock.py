@@ -5,7 +5,6 @@ them. Both are of the same network on the same data, so that their ratio varies 
 candidates cost, and how well multiply-accumulates tell that, varies by an order of magnitude.
 """
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -32,31 +31,28 @@ class StepClock:
     Args:
         lock: Of the device, which the training holds shared.
         device: Its name for the lock.
+        clock: Returns the seconds of the training so far, which do not count what is measured between two epochs.
         synchronize: Waits until the device has done what it was given.
-        clock: Returns seconds.
     """
 
     def __init__(
-        self,
-        lock: DeviceLock,
-        device: str,
-        synchronize: Callable[[], None] = lambda: None,
-        clock: Callable[[], float] = time.perf_counter,
+        self, lock: DeviceLock, device: str, clock: Callable[[], float], synchronize: Callable[[], None] = lambda: None
     ) -> None:
-        self._lock, self._device, self._synchronize, self._clock = lock, device, synchronize, clock
+        self._lock, self._device, self._clock, self._synchronize = lock, device, clock, synchronize
         self._window = ExitStack()
         self._passed = 0
         self._is_alone = False  # whether the others do wait
         self._began = self._ended = self._paused_s = 0.0
         self._alone_s = 0.0  # of a step; 0: not known
-        self._beside_s, self._beside = 0.0, 0
+        self._beside = 0  # steps since then
 
     @property
     def slowdown(self) -> float | None:
-        """How many times as long a step took beside others as alone, pauses left out; None where that is not known."""
+        """How many times as long a step took beside others as alone, pauses left out; None where that is not known. To
+        be asked when the training has ended."""
         if not self._alone_s or self._beside < LEAST:
             return None
-        return self._beside_s / self._beside / self._alone_s
+        return (self._clock() - self._ended - self._paused_s) / self._beside / self._alone_s
 
     def checkpoint(self) -> None:
         """To be called between two steps."""
@@ -68,14 +64,18 @@ class StepClock:
         elif self._passed == WARM_UP + SETTLE + ALONE:
             self._end()
         elif not WARM_UP < self._passed < WARM_UP + SETTLE + ALONE:  # else it would wait for itself
-            self._lock.checkpoint()
-        if self._passed > WARM_UP + SETTLE + ALONE:
-            self._beside += 1
-            self._beside_s = self._clock() - self._ended - (self._lock.paused_s - self._paused_s)
+            self._pause()
+        self._beside += self._passed > WARM_UP + SETTLE + ALONE
 
     def close(self) -> None:
         """Gives the device back, wherever the training ended."""
         self._window.close()
+
+    def _pause(self) -> None:
+        """Makes way for who measures on the device."""
+        begun = self._clock()
+        self._lock.checkpoint()
+        self._paused_s += self._clock() - begun
 
     def _begin(self) -> None:
         self._synchronize()
@@ -86,7 +86,7 @@ class StepClock:
         if self._is_alone:
             self._alone_s = (self._clock() - self._began) / ALONE
         self._window.close()
-        self._ended, self._paused_s = self._clock(), self._lock.paused_s
+        self._ended, self._paused_s = self._clock(), 0.0
 
 
 @contextmanager
@@ -105,7 +105,7 @@ def clocked(wanted: bool, lock: DeviceLock, device: torch.device, draft: Draft) 
     if not wanted:
         yield lock.checkpoint
         return
-    clock = StepClock(lock, lock_name(device), partial(_synchronize, device))
+    clock = StepClock(lock, lock_name(device), lambda: draft.trained_s, partial(_synchronize, device))
     try:
         yield clock.checkpoint
     finally:

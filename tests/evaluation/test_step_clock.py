@@ -1,13 +1,17 @@
 """How much slower a network trains beside others: a device of known speed, and a real training."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 
+from evonas.evaluation.draft import Draft
+from evonas.evaluation.learn import _timed
 from evonas.evaluation.step_clock import ALONE, LEAST, SETTLE, WARM_UP, StepClock
 from evonas.measuring.device_lock import DeviceLock
+from evonas.records import Epoch
 from tests.evaluation.small import bars_task, config, evaluator, job, run
 
 
@@ -15,7 +19,7 @@ class Lock:
     """Alone, a step takes 1 s, but for the first two; beside others 3 s, and now and then somebody measures."""
 
     def __init__(self, free: bool = True) -> None:
-        self.free, self.now, self.paused_s = free, 0.0, 0.0
+        self.free, self.now = free, 0.0
         self.is_alone = False
         self.cold = 0  # steps that still take longer, as memory was given back
         self.log: list[str] = []
@@ -28,7 +32,6 @@ class Lock:
         assert not self.is_alone, "it would wait for itself"
         self.log.append("checkpoint")
         self.now += 10.0
-        self.paused_s += 10.0
 
     @contextmanager
     def exclusive(self, device: str) -> Iterator[bool]:
@@ -42,7 +45,7 @@ class Lock:
 
 
 def trained(lock: Lock, steps: int = 100) -> StepClock:
-    clock = StepClock(lock, "GPU-1", clock=lambda: lock.now)  # type: ignore[arg-type]
+    clock = StepClock(lock, "GPU-1", lambda: lock.now)  # type: ignore[arg-type]
     for _ in range(steps):
         lock.step()
         clock.checkpoint()
@@ -81,3 +84,22 @@ def test_a_real_training_says_its_slowdown_where_that_is_wanted_and_learns_the_s
         assert float(found[0].conditions["slowdown"]) > 0
     with DeviceLock(["cpu"]).exclusive("cpu") as alone:
         assert alone  # nothing is held any more
+
+
+def test_what_is_measured_between_two_epochs_is_no_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, draft = 100.0, Draft([])
+    monkeypatch.setattr(time, "perf_counter", lambda: now)
+
+    def epochs() -> Iterator[Epoch]:
+        nonlocal now
+        for number in (1, 2):
+            now += 3.0
+            assert draft.trained_s == 5.0 * (number - 1) + 3.0  # in the middle of it
+            now += 2.0
+            yield Epoch(number, 1.0, 1.0, 0.5)
+
+    for _ in _timed(epochs(), draft):
+        before = draft.trained_s
+        now += 1000.0  # a latency is refined at a rung
+        assert draft.trained_s == before
+    assert draft.trained_s == draft.train_s == 10.0
