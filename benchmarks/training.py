@@ -176,8 +176,8 @@ def main() -> None:
     augment = AugmentConfig(crop=CROP, flip=True)
     config = TrainingConfig(epochs=1, batch_size=options.batch, augment=augment, learning_rate=0.05)
     print(
-        f"{options.examples:,} {'examples of Fashion-MNIST' if path else 'made-up images'}, batches of {options.batch}, "
-        f"n = {options.repeats}, torch {torch.__version__}"
+        f"{options.examples:,} {'examples of Fashion-MNIST' if path else 'made-up images'}, "
+        f"batches of {options.batch}, n = {options.repeats}, torch {torch.__version__}"
     )
     print("network  params       MACs     images/s: evonas, DataLoader, resident   ours is times DataLoader, resident")
     for name in PARTS:

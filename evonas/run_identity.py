@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from evonas.components import Components
-from evonas.config import BEFORE, ENDPOINT_KEYS, MUTABLE_SECTIONS, Config
+from evonas.config import BEFORE, ENDPOINT_KEYS, LATER_TRAINING_KEYS, MUTABLE_SECTIONS, Config, TrainingConfig
 from evonas.config.options import with_defaults
 from evonas.errors import UserError
 from evonas.evaluation.learners import LEARNERS
@@ -201,8 +201,11 @@ def versions() -> dict[str, str]:
 
 
 def resolved(config: Mapping[str, Any]) -> dict[str, Any]:
-    """With the options that its parts have by default, whether they are given or not."""
-    return {name: with_defaults(PARTS[name], section) if name in PARTS else section for name, section in config.items()}
+    """With the options that its parts have by default, whether they are given or not, and keys of `training` that are
+    younger than the config."""
+    later = {key: TrainingConfig.model_fields[key].default for key in LATER_TRAINING_KEYS}
+    parts = {name: with_defaults(PARTS[name], own) if name in PARTS else own for name, own in config.items()}
+    return {**parts, "training": {**later, **config["training"]}} if "training" in config else parts
 
 
 def different_key(recorded: Mapping[str, Any], wanted: Mapping[str, Any], path: str = "") -> str:

@@ -5,7 +5,7 @@ noun (`SPACES`, `TASKS`, `STRATEGIES`); `options.construct` checks a section's o
 so the built-in parts and a user's own are validated alike.
 """
 
-from evonas.config.config import GENERATION, MUTABLE_SECTIONS, Config
+from evonas.config.config import GENERATION, LATER_TRAINING_KEYS, MUTABLE_SECTIONS, Config
 from evonas.config.section import PartConfig, Section
 from evonas.config.sections import (
     AugmentConfig,
@@ -23,6 +23,7 @@ __all__ = [
     "BEFORE",
     "ENDPOINT_KEYS",
     "GENERATION",
+    "LATER_TRAINING_KEYS",
     "LONGEST_TIMEOUT_S",
     "MUTABLE_SECTIONS",
     "AugmentConfig",

@@ -22,6 +22,8 @@ GENERATION = 24
 """Candidates in a generation where neither `schedule.generation` nor the strategy's `population` says how many."""
 _GENERATION = TypeAdapter(Annotated[int, Field(ge=2)])
 
+LATER_TRAINING_KEYS = ("batchnorm_bias_rate", "average", "graph")
+"""Keys of `training` whose defaults are what configs meant before they existed."""
 MUTABLE_SECTIONS = ("budget", "runtime", "tracking")
 """The sections that may change from one start of a search to the next."""
 
@@ -92,12 +94,14 @@ class Config(Section):
     def trajectory(self) -> dict[str, Any]:
         """What shapes the search, as plain data: not budget, runtime and tracking, nor where a target is reached.
 
-        `includes: network`, `screen: 1` and no founders are left out: it is what configs meant before the keys
-        existed, so that fingerprints stay.
+        `includes: network`, `screen: 1`, no founders and later keys of `training` at their defaults are left out: it is
+        what configs meant before the keys existed, so that fingerprints stay.
         """
         endpoints: dict[str, Any] = {"targets": {name: target.left_out for name, target in self.targets.items()}}
         unused = (*MUTABLE_SECTIONS, *(() if self.founders else ("founders",)))
-        return self.model_dump(mode="json", exclude={**dict.fromkeys(unused, True), **endpoints})
+        own, default = self.training, TrainingConfig.model_fields
+        later = {"training": {key for key in LATER_TRAINING_KEYS if getattr(own, key) == default[key].default}}
+        return self.model_dump(mode="json", exclude={**dict.fromkeys(unused, True), **endpoints, **later})
 
     @property
     def fingerprint(self) -> str:

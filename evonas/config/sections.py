@@ -44,7 +44,11 @@ class AugmentConfig(Section):
     """Augmentation of training batches, on the device. All off by default."""
 
     crop: int = Field(default=0, ge=0, description="pad by so many pixels, then crop back at random")
-    flip: bool = Field(default=False, description="mirror half of the images left to right")
+    flip: bool | Literal["alternating"] = Field(
+        default=False,
+        description="mirror half of the images left to right; alternating: each image every other epoch, half of them "
+        "in the first (Jordan 2024)",
+    )
     cutout: int = Field(default=0, ge=0, description="side of the square set to zero (DeVries & Taylor 2017)")
 
 
@@ -57,14 +61,33 @@ class TrainingConfig(Section):
     learning_rate: float = Field(default=0.1, gt=0, description="the peak of the schedule")
     momentum: float = Field(default=0.9, ge=0, lt=1, description="of sgd")
     weight_decay: float = Field(default=5e-4, ge=0, description="not on biases and norms")
+    batchnorm_bias_rate: float = Field(
+        default=1.0,
+        gt=0,
+        description="learning rate of BatchNorm's biases, in multiples of learning_rate (Jordan 2024)",
+    )
     schedule: Literal["one_cycle", "cosine"] = Field(
         default="one_cycle", description="of the learning rate, over full training whatever the rungs"
     )
     label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="of a classification")
     grad_clip: float = Field(default=5.0, ge=0, description="largest gradient norm; 0 turns clipping off")
+    average: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="share of the steps, the last ones, whose weights are averaged; the mean is what is validated and "
+        "kept (Izmailov et al. 2018)",
+    )
     augment: AugmentConfig = Field(default=AugmentConfig(), description="of training batches")
-    precision: Literal["auto", "float32", "bfloat16"] = Field(
-        default="auto", description="auto: bfloat16 autocast on a GPU that has it, float32 elsewhere"
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        default="auto",
+        description="auto: bfloat16 autocast on a GPU that has it, float32 elsewhere; float16: autocast with a scaled "
+        "loss, for GPUs without bfloat16",
+    )
+    graph: bool = Field(
+        default=False,
+        description="on a GPU, replay the whole step as one CUDA graph; not for networks that decide in Python what a "
+        "step does. Where capture is refused, steps run one operator after another, and the row's conditions say why",
     )
     threads: int = Field(default=1, ge=1, description="CPU threads of one worker's training")
     rungs: tuple[int, ...] = Field(default=(), description="epochs at which a candidate may be stopped early")

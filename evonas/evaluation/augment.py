@@ -80,7 +80,12 @@ def _named(x: Any) -> dict[str, Tensor]:
 
 
 def augment(
-    x: Tensor, y: Tensor, config: AugmentConfig, effects: Mapping[str, Effect], generator: Generator
+    x: Tensor,
+    y: Tensor,
+    config: AugmentConfig,
+    effects: Mapping[str, Effect],
+    generator: Generator,
+    mirrored: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Pad and crop, then flip, then cutout, each where the config asks for it.
 
@@ -90,6 +95,7 @@ def augment(
         config: what is asked for.
         effects: augmentation -> what it does to the targets.
         generator: of all that is drawn.
+        mirrored: (n,) bool, which images are flipped, where that is not drawn.
 
     Returns:
         Images and targets.
@@ -98,7 +104,8 @@ def augment(
         alike = effects.get("crop") == "transformed"
         x, y = crop_both(x, y, config.crop, generator) if alike else (crop(x, config.crop, generator), y)
     if config.flip:
-        mirrored = _draw(2, (len(x),), generator).bool()
+        if mirrored is None:
+            mirrored = _draw(2, (len(x),), generator).bool()
         x = flip(x, mirrored)
         y = flip(y, mirrored) if effects.get("flip") == "transformed" else y
     if config.cutout:
@@ -138,15 +145,15 @@ def flip(x: Tensor, mirrored: Tensor) -> Tensor:
 def cutout(x: Tensor, side: int, generator: Generator) -> Tensor:
     """A square set to 0 around a random pixel of each image, cut off at the borders (DeVries & Taylor 2017)."""
     n, _, height, width = x.shape
-    rows = _within(_draw(height, (n, 1), generator), side, height)
-    columns = _within(_draw(width, (n, 1), generator), side, width)
-    hole = rows[:, :, None] & columns[:, None, :]
+    centres = torch.stack([_draw(height, (n, 1), generator), _draw(width, (n, 1), generator)])
+    inside = _within(centres, side, max(height, width))
+    hole = inside[0, :, :height, None] & inside[1, :, None, :width]
     return x.masked_fill(hole[:, None], 0.0)
 
 
-def _within(centre: Tensor, side: int, length: int) -> Tensor:
-    """(n, 1) centres -> (n, length): which positions the square covers."""
-    distance = torch.arange(length, device=centre.device) - centre + side // 2
+def _within(centres: Tensor, side: int, length: int) -> Tensor:
+    """(..., 1) centres -> (..., length): which positions a square of this side covers."""
+    distance = torch.arange(length, device=centres.device) - centres + side // 2
     return (distance >= 0) & (distance < side)
 
 

@@ -1,6 +1,7 @@
 """Averaged weights: the mean over the last steps of a training (Izmailov et al. 2018; Polyak & Juditsky 1992)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +33,17 @@ class WeightAverage:
                 self._mean[name] = tensor.detach().clone()
             else:
                 self._mean[name].lerp_(tensor, 1 / count)
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """The network has the averaged weights in the block, where there are any, and its own again behind it."""
+        own = {name: tensor.detach().clone() for name, tensor in self._network.state_dict().items() if self._mean}
+        self.apply()
+        try:
+            yield
+        finally:
+            if own:
+                self._network.load_state_dict(own)
 
     @torch.no_grad()
     def apply(self) -> None:

@@ -159,7 +159,7 @@ class Evaluator:
             draft.status, draft.message = Status.INFEASIBLE, message
             return
         with clocked(job.clocked, self.device_lock, self.device, draft) as checkpoint:
-            setup = TrainingSetup(self.task, self.data, training, checkpoint)
+            setup = TrainingSetup(self.task, self.data, training, checkpoint, draft.conditions.__setitem__)
             yield from self._learning.learn(network, job, draft, setup)
         if draft.status is Status.OK and self._may_be_on_front(job, draft):
             draft.weights = weights(network)

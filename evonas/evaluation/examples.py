@@ -50,10 +50,17 @@ class Resident:
         return len(self._y)
 
     def shuffled(self, batch: int, generator: Generator) -> Iterator[Batch]:
+        yield from map(self.at, self.rows(batch, generator))
+
+    def rows(self, batch: int, generator: Generator) -> Iterator[Tensor]:
+        """(batch,) the rows of each batch of `shuffled`."""
         order = torch.randperm(len(self), generator=generator, device=self._y.device)
         for i in range(len(self) // batch):
-            rows = order[i * batch : (i + 1) * batch]
-            yield mapped(lambda x: x[rows], self._x), self._y[rows]  # noqa: B023  (used at once)
+            yield order[i * batch : (i + 1) * batch]
+
+    def at(self, rows: Tensor) -> Batch:
+        """The examples of some rows."""
+        return mapped(lambda x: x[rows], self._x), self._y[rows]
 
     def in_order(self, batch: int) -> Iterator[Batch]:
         for i in range(0, len(self), batch):

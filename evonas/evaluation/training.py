@@ -7,7 +7,7 @@ for what a network itself draws (dropout). On a CPU the curve and the weights ar
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,13 +17,17 @@ from safetensors.torch import save
 from torch import Generator, Tensor, nn
 
 from evonas.config import TrainingConfig
-from evonas.evaluation.augment import augment
+from evonas.evaluation.alternating_flip import AlternatingFlip
+from evonas.evaluation.averaging import WeightAverage
 from evonas.evaluation.data_parallel import DataParallel
 from evonas.evaluation.device_data import DeviceData, numbers
 from evonas.evaluation.distillation import Teacher
 from evonas.evaluation.example_scores import in_bytes, to_keep
-from evonas.evaluation.examples import Examples
+from evonas.evaluation.examples import Examples, Resident
+from evonas.evaluation.graph import Capture, CudaCapture, Replayed
+from evonas.evaluation.mixed_precision import LossScale, autocast
 from evonas.evaluation.optimizers import Optimizer
+from evonas.evaluation.step import Step, to_channels_last
 from evonas.evaluation.task_metrics import rows
 from evonas.inputs import called
 from evonas.measuring.torch_state import cpu_threads, seeded
@@ -58,22 +62,12 @@ SCHEDULES: dict[str, Callable[[float], float]] = {"one_cycle": one_cycle, "cosin
 
 
 def precision(config: TrainingConfig, device: torch.device) -> str:
-    """ "float32" or "bfloat16", which needs no loss scaling: its exponent is float32's."""
+    """ "float32", "float16" where the config says so, or "bfloat16", which needs no loss scaling: its exponent is
+    float32's."""
     if config.precision != "auto":
         return config.precision
     able = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     return "bfloat16" if able else "float32"
-
-
-def autocast(config: TrainingConfig, device: torch.device) -> AbstractContextManager[object]:
-    if precision(config, device) == "bfloat16":
-        return torch.autocast(device.type, torch.bfloat16)
-    return nullcontext()
-
-
-def to_channels_last(x: Any) -> Any:
-    """Images as channels-last in memory: small conv nets train 1.2-1.9 times as fast so, on CPUs too."""
-    return x.contiguous(memory_format=torch.channels_last) if isinstance(x, Tensor) and x.ndim == 4 else x
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +96,7 @@ class Trainer:
         teacher: whose outputs it learns from too; None: from the targets alone.
         stepped: called behind each step.
         parallel: the processes that train it together; None: this one alone.
+        capture: how a step becomes one graph; None: on a GPU as the config says, elsewhere not at all.
     """
 
     def __init__(
@@ -115,19 +110,30 @@ class Trainer:
         teacher: Teacher | None = None,
         stepped: Callable[[], None] = lambda: None,
         parallel: DataParallel | None = None,
+        capture: Capture | None = None,
     ) -> None:
         if isinstance(task.spec.input, InputSpec) and len(task.spec.input.shape) == 3:
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network = network
         self.data, self.task, self.config, self.seed = data, task, config, seed
-        self.optimizer = Optimizer(network, config)
         self.batch = min(config.batch_size, len(data.train))
         self.steps = len(data.train) // self.batch
         self.epoch = 0
         """Epochs trained so far."""
-        self._checkpoint, self._stepped, self._teacher = checkpoint, stepped, teacher
-        self._parallel = parallel
+        if capture is None and config.graph and data.device.type == "cuda" and parallel is None:
+            capture = CudaCapture(data.device)
+        dtype = precision(config, data.device)
+        scale = LossScale(data.device) if dtype == "float16" else None
+        fused = data.device.type == "cuda" or scale is not None or capture is not None
+        self.optimizer = Optimizer(network, config, fused)
+        self._step = Step(network, data, task, config, dtype, self.optimizer, scale, teacher, parallel)
+        self._flips = AlternatingFlip(len(data.train), seed, data.device) if _alternates(config) else None
+        self._average = WeightAverage(network, round(self.steps * config.epochs * (1 - config.average)))
+        self._checkpoint, self._stepped = checkpoint, stepped
         self._rate = SCHEDULES[config.schedule]
+        self._total = torch.zeros(1, dtype=torch.float64, device=data.device)
+        self._generator = Generator(data.device)
+        self._graph = Replayed(self._learn, [self._generator], capture) if capture else None
 
     def epochs(self) -> Iterator[Epoch]:
         """Train from where it stands to the last epoch, and say after each how it went.
@@ -151,31 +157,20 @@ class Trainer:
         Returns:
             The loss before it, a scalar.
         """
-        if self._parallel:
-            x, y = self._parallel.share(x, y)
-        x = self.data.prepare(x)
-        if self.data.augment is not None:
-            x, y = self.data.augment(x, y, generator)
-        x, y = augment(x, y, self.config.augment, self.task.effects, generator)
-        inputs = to_channels_last(x)
-        self.optimizer.zero_grad()
-        with autocast(self.config, self.data.device):
-            output = called(self.network, inputs)
-        loss = self.task.loss(output.float(), y, self.config.label_smoothing)
-        if self._teacher:
-            loss = self._teacher.mixed(loss, inputs, output.float())
-        loss.backward()  # type: ignore[no-untyped-call]
-        if self._parallel:
-            self._parallel.average(self.network.parameters())
-        if self.config.grad_clip:
-            nn.utils.clip_grad_norm_(self.network.parameters(), self.config.grad_clip)
-        self.optimizer.step()
-        return self._parallel.mean(loss.detach()) if self._parallel else loss.detach()
+        return self._step(x, y, generator)
+
+    @property
+    def graph_note(self) -> str:
+        """Whether steps are replayed as a graph, or why they are not; empty where nobody asked for that."""
+        if not self._graph:
+            return ""
+        return "graph" if self._graph.captured else f"eager: {self._graph.refused or 'too few steps for a graph'}"
 
     def state(self) -> bytes:
         """All that training goes on from, in safetensors: network, optimiser, epoch. For `load`."""
         tensors = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
-        tensors |= {f"optimizer.{name}": tensor for name, tensor in self.optimizer.state_dict().items()}
+        for part, own in self._states().items():
+            tensors |= {f"{part}.{name}": tensor for name, tensor in own.state_dict().items()}
         return save(copied(tensors), {"epoch": str(self.epoch)})
 
     def load(self, state: bytes) -> None:
@@ -187,16 +182,26 @@ class Trainer:
         tensors = safetensors.torch.load(state)
         try:
             self.network.load_state_dict(_below("network.", tensors))
-            self.optimizer.load_state_dict(_below("optimizer.", tensors))
+            for part, own in self._states().items():
+                own.load_state_dict(_below(f"{part}.", tensors))
         except (RuntimeError, ValueError, KeyError) as error:
             raise ValueError(f"the state is of another network: {str(error).splitlines()[0]}") from None
         head = int.from_bytes(state[:8], "little")
         self.epoch = int(json.loads(state[8 : 8 + head])["__metadata__"]["epoch"])
 
+    def _states(self) -> dict[str, Any]:
+        """What has a state besides the network."""
+        average = {"average": self._average} if self.config.average else {}
+        return {"optimizer": self.optimizer, **average, **({"scale": self._step.scale} if self._step.scale else {})}
+
     def _one_epoch(self, epoch: int, seed: int) -> tuple[list[float], dict[str, bytes]]:
         """Training loss, validation loss and metrics; and the scores of the examples, since a learner may end here."""
         trained = self._train(epoch, seed)
-        validated, statistics = self._scored(self.data.valid)
+        ends = epoch + 1 == self.config.epochs
+        if ends:
+            self._average.apply()
+        with nullcontext() if ends else self._average.applied():
+            validated, statistics = self._scored(self.data.valid)
         keep, sums = to_keep(self.task.metrics, statistics), [trained, validated]
         found = torch.cat([*sums, *keep.values()]).cpu()  # the only wait of the host for the device in an epoch
         first = sum(map(len, sums))
@@ -204,16 +209,39 @@ class Trainer:
 
     def _train(self, epoch: int, seed: int) -> Tensor:
         """(1,) the mean loss of an epoch."""
-        device = self.data.device
-        generator = Generator(device).manual_seed(seed)
-        total = torch.zeros(1, dtype=torch.float64, device=device)
+        self._generator.manual_seed(seed)
+        self._total.zero_()
         self.network.train()
-        for i, (x, y) in enumerate(self.data.train.shuffled(self.batch, generator)):
+        for i, batch in enumerate(self._batches(epoch, seed)):
             self._set_rate((epoch * self.steps + i) / (self.config.epochs * self.steps))
-            total += self.step(x, y, generator)
+            (self._graph or self._learn)(*batch)
+            if self.config.average:
+                self._average.update()
             self._stepped()
             self._checkpoint()
-        return total / self.steps
+        return self._total / self.steps
+
+    def _batches(self, epoch: int, seed: int) -> Iterator[tuple[Any, ...]]:
+        """What `_learn` takes: a batch or, where a graph picks them, its rows; and which images are flipped."""
+        data, generator = self.data.train, self._generator
+        if self._graph and isinstance(data, Resident):
+            found: Iterator[tuple[Any, ...]] = ((rows,) for rows in data.rows(self.batch, generator))
+        else:
+            found = data.shuffled(self.batch, generator)
+        if not self._flips:
+            return found
+        again = Generator(self.data.device).manual_seed(seed)
+        return ((*batch, m) for batch, m in zip(found, self._flips.mirrored(epoch, self.batch, again), strict=True))
+
+    def _learn(self, *batch: Any) -> None:
+        """A step, of which nothing is left to the host but the call."""
+        mirrored = batch[-1] if self._flips else None
+        parts = batch[:-1] if self._flips else batch
+        x, y = parts if len(parts) == 2 else self.data.train.at(*parts)  # type: ignore[attr-defined]
+        if mirrored is None:
+            self._total += self.step(x, y, self._generator)
+        else:
+            self._total += self._step(x, y, self._generator, mirrored)
 
     def _set_rate(self, progress: float) -> None:
         self.optimizer.rate = self.config.learning_rate * self._rate(progress)
@@ -276,8 +304,9 @@ def outputs(
     """What a network, which is left in evaluation mode, gives for all examples in order: batches of outputs in float32
     and targets, on the device."""
     network.eval()
+    dtype = precision(config, data.device)
     for x, y in examples.in_order(validation_batch(data, examples)):
-        with autocast(config, data.device):
+        with autocast(dtype, data.device):
             output = called(network, to_channels_last(data.prepare(x)))
         yield output.float(), y
 
@@ -285,6 +314,10 @@ def outputs(
 def copied(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """As safetensors takes them: on the CPU, contiguous, each with memory of its own."""
     return {name: t.detach().cpu().clone(memory_format=torch.contiguous_format) for name, t in tensors.items()}
+
+
+def _alternates(config: TrainingConfig) -> bool:
+    return config.augment.flip == "alternating"
 
 
 def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

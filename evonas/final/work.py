@@ -139,7 +139,7 @@ class _Training:
                 network,
                 data,
                 work.task,
-                job.training,
+                job.training.model_copy(update={"average": 0.0}),  # `final.average` says which steps are averaged
                 job.seed,
                 self._lock.checkpoint,
                 teacher,

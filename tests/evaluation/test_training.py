@@ -160,7 +160,7 @@ print([name for name in ("torch._dynamo", "sympy") if name in sys.modules])
 def test_vectors_do_not_decay() -> None:
     network = conv_net(2, TASK.spec)
     optimizer = Optimizer(network, TrainingConfig(weight_decay=0.1))
-    decay = {id(p): weight_decay for parameters, weight_decay in optimizer.groups for p in parameters}
+    decay = {id(p): group.weight_decay for group in optimizer.groups for p in group.parameters}
     assert {p.ndim: decay[id(p)] for p in network.parameters()} == {4: 0.1, 2: 0.1, 1: 0.0}
 
 

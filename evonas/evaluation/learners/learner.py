@@ -21,12 +21,14 @@ class TrainingSetup:
         data: its examples on the training device.
         training: the config's section; the batch may be halved where memory ran out.
         checkpoint: to be called between two steps: measurements on the machine may make it wait.
+        note: takes a name and a text for the conditions of the candidate's row.
     """
 
     task: Task
     data: DeviceData
     training: TrainingConfig
     checkpoint: Callable[[], None] = lambda: None
+    note: Callable[[str, str], None] = lambda name, text: None
 
 
 class Learner(Protocol):
