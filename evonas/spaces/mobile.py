@@ -27,6 +27,7 @@ class Mobile(Space):
         stages: number of stages.
         stem: channels of the first convolution.
         strides: of the first convolution; 2 halves the resolution of the whole network.
+        pools: whether 2x2 max-pooling halves it behind the first convolution: what wide networks of few epochs have.
         widths: channels of a stage: one list for all stages, or a list for each.
         depths: blocks in a stage; 0 among them: the stage may be absent.
         blocks: residual (two 3x3 convolutions, He et al. 2016), inverted (Sandler et al. 2018) or separable (Howard
@@ -43,6 +44,7 @@ class Mobile(Space):
         stages: int = 3,
         stem: int | Sequence[int] = (8, 16),
         strides: int | Sequence[int] = (1, 2),
+        pools: Sequence[bool] = (False,),
         widths: Sequence[int] | Sequence[Sequence[int]] = (8, 16, 24, 32),
         depths: int | Sequence[int] = (1, 2, 3),
         blocks: Sequence[Block] = ("residual", "inverted", "separable"),
@@ -70,7 +72,11 @@ class Mobile(Space):
             "squeeze": Choice(*_some("squeeze", squeeze, (False, True))),
             "block": OneOf(**{name: groups[name] for name in _some("blocks", blocks, tuple(groups))}),
         }
-        self.stem = Group(width=Choice(*listed("stem", stem)), stride=Choice(*listed("strides", strides)))
+        pooled = _some("pools", pools, (False, True))
+        pool = (
+            {"pool": Choice(*pooled)} if any(pooled) else {}
+        )  # without it, genes are what they were before it existed
+        self.stem = Group(width=Choice(*listed("stem", stem)), stride=Choice(*listed("strides", strides)), **pool)
         self.activation = Choice(*_some("activations", activations, get_args(Activation)))
         self._optional = 0 in counts
         self._stages = tuple(f"stage_{at}" for at in range(stages))

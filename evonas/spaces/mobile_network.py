@@ -81,11 +81,16 @@ BLOCKS: dict[str, Callable[[Shape, Arch], nn.Module]] = {
 def mobile_network(
     shape: tuple[int, int, int], outputs: int, stem: Arch, act: str, stages: Sequence[Arch]
 ) -> nn.Module:
-    """(N, *shape) -> (N, outputs). stem: width, stride. A stage: width, depth, squeeze, block."""
+    """(N, *shape) -> (N, outputs). stem: width, stride, and pool where that is searched. A stage: width, depth, squeeze,
+    block."""
     size, channels = shape[1:], stem.width
     stride = halving(size, stem.stride)
     size = shrunk(size, stride)
     layers: list[nn.Module] = [conv_bn(shape[0], channels, 3, stride, act=act)]
+    if stem.to_dict().get("pool"):
+        stride = halving(size)
+        size = shrunk(size, stride)
+        layers.append(nn.MaxPool2d(stride, stride, ceil_mode=True))
     for index, stage in enumerate(stages):
         for block in range(stage.depth):
             stride = halving(size) if index and not block else (1, 1)

@@ -139,6 +139,9 @@ def test_a_step_that_overflows_is_left_out_and_halves_the_scale(optimizer: str) 
         scale.update()
         assert float(scale.state_dict()["scale"]) == INITIAL / 2
         assert all(torch.equal(p, before[name]) for name, p in network.named_parameters()) is same
+    other = LossScale(torch.device("cpu"))
+    other.load_state_dict(scale.state_dict())
+    assert [float(t) for t in other.state_dict().values()] == [INITIAL / 2, 1]
 
 
 def test_float16_learns() -> None:

@@ -28,6 +28,7 @@ VARIANTS = {
     "mobile-one-stage": {"kind": "mobile", "stages": 1, "widths": [4], "stem": 4, "depths": 1},
     "mobile-per-stage": {"kind": "mobile", "stages": 2, "widths": [[4, 8], [8, 16]], "strides": 4, "expansions": [1]},
     "mobile-absent": {"kind": "mobile", "stages": 2, "widths": [4, 8], "depths": [0, 1]},
+    "mobile-pooled": {"kind": "mobile", "stages": 2, "widths": [4], "pools": [False, True], "blocks": ["residual"]},
     "mobile-inverted": {"kind": "mobile", "blocks": ["inverted"], "squeeze": [True], "activations": ["silu"]},
     "tcn-small": {"kind": "tcn", "layers": [1, 2], "widths": 4, "kernels": [2], "dilations": [1, 16], "dropout": [0.1]},
     "mlp-small": {"kind": "mlp", "layers": [2, 2], "widths": 4, "dropout": [0.1], "norm": [True]},
@@ -207,6 +208,7 @@ def test_a_fixed_option_of_a_cell_is_in_its_signature(change, other):
         ({"kind": "cell", "channels": "many"}, "channels"),
         ({"kind": "mobile", "kernels": [3, 4]}, "kernels: takes odd numbers"),
         ({"kind": "mobile", "strides": 3}, "strides: takes 1, 2 or 4"),
+        ({"kind": "mobile", "pools": []}, "pools: takes different ones of False, True"),
         ({"kind": "mobile", "widths": []}, "widths: takes"),
         ({"kind": "mobile", "widths": [[8], [16]]}, "widths: takes one list of channels, or 3 such lists"),
         ({"kind": "mobile", "widths": [8, [16]]}, "widths"),
@@ -237,6 +239,22 @@ def test_sizes_of_the_networks_for_digits():
         assert low < min(sizes)
         assert max(sizes) < high
         assert max(sizes) > 3 * min(sizes)
+
+
+def test_pooling_halves_a_mobile_network_early():
+    space = SPACES["mobile"](
+        stages=1, strides=1, stem=4, widths=[4], depths=1, blocks=["residual"], pools=[False, True]
+    )
+    task = TaskSpec("t", InputSpec((1, 9, 8)), (2,))
+    sizes = {}
+    for genome in space.genomes():
+        arch, seen = space.decode(genome), []
+        network = space.build(arch, task)
+        network[-1].register_forward_pre_hook(lambda module, x, seen=seen: seen.append(tuple(x[0].shape[2:])))
+        network(torch.zeros(1, 1, 9, 8))
+        sizes[arch.stem.pool] = seen[0]
+    assert sizes == {False: (9, 8), True: (5, 4)}
+    assert "pool" not in SPACES["mobile"](stages=1).signature(), "searches from before it go on"
 
 
 def test_inactive_genes_of_mobile_are_those_of_blocks_not_taken():
