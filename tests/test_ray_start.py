@@ -11,16 +11,17 @@ from typing import Any
 import pytest
 import ray
 
+from evonas import machine
 from evonas.config import RuntimeConfig
 from evonas.errors import RuntimeNotStarted, UserError
 from evonas.runtime.ray_pool import cluster
-from evonas.runtime.sandbox import processes
+from evonas.runtime.sandbox.processes import machine_cores
 
 
 @pytest.fixture
 def groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the control groups of this machine are looked for; there are none."""
-    monkeypatch.setattr(processes, "CGROUP", tmp_path)
+    monkeypatch.setattr(machine, "CGROUP", tmp_path)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(16)))
     return tmp_path
 
@@ -38,7 +39,7 @@ def groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 )
 def test_the_quota_of_a_container_counts(quota: str, cores: int, groups: Path) -> None:
     (groups / "cpu.max").write_text(quota)
-    assert processes.machine_cores() == cores
+    assert machine_cores() == cores
 
 
 @pytest.mark.parametrize(("quota", "cores"), [("150000", 1), ("-1", 16), ("400000", 4)])
@@ -46,7 +47,7 @@ def test_so_does_one_of_version_1(quota: str, cores: int, groups: Path) -> None:
     (groups / "cpu").mkdir()
     (groups / "cpu" / "cpu.cfs_quota_us").write_text(quota)
     (groups / "cpu" / "cpu.cfs_period_us").write_text("100000")
-    assert processes.machine_cores() == cores
+    assert machine_cores() == cores
 
 
 @pytest.fixture

@@ -9,11 +9,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from evonas.components import assemble, check_endpoints
 from evonas.config.options import construct
 from evonas.doctor.context import ROOM_S, Context, Finding, need_ray, parts_of, shape
 from evonas.doctor.throughput import for_trials, rooms
 from evonas.errors import UserError
+from evonas.evaluation.device_memory import placed
 from evonas.run_identity import check_run
 from evonas.runtime import RUNTIMES, Remotes
 from evonas.runtime.ray_pool import probe
@@ -85,6 +88,8 @@ def data(context: Context) -> Iterator[Finding]:
     size = (splits.train.nbytes + splits.valid.nbytes) / 1e6
     examples = f"{len(splits.train):,} examples to train, {len(splits.valid):,} to validate, {size:,.1f} MB"
     yield Finding("data", "ok", f"{task.spec.name}: {examples}")
+    if torch.cuda.is_available() and (streamed := placed(splits.train, splits.valid, torch.device("cuda"))):
+        yield Finding("data", "note", f"{streamed}; batches go there by way of memory, which costs time")
     try:
         check_run(open_folder(context.run or "."), whole)
     except UserError as error:

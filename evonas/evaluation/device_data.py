@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from evonas.evaluation.device_memory import resident, room
 from evonas.evaluation.examples import Batch, Examples, Resident
 from evonas.evaluation.streaming import Streaming
 from evonas.inputs import mapped, size
@@ -30,20 +31,33 @@ class DeviceData:
 
 
 def to_device(task: Task, device: torch.device | str) -> DeviceData:
-    """The examples that a search sees, `prepare` and `augment` of a task on a device. On a CPU nothing is copied."""
+    """The examples that a search sees, `prepare` and `augment` of a task on a device.
+
+    On a CPU nothing is copied; what a GPU has no room for is streamed to it.
+    """
     device = torch.device(device)
+    train, valid = task.splits.train, task.splits.valid
+    train_fits, valid_fits = resident(train, valid, device)
     return DeviceData(
         device,
-        train=examples_on(task.splits.train, device),
-        valid=examples_on(task.splits.valid, device),
+        train=examples_on(train, device, train_fits),
+        valid=examples_on(valid, device, valid_fits),
         prepare=copy.deepcopy(task.prepare).to(device).eval(),
         augment=None if task.augment is None else copy.deepcopy(task.augment).to(device),
     )
 
 
-def examples_on(split: Split, device: torch.device) -> Examples:
-    """A split for a device: all of it lies there, or it is streamed where its examples are not in memory."""
-    return Streaming(split, device) if split.is_stored else Resident(split, device)
+def examples_on(split: Split, device: torch.device, fits: bool | None = None) -> Examples:
+    """A split for a device: all of it lies there, or it is streamed where it does not fit or is not in memory.
+
+    Args:
+        split: the examples.
+        device: where they go.
+        fits: whether there is room for them; default: as if they were the only ones.
+    """
+    if fits is None:
+        fits = split.nbytes <= room(device)
+    return Resident(split, device) if fits and not split.is_stored else Streaming(split, device)
 
 
 def numbers(x: Any) -> int:

@@ -21,6 +21,7 @@ from evonas.evaluation.agreement import check_agreement
 from evonas.evaluation.build import Builder
 from evonas.evaluation.costs import Compute, resolve
 from evonas.evaluation.device_data import to_device
+from evonas.evaluation.device_memory import placed
 from evonas.evaluation.draft import Draft
 from evonas.evaluation.failures import message_of, status_of, traceback_of
 from evonas.evaluation.learn import Learning, OutOfTime
@@ -179,6 +180,8 @@ class Evaluator:
         }
         if self.device.type == "cuda":
             own["cuda"] = str(torch.version.cuda)
+            if streamed := placed(self.task.splits.train, self.task.splits.valid, self.device):
+                own["examples"] = streamed
             own["gpu_memory_mb"] = f"{torch.cuda.get_device_properties(self.device).total_memory / 1e6:.0f}"
             own["gpu_data_mb"] = f"{torch.cuda.memory_allocated(self.device) / 1e6:.0f}"  # what each process has there
             own["mps"] = "yes" if mps.is_running() else "no"

@@ -1,16 +1,17 @@
 """Examples that are too many for the device or for memory: read a few batches ahead of the training, in a thread."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from queue import SimpleQueue
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
 from torch import Generator, Tensor
 
 from evonas.evaluation.examples import Batch
+from evonas.evaluation.upload import NoUpload, PinnedUpload, Upload
 from evonas.inputs import mapped
 from evonas.tasks.task import Array, Split
 
@@ -27,11 +28,13 @@ class Streaming:
 
     Args:
         split: whose examples are stored; such as are in memory do as well.
-        device: where batches go. From a CPU to a GPU they go by way of pinned memory, while the GPU computes.
+        device: where batches go. To a GPU they go by way of pinned memory, while the GPU computes.
+        upload: how they go there; default: as the device wants it.
     """
 
-    def __init__(self, split: Split, device: torch.device) -> None:
+    def __init__(self, split: Split, device: torch.device, upload: Upload | None = None) -> None:
         self._split, self._device = split, device
+        self._upload: Upload = upload or (PinnedUpload(device) if device.type == "cuda" else NoUpload())
 
     def __len__(self) -> int:
         return len(self._split)
@@ -44,24 +47,18 @@ class Streaming:
         yield from self._batches(np.arange(len(self)), batch)
 
     def _batches(self, order: Array, batch: int) -> Iterator[Batch]:
-        read = (self._read(order[i : i + batch]) for i in range(0, len(order), batch))
+        read = (self._sent(order[i : i + batch]) for i in range(0, len(order), batch))
         with closing(Prefetched(read, DEPTH)) as ready:
-            for x, y in ready:
-                yield mapped(self._moved, x), self._moved(y)
+            for received in ready:
+                yield received()
 
-    def _read(self, rows: Array) -> tuple[Any, Tensor]:
+    def _sent(self, rows: Array) -> Callable[[], Batch]:
         x, y = self._split.read(rows)
-        return mapped(self._tensor, x), self._tensor(y)
+        return self._upload.begin(mapped(_tensor, x), _tensor(y))
 
-    def _tensor(self, array: Array) -> Tensor:
-        tensor = torch.from_numpy(np.require(array, requirements=["C_CONTIGUOUS", "WRITEABLE"]))
-        if self._device.type != "cuda":
-            return tensor
-        with torch.cuda.device(self._device):  # a thread begins with the first GPU, where a context would cost memory
-            return tensor.pin_memory()
 
-    def _moved(self, tensor: Tensor) -> Tensor:
-        return tensor.to(self._device, non_blocking=True)
+def _tensor(array: Array) -> Tensor:
+    return torch.from_numpy(np.require(array, requirements=["C_CONTIGUOUS", "WRITEABLE"]))
 
 
 class Prefetched(Generic[T]):

@@ -81,8 +81,8 @@ BLOCKS: dict[str, Callable[[Shape, Arch], nn.Module]] = {
 def mobile_network(
     shape: tuple[int, int, int], outputs: int, stem: Arch, act: str, stages: Sequence[Arch]
 ) -> nn.Module:
-    """(N, *shape) -> (N, outputs). stem: width, stride, and pool where that is searched. A stage: width, depth, squeeze,
-    block."""
+    """(N, *shape) -> (N, outputs). stem: width, stride, and pool where that is searched. A stage: width, depth,
+    squeeze, block."""
     size, channels = shape[1:], stem.width
     stride = halving(size, stem.stride)
     size = shrunk(size, stride)

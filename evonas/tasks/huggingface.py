@@ -60,6 +60,7 @@ def huggingface(
     for table in found.values():
         _check_columns(table.column_names, image, label)
     classes = _classes(found["train"], label)
+    pictures.check_room("task.name", sum(map(len, found.values())), drawn=not {"valid", "test"} <= found.keys())
     given = {
         part: Split(pictures.read(_sources(table, image, parts[part])), _numbers(table[label], classes))
         for part, table in found.items()

@@ -49,6 +49,8 @@ def image_folder(
     root = expanded(path, "task.path")
     found, classes, notes = class_folders(root, SUFFIXES, "pictures")
     pictures = Pictures(pillow("image_folder", "images"), size, channels)
+    number = sum(len(files) for own in found.values() for files in own.values())
+    pictures.check_room("task.path", number, drawn=not {"valid", "test"} <= found.keys())
     given = {part: _read(pictures, files, classes) for part, files in found.items()}
     pictures.check("task.path")
     splits = completed(given, valid_fraction, test_fraction, split_seed)

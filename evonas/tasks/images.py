@@ -9,6 +9,7 @@ import numpy as np
 
 from evonas.errors import UserError
 from evonas.tasks.class_folders import count, unreadable
+from evonas.tasks.room import check_room
 from evonas.tasks.task import Array
 
 Channels = Literal[1, 3, 4]
@@ -82,6 +83,21 @@ class Pictures:
                 x = np.zeros(x.shape, np.float32)
             x[row] = pixels
         return x
+
+    def check_room(self, key: str, number: int, drawn: bool) -> None:
+        """Make sure, before any is read, that pictures of 8 bits fit into memory.
+
+        Args:
+            key: of the config that says where they are.
+            number: of pictures.
+            drawn: whether splits are drawn from them.
+
+        Raises:
+            UserError: they do not fit.
+        """
+        shape = f"{self._channels} x {self._height} x {self._width}"
+        size = number * self._channels * self._height * self._width
+        check_room(key, f"{count(number, 'picture')} of {shape}", size, drawn)
 
     def check(self, key: str) -> None:
         """

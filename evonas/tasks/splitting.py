@@ -84,6 +84,8 @@ def divided(pool: Split, fractions: tuple[float, ...], seed: int, stratify: bool
         ValueError: a fraction is not above 0, or nothing is left for the rest.
     """
     check_fractions(fractions)
+    if not fractions:
+        return (pool,)
     groups = pool.y if stratify else np.zeros(len(pool.y), np.int64)
     random = stream(seed, "split")
     parts: list[list[Array]] = [[] for _ in range(len(fractions) + 1)]

@@ -13,11 +13,11 @@ from typing import Any
 
 import ray
 
+from evonas.machine import machine_memory
 from evonas.records import Job
 from evonas.runtime.retries import Attempt
 from evonas.runtime.runtime import WorkerMessage
 from evonas.runtime.sandbox.packing import Payload
-from evonas.runtime.sandbox.processes import machine_memory
 from evonas.runtime.sandbox.worker_process import WorkerProcess, unpacked
 
 START_S = 300.0

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import psutil
 
+from evonas.machine import own_groups
+
 LINUX = sys.platform == "linux"
 END_S = 5.0
 """A process that a kill has not ended by then hangs in its kernel and is given up."""
-CGROUP = Path("/sys/fs/cgroup")
 
 
 def descendants(besides: Collection[int] = ()) -> list[int]:
@@ -63,19 +64,10 @@ def reap() -> dict[int, int]:
     return ended
 
 
-def machine_memory() -> int:
-    """Returns the bytes of memory of this machine, or of its container where that has a limit."""
-    limits = [int(psutil.virtual_memory().total)]
-    for file in _limit_files():
-        with contextlib.suppress(OSError, ValueError):  # it is not there, or says "max"
-            limits.append(int(file.read_text()))
-    return min(limits)
-
-
 def machine_cores() -> int:
     """Returns the cores that this process may use: of the machine, of its affinity, and of its container's quota."""
     cores = len(os.sched_getaffinity(0)) if LINUX else os.cpu_count() or 1
-    quotas = [quota for folder in _own_groups() if (quota := _quota(folder))]
+    quotas = [quota for folder in own_groups() if (quota := _quota(folder))]
     return max(1, math.floor(min([cores, *quotas])))
 
 
@@ -117,18 +109,3 @@ def _is_zombie(pid: int) -> bool:
         return bool(process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1)
     except psutil.Error:
         return True
-
-
-def _limit_files() -> Iterator[Path]:
-    """Where cgroups of version 2, then 1, keep the memory limits that may hold for this process."""
-    yield from (folder / "memory.max" for folder in _own_groups())
-    yield CGROUP / "memory" / "memory.limit_in_bytes"
-
-
-def _own_groups() -> Iterator[Path]:
-    """The control groups of this process: of version 2, innermost first, then that of processors of version 1."""
-    with contextlib.suppress(OSError):
-        own = Path("/proc/self/cgroup").read_text().rpartition("::")[2].strip()
-        innermost = CGROUP / own.lstrip("/")
-        yield from (folder for folder in (innermost, *innermost.parents) if folder.is_relative_to(CGROUP))
-    yield CGROUP / "cpu"
