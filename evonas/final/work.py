@@ -125,6 +125,7 @@ class _Training:
         self._parallel = parallel
         self._work, self._job, self._recorder, self._lock = work, job, recorder, lock
         self._curve: list[Epoch] = []
+        self._graph_note = ""
         self._started_at = time.time()
 
     def epochs(self) -> Iterator[Epoch]:
@@ -169,6 +170,7 @@ class _Training:
                 "torch": str(torch.__version__),
                 "dtype": precision(training, device),
                 "threads": str(training.threads),
+                **({"train_step": self._graph_note} if self._graph_note else {}),
             },
             "started_at": self._started_at,
             "finished_at": time.time(),
@@ -187,6 +189,7 @@ class _Training:
         kept_at = time.monotonic()
         for epoch in self._trainer.epochs():
             self._curve.append(replace(epoch, scores={}))
+            self._graph_note = self._trainer.graph_note
             due = time.monotonic() - kept_at >= self._work.final.checkpoint_s
             if due and epoch.epoch < self._job.training.epochs:
                 self._recorder.keep(self._job.name, epoch.epoch, self._state())

@@ -117,8 +117,8 @@ def test_pictures_that_memory_has_no_room_for_are_refused_before_one_is_read(
     with pytest.raises(UserError) as caught:
         TASKS["image_folder"](path=str(tmp_path), size=64)
     assert str(caught.value) == (
-        "task.path: 20 pictures of 3 x 64 x 64 take 0.000246 GB in memory, and twice that while splits are drawn; there "
-        "are 0.0001 GB: set a smaller task.size, or write them to .npy files, which task: {kind: npy} streams"
+        "task.path: 20 pictures of 3 x 64 x 64 take 0.000246 GB in memory, and twice that while splits are drawn; "
+        "there are 0.0001 GB: set a smaller task.size, or write them to .npy files, which task: {kind: npy} streams"
     )
     with pytest.raises(UserError, match="cannot read 20 pictures"):
         TASKS["image_folder"](path=str(tmp_path), size=8)

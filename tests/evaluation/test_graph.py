@@ -3,6 +3,9 @@
 The capture is that of tests/evaluation/recorder.py; CUDA's own has not been run.
 """
 
+from contextlib import nullcontext
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,13 +15,13 @@ from torch import Generator, Tensor, nn
 from evonas.config import TrainingConfig
 from evonas.evaluation.device_data import to_device
 from evonas.evaluation.distillation import Teacher
-from evonas.evaluation.graph import WARM_UP_STEPS
-from evonas.evaluation.learners import FromScratch, TrainingSetup
+from evonas.evaluation.graph import WARM_UP_STEPS, CudaCapture
+from evonas.evaluation.learners import FromScratch, TrainingSetup, scratch
 from evonas.evaluation.training import Trainer
 from evonas.measuring.torch_state import seeded
-from evonas.records import Candidate, Epoch
+from evonas.records import Candidate, Epoch, Evaluation
 from tests.evaluation.recorder import RecordedCapture, RefusedOperator, Spy
-from tests.evaluation.small import bars_task, conv_net
+from tests.evaluation.small import bars_task, conv_net, evaluator, job, run
 
 TASK = bars_task()
 DATA = to_device(TASK, "cpu")
@@ -128,6 +131,56 @@ def test_a_network_that_cannot_be_captured_trains_as_it_is_and_its_row_says_why(
     assert curve == list(Trainer(network(), DATA, TASK, config(), 3, capture=AsItIs(list)).epochs())
     list(FromScratch().epochs(network(), Candidate(0, (), (), "test", 0, 3), setup))
     assert notes == {}, "nobody asked for a graph"
+
+
+def test_the_row_says_how_its_steps_ran(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scratch, "Trainer", partial(Trainer, capture=AsItIs(list)))
+    *_, last = run(evaluator(), job())
+    assert isinstance(last, Evaluation)
+    assert last.conditions["train_step"] == "eager: RuntimeError: no graph"
+
+
+class Drawing:
+    """A generator of a GPU, as far as a capture needs one."""
+
+    def __init__(self, seed: int) -> None:
+        self.own = Generator().manual_seed(seed)
+        self.replaced = False
+
+    def get_state(self) -> Tensor:
+        return self.own.get_state()
+
+    def graphsafe_set_state(self, other: Generator) -> None:
+        self.own, self.replaced = other, True
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_generators_can_draw_on_after_a_capture_that_was_refused(
+    refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CUDA's own capture, with a stand-in for CUDA: a generator that a capture has begun with draws nothing outside."""
+    own, default, registered = Drawing(1), Drawing(2), list[Any]()
+    graph = SimpleNamespace(register_generator_state=registered.append, replay="replay")
+    fakes = {"Stream": lambda _: SimpleNamespace(device_index=0), "CUDAGraph": lambda: graph}
+    fakes["graph"] = lambda graph, stream, capture_error_mode: nullcontext()
+    for name, fake in fakes.items():
+        monkeypatch.setattr(torch.cuda, name, fake)
+    monkeypatch.setattr(torch.cuda, "default_generators", [default])
+
+    def work() -> None:
+        for drawing in (own, default):
+            torch.rand(3, generator=drawing.own)
+        if refused:
+            raise RuntimeError("operation not permitted when stream is capturing")
+
+    states = [own.get_state(), default.get_state()]
+    capture = CudaCapture(torch.device("cpu"))
+    with pytest.raises(RuntimeError) if refused else nullcontext():
+        assert capture.record(work, [own]) == "replay"  # type: ignore[list-item]
+    assert registered == [own]
+    assert own.replaced is default.replaced is refused
+    if refused:
+        assert all(torch.equal(a, b.get_state()) for a, b in zip(states, (own, default), strict=True))
 
 
 def test_out_of_memory_in_a_capture_is_out_of_memory() -> None:
