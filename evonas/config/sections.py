@@ -44,7 +44,7 @@ class AugmentConfig(Section):
     """Augmentation of training batches, on the device. All off by default."""
 
     crop: int = Field(default=0, ge=0, description="pad by so many pixels, then crop back at random")
-    flip: bool | Literal["alternating"] = Field(
+    flip: Literal[False, True, "alternating"] = Field(
         default=False,
         description="mirror half of the images left to right; alternating: each image every other epoch, half of them "
         "in the first (Jordan 2024)",
