@@ -244,10 +244,12 @@ class Deferred:
 
     Args:
         reason: one line for people.
+        lost_gpu: what is away is the GPU of the worker, whose process can use it no more.
     """
 
     index: int
     reason: str
+    lost_gpu: bool = False
 
 
 @_pickled_as_a_call

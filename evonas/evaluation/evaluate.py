@@ -17,13 +17,15 @@ from torch import nn
 from evonas.config import Config, TrainingConfig
 from evonas.errors import TargetUnavailable
 from evonas.evaluation import augment
+from evonas.evaluation.aftermath import GpuLost, settle
 from evonas.evaluation.agreement import check_agreement
 from evonas.evaluation.build import Builder
 from evonas.evaluation.costs import Compute, resolve
 from evonas.evaluation.device_data import to_device
 from evonas.evaluation.device_memory import placed
 from evonas.evaluation.draft import Draft
-from evonas.evaluation.failures import message_of, status_of, traceback_of
+from evonas.evaluation.failures import Failure, failure_of
+from evonas.evaluation.gpu_errors import GpuProbe
 from evonas.evaluation.learn import Learning, OutOfTime
 from evonas.evaluation.learners import FromScratch, Learner, TrainingSetup
 from evonas.evaluation.measure import CostMeasurement
@@ -105,6 +107,8 @@ class Evaluator:
         self._costs = CostMeasurement(objectives, self.targets, metrics, task, self.data, self.training, refinement)
         ties = TieBreaker(objectives, self.targets, self._builder, again)
         self._learning = Learning(learner or FromScratch(), objectives, refinement, ties)
+        gpus = [torch.device(target.device) for target in local if target.device.startswith("cuda")]
+        self.gpus = GpuProbe([self.device, *(gpus if torch.cuda.is_available() else [])])
         self.conditions = self._conditions()
 
     def __call__(self, job: Job) -> Iterator[RungReport | Evaluation | Deferred]:
@@ -115,29 +119,36 @@ class Evaluator:
 
         Yields:
             A `RungReport` at each rung that is passed, then an `Evaluation`, or a `Deferred` where a target cannot be
-            reached that the candidate has to be measured on, or the time of the job came.
+            reached that the candidate has to be measured on, the time of the job came, or the GPU is gone.
         """
         draft, paused_s = Draft(list(job.reached)), self.device_lock.paused_s
         try:
             yield from self._attempt(job, draft, self.training)
             if draft.status is Status.FAILED_OOM and draft.batch_size > 1:
                 yield from self._attempt_half(job, draft)
-        except (TargetUnavailable, OutOfTime) as reason:
-            yield Deferred(job.candidate.index, str(reason))
+        except (TargetUnavailable, OutOfTime, GpuLost) as reason:
+            yield Deferred(job.candidate.index, str(reason), isinstance(reason, GpuLost))
             return
         yield draft.finished(job, self.conditions, self.device_lock.paused_s - paused_s)
 
     def _attempt(self, job: Job, draft: Draft, training: TrainingConfig) -> Iterator[RungReport]:
+        """
+        Raises:
+            GpuLost: the GPU is gone, which is not the candidate's fault.
+        """
+        failure: Failure | None = None
         try:
             with self.device_lock.shared():
                 yield from self._stages(job, draft, training)
         except (KeyboardInterrupt, GeneratorExit, TargetUnavailable, OutOfTime):  # not the candidate's
             raise
         except BaseException as error:  # sys.exit() in a network is one
-            draft.status, draft.message = status_of(error, draft.built), message_of(error)
-            draft.log = traceback_of(error)
-        if draft.status is Status.FAILED_OOM:
-            give_back(self.device)  # only now: the error held the frames that hold the tensors
+            failure = failure_of(error, draft.built)
+        if failure:  # only now: the error held the frames that hold the tensors
+            if failure.status is Status.FAILED_OOM:
+                give_back(self.device)
+            failure = settle(failure, self.gpus)
+            draft.status, draft.message, draft.log = failure.status, failure.message, failure.log
 
     def _attempt_half(self, job: Job, draft: Draft) -> Iterator[RungReport]:
         batch = draft.batch_size

@@ -3,11 +3,11 @@
 import os
 import traceback
 from contextlib import suppress
+from dataclasses import dataclass
 from types import TracebackType
 
-import torch
-
 from evonas.code_owner import OURS, TORCH
+from evonas.evaluation.gpu_errors import GpuError, gpu_error
 from evonas.evaluation.task_metrics import MetricError
 from evonas.evaluation.training import Diverged
 from evonas.excerpt import shortened
@@ -15,30 +15,61 @@ from evonas.latency_tables.blocks import MissingBlock
 from evonas.measuring.backends.export import ExportError
 from evonas.measuring.remote.client import MeasureError
 from evonas.records import Status
-from evonas.text import describe_error, error_text, one_line
+from evonas.text import describe_error, one_line
 
-_NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "_status_alloc_failed")
-_BROKEN_GPU = (
-    "cuda error",
-    "cudnn_status_execution_failed",
-    "cudnn_status_internal_error",
-    "cublas_status_execution_failed",
-    "cublas_status_internal_error",
-)
+_HINTS = {
+    GpuError.BROKEN: "after a CUDA error a process can use its GPU no more: ",
+    GpuError.CAPTURE: "CUDA cannot capture it as a graph (`graph: true`), as where it waits for the GPU (.item()): ",
+}
 
 
 class BuildError(Exception):
     """A space made a network that cannot serve the task."""
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What is left of an error once it is let go, with the frames and tensors that it holds.
+
+    Args:
+        status: by its type and text.
+        message: one line.
+        log: its traceback.
+        meaning: what it says of the GPU.
+        built: whether the network was there and gave the right output.
+    """
+
+    status: Status
+    message: str
+    log: str = ""
+    meaning: GpuError | None = None
+    built: bool = True
+
+
+def failure_of(error: BaseException, built: bool) -> Failure:
+    """What is to be known of an error.
+
+    Args:
+        error: whatever was raised.
+        built: whether the network was there and gave the right output.
+    """
+    return Failure(status_of(error, built), message_of(error), traceback_of(error), gpu_error(error), built)
+
+
 def status_of(error: BaseException, built: bool) -> Status:
     """built: whether the network was there and gave the right output."""
     if isinstance(error, Diverged):
         return Status.FAILED_DIVERGED
-    if _out_of_memory(error):
+    meaning = gpu_error(error)
+    if meaning is GpuError.OOM:
         return Status.FAILED_OOM
-    if _gpu_is_broken(error):
+    if meaning is GpuError.BROKEN:
         return Status.FAILED_CRASH
+    return own_failure(built)
+
+
+def own_failure(built: bool) -> Status:
+    """The status of an error that is the candidate's own and says nothing of the process."""
     return Status.FAILED_ERROR if built else Status.FAILED_BUILD
 
 
@@ -47,10 +78,14 @@ def message_of(error: BaseException) -> str:
     if isinstance(error, Diverged | BuildError | ExportError | MeasureError | MetricError | MissingBlock):
         return one_line(str(error))
     error = _first_cause(error)
-    text, where = describe_error(error), _place(error.__traceback__)
-    if _gpu_is_broken(error):
-        text = f"after a CUDA error a process can use its GPU no more: {text}"
+    where, meaning = _place(error.__traceback__), gpu_error(error)
+    text = (_HINTS.get(meaning, "") if meaning else "") + describe_error(error)
     return one_line(f"{text} ({where})" if where else text)
+
+
+def without_hint(message: str) -> str:
+    """The message of an error that did not break what its text speaks of."""
+    return message.removeprefix(_HINTS[GpuError.BROKEN])
 
 
 def traceback_of(error: BaseException) -> str:
@@ -62,26 +97,10 @@ def traceback_of(error: BaseException) -> str:
     return ""
 
 
-def _out_of_memory(error: BaseException) -> bool:
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(sign in error_text(error).lower() for sign in _NO_MEMORY)
-
-
-def _gpu_is_broken(error: BaseException) -> bool:
-    """CUDA reports such an error to each later call of the process. Out of memory is not one of them."""
-    if _out_of_memory(error) or not isinstance(error, RuntimeError):
-        return False
-    accelerator = getattr(torch, "AcceleratorError", None)  # since torch 2.8
-    if accelerator and isinstance(error, accelerator):
-        return True
-    return any(sign in error_text(error).lower() for sign in _BROKEN_GPU)
-
-
 def _first_cause(error: BaseException) -> BaseException:
     """Of a chain of CUDA errors the first: those after it come from whatever had to be put back."""
-    while _gpu_is_broken(error) and error.__context__ is not None and _gpu_is_broken(error.__context__):
-        error = error.__context__
+    while (before := error.__context__) is not None and GpuError.BROKEN is gpu_error(error) is gpu_error(before):
+        error = before
     return error
 
 

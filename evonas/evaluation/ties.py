@@ -5,11 +5,12 @@ from collections.abc import Mapping
 
 from evonas.evaluation.build import Builder
 from evonas.evaluation.draft import Draft
-from evonas.evaluation.failures import message_of, status_of
+from evonas.evaluation.failures import message_of
+from evonas.evaluation.gpu_errors import GpuError, gpu_error
 from evonas.evaluation.paired_comparison import PairedComparison
 from evonas.evaluation.targets import Targets
 from evonas.objectives.objectives import Objectives
-from evonas.records import Job, Status
+from evonas.records import Job
 
 
 class TieBreaker:
@@ -53,7 +54,7 @@ class TieBreaker:
                 draft.latency_samples[target] = (*draft.latency_samples.get(target, ()), *found.samples)
                 draft.conditions[f"against[{target}]"] = comparison.against(target)
         except Exception as error:
-            if status_of(error, built=True) is Status.FAILED_CRASH:  # the GPU is of no use any more
+            if gpu_error(error) in (GpuError.BROKEN, GpuError.LOST):  # the GPU may be of no use any more
                 raise
             draft.message = f"not measured again: {message_of(error)}"
         draft.measure_s += time.perf_counter() - start

@@ -10,6 +10,12 @@ from evonas.text import LONGEST, describe_error, one_line
 from tests.evaluation.small import Moods, config, evaluator, job
 
 ASSERTED = "CUDA error: device-side assert triggered\nCUDA kernel errors might be reported asynchronously"
+CAPTURING = "operation not permitted when stream is capturing"
+TAIL = "Compile with `TORCH_USE_CUDA_DSA` to enable device-side assertions."
+
+
+class OrtError(Exception):
+    """As onnxruntime's, which are no RuntimeError."""
 
 
 @pytest.mark.parametrize(
@@ -24,6 +30,27 @@ ASSERTED = "CUDA error: device-side assert triggered\nCUDA kernel errors might b
         (RuntimeError("CUDA error: an illegal memory access was encountered"), Status.FAILED_CRASH),
         (RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"), Status.FAILED_CRASH),
         (RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasSgemm`"), Status.FAILED_CRASH),
+        (
+            RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"),
+            Status.FAILED_OOM,
+        ),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_NOT_INITIALIZED"), Status.FAILED_OOM),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"), Status.FAILED_OOM),
+        (RuntimeError("GET was unable to find an engine to execute this computation"), Status.FAILED_OOM),
+        (RuntimeError("[cudnn_frontend] Error: No valid execution plans built."), Status.FAILED_OOM),
+        (RuntimeError("Triton Error [CUDA]: out of memory"), Status.FAILED_OOM),
+        (OrtError("RUNTIME_EXCEPTION : Failed to allocate memory for requested buffer of size 123"), Status.FAILED_OOM),
+        (torch.AcceleratorError(f"CUDA error: {CAPTURING}\n{TAIL}"), Status.FAILED_ERROR),
+        (
+            torch.AcceleratorError("CUDA error: operation failed due to a previous error during capture"),
+            Status.FAILED_ERROR,
+        ),
+        (RuntimeError("Triton Error [CUDA]: an illegal memory access was encountered"), Status.FAILED_CRASH),
+        (RuntimeError("CUDA driver error: device not ready"), Status.FAILED_CRASH),
+        (RuntimeError("NVML_SUCCESS == r INTERNAL ASSERT FAILED at CUDACachingAllocator.cpp"), Status.FAILED_CRASH),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED_CUBLAS"), Status.FAILED_CRASH),
+        (OrtError("CUDA failure 700: an illegal memory access was encountered"), Status.FAILED_CRASH),
+        (RuntimeError("No CUDA GPUs are available"), Status.FAILED_ERROR),
         (RuntimeError("cuDNN error: CUDNN_STATUS_NOT_SUPPORTED"), Status.FAILED_ERROR),
         (ValueError("my own CUDA error"), Status.FAILED_ERROR),
         (SystemExit(3), Status.FAILED_ERROR),

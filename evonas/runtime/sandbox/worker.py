@@ -103,7 +103,7 @@ def _report(work: Work, job: Job, channel: WorkerChannel, state: GlobalState) ->
         if isinstance(item, Evaluation | Deferred):
             if isinstance(reports, Generator):
                 reports.close()
-            crashed = isinstance(item, Evaluation) and item.status is Status.FAILED_CRASH
+            crashed = item.lost_gpu if isinstance(item, Deferred) else item.status is Status.FAILED_CRASH
             changes = state.changes()
             kind = FrameType.FINAL_AND_EXIT if changes or crashed else FrameType.EVALUATION
             return kind, _packed(with_note(item, changes))

@@ -1,0 +1,116 @@
+"""What an error of a GPU means: by its text, and by whether the GPU still does what it is asked after it.
+
+Neither has met a GPU yet: the texts are those of torch, cuDNN, cuBLAS, Triton and onnxruntime, as their sources have
+them.
+"""
+
+from collections.abc import Callable, Iterable
+from enum import Enum
+
+import torch
+
+from evonas.text import error_text
+
+
+class GpuError(Enum):
+    """What an error says of the candidate, of the process and of the card."""
+
+    LOST = "the card or its service is gone: no candidate is to blame, and another worker may do the job"
+    OOM = "memory ran out: the same process goes on"
+    CAPTURE = "what ran cannot be captured as a CUDA graph: the candidate's own fault, and the same process goes on"
+    BROKEN = "the process can use its GPU no more"
+
+
+SIGNS = {
+    GpuError.LOST: (
+        "no cuda gpus are available",
+        "cuda unknown error",
+        "busy or unavailable",
+        "mps client",
+        "mps server",
+        "mps control daemon",
+        "terminated by mps",
+        "uncorrectable ecc error",
+        "uncorrectable nvlink error",
+        "system not yet initialized",
+        "gpu is lost",
+    ),
+    GpuError.OOM: (
+        "out of memory",
+        "not enough memory",
+        "can't allocate memory",
+        "failed to allocate memory",
+        "_status_alloc_failed",
+        "_allocation_failed",
+        "cublas_status_not_initialized",  # its handle needs memory, which is nearly always what it lacks
+        "cudnn_status_not_initialized",
+        "unable to find an engine to execute",  # each engine that cuDNN has tried wanted more memory than there is
+        "no valid execution plans",
+    ),
+    GpuError.CAPTURE: (
+        "stream is capturing",
+        "during capture",
+        "graph capture",
+        "uncaptured work",
+        "capturing blocking stream",
+    ),
+    GpuError.BROKEN: (
+        "cuda error:",
+        "cuda driver error",
+        "cuda failure",
+        "triton error [cuda]",
+        "illegal memory access",
+        "device-side assert",
+        "cudacachingallocator",
+        "cudnn_status_execution_failed",
+        "cudnn_status_internal_error",
+        "cublas_status_execution_failed",
+        "cublas_status_internal_error",
+        "cublas_status_mapping_error",
+    ),
+}
+"""What the text of an error holds, in lower case; the first line that fits counts, so that the more special come first.
+Whatever the type: onnxruntime's errors are no RuntimeError."""
+
+
+def gpu_error(error: BaseException) -> GpuError | None:
+    """What an error means, by its type and text; None where it speaks of no GPU and no memory."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return GpuError.OOM
+    text = error_text(error).lower()
+    found = next((meaning for meaning, signs in SIGNS.items() if any(sign in text for sign in signs)), None)
+    return found or (GpuError.BROKEN if isinstance(error, torch.AcceleratorError) else None)
+
+
+def touch(device: torch.device) -> None:
+    """Have a GPU do something, and wait for it. Raises what CUDA then says."""
+    torch.zeros(1, device=device).add_(1)
+    torch.cuda.synchronize(device)
+
+
+class GpuProbe:
+    """Asks GPUs whether this process can still use them. CUDA reports an error that breaks a process to each later
+    call, so what works after a failure is proof, whatever the error's text was.
+
+    Args:
+        devices: those that the process uses; others than GPUs are left out.
+        touch: raises where a device does not work.
+    """
+
+    def __init__(self, devices: Iterable[torch.device], touch: Callable[[torch.device], None] = touch) -> None:
+        self._devices = [device for device in dict.fromkeys(devices) if device.type == "cuda"]
+        self._touch = touch
+
+    def __bool__(self) -> bool:
+        """Whether there is a GPU to ask; where there is none, texts are all that is known."""
+        return bool(self._devices)
+
+    def failure(self) -> Exception | None:
+        """What a GPU raises; None where all work. A card that is merely full works."""
+        for device in self._devices:
+            try:
+                self._touch(device)
+            except Exception as error:
+                if gpu_error(error) is not GpuError.OOM:
+                    return error
+        return None

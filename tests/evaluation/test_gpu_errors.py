@@ -1,0 +1,84 @@
+"""What follows from a failure on a GPU: decided by whether that still works, on a device that is made up."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from evonas.evaluation.aftermath import GpuLost, settle
+from evonas.evaluation.failures import failure_of
+from evonas.evaluation.gpu_errors import GpuError, GpuProbe, gpu_error
+from evonas.records import Deferred, Evaluation, Status
+from tests.evaluation.small import Moods, evaluator, job
+
+LOST = (
+    "No CUDA GPUs are available",
+    "CUDA unknown error - this may be due to an incorrectly set up environment",
+    "CUDA error: CUDA-capable device(s) is/are busy or unavailable",
+    "CUDA error: the client was terminated by MPS",
+    "CUDA error: MPS server is not ready to accept new MPS client requests",
+    "CUDA error: uncorrectable ECC error encountered",
+)
+ILLEGAL = torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+GPU = torch.device("cuda")
+
+
+def raising(error: Exception | None) -> Callable[[torch.device], None]:
+    def touch(device: torch.device) -> None:
+        assert device == GPU
+        if error:
+            raise error
+
+    return touch
+
+
+def probe(error: Exception | None = None) -> GpuProbe:
+    return GpuProbe([GPU, torch.device("cpu")], raising(error))
+
+
+@pytest.mark.parametrize("text", LOST)
+def test_a_card_that_is_gone_is_nobodys_fault_whoever_says_it(text: str) -> None:
+    error = RuntimeError(text)
+    assert gpu_error(error) is GpuError.LOST
+    with pytest.raises(GpuLost, match="the GPU of a worker is gone: "):
+        settle(failure_of(error, built=True), probe(ILLEGAL))
+    with pytest.raises(GpuLost):
+        settle(failure_of(ValueError("x"), built=True), probe(error))
+
+
+@pytest.mark.parametrize("text", [*LOST, "CUDA error: invalid argument"])
+def test_whatever_its_text_an_error_after_which_the_gpu_works_is_the_candidates_own(text: str) -> None:
+    found = settle(failure_of(RuntimeError(text), built=True), probe())
+    assert (found.status, found.message) == (Status.FAILED_ERROR, f"RuntimeError: {text}")
+    assert settle(failure_of(RuntimeError(text), built=False), probe()).status is Status.FAILED_BUILD
+
+
+@pytest.mark.parametrize("error", [ValueError("mine"), torch.OutOfMemoryError("CUDA out of memory"), ILLEGAL])
+def test_whatever_its_text_an_error_after_which_the_gpu_does_not_work_costs_the_process(error: Exception) -> None:
+    found = settle(failure_of(error, built=True), probe(ILLEGAL))
+    assert found.status is Status.FAILED_CRASH
+    assert "can use its GPU no more" in found.message
+    assert str(error) in found.message
+
+
+def test_a_card_that_is_full_works() -> None:
+    full = probe(torch.OutOfMemoryError("CUDA out of memory"))
+    assert settle(failure_of(ValueError("mine"), built=True), full).status is Status.FAILED_ERROR
+
+
+def test_without_a_gpu_texts_are_all_that_is_known() -> None:
+    nothing = GpuProbe([torch.device("cpu")], raising(ILLEGAL))
+    assert settle(failure_of(ILLEGAL, built=True), nothing).status is Status.FAILED_CRASH
+    assert settle(failure_of(RuntimeError(LOST[0]), built=True), nothing).status is Status.FAILED_ERROR
+
+
+def test_a_candidate_whose_gpu_goes_is_postponed_and_one_that_breaks_it_has_crashed() -> None:
+    evaluate, mood = evaluator(Moods()), Moods.mood.values.index("bug")
+    evaluate.gpus = probe(RuntimeError(LOST[0]))
+    *_, last = evaluate(job(mood))
+    assert isinstance(last, Deferred)
+    assert last.lost_gpu
+    evaluate.gpus = probe(ILLEGAL)
+    *_, last = evaluate(job(mood))
+    assert isinstance(last, Evaluation)
+    assert last.status is Status.FAILED_CRASH
