@@ -48,8 +48,9 @@ class Work:
     delay: seconds a rung takes, by a hash of the candidate. failing: candidates whose training fails. killing:
     candidates that kill their process, the first `kills` times. unbuildable: candidates that fail at once. log: a
     file that gets a line for each job begun. gate: a file without which candidates from `gated` on do not get beyond
-    their first rung. broken: a variable of the environment that makes a machine on which every job crashes. scored:
-    validation examples that have scores; the easier ones are right.
+    their first rung. broken: a variable of the environment that makes a machine on which every job crashes. bad_gpu:
+    the number of a GPU on which every job crashes, as Ray counts them. scored: validation examples that have scores;
+    the easier ones are right.
     """
 
     space: Space
@@ -66,8 +67,13 @@ class Work:
     gate: str = ""
     gated: int = 0
     broken: str = ""
+    bad_gpu: str = ""
     scored: int = 0
     _done: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def card(self) -> str:
+        return f"GPU-{os.environ['CUDA_VISIBLE_DEVICES']}" if self.bad_gpu else ""
 
     def __call__(self, job: Job) -> Iterator[Message]:
         index = job.candidate.index
@@ -75,7 +81,7 @@ class Work:
             with open(self.log, "a") as file:
                 file.write(f"{index}\n")
         self._maybe_die(index)
-        if self.broken in os.environ:
+        if self.broken in os.environ or (self.bad_gpu and self.card == f"GPU-{self.bad_gpu}"):
             os.abort()
         if index in self.unbuildable:
             yield Evaluation(job.candidate, Status.FAILED_BUILD, message=f"layer {index} does not fit")

@@ -17,7 +17,7 @@ from evonas.records import Candidate, Evaluation, Job, Status
 from evonas.runtime import RayPool
 from evonas.runtime.ray_pool import pool as pool_of_ray
 from tests.test_cluster import jobs_on
-from tests.test_loop import run
+from tests.test_loop import content, run
 
 JOIN_S = 10.0
 
@@ -135,3 +135,19 @@ def test_workers_that_nothing_is_left_for_are_let_go() -> None:
 def nap(job: Job) -> Iterator[Evaluation]:
     time.sleep(3)
     yield Evaluation(job.candidate, Status.OK)
+
+
+@pytest.mark.slow
+def test_a_gpu_that_crashes_its_jobs_is_set_aside_and_its_neighbours_go_on(cluster: Cluster, tmp_path: Path) -> None:
+    """One worker a GPU, of which one is broken: no candidate is blamed, and the search is as on a whole machine."""
+    cluster.add_node(num_cpus=2, num_gpus=3)
+    notes: list[str] = []
+
+    def watch(search: Search, evaluation: Evaluation | None) -> None:
+        notes.extend(search.runtime.notes)
+
+    work = {"delay": 0.02, "bad_gpu": "1"}
+    found = run(tmp_path / "run", watch, work=work, runtime=runtime(cluster, gpus_per_worker=1, lease_s=600))
+    assert content(found) == content(run(tmp_path / "serial"))
+    assert any(note.startswith("GPU-1 on ") and "set aside" in note for note in notes)
+    assert 3 <= (found.evaluations["attempts"] > 1).sum() < 20

@@ -11,6 +11,7 @@ from evonas.records import Candidate, Evaluation, Status
 from evonas.runtime.ray_pool.fleet import LOST_ACTORS, LOST_STARTS, Fleet
 from evonas.runtime.ray_pool.launcher import Fault, Start, StartError
 from evonas.runtime.ray_pool.nodes import ClusterNode
+from evonas.runtime.retries import Place
 
 A, B = (ClusterNode(id, f"host-{id}", {"CPU": 2.0, "GPU": 1.0}) for id in "ab")
 
@@ -207,6 +208,6 @@ def test_a_completed_job_says_its_share_of_a_gpu_and_clears_its_node() -> None:
     worker = made.workers[0]
     other = "b" if worker.node == "a" else "a"
     for _ in range(3):
-        found = made.completed(worker, [other], evaluation())
+        found = made.completed(worker, [Place(other)], evaluation())
         assert found.conditions["gpus"] == "0.5"
     assert made.nodes.aside == [f"host-{other}"]

@@ -11,11 +11,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from evonas.config import RuntimeConfig
 from evonas.errors import Halted
 from evonas.records import Candidate, Evaluation, Job, RungReport, Status
-from evonas.runtime.retries import CRASHES, FIRST_DELAY_S, LONGEST_DELAY_S, LOSSES, Attempt, Retries
+from evonas.runtime.retries import CRASHES, FIRST_DELAY_S, LONGEST_DELAY_S, LOSSES, Attempt, Place, Retries
 from evonas.runtime.runtime import Message, WorkerExit
 
 CONFIG = RuntimeConfig(deadline_minutes=10, lease_s=30, unavailable_minutes=2)
-NODES = st.sampled_from("abc")
+PLACES = st.sampled_from([Place("a", "GPU-0"), Place("a", "GPU-1"), Place("b"), Place("c")])
 SPENT = st.integers(0, 500).map(float)
 
 
@@ -25,7 +25,7 @@ def job(index: int) -> Job:
 
 @dataclass
 class Worker:
-    node: str
+    place: Place
     jobs: Sequence[Attempt] = ()
 
 
@@ -35,8 +35,8 @@ class Known:
 
     due: float | None
     tries: int = 1
-    crashes: list[str] = field(default_factory=list)
-    losses: list[str] = field(default_factory=list)
+    crashes: list[Place] = field(default_factory=list)
+    losses: list[Place] = field(default_factory=list)
     spent_s: float = 0.0
     reached: int = 0
     postponed: list[float] = field(default_factory=list)
@@ -70,19 +70,19 @@ class AnyEvents(RuleBasedStateMachine):
     def time_passes(self, seconds: int) -> None:
         self.now += seconds
 
-    @rule(workers=st.lists(NODES.map(Worker), max_size=3), others=st.booleans())
+    @rule(workers=st.lists(PLACES.map(Worker), max_size=3), others=st.booleans())
     def begin(self, workers: list[Worker], others: bool) -> None:
         due = {attempt.job.candidate.index: attempt for attempt in self.retries.due()}
         assert set(due) == {i for i, known in enumerate(self.known) if known.due is not None and known.due <= self.now}
         for index, attempt in due.items():
             worker = self.retries.choose(attempt, workers, others)
             if worker is None:
-                assert not workers or (others and {worker.node for worker in workers} <= set(attempt.crashes))
+                assert not workers or (others and {worker.place for worker in workers} <= set(attempt.crashes))
                 self.retries.give_back(attempt)
                 self.known[index].due = self.now
                 continue
             shun = {*attempt.crashes, *attempt.losses}
-            assert worker.node not in shun or {worker.node for worker in workers} <= shun
+            assert worker.place not in shun or {worker.place for worker in workers} <= shun
             assert self.retries.seconds(attempt) == max(1.0, 600 - self.known[index].spent_s)
             self.known[index].due = None
             self.begun[index] = attempt
@@ -113,12 +113,12 @@ class AnyEvents(RuleBasedStateMachine):
         self.ends(index, [answer], Status.OK)
 
     @OPEN
-    @rule(data=st.data(), node=NODES, spent_s=SPENT)
-    def crashes(self, data: st.DataObject, node: str, spent_s: float) -> None:
+    @rule(data=st.data(), place=PLACES, spent_s=SPENT)
+    def crashes(self, data: st.DataObject, place: Place, spent_s: float) -> None:
         index, attempt = self.take(data)
-        answer = self.retries.crashed(attempt, spent_s, node, WorkerExit(Status.FAILED_CRASH, "segfault"))
+        answer = self.retries.crashed(attempt, spent_s, place, WorkerExit(Status.FAILED_CRASH, "segfault"))
         known = self.known[index]
-        known.crashes.append(node)
+        known.crashes.append(place)
         known.spent_s += spent_s
         self.again_or_ends(index, answer, len(known.crashes) >= CRASHES, "segfault (crashed 2 times)")
 
@@ -131,20 +131,35 @@ class AnyEvents(RuleBasedStateMachine):
             self.ends(index, self.retries.broke(attempt, spent_s, "no answer"), status, "no answer")
         else:
             self.ends(
-                index, self.retries.crashed(attempt, spent_s, "a", WorkerExit(status, "killed")), status, "killed"
+                index,
+                self.retries.crashed(attempt, spent_s, Place("a"), WorkerExit(status, "killed")),
+                status,
+                "killed",
             )
 
     @OPEN
-    @rule(data=st.data(), node=NODES, dies=st.booleans())
-    def loses_its_worker(self, data: st.DataObject, node: str, dies: bool) -> None:
+    @rule(data=st.data(), place=PLACES, dies=st.booleans())
+    def loses_its_worker(self, data: st.DataObject, place: Place, dies: bool) -> None:
         index, attempt = self.take(data)
         if dies:
-            self.dead.add(node)
-        answer = self.retries.lost(attempt, node, lambda node: node not in self.dead, "silent")
+            self.dead.add(place.node)
+        answer = self.retries.lost(attempt, place, lambda place: place.node not in self.dead, "silent")
         known = self.known[index]
-        known.losses.append(node)
-        living = sum(node not in self.dead for node in known.losses)
+        known.losses.append(place)
+        living = sum(place.node not in self.dead for place in known.losses)
         self.again_or_ends(index, answer, living >= LOSSES, "lost 5 workers on nodes that live; the last: silent")
+
+    @OPEN
+    @rule(data=st.data(), place=PLACES, works=st.booleans())
+    def loses_its_gpu(self, data: st.DataObject, place: Place, works: bool) -> None:
+        index, attempt = self.take(data)
+        answer = self.retries.lost_gpu(attempt, place, lambda _: works, "a GPU is away")
+        known = self.known[index]
+        known.losses.append(place)
+        if works and len(known.losses) >= LOSSES:
+            self.ends(index, answer, Status.FAILED_CRASH, "lost 5 GPUs that work for others; the last: a GPU is away")
+        else:
+            self.waits(known)
 
     @rule()
     def all_nodes_are_back(self) -> None:
@@ -155,13 +170,15 @@ class AnyEvents(RuleBasedStateMachine):
     def is_postponed(self, data: st.DataObject) -> None:
         index, attempt = self.take(data)
         self.retries.postponed(attempt, f"phone {index} is away")
-        known = self.known[index]
+        self.waits(self.known[index])
+        assert self.retries.notes[0].endswith(f": phone {index} is away")
+
+    def waits(self, known: Known) -> None:
         known.postponed.append(self.now)
         delay = min(FIRST_DELAY_S * 2 ** (len(known.postponed) - 1), LONGEST_DELAY_S)
         until = known.postponed[0] + 120
         known.due = min(self.now + delay, until)
         self.over |= self.now >= until
-        assert self.retries.notes[0].endswith(f": phone {index} is away")
 
     @invariant()
     def open_ones_are_counted(self) -> None:
@@ -173,14 +190,14 @@ class AnyEvents(RuleBasedStateMachine):
             self.retries.check()
             return
         with pytest.raises(
-            Halted, match=r"^phone \d+ is away, for 2 minutes \(runtime\.unavailable_minutes\); what was evaluated"
+            Halted, match=r"is away, for 2 minutes \(runtime\.unavailable_minutes\); what was evaluated"
         ):
             self.retries.check()
 
     def teardown(self) -> None:
         """All that is not ended can be ended, after the longest delay."""
         self.now += LONGEST_DELAY_S
-        self.begin([Worker("z")], False)
+        self.begin([Worker(Place("z"))], False)
         assert set(self.begun) == {index for index, known in enumerate(self.known) if not known.ended}
         for index, attempt in self.begun.items():
             answer = self.retries.heard(
@@ -195,7 +212,7 @@ class AnyEvents(RuleBasedStateMachine):
         """One that is begun; where none is, one that will be next."""
         if not self.begun:
             self.now = max(self.now, min(known.due for known in self.known if known.due is not None))
-            self.begin([Worker("z")], False)
+            self.begin([Worker(Place("z"))], False)
         index = data.draw(st.sampled_from(sorted(self.begun)))
         return index, self.begun.pop(index)
 
@@ -231,8 +248,8 @@ def test_what_waits_for_other_workers_does_not_wait_for_ever() -> None:
     retries = Retries(CONFIG, lambda: now)
     retries.submit(job(0))
     (attempt,) = retries.due()
-    retries.crashed(attempt, 1.0, "a", WorkerExit(Status.FAILED_CRASH, "segfault"))
-    crowded, same = Worker("b", [attempt]), Worker("a")
+    retries.crashed(attempt, 1.0, Place("a"), WorkerExit(Status.FAILED_CRASH, "segfault"))
+    crowded, same = Worker(Place("b"), [attempt]), Worker(Place("a"))
     assert retries.choose(attempt, [same, crowded], True) is crowded
     assert retries.choose(attempt, [same], True) is None
     assert retries.choose(attempt, [same], False) is same
@@ -274,9 +291,9 @@ def test_a_job_that_loses_many_workers_on_nodes_that_live_is_to_blame() -> None:
     retries.submit(job(0))
     for node in "d" + "a" * (LOSSES - 1):
         (attempt,) = retries.due()
-        assert not retries.lost(attempt, node, {"a"}.__contains__, "silent")
+        assert not retries.lost(attempt, Place(node), {Place("a")}.__contains__, "silent")
     (attempt,) = retries.due()
-    (last,) = retries.lost(attempt, "a", {"a"}.__contains__, "silent")
+    (last,) = retries.lost(attempt, Place("a"), {Place("a")}.__contains__, "silent")
     assert isinstance(last, Evaluation)
     assert (last.status, last.attempts) == (Status.FAILED_CRASH, LOSSES + 1)
     assert last.message == "lost 5 workers on nodes that live; the last: silent"

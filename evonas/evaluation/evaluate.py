@@ -111,6 +111,11 @@ class Evaluator:
         self.gpus = GpuProbe([self.device, *(gpus if torch.cuda.is_available() else [])])
         self.conditions = self._conditions()
 
+    @property
+    def card(self) -> str:
+        """The GPU that it trains on, by a name that no other has; "" for none."""
+        return lock_name(self.device) if self.device.type == "cuda" else ""
+
     def __call__(self, job: Job) -> Iterator[RungReport | Evaluation | Deferred]:
         """Evaluate a candidate. Raises nothing of its: whatever goes wrong is in the last item's status and message.
 

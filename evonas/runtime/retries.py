@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence, Sized
 from dataclasses import dataclass, field, replace
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from evonas.config import RuntimeConfig
 from evonas.errors import Halted
@@ -21,11 +21,18 @@ LONGEST_DELAY_S = 30.0
 SHORTEST_S = 1.0  # what is left of a deadline at least
 
 
+class Place(NamedTuple):
+    """Where a worker is: its node, and its GPU there, "" for none."""
+
+    node: str
+    card: str = ""
+
+
 class WorkerLoad(Protocol):
-    """node: where it is. jobs: handed to it and not ended."""
+    """place: where it is. jobs: handed to it and not ended."""
 
     @property
-    def node(self) -> str: ...
+    def place(self) -> Place: ...
     @property
     def jobs(self) -> Sized: ...
 
@@ -37,9 +44,9 @@ W = TypeVar("W", bound=WorkerLoad)
 class Attempt:
     """A job as it is followed: what it reported, how its tries ended. Times are seconds on the clock of its `Retries`.
 
-    tries: times it was begun, but for those that were postponed. crashes: nodes on which it crashed, which may be its
-    own fault. losses: nodes that took it along when they or their workers vanished, which is not. spent_s: time that
-    the tries took which ended by themselves. patient_until: how long it waits for a node that it has not crashed on.
+    tries: times it was begun, but for those that were postponed. crashes: where it crashed, which may be its
+    own fault. losses: what took it along when it vanished, or its workers there, which is not. spent_s: time that
+    the tries took which ended by themselves. patient_until: how long it waits for a place that it has not crashed on.
     delay_s: how long it waited for this try, or waits for the next, because the one before was postponed; else 0.
     away_since: when the first of those in a row was postponed. due: when it is tried again. reason: why not now.
     """
@@ -47,8 +54,8 @@ class Attempt:
     job: Job
     submitted: float
     tries: int = 1
-    crashes: list[str] = field(default_factory=list)
-    losses: list[str] = field(default_factory=list)
+    crashes: list[Place] = field(default_factory=list)
+    losses: list[Place] = field(default_factory=list)
     spent_s: float = 0.0
     patient_until: float = 0.0
     delay_s: float = 0.0
@@ -111,14 +118,20 @@ class Retries:
         self._queue.append(attempt)
 
     def choose(self, attempt: Attempt, workers: Iterable[W], others: bool) -> W | None:
-        """Where to begin it: not on a node where it crashed or was lost, if that can be; then where fewest wait.
+        """Where to begin it: not on a card, nor on a node, where it crashed or was lost, if that can be; then where
+        fewest wait.
 
         others: workers on nodes that it has not crashed on are still to come; it waits for them, but not for long.
         """
         shun = {*attempt.crashes, *attempt.losses}
+        nodes = {place.node for place in shun}
         patient = others and self._clock() < attempt.patient_until
-        free = [worker for worker in workers if not (patient and worker.node in attempt.crashes)]
-        return min(free, key=lambda worker: (worker.node in shun, len(worker.jobs)), default=None)
+        free = [worker for worker in workers if not (patient and worker.place in attempt.crashes)]
+
+        def cost(worker: W) -> tuple[bool, bool, int]:
+            return worker.place in shun, worker.place.node in nodes, len(worker.jobs)
+
+        return min(free, key=cost, default=None)
 
     def seconds(self, attempt: Attempt) -> float:
         """What is left of its deadline."""
@@ -134,23 +147,33 @@ class Retries:
         waited = self._clock() - attempt.submitted - message.measure_s - message.train_s
         return replace(message, attempts=attempt.tries, queued_s=max(0.0, waited))
 
-    def crashed(self, attempt: Attempt, spent_s: float, node: str, death: WorkerExit) -> Sequence[Message]:
-        """It killed its process, or had to be killed: it is at its end, or gets another try, on another node."""
+    def crashed(self, attempt: Attempt, spent_s: float, place: Place, death: WorkerExit) -> Sequence[Message]:
+        """It killed its process, or had to be killed: it is at its end, or gets another try, at another place."""
         attempt.spent_s += spent_s
         if death.status is Status.FAILED_CRASH:
-            attempt.crashes.append(node)
+            attempt.crashes.append(place)
             if len(attempt.crashes) < CRASHES:
                 attempt.patient_until = self._clock() + self._config.lease_s
                 return self._again(attempt)
         times = f" (crashed {len(attempt.crashes)} times)" if len(attempt.crashes) > 1 else ""
         return self._failed(attempt, death.status, death.message + times, death.log)
 
-    def lost(self, attempt: Attempt, node: str, lives: Callable[[str], bool], why: str) -> Sequence[Message]:
+    def lost(self, attempt: Attempt, place: Place, lives: Callable[[Place], bool], why: str) -> Sequence[Message]:
         """Its worker was lost: not its fault, unless it loses many on nodes that live on. Its deadline begins anew."""
-        attempt.losses.append(node)
+        attempt.losses.append(place)
         if sum(map(lives, attempt.losses)) < LOSSES:
             return self._again(attempt)
         message = f"lost {LOSSES} workers on nodes that live; the last: {why}"
+        return self._failed(attempt, Status.FAILED_CRASH, message)
+
+    def lost_gpu(self, attempt: Attempt, place: Place, works: Callable[[Place], bool], why: str) -> Sequence[Message]:
+        """The GPU under it was lost: not its fault, unless it loses many that work for others. Tried again elsewhere,
+        or there when it may be back."""
+        attempt.losses.append(place)
+        if sum(map(works, attempt.losses)) < LOSSES:
+            self.postponed(attempt, why)
+            return ()
+        message = f"lost {LOSSES} GPUs that work for others; the last: {why}"
         return self._failed(attempt, Status.FAILED_CRASH, message)
 
     def broke(self, attempt: Attempt, spent_s: float, why: str) -> Sequence[Message]:

@@ -46,9 +46,7 @@ class Dispatcher:
     def dispatch(self) -> None:
         """Hands to workers the jobs that are due."""
         for attempt in self._retries.due():
-            others = bool(self._fleet.starting) and any(
-                node.id not in attempt.crashes for node in self._fleet.nodes.usable
-            )
+            others = bool(self._fleet.starting) and self._others_may_come(attempt)
             worker = self._retries.choose(attempt, self._fleet.able, others)
             if worker is None:
                 self._retries.give_back(attempt)
@@ -66,7 +64,7 @@ class Dispatcher:
         crowded = [one for one in self._fleet.workers if len(one.jobs) > 1 and one.began < begun] if idle else []
         for worker in sorted(crowded, key=lambda one: one.jobs[-1][0].job.candidate.index):
             attempt, _ = worker.jobs[-1]
-            thief = next((one for one in idle if one.node not in {*attempt.crashes, *attempt.losses}), None)
+            thief = next((one for one in idle if one.place not in {*attempt.crashes, *attempt.losses}), None)
             if thief:
                 idle.remove(thief)
                 self._begin(thief, worker.take_back())
@@ -107,10 +105,14 @@ class Dispatcher:
 
     def drain(self, worker: WorkerHandle) -> None:
         """Lets a worker end the job in work and gives it no other; ends it once it has none."""
-        while len(worker.jobs) > 1:
-            self._retries.give_back(worker.take_back())
+        self.unload(worker)
         if not worker.jobs:
             self._fleet.kill(worker)
+
+    def unload(self, worker: WorkerHandle) -> None:
+        """Takes the jobs that wait from a worker, which ends the one in work."""
+        while len(worker.jobs) > 1:
+            self._retries.give_back(worker.take_back())
 
     def count_late_results(self) -> None:
         """Counts the results of workers that were given up, so that they are nowhere heard twice."""
@@ -128,6 +130,11 @@ class Dispatcher:
             self.late_results += isinstance(message, Evaluation | WorkerExit)
             self._abandoned_streams.append(stream)
 
+    def _others_may_come(self, attempt: Attempt) -> bool:
+        """Whether a worker that is starting may come to where a job has not crashed: another node, or another card."""
+        nodes = {place.node for place in attempt.crashes if not place.card}
+        return any(node.id not in nodes for node in self._fleet.nodes.usable)
+
     def _begin(self, worker: WorkerHandle, attempt: Attempt) -> None:
         endpoints = self._endpoints()
         job = attempt.job
@@ -138,17 +145,25 @@ class Dispatcher:
     def _on_message(self, worker: WorkerHandle, attempt: Attempt, message: WorkerMessage) -> Sequence[Message]:
         if isinstance(message, Deferred):
             worker.done()
+            if message.lost_gpu:
+                self._fleet.strike(worker.place)
+                return self._retries.lost_gpu(attempt, worker.place, self._fleet.works, message.reason)
             self._retries.postponed(attempt, message.reason)
             return []
         if isinstance(message, WorkerExit) or (
             isinstance(message, Evaluation) and message.status is Status.FAILED_CRASH
         ):
-            death = WorkerExit(message.status, message.message, message.log)
-            return self._retries.crashed(*worker.done(), worker.node, death)
+            return self._on_crash(worker, WorkerExit(message.status, message.message, message.log))
         if isinstance(message, Evaluation):
             worker.done()
             message = self._fleet.completed(worker, attempt.crashes, message)
         return [self._retries.heard(attempt, message)]
+
+    def _on_crash(self, worker: WorkerHandle, death: WorkerExit) -> Sequence[Message]:
+        attempt, spent_s = worker.done()
+        if death.status is Status.FAILED_CRASH and self._fleet.fell_with_neighbour(worker):
+            return self._retries.lost(attempt, worker.place, self._fleet.lives, death.message)
+        return self._retries.crashed(attempt, spent_s, worker.place, death)
 
     def _on_worker_lost(self, worker: WorkerHandle, why: str) -> Sequence[Message]:
         self._fleet.kill(worker)
@@ -159,7 +174,7 @@ class Dispatcher:
         ended: Sequence[Message] = ()
         if worker.jobs:
             attempt, _ = worker.done()
-            ended = self._retries.lost(attempt, worker.node, self._fleet.nodes.lives, why)
+            ended = self._retries.lost(attempt, worker.place, self._fleet.lives, why)
         for attempt, _ in worker.jobs:
             self._retries.give_back(attempt)
         return ended

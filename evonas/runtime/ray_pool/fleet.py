@@ -11,9 +11,11 @@ from dataclasses import replace
 from evonas.config import RuntimeConfig
 from evonas.errors import Halted, UserError
 from evonas.records import Evaluation
+from evonas.runtime.ray_pool.cards import Cards
 from evonas.runtime.ray_pool.demand import Demand
 from evonas.runtime.ray_pool.launcher import Fault, Launcher, Start, StartError
 from evonas.runtime.ray_pool.worker import WorkerHandle
+from evonas.runtime.retries import Place
 
 LOST_STARTS = 5
 """So many workers in a row whose processes were ended while they started: then it is no accident."""
@@ -49,6 +51,7 @@ class Fleet:
         self._lost_starts = 0  # in a row
         self.demand = Demand(config)
         self.nodes = self.demand.nodes
+        self._cards = Cards()
 
     @property
     def size(self) -> int:
@@ -59,14 +62,23 @@ class Fleet:
     def notes(self) -> Sequence[str]:
         """What a person should know of the workers, a line each."""
         missing = max(0, self.size - len(self.workers))
-        aside = [f"{host} set aside, jobs keep crashing there" for host in self.nodes.aside]
+        cards = sorted(
+            {f"{place.card} on {self.nodes.host(place.node)}" for place in self._cards.aside if self.lives(place)}
+        )
+        aside = [f"{what} set aside, jobs keep crashing there" for what in (*self.nodes.aside, *cards)]
         return [*aside, *self.demand.notes, *([f"{missing} workers to come"] if missing else [])]
 
     @property
     def able(self) -> list[WorkerHandle]:
-        """The workers that may get jobs."""
-        usable = {node.id for node in self.nodes.usable}
-        return [worker for worker in self.workers if worker.node in usable and worker.gpus == self.demand.gpus]
+        """The workers that may get jobs. Where only cards that were set aside are left, the fault may be ours."""
+        usable, aside = self._usable, self._cards.aside
+        return [worker for worker in usable if worker.place not in aside] or usable
+
+    @property
+    def idled(self) -> list[WorkerHandle]:
+        """The workers that are kept and get no jobs, because their cards were set aside."""
+        able = self.able
+        return [worker for worker in self._usable if worker not in able]
 
     @property
     def starting(self) -> Sequence[Start]:
@@ -129,20 +141,40 @@ class Fleet:
             self.kill(worker)
         self._cancel_starting([worker.node for worker in workers])
 
-    def completed(self, worker: WorkerHandle, crashes: Collection[str], evaluation: Evaluation) -> Evaluation:
+    def lives(self, place: Place) -> bool:
+        """Whether the node of a place is alive."""
+        return self.nodes.lives(place.node)
+
+    def works(self, place: Place) -> bool:
+        """Whether nothing bad is known of a place."""
+        return self.nodes.lives(place.node) and self._cards.works(place)
+
+    def strike(self, place: Place) -> None:
+        """Notes that a place has failed a job: its card, or its node where the worker has none."""
+        if place.card:
+            self._cards.crashed(place, any(worker.place != place for worker in self.able))
+        else:
+            self.nodes.crashed(place.node)
+
+    def fell_with_neighbour(self, worker: WorkerHandle) -> bool:
+        """Notes a crash of a worker; returns whether it is that of a card of which a neighbour has told already."""
+        return bool(worker.place.card) and self._cards.fell_with(worker.place, worker)
+
+    def completed(self, worker: WorkerHandle, crashes: Collection[Place], evaluation: Evaluation) -> Evaluation:
         """Learns from a job that a worker has completed.
 
         Args:
             worker: The worker.
-            crashes: The ids of the nodes on which the job crashed before.
+            crashes: Where the job crashed before.
             evaluation: How it ended.
 
         Returns:
             The evaluation; with the worker's share of a GPU among its conditions, where it has one.
         """
-        for node in {*crashes} - {worker.node}:
-            self.nodes.crashed(node)
+        for place in {*crashes} - {worker.place}:
+            self.strike(place)
         self.nodes.worked(worker.node)
+        self._cards.worked(worker.place)
         if not worker.gpus:
             return evaluation
         first, worker.is_new = worker.is_new, False
@@ -156,20 +188,26 @@ class Fleet:
             self._launcher.kill(actor)
         self.workers, self._starting = [], []
 
+    @property
+    def _usable(self) -> list[WorkerHandle]:
+        """The workers on nodes that get jobs, with the share of a GPU that is asked for."""
+        usable = {node.id for node in self.nodes.usable}
+        return [worker for worker in self.workers if worker.node in usable and worker.gpus == self.demand.gpus]
+
     def _leaves(self, worker: WorkerHandle) -> bool:
         if self.nodes.leaves(worker.node) or worker.gpus != self.demand.gpus:
             return True
         return not (worker.jobs or self.nodes.lives(worker.node))
 
     def _scale_up(self) -> None:
-        for _ in range(self.size - len(self.able) - len(self._starting)):
+        for _ in range(self.size - len(self._usable) - len(self._starting)):
             self._starting.append(self._launcher.start(self.demand.gpus, self.nodes.avoided))
 
     def _scale_down(self) -> None:
         """Lets workers go that nothing is left for, so that an autoscaler can take their machines down."""
         if len(self.workers) >= self.size:
             self._cancel_all()
-        idle = [worker for worker in self.workers if not worker.jobs]
+        idle = sorted((worker for worker in self.workers if not worker.jobs), key=lambda one: one not in self.idled)
         for worker in idle[: max(0, len(self.workers) - self.size)]:
             self.kill(worker)
 
@@ -186,14 +224,14 @@ class Fleet:
         """Takes the answer of a start: it is placed, ready, or has failed."""
         self._starting.remove(start)
         try:
-            node = self._launcher.answer(start)
+            answer = self._launcher.answer(start)
         except StartError as error:
             self._on_failed(start, error)
         else:
             if start.node:
-                self._on_ready(start)
+                self._on_ready(start, answer)
             else:
-                self._on_placed(start, node)
+                self._on_placed(start, answer)
 
     def _on_placed(self, start: Start, node: str) -> None:
         if not self.nodes.lives(node):  # it may have joined a moment ago
@@ -204,10 +242,10 @@ class Fleet:
             self._launcher.settle(start, node, self.nodes.share(node))
             self._starting.append(start)
 
-    def _on_ready(self, start: Start) -> None:
+    def _on_ready(self, start: Start, card: str) -> None:
         self._lost_starts = 0
         self._was_up = True
-        self.workers.append(WorkerHandle(start.actor, start.node, self.demand.gpus))
+        self.workers.append(WorkerHandle(start.actor, Place(start.node, card), self.demand.gpus))
 
     def _on_failed(self, start: Start, error: StartError) -> None:
         self._lost_starts += 1

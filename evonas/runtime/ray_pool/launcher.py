@@ -111,13 +111,13 @@ class Launcher:
         return [by_call[call] for call in ready]
 
     def answer(self, start: Start) -> str:
-        """Returns the answer of a start that has one: the id of its node, or "" once the worker is ready.
+        """Returns the answer of a start that has one: the id of its node, then, once the worker is ready, its GPU.
 
         Raises:
             StartError: It has failed.
         """
         try:
-            return ray.get(start.call) or ""
+            return str(ray.get(start.call))
         except RayTaskError as error:
             fault = Fault.KILLED if isinstance(error, WorkerProcessLost) else Fault.REFUSED
             raise StartError(fault, last_line(error)) from None

@@ -163,6 +163,8 @@ class RayPool:
         ended = self.dispatcher.give_up(self.fleet.overdue)
         for worker in self.fleet.leaving:
             self.dispatcher.drain(worker)
+        for worker in self.fleet.idled:
+            self.dispatcher.unload(worker)
         self.fleet.scale()
         self.dispatcher.count_late_results()
         return ended

@@ -15,7 +15,7 @@ import ray
 
 from evonas.machine import machine_memory
 from evonas.records import Job
-from evonas.runtime.retries import Attempt
+from evonas.runtime.retries import Attempt, Place
 from evonas.runtime.runtime import WorkerMessage
 from evonas.runtime.sandbox.packing import Payload
 from evonas.runtime.sandbox.worker_process import WorkerProcess, unpacked
@@ -49,15 +49,19 @@ class WorkerActor:
         """Returns the id of the node that the actor is on."""
         return str(ray.get_runtime_context().get_node_id())
 
-    def ready(self, share: float) -> None:
+    def ready(self, share: float) -> str:
         """Returns once the worker can take jobs.
 
         Args:
             share: The part of this machine's memory that is the worker's own, from 0 to 1.
+
+        Returns:
+            The name of the GPU that it uses, "" for none.
         """
         memory = self._memory_mb * 10**6 if self._memory_mb else int(MEMORY_SHARE * share * machine_memory())
         self._process = WorkerProcess(self._payload, memory, self._pass_env)
         self._process.ready(START_S)
+        return self._process.card
 
     def run(self, call: bytes) -> Iterator[bytes]:
         """Streams what the worker process says of a job, as `WorkerProcess.relay` does.
@@ -73,17 +77,18 @@ class WorkerHandle:
 
     Args:
         actor: Ray's handle of the actor.
-        node: The id of its node.
+        place: The id of its node, and its GPU there.
         gpus: Its share of a GPU, 0 for none.
 
     Attributes:
+        node: The id of its node.
         heard: When there was last a sign of life, or nothing to wait for (`time.monotonic`, as all times here).
         began: When the oldest job came into work.
         is_new: Whether it has completed no job yet.
     """
 
-    def __init__(self, actor: Any, node: str, gpus: float) -> None:
-        self.actor, self.node, self.gpus = actor, node, gpus
+    def __init__(self, actor: Any, place: Place, gpus: float) -> None:
+        self.actor, self.place, self.node, self.gpus = actor, place, place.node, gpus
         self.is_new = True
         self.jobs: deque[tuple[Attempt, Any]] = deque()
         self._run: Any = None  # made once, with the first job

@@ -155,7 +155,7 @@ class ForkServer:
         worker = self._worker
         for kind, body in worker.channel.read():
             if kind is FrameType.READY:
-                self._on_ready()
+                self._on_ready(body)
             elif kind is FrameType.REFUSED:
                 self._on_refused(body)
             elif kind is FrameType.ACCEPTED and self._task:
@@ -198,11 +198,11 @@ class ForkServer:
         elif task and (exit := self._memory_limit.passed()):
             self._end_job(exit)
 
-    def _on_ready(self) -> None:
+    def _on_ready(self, card: bytes) -> None:
         self._worker.ready, self._worker.own = True, descendants()
         if not self._started:
             self._started = True
-            self._parent.post(FrameType.READY)
+            self._parent.post(FrameType.READY, card)
 
     def _on_refused(self, why: bytes) -> None:
         """Starts another worker in the place of one that can take no job.

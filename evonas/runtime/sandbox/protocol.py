@@ -24,6 +24,7 @@ class FrameType(Enum):
 
     JOB = b"j"
     READY = b"r"
+    """A worker can take jobs; the name of the GPU that it uses, empty for none."""
     ACCEPTED = b"t"
     """A job has come into its worker: what happens from now on happens under it."""
     RUNG_REPORT = b"p"

@@ -59,7 +59,8 @@ def serve(channel: WorkerChannel, file: int, stack: int, output: int, fork_serve
     threads, state = set(threading.enumerate()), GlobalState()
     gc.collect()
     gc.freeze()  # what stays for good, the state too, need not be looked through after each candidate
-    channel.send(FrameType.READY)
+    card = getattr(work, "card", "")  # a work of the user's own may be a function
+    channel.send(FrameType.READY, str(card).encode(errors="replace"))
     while (frame := channel.receive()) is not None:
         job: Job = pickle.loads(frame[1])
         printed.connect(output)

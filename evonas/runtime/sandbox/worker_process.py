@@ -49,6 +49,9 @@ class WorkerProcess:
         memory_bytes: Host memory that a worker, with all that it starts, may take; None for any.
         pass_env: Variables of the environment that it gets besides those that Python and numerical libraries know.
 
+    Attributes:
+        card: The name of the GPU that it uses, as it says once it is ready; "" for none.
+
     Raises:
         UserError: The payload does not fit into this node's folder for temporary files.
     """
@@ -56,6 +59,7 @@ class WorkerProcess:
     def __init__(self, payload: Payload, memory_bytes: int | None = None, pass_env: Collection[str] = ()) -> None:
         self._number = 0
         self._ready = False
+        self.card = ""
         sweep()
         file = hold(payload)
         try:
@@ -152,7 +156,8 @@ class WorkerProcess:
             return None
         if frame is None:
             raise WorkerProcessLost(self._how_fork_server_ended())
-        self._ready |= frame[0] is FrameType.READY
+        if frame[0] is FrameType.READY:
+            self._ready, self.card = True, one_line(frame[1].decode(errors="replace"))
         return frame
 
     def _how_fork_server_ended(self) -> str:
