@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from evonas.config import Config
 from evonas.config.messages import validated
+from evonas.ipc.gpu_share import own_share
 from evonas.objectives.objectives import Objectives, dominates
 from evonas.records import Epoch, Evaluation, InputSpec, Job, RungReport, Status, TaskSpec
 from evonas.runtime import Message
@@ -110,7 +111,9 @@ class Work:
                 weights = bytes(int(self.weights_kb * 1000)) or None
                 bits = [place / self.scored < error for place in range(self.scored)]
                 scores = {"error": encoded(bits)} if bits else {}
-                told = {"slowdown": "1"} if job.clocked else {}  # it sleeps: no other is in its way
+                told = {"share": f"{own_share():g}"}
+                if job.clocked:
+                    told["slowdown"] = "1"  # it sleeps: no other is in its way
                 curve, last = CURVE[:epoch], report.metrics
                 yield Evaluation(
                     job.candidate, Status.OK, last, curve, rungs, conditions=told, weights=weights, scores=scores

@@ -37,6 +37,7 @@ def test_shares_of_gpus_are_kept_and_rows_say_them(cluster: Cluster, tmp_path: P
     found = run(tmp_path / "run", watch, work={"delay": 0.05}, runtime=runtime(cluster, gpus_per_worker=0.5))
     assert max(busy) == 4
     assert {row["gpus"] for row in found.evaluations["conditions"]} == {"0.5"}
+    assert {row["share"] for row in found.evaluations["conditions"] if "share" in row} == {"0.5"}
 
 
 @pytest.mark.slow

@@ -310,7 +310,8 @@ def test_a_worker_is_on_its_own(light: WorkerProcess) -> None:
 def test_a_worker_gets_what_it_needs_of_the_environment_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EVONAS_TOKEN", "a secret")
     monkeypatch.setenv("MY_DATA", "/data")
-    process = WorkerProcess(pack(works.by_gene), pass_env=("MY_DATA",))
+    monkeypatch.delenv("PYTORCH_ALLOC_CONF", raising=False)
+    process = WorkerProcess(pack(works.by_gene), pass_env=("MY_DATA",), gpus=0.25)
     try:
         process.ready(60)
         text = Path(f"/proc/{pid_of(process)}/environ").read_bytes()
@@ -318,6 +319,8 @@ def test_a_worker_gets_what_it_needs_of_the_environment_and_no_more(monkeypatch:
         process.close()
     assert b"MY_DATA=/data" in text
     assert b"a secret" not in text
+    assert b"EVONAS_GPU_SHARE=0.25" in text
+    assert b"PYTORCH_ALLOC_CONF=expandable_segments:True" in text
 
 
 def test_large_and_many_reports_arrive_whole(light: WorkerProcess) -> None:

@@ -26,15 +26,17 @@ from evonas.evaluation.device_memory import placed
 from evonas.evaluation.draft import Draft
 from evonas.evaluation.failures import Failure, failure_of
 from evonas.evaluation.gpu_errors import GpuProbe
+from evonas.evaluation.gpu_memory import GpuMemory, give_back
 from evonas.evaluation.learn import Learning, OutOfTime
 from evonas.evaluation.learners import FromScratch, Learner, TrainingSetup
 from evonas.evaluation.measure import CostMeasurement
-from evonas.evaluation.out_of_memory import after_half, give_back, halved
+from evonas.evaluation.out_of_memory import after_alone, after_half, halved
 from evonas.evaluation.refinement import Refinement
 from evonas.evaluation.step_clock import clocked
 from evonas.evaluation.targets import Targets, prepared
 from evonas.evaluation.ties import TieBreaker
 from evonas.evaluation.training import copied, precision
+from evonas.ipc.gpu_share import own_share
 from evonas.measuring.backends import mps
 from evonas.measuring.backends.pytorch import available, device_name, lock_name
 from evonas.measuring.device_lock import DeviceLock
@@ -85,6 +87,7 @@ class Evaluator:
         self.space, self.task, self.objectives = space, task, objectives
         self.training = config.training
         self.device = available(device, "runtime")
+        self.memory = GpuMemory(self.device, own_share())
         self.data = to_device(task, self.device)
         local = [config.targets[name] for name in objectives.targets if not config.targets[name].remote]
         # Somebody else may measure here, or clock a training with the device to itself.
@@ -129,8 +132,11 @@ class Evaluator:
         draft, paused_s = Draft(list(job.reached)), self.device_lock.paused_s
         try:
             yield from self._attempt(job, draft, self.training)
+            if draft.status is Status.FAILED_OOM and self.memory.shared:
+                yield from self._attempt_alone(job, draft)
             if draft.status is Status.FAILED_OOM and draft.batch_size > 1:
                 yield from self._attempt_half(job, draft)
+            self.memory.tidy()
         except (TargetUnavailable, OutOfTime, GpuLost) as reason:
             yield Deferred(job.candidate.index, str(reason), isinstance(reason, GpuLost))
             return
@@ -154,6 +160,13 @@ class Evaluator:
                 give_back(self.device)
             failure = settle(failure, self.gpus)
             draft.status, draft.message, draft.log = failure.status, failure.message, failure.log
+
+    def _attempt_alone(self, job: Job, draft: Draft) -> Iterator[RungReport]:
+        """With neighbours, who may have what it lacks, waiting: the same training as in a GPU of its own."""
+        draft.begin_again(len(self.training.rungs))
+        with self.memory.alone(self.device_lock, lock_name(self.device)):
+            yield from self._attempt(job, draft, self.training)
+        draft.message = after_alone(draft.status, draft.message)
 
     def _attempt_half(self, job: Job, draft: Draft) -> Iterator[RungReport]:
         batch = draft.batch_size
@@ -204,9 +217,10 @@ class Evaluator:
         return own
 
     def _synchronize(self) -> None:
-        """Wait until what was given to the training device is done."""
+        """Wait until what was given to the training device is done: another has it now."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
+            self.memory.lend()
 
 
 def weights(network: nn.Module) -> bytes:

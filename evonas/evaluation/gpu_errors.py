@@ -79,7 +79,8 @@ def gpu_error(error: BaseException) -> GpuError | None:
         return GpuError.OOM
     text = error_text(error).lower()
     found = next((meaning for meaning, signs in SIGNS.items() if any(sign in text for sign in signs)), None)
-    return found or (GpuError.BROKEN if isinstance(error, torch.AcceleratorError) else None)
+    accelerator = getattr(torch, "AcceleratorError", None)  # since torch 2.8
+    return found or (GpuError.BROKEN if accelerator and isinstance(error, accelerator) else None)
 
 
 def touch(device: torch.device) -> None:

@@ -1,8 +1,5 @@
-"""Memory that ran out in training: the candidate gets one more try at half the batch."""
-
-import gc
-
-import torch
+"""Memory that ran out in training: the candidate gets one more try alone on its GPU where it shares that, and one at
+half the batch."""
 
 from evonas.config import TrainingConfig
 from evonas.records import Status
@@ -20,6 +17,16 @@ def halved(training: TrainingConfig, batch: int) -> TrainingConfig:
     return training.model_copy(update={"batch_size": half, "learning_rate": rate})
 
 
+def after_alone(status: Status, message: str) -> str:
+    """What the row says after the try alone on the GPU.
+
+    Args:
+        status, message: of that try.
+    """
+    told = "out of memory in its share of the GPU"
+    return f"{told}; trained alone on it" if status in (Status.OK, Status.STOPPED) else f"{message} (alone; {told})"
+
+
 def after_half(status: Status, message: str, batch: int) -> str:
     """What the row says after the second try.
 
@@ -33,10 +40,3 @@ def after_half(status: Status, message: str, batch: int) -> str:
     if status in (Status.OK, Status.STOPPED):
         return f"out of memory at batch size {batch}; trained at {half}"
     return f"{message} (at batch size {half}, after out of memory at {batch})"
-
-
-def give_back(device: torch.device) -> None:
-    """Free what a failed try held, once nothing refers to its tensors any more."""
-    gc.collect()
-    if device.type == "cuda":
-        torch.cuda.empty_cache()

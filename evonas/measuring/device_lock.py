@@ -62,6 +62,7 @@ class DeviceLock:
         self._devices = sorted(set(devices), key=_order) if enabled else []
         self._locks: dict[str, _ReadersWriterLock] = {}
         self._is_shared = False
+        self._own: _ReadersWriterLock | None = None  # of the device that it has to itself
         self._turn_ends = 0.0
         for device in self._devices:
             self._lock(device)  # finds fault now
@@ -118,8 +119,29 @@ class DeviceLock:
                 beside = device == "cpu" or self._lock("cpu").acquire_shared(time.monotonic() + SHARED_TIMEOUT_S)
                 yield self._lock(device).acquire_exclusive() and beside
             finally:
-                for name in {"cpu", device}:
-                    self._lock(name).release()
+                for lock in map(self._lock, {"cpu", device}):
+                    if lock is not self._own:
+                        lock.release()
+
+    @contextmanager
+    def alone(self, device: str) -> Iterator[None]:
+        """Holds one device exclusively during the block, in which this process may train and measure; others that
+        train on it wait, a minute at most. The other devices are shared as ever.
+
+        Args:
+            device: One of those that its training uses. This process must not hold it.
+        """
+        before = self._devices
+        if device not in before:
+            yield
+            return
+        self._own, self._devices = self._lock(device), [other for other in before if other != device]
+        self._own.acquire_exclusive()
+        try:
+            yield
+        finally:
+            self._own.release()
+            self._own, self._devices = None, before
 
     def measuring(self) -> str | None:
         """For whom one of the devices is measured now, as its owner has it; None where nobody measures."""

@@ -1,7 +1,8 @@
 """A candidate too large for its batches gets one more try with half of them."""
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 import evonas.evaluation.evaluate
 from evonas.evaluation.training import score
+from evonas.measuring.device_lock import DeviceLock
 from evonas.records import RungReport, Status
 from evonas.spaces.genes import Arch, Choice
 from evonas.spaces.space import Space
@@ -50,6 +52,42 @@ class Tight(Space):
         return network
 
 
+class Allocator:
+    """Of a GPU that is shared: a network that is beside others has less room than one that is alone."""
+
+    shared = True
+
+    def __init__(self, room: int) -> None:
+        self.room, self.is_alone = room, False
+        self.tidied = 0
+
+    @contextmanager
+    def alone(self, lock: DeviceLock, name: str) -> Iterator[None]:
+        assert lock.measuring() is None
+        self.is_alone = True
+        yield
+        self.is_alone = False
+
+    def tidy(self) -> None:
+        assert not self.is_alone
+        self.tidied += 1
+
+
+class Shared(Tight):
+    """Its networks find room for `most` examples at once beside others, and for the allocator's `room` alone."""
+
+    def __init__(self, most: int, allocator: Allocator) -> None:
+        super().__init__(most)
+        self.allocator, self.tries = allocator, list[bool]()
+
+    def build(self, arch: Arch, task: Any) -> nn.Module:
+        self.tries.append(self.allocator.is_alone)
+        network = super().build(arch, task)
+        assert isinstance(network, Fits)
+        network.most = self.allocator.room if self.allocator.is_alone else self.most
+        return network
+
+
 THREE = {"epochs": 3, "rungs": [1, 2]}
 
 
@@ -83,6 +121,30 @@ def test_what_was_measured_and_reported_before_stays() -> None:
     assert last.rungs[:2] == tuple(passed) == whole.rungs[:2]
     assert last.curve == half.curve
     assert last.metrics == {**whole.metrics, "error": half.metrics["error"]}
+
+
+@pytest.mark.parametrize(
+    ("most", "room", "tries", "batch", "message"),
+    [
+        (32, 32, [False], 32, ""),
+        (16, 32, [False, True], 32, "out of memory in its share of the GPU; trained alone on it"),
+        (16, 16, [False, True, False], 16, "out of memory at batch size 32; trained at 16"),
+        (8, 16, [False, True, False], 16, "out of memory at batch sizes 32 and 16: OutOfMemoryError"),
+    ],
+)
+def test_on_a_shared_gpu_it_is_alone_before_its_batch_is_halved(
+    most: int, room: int, tries: list[bool], batch: int, message: str
+) -> None:
+    space = Shared(most, allocator := Allocator(room))
+    evaluate = evaluator(space)
+    evaluate.memory = allocator  # type: ignore[assignment]
+    _, last = run(evaluate, job())
+    assert (space.tries, last.batch_size) == (tries, batch)
+    assert last.message.startswith(message)
+    assert allocator.tidied == 1
+    if batch == 32:
+        _, whole = run(evaluator(Tight(32)), job())
+        assert last.curve == whole.curve
 
 
 def test_what_the_first_try_held_is_free_before_the_second() -> None:

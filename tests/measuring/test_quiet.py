@@ -339,3 +339,30 @@ def test_who_waits_for_something_else_holds_nobody_up(crew: Any) -> None:
             one.tell("stop")
         other = crew(measure)
         assert other.said(0.2) == ""
+
+
+def train_alone(pipe: Connection) -> None:
+    """Has the card to itself; measures there, and trains on."""
+    hold = DeviceLock(["cpu", "card"])
+    with hold.alone("card"):
+        pipe.send("alone")
+        with hold.shared(), hold.exclusive("card") as quiet:
+            pass
+        pipe.send(str(quiet))
+        pipe.recv()
+    with hold.shared():
+        pipe.send("beside")
+
+
+def test_who_trains_alone_on_a_card_keeps_it_when_it_has_measured_there() -> None:
+    alone = Worker(train_alone)
+    try:
+        assert (alone.said(), alone.said()) == ("alone", "True")
+        other = DeviceLock(["card"])
+        assert other.measuring() is not None, "others still have to wait for it"
+        assert DeviceLock(["cpu"]).measuring() is None
+        alone.tell("go on")
+        assert alone.said() == "beside"
+        assert other.measuring() is None
+    finally:
+        alone.end()

@@ -11,6 +11,7 @@ evaluated.
 import math
 from collections.abc import Callable, Sequence
 
+from evonas.ipc.gpu_share import CONTEXT_MB
 from evonas.records import Evaluation, Status
 from evonas.text import counted
 
@@ -21,8 +22,6 @@ GAIN = 1.1
 """How much more must be done with twice the workers for them to stay."""
 LEAST = 8
 """Candidates that a level is judged by, at least; as many as there are workers on a GPU, where those are more."""
-CONTEXT_MB = 600
-"""Memory of a CUDA process besides its tensors (300 to 600 MB: torch's kernels and libraries)."""
 SILENT = 30
 """Trained candidates in a row that told no slowdown: then a person hears of it."""
 FILL = 0.9

@@ -77,7 +77,7 @@ class Launcher:
         where: dict[str, Any] = {"num_gpus": gpus}
         if avoided:
             where["label_selector"] = {"ray.io/node-id": f"!in({','.join(avoided)})"}
-        actor = self._actor.options(**where).remote(self._payload, self._memory_mb, self._pass_env)
+        actor = self._actor.options(**where).remote(self._payload, self._memory_mb, self._pass_env, gpus)
         return Start(actor, actor.node.remote())
 
     def settle(self, start: Start, node: str, share: float) -> None:

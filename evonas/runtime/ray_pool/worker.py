@@ -40,10 +40,13 @@ class WorkerActor:
         payload: The packed factory of the worker's `Work`.
         memory_mb: Host memory that a worker may take, in MB of 10^6 bytes; None for its share of the node's.
         pass_env: Variables of the environment that a worker gets besides the usual ones.
+        gpus: Its share of a GPU, 0 for none.
     """
 
-    def __init__(self, payload: Payload, memory_mb: int | None, pass_env: Collection[str] = ()) -> None:
-        self._payload, self._memory_mb, self._pass_env = payload, memory_mb, pass_env
+    def __init__(
+        self, payload: Payload, memory_mb: int | None, pass_env: Collection[str] = (), gpus: float = 0
+    ) -> None:
+        self._payload, self._memory_mb, self._pass_env, self._gpus = payload, memory_mb, pass_env, gpus
 
     def node(self) -> str:
         """Returns the id of the node that the actor is on."""
@@ -59,7 +62,7 @@ class WorkerActor:
             The name of the GPU that it uses, "" for none.
         """
         memory = self._memory_mb * 10**6 if self._memory_mb else int(MEMORY_SHARE * share * machine_memory())
-        self._process = WorkerProcess(self._payload, memory, self._pass_env)
+        self._process = WorkerProcess(self._payload, memory, self._pass_env, self._gpus)
         self._process.ready(START_S)
         return self._process.card
 

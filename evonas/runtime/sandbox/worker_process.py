@@ -17,7 +17,7 @@ from typing import Any
 
 from evonas import records
 from evonas.errors import UserError
-from evonas.ipc import boot
+from evonas.ipc import boot, gpu_share
 from evonas.ipc.environment import passed
 from evonas.records import Deferred, Evaluation, Job, RungReport, Status
 from evonas.runtime.printed import with_printed
@@ -48,6 +48,7 @@ class WorkerProcess:
         payload: The packed factory of the worker's `Work`.
         memory_bytes: Host memory that a worker, with all that it starts, may take; None for any.
         pass_env: Variables of the environment that it gets besides those that Python and numerical libraries know.
+        gpus: Its share of a GPU, 0 for none.
 
     Attributes:
         card: The name of the GPU that it uses, as it says once it is ready; "" for none.
@@ -56,7 +57,9 @@ class WorkerProcess:
         UserError: The payload does not fit into this node's folder for temporary files.
     """
 
-    def __init__(self, payload: Payload, memory_bytes: int | None = None, pass_env: Collection[str] = ()) -> None:
+    def __init__(
+        self, payload: Payload, memory_bytes: int | None = None, pass_env: Collection[str] = (), gpus: float = 0
+    ) -> None:
         self._number = 0
         self._ready = False
         self.card = ""
@@ -70,7 +73,7 @@ class WorkerProcess:
                 memory_bytes or 0,
                 payload.preload,
                 descriptors=[file],
-                environment=passed(pass_env),
+                environment={**passed(pass_env), **gpu_share.variables(gpus)},
             )
         finally:
             os.close(file)
