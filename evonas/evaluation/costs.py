@@ -15,7 +15,7 @@ from evonas.config import TrainingConfig
 from evonas.errors import UserError
 from evonas.evaluation.device_data import DeviceData
 from evonas.evaluation.task_metrics import MetricError
-from evonas.evaluation.training import Trainer
+from evonas.evaluation.training import Trainer, outputs
 from evonas.inputs import called, example, mapped
 from evonas.measuring.backends.storage import StorageMeter, stored, tensors, without_compiler
 from evonas.measuring.torch_state import cpu_threads, seeded
@@ -97,7 +97,8 @@ def train_memory_mb(network: nn.Module, task: Task, data: DeviceData, config: Tr
 
     Counts parameters, buffers, gradients, the optimiser's state, the batch, and what the forward pass keeps for
     the backward pass. On a CPU: the storages of all tensors alive, so the same number every time and on every
-    machine; what a kernel allocates for itself is not seen. On a GPU: the peak of torch's allocator, which sees it.
+    machine; what a kernel allocates for itself is not seen. On a GPU: the peak of torch's allocator, which sees it, and
+    that of a validation pass where it is higher, for a GPU's memory cannot be exceeded there either.
     """
     probe = copy.deepcopy(network)
     trainer = Trainer(probe, data, task, config, seed=0)
@@ -106,6 +107,9 @@ def train_memory_mb(network: nn.Module, task: Task, data: DeviceData, config: Tr
 
     def step() -> None:
         trainer.step(x, y, generator)
+
+    def validate() -> None:
+        next(outputs(probe, data.valid, data, config))
 
     def own() -> list[Tensor]:
         return [
@@ -120,7 +124,8 @@ def train_memory_mb(network: nn.Module, task: Task, data: DeviceData, config: Tr
     with cpu_threads(config.threads), seeded(0, data.device):
         step()  # makes the optimiser's state
         trainer.optimizer.zero_grad()
-        peak = _cuda_peak(step, own, data.device) if data.device.type == "cuda" else _cpu_peak(step, own)
+        on_gpu = data.device.type == "cuda"
+        peak = _cuda_peak([step, validate], own, data.device) if on_gpu else _cpu_peak(step, own)
     return peak / MB
 
 
@@ -132,12 +137,13 @@ def _cpu_peak(step: Callable[[], None], own: Callable[[], list[Tensor]]) -> int:
     return meter.peak
 
 
-def _cuda_peak(step: Callable[[], None], own: Callable[[], list[Tensor]], device: torch.device) -> int:
+def _cuda_peak(runs: Iterable[Callable[[], None]], own: Callable[[], list[Tensor]], device: torch.device) -> int:
     """Relative to what else the process holds on the GPU (the whole data set, say)."""
     torch.cuda.synchronize(device)
     torch.cuda.reset_peak_memory_stats(device)
     before = torch.cuda.memory_allocated(device)
-    step()
+    for run in runs:
+        run()
     torch.cuda.synchronize(device)
     return stored(own()) + int(torch.cuda.max_memory_allocated(device)) - before
 

@@ -16,13 +16,18 @@ from evonas.tasks.task import Split, Task
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DeviceData:
-    """What a search may see of a task, on the device it trains on; examples in the type they are stored in."""
+    """What a search may see of a task, on the device it trains on; examples in the type they are stored in.
+
+    Args:
+        validation_parts: so many times smaller validation passes are than they would be, where memory has run out.
+    """
 
     device: torch.device
     train: Examples
     valid: Examples
     prepare: nn.Module
     augment: nn.Module | None = None
+    validation_parts: int = 1
 
     def sample(self, count: int) -> Batch:
         """The first `count` training examples, as a copy."""

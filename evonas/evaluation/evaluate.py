@@ -8,6 +8,7 @@ space, the task or the network raises leaves it: a failure is a row.
 import platform
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 import torch
@@ -21,7 +22,7 @@ from evonas.evaluation.aftermath import GpuLost, settle
 from evonas.evaluation.agreement import check_agreement
 from evonas.evaluation.build import Builder
 from evonas.evaluation.costs import Compute, resolve
-from evonas.evaluation.device_data import to_device
+from evonas.evaluation.device_data import DeviceData, to_device
 from evonas.evaluation.device_memory import placed
 from evonas.evaluation.draft import Draft
 from evonas.evaluation.failures import Failure, failure_of
@@ -131,7 +132,7 @@ class Evaluator:
         """
         draft, paused_s = Draft(list(job.reached)), self.device_lock.paused_s
         try:
-            yield from self._attempt(job, draft, self.training)
+            yield from self._attempt(job, draft, self.training, self.data)
             if draft.status is Status.FAILED_OOM and self.memory.shared:
                 yield from self._attempt_alone(job, draft)
             if draft.status is Status.FAILED_OOM and draft.batch_size > 1:
@@ -142,7 +143,7 @@ class Evaluator:
             return
         yield draft.finished(job, self.conditions, self.device_lock.paused_s - paused_s)
 
-    def _attempt(self, job: Job, draft: Draft, training: TrainingConfig) -> Iterator[RungReport]:
+    def _attempt(self, job: Job, draft: Draft, training: TrainingConfig, data: DeviceData) -> Iterator[RungReport]:
         """
         Raises:
             GpuLost: the GPU is gone, which is not the candidate's fault.
@@ -150,7 +151,7 @@ class Evaluator:
         failure: Failure | None = None
         try:
             with self.device_lock.shared():
-                yield from self._stages(job, draft, training)
+                yield from self._stages(job, draft, training, data)
         except (KeyboardInterrupt, GeneratorExit, TargetUnavailable, OutOfTime):  # not the candidate's
             raise
         except BaseException as error:  # sys.exit() in a network is one
@@ -165,22 +166,22 @@ class Evaluator:
         """With neighbours, who may have what it lacks, waiting: the same training as in a GPU of its own."""
         draft.begin_again(len(self.training.rungs))
         with self.memory.alone(self.device_lock, lock_name(self.device)):
-            yield from self._attempt(job, draft, self.training)
+            yield from self._attempt(job, draft, self.training, self.data)
         draft.message = after_alone(draft.status, draft.message)
 
     def _attempt_half(self, job: Job, draft: Draft) -> Iterator[RungReport]:
         batch = draft.batch_size
         draft.begin_again(len(self.training.rungs))
-        yield from self._attempt(job, draft, halved(self.training, batch))
+        yield from self._attempt(job, draft, halved(self.training, batch), replace(self.data, validation_parts=2))
         draft.message = after_half(draft.status, draft.message, batch)
 
-    def _stages(self, job: Job, draft: Draft, training: TrainingConfig) -> Iterator[RungReport]:
+    def _stages(self, job: Job, draft: Draft, training: TrainingConfig, data: DeviceData) -> Iterator[RungReport]:
         start = time.perf_counter()
         try:
             network = self._builder.build(job.candidate)
             draft.built = True
             draft.batch_size = min(training.batch_size, len(self.data.train))
-            self._costs.measure(network, job, draft, training)
+            self._costs.measure(network, job, draft, training, data)
         finally:
             draft.measure_s += time.perf_counter() - start
         if job.kind == "measure":
@@ -189,7 +190,7 @@ class Evaluator:
             draft.status, draft.message = Status.INFEASIBLE, message
             return
         with clocked(job.clocked, self.device_lock, self.device, draft) as checkpoint:
-            setup = TrainingSetup(self.task, self.data, training, checkpoint, draft.conditions.__setitem__)
+            setup = TrainingSetup(self.task, data, training, checkpoint, draft.conditions.__setitem__)
             yield from self._learning.learn(network, job, draft, setup)
         if draft.status is Status.OK and self._may_be_on_front(job, draft):
             draft.weights = weights(network)

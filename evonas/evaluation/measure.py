@@ -41,7 +41,7 @@ class CostMeasurement:
         self._objectives, self._targets, self._metrics = objectives, targets, metrics
         self._task, self._data, self._training = task, data, training
 
-    def measure(self, network: nn.Module, job: Job, draft: Draft, training: TrainingConfig) -> None:
+    def measure(self, network: nn.Module, job: Job, draft: Draft, training: TrainingConfig, data: DeviceData) -> None:
         """Costs, then latencies; what an earlier attempt has reported or measured is taken over instead.
 
         The memory of half a batch counts twice: no less than a whole one would have taken.
@@ -51,6 +51,7 @@ class CostMeasurement:
             job: whose candidate it is.
             draft: what is filled in.
             training: of this attempt, which may have a smaller batch.
+            data: of this attempt, which may have smaller validation passes.
 
         Raises:
             TargetUnavailable: only a target that cannot be reached can tell whether the candidate is within its limits.
@@ -64,7 +65,7 @@ class CostMeasurement:
             return
         if not self._metrics.keys() <= draft.metrics.keys():
             whole = min(self._training.batch_size, len(self._data.train))
-            for name, value in computed(self._metrics, network, self._task, self._data, training):
+            for name, value in computed(self._metrics, network, self._task, data, training):
                 # one by one: a failure keeps what is known by then
                 draft.metrics[name] = value * whole / draft.batch_size if name == TRAIN_MEMORY else value
         for name in self._targets.tables:

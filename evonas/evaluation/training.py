@@ -38,6 +38,9 @@ from evonas.tasks.task import Task
 WARM_UP = 0.3
 """Share of a one-cycle training in which the learning rate rises."""
 
+GPU_NUMBERS = 2**26
+"""Numbers that go into a validation pass on a GPU, unless a training batch has more: 256 MB in float32."""
+
 
 class Diverged(Exception):
     """A loss or a metric became infinite or not a number."""
@@ -305,7 +308,7 @@ def outputs(
     and targets, on the device."""
     network.eval()
     dtype = precision(config, data.device)
-    for x, y in examples.in_order(validation_batch(data, examples)):
+    for x, y in examples.in_order(validation_batch(data, examples, config)):
         with autocast(dtype, data.device):
             output = called(network, to_channels_last(data.prepare(x)))
         yield output.float(), y
@@ -324,9 +327,10 @@ def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
-def validation_batch(data: DeviceData, examples: Examples) -> int:
-    """Examples in one validation pass: many on a GPU; on a CPU as many as its caches hold (measured: 2^16 numbers)."""
-    if data.device.type != "cpu":
-        return 2048
+def validation_batch(data: DeviceData, examples: Examples, config: TrainingConfig) -> int:
+    """Examples in one validation pass: on a GPU as many as in the training batch, and more of small ones; on a CPU as
+    many as its caches hold (measured: 2^16 numbers)."""
     x, _ = next(examples.in_order(1))
-    return min(1024, max(64, 2**16 // numbers(x)))
+    if data.device.type == "cpu":
+        return min(1024, max(64, 2**16 // numbers(x)))
+    return max(1, min(2048, max(config.batch_size, GPU_NUMBERS // numbers(x))) // data.validation_parts)

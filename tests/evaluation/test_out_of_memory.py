@@ -2,7 +2,9 @@
 
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,9 +13,13 @@ from safetensors.torch import load
 from torch import Tensor, nn
 
 import evonas.evaluation.evaluate
-from evonas.evaluation.training import score
+from evonas.config import TrainingConfig
+from evonas.evaluation import Evaluator, costs
+from evonas.evaluation.learners import FromScratch, TrainingSetup
+from evonas.evaluation.training import score, validation_batch
 from evonas.measuring.device_lock import DeviceLock
-from evonas.records import RungReport, Status
+from evonas.objectives.objectives import Objectives
+from evonas.records import Candidate, Epoch, RungReport, Status
 from evonas.spaces.genes import Arch, Choice
 from evonas.spaces.space import Space
 from tests.evaluation.small import bars_task, config, conv_net, evaluator, job, run
@@ -223,3 +229,75 @@ def test_what_an_interrupted_attempt_reported_is_kept() -> None:
     assert [progress.rung for progress in passed] == [1]
     assert last.rungs[0] == reached
     assert last.metrics["train_memory_mb"] == 3.0
+
+
+def gpu_data(shape: tuple[int, ...], parts: int = 1) -> Any:
+    """Data on a GPU of which only the shapes are there."""
+    batch = torch.empty(1, *shape, dtype=torch.uint8, device="meta"), torch.empty(1, device="meta")
+    examples = SimpleNamespace(in_order=lambda _: iter([batch]))
+    return SimpleNamespace(device=torch.device("cuda"), valid=examples, validation_parts=parts)
+
+
+@pytest.mark.parametrize(
+    ("shape", "batch", "parts", "expected"),
+    [
+        ((1, 8, 8), 64, 1, 2048),
+        ((3, 32, 32), 512, 1, 2048),
+        ((3, 224, 224), 64, 1, 445),
+        ((3, 224, 224), 512, 1, 512),
+        ((3, 224, 224), 256, 2, 222),
+        ((3, 32, 32), 256, 2, 1024),
+        ((3, 4096, 4096), 1, 2, 1),
+    ],
+)
+def test_a_validation_pass_on_a_gpu_is_bounded_and_halved_with_the_batch(
+    shape: tuple[int, ...], batch: int, parts: int, expected: int
+) -> None:
+    data = gpu_data(shape, parts)
+    assert validation_batch(data, data.valid, TrainingConfig(batch_size=batch)) == expected
+
+
+def test_the_second_try_has_smaller_validation_passes_too() -> None:
+    seen: list[int] = []
+
+    class Learner:
+        trains = True
+
+        def epochs(self, network: nn.Module, candidate: Candidate, setup: TrainingSetup) -> Iterator[Epoch]:
+            seen.append(setup.data.validation_parts)
+            return FromScratch().epochs(network, candidate, setup)
+
+    of, task = config(), bars_task()
+    evaluate = Evaluator(Tight(16, steps=4), task, of, Objectives(of, task.spec), learner=Learner())
+    _, last = run(evaluate, job())
+    assert (last.status, seen) == (Status.OK, [1, 2])
+
+
+def test_memory_of_training_on_a_gpu_is_that_of_a_validation_pass_where_it_is_higher(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An allocator whose peak is the largest number of examples that ever went through the network."""
+    seen: list[tuple[bool, int]] = []
+    evaluate = evaluator()
+    network = conv_net(2, evaluate.task.spec)
+
+    class Seeing(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, x: Tensor) -> Tensor:
+            seen.append((self.training, len(x)))
+            out: Tensor = self.network(x)
+            return out
+
+    monkeypatch.setattr(costs, "Generator", lambda _: torch.Generator())
+    monkeypatch.setattr(costs, "seeded", lambda *_: nullcontext())
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda _: None)
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda _: seen.clear())
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _: 0)
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda _: 10**9 * max(count for _, count in seen))
+    data = replace(evaluate.data, device=torch.device("cuda"))
+    found = costs.train_memory_mb(Seeing(), evaluate.task, data, evaluate.training)
+    assert seen == [(True, 32), (False, 192)]
+    assert found == pytest.approx(192e3, rel=1e-3)
