@@ -1,5 +1,6 @@
 """Which workers there are, decided from what their starts and nodes say: without a cluster."""
 
+import time
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from evonas.errors import Halted, UserError
 from evonas.records import Candidate, Evaluation, Status
 from evonas.runtime.ray_pool.fleet import LOST_ACTORS, LOST_STARTS, Fleet
 from evonas.runtime.ray_pool.launcher import Fault, Start, StartError
-from evonas.runtime.ray_pool.nodes import ClusterNode
+from evonas.runtime.ray_pool.nodes import SHUNNED_S, ClusterNode
 from evonas.runtime.retries import Place
 
 A, B = (ClusterNode(id, f"host-{id}", {"CPU": 2.0, "GPU": 1.0}) for id in "ab")
@@ -156,6 +157,29 @@ def test_a_node_that_refuses_more_workers_than_it_has_costs_those_alone() -> Non
     assert (len(made.workers), made.size) == (1, 1)
     made.scale()
     assert not made.starting
+
+
+def test_a_worker_that_could_not_start_is_tried_again_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The factory refuses twice, as while a neighbour fills the GPU, and works then."""
+    launcher = Launcher([A])
+    made = settled(launcher, workers=2)
+    made.kill(made.workers[0])
+    now = time.monotonic()
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    for _ in range(2):
+        launcher.faults = [StartError(Fault.REFUSED, "CUDA out of memory")]
+        made.scale()
+        answers(made, launcher, 2)
+        assert (len(made.workers), made.size) == (1, 1)
+        assert made.notes == ["a worker could not start, which is tried again: CUDA out of memory"]
+        now += SHUNNED_S - 1
+        made.scale()
+        assert not made.starting
+        now += 1
+    assert made.size == 2
+    made.scale()
+    answers(made, launcher, 2)
+    assert (len(made.workers), made.notes) == (2, [])
 
 
 def test_where_the_last_node_refuses_the_search_does_not_start_or_halts() -> None:

@@ -92,11 +92,15 @@ def test_nodes_without_room_for_a_worker_do_not_count(cluster: Nodes) -> None:
     assert ids(cluster) == "a"
 
 
-def test_a_node_on_which_no_worker_can_start_is_done_without(cluster: Nodes) -> None:
+def test_a_node_on_which_no_worker_can_start_is_done_without_for_a_while(
+    cluster: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cluster.refused("b")
     assert (ids(cluster), cluster.capacity) == ("ac", 4)
     cluster.update([B], ())
-    assert ids(cluster) == ""
+    assert (ids(cluster), cluster.unfit) == ("", ["b"])
+    monkeypatch.setattr(module.time, "monotonic", lambda: 10**9)
+    assert (ids(cluster), cluster.unfit) == ("b", [])
 
 
 @pytest.mark.parametrize(("share", "places"), [(0.25, 32), (0.3, 24), (0.4, 16), (0.6, 8), (0.7, 8), (0.0714, 112)])

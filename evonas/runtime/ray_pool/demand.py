@@ -1,12 +1,13 @@
 """How many workers a pool asks for, and what each of them needs. Knows nothing of Ray or of single workers."""
 
 import math
+import time
 from collections.abc import Mapping, Sequence
 
 from evonas.config import RuntimeConfig
 from evonas.records import Evaluation
 from evonas.runtime.ray_pool.gpu_sharing import GpuSharing, share
-from evonas.runtime.ray_pool.nodes import Nodes
+from evonas.runtime.ray_pool.nodes import SHUNNED_S, Nodes
 from evonas.text import counted
 
 
@@ -19,11 +20,10 @@ class Demand:
     Attributes:
         gpus: The share of a GPU of each worker that is started from now on, 0 for none.
         nodes: The nodes of the cluster, which know what a worker needs.
-        refused: How many workers less: so many could not start on nodes where others work.
     """
 
     def __init__(self, config: RuntimeConfig) -> None:
-        self.refused = 0
+        self._refusals: list[float] = []  # until when each holds
         self._config = config
         most = config.max_workers or math.inf if config.workers == "auto" else config.workers
         self._sharing = GpuSharing(most, self._room) if config.gpus_per_worker == "auto" else None
@@ -65,6 +65,17 @@ class Demand:
         if most and config.address != "local":  # an autoscaler sees those that no node can hold yet
             return most
         return min(most or self.nodes.capacity, self.nodes.capacity)
+
+    @property
+    def refused(self) -> int:
+        """How many workers less: so many could not start of late on nodes where others work."""
+        now = time.monotonic()
+        self._refusals = [until for until in self._refusals if until > now]
+        return len(self._refusals)
+
+    def refuse(self) -> None:
+        """Notes that a worker could not start on a node where others work; it is done without for a while."""
+        self._refusals.append(time.monotonic() + SHUNNED_S)
 
     @property
     def workers(self) -> int:

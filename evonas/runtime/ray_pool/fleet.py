@@ -49,6 +49,7 @@ class Fleet:
         self._avoided: list[str] = []  # nodes that workers which are starting must not come to
         self._was_up = False
         self._lost_starts = 0  # in a row
+        self._refused_because = ""
         self.demand = Demand(config)
         self.nodes = self.demand.nodes
         self._cards = Cards()
@@ -66,7 +67,10 @@ class Fleet:
             {f"{place.card} on {self.nodes.host(place.node)}" for place in self._cards.aside if self.lives(place)}
         )
         aside = [f"{what} set aside, jobs keep crashing there" for what in (*self.nodes.aside, *cards)]
-        return [*aside, *self.demand.notes, *([f"{missing} workers to come"] if missing else [])]
+        to_come = [f"{missing} workers to come"] if missing else []
+        refused = self.demand.refused or self.nodes.unfit
+        why = [f"a worker could not start, which is tried again: {self._refused_because}"] if refused else []
+        return [*aside, *self.demand.notes, *to_come, *why]
 
     @property
     def able(self) -> list[WorkerHandle]:
@@ -260,14 +264,15 @@ class Fleet:
             self._refuse(start.node, str(error))
 
     def _refuse(self, node: str, why: str) -> None:
-        """Notes that no worker can start on a node, or no more than are there.
+        """Notes that no worker can start on a node now, or no more than are there.
 
         Raises:
             UserError: That was the last node.
             Halted: Likewise, once there had been workers.
         """
+        self._refused_because = why
         if any(worker.node == node for worker in self.workers):
-            self.demand.refused += 1
+            self.demand.refuse()
         else:
             self.nodes.refused(node)
         if not (self.workers or self._starting or self.nodes.usable):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 STRIKES = 3
 """Jobs in a row that crashed on a node and not elsewhere: then it is set aside."""
 SHUNNED_S = 120.0
-"""How long a node whose workers fell silent gets no new ones."""
+"""How long a node whose workers fell silent, or on which one could not start, gets no new ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Nodes:
         self._silent: dict[str, float] = {}  # node -> until when it is shunned
         self._strikes: Counter[str] = Counter()
         self._aside: dict[str, str] = {}  # node -> its host
-        self._unfit: set[str] = set()  # no worker can start there
+        self._unfit: dict[str, float] = {}  # node -> until when no worker is tried to be started there
 
     def resize(self, needs: Mapping[str, float]) -> None:
         """Takes other resources of one worker, from now on."""
@@ -54,6 +54,12 @@ class Nodes:
     def aside(self) -> list[str]:
         """Hosts that were set aside because jobs kept crashing there."""
         return sorted(self._aside.values())
+
+    @property
+    def unfit(self) -> list[str]:
+        """The ids of living nodes on which no worker could start."""
+        now = time.monotonic()
+        return [id for id, until in self._unfit.items() if until > now and id in self._alive]
 
     @property
     def usable(self) -> list[ClusterNode]:
@@ -108,8 +114,9 @@ class Nodes:
         self._silent[id] = time.monotonic() + SHUNNED_S
 
     def refused(self, id: str) -> None:
-        """Notes that no worker can start there."""
-        self._unfit.add(id)
+        """Notes that no worker can start there now. What was in the way may go: a neighbour's memory, a driver that is
+        loaded."""
+        self._unfit[id] = time.monotonic() + SHUNNED_S
 
     def worked(self, id: str) -> None:
         """Notes that a job was completed there."""
@@ -125,7 +132,7 @@ class Nodes:
     def _avoided(self) -> set[str]:
         now = time.monotonic()
         silent = {id for id, until in self._silent.items() if until > now}
-        avoided = {*self._draining, *self._unfit}
+        avoided = {*self._draining, *self.unfit}
         able = {node.id for node in self._alive.values() if self._fitting(node)}
         # Where nothing else is left, those that crash jobs or are silent are tried again: the fault may be ours.
         for less_firm in (set(self._aside), silent):
