@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from evonas.config import TargetConfig
 from evonas.errors import UserError
 from evonas.inputs import called, example, mapped
-from evonas.measuring.backends import aten_graph, devices
+from evonas.measuring.backends import aten_graph, devices, no_cuda
 from evonas.measuring.backends.backend import Array, Loaded
 from evonas.measuring.backends.storage import StorageMeter, recorded_peak, stored, tensors
 from evonas.records import Inputs
@@ -235,7 +235,7 @@ def available(device: str, what: str) -> torch.device:
         what: the key that asks for it, for the message.
 
     Raises:
-        UserError: this machine has no such device; the message says what there is.
+        UserError: this machine has no such device; the message says what there is, and why there is no GPU.
     """
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     kind, _, position = device.partition(":")
@@ -243,8 +243,8 @@ def available(device: str, what: str) -> torch.device:
         return torch.device("cpu")
     if kind == "cuda" and int(position or 0) < gpus:
         return torch.device("cuda", int(position or 0))
-    there = "only cpu" if not gpus else f"cpu, cuda:0 to cuda:{gpus - 1}"
-    raise UserError(f"{what}: there is no {device} on {platform.node()}, {there} (torch {torch.__version__})")
+    there = f"cpu, cuda:0 to cuda:{gpus - 1} (torch {torch.__version__})" if gpus else f"only cpu: {no_cuda.why()}"
+    raise UserError(f"{what}: there is no {device} on {platform.node()}, {there}")
 
 
 def device_name(device: torch.device) -> str:
