@@ -323,6 +323,15 @@ def test_a_worker_gets_what_it_needs_of_the_environment_and_no_more(monkeypatch:
     assert b"PYTORCH_ALLOC_CONF=expandable_segments:True" in text
 
 
+def test_a_training_that_stands_still_is_ended_long_before_its_deadline(light: WorkerProcess) -> None:
+    last = done(light, works.standing_still, 1000.0)
+    assert isinstance(last, WorkerExit)
+    assert last.status is Status.FAILED_TIMEOUT
+    message = "no step of its training on the GPU ended in 0 s, where an epoch took 0.01 s, at works.py:"
+    assert last.message.startswith(message)
+    assert isinstance(done(light, works.good), Evaluation)
+
+
 def test_large_and_many_reports_arrive_whole(light: WorkerProcess) -> None:
     last = done(light, works.large)
     assert isinstance(last, Evaluation)

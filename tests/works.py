@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from evonas.errors import UserError
+from evonas.ipc import heartbeat
 from evonas.records import Evaluation, Job, RungReport, Status
 from evonas.runtime.runtime import Work
 
@@ -131,9 +132,16 @@ def deaf(job: Job) -> Iterator[Any]:
     yield Evaluation(job.candidate, Status.OK)
 
 
+def standing_still(job: Job) -> Iterator[Any]:
+    """As a training whose kernel hangs, after an epoch of a hundredth of a second."""
+    heartbeat.beat(0.1, 0.01)
+    time.sleep(100)
+    yield
+
+
 WORKS: tuple[Callable[[Job], Iterator[Any]], ...] = (
     good, slow, large, local, foreign, text, silent, interrupted, many, closing, torn, lasting,
-    talking, talking_to_death, talking_for_ever, raising, deaf,
+    talking, talking_to_death, talking_for_ever, raising, deaf, standing_still,
 )  # fmt: skip
 
 

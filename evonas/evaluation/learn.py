@@ -10,6 +10,7 @@ from torch import nn
 from evonas.config import TrainingConfig
 from evonas.evaluation.draft import Draft
 from evonas.evaluation.learners.learner import Learner, TrainingSetup
+from evonas.evaluation.pulse import Pulse
 from evonas.evaluation.refinement import Refinement
 from evonas.evaluation.task_metrics import MetricError
 from evonas.evaluation.ties import TieBreaker
@@ -62,12 +63,15 @@ class Learning:
         scores: Mapping[str, bytes] = {}
         wait = setup.checkpoint
 
+        pulse = Pulse(watched=setup.data.device.type == "cuda")
+
         def checkpoint() -> None:
             _check_time(job)
             wait()
+            pulse.step()
 
         setup = replace(setup, checkpoint=checkpoint)
-        for epoch in _timed(self._learner.epochs(network, job.candidate, setup), draft):
+        for epoch in _timed(self._learner.epochs(network, job.candidate, setup), draft, pulse):
             metrics, scores = self._checked(epoch, setup), epoch.scores
             if epoch.epoch < setup.training.epochs:  # of a learner that has no checkpoints
                 _check_time(job)
@@ -120,14 +124,16 @@ def _cutoff(job: Job, rung: int) -> tuple[Fitness, ...]:
     return job.cutoffs[rung] if rung < len(job.cutoffs) else ()
 
 
-def _timed(epochs: Iterator[Epoch], draft: Draft) -> Iterator[Epoch]:
+def _timed(epochs: Iterator[Epoch], draft: Draft, pulse: Pulse) -> Iterator[Epoch]:
     """The epochs; adds the time that they take, not what passes between them, to the draft."""
     while True:
         draft.epoch_began = time.perf_counter()
+        pulse.begin()
         try:
             epoch = next(epochs, None)
         finally:
             draft.train_s, draft.epoch_began = draft.trained_s, None
+            pulse.end()
         if epoch is None:
             return
         yield epoch

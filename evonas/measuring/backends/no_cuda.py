@@ -18,7 +18,7 @@ def why() -> str:
 
 def _said_by_cuda() -> str:
     try:
-        torch.cuda.init()
+        torch.cuda.init()  # type: ignore[no-untyped-call]
     except Exception as error:
         return describe_error(error)
     return "CUDA starts and shows no GPU (CUDA_VISIBLE_DEVICES?)"

@@ -28,6 +28,21 @@ def over_deadline(seconds: float, stack: str) -> WorkerExit:
     )
 
 
+def silent(seconds: float, epoch_s: float, stack: str) -> WorkerExit:
+    """Returns the exit of a worker that was killed because its training on a GPU stood still.
+
+    Args:
+        seconds: For how long.
+        epoch_s: How long its longest epoch took.
+        stack: What `faulthandler` wrote, "" for nothing.
+    """
+    return WorkerExit(
+        Status.FAILED_TIMEOUT,
+        f"no step of its training on the GPU ended in {seconds:,.0f} s, where an epoch took {epoch_s:.3g} s"
+        f"{source_line(stack)}",
+    )
+
+
 def from_wait_status(wait_status: int, stack: str) -> WorkerExit:
     """Returns the exit of a worker that ended by itself or was killed from outside.
 

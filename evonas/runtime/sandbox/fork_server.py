@@ -25,11 +25,12 @@ from evonas.ipc.lifetime import adopt_orphans
 from evonas.records import Status
 from evonas.runtime.printed import Pipe
 from evonas.runtime.runtime import WorkerExit
-from evonas.runtime.sandbox.exits import from_wait_status, over_deadline
+from evonas.runtime.sandbox.exits import from_wait_status, over_deadline, silent
 from evonas.runtime.sandbox.memory_limit import MemoryLimit
 from evonas.runtime.sandbox.packing import sweep
 from evonas.runtime.sandbox.processes import descendants, end_all, reap
-from evonas.runtime.sandbox.protocol import REQUEST, RESPONSE, FrameType, WorkerChannel, WorkerFrame
+from evonas.runtime.sandbox.protocol import BEAT, REQUEST, RESPONSE, FrameType, WorkerChannel, WorkerFrame
+from evonas.runtime.sandbox.silence import Silence
 from evonas.runtime.sandbox.worker import GRACE_S, STACK_SIGNAL, serve
 
 STACK_S = 0.3  # for a worker to write down where it is
@@ -82,6 +83,7 @@ class ForkServer:
 
     def __init__(self, parent: WorkerChannel, file: int, memory: int) -> None:
         self._parent, self._file, self._memory_limit = parent, file, MemoryLimit(memory)
+        self._silence = Silence()
         self._task: _Task | None = None
         self._unkillable: set[int] = set()  # processes that a kill does not end
         self._failures = 0
@@ -142,7 +144,7 @@ class ForkServer:
         if not worker.ready:
             until = worker.start_by - time.monotonic()
         elif task and task.deadline is not None:
-            until = min(until, task.deadline - time.monotonic(), self._memory_limit.check_s)
+            until = min(until, task.deadline - time.monotonic(), self._memory_limit.check_s, self._silence.look_s)
         return max(0.0, until)
 
     def _on_request(self, body: bytes) -> None:
@@ -160,6 +162,9 @@ class ForkServer:
                 self._on_refused(body)
             elif kind is FrameType.ACCEPTED and self._task:
                 self._task.accepted, self._failures = True, 0
+            elif kind is FrameType.BEAT:
+                if len(body) == BEAT.size:  # a candidate may write into the channel, too
+                    self._silence.heard(*BEAT.unpack(body))
             elif self._task:
                 self._forward(self._task, (kind, body))
             if worker is not self._worker:
@@ -190,11 +195,15 @@ class ForkServer:
                 self._on_refused(f"it did not start within {START_S:g} s".encode())
         elif task and task.deadline is None:
             task.deadline = now + task.seconds
+            self._silence.expect_none()
             worker.output.begin()
             worker.channel.post(FrameType.JOB, task.job)
         elif task and task.deadline is not None and now >= task.deadline:
             stack = self._ask_stack()
             self._end_job(over_deadline(task.seconds, stack), stack)
+        elif task and self._silence.passed():
+            stack = self._ask_stack()
+            self._end_job(silent(self._silence.allowed_s, self._silence.epoch_s, stack), stack)
         elif task and (exit := self._memory_limit.passed()):
             self._end_job(exit)
 

@@ -19,6 +19,10 @@ REPORT = struct.Struct("!cIQ")
 the length of what it printed, which comes before the frame's own body."""
 
 
+BEAT = struct.Struct("!dd")
+"""A sign of life of a training: how long there may be no other, and how long an epoch took (s)."""
+
+
 class FrameType(Enum):
     """The kinds of frames."""
 
@@ -27,6 +31,7 @@ class FrameType(Enum):
     """A worker can take jobs; the name of the GPU that it uses, empty for none."""
     ACCEPTED = b"t"
     """A job has come into its worker: what happens from now on happens under it."""
+    BEAT = b"b"
     RUNG_REPORT = b"p"
     EVALUATION = b"e"
     """The final result of a job: an `Evaluation`, or a `Deferred`."""

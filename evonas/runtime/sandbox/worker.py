@@ -16,6 +16,7 @@ import traceback
 from collections.abc import Collection, Generator
 
 from evonas.errors import UserError
+from evonas.ipc import heartbeat
 from evonas.ipc.lifetime import die_first, die_with_parent
 from evonas.records import Deferred, Evaluation, Job, RungReport, Status
 from evonas.runtime import printed
@@ -23,7 +24,7 @@ from evonas.runtime.global_state import GlobalState, with_note
 from evonas.runtime.runtime import Message, Work
 from evonas.runtime.sandbox.packing import load
 from evonas.runtime.sandbox.processes import reap
-from evonas.runtime.sandbox.protocol import FrameType, WorkerChannel
+from evonas.runtime.sandbox.protocol import BEAT, FrameType, WorkerChannel
 from evonas.text import describe_error
 
 STACK_SIGNAL = signal.SIGUSR2
@@ -56,6 +57,7 @@ def serve(channel: WorkerChannel, file: int, stack: int, output: int, fork_serve
     os.close(file)  # what is mapped stays
     with contextlib.suppress(Exception):  # what a killed process holds is lost: it shall be little
         sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    heartbeat.connect(lambda *seconds: channel.send(FrameType.BEAT, BEAT.pack(*seconds)))
     threads, state = set(threading.enumerate()), GlobalState()
     gc.collect()
     gc.freeze()  # what stays for good, the state too, need not be looked through after each candidate
