@@ -21,6 +21,8 @@ from evonas.driver.budget_forecast import forecast
 from evonas.errors import UserError
 from evonas.measuring.device_lock import DeviceLock
 from evonas.records import Candidate, Deferred, Job, Status
+from evonas.runtime import Serial
+from evonas.runtime.ray_pool.gpu_clock import GpuClock
 from evonas.spaces import SPACES
 from evonas.start import PreparedSearch
 from evonas.tasks import TASKS
@@ -28,7 +30,8 @@ from evonas.terminal import Forecast
 from evonas.text import in_time, seconds_of
 from tests.evaluation.small import ConvNets, bars_task, evaluator
 from tests.synthetic import Toy, config, prepared
-from tests.test_loop import content, quiet
+from tests.test_fleet import A, Launcher, answers, fleet
+from tests.test_loop import content, quiet, run
 
 MINIMAL: dict[str, Any] = {"space": {"kind": "cell"}, "task": {"kind": "digits"}, "objectives": [{"metric": "error"}]}
 
@@ -275,3 +278,44 @@ def test_only_a_search_whose_budget_is_used_up_asks_for_a_larger_one(state: str,
         evaluations=pd.DataFrame({"status": ["ok", "ok"], "conditions": [{}, {}]}), state=state, unfinished=[2]
     )
     assert outcomes(run).endswith(says)  # type: ignore[arg-type]
+
+
+def test_gpu_hours_are_those_that_gpus_are_held_and_a_search_that_goes_on_knows_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A GPU that is held for six minutes a candidate, whose work takes no time: the rest is starts, and lost workers."""
+    submitted: list[Job] = []
+    submit = Serial.submit
+
+    def counting(self: Serial, job: Job) -> None:
+        submitted.append(job)
+        submit(self, job)
+
+    monkeypatch.setattr(Serial, "submit", counting)
+    monkeypatch.setattr(Serial, "gpu_s", property(lambda _: 360.0 * len(submitted)))
+    settings: dict[str, Any] = {"runtime": {"kind": "serial", "gpus_per_worker": 1}}
+    found = run(tmp_path / "run", budget={"evaluations": None, "gpu_hours": 1}, **settings)
+    assert len(found.evaluations) == 10
+    submitted.clear()
+    found = run(tmp_path / "run", budget={"evaluations": None, "gpu_hours": 1.5}, **settings)
+    assert len(found.evaluations) == 15
+    assert {row["gpu_s"] for row in found.evaluations["conditions"]} == {"360.000"}
+
+
+def test_held_is_what_workers_have_that_are_ready_or_placed() -> None:
+    now = 0.0
+    clock = GpuClock(lambda: now)
+    assert clock.hold(2.5) == 0.0
+    now = 10.0
+    assert clock.hold(1.0) == 25.0
+    now = 12.0
+    assert clock.hold(0.0) == 27.0
+    now = 100.0
+    assert clock.hold(0.0) == 27.0
+    launcher = Launcher([A])
+    made = fleet(launcher, workers=2, gpus_per_worker=0.5)
+    assert made.gpu_s == 0.0
+    answers(made, launcher)
+    assert (len(made.starting), made.workers) == (2, [])
+    before = made.gpu_s
+    assert made.gpu_s > before, "a worker that starts holds its share already"

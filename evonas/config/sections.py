@@ -146,7 +146,9 @@ class BudgetConfig(Section):
         description="when the time is used up. stop: what trains is stopped and is unfinished until the budget grows; "
         "finish: it is trained to its end",
     )
-    gpu_hours: float | None = Field(default=None, gt=0, description="time of GPUs in use, over all workers")
+    gpu_hours: float | None = Field(
+        default=None, gt=0, description="time for which GPUs are held, over all workers, idle and starting ones too"
+    )
     same_failure: float = Field(
         default=0.5,
         gt=0,

@@ -23,6 +23,9 @@ PATIENCE_S = 0.5  # how long to wait for news before the watcher is asked again
 Watch = Callable[["Search", Evaluation | None], None]
 """Called with each evaluated candidate, and with None while nothing happens."""
 
+GPU_S = "gpu_s"
+"""The condition that says for how long GPUs were held, over all workers, since the evaluation before."""
+
 
 class Search:
     def __init__(
@@ -39,7 +42,6 @@ class Search:
         self.breeder = Breeder(config, space, objectives, founders)
         self.circuit_breaker = CircuitBreaker(config)
         self.statuses: Counter[str] = Counter()
-        self.gpu_s = 0.0
         self.reused = 0
         """Evaluations that were taken over from another run; no budget is used up by them."""
         self.ended = ""
@@ -50,11 +52,17 @@ class Search:
         self._waiting: list[Job] = []  # bred before a restart and not evaluated
         self._committed = 0
         self._earlier_s, self._started = 0.0, time.monotonic()
+        self._gpu_s = self._gpu_s_told = 0.0  # that evaluations tell of; of these by this runtime
 
     @property
     def elapsed_s(self) -> float:
         """Running time over all starts."""
         return self._earlier_s + time.monotonic() - self._started
+
+    @property
+    def gpu_s(self) -> float:
+        """GPU seconds for which GPUs were held over all starts; of those before, up to their last evaluation."""
+        return self._gpu_s + self.runtime.gpu_s - self._gpu_s_told
 
     @property
     def evaluated(self) -> int:
@@ -162,7 +170,7 @@ class Search:
         return left
 
     def _hear(self, said: Message) -> None:
-        message = accepted(said, self.objectives)
+        message = self._with_gpu_s(accepted(said, self.objectives))
         if message is None:
             return
         if isinstance(message, RungReport):
@@ -199,6 +207,19 @@ class Search:
 
     def _count(self, evaluation: Evaluation) -> None:
         self.statuses[evaluation.status.value] += 1
-        self.reused += is_reused(evaluation, self.breeder.founder(evaluation.candidate.index))
-        share = evaluation.conditions.get("gpus", self.config.runtime.gpus_at_first)
-        self.gpu_s += (evaluation.measure_s + evaluation.train_s) * float(share)
+        if is_reused(evaluation, self.breeder.founder(evaluation.candidate.index)):
+            self.reused += 1
+        elif GPU_S in evaluation.conditions:
+            self._gpu_s += float(evaluation.conditions[GPU_S])
+        else:
+            share = evaluation.conditions.get("gpus", self.config.runtime.gpus_at_first)
+            self._gpu_s += (evaluation.measure_s + evaluation.train_s) * float(share)
+
+    def _with_gpu_s(self, message: Message | None) -> Message | None:
+        """An evaluation says for how long GPUs were held since the one before, so that a search that goes on knows."""
+        if not isinstance(message, Evaluation) or not self.runtime.gpu_s:
+            return message
+        if is_reused(message, self.breeder.founder(message.candidate.index)):
+            return message
+        before, self._gpu_s_told = self._gpu_s_told, self.runtime.gpu_s
+        return replace(message, conditions={**message.conditions, GPU_S: f"{self._gpu_s_told - before:.3f}"})

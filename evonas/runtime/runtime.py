@@ -44,6 +44,10 @@ class Runtime(Protocol):
         """How many results came after their job had been given to another worker, and were dropped."""
 
     @property
+    def gpu_s(self) -> float:
+        """GPU seconds for which its workers have held GPUs, whatever they did with them."""
+
+    @property
     def notes(self) -> Sequence[str]:
         """What a person should know of the workers, a line each; empty where all is well."""
 

@@ -47,9 +47,14 @@ class Serial:
             raise UserError(f"targets.{min(remotes.resources)}.resource needs runtime.kind: ray")
         self._work, self._endpoints = _work(factory), remotes.endpoints
         self._retries = Retries(config)
+        self._gpus, self._started = config.gpus_at_first, time.monotonic()
         self._running: tuple[Attempt, Iterator[Message | Deferred]] | None = None
         self._state = GlobalState(own_process=False)
         self._printed = Excerpt()
+
+    @property
+    def gpu_s(self) -> float:
+        return self._gpus * (time.monotonic() - self._started)
 
     @property
     def notes(self) -> Sequence[str]:

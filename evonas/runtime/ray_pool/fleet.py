@@ -13,6 +13,7 @@ from evonas.errors import Halted, UserError
 from evonas.records import Evaluation
 from evonas.runtime.ray_pool.cards import Cards
 from evonas.runtime.ray_pool.demand import Demand
+from evonas.runtime.ray_pool.gpu_clock import GpuClock
 from evonas.runtime.ray_pool.launcher import Fault, Launcher, Start, StartError
 from evonas.runtime.ray_pool.worker import WorkerHandle
 from evonas.runtime.retries import Place
@@ -53,6 +54,7 @@ class Fleet:
         self.demand = Demand(config)
         self.nodes = self.demand.nodes
         self._cards = Cards()
+        self._gpu_clock = GpuClock()
 
     @property
     def size(self) -> int:
@@ -83,6 +85,12 @@ class Fleet:
         """The workers that are kept and get no jobs, because their cards were set aside."""
         able = self.able
         return [worker for worker in self._usable if worker not in able]
+
+    @property
+    def gpu_s(self) -> float:
+        """GPU seconds for which workers have held GPUs."""
+        placed = sum(bool(start.node) for start in self._starting)
+        return self._gpu_clock.hold(sum(worker.gpus for worker in self.workers) + placed * self.demand.gpus)
 
     @property
     def starting(self) -> Sequence[Start]:

@@ -92,6 +92,10 @@ class RayPool:
         return self.dispatcher.late_results
 
     @property
+    def gpu_s(self) -> float:
+        return self.fleet.gpu_s
+
+    @property
     def notes(self) -> Sequence[str]:
         late = [f"{self.late_results} late"] if self.late_results else []
         return [*self._retries.notes, *self._device_servers.notes, *self.fleet.notes, *late]
@@ -166,6 +170,7 @@ class RayPool:
         for worker in self.fleet.idled:
             self.dispatcher.unload(worker)
         self.fleet.scale()
+        _ = self.gpu_s  # it is added up at each look: workers come and go
         self.dispatcher.count_late_results()
         return ended
 
