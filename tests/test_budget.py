@@ -283,7 +283,7 @@ def test_only_a_search_whose_budget_is_used_up_asks_for_a_larger_one(state: str,
 def test_gpu_hours_are_those_that_gpus_are_held_and_a_search_that_goes_on_knows_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A GPU that is held for six minutes a candidate, whose work takes no time: the rest is starts, and lost workers."""
+    """A GPU that is held for six minutes a candidate, whose work takes no time: starts, and lost workers."""
     submitted: list[Job] = []
     submit = Serial.submit
 
