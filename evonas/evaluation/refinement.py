@@ -13,11 +13,12 @@ from torch import nn
 
 from evonas.evaluation.build import Builder
 from evonas.evaluation.draft import Draft
-from evonas.evaluation.failures import message_of, status_of
+from evonas.evaluation.failures import message_of
+from evonas.evaluation.gpu_errors import GpuError, gpu_error
 from evonas.evaluation.targets import Targets
 from evonas.objectives.early_stopping import is_stopped
 from evonas.objectives.objectives import Objectives, dominates
-from evonas.records import Fitness, Job, RungReport, Status
+from evonas.records import Fitness, Job, RungReport
 
 Metrics = Mapping[str, float]
 Decided = Callable[[Metrics], bool]
@@ -95,7 +96,7 @@ class Refinement:
                     network = self._builder.untrained(job.candidate.genome)
                     self._measure(network, job, draft, target, decided, learnt)
         except Exception as error:
-            if status_of(error, built=True) is Status.FAILED_CRASH:  # the GPU is of no use any more
+            if gpu_error(error) in (GpuError.BROKEN, GpuError.LOST):  # the GPU may be of no use any more
                 raise
             draft.message = f"not measured again: {message_of(error)}"
         draft.measure_s += time.perf_counter() - start
