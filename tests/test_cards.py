@@ -30,6 +30,7 @@ class Worker:
     gpus: float = 1.0
     actor: str = ""
     began: float = 0.0
+    is_new: bool = True
 
     @property
     def node(self) -> str:

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from evonas.evaluation import Evaluator
+from evonas.evaluation import Evaluator, evaluate
 from evonas.measuring.backends import mps
-from tests.evaluation.small import config
+from tests.evaluation.small import bars_task, config
 
 
 @pytest.mark.parametrize("daemon", [True, False])
@@ -22,8 +22,9 @@ def test_memory_of_the_gpu_and_of_the_data_on_it_and_whether_there_is_mps(
     }
     for name, fake in cuda.items():
         monkeypatch.setattr(torch.cuda, name, fake)
+    monkeypatch.setattr(evaluate, "placed", lambda *data: "")
     monkeypatch.setattr(mps, "is_running", lambda: daemon)
-    worker = SimpleNamespace(device=torch.device("cuda", 0), training=config().training)
+    worker = SimpleNamespace(device=torch.device("cuda", 0), training=config().training, task=bars_task(n=4))
     found = Evaluator._conditions(worker)  # type: ignore[arg-type]
     assert (found["gpu_memory_mb"], found["gpu_data_mb"]) == ("80000", "3900")
     assert found["mps"] == ("yes" if daemon else "no")

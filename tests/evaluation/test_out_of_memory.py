@@ -16,7 +16,7 @@ import evonas.evaluation.evaluate
 from evonas.config import TrainingConfig
 from evonas.evaluation import Evaluator, costs
 from evonas.evaluation.learners import FromScratch, TrainingSetup
-from evonas.evaluation.training import score, validation_batch
+from evonas.evaluation.training import Trainer, score, validation_batch
 from evonas.measuring.device_lock import DeviceLock
 from evonas.objectives.objectives import Objectives
 from evonas.records import Candidate, Epoch, RungReport, Status
@@ -297,6 +297,11 @@ def test_memory_of_training_on_a_gpu_is_that_of_a_validation_pass_where_it_is_hi
     monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda _: seen.clear())
     monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _: 0)
     monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda _: 10**9 * max(count for _, count in seen))
+
+    def here(network: nn.Module, data: Any, *others: Any, **named: Any) -> Trainer:
+        return Trainer(network, evaluate.data, *others, **named)
+
+    monkeypatch.setattr(costs, "Trainer", here)
     data = replace(evaluate.data, device=torch.device("cuda"))
     found = costs.train_memory_mb(Seeing(), evaluate.task, data, evaluate.training)
     assert seen == [(True, 32), (False, 192)]

@@ -9,6 +9,7 @@ import pytest
 
 from evonas.evaluation.draft import Draft
 from evonas.evaluation.learn import _timed
+from evonas.evaluation.pulse import Pulse
 from evonas.evaluation.step_clock import ALONE, LEAST, SETTLE, WARM_UP, StepClock
 from evonas.measuring.device_lock import DeviceLock
 from evonas.records import Epoch
@@ -98,7 +99,7 @@ def test_what_is_measured_between_two_epochs_is_no_training(monkeypatch: pytest.
             now += 2.0
             yield Epoch(number, 1.0, 1.0, 0.5)
 
-    for _ in _timed(epochs(), draft):
+    for _ in _timed(epochs(), draft, Pulse(watched=False)):
         before = draft.trained_s
         now += 1000.0  # a latency is refined at a rung
         assert draft.trained_s == before
