@@ -25,7 +25,7 @@ from evonas.measuring.remote.client import MeasureError, Remote
 from evonas.measuring.remote.server import serve_here
 from evonas.objectives.objectives import Objectives
 from evonas.paths import expanded
-from evonas.records import Endpoint, Inputs, TaskSpec
+from evonas.records import UNKNOWN, Endpoint, Inputs, RunKind, TaskSpec
 from evonas.runtime import Factory, Remotes
 from evonas.spaces import SPACES
 from evonas.spaces.space import Space
@@ -73,6 +73,7 @@ def assemble(
     task: Task | TaskSpec | None = None,
     evaluator: EvaluatorFactory | None = None,
     owner: str = "",
+    begun: RunKind = UNKNOWN,
 ) -> Components:
     """Load the data and make the space, unless they are given.
 
@@ -81,6 +82,7 @@ def assemble(
         space, task: in the place of the config's sections. With an evaluator, what the task takes and gives is enough.
         evaluator: what evaluates candidates instead of building and training networks.
         owner: of the search's measurements, for others that wait for the device.
+        begun: what the rows of the run so far have alike.
 
     Raises:
         UserError: a section names a part that does not exist, or asks it for what it cannot do, or the space does not
@@ -111,7 +113,7 @@ def assemble(
     if stored:
         _check_convertible(config, objectives, stored)
     tables = {name: _table(name, path, config, space, spec, inputs) for name, path in objectives.tables.items()}
-    factory = _training(config, space, task, objectives, tables, owner)
+    factory = _training(config, space, task, objectives, tables, owner, begun)
     endpoints = remotes(config, objectives.targets)
     return Components(config, space, spec, objectives, factory, tables, endpoints, task=task, data=data_record(task))
 
@@ -133,7 +135,13 @@ def check_given(space: object, task: object) -> None:
 
 
 def _training(
-    config: Config, space: Space, task: Task, objectives: Objectives, tables: Mapping[str, Table], owner: str
+    config: Config,
+    space: Space,
+    task: Task,
+    objectives: Objectives,
+    tables: Mapping[str, Table],
+    owner: str,
+    begun: RunKind,
 ) -> Factory:
     """What builds, measures and trains networks. What a user may have registered is resolved here, on the driver."""
     learner = construct(LEARNERS, config.learner, "learner")
@@ -155,6 +163,7 @@ def _training(
         metrics=resolve(objectives.network_metrics),
         expected=agreement(space, task),
         owner=owner,
+        begun=begun,
     )
 
 

@@ -237,6 +237,26 @@ class Endpoint:
     token: str = field(repr=False, default="")
 
 
+@dataclass(frozen=True, slots=True)
+class RunKind:
+    """What all rows of a run have alike, so that their numbers may stand in one column: of a run, or of a worker.
+
+    Args:
+        devices: target -> what `measuring.identity` compares of the conditions of its measurements; without targets
+            that may be any device.
+        precision: what `training.precision: auto` is, "float32" or "bfloat16"; "" where it is not known or not auto.
+        card: of a worker: the GPU that it trains on, by a name that no other has; "" for none.
+    """
+
+    devices: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    precision: str = ""
+    card: str = ""
+
+
+UNKNOWN = RunKind()
+"""The kind of a run that has no rows."""
+
+
 @_pickled_as_a_call
 @dataclass(frozen=True, slots=True)
 class Deferred:
@@ -329,6 +349,7 @@ class Job:
             nothing is trained, no limit holds.
         clocked: whether some of its training is clocked with the device to itself, so that the rest of it tells how
             much others slow it down.
+        precision: what `training.precision: auto` is in this run; "": what it is on the worker's device.
     """
 
     candidate: Candidate
@@ -340,6 +361,7 @@ class Job:
     kind: Literal["evaluate", "measure"] = "evaluate"
     until: float = math.inf
     clocked: bool = False
+    precision: str = ""
 
 
 @_pickled_as_a_call

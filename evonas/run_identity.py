@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from evonas.components import Components
-from evonas.config import BEFORE, ENDPOINT_KEYS, LATER_TRAINING_KEYS, MUTABLE_SECTIONS, Config, TrainingConfig
+from evonas.config import (
+    BEFORE,
+    ENDPOINT_KEYS,
+    LATER_TRAINING_KEYS,
+    MUTABLE_SECTIONS,
+    Config,
+    TargetConfig,
+    TrainingConfig,
+)
 from evonas.config.options import with_defaults
 from evonas.errors import UserError
 from evonas.evaluation.learners import LEARNERS
@@ -62,21 +70,27 @@ def default_folder(name: str, config: Config, origin: str = "") -> Path:
 
 def as_begun(config: Config, recorded: Mapping[str, Any]) -> Config:
     """A config as the run meant it that it goes on with: before targets had `includes`, their latency was that of the
-    network alone; before they had `screen`, each network was measured to the end at once.
+    network alone; before they had `screen`, each network was measured to the end at once; before they had `any_device`,
+    devices were mixed; and GPUs ran eager.
 
     Args:
-        config: which may leave the key out.
+        config: which may leave these keys out.
         recorded: the run's config.
 
     Returns:
-        The config; targets that leave the key out have the run's.
+        The config; targets that leave a key out have the run's.
     """
-    targets = {}
-    for name, target in config.targets.items():
-        own = recorded["targets"].get(name, {})
-        left_out = BEFORE.keys() - target.model_fields_set
-        targets[name] = target.model_copy(update={key: BEFORE[key] for key in left_out if own.get(key) == BEFORE[key]})
+    targets = {
+        name: _target_as_begun(target, recorded["targets"][name]) if name in recorded["targets"] else target
+        for name, target in config.targets.items()
+    }
     return config.model_copy(update={"targets": targets})
+
+
+def _target_as_begun(target: TargetConfig, recorded: Mapping[str, Any]) -> TargetConfig:
+    then = {key: value for key, value in {**BEFORE, "graph": False}.items() if recorded.get(key) == value}
+    then["any_device"] = recorded.get("any_device", True)
+    return target.model_copy(update={key: value for key, value in then.items() if key not in target.model_fields_set})
 
 
 def _holds(path: Path, config: Config) -> bool:

@@ -22,8 +22,9 @@ from evonas.driver.retraining import jobs_to_retrain, retrain
 from evonas.errors import UserError
 from evonas.evaluation.learners import LEARNERS
 from evonas.latency_tables.front_check import check
+from evonas.measuring.identity import of_row
 from evonas.objectives.metrics import METRICS
-from evonas.records import TaskSpec
+from evonas.records import RunKind, TaskSpec
 from evonas.reuse import Reuse, architectures, reuse, run_id
 from evonas.reuse.architectures import Architectures
 from evonas.run_identity import as_begun, check_run, create_or_check, data_path, default_folder, moved_data, versions
@@ -173,11 +174,24 @@ def _assembled(
 ) -> Components:
     """The parts of a search; where its data are not found any more, the error says how a run goes on elsewhere."""
     try:
-        return assemble(config, space, task, evaluator, owner_of(folder))
+        return assemble(config, space, task, evaluator, owner_of(folder), begun(folder, config))
     except UserError as error:
         if not (is_run(folder) and str(error).startswith("task.path: ")):
             raise
         raise UserError(f"{error}; where the data of {folder} have moved, say --set task.path=WHERE") from None
+
+
+def begun(folder: Folder, config: Config) -> RunKind:
+    """What the rows of a run that is to go on have alike: the kind of device of each target, and the precision."""
+    if not is_run(folder):
+        return RunKind()
+    description = read_run(folder)
+    rows = recover(folder, description["metrics"], description["targets"], salvage=True).evaluated
+    own = [row.conditions for row in rows if "from" not in row.conditions]
+    strict = [name for name, target in config.targets.items() if not target.any_device]
+    devices = {name: next(filter(None, (of_row(each, name) for each in own)), {}) for name in strict}
+    dtypes = (row.conditions.get("dtype", "") for row in rows if row.curve and "from" not in row.conditions)
+    return RunKind({name: found for name, found in devices.items() if found}, next(dtypes, ""))
 
 
 def prepare_again(

@@ -8,7 +8,7 @@ import pytest
 
 from evonas.config import RuntimeConfig
 from evonas.errors import Halted, UserError
-from evonas.records import Candidate, Evaluation, Status
+from evonas.records import Candidate, Evaluation, RunKind, Status
 from evonas.runtime.ray_pool.fleet import LOST_ACTORS, LOST_STARTS, Fleet
 from evonas.runtime.ray_pool.launcher import Fault, Start, StartError
 from evonas.runtime.ray_pool.nodes import SHUNNED_S, ClusterNode
@@ -235,3 +235,23 @@ def test_a_completed_job_says_its_share_of_a_gpu_and_clears_its_node() -> None:
         found = made.completed(worker, [Place(other)], evaluation())
         assert found.conditions["gpus"] == "0.5"
     assert made.nodes.aside == [f"host-{other}"]
+
+
+def test_a_worker_of_another_kind_than_the_run_is_refused_and_said(caplog: pytest.LogCaptureFixture) -> None:
+    class Mixed(Launcher):
+        def answer(self, start: Start) -> str:
+            if not start.node:
+                return "ab"[int(str(start.actor)[-1]) % 2]
+            model = {"a": "NVIDIA L4", "b": "Tesla T4"}[start.node]
+            start.kind = RunKind({"gpu": {"device": model}}, "bfloat16")
+            return ""
+
+    launcher = Mixed([A, B])
+    made = settled(launcher, workers=4)
+    kinds = {worker.node for worker in made.workers}
+    assert len(kinds) == 1
+    assert len(made.workers) == 2
+    assert len(launcher.killed) == 2
+    assert "this run on" in caplog.text
+    assert not {node.id for node in made.nodes.usable} - kinds
+    assert made.agreed.precision == "bfloat16"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from evonas.config.section import Section
 
@@ -32,8 +32,11 @@ class TargetConfig(Section):
     )
     threads: int = Field(default=1, ge=1, description="CPU threads of one forward pass")
     batch: int = Field(default=1, ge=1, description="examples in one forward pass")
-    graph: bool = Field(
-        default=False, description="replay a CUDA graph: the kernels' time without that of launching them"
+    graph: bool | None = Field(
+        default=None,
+        validate_default=True,
+        description="replay a CUDA graph: the kernels' time without that of launching them; default: for backend torch "
+        "on cuda. A network that cannot be captured runs eager, and its row says why",
     )
     within: float = Field(
         default=0.02, gt=0, lt=1, description="sampled until the 95 % interval of the median is within this share of it"
@@ -66,6 +69,11 @@ class TargetConfig(Section):
         pattern=r"^\w+$",
         description="measure on nodes of the Ray cluster with this custom resource, in turn if several have it",
     )
+    any_device: bool = Field(
+        default=False,
+        description="unlike devices may be measured for one column; else the first measurement of a run fixes the "
+        "model, and of a GPU the versions of torch, CUDA and driver",
+    )
 
     @field_validator("backend", mode="before")
     @classmethod
@@ -75,6 +83,15 @@ class TargetConfig(Section):
                 "a backend says what runs the network, e.g. onnxruntime; where it runs, address or resource"
             )
         return backend
+
+    @field_validator("graph", mode="before")
+    @classmethod
+    def _graph(cls, graph: object, info: ValidationInfo) -> object:
+        """Resolve the default, so that configs that describe the same search are alike. Eager passes of a small network
+        on a GPU are the time of Python, and another time where the network came as a file."""
+        if graph is not None:
+            return graph
+        return info.data.get("backend") == "torch" and str(info.data.get("device")).startswith("cuda")
 
     @model_validator(mode="after")
     def _one_place(self) -> "TargetConfig":
@@ -99,5 +116,6 @@ class TargetConfig(Section):
 
 BEFORE: Mapping[str, Any] = {"includes": "network", "screen": 1.0}
 """Keys that were not there once -> the value that means what configs meant then."""
-ENDPOINT_KEYS = {"address", "token_env", "timeout_s", "resource"}
-"""Keys of a target that may change from one start of a search to the next: a board may get another address."""
+ENDPOINT_KEYS = {"address", "token_env", "timeout_s", "resource", "any_device"}
+"""Keys of a target that may change from one start of a search to the next: a board may get another address, or another
+board its place."""

@@ -36,13 +36,13 @@ from evonas.evaluation.refinement import Refinement
 from evonas.evaluation.step_clock import clocked
 from evonas.evaluation.targets import Targets, prepared
 from evonas.evaluation.ties import TieBreaker
-from evonas.evaluation.training import copied, precision
+from evonas.evaluation.training import begun_with, copied, precision
 from evonas.ipc.gpu_share import own_share
 from evonas.measuring.backends import mps
 from evonas.measuring.backends.pytorch import available, device_name, lock_name
 from evonas.measuring.device_lock import DeviceLock
 from evonas.objectives.objectives import Objectives, dominates
-from evonas.records import Deferred, Evaluation, Job, RungReport, Status
+from evonas.records import UNKNOWN, Deferred, Evaluation, Job, RungReport, RunKind, Status
 from evonas.spaces.space import Space
 from evonas.tasks.task import Task
 
@@ -63,10 +63,11 @@ class Evaluator:
         metrics: name -> what computes it of a network; default: evonas's own that the objectives need.
         expected: the driver's `agreement`; empty: none to agree with.
         owner: of what it measures, for other searches that wait meanwhile: the run folder.
+        begun: what the rows of the run so far have alike.
 
     Raises:
-        UserError: the device or a target is not there, the augmentation does not fit the examples, or the space or the
-            task is another one than the driver's.
+        UserError: the device or a target is not there or another one than before, the augmentation does not fit the
+            examples, or the space or the task is another one than the driver's.
     """
 
     def __init__(
@@ -82,13 +83,14 @@ class Evaluator:
         metrics: Mapping[str, Compute] | None = None,
         expected: Mapping[str, str] = NOTHING,
         owner: str = "",
+        begun: RunKind = UNKNOWN,
     ) -> None:
         check_agreement(expected, space, task)
         augment.check(config.training.augment, task)
         self.space, self.task, self.objectives = space, task, objectives
-        self.training = config.training
         self.device = available(device, "runtime")
         self.memory = GpuMemory(self.device, own_share())
+        self.training = begun_with(config.training, begun, self.device)
         self.data = to_device(task, self.device)
         local = [config.targets[name] for name in objectives.targets if not config.targets[name].remote]
         # Somebody else may measure here, or clock a training with the device to itself.
@@ -102,6 +104,7 @@ class Evaluator:
             self.device_lock,
             task.spec.input,
             prepared(config, objectives, task),
+            begun,
         )
         self.targets.prepare()
         metrics = resolve(objectives.network_metrics) if metrics is None else metrics
@@ -114,6 +117,8 @@ class Evaluator:
         gpus = [torch.device(target.device) for target in local if target.device.startswith("cuda")]
         self.gpus = GpuProbe([self.device, *(gpus if torch.cuda.is_available() else [])])
         self.conditions = self._conditions()
+        own = precision(self.training, self.device) if self.training.precision == "auto" else ""
+        self.kind = RunKind(self.targets.kinds, own, self.card)
 
     @property
     def card(self) -> str:
@@ -130,6 +135,9 @@ class Evaluator:
             A `RungReport` at each rung that is passed, then an `Evaluation`, or a `Deferred` where a target cannot be
             reached that the candidate has to be measured on, the time of the job came, or the GPU is gone.
         """
+        if job.precision not in ("", self.conditions["dtype"]):
+            self.training = self.training.model_copy(update={"precision": job.precision})
+            self.conditions["dtype"] = job.precision
         draft, paused_s = Draft(list(job.reached)), self.device_lock.paused_s
         try:
             yield from self._attempt(job, draft, self.training, self.data)

@@ -9,17 +9,19 @@ from typing import Protocol
 from torch import nn
 
 from evonas.config import Config, TargetConfig
+from evonas.errors import TargetUnavailable, UserError
 from evonas.inputs import to_plain
 from evonas.latency_tables.blocks import estimate
 from evonas.measuring.backends.export import file_size
 from evonas.measuring.benchmark import DECIDED, Baseline, LatencyBenchmark
 from evonas.measuring.cache import MeasurementCache, cache_key
 from evonas.measuring.device_lock import DeviceLock
+from evonas.measuring.identity import difference, identity
 from evonas.measuring.interleaved_timing import Enough, never
 from evonas.measuring.reference import reference
 from evonas.measuring.remote.client import Remote
 from evonas.objectives.objectives import Objectives
-from evonas.records import Endpoint, Genome, Inputs, Measurement
+from evonas.records import UNKNOWN, Endpoint, Genome, Inputs, Measurement, RunKind
 from evonas.spaces.space import Space
 from evonas.tasks.shipped import Preparation, Shipped, preparation
 from evonas.tasks.task import Task
@@ -89,7 +91,8 @@ def prepared(config: Config, objectives: Objectives, task: Task) -> Preparation 
 
 class Targets:
     """The targets of a run, each set up when it is first used. tables: target -> block -> ms, of those whose latency is
-    added up. inputs: of a network by itself. preparation: of the task, for targets that include it."""
+    added up. inputs: of a network by itself. preparation: of the task, for targets that include it. begun: what the run
+    has measured."""
 
     def __init__(
         self,
@@ -100,8 +103,10 @@ class Targets:
         device_lock: DeviceLock,
         inputs: Inputs,
         preparation: Preparation | None = None,
+        begun: RunKind = UNKNOWN,
     ) -> None:
         self.tables = tables
+        self._begun = dict(begun.devices)
         self._preparation = preparation
         self._space, self._inputs, self._device_lock = space, inputs, device_lock
         self._configs, self._extras = config.targets, objectives.extras
@@ -117,10 +122,20 @@ class Targets:
         """Set up those that each candidate is measured on.
 
         Raises:
-            UserError: a device is not there, or cannot tell what is wanted.
+            UserError: a device is not there, is not of the kind that the run has measured on, or cannot tell what is
+                wanted.
         """
         for name in self.measured:
             self._target(name)
+        for name, here in self.kinds.items():
+            if why := difference(name, self._begun.get(name, {}), here, platform.node()):
+                raise UserError(why)
+
+    @property
+    def kinds(self) -> dict[str, dict[str, str]]:
+        """The kind of device of each target on this machine that is one kind for the whole run."""
+        local = [name for name in self.measured if not (self._configs[name].remote or self._configs[name].any_device)]
+        return {name: identity(self._target(name).conditions) for name in local}
 
     def screens(self, name: str) -> bool:
         """Whether a first measurement is a screen: a short one, with a wide interval."""
@@ -157,6 +172,7 @@ class Targets:
         start = time.perf_counter()
         whole, inputs = self.whole(name, network)
         found = self._target(name).measure(whole, inputs, endpoints.get(name), None, lengths[-1], enough)
+        self._check_kind(name, found)
         if "size_mb" in self._extras.get(name, ()):
             found = replace(found, size_mb=file_size(whole, inputs, self._configs[name]) / MB)
         took = {"took_s": f"{time.perf_counter() - start:.3f}"}  # which is saved where it is known
@@ -186,9 +202,10 @@ class Targets:
         """A network measured in turns with another one, which takes the place of the reference and takes `ms`."""
         whole, inputs = self.whole(name, network)
         beside = self.whole(name, baseline)[0], ms
-        return self._target(name).measure(
-            whole, inputs, endpoints.get(name), beside, self._configs[name].max_seconds, never
-        )
+        seconds = self._configs[name].max_seconds
+        found = self._target(name).measure(whole, inputs, endpoints.get(name), beside, seconds, never)
+        self._check_kind(name, found)
+        return found
 
     def estimate(self, name: str, network: nn.Module) -> float:
         """Milliseconds, from the target's table.
@@ -218,6 +235,17 @@ class Targets:
         }
         return {f"{metric}[{name}]": value for metric, value in values.items()}
 
+    def _check_kind(self, name: str, found: Measurement) -> None:
+        """
+        Raises:
+            TargetUnavailable: it was measured elsewhere, on another kind of device than what was measured before.
+        """
+        if not self._configs[name].remote or self._configs[name].any_device:
+            return
+        here, where = identity(found.conditions), found.conditions.get("host") or found.conditions.get("address", "it")
+        if why := difference(name, self._begun.setdefault(name, here), here, where):
+            raise TargetUnavailable(why)
+
     def _target(self, name: str) -> Target:
         if name not in self._made:
             config = self._configs[name]
@@ -232,8 +260,8 @@ class Targets:
     def _key(self, name: str, network: nn.Module, genome: Genome, seconds: float) -> str:
         architecture = [self._space.signature(), list(self._space.canonical(genome))]
         config = self._configs[name]
-        section = config.model_dump(exclude={"max_remeasurements", "token_env", "timeout_s", "includes", "screen"})
-        section["max_seconds"] = seconds
+        apart = {"max_remeasurements", "token_env", "timeout_s", "includes", "screen", "any_device"}
+        section = {**config.model_dump(exclude=apart), "max_seconds": seconds}
         device = ["" if config.remote else platform.node(), dict(self._target(name).conditions)]
         whole, inputs = self.whole(name, network)
         return cache_key([architecture, to_plain(inputs), section, device, list(self._extras.get(name, ()))], whole)

@@ -6,6 +6,7 @@ for what a network itself draws (dropout). On a CPU the curve and the weights ar
 
 import json
 import math
+import platform
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from safetensors.torch import save
 from torch import Generator, Tensor, nn
 
 from evonas.config import TrainingConfig
+from evonas.errors import UserError
 from evonas.evaluation.alternating_flip import AlternatingFlip
 from evonas.evaluation.averaging import WeightAverage
 from evonas.evaluation.data_parallel import DataParallel
@@ -30,8 +32,9 @@ from evonas.evaluation.optimizers import Optimizer
 from evonas.evaluation.step import Step, to_channels_last
 from evonas.evaluation.task_metrics import rows
 from evonas.inputs import called
+from evonas.measuring.identity import lacks_bfloat16
 from evonas.measuring.torch_state import cpu_threads, seeded
-from evonas.records import Epoch, InputSpec
+from evonas.records import Epoch, InputSpec, RunKind
 from evonas.seeding import seed_for
 from evonas.tasks.task import Task
 
@@ -71,6 +74,19 @@ def precision(config: TrainingConfig, device: torch.device) -> str:
         return config.precision
     able = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     return "bfloat16" if able else "float32"
+
+
+def begun_with(config: TrainingConfig, begun: RunKind, device: torch.device) -> TrainingConfig:
+    """A config of training whose `precision: auto` is what it was when the run began.
+
+    Raises:
+        UserError: the GPU has no bfloat16, in which the run trains.
+    """
+    if config.precision != "auto" or not begun.precision:
+        return config
+    if device.type == "cuda" and begun.precision == "bfloat16" != precision(config, device):
+        raise UserError(lacks_bfloat16(platform.node()))
+    return config.model_copy(update={"precision": begun.precision})
 
 
 @dataclass(frozen=True, slots=True)

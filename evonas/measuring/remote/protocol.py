@@ -29,7 +29,7 @@ HEADER = struct.Struct("!8sI")
 LONGEST_HEAD = 2**16
 MOST_INPUTS, MOST_NUMBERS = 16, 2**28
 """Tensors that a network takes in, and numbers in all of them with the batch: 1 GiB of float32."""
-ELSEWHERE = {"address", "resource", "token_env", "timeout_s", "max_remeasurements", "includes", "screen"}
+ELSEWHERE = {"address", "resource", "token_env", "timeout_s", "max_remeasurements", "includes", "screen", "any_device"}
 """What of a target's config is no business of the machine that measures."""
 
 

@@ -136,10 +136,9 @@ class Dispatcher:
         return any(node.id not in nodes for node in self._fleet.nodes.usable)
 
     def _begin(self, worker: WorkerHandle, attempt: Attempt) -> None:
-        endpoints = self._endpoints()
-        job = attempt.job
-        if endpoints != job.endpoints or self._fleet.demand.judging != job.clocked:
-            job = replace(job, endpoints=endpoints, clocked=self._fleet.demand.judging)
+        job, now = attempt.job, (self._endpoints(), self._fleet.agreed.precision, self._fleet.demand.judging)
+        if now != (job.endpoints, job.precision, job.clocked):
+            job = replace(job, endpoints=now[0], precision=now[1], clocked=now[2])
         worker.start(attempt, job, self._retries.seconds(attempt), self._lease_s / 4)
 
     def _on_message(self, worker: WorkerHandle, attempt: Attempt, message: WorkerMessage) -> Sequence[Message]:

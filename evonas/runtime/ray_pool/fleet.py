@@ -4,6 +4,7 @@ It decides from what nodes and workers say, and has a launcher do it; it knows n
 means.
 """
 
+import logging
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
@@ -11,6 +12,7 @@ from dataclasses import replace
 from evonas.config import RuntimeConfig
 from evonas.errors import Halted, UserError
 from evonas.records import Evaluation
+from evonas.runtime.kind import Agreed
 from evonas.runtime.ray_pool.cards import Cards
 from evonas.runtime.ray_pool.demand import Demand
 from evonas.runtime.ray_pool.gpu_clock import GpuClock
@@ -18,6 +20,7 @@ from evonas.runtime.ray_pool.launcher import Fault, Launcher, Start, StartError
 from evonas.runtime.ray_pool.worker import WorkerHandle
 from evonas.runtime.retries import Place
 
+log = logging.getLogger("evonas")
 LOST_STARTS = 5
 """So many workers in a row whose processes were ended while they started: then it is no accident."""
 LOST_ACTORS = 15
@@ -40,11 +43,13 @@ class Fleet:
         nodes: The nodes of the cluster, and which of them get jobs.
         demand: How many workers there should be, and what each needs.
         draining: Few jobs will follow, or none: workers without one are let go.
+        agreed: What all workers have alike.
     """
 
     def __init__(self, config: RuntimeConfig, launcher: Launcher, pending: Callable[[], int]) -> None:
         self.workers: list[WorkerHandle] = []
         self.draining = False
+        self.agreed = Agreed()
         self._config, self._launcher, self._pending = config, launcher, pending
         self._starting: list[Start] = []
         self._avoided: list[str] = []  # nodes that workers which are starting must not come to
@@ -241,7 +246,7 @@ class Fleet:
             self._on_failed(start, error)
         else:
             if start.node:
-                self._on_ready(start, answer)
+                self._on_ready(start)
             else:
                 self._on_placed(start, answer)
 
@@ -254,10 +259,15 @@ class Fleet:
             self._launcher.settle(start, node, self.nodes.share(node))
             self._starting.append(start)
 
-    def _on_ready(self, start: Start, card: str) -> None:
+    def _on_ready(self, start: Start) -> None:
+        if why := self.agreed.take(start.kind, self.nodes.host(start.node), self.nodes.resources):
+            log.warning("a worker was refused: %s", why)
+            self._launcher.kill(start.actor)
+            self._refuse(start.node, why)
+            return
         self._lost_starts = 0
         self._was_up = True
-        self.workers.append(WorkerHandle(start.actor, Place(start.node, card), self.demand.gpus))
+        self.workers.append(WorkerHandle(start.actor, Place(start.node, start.kind.card), self.demand.gpus))
 
     def _on_failed(self, start: Start, error: StartError) -> None:
         self._lost_starts += 1

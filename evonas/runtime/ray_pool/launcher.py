@@ -6,7 +6,7 @@ restart nor retry by themselves.
 
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -14,6 +14,8 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from evonas.config import RuntimeConfig
+from evonas.records import RunKind
+from evonas.runtime.kind import unpacked
 from evonas.runtime.ray_pool.cluster import last_line, look, reason
 from evonas.runtime.ray_pool.nodes import ClusterNode
 from evonas.runtime.ray_pool.worker import WorkerActor
@@ -30,11 +32,13 @@ class Start:
         actor: Ray's handle of its actor.
         call: Its next answer, which Ray can wait for.
         node: The id of its node, "" until it is placed.
+        kind: Of its work, once it is ready.
     """
 
     actor: Any
     call: Any
     node: str = ""
+    kind: RunKind = field(default_factory=RunKind)
 
 
 class Fault(Enum):
@@ -111,13 +115,18 @@ class Launcher:
         return [by_call[call] for call in ready]
 
     def answer(self, start: Start) -> str:
-        """Returns the answer of a start that has one: the id of its node, then, once the worker is ready, its GPU.
+        """Returns the answer of a start that has one: the id of its node, then, once the worker is ready, nothing; its
+        kind is known by then.
 
         Raises:
             StartError: It has failed.
         """
         try:
-            return str(ray.get(start.call))
+            found = ray.get(start.call)
+            if not start.node:
+                return str(found)
+            start.kind = unpacked(found)
+            return ""
         except RayTaskError as error:
             fault = Fault.KILLED if isinstance(error, WorkerProcessLost) else Fault.REFUSED
             raise StartError(fault, last_line(error)) from None

@@ -87,6 +87,15 @@ class Nodes:
         """How many workers of other needs all usable nodes would hold together."""
         return sum(fitting(node, needs) for node in self.usable)
 
+    @property
+    def resources(self) -> list[Mapping[str, float]]:
+        """Those of all living nodes."""
+        return [node.resources for node in self._alive.values()]
+
+    def host(self, id: str) -> str:
+        """The name of a node; its id where it is gone."""
+        return self._alive[id].host if id in self._alive else id
+
     def lives(self, id: str) -> bool:
         """Whether a node is alive."""
         return id in self._alive

@@ -52,19 +52,15 @@ class WorkerActor:
         """Returns the id of the node that the actor is on."""
         return str(ray.get_runtime_context().get_node_id())
 
-    def ready(self, share: float) -> str:
-        """Returns once the worker can take jobs.
+    def ready(self, share: float) -> bytes:
+        """Returns once the worker can take jobs: the kind of its work, packed.
 
         Args:
             share: The part of this machine's memory that is the worker's own, from 0 to 1.
-
-        Returns:
-            The name of the GPU that it uses, "" for none.
         """
         memory = self._memory_mb * 10**6 if self._memory_mb else int(MEMORY_SHARE * share * machine_memory())
         self._process = WorkerProcess(self._payload, memory, self._pass_env, self._gpus)
-        self._process.ready(START_S)
-        return self._process.card
+        return self._process.ready(START_S)
 
     def run(self, call: bytes) -> Iterator[bytes]:
         """Streams what the worker process says of a job, as `WorkerProcess.relay` does.

@@ -207,11 +207,11 @@ class ForkServer:
         elif task and (exit := self._memory_limit.passed()):
             self._end_job(exit)
 
-    def _on_ready(self, card: bytes) -> None:
+    def _on_ready(self, body: bytes) -> None:
         self._worker.ready, self._worker.own = True, descendants()
         if not self._started:
             self._started = True
-            self._parent.post(FrameType.READY, card)
+            self._parent.post(FrameType.READY, body)
 
     def _on_refused(self, why: bytes) -> None:
         """Starts another worker in the place of one that can take no job.

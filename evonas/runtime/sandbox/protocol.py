@@ -28,7 +28,7 @@ class FrameType(Enum):
 
     JOB = b"j"
     READY = b"r"
-    """A worker can take jobs; the name of the GPU that it uses, empty for none."""
+    """A worker can take jobs; with its `RunKind`."""
     ACCEPTED = b"t"
     """A job has come into its worker: what happens from now on happens under it."""
     BEAT = b"b"

@@ -21,6 +21,7 @@ from evonas.ipc.lifetime import die_first, die_with_parent
 from evonas.records import Deferred, Evaluation, Job, RungReport, Status
 from evonas.runtime import printed
 from evonas.runtime.global_state import GlobalState, with_note
+from evonas.runtime.kind import packed
 from evonas.runtime.runtime import Message, Work
 from evonas.runtime.sandbox.packing import load
 from evonas.runtime.sandbox.processes import reap
@@ -50,6 +51,7 @@ def serve(channel: WorkerChannel, file: int, stack: int, output: int, fork_serve
     _separate(stack, fork_server)
     try:
         work = load(file)()
+        alike = packed(work)
     except BaseException as error:
         why = str(error) if isinstance(error, UserError) else describe_error(error)
         channel.send(FrameType.REFUSED, why.encode(errors="backslashreplace"))
@@ -61,8 +63,7 @@ def serve(channel: WorkerChannel, file: int, stack: int, output: int, fork_serve
     threads, state = set(threading.enumerate()), GlobalState()
     gc.collect()
     gc.freeze()  # what stays for good, the state too, need not be looked through after each candidate
-    card = getattr(work, "card", "")  # a work of the user's own may be a function
-    channel.send(FrameType.READY, str(card).encode(errors="replace"))
+    channel.send(FrameType.READY, alike)
     while (frame := channel.receive()) is not None:
         job: Job = pickle.loads(frame[1])
         printed.connect(output)

@@ -50,9 +50,6 @@ class WorkerProcess:
         pass_env: Variables of the environment that it gets besides those that Python and numerical libraries know.
         gpus: Its share of a GPU, 0 for none.
 
-    Attributes:
-        card: The name of the GPU that it uses, as it says once it is ready; "" for none.
-
     Raises:
         UserError: The payload does not fit into this node's folder for temporary files.
     """
@@ -62,7 +59,6 @@ class WorkerProcess:
     ) -> None:
         self._number = 0
         self._ready = False
-        self.card = ""
         sweep()
         file = hold(payload)
         try:
@@ -78,24 +74,28 @@ class WorkerProcess:
         finally:
             os.close(file)
 
-    def ready(self, seconds: float) -> None:
+    def ready(self, seconds: float) -> bytes:
         """Waits until the worker can take jobs.
 
         Args:
             seconds: How long to wait at most.
+
+        Returns:
+            The kind of its work, for `evonas.runtime.kind.unpacked`; empty when it was ready before.
 
         Raises:
             UserError: It cannot start, or not in time; in the words of the factory's own UserError.
             WorkerProcessLost: The fork server is gone.
         """
         if self._ready:
-            return
+            return b""
         frame = self._receive(seconds)
         if frame is None:
             raise UserError(f"it did not start within {seconds:g} s")
         kind, body = frame
         if kind is FrameType.REFUSED:
             raise UserError(body.decode())
+        return body
 
     def run(self, job: Job, seconds: float, beat: float) -> Iterator[WorkerMessage | None]:
         """Runs a job. A job whose reports are not read to the end is given up.
@@ -160,7 +160,7 @@ class WorkerProcess:
         if frame is None:
             raise WorkerProcessLost(self._how_fork_server_ended())
         if frame[0] is FrameType.READY:
-            self._ready, self.card = True, one_line(frame[1].decode(errors="replace"))
+            self._ready = True
         return frame
 
     def _how_fork_server_ended(self) -> str:
