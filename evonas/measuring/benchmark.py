@@ -147,6 +147,7 @@ class LatencyBenchmark:
         reference = median(found.others)
         conditions = {
             **self.backend.conditions,
+            **getattr(loaded, "conditions", {}),  # those of a network, which a backend of one's own need not have
             **state,
             **attention,
             "quiet": "yes" if alone else "no",

@@ -7,8 +7,9 @@ import platform
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -18,18 +19,19 @@ from evonas.errors import UserError
 from evonas.inputs import called, example, mapped
 from evonas.measuring.backends import aten_graph, devices, no_cuda
 from evonas.measuring.backends.backend import Array, Loaded
+from evonas.measuring.backends.cuda_graph import Call, EventClock, captured
 from evonas.measuring.backends.storage import StorageMeter, recorded_peak, stored, tensors
 from evonas.records import Inputs
 
 MB = 1e6
-Call = Callable[..., Tensor]
+NOTHING: Mapping[str, str] = MappingProxyType({})
 Input = Tensor | Mapping[str, Tensor]
 
 
 class Eager:
     """PyTorch runs networks as a user calls them: eager, in evaluation and inference mode, the input already on the
-    device, in torch's default (contiguous) layout. On a GPU the time is that between two events around the pass, its
-    launches included; with `graph`, around the replay of a CUDA graph.
+    device, in torch's default (contiguous) layout. On a GPU with `graph` a pass is the replay of a CUDA graph; else,
+    and of a network that cannot be captured, its launches are in its time.
 
     Args:
         name: of the target, for messages.
@@ -116,17 +118,26 @@ class Compiled:
 
 
 class _OnTorch:
-    """A network on its device: `network` holds the weights, `call` runs it."""
+    """A network on its device: `network` holds the weights, `call` runs it.
+
+    Attributes:
+        conditions: What is special of how it runs.
+    """
 
     def __init__(self, network: nn.Module, call: Call, x: Input, at: torch.device, config: TargetConfig) -> None:
         self._network, self._call, self._x, self._at, self._config = network, call, x, at, config
-        with self._ready():
-            self._run = _replay(call, x) if config.graph else call
+        self._run, self.conditions = call, NOTHING
+        if at.type == "cuda":
+            with self._ready():
+                if config.graph:
+                    self._run, self.conditions = captured(call, x)
+                self._clock = EventClock(grouped=self._run is not call)
 
     def passes(self, count: int) -> Sequence[float]:
-        clocked = _clocked_on_gpu if self._at.type == "cuda" else _clocked_on_cpu
         with self._ready():
-            return [clocked(self._run, self._x) for _ in range(count)]
+            if self._at.type == "cuda":
+                return self._clock.passes(self._run, self._x, count)
+            return [_clocked_on_cpu(self._run, self._x) for _ in range(count)]
 
     def output(self) -> Array:
         with self._ready():
@@ -170,34 +181,6 @@ def _clocked_on_cpu(run: Call, x: Input) -> float:
     start = time.perf_counter_ns()
     called(run, x)
     return (time.perf_counter_ns() - start) / 1e6
-
-
-def _clocked_on_gpu(run: Call, x: Input) -> float:
-    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
-    start.record()
-    called(run, x)
-    end.record()
-    end.synchronize()
-    return float(start.elapsed_time(end))
-
-
-def _replay(call: Call, x: Input) -> Call:
-    """The pass becomes a CUDA graph, captured after a warm-up on another stream, as torch's notes on CUDA ask for."""
-    side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-    side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):
-        for _ in range(3):
-            called(call, x)
-    torch.cuda.current_stream().wait_stream(side)
-    captured = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(captured):
-        y: Tensor = called(call, x)
-
-    def replay(*_: Tensor, **__: Tensor) -> Tensor:
-        captured.replay()
-        return y
-
-    return replay
 
 
 def _allocated(call: Call, x: Input) -> int:
