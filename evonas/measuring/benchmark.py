@@ -153,6 +153,7 @@ class LatencyBenchmark:
             "quiet": "yes" if alone else "no",
             "quiet_reference_ms": f"{quiet_ms:.6g}",
             **({"until": DECIDED} if found.told else {}),
+            **({"energy_95_mj": f"{energy.low:.5g} to {energy.high:.5g}"} if energy else {}),
         }
         return Measurement(
             ms=found.ratio * quiet_ms,
@@ -165,7 +166,7 @@ class LatencyBenchmark:
             samples=found.samples,
             settled=found.settled,
             memory_mb=memory,
-            energy_mj=energy,
+            energy_mj=energy.mj if energy else None,
             conditions=conditions,
         )
 

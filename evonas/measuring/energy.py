@@ -1,27 +1,31 @@
 """The energy of a forward pass is read from the counters of the device.
 
-A CPU's are read here, and not by zeus: it would leave a process behind for each of them, which watches for the counter
-to start anew, and which runs the user's script once more where that has no `if __name__ == "__main__"`. No window of a
-second sees a counter start anew twice.
+A GPU's moves some ten times a second: a window of a second that began anywhere would be off by up to a tenth. So
+windows begin and end where it moves, while passes go on, and there are several, whose interval is told.
 """
 
 import math
-import os
 import platform
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from statistics import median
 
 from evonas.config import TargetConfig
 from evonas.errors import UserError
 from evonas.measuring.backends import devices
-from evonas.measuring.interleaved_timing import Passes
+from evonas.measuring.interleaved_timing import Passes, interval
+from evonas.measuring.nvml import NvmlGpu
 from evonas.text import describe_error
 
-WINDOW_S = 1.0
-"""A GPU's counter moves some ten times a second."""
+WINDOW_S, WINDOWS = 1.0, 3
+"""No window of a second sees a CPU's counter start anew twice."""
+STEP_MS = 2.0
+"""Passes between two looks at the counter take so long: its move is seen that late, at either end of a window."""
+STILL_S = 5.0
+"""A counter that has not moved for so long stands still."""
 POWERCAP = Path("/sys/class/powercap")
 COUNTED = ("package", "dram")
 """The zones of a CPU that hold no other one of them (RAPL, Intel and AMD)."""
@@ -40,6 +44,20 @@ class Counter:
     wraps_at: float = math.inf
 
 
+@dataclass(frozen=True, slots=True)
+class Energy:
+    """The energy of a pass.
+
+    Args:
+        mj: millijoules, the median over windows.
+        low, high: the interval of the windows.
+    """
+
+    mj: float
+    low: float
+    high: float
+
+
 class Meter:
     """The meter sees the energy of all that the device does, idle power included: of a CPU its packages and their
     memory, of a GPU the board.
@@ -48,36 +66,61 @@ class Meter:
         name: of the target, for messages.
         config: the target's.
         counters: to read instead of those of the device.
+        clock: seconds.
 
     Raises:
         UserError: there is no counter, or no library to read it.
     """
 
-    def __init__(self, name: str, config: TargetConfig, counters: Sequence[Counter] = ()) -> None:
+    def __init__(
+        self,
+        name: str,
+        config: TargetConfig,
+        counters: Sequence[Counter] = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock, self._last = clock, tuple[float, ...]()
         self._what = f"targets.{name}: energy_mj"
         self._counters = counters or _counters(self._what, config)
 
-    def per_pass(self, run: Passes, ms: float) -> float:
-        """Measure one pass, from as many as take a second.
+    def per_pass(self, run: Passes, ms: float) -> Energy:
+        """Measure one pass, in windows of a second that begin and end where a counter moves.
 
         Args:
             run: runs passes.
             ms: what one takes.
 
-        Returns:
-            Millijoules.
-
         Raises:
             UserError: the counter stands still.
         """
-        count = max(1, math.ceil(1000 * WINDOW_S / ms))
-        before = [counter.read() for counter in self._counters]
-        run(count)
-        after = [counter.read() for counter in self._counters]
-        used = sum((b - a) % counter.wraps_at for a, b, counter in zip(before, after, self._counters, strict=True))
-        if not used > 0:
-            raise UserError(f"{self._what}: the energy counter stands still on {platform.node()}")
-        return used / count
+        step = max(1, round(STEP_MS / ms))
+        self._to_tick(run, step)
+        windows = [self._window(run, step) for _ in range(WINDOWS)]
+        return Energy(median(windows), *interval(windows))
+
+    def _window(self, run: Passes, step: int) -> float:
+        """Millijoules of one pass, from the last tick to the first one after a second."""
+        begun, before, passes = self._clock(), self._last, 0
+        while not passes or self._clock() - begun < WINDOW_S:
+            passes += self._to_tick(run, step)
+        moved = zip(before, self._last, self._counters, strict=True)
+        return sum((now - then) % counter.wraps_at for then, now, counter in moved) / passes
+
+    def _to_tick(self, run: Passes, step: int) -> int:
+        """Run so many passes again and again until a counter has moved.
+
+        Returns:
+            How many passes that were.
+        """
+        passes, until = 0, self._clock() + STILL_S
+        before = self._last = tuple(counter.read() for counter in self._counters)
+        while self._last == before:
+            if passes and self._clock() >= until:
+                raise UserError(f"{self._what}: the energy counter stands still on {platform.node()}")
+            run(step)
+            passes += step
+            self._last = tuple(counter.read() for counter in self._counters)
+        return passes
 
 
 def _counters(what: str, config: TargetConfig) -> Sequence[Counter]:
@@ -110,12 +153,10 @@ def _millijoules(file: Path) -> float:
 
 
 def _nvml(what: str, position: int) -> Counter:
-    os.environ.setdefault("ZEUS_LOG_LEVEL", "WARNING")
+    _, uuid = devices.gpu(position)
     try:
-        from zeus.device import get_gpus
+        counter = Counter(NvmlGpu(uuid).millijoules)
     except ImportError:
-        raise UserError(f"{what} of a GPU is read with zeus; pip install 'evonas[energy]'") from None
-    gpus: Any = get_gpus()
-    if not gpus.supportsGetTotalEnergyConsumption(position):
-        raise LookupError("GPUs have one since Volta")
-    return Counter(lambda: float(gpus.getTotalEnergyConsumption(position)))
+        raise UserError(f"{what} of a GPU is read with nvidia-ml-py; pip install 'evonas[gpu]'") from None
+    counter.read()  # finds fault now
+    return counter

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from evonas.config import TargetConfig
 from evonas.errors import UserError
 from evonas.inputs import example, in_dtype, mapped
+from evonas.measuring import nvml
 from evonas.measuring.backends import devices, onnx_file
 from evonas.measuring.backends.backend import Loaded
 from evonas.measuring.backends.onnx_file import LoadedFile
@@ -59,7 +60,7 @@ class OnnxRuntime:
 
     @property
     def state(self) -> Mapping[str, str]:
-        return devices.cpu_state()
+        return {**devices.cpu_state(), **(nvml.state(self._device) if self._kind == "cuda" else {})}
 
     def load(self, network: "nn.Module | bytes", inputs: Inputs) -> Loaded:
         return onnx_file.load(network, inputs, self._config, lambda file: self._read(file, inputs))

@@ -8,7 +8,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from types import MappingProxyType
 
 import torch
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from evonas.config import TargetConfig
 from evonas.errors import UserError
 from evonas.inputs import called, example, mapped
+from evonas.measuring import nvml
 from evonas.measuring.backends import aten_graph, devices, no_cuda
 from evonas.measuring.backends.backend import Array, Loaded
 from evonas.measuring.backends.cuda_graph import Call, EventClock, captured
@@ -59,12 +60,7 @@ class Eager:
 
     @property
     def state(self) -> Mapping[str, str]:
-        found = dict(devices.cpu_state())
-        if self.at.type == "cuda":
-            with suppress(Exception):  # these two need NVML and its Python package
-                found["gpu_mhz"] = str(torch.cuda.clock_rate(self.at))
-                found["gpu_temperature_c"] = str(torch.cuda.temperature(self.at))
-        return found
+        return {**devices.cpu_state(), **(nvml.state(self.device) if self.at.type == "cuda" else {})}
 
     def load(self, network: nn.Module | bytes, inputs: Inputs) -> Loaded:
         network, x = self.placed(network, inputs)

@@ -100,10 +100,6 @@ class Nodes:
         """Whether a node is alive."""
         return id in self._alive
 
-    def host(self, id: str) -> str:
-        """The name of a living node."""
-        return self._alive[id].host
-
     def leaves(self, id: str) -> bool:
         """Whether a node gets no new jobs, though those in work may end there."""
         return id in {*self._draining, *self._aside, *self._unfit} and id in self._avoided()
