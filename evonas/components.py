@@ -18,6 +18,7 @@ from evonas.evaluation.task_inputs import check_inputs
 from evonas.evaluation.task_loss import check_loss
 from evonas.evaluation.task_metrics import check_metrics
 from evonas.latency_tables.table import Table, check_compatible, read
+from evonas.measuring.backends.backend import check_device
 from evonas.measuring.backends.export import ExportError, takes_file, to_file
 from evonas.measuring.benchmark import REFERENCE_INPUT
 from evonas.measuring.reference import reference
@@ -96,6 +97,8 @@ def assemble(
         raise UserError(f"{noun}: {kind} returns None; return a {noun.capitalize()}")
     spec = task if isinstance(task, TaskSpec) else task.spec
     objectives = Objectives(config, spec)
+    for name in objectives.targets:
+        check_device(name, config.targets[name])
     if taken := [name for name in objectives.metrics if name in FIXED]:
         raise UserError(f"metric {taken[0]}: every row has a column of that name; rename the metric")
     check_options(STRATEGIES, config.strategy, "strategy")

@@ -129,6 +129,12 @@ def test_wrong_objectives(overrides: list[str], says: str) -> None:
     assert says in str(caught.value)
 
 
+@pytest.mark.parametrize("gpus", [2, 8.0, 1.5])
+def test_a_worker_has_one_gpu_at_most(gpus: float) -> None:
+    assert wrong(f"runtime.gpus_per_worker={gpus}").endswith("trains on one GPU: for more GPUs take more workers")
+    assert load_config(MINIMAL, ["runtime.gpus_per_worker=1"]).runtime.gpus_per_worker == 1
+
+
 def test_a_missing_and_a_broken_file(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no file"):
         load_config(tmp_path / "none.yaml")

@@ -16,15 +16,20 @@ from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 import evonas
 from evonas.commands import COMMANDS
 from evonas.commands.schema import schema
+from evonas.config import TargetConfig
 from evonas.config.loading import load_config
+from evonas.errors import UserError
+from evonas.measuring.backends.backend import check_device
 from evonas.store.columns import FIXED, OF_THE_TASK, POPULATION, described
 from tests.tutorial import blocks
 
@@ -284,3 +289,31 @@ def test_a_link_that_leads_nowhere_fails_the_build_and_the_site_asks_nobody_for_
             r"<(?:script|img|iframe|link)\b[^>]*?(?:src|href)=[\"']?(https?://[^\"'\s>]+)", html.read_text()
         )
         assert not loaded, f"{html}: {loaded}"
+
+
+def examples_of_targets(text: str) -> Iterator[dict[str, Any]]:
+    """The sections of targets in a page or a config, and in its lines of code, wherever they stand."""
+    for found in re.findall(r"\{[^{}]*\b(?:backend|device): [^{}]*\}", text):
+        try:
+            section = yaml.safe_load(found)
+        except yaml.YAMLError:  # no YAML: Python, or JSON of something else
+            continue
+        if isinstance(section, dict) and {"backend", "device"} & section.keys() <= set(TargetConfig.model_fields):
+            yield section
+
+
+def test_examples_of_targets_are_such_as_a_machine_can_have() -> None:
+    found = 0
+    for page in (*PAGES, *sorted((ROOT / "configs").glob("*.yaml")), *sorted((ROOT / "examples").glob("*.py"))):
+        for section in examples_of_targets(page.read_text()):
+            found += 1
+            check_device(page.name, TargetConfig.model_validate(section))
+        # A Jetson's GPU counts no energy, and the Python of its JetPack is older than ours.
+        assert "jetson" not in page.read_text(), page
+    assert found >= 5
+
+
+def test_an_example_that_no_machine_can_have_is_found() -> None:
+    (section,) = examples_of_targets("as `targets: {npu: {backend: onnxruntime, device: npu}}` shows")
+    with pytest.raises(UserError, match="onnxruntime does not run on npu"):
+        check_device("example", TargetConfig.model_validate(section))

@@ -249,10 +249,11 @@ class RuntimeConfig(Section):
     def _share(cls, number: object) -> object:
         if number == "auto":
             return number
-        counts = isinstance(number, int | float) and not isinstance(number, bool) and 0 <= number < math.inf
-        if counts and (number <= 1 or float(number).is_integer()):  # type: ignore[operator, arg-type]  # as Ray has it
+        if isinstance(number, int | float) and not isinstance(number, bool) and 0 <= number <= 1:
             return number
-        raise ValueError(f"takes auto, a share of a GPU from 0 to 1, or a whole number of GPUs, not {number!r}")
+        several = isinstance(number, int | float) and 1 < number < math.inf
+        why = "; a candidate trains on one GPU: for more GPUs take more workers" if several else ""
+        raise ValueError(f"takes auto, or a share of a GPU from 0 to 1, not {number!r}{why}")
 
     @field_validator("workers", "memory_mb_per_worker", mode="before")
     @classmethod

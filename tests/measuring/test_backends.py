@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from evonas.config import TargetConfig
 from evonas.errors import UserError
 from evonas.inputs import called, example, mapped
-from evonas.measuring.backends import aten_graph, export
-from evonas.measuring.backends.backend import BACKENDS, Array, Backend
+from evonas.measuring.backends import aten_graph, export, onnx_runtime
+from evonas.measuring.backends.backend import BACKENDS, RUNS_ON, Array, Backend, check_device
 from evonas.measuring.backends.export import TOLERANCE
 from evonas.records import Inputs
 from evonas.testing import check_backend
@@ -315,3 +315,58 @@ def test_a_network_that_ignores_its_input(name: str) -> None:
     loaded = backend(name, batch=2).load(Constant(), INPUT)
     assert min(loaded.passes(3)) > 0
     assert loaded.output().tolist() == [[1.0] * 5] * 2
+
+
+class FallingBack:
+    """An onnxruntime for GPUs whose provider does not load, and which says why on the standard error, from C++."""
+
+    __version__ = "1.31.1"
+    SAYS = (
+        "\x1b[1;31m2026-11-01 10:00:00.1 [E:onnxruntime:Default, provider_bridge_ort.cc:2251 TryGetProviderInfo_CUDA] "
+        "/src/provider_bridge_ort.cc:1844 Provider::Get() [ONNXRuntimeError] : 1 : FAIL : Failed to load library "
+        "libonnxruntime_providers_cuda.so with error: libcublasLt.so.12: cannot open shared object file\x1b[m\n"
+    )
+
+    def __init__(self) -> None:
+        self.preloaded = 0
+
+    def get_available_providers(self) -> list[str]:
+        return ["CUDAExecutionProvider", "CPUExecutionProvider"]
+
+    def preload_dlls(self) -> None:
+        self.preloaded += 1
+
+    def InferenceSession(self, *_: object, **__: object) -> object:  # noqa: N802
+        os.write(2, self.SAYS.encode())
+        return type("Session", (), {"get_providers": lambda self: ["CPUExecutionProvider"]})()
+
+
+def test_onnxruntime_says_itself_why_it_does_not_run_on_a_gpu(monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
+    pytest.importorskip("onnxruntime")
+    fake = FallingBack()
+    monkeypatch.setattr(onnx_runtime, "_imported", lambda name: fake)
+    monkeypatch.setattr(onnx_runtime.OnnxRuntime, "_options", lambda self: None)
+    monkeypatch.setattr(onnx_runtime.devices, "gpu", lambda position: ("NVIDIA L4", "GPU-abc"))
+    found = backend("onnxruntime", device="cuda")
+    with pytest.raises(UserError) as caught:
+        found.load(small(), INPUT)
+    assert str(caught.value) == (
+        "targets.pi.device: onnxruntime cannot load what it needs for CUDAExecutionProvider: Failed to load library "
+        "libonnxruntime_providers_cuda.so with error: libcublasLt.so.12: cannot open shared object file"
+    )
+    assert fake.preloaded == 1
+    assert "libcublasLt" not in capfd.readouterr().err
+
+
+def test_an_onnxruntime_for_cpus_is_taken_away_before_the_one_for_gpus_comes() -> None:
+    with pytest.raises(UserError, match=r"pip uninstall -y onnxruntime onnxruntime-gpu; pip .*\[onnxruntime-gpu\]'$"):
+        backend("onnxruntime", device="cuda")
+
+
+def test_a_device_that_no_machine_has_for_a_backend() -> None:
+    with pytest.raises(UserError, match=r"^targets\.pi\.device: onnxruntime does not run on npu, but on cpu, cuda$"):
+        check_device("pi", TargetConfig(backend="onnxruntime", device="npu"))
+    for name, kinds in RUNS_ON.items():
+        for kind in kinds:
+            check_device("pi", TargetConfig(backend=name, device=kind))  # type: ignore[arg-type]
+    assert RUNS_ON.keys() == BACKENDS.keys()

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evonas.config import TargetConfig
+from evonas.errors import UserError
 from evonas.records import Inputs
 
 if TYPE_CHECKING:  # a board that runs a network from a file needs no torch
@@ -98,3 +99,26 @@ BACKENDS: dict[str, Callable[[str, TargetConfig], Backend]] = {
     "openvino": _later("openvino", "OpenVino"),
 }
 """Name in a config -> constructor."""
+RUNS_ON: dict[str, tuple[str, ...]] = {
+    "torch": ("cpu", "cuda"),
+    "torch.compile": ("cpu", "cuda"),
+    "onnxruntime": ("cpu", "cuda"),
+    "openvino": ("cpu", "gpu", "npu"),
+}
+"""Name in a config -> the kinds of devices that there can be for it; one that is left out says itself what it lacks."""
+
+
+def check_device(name: str, config: TargetConfig) -> None:
+    """Refuse a target that no machine can have, before a worker is looked for.
+
+    Args:
+        name: of the target.
+        config: the target's.
+
+    Raises:
+        UserError: its backend runs on no such device; the message says on which it does.
+    """
+    kind = config.device.partition(":")[0].partition(".")[0]
+    able = RUNS_ON.get(config.backend, (kind,))
+    if kind not in able:
+        raise UserError(f"targets.{name}.device: {config.backend} does not run on {kind}, but on {', '.join(able)}")

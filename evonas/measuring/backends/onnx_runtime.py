@@ -3,6 +3,8 @@
 import os
 import platform
 from collections.abc import Mapping
+from contextlib import suppress
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from evonas.config import TargetConfig
@@ -11,8 +13,10 @@ from evonas.inputs import example, in_dtype, mapped
 from evonas.measuring import nvml
 from evonas.measuring.backends import devices, onnx_file
 from evonas.measuring.backends.backend import Loaded
+from evonas.measuring.backends.heard import heard, reason
 from evonas.measuring.backends.onnx_file import LoadedFile
 from evonas.records import Inputs
+from evonas.text import one_line
 
 if TYPE_CHECKING:
     from torch import nn
@@ -43,7 +47,7 @@ class OnnxRuntime:
         if PROVIDERS.get(self._kind) not in there:
             raise UserError(
                 f"targets.{name}.device: this onnxruntime does not run on {config.device}, only by {', '.join(there)}"
-                + ("; pip install onnxruntime-gpu" if self._kind == "cuda" else "")
+                + (f"; {_how_to_install()}" if self._kind == "cuda" else "")
             )
         self._model, self._device = ("", "cpu") if self._kind == "cpu" else devices.gpu(devices.index(config))
 
@@ -68,9 +72,10 @@ class OnnxRuntime:
     def _read(self, file: bytes, inputs: Inputs) -> Loaded:
         provider, index = PROVIDERS[self._kind], devices.index(self._config)
         where = [(provider, {"device_id": index})] if self._kind == "cuda" else [provider]
-        session = self._runtime.InferenceSession(file, self._options(), providers=where)
+        session, said = self._session(file, where)
         if session.get_providers()[0] != provider:  # it falls back to the CPU
-            raise UserError(f"targets.{self._name}.device: onnxruntime cannot load what it needs for {provider}")
+            why = one_line(reason(said)) or "it does not say what"
+            raise UserError(f"targets.{self._name}.device: onnxruntime cannot load what it needs for {provider}: {why}")
         bound = self._bound(session, inputs)
 
         def run() -> None:
@@ -78,6 +83,15 @@ class OnnxRuntime:
             bound.synchronize_outputs()
 
         return LoadedFile(file, inputs, self._config, run, lambda: bound.copy_outputs_to_cpu()[0])
+
+    def _session(self, file: bytes, where: list[Any]) -> tuple[Any, list[str]]:
+        """A session, and what was said on the standard error meanwhile, of a GPU's."""
+        if self._kind == "cpu":
+            return self._runtime.InferenceSession(file, self._options(), providers=where), []
+        with heard() as said:
+            _preload(self._runtime)
+            session = self._runtime.InferenceSession(file, self._options(), providers=where)
+        return session, said
 
     def _bound(self, session: Any, inputs: Inputs) -> Any:
         """The session's input, which lies on the device, and where its output is to lie."""
@@ -98,6 +112,21 @@ class OnnxRuntime:
         options.log_severity_level = QUIET
         options.add_session_config_entry("session.force_spinning_stop", "1")  # or its threads disturb the next network
         return options
+
+
+def _how_to_install() -> str:
+    """The builds for CPU and GPU share a folder: which of two is imported there, chance decides."""
+    remove = "pip uninstall -y onnxruntime onnxruntime-gpu; " if find_spec("onnxruntime") else ""
+    return f"{remove}pip install 'evonas[onnxruntime-gpu]'"
+
+
+def _preload(runtime: Any) -> None:
+    """Find the libraries of CUDA and cuDNN that torch's wheels have, in the place of a CUDA of the machine's own."""
+    if not hasattr(runtime, "preload_dlls"):  # since 1.21
+        return
+    with suppress(ImportError):
+        import torch  # noqa: F401  # whose libraries are taken where they are loaded
+    runtime.preload_dlls()
 
 
 def _imported(name: str) -> Any:
