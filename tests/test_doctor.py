@@ -25,12 +25,13 @@ from evonas import doctor
 from evonas.components import assemble
 from evonas.config import Config, RuntimeConfig, TrainingConfig
 from evonas.config.loading import load_config
-from evonas.doctor import Context, Finding, cluster, examining, needs, throughput
+from evonas.doctor import Context, Finding, cluster, examining, gpus, needs, throughput
 from evonas.errors import UserError
 from evonas.measuring.remote.server import serve_here
 from evonas.run_identity import describe, versions
 from evonas.runtime.ray_pool import probe
 from evonas.runtime.ray_pool.nodes import ClusterNode
+from evonas.runtime.ray_pool.nvidia_smi import Gpu
 from evonas.runtime.ray_pool.probe import Answer, Seen
 from evonas.store import Store, create_run, evaluations_schema, open_folder
 from evonas.store.folder import LocalFolder
@@ -148,13 +149,14 @@ def test_a_good_cluster_gets_ticks_and_keeps_nothing(binaries: Path, guarded: di
     found = examined(
         binaries, guarded | TOKEN, config=path, address=guarded["ADDRESS"], run=str(tmp_path / "a" / "run")
     )
-    assert set(states(found).values()) == {"ok"}, found
+    assert {name for name, state in states(found).items() if state != "ok"} == {"GPUs"}, found
     assert list(states(found)) == [
-        "Ray", "authentication", "nodes", "GPUs", "versions", "clocks",
+        "Ray", "authentication", "nodes", "GPUs", "disk", "versions", "clocks",
         "run folder", "data", "target far", "worker", "target cpu", "speed",
     ]  # fmt: skip
     assert guarded["ADDRESS"] in the(found, "Ray").text
-    assert the(found, "GPUs").text == "1 x NVIDIA H100 80GB HBM3 80 GiB"
+    assert found[3].text == "1 x NVIDIA H100 80GB HBM3 80 GiB"
+    assert the(found, "GPUs").text.endswith("has a GPU, and a torch that is built for the CPU")
     assert "refused a connection without a token" in the(found, "authentication").text
     assert "candidates a day on 1 worker (" in the(found, "speed").text
     assert os.listdir(tmp_path) == ["config.yaml"]
@@ -167,7 +169,8 @@ def test_faults_of_a_cluster_are_all_found_at_once(binaries: Path, guarded: dict
     path = write(tmp_path, targets=targets, objectives=objectives, runtime=runtime)
     found = examined(binaries, guarded | TOKEN, config=path, address=guarded["ADDRESS"], run=path + "/run")
     crosses = {name for name, state in states(found).items() if state == "error"}
-    assert crosses == {"run folder", "target far", "worker"}
+    assert crosses == {"GPUs", "run folder", "target far", "worker"}
+    assert "has a GPU, and a torch that is built for the CPU" in the(found, "GPUs").text
     assert "no node has the custom resource bord; there are: board" in the(found, "target far").text
     assert "the cluster has 1 CPUs, 1 GPUs and board" in the(found, "worker").text
     assert all(finding.remedy for finding in found if finding.state == "error")
@@ -262,9 +265,9 @@ def test_clocks(skew_s: float, state: str) -> None:
 def test_gpus_of_ray_and_of_the_machine() -> None:
     def found(wanted: float, counted: float, listed: int) -> Finding:
         there = node(GPU=counted)
-        seen = [Seen(there, {}, ("H100 80 GiB",) * listed)]
+        seen = [Seen(there, {}, (Gpu("H100", 80 * 1024),) * listed)]
         context = Context(None, RuntimeConfig(gpus_per_worker=wanted), joined=True, nodes=[there], seen=seen)
-        return next(cluster.gpus(context))
+        return next(gpus.gpus(context))
 
     assert found(1, 2, 2) == Finding("GPUs", "ok", "2 x H100 80 GiB")
     assert found(0, 0, 0).state == "ok"

@@ -8,6 +8,7 @@ from evonas.doctor.context import ROOM_S, Context, Finding, Unknown, need_ray, s
 from evonas.errors import UserError
 from evonas.run_identity import versions
 from evonas.runtime.ray_pool import probe
+from evonas.runtime.ray_pool.nvidia_smi import PATIENCE_S
 from evonas.runtime.ray_pool.probe import Seen
 from evonas.text import counted
 
@@ -86,26 +87,11 @@ def nodes(context: Context) -> Iterator[Finding]:
     need_ray(context)
     shapes = Counter(shape(node) for node in context.nodes)
     yield Finding("nodes", "ok", "; ".join(f"{count} x {shape}" for shape, count in shapes.items()))
-    context.seen = probe.inspect(context.nodes, NEEDED, ROOM_S)
+    context.seen = probe.inspect(context.nodes, NEEDED, ROOM_S + PATIENCE_S)
     for seen in context.seen:
         if seen.why:
             remedy = f"see the raylet's log on {seen.node.host}; if it is gone, restart Ray there"
             yield Finding("nodes", "error", f"{seen.node.host}: {seen.why}", remedy)
-
-
-def gpus(context: Context) -> Iterator[Finding]:
-    need_ray(context)
-    counted = sum(node.resources.get("GPU", 0) for node in context.nodes)
-    listed = Counter(gpu for seen in context.seen for gpu in seen.gpus)
-    each = ", ".join(f"{count} x {name}" for name, count in listed.items()) or "none"
-    if counted < context.runtime.gpus_at_first:
-        text = f"a worker needs {context.runtime.gpus_at_first:g}; Ray offers {counted:g} (nvidia-smi: {each})"
-        remedy = "set runtime.gpus_per_worker=0, or start Ray on nodes with GPUs (ray start --num-gpus)"
-        yield Finding("GPUs", "error", text, remedy)
-    elif counted != listed.total():
-        yield Finding("GPUs", "note", f"Ray offers {counted:g}, nvidia-smi lists {each}")
-    else:
-        yield Finding("GPUs", "ok", each)
 
 
 def same_versions(context: Context) -> Iterator[Finding]:

@@ -13,8 +13,9 @@ from evonas.config import RuntimeConfig
 from evonas.config.loading import load_config
 from evonas.config.messages import validated
 from evonas.config.options import check_options, construct
-from evonas.doctor.cluster import authentication, clocks, gpus, nodes, reach, same_versions
+from evonas.doctor.cluster import authentication, clocks, nodes, reach, same_versions
 from evonas.doctor.context import Check, Context, Finding, Unknown
+from evonas.doctor.gpus import disk, gpus
 from evonas.doctor.needs import data, folder, remote_targets, worker
 from evonas.doctor.throughput import TRY_MOST_S, TRY_S, speed
 from evonas.errors import UserError
@@ -25,7 +26,7 @@ from evonas.strategies import STRATEGIES
 from evonas.tasks import TASKS
 from evonas.text import describe_error
 
-NODES_S = 30.0
+NODES_S = 60.0
 LOAD_S = 300.0
 START_S = 180.0
 
@@ -118,6 +119,7 @@ CHECKS: tuple[tuple[str, Check, float, str], ...] = (
     ("authentication", authentication, 2 * probe.ASK_S, "see that the cluster's head answers"),
     ("nodes", nodes, NODES_S, "see Ray's logs on the nodes"),
     ("GPUs", gpus, NODES_S, "see Ray's logs on the nodes"),
+    ("disk", disk, NODES_S, "see Ray's logs on the nodes"),
     ("versions", same_versions, NODES_S, "install evonas here as its requirements say"),
     ("clocks", clocks, NODES_S, "see Ray's logs on the nodes"),
     ("run folder", folder, LOAD_S, "give another --run"),

@@ -23,6 +23,7 @@ from evonas.errors import UserError
 from evonas.runtime.ray_pool.cluster import check_reachable, connect, last_line, look
 from evonas.runtime.ray_pool.device_servers import RAYS_KINDS, RAYS_OWN
 from evonas.runtime.ray_pool.nodes import ClusterNode
+from evonas.runtime.ray_pool.nvidia_smi import ARGUMENTS, PATIENCE_S, Gpu, parsed
 from evonas.runtime.ray_pool.own_ray import OwnRay
 from evonas.text import one_line
 
@@ -70,18 +71,24 @@ class Seen:
     Attributes:
         node: The node.
         versions: Package -> version, "" where it is missing; None where the node gave no answer.
-        gpus: Name and memory of each GPU, as nvidia-smi lists them.
+        gpus: Its GPUs, as nvidia-smi lists them.
         skew_s: Its clock minus ours.
         error_s: The largest error of `skew_s`.
         why: One line, where it gave no answer.
+        torch_cuda: The CUDA that its torch is built for, "" for none; None where there is no torch.
+        has_mps: Whether processes that share a GPU do so through NVIDIA's MPS.
+        disk_gb: What is free for temporary files, in GB of 10^9 bytes; None where it is not known.
     """
 
     node: ClusterNode
     versions: Mapping[str, str] | None = None
-    gpus: tuple[str, ...] = ()
+    gpus: tuple[Gpu, ...] = ()
     skew_s: float = 0.0
     error_s: float = 0.0
     why: str = ""
+    torch_cuda: str | None = None
+    has_mps: bool = False
+    disk_gb: float | None = None
 
 
 def ask(address: str, token: bool) -> Answer:
@@ -203,7 +210,7 @@ def inspect(nodes: Sequence[ClusterNode], packages: Collection[str], seconds: fl
         there = NodeAffinitySchedulingStrategy(node.id, soft=False)
         actors.append(probe.options(scheduling_strategy=there).remote())
     try:
-        calls = [actor.look.remote(list(packages)) for actor in actors]
+        calls = [actor.look.remote(list(packages), ARGUMENTS, PATIENCE_S) for actor in actors]
         until = time.monotonic() + seconds
         return [_seen(*each, until) for each in zip(nodes, actors, calls, strict=True)]
     finally:
@@ -233,7 +240,16 @@ def _seen(node: ClusterNode, actor: Any, call: Any, until: float) -> Seen:
         return Seen(node, why="it gave no answer")
     except RayError as error:
         return Seen(node, why=one_line(last_line(error)))
-    return Seen(node, found["versions"], tuple(found["gpus"]), skew_s, error_s)
+    return Seen(
+        node,
+        found["versions"],
+        parsed(found["gpus"]),
+        skew_s,
+        error_s,
+        torch_cuda=found["torch_cuda"],
+        has_mps=found["has_mps"],
+        disk_gb=found["disk_gb"],
+    )
 
 
 def _clock(actor: Any, until: float) -> tuple[float, float]:
@@ -253,8 +269,10 @@ def _probe_class() -> Any:
 
             return time.time()
 
-        def look(self, packages: list[str]) -> dict[str, Any]:
+        def look(self, packages: list[str], calls: Sequence[Sequence[str]], patience_s: float) -> dict[str, Any]:
             import platform
+            import shutil
+            import tempfile
             from importlib.metadata import PackageNotFoundError, version
 
             found = {}
@@ -263,18 +281,45 @@ def _probe_class() -> Any:
                     found[name] = platform.python_version() if name == "python" else version(name)
                 except PackageNotFoundError:
                     found[name] = ""
-            return {"versions": found, "gpus": self.gpus()}
+            return {
+                "versions": found,
+                "gpus": self.gpus(calls, patience_s),
+                "torch_cuda": self.torch_cuda(),
+                "has_mps": self.has_mps(),
+                "disk_gb": shutil.disk_usage(tempfile.gettempdir()).free / 1e9,
+            }
 
-        def gpus(self) -> list[str]:
+        def gpus(self, calls: Sequence[Sequence[str]], patience_s: float) -> str:
             """nvidia-smi tells of all; Ray hides them from a process that asked for none."""
             import subprocess
 
-            query = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
+            options: dict[str, Any] = {"capture_output": True, "text": True, "timeout": patience_s}
+            for arguments in calls:
+                try:
+                    done = subprocess.run(["nvidia-smi", *arguments], **options)
+                except (OSError, subprocess.TimeoutExpired):
+                    return ""
+                if done.returncode == 0:
+                    return str(done.stdout)
+            return ""
+
+        def torch_cuda(self) -> str | None:
+            """Read and not imported, which takes seconds."""
+            import re
+            from importlib.util import find_spec
+            from pathlib import Path
+
             try:
-                done = subprocess.run(query, capture_output=True, text=True, timeout=10)
-            except (OSError, subprocess.TimeoutExpired):
-                return []
-            rows = [line.rsplit(",", 1) for line in done.stdout.splitlines()] if done.returncode == 0 else []
-            return [f"{name.strip()} {int(mb) / 1024:.0f} GiB" for name, mb in rows if mb.strip().isdigit()]
+                text = Path(find_spec("torch").origin).with_name("version.py").read_text()  # type: ignore[union-attr, arg-type]
+            except (AttributeError, TypeError, ImportError, OSError):
+                return None
+            found = re.search(r"^cuda\b[^=\n]*= *'([\d.]+)'", text, re.MULTILINE)
+            return found[1] if found else ""
+
+        def has_mps(self) -> bool:
+            """Whether its daemon listens where clients look for it."""
+            import os
+
+            return os.path.exists(os.path.join(os.environ.get("CUDA_MPS_PIPE_DIRECTORY", "/tmp/nvidia-mps"), "control"))
 
     return ray.remote(num_cpus=0, max_restarts=0, max_task_retries=0)(Probe)
