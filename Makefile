@@ -57,11 +57,15 @@ format: install
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# Pins all that the package, its extras and its tests need; made with Python 3.11 and pip-tools (pip install pip-tools).
+# Pins all that the package, its extras and its tests need; made with Python 3.11 and pip-tools (pip install pip-tools uv).
+# requirements-gpu.lock has what the image of cluster/ needs, with torch for CUDA and its libraries, of the same versions:
+# uv resolves it from metadata, where pip-compile would download all of these wheels, or take one for the CPU that it finds.
 lock:
 	$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --extra dev --no-header --no-annotate --no-emit-index-url \
 		--no-emit-find-links --no-emit-trusted-host --upgrade-package torch==2.13.0 --output-file requirements.lock pyproject.toml
 	sed -i '/^evonas @/d; s/+cpu$$//; /^$$/d; /^#/d' requirements.lock
+	$(BIN)/uv pip compile --quiet --extra cluster --python-version 3.11 --python-platform x86_64-manylinux_2_28 --no-header \
+		--no-annotate --constraint requirements.lock --output-file requirements-gpu.lock pyproject.toml
 
 # dist/evonas-VERSION-py3-none-any.whl, of what is installed: no network is needed. What an earlier one left in build/
 # would get into it.

@@ -30,7 +30,7 @@ ROOT = Path(__file__).parent.parent
 CLUSTER = ROOT / "cluster"
 README = (CLUSTER / "README.md").read_text()
 LOCKED_RAY = re.findall(r"^ray==(.+)$", (ROOT / "requirements.lock").read_text(), re.MULTILINE)[0]
-BASE_IMAGE = f"rayproject/ray:{LOCKED_RAY}-py311-gpu"
+BASE_IMAGE = f"rayproject/ray:{LOCKED_RAY}-py311"
 MOST = 32
 """Machines that a file may ask for."""
 SETTINGS = {
@@ -557,7 +557,7 @@ def test_dockerfile_passes_its_linter() -> None:
 
 def test_dockerfile_linter_sees_a_fault(tmp_path: Path) -> None:
     bad = tmp_path / "Dockerfile"
-    bad.write_text((CLUSTER / "Dockerfile").read_text().replace("ray:2.60.0-py311-gpu", "ray:latest"))
+    bad.write_text((CLUSTER / "Dockerfile").read_text().replace("ray:2.60.0-py311", "ray:latest"))
     assert subprocess.run([_linter("hadolint"), bad], capture_output=True, check=False).returncode != 0
 
 
@@ -566,8 +566,26 @@ def test_image_is_locked_and_not_root() -> None:
     users = [line for line in lines if line.startswith("USER")]
     assert users == ["USER 1000"]  # by number: Kubernetes checks runAsNonRoot against it
     installs = [part for line in lines if line.startswith("RUN") for part in line.split("&&") if "pip install" in part]
-    assert all("requirements.lock" in part or "--no-deps" in part for part in installs)
-    assert len(installs) == 3
+    assert all("requirements-gpu.lock" in part or "--no-deps" in part for part in installs)
+    assert len(installs) == 2
+
+
+def locked(name: str) -> dict[str, str]:
+    return dict(line.split("==") for line in (ROOT / name).read_text().splitlines())
+
+
+def test_image_has_one_cuda_and_it_is_that_of_torch() -> None:
+    """Ray's image for GPUs has one of its own, of another version than the wheels of torch and onnxruntime."""
+    image, ours = locked("requirements-gpu.lock"), locked("requirements.lock")
+    assert not BASE_IMAGE.endswith("-gpu")
+    assert "NVIDIA_VISIBLE_DEVICES=all" in (CLUSTER / "Dockerfile").read_text()
+    majors = {found[1] for name in image if (found := re.search(r"-cu(\d+)$", name))}
+    assert majors == {image["cuda-toolkit"].partition(".")[0]}
+    assert {"onnxruntime-gpu", "nvidia-ml-py", "nvidia-cudnn-cu13", "triton"} <= image.keys()
+    assert "onnxruntime" not in image  # they would share a folder
+    assert not any("+" in version for version in image.values())
+    assert {name for name in image.keys() & ours.keys() if image[name] != ours[name]} == set()
+    assert {"torch", "ray", "numpy", "pyarrow", "gcsfs", "s3fs"} <= image.keys()
 
 
 def test_ray_is_one_version_everywhere() -> None:
