@@ -20,7 +20,8 @@ import torch
 
 from evonas import records
 from evonas.errors import UserError
-from evonas.records import Deferred, Evaluation, RungReport, Status
+from evonas.records import UNKNOWN, Deferred, Evaluation, RungReport, RunKind, Status
+from evonas.runtime import kind
 from evonas.runtime.runtime import Factory, WorkerExit
 from evonas.runtime.sandbox.packing import PREFIX, hold, load, pack, sweep
 from evonas.runtime.sandbox.protocol import REPORT, FrameType
@@ -41,7 +42,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def shared(folder: Path) -> Iterator[WorkerProcess]:
-    yield from opened(factory(folder), SHARE)
+    yield from opened(factory(folder), SHARE, RunKind({}, "float32"))
 
 
 @pytest.fixture(scope="module")
@@ -61,10 +62,11 @@ def sandbox(shared: WorkerProcess, folder: Path) -> Iterator[WorkerProcess]:
     assert (last.status, last.message, last.batch_size) == (Status.OK, "", 32)
 
 
-def opened(what: Factory, memory: int | None = None) -> Iterator[WorkerProcess]:
+def opened(what: Factory, memory: int | None = None, said: RunKind = UNKNOWN) -> Iterator[WorkerProcess]:
+    """said: what its work says of its kind."""
     sandbox = WorkerProcess(pack(what), memory)
     try:
-        sandbox.ready(60)
+        assert kind.unpacked(sandbox.ready(60)) == said
         sandbox.ready(0)
         yield sandbox
     finally:
