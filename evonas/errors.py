@@ -19,3 +19,16 @@ class Replaced(Halted):
 
 class TargetUnavailable(Exception):
     """A target cannot be reached for now. No candidate is to blame. The message is one line: which, and why."""
+
+
+class UnlikeDevice(TargetUnavailable):
+    """A measuring server has another kind of device than the run has measured on.
+
+    Args:
+        why: one line for people.
+        url: of the server.
+    """
+
+    def __init__(self, why: str, url: str) -> None:
+        super().__init__(why)
+        self.url = url

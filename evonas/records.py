@@ -231,10 +231,12 @@ class Endpoint:
     Args:
         url: http://HOST:PORT.
         token: what it asks for.
+        kind: what of the device the run has measured on so far, as `RunKind.devices` has it; empty: not known.
     """
 
     url: str
     token: str = field(repr=False, default="")
+    kind: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,11 +267,13 @@ class Deferred:
     Args:
         reason: one line for people.
         lost_gpu: what is away is the GPU of the worker, whose process can use it no more.
+        unlike: URL of a measuring server whose device is another kind than the run has measured on.
     """
 
     index: int
     reason: str
     lost_gpu: bool = False
+    unlike: str = ""
 
 
 @_pickled_as_a_call

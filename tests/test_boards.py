@@ -13,10 +13,11 @@ from ray.cluster_utils import Cluster
 
 from evonas.config import RuntimeConfig
 from evonas.errors import Halted, UserError
-from evonas.records import Endpoint, Evaluation, RungReport, Status
+from evonas.records import Deferred, Endpoint, Evaluation, RungReport, Status
 from evonas.runtime import RUNTIMES, Message, RayPool, Remotes, Runtime, retries
 from evonas.runtime.ray_pool.cluster import look
-from evonas.runtime.ray_pool.device_servers import DeviceServers
+from evonas.runtime.ray_pool.device_servers import DeviceServers, _DeviceServer
+from evonas.runtime.ray_pool.dispatcher import Dispatcher
 from tests import away
 from tests.away import Away, job
 from tests.clusters import started
@@ -159,6 +160,7 @@ def test_several_boards_of_a_resource_are_used_in_turn(cluster: Cluster, tmp_pat
     try:
         boards = DeviceServers(Remotes(resources={"wrist": "watch"}, serve=away.serve))
         boards.open(look()[0])
+        boards.heard({"device[wrist]": "one kind"})
         patrol(boards, lambda: len({boards.endpoints().get("wrist") for _ in range(4)} - {None}) == 2)
         urls = [boards.endpoints()["wrist"].url for _ in range(4)]
         assert (urls[0], urls[1]) == (urls[2], urls[3]) != (urls[1], urls[0])
@@ -175,6 +177,39 @@ def test_several_boards_of_a_resource_are_used_in_turn(cluster: Cluster, tmp_pat
     finally:
         ray.shutdown()
         cluster.remove_node(two[1])
+
+
+def test_boards_of_another_kind_than_the_first_are_left_out() -> None:
+    boards = DeviceServers(Remotes(resources={"gpu": "latency"}))
+    boards._servers["latency"] = {url: _DeviceServer(None, None, Endpoint(url)) for url in ("a", "b", "c")}
+    assert {boards.endpoints()["gpu"] for _ in range(6)} == {Endpoint("a")}
+    boards.heard({"device": "cpu", "device[other]": "x"})
+    boards.heard({"device[gpu]": "NVIDIA L4", "quiet[gpu]": "yes"})
+    boards.heard({"device[gpu]": "Tesla T4"})
+    assert {boards.endpoints()["gpu"].url for _ in range(6)} == {"a", "b", "c"}
+    assert boards.endpoints()["gpu"].kind == {"device": "NVIDIA L4"}
+    boards.unlike("b", "targets.gpu: b measures on Tesla T4, this run on NVIDIA L4")
+    assert {boards.endpoints()["gpu"].url for _ in range(6)} == {"a", "c"}
+    assert boards.notes == ["targets.gpu: b measures on Tesla T4, this run on NVIDIA L4"]
+    for url in "ac":
+        boards.unlike(url, "why")
+    assert boards.endpoints() == {}
+    assert boards.notes[0].startswith("target gpu is away (")
+
+
+def test_the_servers_hear_of_a_board_of_another_kind() -> None:
+    heard: list[tuple[str, str]] = []
+
+    class Retries:
+        def postponed(self, attempt: object, reason: str) -> None: ...
+
+    class Worker:
+        def done(self) -> None: ...
+
+    dispatcher = Dispatcher(None, Retries(), dict, 1.0, lambda *said: heard.append(said))  # type: ignore[arg-type]
+    for last in (Deferred(1, "away"), Deferred(1, "why", unlike="http://b")):
+        assert dispatcher._on_message(Worker(), None, last) == []  # type: ignore[arg-type]
+    assert heard == [("http://b", "why")]
 
 
 def away_notes(pool: Runtime) -> list[str]:

@@ -11,7 +11,7 @@ import torch
 
 import evonas
 from evonas.config import Config, TargetConfig, TrainingConfig
-from evonas.errors import TargetUnavailable, UserError
+from evonas.errors import UnlikeDevice, UserError
 from evonas.evaluation.targets import Targets
 from evonas.evaluation.training import begun_with
 from evonas.measuring import benchmark
@@ -146,7 +146,7 @@ class _Fake:
         return Measurement(1, 1, 1, 1, 1, 1, 0, (1.0,), True, conditions={**self.conditions, "host": "board"})
 
 
-def test_a_server_whose_device_is_another_one_now_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_whose_device_is_another_one_now_is_away() -> None:
     made = targets(RunKind(), includes="network", address="http://127.0.0.1:1", max_seconds=0.01)
     fake = made._made["gpu"] = _Fake(L4)
     space = SPACES["mlp"]()
@@ -156,8 +156,13 @@ def test_a_server_whose_device_is_another_one_now_is_away(monkeypatch: pytest.Mo
     fake.conditions = {**L4, "driver": "580.99"}
     assert made.against("gpu", network, network, 1.0, endpoints).ms == 1
     fake.conditions = dict(T4)
-    with pytest.raises(TargetUnavailable, match=r"board measures on Tesla T4, this run on NVIDIA L4"):
+    with pytest.raises(UnlikeDevice, match=r"board measures on Tesla T4, this run on NVIDIA L4") as caught:
         made.against("gpu", network, network, 1.0, endpoints)
+    assert caught.value.url == "http://127.0.0.1:1"
+    another = targets(RunKind(), includes="network", address="http://127.0.0.1:1", max_seconds=0.01)
+    another._made["gpu"] = fake
+    with pytest.raises(UnlikeDevice):  # what other workers have measured counts, too
+        another.measure("gpu", network, first, {"gpu": Endpoint("http://127.0.0.1:1", kind=identity(L4))})
 
 
 def test_the_device_of_a_row_is_read_again() -> None:

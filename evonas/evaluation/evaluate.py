@@ -16,7 +16,7 @@ from safetensors.torch import save
 from torch import nn
 
 from evonas.config import Config, TrainingConfig
-from evonas.errors import TargetUnavailable
+from evonas.errors import TargetUnavailable, UnlikeDevice
 from evonas.evaluation import augment
 from evonas.evaluation.aftermath import GpuLost, settle
 from evonas.evaluation.agreement import check_agreement
@@ -147,7 +147,8 @@ class Evaluator:
                 yield from self._attempt_half(job, draft)
             self.memory.tidy()
         except (TargetUnavailable, OutOfTime, GpuLost) as reason:
-            yield Deferred(job.candidate.index, str(reason), isinstance(reason, GpuLost))
+            unlike = reason.url if isinstance(reason, UnlikeDevice) else ""
+            yield Deferred(job.candidate.index, str(reason), isinstance(reason, GpuLost), unlike)
             return
         yield draft.finished(job, self.conditions, self.device_lock.paused_s - paused_s)
 

@@ -9,7 +9,7 @@ from typing import Protocol
 from torch import nn
 
 from evonas.config import Config, TargetConfig
-from evonas.errors import TargetUnavailable, UserError
+from evonas.errors import UnlikeDevice, UserError
 from evonas.inputs import to_plain
 from evonas.latency_tables.blocks import estimate
 from evonas.measuring.backends.export import file_size
@@ -172,7 +172,7 @@ class Targets:
         start = time.perf_counter()
         whole, inputs = self.whole(name, network)
         found = self._target(name).measure(whole, inputs, endpoints.get(name), None, lengths[-1], enough)
-        self._check_kind(name, found)
+        self._check_kind(name, found, endpoints.get(name))
         if "size_mb" in self._extras.get(name, ()):
             found = replace(found, size_mb=file_size(whole, inputs, self._configs[name]) / MB)
         took = {"took_s": f"{time.perf_counter() - start:.3f}"}  # which is saved where it is known
@@ -204,7 +204,7 @@ class Targets:
         beside = self.whole(name, baseline)[0], ms
         seconds = self._configs[name].max_seconds
         found = self._target(name).measure(whole, inputs, endpoints.get(name), beside, seconds, never)
-        self._check_kind(name, found)
+        self._check_kind(name, found, endpoints.get(name))
         return found
 
     def estimate(self, name: str, network: nn.Module) -> float:
@@ -235,16 +235,17 @@ class Targets:
         }
         return {f"{metric}[{name}]": value for metric, value in values.items()}
 
-    def _check_kind(self, name: str, found: Measurement) -> None:
+    def _check_kind(self, name: str, found: Measurement, endpoint: Endpoint | None) -> None:
         """
         Raises:
-            TargetUnavailable: it was measured elsewhere, on another kind of device than what was measured before.
+            UnlikeDevice: it was measured elsewhere, on another kind of device than what was measured before.
         """
-        if not self._configs[name].remote or self._configs[name].any_device:
+        if endpoint is None or self._configs[name].any_device:
             return
         here, where = identity(found.conditions), found.conditions.get("host") or found.conditions.get("address", "it")
-        if why := difference(name, self._begun.setdefault(name, here), here, where):
-            raise TargetUnavailable(why)
+        known = self._begun.setdefault(name, dict(endpoint.kind) or here)
+        if why := difference(name, known, here, where):
+            raise UnlikeDevice(why, endpoint.url)
 
     def _target(self, name: str) -> Target:
         if name not in self._made:

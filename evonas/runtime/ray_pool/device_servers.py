@@ -6,7 +6,7 @@ themselves.
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
@@ -15,6 +15,7 @@ from ray.exceptions import RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from evonas.errors import Halted, UserError
+from evonas.measuring.identity import of_row
 from evonas.records import Endpoint
 from evonas.runtime.ray_pool.cluster import last_line
 from evonas.runtime.ray_pool.nodes import ClusterNode
@@ -64,6 +65,7 @@ class DeviceServers:
         self._nodes: Sequence[ClusterNode] = ()
         self._were_up: set[str] = set()
         self._turns = count()
+        self._kinds: dict[str, Mapping[str, str]] = {}  # of targets, once one of them was measured
 
     def open(self, nodes: Sequence[ClusterNode]) -> None:
         """Starts the servers.
@@ -86,13 +88,28 @@ class DeviceServers:
     def endpoints(self) -> Mapping[str, Endpoint]:
         """Returns target -> where it is measured, of those that can be reached now, as far as is known.
 
-        Of several servers each call names the next.
+        Of several servers each call names the next, once it is known what kind of device the run measures on: until
+        then all are measured by one.
         """
         turn, found = next(self._turns), dict(self._remotes.endpoints)
         for target, resource in self._remotes.resources.items():
             if up := self._up(resource):
-                found[target] = up[turn % len(up)]
+                kind = self._kinds.get(target, {})
+                found[target] = replace(up[turn % len(up) if kind else 0], kind=kind)
         return found
+
+    def heard(self, conditions: Mapping[str, str]) -> None:
+        """Learns from the conditions of an evaluation what kind of device a target is."""
+        for target in self._remotes.resources:
+            if target not in self._kinds and (kind := of_row(conditions, target)):
+                self._kinds[target] = kind
+
+    def unlike(self, url: str, why: str) -> None:
+        """Hears that a server has another kind of device than the run has measured on: it gets no more networks."""
+        for servers in self._servers.values():
+            for server in servers.values():
+                if server.endpoint and server.endpoint.url == url:
+                    server.fault = why
 
     @property
     def notes(self) -> Sequence[str]:
@@ -157,12 +174,14 @@ class DeviceServers:
 
     def _up(self, resource: str) -> list[Endpoint]:
         """Where the servers of a resource are that can be reached, as far as is known."""
-        return [server.endpoint for server in self._servers[resource].values() if server.endpoint]
+        return [server.endpoint for server in self._servers[resource].values() if server.endpoint and not server.fault]
 
     def _having(self, resource: str) -> list[ClusterNode]:
         return [node for node in self._nodes if node.resources.get(resource, 0) >= 1]
 
     def _why(self, resource: str) -> str:
+        if faults := [server.fault for server in self._servers[resource].values() if server.fault]:
+            return faults[0]
         if self._having(resource):
             return f"its device server starts, or the resource {resource} is in use"
         return f"no node has the resource {resource}"

@@ -31,14 +31,21 @@ class Dispatcher:
         retries: The jobs that have not ended.
         endpoints: Returns where targets are measured now; each job is told when it begins.
         lease_s: The longest silence of a worker that has a job.
+        unlike: Hears the URL of a measuring server that has another kind of device than the run, and why.
 
     Attributes:
         late_results: How many results came from workers that had been given up.
     """
 
     def __init__(
-        self, fleet: Fleet, retries: Retries, endpoints: Callable[[], Mapping[str, Endpoint]], lease_s: float
+        self,
+        fleet: Fleet,
+        retries: Retries,
+        endpoints: Callable[[], Mapping[str, Endpoint]],
+        lease_s: float,
+        unlike: Callable[[str, str], None],
     ) -> None:
+        self._unlike = unlike
         self.late_results = 0
         self._fleet, self._retries, self._endpoints, self._lease_s = fleet, retries, endpoints, lease_s
         self._abandoned_streams: list[Any] = []  # streams of jobs that were given to another worker
@@ -147,6 +154,8 @@ class Dispatcher:
             if message.lost_gpu:
                 self._fleet.strike(worker.place)
                 return self._retries.lost_gpu(attempt, worker.place, self._fleet.works, message.reason)
+            if message.unlike:
+                self._unlike(message.unlike, message.reason)
             self._retries.postponed(attempt, message.reason)
             return []
         if isinstance(message, WorkerExit) or (

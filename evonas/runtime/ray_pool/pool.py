@@ -14,7 +14,7 @@ import ray
 
 from evonas.config import RuntimeConfig
 from evonas.errors import UserError
-from evonas.records import Job
+from evonas.records import Evaluation, Job
 from evonas.runtime.ray_pool.cluster import connect, look
 from evonas.runtime.ray_pool.device_servers import DeviceServers
 from evonas.runtime.ray_pool.dispatcher import Dispatcher
@@ -77,7 +77,8 @@ class RayPool:
             opened.callback(self.fleet.close)
             if remark := self.fleet.demand.remark:
                 log.warning(remark)
-            self.dispatcher = Dispatcher(self.fleet, self._retries, self._device_servers.endpoints, config.lease_s)
+            servers = self._device_servers
+            self.dispatcher = Dispatcher(self.fleet, self._retries, servers.endpoints, config.lease_s, servers.unlike)
             self._health_check()
             self._check_capacity()
             self._await_first_worker(START_S if self._own_ray else CLUSTER_START_S)
@@ -134,9 +135,13 @@ class RayPool:
         if ready and len(sources) > 1:
             ready, _ = ray.wait(sources, num_returns=len(sources), timeout=0, fetch_local=False)
         self.fleet.admit(0)
-        return [
+        heard = [
             message for source in ready if source in streams for message in self.dispatcher.receive(streams[source])
         ]
+        for message in heard:
+            if isinstance(message, Evaluation):
+                self._device_servers.heard(message.conditions)
+        return heard
 
     def publish(self, run: str, values: Mapping[str, float]) -> None:
         self._metrics.set(run, values)
