@@ -62,6 +62,7 @@ class Simulated:
     ) -> None:
         self.workers, self.pending, self.busy, self.now = workers, 0, 0, 0.0
         self.cpu_s, self.evaluated_s = 0.0, list[float]()
+        self.gpu_s = 0.0
         """CPU time of the driver, at the end and as each candidate was heard of, without that of this class."""
         self._own_s = 0.0
         self._work, self._milestones, self._pace_s = factory(), milestones, pace_s

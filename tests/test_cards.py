@@ -59,7 +59,7 @@ class Pool:
         self.fleet: Fleet = fleet(Launcher([A]), workers=len(self.workers), gpus_per_worker=1)
         self.fleet.workers, self.fleet._starting = list(self.workers), []  # type: ignore[assignment]
         self.fleet._cards = Cards(lambda: self.now)
-        self.dispatcher = Dispatcher(self.fleet, self.retries, dict, 30.0)
+        self.dispatcher = Dispatcher(self.fleet, self.retries, dict, 30.0, lambda url, why: None)
 
     def search(self, jobs: int, step_s: float = 1.0) -> list[Message]:
         """All jobs to their ends; a step in which each worker answers takes so long."""

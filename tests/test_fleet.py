@@ -237,7 +237,9 @@ def test_a_completed_job_says_its_share_of_a_gpu_and_clears_its_node() -> None:
     assert made.nodes.aside == [f"host-{other}"]
 
 
-def test_a_worker_of_another_kind_than_the_run_is_refused_and_said(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_worker_of_another_kind_than_the_run_is_refused_and_said(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Mixed(Launcher):
         def answer(self, start: Start) -> str:
             if not start.node:
@@ -255,3 +257,6 @@ def test_a_worker_of_another_kind_than_the_run_is_refused_and_said(caplog: pytes
     assert "this run on" in caplog.text
     assert not {node.id for node in made.nodes.usable} - kinds
     assert made.agreed.precision == "bfloat16"
+    monkeypatch.setattr(time, "monotonic", lambda: 10.0**9)
+    assert not {node.id for node in made.nodes.usable} - kinds  # it will not become another kind
+    assert any(note.startswith("a worker could not start: ") for note in made.notes)

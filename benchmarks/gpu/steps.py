@@ -49,7 +49,7 @@ def _timed(session: Session, name: str, mode: str) -> Row:
     begun = time.perf_counter()
     rate = stepping.run(made)
     row = {"batch": made.batch, "ms": 1e3 / rate, "images_s": rate * made.batch, "took_s": time.perf_counter() - begun}
-    row["note"] = getattr(made, "graph_note", "")
+    row["note"] = made.graph_note
     return {**row, **(_kernels(made) if mode == "eager" and not session.dry else {})}
 
 

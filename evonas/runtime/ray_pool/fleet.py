@@ -55,7 +55,7 @@ class Fleet:
         self._avoided: list[str] = []  # nodes that workers which are starting must not come to
         self._was_up = False
         self._lost_starts = 0  # in a row
-        self._refused_because = ""
+        self._refused_because, self._tried_again = "", False
         self.demand = Demand(config)
         self.nodes = self.demand.nodes
         self._cards = Cards()
@@ -76,7 +76,8 @@ class Fleet:
         aside = [f"{what} set aside, jobs keep crashing there" for what in (*self.nodes.aside, *cards)]
         to_come = [f"{missing} workers to come"] if missing else []
         refused = self.demand.refused or self.nodes.unfit
-        why = [f"a worker could not start, which is tried again: {self._refused_because}"] if refused else []
+        again = ", which is tried again" if self._tried_again else ""
+        why = [f"a worker could not start{again}: {self._refused_because}"] if refused else []
         return [*aside, *self.demand.notes, *to_come, *why]
 
     @property
@@ -263,7 +264,7 @@ class Fleet:
         if why := self.agreed.take(start.kind, self.nodes.host(start.node), self.nodes.resources):
             log.warning("a worker was refused: %s", why)
             self._launcher.kill(start.actor)
-            self._refuse(start.node, why)
+            self._refuse(start.node, why, for_good=True)
             return
         self._lost_starts = 0
         self._was_up = True
@@ -281,18 +282,18 @@ class Fleet:
         if error.fault is Fault.REFUSED or self._lost_starts >= LOST_STARTS:
             self._refuse(start.node, str(error))
 
-    def _refuse(self, node: str, why: str) -> None:
-        """Notes that no worker can start on a node now, or no more than are there.
+    def _refuse(self, node: str, why: str, for_good: bool = False) -> None:
+        """Notes that no worker can start on a node now or, for good, ever, or no more than are there.
 
         Raises:
             UserError: That was the last node.
             Halted: Likewise, once there had been workers.
         """
-        self._refused_because = why
+        self._refused_because, self._tried_again = why, not for_good
         if any(worker.node == node for worker in self.workers):
             self.demand.refuse()
         else:
-            self.nodes.refused(node)
+            self.nodes.refused(node, for_good)
         if not (self.workers or self._starting or self.nodes.usable):
             kind = Halted if self._was_up else UserError
             raise kind(f"runtime: a worker could not start: {why}") from None

@@ -4,6 +4,7 @@
 means.
 """
 
+import math
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
@@ -118,10 +119,14 @@ class Nodes:
         """Notes that a worker there has not been heard for longer than its lease."""
         self._silent[id] = time.monotonic() + SHUNNED_S
 
-    def refused(self, id: str) -> None:
-        """Notes that no worker can start there now. What was in the way may go: a neighbour's memory, a driver that is
-        loaded."""
-        self._unfit[id] = time.monotonic() + SHUNNED_S
+    def refused(self, id: str, for_good: bool = False) -> None:
+        """Notes that no worker can start there.
+
+        Args:
+            id: The node's.
+            for_good: What is in the way will not go, as a neighbour's memory may, or a driver that is loaded.
+        """
+        self._unfit[id] = math.inf if for_good else time.monotonic() + SHUNNED_S
 
     def worked(self, id: str) -> None:
         """Notes that a job was completed there."""
