@@ -81,7 +81,9 @@ def screened(frame: pd.DataFrame, target: str) -> "pd.Series[bool]":
     """Which latencies were measured for a short time only, since nothing hung on them.
 
     Args:
-        frame: rows of `evaluations`.
+        frame: rows of `evaluations`; without conditions it says that none were.
         target: its name.
     """
+    if "conditions" not in frame:
+        return pd.Series(False, index=frame.index)
     return frame["conditions"].map(lambda conditions: f"until[{target}]" in conditions).astype(bool)

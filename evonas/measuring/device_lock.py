@@ -26,6 +26,8 @@ from evonas.errors import UserError
 from evonas.text import one_line
 
 POLL_S = 0.01
+LOOK_EVERY_S = 0.005
+"""How often a reader looks whether a writer waits: looking costs system calls, and a step may be short."""
 EXCLUSIVE_TIMEOUT_S = 15.0
 """Longest that a writer waits for the readers: one of them may hang in the middle of a step."""
 SHARED_TIMEOUT_S = 60.0
@@ -63,7 +65,7 @@ class DeviceLock:
         self._locks: dict[str, _ReadersWriterLock] = {}
         self._is_shared = False
         self._own: _ReadersWriterLock | None = None  # of the device that it has to itself
-        self._turn_ends = 0.0
+        self._turn_ends = self._next_look = 0.0
         for device in self._devices:
             self._lock(device)  # finds fault now
 
@@ -80,8 +82,10 @@ class DeviceLock:
 
     def checkpoint(self) -> None:
         """Makes way for a writer that waits, and returns once it is done. Costs microseconds where none waits."""
-        if not self._is_shared or time.monotonic() < self._turn_ends:
+        now = time.monotonic()
+        if not self._is_shared or now < max(self._turn_ends, self._next_look):
             return
+        self._next_look = now + LOOK_EVERY_S
         if any(self._lock(device).writer_waits() for device in self._devices):
             self._synchronize()
             self._release()
