@@ -92,7 +92,8 @@ class LatencyBenchmark:
         self.backend = BACKENDS[config.backend](name, config)
         self._device_lock, self._wanted = device_lock, wanted
         self._meter = Meter(name, config) if "energy_mj" in wanted else None
-        self._reference = BACKENDS[config.backend](name, for_reference(config)).load(reference, REFERENCE_INPUT)
+        beside = BACKENDS[config.backend](name, for_reference(config))
+        self._reference, self._baseline_of = beside.load(reference, REFERENCE_INPUT), dict(beside.conditions)
         self._quiet_ms: dict[bool, float] = {}  # by whether the device was had alone
         if "memory_mb" in wanted:
             self._reference.memory_mb()  # finds fault now
@@ -171,11 +172,12 @@ class LatencyBenchmark:
         )
 
     def _baseline(self, alone: bool) -> float:
-        """Milliseconds of the reference on the quiet device, measured once for all processes and runs.
+        """Milliseconds of the reference on the quiet device, measured once for all processes, runs and targets for
+        which it runs alike.
 
         Where the device could not be had alone, that is another number, and kept apart.
         """
-        conditions = json.dumps([PROTOCOL, platform.node(), alone, dict(self.backend.conditions)], sort_keys=True)
+        conditions = json.dumps([PROTOCOL, platform.node(), alone, self._baseline_of], sort_keys=True)
         path = folder() / f"reference-{hashlib.sha256(conditions.encode()).hexdigest()[:16]}.json"
         known = _read(path, conditions)
         if known is not None and not _is_far_off(known, _at_a_glance(self._reference.passes)):
