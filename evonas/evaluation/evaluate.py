@@ -91,22 +91,23 @@ class Evaluator:
         self.device = available(device, "runtime")
         self.memory = GpuMemory(self.device, own_share())
         self.training = begun_with(config.training, begun, self.device)
-        self.data = to_device(task, self.device)
         local = [config.targets[name] for name in objectives.targets if not config.targets[name].remote]
         # Somebody else may measure here, or clock a training with the device to itself.
         cooperative = any(target.quiet for target in local) or not local or config.runtime.gpus_per_worker == "auto"
         self.device_lock = DeviceLock(["cpu", lock_name(self.device)], self._synchronize, cooperative, owner)
-        self.targets = Targets(
-            space,
-            config,
-            objectives,
-            tables or {},
-            self.device_lock,
-            task.spec.input,
-            prepared(config, objectives, task),
-            begun,
-        )
-        self.targets.prepare()
+        with self.device_lock.shared():  # others may measure while this one starts
+            self.data = to_device(task, self.device)
+            self.targets = Targets(
+                space,
+                config,
+                objectives,
+                tables or {},
+                self.device_lock,
+                task.spec.input,
+                prepared(config, objectives, task),
+                begun,
+            )
+            self.targets.prepare()
         metrics = resolve(objectives.network_metrics) if metrics is None else metrics
         again = {name: config.targets[name].max_remeasurements for name in self.targets.measured}
         self._builder = Builder(space, task.spec, self.device, self.training.threads)

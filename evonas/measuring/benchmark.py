@@ -8,6 +8,7 @@ import platform
 import stat
 import time
 from collections.abc import Collection
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 from evonas import atomic_files
 from evonas.config import TargetConfig
 from evonas.measuring.backends.backend import BACKENDS, Loaded
+from evonas.measuring.container import in_container
 from evonas.measuring.cpu_affinity import pinned
 from evonas.measuring.device_lock import DeviceLock, folder
 from evonas.measuring.energy import Meter
@@ -118,7 +120,7 @@ class LatencyBenchmark:
         Raises:
             Exception: whatever the network or its conversion raises.
         """
-        return self.time(self.backend.load(network, inputs), inputs, baseline, seconds, enough)
+        return self.time(self._loaded(network, inputs), inputs, baseline, seconds, enough)
 
     def time(
         self,
@@ -129,7 +131,7 @@ class LatencyBenchmark:
         enough: Enough = never,
     ) -> Measurement:
         """Measure a network that is on the device already; the arguments are those of `measure`."""
-        other = self.backend.load(baseline.network, inputs) if baseline else self._reference
+        other = self._loaded(baseline.network, inputs) if baseline else self._reference
         memory = loaded.memory_mb() if "memory_mb" in self._wanted else None
         config = self.config
         with self._device_lock.exclusive(self.backend.device) as alone, pinned(config.threads) as attention:
@@ -152,6 +154,7 @@ class LatencyBenchmark:
             **state,
             **attention,
             "quiet": "yes" if alone else "no",
+            **({"quiet_within": "this container"} if in_container() else {}),
             "quiet_reference_ms": f"{quiet_ms:.6g}",
             **({"until": DECIDED} if found.told else {}),
             **({"energy_95_mj": f"{energy.low:.5g} to {energy.high:.5g}"} if energy else {}),
@@ -170,6 +173,11 @@ class LatencyBenchmark:
             energy_mj=energy.mj if energy else None,
             conditions=conditions,
         )
+
+    def _loaded(self, network: "nn.Module | bytes", inputs: Inputs) -> Loaded:
+        """On the device. A compiler takes a core for a minute, and nobody waits for it."""
+        with self._device_lock.unpaused() if self.config.backend == "torch.compile" else nullcontext():
+            return self.backend.load(network, inputs)
 
     def _baseline(self, alone: bool) -> float:
         """Milliseconds of the reference on the quiet device, measured once for all processes, runs and targets for

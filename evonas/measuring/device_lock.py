@@ -7,7 +7,8 @@ device make the lock:
 - `held`: locked shared by readers, exclusively by the writer.
 - `writer_intent`: locked by a writer from when it waits, so that no reader gets in before it and it does not starve.
 - `readers_waiting`: locked by readers that wait, which the next writer lets in first, so that they do not starve.
-- `overrun`: locked by readers that go on without `held`, because a writer seems to hang.
+- `overrun`: locked by readers that go on without `held`, because a writer seems to hang, or because they do what takes
+  minutes and cannot be paused.
 
 The files are locked with `flock`: a process that ends, however that happens, frees its locks.
 """
@@ -102,6 +103,22 @@ class DeviceLock:
         finally:
             if self._is_shared:
                 self._acquire()
+
+    @contextmanager
+    def unpaused(self) -> Iterator[None]:
+        """Goes on with what cannot be paused, for longer than others should wait; who measures meanwhile is told."""
+        if not self._is_shared:
+            yield
+            return
+        self._synchronize()
+        locks = [self._lock(device) for device in self._devices]
+        for lock in locks:
+            lock.overrun()
+        try:
+            yield
+        finally:
+            self._release()
+            self._acquire()
 
     @contextmanager
     def exclusive(self, device: str) -> Iterator[bool]:
@@ -215,6 +232,11 @@ class _ReadersWriterLock:
         nobody = _try_lock(self._overrun, fcntl.LOCK_EX)
         fcntl.flock(self._overrun, fcntl.LOCK_UN)
         return alone and nobody
+
+    def overrun(self) -> None:
+        """Goes on beside writers, who see it."""
+        self.release()
+        _try_lock(self._overrun, fcntl.LOCK_SH)
 
     def release(self) -> None:
         """Releases whatever is held."""

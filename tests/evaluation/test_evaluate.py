@@ -2,6 +2,7 @@ import statistics
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -399,3 +400,17 @@ def test_read_only_arrays_do_not_warn(recwarn: pytest.WarningsRecorder) -> None:
     _, last = run(evaluator(task=task), job())
     assert last.status is Status.OK
     assert not [w for w in recwarn if "writable" in str(w.message)]
+
+
+def test_a_worker_that_starts_waits_for_who_measures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Data are placed and devices set up: that is work of the machine like any other."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    made: list[Evaluator] = []
+    start = threading.Thread(target=lambda: made.append(evaluator()))
+    with DeviceLock([]).exclusive("cpu") as alone:
+        assert alone
+        start.start()
+        start.join(0.5)
+        assert not made
+    start.join(600)
+    assert made

@@ -187,6 +187,19 @@ def test_who_measures_at_the_same_time_has_cores_of_its_own() -> None:
         os.close(file)
 
 
+def test_who_does_what_cannot_be_paused_is_seen_and_not_waited_for() -> None:
+    hold, other = DeviceLock(["cpu"]), DeviceLock([])
+    with hold.shared():
+        with hold.unpaused():
+            before = time.monotonic()
+            with other.exclusive("cpu") as alone:
+                assert not alone
+            assert time.monotonic() < before + device_lock.EXCLUSIVE_TIMEOUT_S
+        assert hold.paused_s < 1
+    with other.exclusive("cpu") as alone:
+        assert alone
+
+
 def test_who_trains_alone_is_not_held_up() -> None:
     hold = DeviceLock(["cpu"])
     with hold.shared():
