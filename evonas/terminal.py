@@ -322,7 +322,7 @@ def for_people(run: Run, chosen: pd.DataFrame) -> pd.DataFrame:
 
 def _tested(run: Run, chosen: pd.DataFrame) -> pd.DataFrame:
     """Of the final figures that on the test examples of the main metric, with its interval in one column behind it."""
-    metric = next(iter(run.description["task"]["metrics"]))
+    metric, _ = analysis.main_metric(run.description)
     value, low, high = f"test[{metric}]", f"test_low[{metric}]", f"test_high[{metric}]"
     if value in chosen:
         text = [_interval(*both) for both in zip(chosen[low], chosen[high], strict=True)]

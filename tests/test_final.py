@@ -21,6 +21,8 @@ from rich.console import Console
 from torch import nn
 
 import evonas
+from evonas.analysis import main_metric
+from evonas.cli import main
 from evonas.commands.train import show_final
 from evonas.config import TrainingConfig
 from evonas.config.final import FinalConfig
@@ -39,9 +41,10 @@ from evonas.final.testing import look_at_networks
 from evonas.final.train import prepare_final, train
 from evonas.report.data import document
 from evonas.runs.run import Run
+from evonas.spaces import SPACES
 from evonas.store.final import KIND, TRAININGS, read_final, unheard, write_final
 from evonas.store.opening import open_folder
-from evonas.tasks import Task, regression
+from evonas.tasks import TASKS, Task, regression
 from evonas.tasks.splitting import joined
 from evonas.tasks.task import Split, Splits
 from evonas.terminal import chosen_by, show_front
@@ -405,11 +408,40 @@ def test_wrong_options_are_one_line(run: Run) -> None:
         "epoch=3": "train: unknown 'epoch'; did you mean 'epochs'",
         "seeds=0": "seeds",
         "runtime.kind=bus": "runtime: kind: input should be",
+        "seeds": "^--set takes KEY=VALUE, not 'seeds'$",
     }.items():
         with pytest.raises(UserError, match=line) as error:
             train(run, overrides=[override])
         assert "\n" not in str(error.value)
     assert json.loads(json.dumps(FinalConfig().decisive))["trials"] == 4
+
+
+def test_weights_that_are_lost_are_trained_again_as_the_line_says(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(SPACES, "ConvNets", ConvNets)
+    monkeypatch.setitem(TASKS, "bars", bars_task)
+    number = int(run.front()["candidate"].iloc[0])
+    train(run, [number], overrides=QUICK)
+    assert main(["verify", str(run.folder)]) == 0
+    assert "1 network trained to the end: records and weights are whole" in capsys.readouterr().out
+    [weights] = Path(str(run.folder)).glob("final/*-seed1.safetensors")
+    [record] = Path(str(run.folder)).glob("final/*.parquet")
+    before = weights.read_bytes()
+    weights.unlink()
+    assert main(["verify", str(run.folder)]) == 2
+    remedy = f"is not there any more; restore it from a copy, or remove {record}, and evonas train makes both again"
+    assert remedy in capsys.readouterr().err
+    record.unlink()
+    train(run, [number], overrides=QUICK)
+    assert weights.read_bytes() == before
+
+
+def test_the_metric_is_the_one_that_the_search_was_about() -> None:
+    task = {"metrics": {"error": "minimize", "bits": "minimize", "f1": "maximize"}}
+    columns = ["latency_ms[cpu]", "f1", "error"]
+    assert main_metric({"task": task, "objectives": [{"column": name} for name in columns]}) == ("f1", "maximize")
+    assert main_metric({"task": task, "objectives": [{"column": "params"}]}) == ("error", "minimize")
 
 
 def test_every_option_is_in_the_page() -> None:

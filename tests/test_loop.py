@@ -163,7 +163,7 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
 
 def test_a_second_search_on_the_same_folder_is_refused(tmp_path: Path) -> None:
     def watch(loop: Search, evaluation: Evaluation | None) -> None:
-        with pytest.raises(UserError, match="another search is writing"):
+        with pytest.raises(UserError, match="another search or training is writing"):
             run(tmp_path / "run")
         raise Stop
 

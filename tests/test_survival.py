@@ -104,10 +104,10 @@ run(Path(sys.argv[1]), slow, work={'delay': 0.01, 'failing': (5, 11), 'weights_k
         first = python(self.SLOW_PROGRAM, str(folder))
         reaped.append(first)
         until((folder / "manifest" / "generation-00001.json").exists)
-        with pytest.raises(UserError, match=r"another search is writing to .*--take-over"):
+        with pytest.raises(UserError, match=r"another search or training is writing to .*--take-over"):
             run(folder)
         first.send_signal(signal.SIGSTOP)
-        with pytest.raises(UserError, match="another search is writing"):
+        with pytest.raises(UserError, match="another search or training is writing"):
             run(folder)
         second = run(folder, work={"failing": (5, 11), "weights_kb": 0.1}, take_over=True)
         before = everything(folder)

@@ -11,9 +11,12 @@ from evonas.text import figures
 
 
 def main_metric(description: Mapping[str, Any]) -> tuple[str, str]:
-    """Name and direction of the task's main metric."""
-    metric: tuple[str, str] = next(iter(description["task"]["metrics"].items()))
-    return metric
+    """Name and direction of the metric of the task that a search was about: its first objective that is one, else the
+    first of the task."""
+    metrics: Mapping[str, str] = description["task"]["metrics"]
+    names = [objective["column"] for objective in description["objectives"] if objective["column"] in metrics]
+    name = next(iter(names or metrics))
+    return name, metrics[name]
 
 
 def recommended(

@@ -31,8 +31,8 @@ class Side:
 
     @property
     def metric(self) -> tuple[str, int]:
-        """The task's main metric, and -1 where it is maximised."""
-        name, direction = next(iter(self.run.description["task"]["metrics"].items()))
+        """The metric of the task that the search was about, and -1 where it is maximised."""
+        name, direction = analysis.main_metric(self.run.description)
         return name, -1 if direction == "maximize" else 1
 
     @property

@@ -62,8 +62,8 @@ def run(options: argparse.Namespace) -> int:
             with watching(console) as watch:
                 found = execute(search, watch, take_over=options.take_over)
         else:
-            print("nothing is left to do")
             found = execute(search)
+            print("nothing is left to do")
     except KeyboardInterrupt as stop:
         print(told, flush=True)
         return status_of(stop)
@@ -105,6 +105,7 @@ def show_final(folder: object, found: "pd.DataFrame", console: "Console") -> Non
     """The finished networks as a table, with what its figures are."""
     from rich.markup import escape
 
+    from evonas.analysis import main_metric
     from evonas.final.table import final_table, remarks
     from evonas.runs.run import Run
     from evonas.terminal import fitting_table
@@ -116,7 +117,7 @@ def show_final(folder: object, found: "pd.DataFrame", console: "Console") -> Non
     if able.empty:
         return
     run = Run(folder)  # type: ignore[arg-type]
-    metric = next(iter(run.description["task"]["metrics"]))
+    metric, _ = main_metric(run.description)
     title = f"trained to the end: {counted(len(able), 'network')}; search, valid and test are {metric}"
     table = final_table(run, able)
     last = [name for name in table if str(name).startswith("95 % of ")]  # what is left out first where it is narrow

@@ -17,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from evonas.runs.rebuild import task_with_data
     from evonas.runs.run import Run
+    from evonas.store.final import read_final, read_weights
     from evonas.tasks.data_record import recorded_data
 
     imported(options.modules)
@@ -39,5 +40,11 @@ def run(options: argparse.Namespace) -> int:
         "follow from the record; "
         f"{verdict.recounted:,} networks were built again and have the parameters that it says{births}"
     )
+    if finished := read_final(run.folder):
+        for row in finished:
+            if row["weights"]:
+                read_weights(run.folder, row)
+        networks = counted(len({row["candidate"] for row in finished}), "network")
+        print(f"{networks} trained to the end: records and weights are whole")
     print("the data are those of the search" if task else f"note: the data are not checked: {printable(unchecked)}")
     return 0

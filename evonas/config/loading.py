@@ -38,6 +38,8 @@ def overridden(config: Mapping[str, Any], overrides: Iterable[str], section: str
     """
     data = dict(config)
     for override in overrides:
+        if "=" not in override:
+            raise UserError(f"--set takes KEY=VALUE, not {override.removeprefix(f'{section}.')!r}")
         if not override.startswith(f"{section}."):
             raise UserError(f"--set {override}: here it is for {section}.KEY=VALUE alone")
         _set(data, override)

@@ -19,7 +19,7 @@ def search_and_test(runs: Mapping[str, Run]) -> Picture:
         UserError: no network was trained to the end.
     """
     first = next(iter(runs.values()))
-    metric, direction = next(iter(first.description["task"]["metrics"].items()))
+    metric, direction = analysis.main_metric(first.description)
     marks: list[Mark] = []
     ends: list[float] = []
     for (name, run), colour in zip(runs.items(), (BLUE, ORANGE), strict=False):

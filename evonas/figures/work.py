@@ -109,7 +109,7 @@ def importance(run: Run | Runs, objective: str | None = None, most: int = 15) ->
 def _curve_label(run: Run | Runs, column: str) -> str:
     if column != "valid_metric":
         return f"{column.replace('_', ' ')} (mean an example), better ↓"
-    metric, direction = next(iter(run.description["task"]["metrics"].items()))
+    metric, direction = analysis.main_metric(run.description)
     return f"{metric} on validation data, better {'↑' if direction == 'maximize' else '↓'}"
 
 

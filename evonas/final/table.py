@@ -28,7 +28,7 @@ def final_table(run: "Run", final: pd.DataFrame) -> pd.DataFrame:
         candidate; search, valid and test, which are the main metric; "95 %" of test over examples, "seeds" (95 % of the
         mean over seeds); latency_ms[T] and its interval.
     """
-    metric = next(iter(run.description["task"]["metrics"]))
+    metric, _ = analysis.main_metric(run.description)
     searched = run.evaluations.set_index("candidate")[metric]
     table = pd.DataFrame({"candidate": final["candidate"]})
     table["search"] = final["candidate"].map(searched)
@@ -60,7 +60,7 @@ def _span(frame: pd.DataFrame, low: str, high: str, share: bool = False, bounded
 
 def remarks(run: "Run", final: pd.DataFrame) -> Iterator[str]:
     """What is to be known beside the table, a line each."""
-    metric = next(iter(run.description["task"]["metrics"]))
+    metric, _ = analysis.main_metric(run.description)
     test = run.description.get("data", {}).get("splits", {}).get("test", {}).get("examples")
     of = f", of {test:,} test examples" if test else ""
     first = final.iloc[0]

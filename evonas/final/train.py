@@ -75,7 +75,8 @@ class FinalSearch:
         final, epochs = self.final, self.plans[0].trials()[0].training.epochs
         on = final.fit_on.replace("+", " + ")
         which = ", ".join(f"{plan.candidate}" for plan in self.plans)
-        recipes = "the search's recipe" if final.trials == 1 else f"{final.trials} recipes each, stopped early by ASHA"
+        stops = ", stopped early by ASHA" if self.runtime.kind == "ray" and final.processes == 1 else ""
+        recipes = "the search's recipe" if final.trials == 1 else f"{final.trials} recipes each{stops}"
         best = "it" if final.trials == 1 else "the best one"
         lines = [
             f"{counted(len(self.plans), 'network')} to the end: {which}",
@@ -192,7 +193,7 @@ def execute(search: FinalSearch, watch: Watch = lambda progress: None, *, take_o
 
 
 def _train(search: FinalSearch, trainings: Trainings, watch: Watch) -> None:
-    metric, direction = next(iter(search.task.spec.metrics.items()))
+    metric, direction = analysis.main_metric(search.run.description)
     progress = FinalProgress(metric, direction == "maximize")
     recorder, plans = FinalRecorder(search.run.folder), search.open
     trials = {plan.candidate: plan.trials() for plan in plans}
@@ -255,7 +256,7 @@ def _trainings(search: FinalSearch) -> Trainings:
 
 
 def _best_of_front(search: FinalSearch) -> "pd.Series[Any]":
-    metric, direction = next(iter(search.task.spec.metrics.items()))
+    metric, direction = analysis.main_metric(search.run.description)
     front = search.run.front()
     if front.empty:
         raise UserError(f"distill: the front of {search.run.folder} is empty, so it has no teacher: distill=0")

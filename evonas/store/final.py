@@ -192,12 +192,14 @@ def read_weights(folder: Folder, row: Mapping[str, Any]) -> bytes:
         UserError: they are not there, or damaged.
     """
     path = f"{folder}/{KIND}/{row['weights']}"
+    record = f"{folder}/{KIND}/{row['weights'].rpartition('-')[0]}.parquet"
+    remedy = f"restore it from a copy, or remove {record}, and evonas train makes both again"
     try:
         data = folder.read(f"{KIND}/{row['weights']}")
     except FileNotFoundError:
-        raise UserError(f"{path} is not there any more; restore it from a copy, or train it again") from None
+        raise UserError(f"{path} is not there any more; {remedy}") from None
     if hashlib.sha256(data).hexdigest() != row["weights_sha256"]:
-        raise UserError(f"{path} is damaged: its SHA-256 is not the recorded one; restore it from a copy")
+        raise UserError(f"{path} is damaged: its SHA-256 is not the recorded one; {remedy}")
     return data
 
 

@@ -181,7 +181,7 @@ class LocalFolder:
             file = self._locked(path)
         if file is None:
             raise UserError(
-                f"another search is writing to {self.root}; wait for it or give another --run; "
+                f"another search or training is writing to {self.root}; wait for it, or give a search another --run; "
                 f"if it hangs or its machine is lost: --take-over"
             )
         for kind in ("", *FOLDERS):

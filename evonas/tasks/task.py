@@ -108,6 +108,14 @@ class Splits:
     test: Split
     drawn: tuple[str, ...] = field(default=(), kw_only=True)
 
+    def __post_init__(self) -> None:
+        for name, part in self.parts.items():
+            if part is None:
+                raise UserError(
+                    f"Splits: {name} is None; a task without {name} examples says so by a Split that has none: "
+                    "Split(x[:0], y[:0])"
+                )
+
     @property
     def parts(self) -> dict[str, Split]:
         """All three by name."""

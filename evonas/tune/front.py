@@ -15,7 +15,7 @@ class FrontTrial:
     """A trial that no other is better than in everything.
 
     Args:
-        config: what it was given.
+        config: what it was given; of a searcher without the constants of `param_space`, which it does not know.
         metrics: what it reached, of the objectives and of what is limited.
         trial_id: Tune's name for it; `point-N` of the N-th point that was added.
     """

@@ -70,7 +70,8 @@ def commands(run: Run, exported: Exported) -> str:
     origin = run.description.get(ORIGIN)
     earlier = f" --from {shlex.quote(origin['run'])}" if origin else ""
     lines = [
-        f"evonas search config.yaml --run again{earlier}{modules}    # config.yaml: below",
+        f"evonas search config.yaml --run again{earlier}{modules}    # from nothing; config.yaml: below",
+        "# from the folder of the run, in which candidates have these numbers; measured anew, others may come first:",
         f"evonas verify {folder}{modules}    # that every candidate follows from the record",
         *_training(exported, folder, modules),
         exported.line,
