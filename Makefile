@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-.PHONY: install demo docs notebooks test test-all test-gpu check format lock wheel clean
+.PHONY: install demo docs notebooks test test-all test-gpu check format lock vulnerabilities wheel clean
 
 install: $(VENV)/installed
 
@@ -56,6 +56,12 @@ docs: install
 format: install
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# Known vulnerabilities of what the lock pins, by pip-audit in an environment of its own. It asks public advisories, so it needs the network.
+vulnerabilities:
+	$(PYTHON) -m venv .audit
+	.audit/bin/pip install --quiet --disable-pip-version-check pip-audit
+	.audit/bin/pip-audit --requirement requirements.lock --disable-pip --no-deps
 
 # Pins all that the package, its extras and its tests need; made with Python 3.11 and pip-tools (pip install pip-tools uv).
 # requirements-gpu.lock has what the image of cluster/ needs, with torch for CUDA and its libraries, of the same versions:

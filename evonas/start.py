@@ -39,6 +39,7 @@ from evonas.store import (
     Store,
     evaluations_schema,
     has_own_description,
+    import_options,
     is_run,
     kept_weights,
     open_folder,
@@ -216,8 +217,7 @@ def prepare_again(
 
 def _imports(folder: Folder) -> str:
     """How to bring the parts of the user's own with which a search was started."""
-    names = dict.fromkeys(name for start in read_starts(folder) for name in start.get("modules", ()))
-    given = " ".join(f"--import {name}" for name in names)
+    given = import_options(folder).strip()
     return f"go on with {given}, as it was started" if given else "give the module that registers it by --import"
 
 

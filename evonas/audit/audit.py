@@ -10,6 +10,7 @@ from evonas.audit.figures import RANDOM, SEARCH, Figures
 from evonas.audit.fronts import Side
 from evonas.errors import UserError
 from evonas.runs.run import Run
+from evonas.store import import_options
 
 PICKED = 8
 """Networks that are advised to be trained to the end."""
@@ -62,20 +63,21 @@ def audited(run: Run, baseline: str = "") -> Audit:
 def _missing(sides: Mapping[str, Side], other: Run | None, folder: str) -> Iterator[str]:
     search = sides[SEARCH]
     where, many = _quoted(search.run), len(search.run.evaluations)
+    modules = import_options(search.run.folder)
     if search.run.description["config"]["strategy"]["kind"] != "random" and RANDOM not in sides:
         own = "" if folder == default_folder(search.run) else f" {shlex.quote(folder)}"
         there = f"{len(other.evaluations):,} of {many:,} evaluations are there" if other else f"{many:,} evaluations"
-        how = f"evonas audit {where} --baseline{own}"
+        how = f"evonas audit {where} --baseline{own}{modules}"
         if search.run.description["evaluator"]:
             how = f"search with strategy random as you searched, into {shlex.quote(folder)}"
         yield f"no random search to compare with ({there}): {how}"
     if not search.is_trained:
         return
     if finished.looked_at(search).empty and search.final.empty:
-        yield f"the winner's curse alone: evonas test {where}, before evonas train"
+        yield f"the winner's curse alone: evonas test {where}{modules}, before evonas train"
     for side in sides.values():
         if side.finished.empty:
-            yield f"not trained to the end: evonas train {_quoted(side.run)} --pick {PICKED}"
+            yield f"not trained to the end: evonas train {_quoted(side.run)} --pick {PICKED}{modules}"
 
 
 def _quoted(run: Run) -> str:

@@ -22,6 +22,7 @@ from evonas.store.folder import Folder
 from evonas.store.generations import Tables, log_name, weights_name
 from evonas.store.opening import open_folder
 from evonas.store.reading import (
+    import_options,
     kept_weights,
     read_journal_rows,
     read_measured,
@@ -45,6 +46,7 @@ __all__ = [
     "evaluations_schema",
     "from_row",
     "has_own_description",
+    "import_options",
     "is_new",
     "is_run",
     "kept_weights",

@@ -3,6 +3,7 @@
 A generation counts once its manifest is there, and the journal's unfinished last line is passed over.
 """
 
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -35,6 +36,12 @@ def read_starts(folder: Folder) -> list[dict[str, Any]]:
     except Damaged as damage:
         raise UserError(f"{folder}/{damage.name} {damage.what}; restore it from a copy, or remove it") from None
     return starts
+
+
+def import_options(folder: Folder) -> str:
+    """What a command line needs besides, for a run with parts of the user's own: " --import my_net", or nothing."""
+    names = dict.fromkeys(name for start in read_starts(folder) for name in start.get("modules", ()))
+    return "".join(f" --import {shlex.quote(name)}" for name in names)
 
 
 def read_measured(folder: Folder) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from evonas.report.card.exported import Exported
 from evonas.report.card.quality import looks
 from evonas.report.card.tables import cell, table
 from evonas.runs.run import Run
-from evonas.store import ORIGIN, read_starts
+from evonas.store import ORIGIN, import_options
 from evonas.tasks.data_record import DataRecord, recorded_data
 from evonas.text import counted
 
@@ -65,8 +65,7 @@ def _looked_at(count: int, test: str) -> str:
 def commands(run: Run, exported: Exported) -> str:
     """The lines that make the network again: the search, the proof of its record, the export."""
     folder = shlex.quote(str(run.folder))
-    given = dict.fromkeys(name for start in read_starts(run.folder) for name in start.get("modules", ()))
-    modules = "".join(f" --import {shlex.quote(name)}" for name in given)
+    modules = import_options(run.folder)
     origin = run.description.get(ORIGIN)
     earlier = f" --from {shlex.quote(origin['run'])}" if origin else ""
     lines = [
