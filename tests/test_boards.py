@@ -13,6 +13,8 @@ from ray.cluster_utils import Cluster
 
 from evonas.config import RuntimeConfig
 from evonas.errors import Halted, UserError
+from evonas.final.servers import device_servers
+from evonas.measuring.remote.client import Remote
 from evonas.records import Deferred, Endpoint, Evaluation, RungReport, Status
 from evonas.runtime import RUNTIMES, Message, RayPool, Remotes, Runtime, retries
 from evonas.runtime.ray_pool.cluster import look
@@ -21,6 +23,7 @@ from evonas.runtime.ray_pool.dispatcher import Dispatcher
 from tests import away
 from tests.away import Away, job
 from tests.clusters import started
+from tests.evaluation.small import config
 
 KINDS = pytest.mark.parametrize("kind", ["serial", "ray"])
 FIXED = Remotes(endpoints={"phone": Endpoint("http://10.0.0.7:8077", "secret")})
@@ -288,3 +291,23 @@ def test_a_resource_that_no_node_has(
 def test_a_resource_needs_ray(opened: Callable[..., Runtime], tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"^targets\.phone\.resource needs runtime\.kind: ray$"):
         opened("serial", Away(tmp_path), PHONE)
+
+
+def test_a_network_that_is_finished_is_measured_on_nodes_with_the_resource(cluster: Cluster) -> None:
+    """By a server of evonas, from the Ray of the final trainings; without Ray, and without such a node, it is said."""
+    targets = {"far": {"resource": "tablet", "max_seconds": 0.1}}
+    own = config(objectives=[{"metric": "error"}, {"metric": "latency_ms", "target": "far"}], targets=targets)
+    nowhere = own.model_copy(update={"targets": {"far": own.targets["far"].model_copy(update={"resource": "moon"})}})
+    told: list[str] = []
+    with device_servers(own, told.append) as found:
+        assert not found
+    ray.init(address=cluster.address, log_to_driver=False, logging_level="error")
+    try:
+        with device_servers(own, told.append) as found:
+            assert "torch" in Remote("far", own.targets["far"]).about(found["far"])["backends"]
+        assert told == []
+        with device_servers(nowhere, told.append) as found:
+            assert not found
+        assert "no node of the Ray cluster has the custom resource 'moon'" in told[0]
+    finally:
+        ray.shutdown()

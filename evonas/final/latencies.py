@@ -1,6 +1,6 @@
 """What networks of a run take on this machine, measured again as the search measures them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from evonas.components import remotes
@@ -11,21 +11,29 @@ from evonas.objectives.objectives import Objectives
 from evonas.runs.rebuild import config_of, space_of, task_of
 
 if TYPE_CHECKING:
-    from evonas.records import Genome, Measurement
+    from evonas.records import Endpoint, Genome, Measurement
     from evonas.runs.run import Run
     from evonas.spaces.space import Space
     from evonas.tasks import Task
 
+Measure = Callable[["Genome"], "Iterator[tuple[str, Measurement]]"]
+"""Of a genome each target with what the network takes there."""
+
 
 def measuring(
-    run: "Run", target: str | None, space: "Space | None" = None, task: "Task | None" = None
-) -> "Callable[[Genome], Iterator[tuple[str, Measurement]]]":
+    run: "Run",
+    target: str | None,
+    space: "Space | None" = None,
+    task: "Task | None" = None,
+    servers: "Mapping[str, Endpoint] | None" = None,
+) -> "Measure":
     """What measures a network of a run on one target or on each.
 
     Args:
         run: whose targets.
         target: of the run; None: each.
         space, task: of the run, where they are at hand.
+        servers: target -> where it is measured, of those with a `resource`.
 
     Raises:
         UserError: no such target, or the target's device is not here.
@@ -41,7 +49,7 @@ def measuring(
     included = any(config.targets[name].includes == "prepare" for name in names)
     preparation = prepared(config, objectives, task or run.task()) if included else None
     targets = Targets(own, config, objectives, {}, DeviceLock(["cpu"]), spec.input, preparation)
-    endpoints = remotes(config, config.targets).endpoints
+    endpoints = {**remotes(config, config.targets).endpoints, **(servers or {})}
 
     def measure(genome: "Genome") -> "Iterator[tuple[str, Measurement]]":
         for name in names:

@@ -16,11 +16,12 @@ from evonas.config.final import FinalConfig
 from evonas.errors import UserError
 from evonas.final.choosing import chosen
 from evonas.final.frames import network_row, training_row
-from evonas.final.latencies import measuring
+from evonas.final.latencies import Measure, measuring
 from evonas.final.options import final_options
 from evonas.final.plan import FinalPlan, FinalTraining, best_trial
 from evonas.final.progress import FinalProgress, Watch
 from evonas.final.serial import SerialTrainings
+from evonas.final.servers import device_servers
 from evonas.final.work import FinalWork, TeacherWeights
 from evonas.runs.rebuild import config_of, space_of
 from evonas.runs.run import Run
@@ -218,26 +219,33 @@ def _measured(
     """Each plan with what its network takes on the run's targets, as far as they are within reach, and for how many
     seconds that was measured."""
     config = config_of(search.run.folder, search.run.description)
-    measures = []
-    for target in config.targets:
-        try:
-            measures.append(measuring(search.run, target, search.space, search.task))
-        except UserError as reason:
-            progress.notes.append(f"not measured on {target}: {reason}")
-    for plan in plans:
-        progress.doing = f"measuring candidate {plan.candidate}" if measures else ""
-        watch(progress)
-        found: dict[str, float] = {}
-        began = time.monotonic()
-        for measure in measures:
+    progress.doing = "reaching targets"
+    watch(progress)
+    with device_servers(config, progress.notes.append) as servers:
+        measures = []
+        for target in config.targets:
             try:
-                for name, own in measure(plan.genome):
-                    found |= {f"latency_ms[{name}]": own.ms, f"latency_low_ms[{name}]": own.low}
-                    found |= {f"latency_high_ms[{name}]": own.high, f"settled[{name}]": float(own.settled)}
+                measures.append(measuring(search.run, target, search.space, search.task, servers))
             except UserError as reason:
-                progress.notes.append(f"candidate {plan.candidate}: {reason}")
-        yield plan, found, time.monotonic() - began
+                progress.notes.append(f"not measured on {target}: {reason}")
+        for plan in plans:
+            progress.doing = f"measuring candidate {plan.candidate}" if measures else ""
+            watch(progress)
+            began = time.monotonic()
+            yield plan, _latencies(plan, measures, progress), time.monotonic() - began
     progress.doing = ""
+
+
+def _latencies(plan: FinalPlan, measures: Sequence[Measure], progress: FinalProgress) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for measure in measures:
+        try:
+            for name, own in measure(plan.genome):
+                found |= {f"latency_ms[{name}]": own.ms, f"latency_low_ms[{name}]": own.low}
+                found |= {f"latency_high_ms[{name}]": own.high, f"settled[{name}]": float(own.settled)}
+        except UserError as reason:
+            progress.notes.append(f"candidate {plan.candidate}: {reason}")
+    return found
 
 
 def _trainings(search: FinalSearch) -> Trainings:
