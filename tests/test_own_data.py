@@ -132,7 +132,7 @@ def test_the_start_of_a_search_says_what_each_split_has(searched: Path, capsys: 
 def test_every_row_in_memory_counts() -> None:
     x = np.zeros((SAMPLED_BYTES // 1000 * 2, 1000), np.uint8)
     split = Split(x, np.arange(len(x)) % 2)
-    with pytest.raises(UserError, match=r"^Splits: test is None; a task without test examples says so by a Split"):
+    with pytest.raises(UserError, match=r"^Splits: test is None; a task has examples in all three parts"):
         Splits(split, split, None)  # type: ignore[arg-type]
     before = data_record(classification("zeros", Splits(split, split, split)))
     x[1, 7] = 1

@@ -111,10 +111,7 @@ class Splits:
     def __post_init__(self) -> None:
         for name, part in self.parts.items():
             if part is None:
-                raise UserError(
-                    f"Splits: {name} is None; a task without {name} examples says so by a Split that has none: "
-                    "Split(x[:0], y[:0])"
-                )
+                raise UserError(f"Splits: {name} is None; a task has examples in all three parts: train, valid, test")
 
     @property
     def parts(self) -> dict[str, Split]:
