@@ -61,7 +61,7 @@ format: install
 vulnerabilities:
 	$(PYTHON) -m venv .audit
 	.audit/bin/pip install --quiet --disable-pip-version-check pip-audit
-	.audit/bin/pip-audit --requirement requirements.lock --disable-pip --no-deps
+	.audit/bin/pip-audit --requirement requirements.lock --disable-pip --no-deps --strict
 
 # Pins all that the package, its extras and its tests need; made with Python 3.11 and pip-tools (pip install pip-tools uv).
 # requirements-gpu.lock has what the image of cluster/ needs, with torch for CUDA and its libraries, of the same versions:
