@@ -175,8 +175,9 @@ class Evaluator:
     def _attempt_alone(self, job: Job, draft: Draft) -> Iterator[RungReport]:
         """With neighbours, who may have what it lacks, waiting: the same training as in a GPU of its own."""
         draft.begin_again(len(self.training.rungs))
+        unclocked = replace(job, clocked=False)  # alone, it would tell that nobody slows it down
         with self.memory.alone(self.device_lock, lock_name(self.device)):
-            yield from self._attempt(job, draft, self.training, self.data)
+            yield from self._attempt(unclocked, draft, self.training, self.data)
         draft.message = after_alone(draft.status, draft.message)
 
     def _attempt_half(self, job: Job, draft: Draft) -> Iterator[RungReport]:

@@ -153,6 +153,21 @@ def test_on_a_shared_gpu_it_is_alone_before_its_batch_is_halved(
         assert last.curve == whole.curve
 
 
+def test_alone_on_a_card_nothing_is_told_of_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+
+    @contextmanager
+    def clocked(wanted: bool, *others: Any) -> Iterator[Callable[[], None]]:
+        asked.append(wanted)
+        yield lambda: None
+
+    monkeypatch.setattr(evonas.evaluation.evaluate, "clocked", clocked)
+    worker = evaluator(Shared(16, allocator := Allocator(32)))
+    worker.memory = allocator  # type: ignore[assignment]
+    run(worker, replace(job(), clocked=True))
+    assert asked == [False]
+
+
 def test_what_the_first_try_held_is_free_before_the_second() -> None:
     space = Tight(16)
     run(evaluator(space), job())
