@@ -5,7 +5,7 @@ import inspect
 import os
 import platform
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, nullcontext
 from functools import partial
 from pathlib import Path
@@ -16,12 +16,12 @@ from evonas.code_owner import is_user_module
 from evonas.components import Components, assemble, check_endpoints, check_given
 from evonas.config import MUTABLE_SECTIONS, Config
 from evonas.config.loading import load_config
+from evonas.driver.front_measurement import measure_front
 from evonas.driver.loop import Search, Watch
 from evonas.driver.progress import shown
 from evonas.driver.retraining import jobs_to_retrain, retrain
 from evonas.errors import UserError
 from evonas.evaluation.learners import LEARNERS
-from evonas.latency_tables.front_check import check
 from evonas.measuring.identity import of_row
 from evonas.objectives.metrics import METRICS
 from evonas.records import RunKind, TaskSpec
@@ -30,7 +30,7 @@ from evonas.reuse.architectures import Architectures
 from evonas.run_identity import as_begun, check_run, create_or_check, data_path, default_folder, moved_data, versions
 from evonas.runs.empty_front import why_empty
 from evonas.runs.run import Run
-from evonas.runtime import RUNTIMES
+from evonas.runtime import RUNTIMES, Runtime
 from evonas.spaces import SPACES
 from evonas.spaces.space import Space
 from evonas.store import (
@@ -254,15 +254,23 @@ def execute(prepared: PreparedSearch, *, watch: Watch, take_over: bool = False) 
         loop.owner = owner_of(folder)
         loop.restore(recover(folder, metrics, targets, salvage=True))
         loop.run()
-        if components.tables and not loop.unfinished:
-            known = {row["candidate"] for row in read_measured(folder) if not row["message"]}
-            unchecked = sorted(loop.front() - known)
-            store.measured(check([*map(loop.breeder.check, unchecked)], runtime, lambda: trackers(loop, None)))
-        if prepared.reuse.rows and components.task and not loop.unfinished:
-            jobs = [*jobs_to_retrain(loop, kept_weights(folder))]
-            retrain(jobs, runtime, store, components.spec.metrics.keys(), lambda: trackers(loop, None))
+        if not loop.unfinished:
+            _finish_front(prepared, loop, runtime, store, lambda: trackers(loop, None))
         store.ended(loop.ended, runtime.late_results, loop.elapsed_s)
     return loop.ended
+
+
+def _finish_front(
+    prepared: PreparedSearch, loop: Search, runtime: Runtime, store: Store, waiting: Callable[[], None]
+) -> None:
+    """Measure to the end who is on the front, and see that there are weights of all of them."""
+    components, folder = prepared.components, prepared.folder
+    known = {row["candidate"]: row["metrics"] for row in read_measured(folder, by_search=True) if not row["message"]}
+    front = measure_front(loop, runtime, store, known, waiting)
+    if components.task:
+        record = recover(folder, components.objectives.metrics, components.objectives.targets)
+        jobs = [*jobs_to_retrain(loop, front, kept_weights(folder), record.evaluated)]
+        retrain(jobs, runtime, store, components.spec.metrics.keys(), waiting)
 
 
 def owner_of(folder: Folder) -> str:

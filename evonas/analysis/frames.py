@@ -15,7 +15,16 @@ from numpy.typing import NDArray
 
 from evonas.did_you_mean import unknown
 from evonas.errors import UserError
-from evonas.store import Folder, Tables, evaluations_schema, read_journal_rows, read_measured, read_tables
+from evonas.store import (
+    Folder,
+    Tables,
+    evaluations_schema,
+    read_journal_rows,
+    read_measured,
+    read_tables,
+    refined_conditions,
+    refined_metrics,
+)
 from evonas.store.final import read_final, read_tests
 
 _COMPARE = {"<=": operator.le, ">=": operator.ge, "==": operator.eq, "<": operator.lt, ">": operator.gt}
@@ -38,7 +47,21 @@ def recorded(folder: Folder, description: dict[str, Any]) -> pd.DataFrame:
     frame: pd.DataFrame = pa.concat_tables([committed, loose]).to_pandas(maps_as_pydicts="strict")
     for column in ("generation", "position"):
         frame[column] = frame[column].astype("Int64")
-    return frame.sort_values("candidate", ignore_index=True)
+    return _refined(frame.sort_values("candidate", ignore_index=True), folder)
+
+
+def _refined(frame: pd.DataFrame, folder: Folder) -> pd.DataFrame:
+    """With what the search measured to the end after it, in the place of what had been measured for a moment."""
+    places = {candidate: place for place, candidate in enumerate(frame["candidate"])}
+    conditions: list[dict[str, str]] = frame["conditions"].tolist()
+    for row in read_measured(folder, by_search=True):
+        place = places.get(row["candidate"])
+        if row["message"] or place is None:
+            continue
+        for name, value in refined_metrics(row["metrics"], conditions[place]).items():
+            frame.loc[place, name] = value
+        conditions[place] = refined_conditions(row["conditions"], conditions[place])
+    return frame.assign(conditions=pd.Series(conditions, index=frame.index, dtype=object))
 
 
 def populations(folder: Folder, description: dict[str, Any]) -> pd.DataFrame:
@@ -48,12 +71,17 @@ def populations(folder: Folder, description: dict[str, Any]) -> pd.DataFrame:
     return frame
 
 
-def measured(folder: Folder) -> pd.DataFrame:
-    """What the front took when it was measured after the search: candidate, message (why it could not be measured),
-    metrics; of what was measured more than once, the last."""
+def measured(folder: Folder, description: Mapping[str, Any]) -> pd.DataFrame:
+    """What the front took when it was measured after the search, on targets whose latencies came from a table or by
+    `evonas measure --front`: candidate, message (why it could not be measured), metrics; of what was measured more than
+    once, the last."""
     rows: dict[int, dict[str, Any]] = {}
-    for row in read_measured(folder):
-        rows[row["candidate"]] = rows.get(row["candidate"], {}) | {"message": row["message"], **row["metrics"]}
+    tables = tuple(f"[{target}]" for target in description["tables"])
+    for by_search in (True, False):
+        for row in read_measured(folder, by_search):
+            metrics = {k: v for k, v in row["metrics"].items() if not by_search or (tables and k.endswith(tables))}
+            if metrics or row["message"]:
+                rows[row["candidate"]] = rows.get(row["candidate"], {}) | {"message": row["message"], **metrics}
     found = [{"candidate": i, **row} for i, row in sorted(rows.items())]
     return pd.DataFrame(found, columns=None if found else ["candidate", "message"])
 

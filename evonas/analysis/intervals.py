@@ -67,7 +67,7 @@ def unsettled(frame: pd.DataFrame, targets: Sequence[str]) -> dict[str, tuple[in
         targets: names.
 
     Returns:
-        Target -> those that did not, and all that were measured to the end: nothing hung on the others.
+        Target -> those that did not, and all that were measured to the end.
     """
     found = {}
     for target in targets:

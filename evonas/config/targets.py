@@ -47,7 +47,8 @@ class TargetConfig(Section):
         gt=0,
         le=1,
         description="share of `max_seconds` that a first measurement may take; one that has not settled by then goes "
-        "on where a limit, a rung or a place on the front depends on it. 1: each is measured to the end at once",
+        "on where a limit or a rung depends on it, and the front is measured to the end when the search ends. 1: each "
+        "is measured to the end at once",
     )
     max_remeasurements: int = Field(
         default=3,

@@ -3,7 +3,7 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 
 from evonas.config import Config
@@ -16,7 +16,7 @@ from evonas.objectives.objectives import Objectives
 from evonas.records import Evaluation, Job, RungReport
 from evonas.runtime import Message, Runtime
 from evonas.spaces.space import Space
-from evonas.store import Recovered, Store, to_row
+from evonas.store import Recovered, Store, screened_targets, to_row
 from evonas.strategies import Exhausted
 
 PATIENCE_S = 0.5  # how long to wait for news before the watcher is asked again
@@ -51,6 +51,8 @@ class Search:
         self._space, self._store, self._watch = space, store, watch
         self._waiting: list[Job] = []  # bred before a restart and not evaluated
         self._committed = 0
+        self.screened: dict[int, Mapping[str, str]] = {}
+        """Conditions of candidates that some target has not measured to the end."""
         self._earlier_s, self._started = 0.0, time.monotonic()
         self._gpu_s = self._gpu_s_told = 0.0  # that evaluations tell of; of these by this runtime
 
@@ -203,10 +205,18 @@ class Search:
             self._store.keep_weights(self.front())
 
     def front(self) -> set[int]:
+        """Who is on the front, by what the rows say."""
         return {fitness.index for fitness in self.breeder.buffer.front}
+
+    @property
+    def unmeasured(self) -> Set[int]:
+        """Candidates that some target has not measured to the end; where latencies come from a table, all of them."""
+        return set(self.order) if self.objectives.tables else self.screened.keys()
 
     def _count(self, evaluation: Evaluation) -> None:
         self.statuses[evaluation.status.value] += 1
+        if screened_targets(evaluation.conditions):
+            self.screened[evaluation.candidate.index] = evaluation.conditions
         if is_reused(evaluation, self.breeder.founder(evaluation.candidate.index)):
             self.reused += 1
         elif GPU_S in evaluation.conditions:

@@ -1,11 +1,12 @@
-"""At the end of a search that re-uses evaluations, those on its front whose weights are gone are trained again.
+"""At the end of a search, those on its front of whom no weights are kept are trained again.
 
+That are networks which another run trained, and those that have come onto the front since it was measured to the end.
 They are trained by their own seed and as jobs that have reached all that they can reach, so that nothing is measured
 and nothing decided again. On a CPU of the same kind the numbers come out equal to the bit; it is
 said where they do not.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 
 from evonas.driver.loop import Search
 from evonas.records import Epoch, Evaluation, Job
@@ -15,17 +16,21 @@ from evonas.store import Store
 PATIENCE_S = 0.5
 
 
-def jobs_to_retrain(search: Search, kept: Collection[int]) -> Iterator[Job]:
-    """The jobs of those on the front that another run trained and of which no weights are kept.
+def jobs_to_retrain(search: Search, front: Set[int], kept: Set[int], evaluated: Iterable[Evaluation]) -> Iterator[Job]:
+    """The jobs of those on the front of whom no weights were ever in this run.
 
     Args:
         search: that has ended.
+        front: with the latencies that were measured after it.
         kept: candidates whose weights are there.
+        evaluated: all candidates.
     """
-    for index in sorted(search.front().difference(kept)):
+    there = search.front()
+    for known in evaluated:
+        index = known.candidate.index
         founder = search.breeder.founder(index)
-        if founder and founder.known:
-            yield search.breeder.retrain(index, founder.known.rungs)
+        if index in front - kept and known.rungs and (index not in there or (founder and founder.known)):
+            yield search.breeder.retrain(index, known.rungs)
 
 
 def retrain(

@@ -109,7 +109,6 @@ class Learning:
         full = len(training.rungs)
         if draft.reached and draft.reached[-1].rung == full:  # by an attempt before this one
             return
-        self._refinement.at_front(job, draft, metrics)
         draft.metrics = self._ties.remeasured(job, draft, {**draft.metrics, **metrics})
         draft.reached.append(RungReport(job.candidate.index, full, dict(draft.metrics)))
 

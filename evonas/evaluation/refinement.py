@@ -1,8 +1,9 @@
-"""A latency is measured more precisely where something depends on it: a limit, a rung or a place on the front.
+"""A latency is measured more precisely where something depends on it: a limit or a rung.
 
 A first measurement takes a share `screen` of a target's time, and its interval is as wide as that makes it. Most
 candidates are decided by it: over a limit by far, or worse than others in everything, wherever in its interval the
-latency may be. Of the others more is sampled, until what depends on it is decided.
+latency may be. Of the others more is sampled, until what depends on it is decided. A place on the front that the
+interval decides is the matter of `ties`, and who is on the front in the end is measured to the end then.
 """
 
 import time
@@ -17,7 +18,7 @@ from evonas.evaluation.failures import message_of
 from evonas.evaluation.gpu_errors import GpuError, gpu_error
 from evonas.evaluation.targets import Targets
 from evonas.objectives.early_stopping import is_stopped
-from evonas.objectives.objectives import Objectives, dominates
+from evonas.objectives.objectives import Objectives
 from evonas.records import Fitness, Job, RungReport
 
 Metrics = Mapping[str, float]
@@ -69,21 +70,6 @@ class Refinement:
         def decided(metrics: Metrics) -> bool:
             best, worst = self._ends(job, metrics)
             return is_stopped(best, cutoff) == is_stopped(worst, cutoff)
-
-        self._until(decided, job, draft, learnt)
-
-    def at_front(self, job: Job, draft: Draft, learnt: Metrics) -> None:
-        """Where the candidate may be on the front, the draft gets better latencies.
-
-        Args:
-            job: holds the front that was visible.
-            draft: with its latencies.
-            learnt: metrics of the trained network.
-        """
-
-        def decided(metrics: Metrics) -> bool:
-            best, _ = self._ends(job, metrics)
-            return best.violation > 0 or any(dominates(member, best) for member in job.front)
 
         self._until(decided, job, draft, learnt)
 

@@ -26,7 +26,8 @@ from pathlib import Path
 from evonas.errors import UserError
 from evonas.text import one_line
 
-POLL_S = 0.01
+POLL_S = 0.004
+"""Between two looks of who waits for a lock."""
 LOOK_EVERY_S = 0.005
 """How often a reader looks whether a writer waits: looking costs system calls, and a step may be short."""
 EXCLUSIVE_TIMEOUT_S = 15.0

@@ -76,7 +76,7 @@ def _unsettled(description: Mapping[str, Any], evaluations: pd.DataFrame, folder
         if short := int(analysis.screened(evaluations, target).sum()):
             yield (
                 f"{short:,} of {len(evaluations):,} candidates were measured on {target} for a moment only, within a "
-                "wider interval: nothing hung on it"
+                "wider interval: nothing hung on it. Who is on the front when a search ends is measured to the end then"
             )
 
 

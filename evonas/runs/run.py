@@ -64,7 +64,9 @@ class Run:
 
     @cached_property
     def evaluations(self) -> pd.DataFrame:
-        """One row a evaluated candidate, by index; the columns are those of the Parquet files, without `scores`."""
+        """One row a evaluated candidate, by index; the columns are those of the Parquet files, without `scores`.
+        Latencies that the search measured to the end after it stand in the place of those that had been measured for a
+        moment."""
         return self._recorded.drop(columns="scores")
 
     @cached_property
@@ -76,7 +78,7 @@ class Run:
     def measured(self) -> pd.DataFrame:
         """What the front took when it was measured at the end of a run with latency tables, or by `evonas measure
         --front`; else empty."""
-        return analysis.measured(self.folder)
+        return analysis.measured(self.folder, self.description)
 
     @cached_property
     def final(self) -> pd.DataFrame:

@@ -18,6 +18,9 @@ from evonas.store.recovery import by_candidate, check_entries, refusal
 from evonas.store.schema import evaluations_schema
 from evonas.store.validation import MeasuredForm, RetrainedForm, StartForm, check_document
 
+FROM_COMMAND = "front-"
+"""How names in measured/ begin of what `evonas measure --front` measured."""
+
 
 def read_starts(folder: Folder) -> list[dict[str, Any]]:
     """How the search was started each time: budget, runtime, versions; `ended`, where it came to its end."""
@@ -44,11 +47,19 @@ def import_options(folder: Folder) -> str:
     return "".join(f" --import {shlex.quote(name)}" for name in names)
 
 
-def read_measured(folder: Folder) -> list[dict[str, Any]]:
-    """What candidates took that were measured after a search: candidate, message, metrics, conditions."""
+def read_measured(folder: Folder, by_search: bool | None = None) -> list[dict[str, Any]]:
+    """What candidates took that were measured after a search: candidate, message, metrics, conditions.
+
+    Args:
+        folder: of the run.
+        by_search: only what the search itself measured at its end, or only what `evonas measure --front` did; None:
+            both.
+    """
     try:
         documents = []
         for name in folder.names("measured"):
+            if by_search is not None and by_search is name.startswith(FROM_COMMAND):
+                continue
             documents.append(read_document(folder, f"measured/{name}"))
             check_document(f"measured/{name}", documents[-1], MeasuredForm)
     except Damaged as damage:

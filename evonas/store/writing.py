@@ -17,7 +17,7 @@ from evonas.store.documents import from_document, to_document
 from evonas.store.folder import FOLDERS, REUSED, Folder, digits
 from evonas.store.generations import generation_name, log_name, retrained_name, weights_name
 from evonas.store.journal import Journal
-from evonas.store.reading import last_start
+from evonas.store.reading import FROM_COMMAND, last_start
 from evonas.store.recovery import Recovered
 from evonas.store.schema import POPULATIONS, SCHEMA_VERSION, candidate_row
 
@@ -43,9 +43,9 @@ def record_measured(folder: Folder, rows: Sequence[Mapping[str, Any]]) -> str:
     Returns:
         The name of the file.
     """
-    number = 1 + max([0, *(digits(name) for name in folder.names("measured") if name.startswith("front-"))])
+    number = 1 + max([0, *(digits(name) for name in folder.names("measured") if name.startswith(FROM_COMMAND))])
     while True:
-        name = f"measured/front-{number:04d}.json"
+        name = f"measured/{FROM_COMMAND}{number:04d}.json"
         try:
             folder.create(name, to_document({"measured": list(rows)}))
             return name

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from torch import nn
 
-import evonas
 from evonas.evaluation.draft import Draft
 from evonas.evaluation.refinement import Refinement
 from evonas.evaluation.targets import Targets
@@ -61,9 +60,8 @@ def refinement(device: Device, limits: tuple[Mapping[str, Any], ...] = ()) -> Re
     return Refinement(Objectives(own, bars_task(n=4).spec), device, Builder())  # type: ignore[arg-type]
 
 
-def job(*front: tuple[float, float]) -> Job:
-    fitnesses = tuple(Fitness(i, 1, values, 0.0) for i, values in enumerate(front))
-    return Job(Candidate(9, (9,), (), "random", 0, 0), front=fitnesses)
+def job() -> Job:
+    return Job(Candidate(9, (9,), (), "random", 0, 0))
 
 
 def draft(half: float = 0.3) -> Draft:
@@ -107,25 +105,9 @@ def test_a_rung_that_the_interval_decides(cutoff: tuple[float, float], looks: li
     assert device.lengths == looks
 
 
-@pytest.mark.parametrize(
-    ("front", "looks"),
-    [
-        ([], [6]),  # it is on it
-        ([(0.1, 2.0)], [6]),  # a trade-off
-        ([(0.1, 0.5)], []),  # surely not on it
-        ([(0.1, 0.9)], [3]),
-    ],
-)
-def test_a_place_on_the_front(front: list[tuple[float, float]], looks: list[int]) -> None:
-    device, own = Device(), draft()
-    refinement(device).at_front(job(*front), own, {"error": 0.2})
-    assert device.lengths == looks
-    assert ("until[cpu]" in own.conditions) is (looks != [6])
-
-
 def test_where_it_fails_what_is_known_stands() -> None:
     own = draft()
-    refinement(Device(fails=True)).at_front(job(), own, {"error": 0.2})
+    refinement(Device(fails=True)).at_rung(job(), own, {"error": 0.2}, [Fitness(0, 0, (0.1, 1.0), 0.0)])
     assert own.metrics["latency_high_ms[cpu]"] == 1.3
     assert own.message.startswith("not measured again: RuntimeError: no more")
 
@@ -133,7 +115,7 @@ def test_where_it_fails_what_is_known_stands() -> None:
 def test_what_was_measured_to_the_end_is_not_again() -> None:
     device, own = Device(), Draft([])
     own.take("cpu", latency(1.0, 0.3), Measurement(1, 1, 1, 1, 1, 1, 0, (1.0,), False))
-    refinement(device).at_front(job(), own, {"error": 0.2})
+    refinement(device).at_rung(job(), own, {"error": 0.2}, [Fitness(0, 0, (0.1, 1.0), 0.0)])
     assert device.lengths == []
 
 
@@ -143,24 +125,3 @@ def test_what_has_no_interval_is_measured_to_the_end_at_once(metric: str, screen
     task = bars_task(n=4)
     targets = Targets(ConvNets(), own, Objectives(own, task.spec), {}, None, task.spec.input)  # type: ignore[arg-type]
     assert targets.screens("cpu") is screens
-
-
-def test_the_front_of_a_search_is_measured_to_the_end(tmp_path: Any) -> None:
-    """And some of the others were not; each row says so."""
-    given = {
-        "objectives": [{"metric": "params"}, {"metric": "latency_ms", "target": "cpu"}],
-        "targets": {"cpu": {"max_seconds": 0.3, "quiet": False, "within": 1e-6}},
-        "space": {"kind": "own"},
-        "task": {"kind": "own"},
-        "training": {"epochs": 1},
-        "strategy": {"population": 4},
-        "learner": {"kind": "none"},
-        "budget": {"evaluations": 8},
-        "runtime": {"kind": "serial"},
-    }
-    run = evonas.search(given, space=ConvNets(), task=bars_task(), run=tmp_path / "run", progress=False)
-    front = set(run.front()["candidate"])
-    short = set(run.evaluations["candidate"][evonas.analysis.screened(run.evaluations, "cpu")])
-    assert not front & short
-    assert run.status()["unsettled"]["cpu"]["of"] == len(run.evaluations) - len(short)
-    assert any("for a moment only" in line for line in run.remarks()) is bool(short)

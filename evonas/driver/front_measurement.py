@@ -1,0 +1,91 @@
+"""At the end of a search its front is measured to the end, on every target.
+
+Until then the latencies of many of its members are known within a wide interval, from a measurement that took a moment,
+or were added up from a table. What is measured now takes the place of the former, which may change who is on the front;
+beside what a table says it is another number, and changes nothing.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from evonas.driver.loop import Search
+from evonas.objectives import pareto
+from evonas.objectives.objectives import Objectives
+from evonas.records import Evaluation, Fitness, Job
+from evonas.runtime import Runtime
+from evonas.store import Store, refined_metrics
+
+PATIENCE_S = 0.5
+Metrics = Mapping[str, float]
+
+
+def measure_front(
+    search: Search, runtime: Runtime, store: Store, known: Mapping[int, Metrics], waiting: Callable[[], None]
+) -> set[int]:
+    """Measure who is on the front and was not measured to the end, until that holds for all who are on it.
+
+    Args:
+        search: that has ended.
+        runtime: its workers.
+        store: of the run; gets what is found.
+        known: candidate -> what it was found to take by an earlier start of the search.
+        waiting: called while nothing happens.
+
+    Returns:
+        The front, with the latencies that are known now.
+
+    Raises:
+        Halted: a target is away for too long.
+    """
+    later, tried, found = dict(known), set(known), list[Evaluation]()
+    while left := sorted(front(search, later) & search.unmeasured - tried):
+        more = _measured(map(search.breeder.check, left), runtime, waiting)
+        found += [with_violation(each, search.objectives) for each in more]
+        later |= {each.candidate.index: each.metrics for each in found if not each.message}
+        tried.update(left)  # one that fails is not asked again before the search is started again
+    store.measured(found)
+    return front(search, later)
+
+
+def front(search: Search, later: Mapping[int, Metrics]) -> set[int]:
+    """Who is on the front.
+
+    Args:
+        search: whose candidates they are.
+        later: candidate -> what it was found to take after the search.
+    """
+    fitnesses = [
+        _refined(
+            known, search.objectives, refined_metrics(later.get(known.index, {}), search.screened.get(known.index, {}))
+        )
+        for known in search.breeder.buffer.fully_trained(search.order)
+    ]
+    return {fitness.index for fitness in pareto.front(fitnesses)}
+
+
+def with_violation(found: Evaluation, objectives: Objectives) -> Evaluation:
+    """A measurement that says how far it is over the limits."""
+    return replace(found, metrics={**found.metrics, "violation": objectives.violation(found.metrics)})
+
+
+def _refined(fitness: Fitness, objectives: Objectives, metrics: Metrics) -> Fitness:
+    """A fitness with what was measured later."""
+    values = zip(objectives.objectives, fitness.values, strict=True)
+    return replace(
+        fitness,
+        values=tuple(one.sign * metrics[one.key] if one.key in metrics else value for one, value in values),
+        violation=max(fitness.violation, metrics.get("violation", 0.0)),
+    )
+
+
+def _measured(jobs: Iterable[Job], runtime: Runtime, waiting: Callable[[], None]) -> Sequence[Evaluation]:
+    """What jobs of the kind "measure" find, by the workers of a search that has ended."""
+    left, found = list(jobs), list[Evaluation]()
+    while left or runtime.pending:
+        while left and runtime.free_slots:
+            runtime.submit(left.pop(0))
+        messages = runtime.wait(PATIENCE_S)
+        found += [message for message in messages if isinstance(message, Evaluation)]
+        if not messages:
+            waiting()
+    return found
