@@ -1,0 +1,99 @@
+"""What is left of a cluster in a project, in every zone, and its end."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from evonas.clusters.google.clients import every, missing
+from evonas.errors import UserError
+
+WAIT_S, POLLS = 5.0, 120
+FIREWALLS = ("evonas-ssh", "evonas-inside")
+NAME = "evonas"
+
+
+def machines(compute: Any, project: str, cluster: str = NAME) -> list[tuple[str, str]]:
+    """Name and zone of each machine of the cluster, also of stopped ones, whose disks stay on the bill.
+
+    `ray down` does not see those: the watchdog stops a machine, and can delete none.
+    """
+    found = _entries(compute.instances(), project, "instances", cluster)
+    return [(machine["name"], zone) for machine, zone in found]
+
+
+def disks(compute: Any, project: str, cluster: str = NAME) -> list[tuple[str, str]]:
+    """Name and zone of each disk of the cluster, by the launch file's label, that belongs to no machine any more."""
+    found = _entries(compute.disks(), project, "disks", cluster)
+    return [(disk["name"], zone) for disk, zone in found if not disk.get("users")]
+
+
+def left(compute: Any, project: str, region: str, cluster: str = NAME) -> list[str]:
+    """What there is of the cluster, a line each: machines, disks, firewall rules, subnetwork and network."""
+    lines = [f"machine {name} in {zone}" for name, zone in machines(compute, project, cluster)]
+    lines += [f"disk {name} in {zone}" for name, zone in disks(compute, project, cluster)]
+    rules = {rule["name"] for rule in every(compute.firewalls(), project=project)}
+    lines += [f"firewall rule {name}" for name in FIREWALLS if name in rules]
+    subnets = {subnet["name"] for subnet in every(compute.subnetworks(), project=project, region=region)}
+    lines += [f"subnetwork {NAME} in {region}"] if NAME in subnets else []
+    networks = {network["name"] for network in every(compute.networks(), project=project)}
+    return lines + ([f"network {NAME}"] if NAME in networks else [])
+
+
+def take_down(
+    compute: Any, project: str, region: str, cluster: str = NAME, sleep: Callable[[float], None] = time.sleep
+) -> None:
+    """Deletes what `left` names, and waits for it: machines first, because a network in use cannot be deleted.
+
+    What is not there is no error, so it can be done again.
+
+    Raises:
+        UserError: Google could not delete something, or not in ten minutes.
+    """
+    here = {"project": project}
+    for what, found in (("instance", machines), ("disk", disks)):
+        items = getattr(compute, f"{what}s")()
+        started = [
+            (zone, _deleted(items, **here, zone=zone, **{what: name}))
+            for name, zone in found(compute, project, cluster)
+        ]
+        for zone, operation in started:
+            _wait(compute.zoneOperations(), operation, sleep, **here, zone=zone)
+    for name in FIREWALLS:
+        _wait(compute.globalOperations(), _deleted(compute.firewalls(), **here, firewall=name), sleep, **here)
+    subnet = _deleted(compute.subnetworks(), **here, region=region, subnetwork=NAME)
+    _wait(compute.regionOperations(), subnet, sleep, **here, region=region)
+    _wait(compute.globalOperations(), _deleted(compute.networks(), **here, network=NAME), sleep, **here)
+
+
+def _entries(listing: Any, project: str, what: str, cluster: str) -> list[tuple[Any, str]]:
+    """What has the label of the cluster, of all zones, each with its zone."""
+    wanted = f"labels.ray-cluster-name={cluster}"
+    request, found = listing.aggregatedList(project=project, filter=wanted), list[tuple[Any, str]]()
+    while request is not None:
+        answer = request.execute()
+        for place, items in answer.get("items", {}).items():
+            found += [(entry, place.removeprefix("zones/")) for entry in items.get(what, [])]
+        request = listing.aggregatedList_next(request, answer)
+    return found
+
+
+def _deleted(items: Any, **words: str) -> str | None:
+    """The operation that deletes it, None if it is not there."""
+    try:
+        return str(items.delete(**words).execute()["name"])
+    except Exception as error:
+        if not missing(error):
+            raise
+        return None
+
+
+def _wait(operations: Any, name: str | None, sleep: Callable[[float], None], **words: str) -> None:
+    for _ in range(POLLS if name else 0):
+        answer = operations.get(**words, operation=name).execute()
+        if "error" in answer:
+            raise UserError(f"Google: {answer['error']['errors'][0]['message']}")
+        if answer["status"] == "DONE":
+            return
+        sleep(WAIT_S)
+    if name:
+        raise UserError(f"Google has not finished {name} in {POLLS * WAIT_S / 60:g} minutes; the same line goes on")

@@ -1,0 +1,97 @@
+"""A launch file with the user's values in it, as a copy of their own that git does not see."""
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from evonas.did_you_mean import unknown
+from evonas.errors import UserError
+
+_SLOT = re.compile(r"CHANGE-ME-([a-z]+)")
+_DEFAULTS = re.compile(r"^# Defaults: (.+)$", re.MULTILINE)
+_VALUE = re.compile(r"[\w./:@+=, -]+")
+
+
+def slots(text: str) -> list[str]:
+    """The names of what has to be given, in the order of the file."""
+    return list(dict.fromkeys(_SLOT.findall(text)))
+
+
+def defaults(text: str) -> dict[str, str]:
+    """Name -> what the file has, for what may be given: the line `# Defaults: region=us-west-2` of its head."""
+    found = _DEFAULTS.search(text)
+    return dict(pair.split("=", 1) for pair in found[1].split()) if found else {}
+
+
+def fill(text: str, values: Mapping[str, str]) -> str:
+    """The file with the values in the places that are named for them.
+
+    Args:
+        text: a launch file: `CHANGE-ME-image` is the place of `image`.
+        values: name -> value, for each of its `slots`, and for those of its `defaults` that are to be another.
+
+    Raises:
+        UserError: A name is unknown, a value is missing or has characters that YAML would take for something else.
+    """
+    usual = defaults(text)
+    wanted = slots(text)
+    for name, value in values.items():
+        if name not in {*wanted, *usual}:
+            raise UserError(unknown(name, {*wanted, *usual}))
+        if not _VALUE.fullmatch(value):
+            raise UserError(f"{name}={value!r}: a value is letters, digits and ./:@+=,_- in one line")
+    if missing := [f"{name}=..." for name in wanted if name not in values]:
+        raise UserError(f"also wanted: {' '.join(missing)}")
+    other = {old: _other(name, old, usual, values) for name, old in usual.items()}
+    places = [re.escape(old) for old in sorted(other, key=len, reverse=True)]
+    return re.sub("|".join([_SLOT.pattern, *places]), lambda m: values[m[1]] if m[1] else other[m[0]], text)
+
+
+def _other(name: str, old: str, usual: Mapping[str, str], values: Mapping[str, str]) -> str:
+    """What takes the place of a default. A zone that is not given is the same letter of the region that is."""
+    if name in values:
+        return values[name]
+    for outer, part in usual.items():
+        if part != old and old.startswith(part) and outer in values:
+            return values[outer] + old.removeprefix(part)
+    return old
+
+
+def own_copy(path: Path, values: Mapping[str, str], replace: bool = False) -> Path:
+    """Writes `my-NAME` beside the file, filled in.
+
+    Args:
+        path: a launch file.
+        values: as of `fill`.
+        replace: write over a copy that says something else, which may have been changed by hand.
+
+    Returns:
+        The copy. It is left alone if it says the same already.
+
+    Raises:
+        UserError: No such file, as `fill` says, or there is a copy that says something else.
+    """
+    try:
+        text = fill(path.read_text(), values)
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
+    copy = path.with_name(f"my-{path.name}")
+    if copy.exists() and copy.read_text() != text and not replace:
+        raise UserError(f"{copy} is there and says something else: change it by hand, or --replace takes its place")
+    copy.write_text(text)
+    return copy
+
+
+def pairs(words: Iterable[str]) -> dict[str, str]:
+    """`key=value` words as a mapping.
+
+    Raises:
+        UserError: A word has no `=`.
+    """
+    found = dict[str, str]()
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals:
+            raise UserError(f"{word!r}: as in image=NAME/evonas:0.1.0")
+        found[name] = value
+    return found
