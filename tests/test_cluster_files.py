@@ -13,15 +13,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import botocore.session
 import jsonschema
-import moto
 import pytest
 import yaml
 from botocore.validate import ParamValidator
-from ray.autoscaler._private.aws.config import bootstrap_aws
-from ray.autoscaler._private.aws.node_provider import AWSNodeProvider
 from ray.autoscaler._private.util import prepare_config, validate_config
 
 from evonas.cli import _parser
@@ -36,7 +32,7 @@ MOST = 32
 SETTINGS = {
     "RAY_health_check_period_ms": "2000",
     "RAY_health_check_timeout_ms": "2000",
-    "RAY_health_check_failure_threshold": "3",
+    "RAY_health_check_failure_threshold": "5",
     "RAY_grpc_client_keepalive_time_ms": "20000",
     "RAY_grpc_client_keepalive_timeout_ms": "20000",
     "RAY_JOB_STOP_WAIT_TIME_S": "60",
@@ -59,6 +55,10 @@ def launcher(name: str) -> Any:
     return yaml.safe_load((CLUSTER / name).read_text())
 
 
+BIG_ENOUGH = {"m7i.xlarge", "e2-standard-4"}
+"""Four cores and 16 GB."""
+
+
 def launcher_faults(config: Any) -> Iterator[str]:
     """What Ray refuses, and what it accepts but we do not."""
     try:
@@ -71,6 +71,8 @@ def launcher_faults(config: Any) -> Iterator[str]:
     head = types[prepared["head_node_type"]]
     if head["resources"].get("CPU") != 0 or head.get("max_workers") != 0:
         yield "work on the head"
+    if not {head["node_config"].get("InstanceType"), head["node_config"].get("machineType")} & BIG_ENOUGH:
+        yield "few cores for the driver beside the cluster's services, or little memory for what is sent to workers"
     for name, kind in types.items():
         measures = [word for word in kind["resources"] if word.startswith("latency_")]
         if _on_spot(kind["node_config"]) != name.startswith("spot_"):
@@ -95,12 +97,21 @@ def launcher_faults(config: Any) -> Iterator[str]:
         yield "machines are stopped and not terminated"
     if not any(measure.startswith("measure") for measure in types) or sum(_is_spot(name) for name in types) < 2:
         yield "no measuring machine, or one type of spot machine"
+    order = [kind.get("priority", 0) for name, kind in types.items() if _is_spot(name) and "packed" not in name]
+    if len(order) < 2 or len({*order, 0}) <= len(order):
+        yield "spot types are mixed and not preferred"
     environment = dict(re.findall(r"--env=(\w+)=(\S+)", " ".join(prepared["docker"]["run_options"])))
     if environment != {"RAY_AUTH_MODE": "token", **SETTINGS}:
         yield f"settings: {environment}"
     installs = [line for line in prepared["setup_commands"] if "-m 600" in line and line.endswith("~/.ray/auth_token")]
     if not installs or not any(f" {mount}/" in installs[0] for mount in prepared["file_mounts"]):
         yield "no token on the nodes"
+    if prepared["worker_setup_commands"][-1] != "sudo rm -f /tmp/evonas-auth/token":
+        yield "what the token came as stays on the workers"
+    if "chmod 600 /tmp/evonas-auth/token" not in prepared["head_setup_commands"][-1]:
+        yield "what the token came as can be read by all on the head"
+    if not any("usermod -aG docker" in line for line in prepared["initialization_commands"]):
+        yield "who starts the container may not be allowed to"
     if "--dashboard-host=127.0.0.1" not in " ".join(prepared["head_start_ray_commands"]):
         yield "the dashboard listens elsewhere than on loopback"
     mps = ['test -z "$CUDA_MPS_PIPE_DIRECTORY" || nvidia-cuda-mps-control -d']
@@ -114,7 +125,7 @@ def launcher_faults(config: Any) -> Iterator[str]:
 
 def _on_spot(node: Any) -> bool:
     market = node.get("InstanceMarketOptions", {}).get("MarketType")
-    return market == "spot" or [rule.get("provisioningModel") for rule in node.get("scheduling", ())] == ["SPOT"]
+    return market == "spot" or node.get("scheduling", {}).get("provisioningModel") == "SPOT"
 
 
 def _is_spot(name: str) -> bool:
@@ -126,15 +137,36 @@ def _options(kind: Any) -> list[str]:
     return options
 
 
+def _watchdog() -> str:
+    text: str = launcher("aws.yaml")["metadata"]["watchdog"]
+    return text
+
+
+WATCHDOG = _watchdog()
+"""Its work is tested by itself, below; it is the same in both files."""
+NO_BFLOAT16 = {"g4dn", "p3", "p2", "n1"}
+"""Families of machines whose GPUs are older than Ampere."""
+
+
 def _aws_faults(config: Any) -> Iterator[str]:
     if len(config["provider"]["availability_zone"].split(",")) < 3:
         yield "few zones"
-    if not any("shutdown --poweroff +" in line for line in config["initialization_commands"]):
-        yield "machines have no end"
+    if not config["provider"].get("key_pair", {}).get("key_name"):
+        yield "the key pair is that of all clusters of the account"
     for name, kind in config["available_node_types"].items():
         node = kind["node_config"]
         if errors := EC2.validate(node, RUN_INSTANCES).generate_report():
             yield f"{name}: {errors}"
+        if node.get("UserData") != WATCHDOG:
+            yield f"{name}: has no end of its own"
+        if node["InstanceType"].split(".")[0] in NO_BFLOAT16:
+            yield f"{name}: no bfloat16"
+        if ("IamInstanceProfile" in node) != (name == "head"):
+            yield f"{name}: a role that is Ray's, or that is not the head's"
+        if {tags["ResourceType"] for tags in node.get("TagSpecifications", ())} != {"instance", "volume"}:
+            yield f"{name}: cannot be told from others on the bill"
+        if any(disk["Ebs"].get("Throughput", 125) < 500 for disk in node["BlockDeviceMappings"]):
+            yield f"{name}: waits for its disk while it is paid for"
         if not node.get("SecurityGroupIds") or not node.get("ImageId"):
             yield f"{name}: Ray would open SSH to all, or take its old image"
         if node.get("InstanceInitiatedShutdownBehavior") != "terminate":
@@ -143,19 +175,40 @@ def _aws_faults(config: Any) -> Iterator[str]:
             yield f"{name}: leaves a disk"
 
 
-GCP_KEYS = {"machineType", "disks", "networkInterfaces", "scheduling", "guestAccelerators"}
+GCP_KEYS = {"machineType", "disks", "networkInterfaces", "scheduling", "metadata", "labels", "serviceAccounts"}
 GCP_RULES = {"provisioningModel", "onHostMaintenance", "maxRunDuration", "instanceTerminationAction"}
+WITH_GPU = {"g2", "a2", "a3"}
 
 
 def _gcp_faults(config: Any) -> Iterator[str]:
+    if "ssh_private_key" not in config["auth"]:
+        yield "Ray would put its key into the metadata of the project"
     for name, kind in config["available_node_types"].items():
         node = kind["node_config"]
-        if unknown := (node.keys() - GCP_KEYS) | (node["scheduling"][0].keys() ^ GCP_RULES):
+        rules = node["scheduling"]
+        family = node["machineType"].split("-")[0]
+        if unknown := (node.keys() - GCP_KEYS) | (rules.keys() ^ GCP_RULES):
             yield f"{name}: {unknown}"
-        if node["scheduling"][0].get("instanceTerminationAction") != "DELETE":
+        moves = family not in WITH_GPU and rules.get("provisioningModel") == "STANDARD"
+        if rules.get("onHostMaintenance") != ("MIGRATE" if moves else "TERMINATE"):
+            yield f"{name}: Google refuses it, or ends it at each maintenance"
+        if family in NO_BFLOAT16:
+            yield f"{name}: no bfloat16"
+        if rules.get("instanceTerminationAction") != "DELETE":
             yield f"{name}: stops and stays on the bill"
         if not node.get("networkInterfaces") or not all(disk.get("autoDelete") for disk in node["disks"]):
             yield f"{name}: the default network, which lets SSH in from anywhere, or a disk is left"
+        if any(not disk["initializeParams"].get("diskType", "").endswith("/pd-balanced") for disk in node["disks"]):
+            yield f"{name}: a disk that its family does not take, or that is slow"
+        items = {item["key"]: item["value"] for item in node.get("metadata", {}).get("items", ())}
+        if items.get("startup-script") != WATCHDOG:
+            yield f"{name}: has no end of its own"
+        if items.get("enable-oslogin") != "FALSE" or not items.get("ssh-keys", "").startswith("ubuntu:"):
+            yield f"{name}: nobody gets in"
+        if ("serviceAccounts" in node) != (name == "head"):
+            yield f"{name}: an account that is Ray's, or that is not the head's"
+        if not node.get("labels") or not all(disk["initializeParams"].get("labels") for disk in node["disks"]):
+            yield f"{name}: cannot be told from others on the bill"
 
 
 @pytest.mark.parametrize("name", ["aws.yaml", "gcp.yaml"])
@@ -173,8 +226,8 @@ def _starts(config: Any) -> Any:
 
 LAUNCHER_FAULTS: dict[str, tuple[str, Change]] = {
     "unknown key": ("refused", lambda c: c.update(idle_timeout_minuets=5)),
-    "unknown key of a type": ("refused", lambda c: _types(c)["spot_t4"].update(max_worker=5)),
-    "fractional resource": ("refused", lambda c: _types(c)["spot_t4"]["resources"].update(CPU=0.5)),
+    "unknown key of a type": ("refused", lambda c: _types(c)["spot_l4"].update(max_worker=5)),
+    "fractional resource": ("refused", lambda c: _types(c)["spot_l4"]["resources"].update(CPU=0.5)),
     "no such head": ("refused", lambda c: c.update(head_node_type="haed")),
     "work on the head": ("work on the head", lambda c: _types(c)["head"]["resources"].update(CPU=2)),
     "spot head": ("head: spot", lambda c: _types(c)["head"].update(node_config=_types(c)["spot_l4"]["node_config"])),
@@ -185,7 +238,7 @@ LAUNCHER_FAULTS: dict[str, tuple[str, Change]] = {
     "trains where it measures": ("beside a measurement", lambda c: _types(c)["measure_l4"]["resources"].update(GPU=1)),
     "niced": ("niced", lambda c: _types(c)["measure_l4"].pop("docker")),
     "measures never": ("measures when", lambda c: _types(c)["measure_l4"].update(min_workers=0)),
-    "unbounded type": ("spot_t4: unbounded", lambda c: _types(c)["spot_t4"].pop("max_workers")),
+    "unbounded type": ("spot_l4: unbounded", lambda c: _types(c)["spot_l4"].pop("max_workers")),
     "unbounded": ("max_workers: unbounded", lambda c: c.update(max_workers=1000)),
     "Ray's bound": ("max_workers: unbounded", lambda c: (c.pop("max_workers"), _types(c)["spot_l4"])),
     "idle for ever": ("idle machines stay", lambda c: c.update(idle_timeout_minutes=600)),
@@ -193,6 +246,8 @@ LAUNCHER_FAULTS: dict[str, tuple[str, Change]] = {
     "no authentication": ("settings", lambda c: c["docker"]["run_options"].remove("--env=RAY_AUTH_MODE=token")),
     "slow to notice": ("settings", lambda c: c["docker"]["run_options"].pop()),
     "token not sent": ("no token", lambda c: c.update(file_mounts={})),
+    "token left on workers": ("stays on the workers", lambda c: c["worker_setup_commands"].clear()),
+    "token open on the head": ("on the head", lambda c: c["head_setup_commands"].clear()),
     "token not installed": ("no token", lambda c: c.update(setup_commands=[])),
     "dashboard on all addresses": (
         "dashboard",
@@ -213,26 +268,64 @@ LAUNCHER_FAULTS: dict[str, tuple[str, Change]] = {
     "MPS nowhere": ("behind Ray", lambda c: _starts(c).pop(1)),
     "Ray's start commands": ("dashboard", lambda c: c.pop("head_start_ray_commands")),
     "Ray's setup commands": ("no token", lambda c: c.pop("setup_commands")),
+    "mixed": ("mixed", lambda c: _types(c)["spot_l4"].pop("priority")),
+    "mixed by a tie": ("mixed", lambda c: _same_priority(c)),
+    "no Docker for the user": ("may not be allowed", lambda c: c["initialization_commands"].pop(0)),
+    "a head of two cores": ("few cores", lambda c: _small_head(c)),
     "Ray's setup of the head": ("nightly build", lambda c: c.pop("head_setup_commands")),
 }
 AWS_FAULTS: dict[str, tuple[str, Change]] = {
-    "typo in spot": ("spot_t4: ", lambda c: _misspelt(_types(c)["spot_t4"]["node_config"], "InstanceMarketOptions")),
+    "typo in spot": ("spot_l4: ", lambda c: _misspelt(_types(c)["spot_l4"]["node_config"], "InstanceMarketOptions")),
     "one zone": ("few zones", lambda c: c["provider"].update(availability_zone="us-west-2a")),
     "Ray's security group": ("open SSH", lambda c: _types(c)["head"]["node_config"].pop("SecurityGroupIds")),
-    "no end": ("no end", lambda c: c.update(initialization_commands=[])),
+    "no end": ("measure_l4: has no end", lambda c: _types(c)["measure_l4"]["node_config"].pop("UserData")),
+    "everybody's key pair": ("key pair", lambda c: c["provider"].pop("key_pair")),
+    "Ray's role": ("head: a role", lambda c: _types(c)["head"]["node_config"].pop("IamInstanceProfile")),
+    "a role of a worker": (
+        "spot_l4: a role",
+        lambda c: _types(c)["spot_l4"]["node_config"].update(IamInstanceProfile={"Name": "evonas-head"}),
+    ),
+    "no tag on disks": ("bill", lambda c: c["metadata"]["tags"].pop()),
+    "T4": ("no bfloat16", lambda c: _types(c)["spot_l4"]["node_config"].update(InstanceType="g4dn.xlarge")),
+    "slow disk": ("waits for its disk", lambda c: c["metadata"]["disk"][0]["Ebs"].pop("Throughput")),
     "wrong type": ("VolumeSize", lambda c: c["metadata"]["disk"][0]["Ebs"].update(VolumeSize="150 GB")),
     "disk left": ("leaves a disk", lambda c: c["metadata"]["disk"][0]["Ebs"].pop("DeleteOnTermination")),
 }
 GCP_FAULTS: dict[str, tuple[str, Change]] = {
-    "typo in spot": ("spot_t4: ", lambda c: _misspelt(_types(c)["spot_t4"]["node_config"], "scheduling")),
-    "default network": ("default network", lambda c: _types(c)["spot_t4"]["node_config"].pop("networkInterfaces")),
-    "no end": ("spot_l4: ", lambda c: c["metadata"]["spot"][0].pop("maxRunDuration")),
+    "typo in spot": ("spot_l4: ", lambda c: _misspelt(_types(c)["spot_l4"]["node_config"], "scheduling")),
+    "default network": ("default network", lambda c: _types(c)["spot_l4"]["node_config"].pop("networkInterfaces")),
+    "no end": ("spot_l4: ", lambda c: c["metadata"]["spot"].pop("maxRunDuration")),
+    "a head that cannot be": (
+        "head: Google refuses",
+        lambda c: _types(c)["head"]["node_config"].update(scheduling=c["metadata"]["on_demand"]),
+    ),
+    "a GPU that should move": (
+        "measure_l4: Google refuses",
+        lambda c: _types(c)["measure_l4"]["node_config"].update(scheduling=c["metadata"]["head_rules"]),
+    ),
+    "no watchdog": ("has no end", lambda c: c["metadata"]["machine"]["items"].pop()),
+    "OS Login": ("nobody gets in", lambda c: c["metadata"]["machine"]["items"].pop(2)),
+    "a key for the project": ("of the project", lambda c: c["auth"].pop("ssh_private_key")),
+    "Ray's account": ("head: an account", lambda c: _types(c)["head"]["node_config"].pop("serviceAccounts")),
+    "no label": ("bill", lambda c: _types(c)["spot_l4"]["node_config"].pop("labels")),
+    "Google's default disk": ("does not take", lambda c: c["metadata"]["disks"][0]["initializeParams"].pop("diskType")),
 }
+
+
+def _same_priority(config: Any) -> None:
+    for name, kind in _types(config).items():
+        kind["priority"] = 1 if _is_spot(name) else 0
+
+
+def _small_head(config: Any) -> None:
+    node = _types(config)["head"]["node_config"]
+    key = "machineType" if "machineType" in node else "InstanceType"
+    node[key] = {"machineType": "e2-standard-2", "InstanceType": "m7i.large"}[key]
 
 
 def _misspelt(where: Any, key: str) -> None:
     where[key[:-1]] = where[key]
-    where[key] = {"InstanceMarketOptions": {}, "scheduling": [{}]}[key]
+    where[key] = {"InstanceMarketOptions": {}, "scheduling": {}}[key]
 
 
 @pytest.mark.parametrize(
@@ -246,51 +339,11 @@ def test_launcher_fault_is_seen(name: str, fault: str) -> None:
     assert any(expected in found for found in launcher_faults(config)), list(launcher_faults(config))
 
 
-def test_aws_machines_come_and_go_on_a_simulated_aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ray's own code starts and ends them; README.md's query finds what is left."""
-    for name, value in {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "HOME": str(tmp_path)}.items():
-        monkeypatch.setenv(name, value)
-    with moto.mock_aws():
-        ec2 = boto3.client("ec2", "us-west-2")
-        group = ec2.create_security_group(GroupName="evonas", Description="evonas")["GroupId"]
-        image = ec2.describe_images(Owners=["099720109477"])["Images"][0]["ImageId"]
-        config = launcher("aws.yaml")
-        head = config["available_node_types"]["head"]["node_config"]
-        head["IamInstanceProfile"] = {"Arn": "arn:aws:iam::1:instance-profile/a"}  # else Ray makes one, and sleeps 15 s
-        for kind in config["available_node_types"].values():
-            kind["node_config"] |= {
-                "ImageId": image,
-                "SecurityGroupIds": [group],
-            }
-        config = bootstrap_aws(prepare_config(config))
-        provider = AWSNodeProvider(config["provider"], config["cluster_name"])
-        for name in ("spot_t4", "measure_l4"):
-            node = config["available_node_types"][name]["node_config"]
-            assert len(node["SubnetIds"]) == 4
-            provider.create_node(dict(node), {"ray-node-name": name}, 1)
-        assert {machine["InstanceType"]: machine.get("InstanceLifecycle") for machine in _left(ec2)} == {
-            "g4dn.xlarge": "spot",
-            "g6.xlarge": None,
-        }
-        assert {g["GroupName"] for g in ec2.describe_security_groups()["SecurityGroups"]} == {"default", "evonas"}
-        provider.terminate_nodes([machine["InstanceId"] for machine in _left(ec2)])
-        assert _left(ec2) == []
-
-
-def _left(ec2: Any) -> list[Any]:
-    words = re.findall(r"Name=(tag:\S+|instance-\S+),Values=([\w,]+)", README)
-    filters = [{"Name": name, "Values": values.split(",")} for name, values in words]
-    assert len(filters) == 2
-    return [
-        machine for some in ec2.describe_instances(Filters=filters)["Reservations"] for machine in some["Instances"]
-    ]
-
-
 @pytest.mark.parametrize("name", ["aws.yaml", "gcp.yaml", "kuberay/rayjob.yaml", "kuberay/raycluster.yaml"])
 def test_what_must_be_filled_in_cannot_work_by_accident(name: str) -> None:
     """An image's name is in lower case, and no AMI, group, project or bucket has such a name."""
     text = (CLUSTER / name).read_text()
-    assert text.count("CHANGE-ME/evonas:") == 1
+    assert text.count("image: &image CHANGE-ME-image\n") == 1
     assert "CHANGE-ME" not in text.split("What to change")[0]
 
 
@@ -557,7 +610,7 @@ def test_dockerfile_passes_its_linter() -> None:
 
 def test_dockerfile_linter_sees_a_fault(tmp_path: Path) -> None:
     bad = tmp_path / "Dockerfile"
-    bad.write_text((CLUSTER / "Dockerfile").read_text().replace("ray:2.60.0-py311", "ray:latest"))
+    bad.write_text((CLUSTER / "Dockerfile").read_text().replace("FROM ${BASE}", "FROM rayproject/ray:latest"))
     assert subprocess.run([_linter("hadolint"), bad], capture_output=True, check=False).returncode != 0
 
 
@@ -589,8 +642,7 @@ def test_image_has_one_cuda_and_it_is_that_of_torch() -> None:
 
 
 def test_ray_is_one_version_everywhere() -> None:
-    image = rf"^FROM {re.escape(BASE_IMAGE)}(@sha256:[0-9a-f]{{64}})?$"
-    assert re.search(image, (CLUSTER / "Dockerfile").read_text(), re.MULTILINE)
+    assert f"\nARG BASE={BASE_IMAGE}\nFROM ${{BASE}}\n" in (CLUSTER / "Dockerfile").read_text()
     assert set(re.findall(r"rayproject/ray:\d[\w.-]+", README)) == {BASE_IMAGE}
     for name in ("rayjob.yaml", "raycluster.yaml"):
         assert f'rayVersion: "{LOCKED_RAY}"' in (CLUSTER / "kuberay" / name).read_text()
@@ -746,28 +798,13 @@ def test_token_is_where_the_files_take_it_from() -> None:
         assert list(launcher(name)["file_mounts"].values()) == ["~/.evonas-cluster/auth"]
 
 
-def test_lines_for_clouds_are_shell_and_name_what_there_is() -> None:
+def test_lines_for_clouds_name_what_there_is() -> None:
     assert len(re.findall("^```", README, re.MULTILINE)) == 2 * (len(_blocks("sh")) + len(_blocks("console")))
     for block in _blocks("console"):
-        _lint("bash", "-n", "-c", block)
-        assert all((ROOT / path).exists() for path in re.findall(r"(?<!-)cluster/[\w/.]+\w", block))
+        paths = re.findall(r"(?<!-)cluster/[\w/.-]+\w", block)
+        assert all((ROOT / path.replace("my-", "")).exists() for path in paths)
     assert set(re.findall(r"--region (us-west-\S+)", README)) == {launcher("aws.yaml")["provider"]["region"]}
-
-
-def test_filling_in_as_written_leaves_nothing_out(tmp_path: Path) -> None:
-    shutil.copytree(CLUSTER, tmp_path / "cluster")
-    lines = [line for block in _blocks("console") for line in block.splitlines() if line.startswith("sed -i")]
-    digest = f"sha256:{'0a' * 32}"
-    environment = {**os.environ, "SG": "sg-0123", "AMI": "ami-4567", "IMAGE": f"rayproject/ray@{digest}"}
-    subprocess.run(["bash", "-euc", "\n".join(lines)], cwd=tmp_path, env=environment, check=True)
-    assert re.search(f"^FROM {BASE_IMAGE}@{digest}$", (tmp_path / "cluster" / "Dockerfile").read_text(), re.MULTILINE)
-    for path in (tmp_path / "cluster").rglob("*.yaml"):
-        assert "CHANGE-ME" not in path.read_text()
-        assert "image: &image NAME/evonas:" in path.read_text()
-    for name in ("aws.yaml", "gcp.yaml"):
-        assert list(launcher_faults(yaml.safe_load((tmp_path / "cluster" / name).read_text()))) == []
-    node = yaml.safe_load((tmp_path / "cluster" / "aws.yaml").read_text())["available_node_types"]["spot_t4"]
-    assert (node["node_config"]["ImageId"], node["node_config"]["SecurityGroupIds"]) == ("ami-4567", ["sg-0123"])
+    assert set(re.findall(r"gcsfs==(\S+)", README)) == {locked("requirements-gpu.lock")["gcsfs"]}
 
 
 def _commands() -> Iterator[str]:
@@ -784,6 +821,6 @@ def test_command_line_takes_what_is_written_here(line: str) -> None:
 
 def test_every_file_is_explained() -> None:
     for path in CLUSTER.rglob("*"):
-        if path.is_file() and path.name != "README.md":
+        if path.is_file() and path.name != "README.md" and not path.name.startswith("my-"):
             assert f"`{path.relative_to(CLUSTER)}`" in README
-            assert sum(line.startswith("#") for line in path.read_text().splitlines()[:12]) >= 1
+            assert path.suffix == ".json" or any(line.startswith("#") for line in path.read_text().splitlines()[:12])

@@ -1,5 +1,6 @@
 """A launch file with the user's values in it, as a copy of their own that git does not see."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,6 +10,7 @@ from evonas.errors import UserError
 
 _SLOT = re.compile(r"CHANGE-ME-([a-z]+)")
 _DEFAULTS = re.compile(r"^# Defaults: (.+)$", re.MULTILINE)
+_MARK = "# Filled in: "
 _VALUE = re.compile(r"[\w./:@+=, -]+")
 
 
@@ -63,23 +65,39 @@ def own_copy(path: Path, values: Mapping[str, str], replace: bool = False) -> Pa
     Args:
         path: a launch file.
         values: as of `fill`.
-        replace: write over a copy that says something else, which may have been changed by hand.
+        replace: write over a copy that was changed by hand.
 
     Returns:
-        The copy. It is left alone if it says the same already.
+        The copy, whose first line says what was filled in.
 
     Raises:
-        UserError: No such file, as `fill` says, or there is a copy that says something else.
+        UserError: No such file, as `fill` says, or there is a copy that was changed by hand.
     """
     try:
-        text = fill(path.read_text(), values)
+        template = path.read_text()
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
+    text = _signed(template, values)
     copy = path.with_name(f"my-{path.name}")
-    if copy.exists() and copy.read_text() != text and not replace:
-        raise UserError(f"{copy} is there and says something else: change it by hand, or --replace takes its place")
+    if copy.exists() and not replace and copy.read_text() not in (text, _as_written(template, copy.read_text())):
+        raise UserError(
+            f"{copy} was changed by hand, or is of another {path.name}: go on so, or --replace takes its place"
+        )
     copy.write_text(text)
     return copy
+
+
+def _signed(template: str, values: Mapping[str, str]) -> str:
+    return f"{_MARK}{json.dumps(dict(values))}\n{fill(template, values)}"
+
+
+def _as_written(template: str, copy: str) -> str | None:
+    """What the copy was when it was written, by its first line; None if it has no such line."""
+    first = copy.partition("\n")[0]
+    try:
+        return _signed(template, json.loads(first.removeprefix(_MARK))) if first.startswith(_MARK) else None
+    except (ValueError, AttributeError, UserError):
+        return None
 
 
 def pairs(words: Iterable[str]) -> dict[str, str]:

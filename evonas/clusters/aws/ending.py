@@ -1,6 +1,6 @@
 """What is left of a cluster in an account, in every region, and its end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -37,17 +37,20 @@ def own_key_pairs(ec2: Any, folder: Path | None = None) -> list[str]:
     return [name for name in mine if _private_half(name, folder).exists()]
 
 
-def left(client: Callable[[str, str], Any], region: str, cluster: str = "evonas") -> list[str]:
+def left(
+    client: Callable[[str, str], Any], region: str, cluster: str = "evonas", regions: Iterable[str] | None = None
+) -> list[str]:
     """What there is of the cluster, a line each: machines and disks of all regions, and group, keys and role.
 
     Args:
         client: makes a client of boto3 from a service and a region.
         region: of the launch file, where group and keys are.
         cluster: its name in the launch file.
+        regions: where to look for machines and disks; None: wherever the account may have some.
     """
     home = client("ec2", region)
     lines = []
-    for place in sorted(entry["RegionName"] for entry in home.describe_regions()["Regions"]):
+    for place in regions or sorted(entry["RegionName"] for entry in home.describe_regions()["Regions"]):
         there = client("ec2", place)
         lines += [f"machine {name} in {place}" for name in machines(there, cluster)]
         lines += [f"disk {name} in {place}" for name in disks(there, cluster)]

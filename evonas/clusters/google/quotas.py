@@ -31,7 +31,7 @@ def _wanted(config: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
         node, most = kind["node_config"], int(kind.get("max_workers", 0))
         model = _MODELS.get(node["machineType"].split("-")[0])
         if model and most:
-            spot = node["scheduling"][0]["provisioningModel"] == "SPOT"
+            spot = node["scheduling"]["provisioningModel"] == "SPOT"
             metric = f"PREEMPTIBLE_{model}" if spot else model
             wanted[metric] = (max(most, wanted.get(metric, (0, 0))[0]), 1)
     machines = int(config["max_workers"])

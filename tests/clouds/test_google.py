@@ -1,0 +1,174 @@
+"""What a cluster needs of a project of Google Cloud. A stand-in answers in the place of Compute Engine."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from evonas.clusters.google import ending
+from evonas.clusters.google.network import admit
+from evonas.clusters.google.quotas import quotas
+from evonas.errors import UserError
+from tests.test_cluster_files import launcher
+
+PROJECT, REGION = "my-project", "us-central1"
+ZONE = f"{REGION}-a"
+
+
+class Missing(Exception):
+    """As googleapiclient's HttpError."""
+
+    resp = SimpleNamespace(status=404)
+
+
+class Collection:
+    """One kind of thing: dicts by name. What is in use cannot be deleted, as on Google."""
+
+    def __init__(self, cloud: "Cloud", kind: str) -> None:
+        self.cloud, self.kind, self.items = cloud, kind, cloud.things.setdefault(kind, {})
+
+    def _request(self, answer: Callable[[], Any]) -> Any:
+        return SimpleNamespace(execute=answer)
+
+    def list(self, **words: str) -> Any:
+        return self._request(lambda: {"items": list(self.items.values())})
+
+    def list_next(self, *_: Any) -> None:
+        return None
+
+    def aggregatedList(self, project: str, filter: str) -> Any:  # noqa: N802 - Google's words
+        key, value = filter.removeprefix("labels.").split("=")
+        wanted = [item for item in self.items.values() if item.get("labels", {}).get(key) == value]
+        zones = {zone: [item for item in wanted if item["zone"] == zone] for zone in {ZONE, "us-central1-b"}}
+        answer: dict[str, Any] = {f"zones/{zone}": {self.kind: found} for zone, found in zones.items() if found}
+        return self._request(lambda: {"items": answer | {"zones/x": {"warning": {}}}})
+
+    def aggregatedList_next(self, *_: Any) -> None:  # noqa: N802 - Google's words
+        return None
+
+    def get(self, project: str, **words: str) -> Any:
+        if "operation" in words:
+            return self._request(lambda: self.cloud.operations.pop(0))
+        return self._request(lambda: self.items[words[self.kind[:-1]]])
+
+    def patch(self, project: str, firewall: str, body: Any) -> Any:
+        return self._request(lambda: self.items[firewall].update(body))
+
+    def delete(self, project: str, **words: str) -> Any:
+        return self._request(lambda: self._deleted(words[self.kind[:-1]]))
+
+    def _deleted(self, name: str) -> Any:
+        if name not in self.items:
+            raise Missing
+        self.cloud.deleted.append(name)
+        del self.items[name]
+        self.cloud.operations += [{"status": "RUNNING"}, {"status": "DONE"}]
+        return {"name": f"delete-{name}"}
+
+
+class Cloud:
+    """Compute Engine's client, as far as it is used."""
+
+    def __init__(self, **things: dict[str, Any]) -> None:
+        self.things, self.operations, self.deleted = things, list[Any](), list[str]()
+
+    def __getattr__(self, kind: str) -> Callable[[], Collection]:
+        return lambda: Collection(self, kind)
+
+
+def _named(**items: dict[str, Any]) -> dict[str, Any]:
+    return {name.replace("_", "-"): {"name": name.replace("_", "-"), **item} for name, item in items.items()}
+
+
+def _cloud() -> Cloud:
+    own = {"labels": {"ray-cluster-name": "evonas"}}
+    return Cloud(
+        instances=_named(
+            worker={**own, "zone": ZONE, "status": "TERMINATED"},  # the watchdog's
+            head={**own, "zone": "us-central1-b", "status": "RUNNING"},
+            another={"zone": ZONE, "labels": {"ray-cluster-name": "another"}},
+        ),
+        disks=_named(
+            lost={**own, "zone": ZONE}, used={**own, "zone": ZONE, "users": ["instance"]}, mine={"zone": ZONE}
+        ),
+        firewalls=_named(
+            evonas_ssh={"sourceRanges": ["198.51.100.7/32"]}, evonas_inside={}, another={"sourceRanges": []}
+        ),
+        subnetworks=_named(evonas={}, another={}),
+        networks=_named(evonas={}, another={}),
+    )
+
+
+def test_what_is_left_is_named_and_taken_down_and_nothing_else() -> None:
+    cloud = _cloud()
+    lines = ending.left(cloud, PROJECT, REGION)
+    assert sorted(lines) == [
+        "disk lost in us-central1-a",
+        "firewall rule evonas-inside",
+        "firewall rule evonas-ssh",
+        "machine head in us-central1-b",
+        "machine worker in us-central1-a",
+        "network evonas",
+        "subnetwork evonas in us-central1",
+    ]
+    waited = list[float]()
+    ending.take_down(cloud, PROJECT, REGION, sleep=waited.append)
+    assert ending.left(cloud, PROJECT, REGION) == []
+    assert set(cloud.deleted[:2]) == {"head", "worker"}
+    assert cloud.deleted[2:] == ["lost", "evonas-ssh", "evonas-inside", "evonas", "evonas"]
+    assert waited == [ending.WAIT_S] * 7
+    assert [len(cloud.things[kind]) for kind in ("instances", "disks", "firewalls", "networks")] == [1, 2, 1, 1]
+    ending.take_down(cloud, PROJECT, REGION, sleep=waited.append)  # again, and there is nothing to do
+    assert len(waited) == 7
+
+
+def test_what_google_refuses_to_delete_is_said() -> None:
+    cloud = _cloud()
+    cloud.operations = [{"status": "DONE", "error": {"errors": [{"message": "in use by another"}]}}]
+    with pytest.raises(UserError, match="in use by another"):
+        ending.take_down(cloud, PROJECT, REGION, sleep=lambda s: None)
+
+
+def test_only_todays_address_gets_in() -> None:
+    cloud = _cloud()
+    assert admit(cloud, PROJECT, "203.0.113.9/32") == ["198.51.100.7/32"]
+    assert admit(cloud, PROJECT, "203.0.113.9/32") == []
+    assert cloud.things["firewalls"]["evonas-ssh"]["sourceRanges"] == ["203.0.113.9/32"]
+
+
+ENOUGH = {
+    "NVIDIA_L4_GPUS": 2,
+    "PREEMPTIBLE_NVIDIA_L4_GPUS": 16,
+    "PREEMPTIBLE_NVIDIA_A100_GPUS": 4,
+    "GPUS_ALL_REGIONS": 18,
+    "SSD_TOTAL_GB": 2850,
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "marks"),
+    [
+        ({}, {}),
+        # a new project
+        (
+            {"GPUS_ALL_REGIONS": 0, "PREEMPTIBLE_NVIDIA_A100_GPUS": 0},
+            {"GPUS_ALL_REGIONS": "✗", "PREEMPTIBLE_NVIDIA_A100_GPUS": "✗"},
+        ),
+        ({"SSD_TOTAL_GB": 500}, {"SSD_TOTAL_GB": "·"}),
+    ],
+)
+def test_a_project_that_may_have_no_gpu_is_told_before_the_head_costs(
+    changed: dict[str, float], marks: dict[str, str]
+) -> None:
+    limits = {**ENOUGH, **changed}
+    answer = {"quotas": [{"metric": metric, "limit": limit} for metric, limit in limits.items()]}
+    cloud = Cloud(regions={"us-central1": answer}, projects={})
+    cloud.projects = lambda: SimpleNamespace(  # type: ignore[method-assign]
+        get=lambda project: SimpleNamespace(execute=lambda: {"quotas": []})
+    )
+    config = launcher("gcp.yaml")
+    config["provider"]["project_id"] = PROJECT
+    found = {quota.name: quota.line() for quota in quotas(cloud, config)}
+    assert {name: line[0] for name, line in found.items()} == dict.fromkeys(ENOUGH, "✓") | marks
+    assert all(f"{wanted:g} are wanted" in found[name] for name, wanted in ENOUGH.items())
