@@ -777,11 +777,14 @@ def _blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 
-def test_every_line_that_runs_anywhere_runs(tmp_path: Path) -> None:
+@pytest.mark.parametrize("shell", ["bash", *(pytest.param(name, marks=pytest.mark.slow) for name in ("dash", "zsh"))])
+def test_every_line_that_runs_anywhere_runs(tmp_path: Path, shell: str) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
     script = "\n".join(_blocks("sh")) + '\nprintf "token %s" "$RAY_AUTH_TOKEN"'
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "HOME": str(tmp_path)}
-    line = ["bash", "-euo", "pipefail", "-c", script]
+    line = [shell, "-euc", script]
     done = subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr
     assert "cluster/aws.yaml is valid\ncluster/gcp.yaml is valid\n" in done.stdout
