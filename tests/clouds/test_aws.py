@@ -47,9 +47,8 @@ def clients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
 
 
 def _prepared(clients: Callable[[str, str], Any], folder: Path) -> Any:
-    """As README.md does it; the simulated region has other images."""
-    ami = clients("ec2", REGION).describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
-    given = {"image": "NAME/evonas:0.1.0", "bucket": "my-bucket", "ami": ami}
+    """As README.md does it; the simulated region has other images than a real one."""
+    given = {"image": "NAME/evonas:0.1.0", "bucket": "my-bucket", "ami": "ami-03cf127a"}
     return prepare(clients, folder / "cluster/aws.yaml", folder / "cluster/aws-policy.json", given, HERE)
 
 
@@ -82,7 +81,11 @@ def test_an_account_is_made_ready_twice_and_left_as_it_was(clients: Callable[[st
     assert [line.split(" ")[0] for line in ending.left(clients, REGION, regions=[REGION])] == (
         ["machine", "disk", "security", "key", "role"]
     )
+    calls = list[str]()
+    ec2.meta.events.register("before-call.ec2", lambda model, **_: calls.append(model.name))
     ending.take_down(clients, REGION)
+    waits = calls.index("TerminateInstances") + 1  # a group in which a machine still ends cannot be deleted
+    assert (calls[waits], "DeleteSecurityGroup" in calls[waits:]) == ("DescribeInstances", True)
     assert ending.left(clients, REGION, regions=[REGION]) == []
     assert {p["KeyName"] for p in ec2.describe_key_pairs()["KeyPairs"]} == {"evonas", "ray-autoscaler_us-west-2"}
     assert [v["Tags"][0]["Value"] for v in ec2.describe_volumes()["Volumes"] if v.get("Tags")] == ["another"]
@@ -118,8 +121,13 @@ def _machines() -> Any:
     cpus = {"m7i.xlarge": 4, "g6.xlarge": 4, "g5.xlarge": 4, "g6e.4xlarge": 16}
 
     def describe(InstanceTypes: list[str]) -> Any:  # noqa: N803 - AWS's words
-        kind: dict[str, Any] = {"VCpuInfo": {"DefaultVCpus": cpus[InstanceTypes[0]]}}
-        return {"InstanceTypes": [kind | ({"GpuInfo": {"Gpus": [{}]}} if InstanceTypes[0].startswith("g") else {})]}
+        kinds = [{"InstanceType": name, "VCpuInfo": {"DefaultVCpus": cpus[name]}} for name in InstanceTypes]
+        return {
+            "InstanceTypes": [
+                k | ({"GpuInfo": {"Gpus": [{}]}} if name[0] == "g" else {})
+                for k, name in zip(kinds, InstanceTypes, strict=True)
+            ]
+        }
 
     return SimpleNamespace(describe_instance_types=describe)
 

@@ -21,11 +21,13 @@ def quotas(service_quotas: Any, ec2: Any, config: Mapping[str, Any], region: str
         region: for the line that asks for more.
     """
     asks: dict[str, list[tuple[int, int]]] = {ON_DEMAND: [], SPOT: []}
-    for kind in config["available_node_types"].values():
-        node, most = kind["node_config"], int(kind.get("max_workers", 0))
-        if most and (cpus := _cpus_beside_a_gpu(ec2, node["InstanceType"])):
+    kinds = [kind for kind in config["available_node_types"].values() if kind.get("max_workers")]
+    cores = _cores_beside_gpus(ec2, {kind["node_config"]["InstanceType"] for kind in kinds})
+    for kind in kinds:
+        node = kind["node_config"]
+        if cpus := cores.get(node["InstanceType"]):
             spot = node.get("InstanceMarketOptions", {}).get("MarketType") == "spot"
-            asks[SPOT if spot else ON_DEMAND].append((cpus, cpus * most))
+            asks[SPOT if spot else ON_DEMAND].append((cpus, cpus * int(kind["max_workers"])))
     return [
         Quota(
             _NAMES[name],
@@ -39,10 +41,10 @@ def quotas(service_quotas: Any, ec2: Any, config: Mapping[str, Any], region: str
     ]
 
 
-def _cpus_beside_a_gpu(ec2: Any, machine: str) -> int:
-    """Virtual CPUs of a type of machine that has a GPU, 0 of others."""
-    (kind,) = ec2.describe_instance_types(InstanceTypes=[machine])["InstanceTypes"]
-    return int(kind["VCpuInfo"]["DefaultVCpus"]) if kind.get("GpuInfo") else 0
+def _cores_beside_gpus(ec2: Any, machines: set[str]) -> dict[str, int]:
+    """Virtual CPUs of each of these types of machines that has a GPU."""
+    found = ec2.describe_instance_types(InstanceTypes=sorted(machines))["InstanceTypes"]
+    return {kind["InstanceType"]: int(kind["VCpuInfo"]["DefaultVCpus"]) for kind in found if kind.get("GpuInfo")}
 
 
 def _granted(service_quotas: Any, name: str) -> float | None:
