@@ -5,6 +5,7 @@ python3 cluster/cloud.py aws prepare image=NAME/evonas:0.1.0 bucket=BUCKET
 
 # What to change: nothing. Each line can be given again: what is there already is found. README.md has them in order.
 import argparse
+import ipaddress
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -29,7 +30,12 @@ HERE = Path(__file__).parent
 
 
 def _address(options: argparse.Namespace) -> str:
-    return f"{options.address}/32" if options.address else own_address()
+    if not options.address:
+        return own_address()
+    try:
+        return f"{ipaddress.IPv4Address(options.address)}/32"
+    except ValueError as error:
+        raise UserError(f"--address: {error}; it is one address, 203.0.113.7") from None
 
 
 def _file(name: str) -> Any:
