@@ -203,7 +203,7 @@ class Measurement:
         samples: single passes as they were clocked, in order.
         settled: the interval came within the bound in time.
         memory_mb: peak of a pass, weights included, MB of 10^6 bytes; None where it was not asked for.
-        size_mb: file of the network, MB of 10^6 bytes; None where it was not asked for.
+        size_mb: file of the network, MB of 10^6 bytes; None where nobody asked and nothing was measured through a file.
         energy_mj: of a pass; None where it was not asked for.
         conditions: what the numbers depend on, as text: device, driver, clocks, threads, dtype, batch, versions,
             ...

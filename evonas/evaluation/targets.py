@@ -173,7 +173,7 @@ class Targets:
         whole, inputs = self.whole(name, network)
         found = self._target(name).measure(whole, inputs, endpoints.get(name), None, lengths[-1], enough)
         self._check_kind(name, found, endpoints.get(name))
-        if "size_mb" in self._extras.get(name, ()):
+        if "size_mb" in self._extras.get(name, ()) and found.size_mb is None:
             found = replace(found, size_mb=file_size(whole, inputs, self._configs[name]) / MB)
         took = {"took_s": f"{time.perf_counter() - start:.3f}"}  # which is saved where it is known
         took["includes"] = config.includes

@@ -170,6 +170,7 @@ class LatencyBenchmark:
             samples=found.samples,
             settled=found.settled,
             memory_mb=memory,
+            size_mb=getattr(loaded, "size_mb", None),  # of a network that came as the file that is deployed
             energy_mj=energy.mj if energy else None,
             conditions=conditions,
         )

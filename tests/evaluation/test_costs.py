@@ -127,3 +127,26 @@ def test_the_network_and_the_process_are_left_as_they_were() -> None:
     assert all(p.grad is None for p in network.parameters())
     assert all(torch.equal(state[name], value) for name, value in network.state_dict().items())
     assert all(p.is_contiguous() for p in network.parameters())
+
+
+def test_no_module_is_hooked_to_count_and_the_state_of_an_optimiser_takes_two_examples(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Both are paid for by each candidate: hooks double the time of a count, a whole batch that of the memory."""
+    batches: list[int] = []
+
+    class Seen(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            batches.append(len(x))
+            return x
+
+    def refused(module: nn.Module, hook: object) -> None:
+        raise AssertionError("a hook")
+
+    monkeypatch.setattr(torch.utils.module_tracker, "register_module_forward_pre_hook", refused, raising=False)
+    monkeypatch.setattr(torch.nn.modules.module, "register_module_forward_pre_hook", refused)
+    network = nn.Sequential(Seen(), conv_net(4, TASK.spec))
+    assert multiply_accumulates(network, InputSpec((1, 8, 8))) == 4 * 9 * 64 + 8 * 4 * 9 * 16 + 8 * 2
+    batches.clear()
+    train_memory_mb(network, TASK, DATA, TrainingConfig(batch_size=32))
+    assert batches == [2, 32]

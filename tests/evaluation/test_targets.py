@@ -8,14 +8,33 @@ from evonas.config.messages import validated
 from evonas.config.options import construct
 from evonas.errors import TargetUnavailable
 from evonas.evaluation.targets import Targets
-from evonas.measuring import device_lock
+from evonas.measuring import benchmark, device_lock
+from evonas.measuring.backends import export
 from evonas.measuring.device_lock import DeviceLock
 from evonas.measuring.remote.client import Remote
 from evonas.objectives.objectives import Objectives
 from evonas.records import Endpoint, InputSpec, TaskSpec
 from evonas.spaces import SPACES
+from evonas.spaces.space import Space
 
 SPEC = TaskSpec("digits", InputSpec((1, 8, 8)), (10,))
+NETWORK = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+
+
+def config(target: dict[str, Any], metric: str = "latency_ms") -> Config:
+    sections = {
+        "space": {"kind": "mobile"},
+        "task": {"kind": "digits"},
+        "objectives": [{"metric": "error"}, {"metric": metric, "target": "board"}],
+        "targets": {"board": {"includes": "network", **target}},
+        "budget": {"evaluations": 1},
+    }
+    return validated(Config, sections, "config")
+
+
+def made(config: Config) -> tuple[DeviceLock, Space, Targets]:
+    space, lock = construct(SPACES, config.space, "space"), DeviceLock(["cpu"])
+    return lock, space, Targets(space, config, Objectives(config, SPEC), {}, lock, SPEC.input)
 
 
 def test_a_worker_makes_room_while_it_waits_for_a_server_on_its_own_machine(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,17 +48,23 @@ def test_a_worker_makes_room_while_it_waits_for_a_server_on_its_own_machine(monk
 
     monkeypatch.setattr(device_lock, "EXCLUSIVE_TIMEOUT_S", 0.2)
     monkeypatch.setattr(Remote, "_ask", asked)
-    sections = {
-        "space": {"kind": "mobile"},
-        "task": {"kind": "digits"},
-        "objectives": [{"metric": "error"}, {"metric": "latency_ms", "target": "board"}],
-        "targets": {"board": {"address": "http://127.0.0.1:1", "includes": "network"}},
-        "budget": {"evaluations": 1},
-    }
-    config = validated(Config, sections, "config")
-    space, own = construct(SPACES, config.space, "space"), DeviceLock(["cpu"])
-    targets = Targets(space, config, Objectives(config, SPEC), {}, own, SPEC.input)
-    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    own, space, targets = made(config({"address": "http://127.0.0.1:1"}))
     with own.shared(), pytest.raises(TargetUnavailable, match="that is all"):
-        targets.measure("board", network, space.genomes().__next__(), {"board": Endpoint("http://127.0.0.1:1", "")})
+        targets.measure("board", NETWORK, space.genomes().__next__(), {"board": Endpoint("http://127.0.0.1:1", "")})
     assert had == [True]
+
+
+def test_a_network_that_came_as_its_file_is_not_converted_again_for_the_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    conversions: list[bytes] = []
+    to_file = export.to_file
+
+    def counted(*arguments: Any) -> bytes:
+        conversions.append(to_file(*arguments))
+        return conversions[-1]
+
+    monkeypatch.setattr(export, "to_file", counted)
+    monkeypatch.setattr(benchmark, "UNBEATEN_S", 0)
+    _, space, targets = made(config({"backend": "onnxruntime", "max_seconds": 0.1}, "size_mb"))
+    found = targets.measure("board", NETWORK, next(iter(space.genomes())), {})
+    reference, own = conversions
+    assert len(reference) / 1e6 != found.size_mb == len(own) / 1e6

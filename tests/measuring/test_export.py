@@ -18,6 +18,7 @@ from evonas.errors import UserError
 from evonas.inputs import example
 from evonas.measuring.backends import aten_graph
 from evonas.measuring.backends.backend import BACKENDS
+from evonas.measuring.backends.backend import BACKENDS
 from evonas.measuring.backends.export import ExportError, check, file_size, to_file
 from tests.measuring.small import INPUT, Applied, by_the_sign, noisy, small, state_of
 from tests.measuring.test_backends import eager
@@ -199,6 +200,7 @@ def test_the_size_in_onnx_is_that_of_the_file(backend: str) -> None:
     weights = sum(p.nbytes for p in network.parameters())
     assert weights < size == len(to_file(network, INPUT, config(backend))) < weights + 2000
     assert weights / 2 < file_size(network, INPUT, config(backend, dtype="float16")) < weights / 2 + 2000
+    assert BACKENDS[backend]("t", config(backend)).load(network, INPUT).size_mb == size / 1e6  # type: ignore[attr-defined]
 
 
 def test_memory_that_runs_out_is_no_fault_of_the_conversion() -> None:

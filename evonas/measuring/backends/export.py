@@ -130,8 +130,10 @@ def file_size(network: nn.Module, inputs: Inputs, config: TargetConfig) -> int:
     """
     if _takes_onnx(config):
         return len(to_file(network, inputs, config))
-    held = copy.deepcopy(network).to("cpu", _dtype(config)).state_dict().values()
-    return sum({t.data_ptr(): t.nbytes for t in held if isinstance(t, Tensor)}.values())
+    held = [t for t in network.state_dict().values() if isinstance(t, Tensor)]
+    dtype = _dtype(config)
+    sizes = {t.data_ptr(): t.numel() * (dtype if t.is_floating_point() else t.dtype).itemsize for t in held}
+    return sum(sizes.values())
 
 
 def takes_file(config: TargetConfig) -> bool:

@@ -15,6 +15,7 @@ from evonas.records import Inputs
 if TYPE_CHECKING:
     from torch import nn
 
+MB = 1e6
 EXTERNAL = re.compile(rb"[\x08\x00]location")
 """The key under which a tensor names another file, behind its length of 8: one byte, or more of which the last is 0."""
 
@@ -59,6 +60,9 @@ class LoadedFile:
         config: the target's.
         run: runs one forward pass to its very end.
         last: what the last pass has given.
+
+    Attributes:
+        size_mb: of the file, which is what a user would deploy.
     """
 
     def __init__(
@@ -66,6 +70,7 @@ class LoadedFile:
     ) -> None:
         self._file, self._inputs, self._config = file, inputs, config
         self._run, self._last = run, last
+        self.size_mb = len(file) / MB
 
     def passes(self, count: int) -> Sequence[float]:
         return [self._pass() for _ in range(count)]
