@@ -184,6 +184,14 @@ def test_a_candidate_that_eats_memory_is_ended_and_its_machine_is_not(sandbox: W
     assert last.message.endswith(" MB of host memory, its worker's share is 700 MB (runtime.memory_mb_per_worker)")
 
 
+def test_what_a_candidate_has_pinned_for_a_gpu_counts_and_ends_with_its_process(sandbox: WorkerProcess) -> None:
+    last = answer(sandbox, "pins")
+    assert isinstance(last, WorkerExit)
+    assert last.status is Status.FAILED_OOM
+    assert ", 1,000 MB of it pinned for a GPU, its worker's share is 700 MB" in last.message
+    assert isinstance(answer(sandbox, "none"), Evaluation)
+
+
 @pytest.mark.parametrize(
     ("deed", "message"),
     [

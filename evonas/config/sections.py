@@ -213,7 +213,8 @@ class RuntimeConfig(Section):
         "GPU gets more done and has memory",
     )
     memory_mb_per_worker: Annotated[int, Field(gt=0)] | Literal["auto"] = Field(
-        default="auto", description="host memory that a candidate may take; auto: the worker's share of its machine"
+        default="auto",
+        description="host memory that a candidate may take, pinned for a GPU or not; auto: its worker's share",
     )
     deadline_minutes: float = Field(default=60, gt=0, description="longest that one candidate may take")
     lease_s: float = Field(

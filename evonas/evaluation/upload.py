@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from evonas.inputs import mapped
+from evonas.ipc import pinned
 
 
 class Upload(Protocol):
@@ -32,7 +33,8 @@ class PinnedUpload:
     """To a GPU: by way of pinned memory, on a stream of its own, so that copies and training go on side by side.
 
     Pinned memory is kept by torch and used again once its copy is done, so that there are as many buffers as batches
-    under way. No part of this has run on a GPU yet.
+    under way. Who watches the memory of the process is told of them, for they are in none of its figures. No part of
+    this has run on a GPU yet.
 
     Args:
         device: the GPU.
@@ -49,6 +51,7 @@ class PinnedUpload:
             sent = mapped(self._sent, x), self._sent(y)
             done = torch.cuda.Event()  # type: ignore[no-untyped-call]
             done.record(self._stream)
+        pinned.tell(_pinned())
         return lambda: self._received(sent, done)
 
     def _sent(self, tensor: Tensor) -> Tensor:
@@ -61,3 +64,9 @@ class PinnedUpload:
         for tensor in [*(x.values() if isinstance(x, dict) else [x]), y]:
             tensor.record_stream(trains)  # its memory is not given to the next copy before training has read it
         return x, y
+
+
+def _pinned() -> int:
+    """Bytes that torch holds pinned, for whatever: those that it keeps for the next batch as well."""
+    stats = getattr(torch.cuda, "host_memory_stats", dict)  # since torch 2.7
+    return int(stats().get("allocated_bytes.current", 0))

@@ -16,6 +16,7 @@ from evonas.evaluation.device_memory import placed, resident
 from evonas.evaluation.examples import Resident
 from evonas.evaluation.streaming import Streaming
 from evonas.evaluation.upload import PinnedUpload
+from evonas.ipc import pinned
 from evonas.tasks import TASKS, Split, room
 from evonas.tasks.splitting import divided
 
@@ -80,20 +81,23 @@ def log(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         said.append(f"on {stream.name}")
         return nullcontext()
 
-    def pinned(tensor: Tensor) -> Tensor:
+    def pin(tensor: Tensor) -> Tensor:
         said.append("pinned")
         return tensor.clone()
 
     fakes = {"Stream": lambda _: Stream("copies", said), "Event": Event, "stream": entered}
+    fakes["host_memory_stats"] = lambda: {"allocated_bytes.current": 64 * said.count("pinned")}
     fakes |= {"current_stream": lambda _: trains, "device": lambda _: nullcontext()}
     for name, fake in fakes.items():
         monkeypatch.setattr(torch.cuda, name, fake)
-    monkeypatch.setattr(Tensor, "pin_memory", pinned)
+    monkeypatch.setattr(Tensor, "pin_memory", pin)
     monkeypatch.setattr(Tensor, "record_stream", lambda tensor, stream: said.append(f"kept for {stream.name}"))
     return said
 
 
-def test_batches_go_by_pinned_memory_on_a_stream_of_their_own(log: list[str]) -> None:
+def test_batches_go_by_pinned_memory_on_a_stream_of_their_own(log: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pinned._Shared, "page", None)
+    pinned.watch()
     x = np.arange(12, dtype=np.uint8)[:, None]
     stored = Split(x, np.arange(12))
     streaming, whole = Streaming(stored, CPU, PinnedUpload(CPU)), Resident(stored, CPU)
@@ -104,6 +108,7 @@ def test_batches_go_by_pinned_memory_on_a_stream_of_their_own(log: list[str]) ->
     assert len(log) == 2 * len([*sent, *received])
     assert log[:4] == sent
     assert [line for line in log if line in received] == 2 * received
+    assert pinned.told() == 4 * 64, "all that torch holds pinned by now, which no figure of the process has"
 
 
 def test_pictures_that_memory_has_no_room_for_are_refused_before_one_is_read(

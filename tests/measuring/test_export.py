@@ -18,7 +18,6 @@ from evonas.errors import UserError
 from evonas.inputs import example
 from evonas.measuring.backends import aten_graph
 from evonas.measuring.backends.backend import BACKENDS
-from evonas.measuring.backends.backend import BACKENDS
 from evonas.measuring.backends.export import ExportError, check, file_size, to_file
 from tests.measuring.small import INPUT, Applied, by_the_sign, noisy, small, state_of
 from tests.measuring.test_backends import eager

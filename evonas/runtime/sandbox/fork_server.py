@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import IO, NoReturn
 
+from evonas.ipc import pinned
 from evonas.ipc.framing import Channel
 from evonas.ipc.lifetime import adopt_orphans
 from evonas.records import Status
@@ -84,6 +85,7 @@ class ForkServer:
     def __init__(self, parent: WorkerChannel, file: int, memory: int) -> None:
         self._parent, self._file, self._memory_limit = parent, file, MemoryLimit(memory)
         self._silence = Silence()
+        pinned.watch()
         self._task: _Task | None = None
         self._unkillable: set[int] = set()  # processes that a kill does not end
         self._failures = 0
@@ -289,6 +291,7 @@ class ForkServer:
         ours, theirs = socket.socketpair()
         stack = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
         output, fork_server = Pipe(), os.getpid()
+        pinned.tell(0)  # what the worker before had pinned is gone with it
         pid = os.fork()
         if not pid:
             signal.set_wakeup_fd(-1)

@@ -4,6 +4,7 @@ import os
 
 import psutil
 
+from evonas.ipc import pinned
 from evonas.records import Status
 from evonas.runtime.runtime import WorkerExit
 from evonas.runtime.sandbox.processes import below
@@ -14,7 +15,7 @@ MB = 1e6
 
 
 class MemoryLimit:
-    """A worker's share of the memory of its machine.
+    """A worker's share of the memory of its machine, with what it pins for a GPU.
 
     Args:
         share: Bytes that a worker, with all that it starts, may take; 0 for any.
@@ -30,10 +31,11 @@ class MemoryLimit:
 
     def passed(self) -> WorkerExit | None:
         """Returns the exit of a worker that holds more than its share; None while it does not."""
-        if not self._share or private_memory() <= self._share:
+        if not self._share or private_memory() + pinned.told() <= self._share:
             return None
-        held = private_memory(exact=True)
-        return over_memory(held, self._share) if held > self._share else None
+        of_the_driver = pinned.told()
+        held = private_memory(exact=True) + of_the_driver
+        return over_memory(held, self._share, of_the_driver) if held > self._share else None
 
 
 def private_memory(exact: bool = False) -> int:
@@ -46,11 +48,18 @@ def private_memory(exact: bool = False) -> int:
     return sum(_private(pid, exact) for pid in below(os.getpid()))
 
 
-def over_memory(held: int, share: int) -> WorkerExit:
-    """Returns the exit of a worker that was killed because it held more memory than its share (both in bytes)."""
+def over_memory(held: int, share: int, of_the_driver: int = 0) -> WorkerExit:
+    """Returns the exit of a worker that was killed because it held more memory than its share.
+
+    Args:
+        held: Bytes in all.
+        share: Bytes that it may hold.
+        of_the_driver: Those of `held` that are pinned for a GPU.
+    """
+    buffers = f", {of_the_driver / MB:,.0f} MB of it pinned for a GPU" if of_the_driver else ""
     return WorkerExit(
         Status.FAILED_OOM,
-        f"took {held / MB:,.0f} MB of host memory, its worker's share is {share / MB:,.0f} MB "
+        f"took {held / MB:,.0f} MB of host memory{buffers}, its worker's share is {share / MB:,.0f} MB "
         "(runtime.memory_mb_per_worker)",
     )
 
