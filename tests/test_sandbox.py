@@ -366,6 +366,13 @@ def test_a_job_that_nobody_listens_to_any_more_is_given_up(light: WorkerProcess)
     assert is_gone(int(first.metrics["pid"]))
 
 
+def test_a_process_that_compilers_have_worn_out_is_replaced_and_nobody_is_blamed() -> None:
+    for sandbox in opened(works.Wearing):
+        found = [pid_of(sandbox) for _ in range(3)]
+        assert found[0] == found[1] != found[2]
+        assert is_gone(found[0])
+
+
 def test_an_idle_worker_that_is_killed_is_nobodys_fault(light: WorkerProcess) -> None:
     before = pid_of(light)
     os.kill(before, signal.SIGKILL)

@@ -139,6 +139,20 @@ def standing_still(job: Job) -> Iterator[Any]:
     yield
 
 
+class Wearing:
+    """It is worn out by its second candidate."""
+
+    done = 0
+
+    @property
+    def worn(self) -> bool:
+        return self.done == 2
+
+    def __call__(self, job: Job) -> Iterator[Any]:
+        self.done += 1
+        yield from good(job)
+
+
 WORKS: tuple[Callable[[Job], Iterator[Any]], ...] = (
     good, slow, large, local, foreign, text, silent, interrupted, many, closing, torn, lasting,
     talking, talking_to_death, talking_for_ever, raising, deaf, standing_still,

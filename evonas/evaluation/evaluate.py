@@ -126,6 +126,11 @@ class Evaluator:
         """The GPU that it trains on, by a name that no other has; "" for none."""
         return lock_name(self.device) if self.device.type == "cuda" else ""
 
+    @property
+    def worn(self) -> bool:
+        """Whether a process should do no more candidates with it: what compilers load, they never let go."""
+        return self.targets.worn
+
     def __call__(self, job: Job) -> Iterator[RungReport | Evaluation | Deferred]:
         """Evaluate a candidate. Raises nothing of its: whatever goes wrong is in the last item's status and message.
 

@@ -67,6 +67,11 @@ class Local:
     def conditions(self) -> Mapping[str, str]:
         return self._bench.backend.conditions
 
+    @property
+    def worn(self) -> bool:
+        """Whether its backend has left so much in this process that a new one is to take its place."""
+        return bool(getattr(self._bench.backend, "worn", False))  # which one of a user's own need not know
+
     def measure(
         self,
         network: nn.Module,
@@ -136,6 +141,11 @@ class Targets:
         """The kind of device of each target on this machine that is one kind for the whole run."""
         local = [name for name in self.measured if not (self._configs[name].remote or self._configs[name].any_device)]
         return {name: identity(self._target(name).conditions) for name in local}
+
+    @property
+    def worn(self) -> bool:
+        """Whether a backend has left so much in this process that a new one is to take its place."""
+        return any(isinstance(target, Local) and target.worn for target in self._made.values())
 
     def screens(self, name: str) -> bool:
         """Whether a first measurement is a screen: a short one, with a wide interval."""

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from evonas.config import TargetConfig
 from evonas.errors import UserError
 from evonas.inputs import called, example, mapped
-from evonas.measuring.backends import aten_graph, export, onnx_runtime
+from evonas.measuring.backends import aten_graph, export, onnx_runtime, pytorch
 from evonas.measuring.backends.backend import BACKENDS, RUNS_ON, Array, Backend, check_device
 from evonas.measuring.backends.export import TOLERANCE
 from evonas.records import Inputs
@@ -264,16 +264,21 @@ def test_text_in_a_file_is_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert os.listdir() == []
 
 
-def test_compiling_a_network_leaves_those_before_it_compiled() -> None:
+def test_compiling_a_network_leaves_those_before_it_compiled_and_wears_the_process_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     from torch._dynamo.utils import counters
 
+    monkeypatch.setattr(pytorch, "MOST_COMPILED", 2)
     found = backend("torch.compile")
     with torch._dynamo.config.patch(recompile_limit=1, fail_on_recompile_limit_hit=True):
         first = found.load(nn.Sequential(nn.Flatten(), nn.Linear(192, 3)), INPUT)
+        assert not found.worn
         found.load(nn.Sequential(nn.Flatten(), nn.Linear(192, 5)), INPUT)
         compiled = counters["stats"]["unique_graphs"]
         first.passes(2)
     assert counters["stats"]["unique_graphs"] == compiled >= 2
+    assert found.worn
 
 
 def test_there_is_no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:

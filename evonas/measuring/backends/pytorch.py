@@ -25,6 +25,9 @@ from evonas.measuring.backends.storage import StorageMeter, recorded_peak, store
 from evonas.records import Inputs
 
 MB = 1e6
+MOST_COMPILED = 100
+"""Networks that a process compiles before it is worn out. What torch.compile loads stays in its process: of a small
+network a Python module, four shared libraries, or the kernels of a GPU, and some 4,000 objects."""
 NOTHING: Mapping[str, str] = MappingProxyType({})
 Input = Tensor | Mapping[str, Tensor]
 
@@ -86,8 +89,13 @@ class Compiled:
     """
 
     def __init__(self, name: str, config: TargetConfig) -> None:
-        self._eager = Eager(name, config)
+        self._eager, self._compiled = Eager(name, config), 0
         _need_compiler(name, self._eager.at)
+
+    @property
+    def worn(self) -> bool:
+        """Whether this process has compiled so many networks that a new one is to take its place."""
+        return self._compiled >= MOST_COMPILED
 
     @property
     def device(self) -> str:
@@ -104,6 +112,7 @@ class Compiled:
     def load(self, network: nn.Module | bytes, inputs: Inputs) -> Loaded:
         from torch._inductor import config as inductor
 
+        self._compiled += 1
         network, x = self._eager.placed(network, inputs)
         loaded = _OnTorch(
             network, torch.compile(_own_code(network), dynamic=False), x, self._eager.at, self._eager.config

@@ -108,8 +108,8 @@ def _report(work: Work, job: Job, channel: WorkerChannel, state: GlobalState) ->
             if isinstance(reports, Generator):
                 reports.close()
             crashed = item.lost_gpu if isinstance(item, Deferred) else item.status is Status.FAILED_CRASH
-            changes = state.changes()
-            kind = FrameType.FINAL_AND_EXIT if changes or crashed else FrameType.EVALUATION
+            changes, worn = state.changes(), getattr(work, "worn", False)
+            kind = FrameType.FINAL_AND_EXIT if changes or crashed or worn else FrameType.EVALUATION
             return kind, _packed(with_note(item, changes))
         if not isinstance(item, RungReport):
             return FrameType.WORKER_EXIT, f"its work reported a {type(item).__name__}, not an Evaluation".encode()
