@@ -22,7 +22,7 @@ from evonas.driver.progress import shown
 from evonas.driver.retraining import jobs_to_retrain, retrain
 from evonas.errors import UserError
 from evonas.evaluation.learners import LEARNERS
-from evonas.measuring.identity import of_row
+from evonas.measuring.identity import of_rows
 from evonas.objectives.metrics import METRICS
 from evonas.records import RunKind, TaskSpec
 from evonas.reuse import Reuse, architectures, reuse, run_id
@@ -188,11 +188,10 @@ def begun(folder: Folder, config: Config) -> RunKind:
         return RunKind()
     description = read_run(folder)
     rows = recover(folder, description["metrics"], description["targets"], salvage=True).evaluated
-    own = [row.conditions for row in rows if "from" not in row.conditions]
     strict = [name for name, target in config.targets.items() if not target.any_device]
-    devices = {name: next(filter(None, (of_row(each, name) for each in own)), {}) for name in strict}
+    devices = of_rows((row.conditions for row in rows), strict)
     dtypes = (row.conditions.get("dtype", "") for row in rows if row.curve and "from" not in row.conditions)
-    return RunKind({name: found for name, found in devices.items() if found}, next(dtypes, ""))
+    return RunKind(devices, next(dtypes, ""))
 
 
 def prepare_again(

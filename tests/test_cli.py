@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import re
 import shlex
 import signal
@@ -18,6 +19,8 @@ import pytest
 import evonas as package
 from evonas import load
 from evonas.cli import main
+from evonas.measuring import benchmark
+from evonas.measuring.backends import devices
 
 if TYPE_CHECKING:
     from ray.cluster_utils import Cluster
@@ -137,6 +140,20 @@ def test_measure_shows_what_was_recorded(found: str, said: Callable[..., str]) -
     )
 
 
+def test_another_kind_of_device_is_told_and_not_recorded(
+    found: str, said: Callable[..., str], here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = devices.cpu()
+    monkeypatch.setattr(devices, "cpu", lambda: "Abacus")
+    monkeypatch.setattr(benchmark, "UNBEATEN_S", 0)
+    unlike = f"targets.cpu: {platform.node()} measures on Abacus, this run on {own}"
+    assert said("measure", found, "0").endswith(f"; not to be compared: {unlike}\n")
+    assert here("measure", found, "--front") == (
+        2,
+        f"evonas: {unlike}; one column takes one kind of device: measure on a machine of that kind\n",
+    )
+
+
 def test_space_lists_the_genes(said: Callable[..., str]) -> None:
     text = said("space", "config.yaml")
     assert "7 genes, 31,250 networks" in text
@@ -215,6 +232,7 @@ def test_an_option_that_does_not_exist_is_one_line(capsys: pytest.CaptureFixture
 
 GATED_SPACE = """
 import os
+import platform
 import time
 
 from evonas.spaces import SPACES

@@ -33,12 +33,14 @@ from evonas.evaluation.device_data import to_device
 from evonas.evaluation.distillation import Teacher
 from evonas.final.choosing import chosen
 from evonas.final.examining import examined, with_intervals
+from evonas.final.frames import network_row
 from evonas.final.options import final_options
 from evonas.final.plan import FinalPlan, best_trial
 from evonas.final.progress import FinalProgress
 from evonas.final.recipes import recipes
 from evonas.final.testing import look_at_networks
-from evonas.final.train import prepare_final, train
+from evonas.final.train import _latencies, prepare_final, train
+from evonas.records import Measurement
 from evonas.report.data import document
 from evonas.runs.run import Run
 from evonas.spaces import SPACES
@@ -251,6 +253,17 @@ def test_where_no_recipe_works_none_is_best(run: Run) -> None:
     trials = plan.trials()
     named = {trial.name: own for trial, own in zip(trials, result.values(), strict=True)}
     assert best_trial(trials, named, "error", "minimize") is None
+
+
+def test_the_row_of_a_finished_network_says_on_what_it_was_measured() -> None:
+    times = dict.fromkeys(("ms", "low", "high", "p90", "raw", "reference"), 1.0)
+    own = {"device": "Abacus", "host": "attic"}
+    measurement = Measurement(**times, drift=0.0, samples=(1.0,), settled=True, conditions=own)
+    plan = FinalPlan(config(), FinalConfig(trials=2), bars_task(), 0, (1,), "x")
+    found, conditions = _latencies(plan, [lambda genome: iter([("pi", measurement)])], FinalProgress("error", False))
+    row = network_row(plan, None, [], found, conditions)
+    assert row["metrics"]["latency_ms[pi]"] == 1.0
+    assert row["conditions"] == {"device[pi]": "Abacus", "host[pi]": "attic"}
 
 
 def test_the_best_recipe_is_that_of_the_direction() -> None:

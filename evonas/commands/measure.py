@@ -48,22 +48,25 @@ def measure_again(folder: str, candidate: int, target: str | None) -> Iterator[d
 
     Yields:
         target, latency_ms, low_ms and high_ms (95 % interval), settled, p90_ms, passes, raw_ms (as clocked), drift (how
-        much slower the reference network was than on the quiet device), recorded_ms (None where none is)
+        much slower the reference network was than on the quiet device), recorded_ms (None where none is), device,
+        unlike (in what that is another kind of device than the run's, in words; else empty)
 
     Raises:
         UserError: no such candidate or target, or the target's device is not here.
     """
     from evonas import analysis
-    from evonas.final.latencies import measuring
+    from evonas.final.latencies import measuring, recorded_kinds, where_of
+    from evonas.measuring.identity import identity, unlike
     from evonas.runs.run import Run
 
     run = Run(folder)
     row = run.evaluations[run.evaluations["candidate"] == candidate]
     if row.empty:
         raise analysis.not_evaluated(run.evaluations, candidate)
-    measure = measuring(run, target)
+    measure, kinds = measuring(run, target, any_kind=True), recorded_kinds(run)
     for name, found in measure(tuple(row.iloc[0]["genome"])):
-        yield _row(name, found, row.iloc[0].get(f"latency_ms[{name}]"))
+        other = unlike(name, kinds.get(name, {}), identity(found.conditions), where_of(found))
+        yield {**_row(name, found, row.iloc[0].get(f"latency_ms[{name}]")), "unlike": other}
 
 
 def measure_front(folder: str, target: str | None) -> Iterator[dict[str, Any]]:
@@ -77,7 +80,8 @@ def measure_front(folder: str, target: str | None) -> Iterator[dict[str, Any]]:
         candidate, and as `measure_again`. All is recorded after the last.
 
     Raises:
-        UserError: the front is empty, no such target, or the target's device is not here.
+        UserError: the front is empty, no such target, or the target's device is not here or of another kind than that
+            on which the run has measured.
     """
     import platform
 
@@ -115,6 +119,7 @@ def _row(name: str, found: "Measurement", recorded: float | None) -> dict[str, A
         "raw_ms": found.raw,
         "drift": found.drift,
         "recorded_ms": recorded,
+        "device": found.conditions.get("device", ""),
     }
 
 
@@ -124,9 +129,10 @@ def in_words(row: Mapping[str, Any]) -> str:
     drift = row["drift"]
     slower = f"{abs(drift):.0%} {'slower' if drift > 0 else 'faster'} than on the quiet device"
     recorded = f"; recorded {row['recorded_ms']:.4g}" if row["recorded_ms"] else ""
+    other = f"; not to be compared: {row['unlike']}" if row.get("unlike") else ""
     which = f"candidate {row['candidate']}, " if "candidate" in row else ""
     return (
         f"{which}latency_ms[{row['target']}]: median {row['latency_ms']:.4g} (95 % interval {row['low_ms']:.4g} to "
         f"{row['high_ms']:.4g}{unsettled}), p90 {row['p90_ms']:.4g}, {row['passes']} passes, median as clocked "
-        f"{row['raw_ms']:.4g}; the reference network was {slower}{recorded}"
+        f"{row['raw_ms']:.4g}; the reference network was {slower}{recorded}{other}"
     )

@@ -140,7 +140,15 @@ class Targets:
     def kinds(self) -> dict[str, dict[str, str]]:
         """The kind of device of each target on this machine that is one kind for the whole run."""
         local = [name for name in self.measured if not (self._configs[name].remote or self._configs[name].any_device)]
-        return {name: identity(self._target(name).conditions) for name in local}
+        return {name: self.kind(name) for name in local}
+
+    def kind(self, name: str) -> dict[str, str]:
+        """The kind of device of a target on this machine; that of one elsewhere is empty, for its measurements tell.
+
+        Raises:
+            UserError: the device is not there.
+        """
+        return {} if self._configs[name].remote else identity(self._target(name).conditions)
 
     @property
     def worn(self) -> bool:

@@ -31,7 +31,7 @@ def network_row(
     best: FinalTraining | None,
     rows: Sequence[Mapping[str, Any]],
     latencies: Mapping[str, float],
-    measure_s: float,
+    conditions: Mapping[str, str],
 ) -> dict[str, Any]:
     """What a network has come to: of its seeds the mean of each metric with intervals, and what it takes.
 
@@ -40,7 +40,7 @@ def network_row(
         best: the trial whose recipe the seeds were trained with; None: no recipe worked.
         rows: of all its trainings.
         latencies: by column.
-        measure_s: seconds that measuring these took.
+        conditions: on what and how these were measured.
     """
     seeds = [row for row in rows if row["stage"] == "seed" and row["status"] == "ok"]
     trials = [row for row in rows if row["stage"] == "trial"]
@@ -60,7 +60,7 @@ def network_row(
         "epochs": max((row["epochs"] for row in seeds), default=0),
         "curve": [],
         "metrics": metrics,
-        "conditions": {**(seeds[0]["conditions"] if seeds else {}), "measure_s": f"{measure_s:.3f}"},
+        "conditions": {**(seeds[0]["conditions"] if seeds else {}), **conditions},
         **{name: seeds[0][name] if seeds else None for name in ("weights", "weights_sha256")},
         "started_at": min((row["started_at"] for row in rows if row["started_at"]), default=0.0),
         "finished_at": max((row["finished_at"] for row in rows), default=0.0),

@@ -16,7 +16,7 @@ from evonas.config.final import FinalConfig
 from evonas.errors import UserError
 from evonas.final.choosing import chosen
 from evonas.final.frames import network_row, training_row
-from evonas.final.latencies import Measure, measuring
+from evonas.final.latencies import Measure, measuring, where_of
 from evonas.final.options import final_options
 from evonas.final.plan import FinalPlan, FinalTraining, best_trial
 from evonas.final.progress import FinalProgress, Watch
@@ -207,17 +207,17 @@ def _train(search: FinalSearch, trainings: Trainings, watch: Watch) -> None:
     progress.expect(jobs)
     trainings.run(jobs, progress, watch)
     results |= {job.name: recorder.result(job.name) or {} for job in jobs}
-    for plan, latencies, took_s in _measured(search, plans, progress, watch):
+    for plan, latencies, conditions in _measured(search, plans, progress, watch):
         rows = [training_row(plan, job, results[job.name]) for job in (*trials[plan.candidate], *seeds[plan.candidate])]
-        row = network_row(plan, best[plan.candidate], rows, latencies, took_s)
+        row = network_row(plan, best[plan.candidate], rows, latencies, conditions)
         write_final(search.run.folder, plan.name, [*rows, row])
 
 
 def _measured(
     search: FinalSearch, plans: Sequence[FinalPlan], progress: FinalProgress, watch: Watch
-) -> Iterator[tuple[FinalPlan, Mapping[str, float], float]]:
-    """Each plan with what its network takes on the run's targets, as far as they are within reach, and for how many
-    seconds that was measured."""
+) -> Iterator[tuple[FinalPlan, Mapping[str, float], Mapping[str, str]]]:
+    """Each plan with what its network takes on the run's targets, as far as they are within reach, and how that was
+    measured."""
     config = config_of(search.run.folder, search.run.description)
     progress.doing = "reaching targets"
     watch(progress)
@@ -232,20 +232,27 @@ def _measured(
             progress.doing = f"measuring candidate {plan.candidate}" if measures else ""
             watch(progress)
             began = time.monotonic()
-            yield plan, _latencies(plan, measures, progress), time.monotonic() - began
+            latencies, conditions = _latencies(plan, measures, progress)
+            yield plan, latencies, {**conditions, "measure_s": f"{time.monotonic() - began:.3f}"}
     progress.doing = ""
 
 
-def _latencies(plan: FinalPlan, measures: Sequence[Measure], progress: FinalProgress) -> dict[str, float]:
+def _latencies(
+    plan: FinalPlan, measures: Sequence[Measure], progress: FinalProgress
+) -> tuple[dict[str, float], dict[str, str]]:
+    """What a network takes, and on what and how it was measured, as columns and conditions of a row."""
     found: dict[str, float] = {}
+    conditions: dict[str, str] = {}
     for measure in measures:
         try:
             for name, own in measure(plan.genome):
                 found |= {f"latency_ms[{name}]": own.ms, f"latency_low_ms[{name}]": own.low}
                 found |= {f"latency_high_ms[{name}]": own.high, f"settled[{name}]": float(own.settled)}
+                described = {"host": where_of(own), **own.conditions}
+                conditions |= {f"{key}[{name}]": text for key, text in described.items()}
         except UserError as reason:
             progress.notes.append(f"candidate {plan.candidate}: {reason}")
-    return found
+    return found, conditions
 
 
 def _trainings(search: FinalSearch) -> Trainings:

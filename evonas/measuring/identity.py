@@ -4,7 +4,7 @@ The first measurement that a run records fixes it. Of a processor that is its mo
 renewed goes on with its run; of a GPU also what decides which kernels run there.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 OF_ANY = ("device",)
 OF_GPUS = ("device", "dtype", "batch", "graph", "torch", "cuda", "onnxruntime", "driver")
@@ -34,6 +34,18 @@ def of_row(conditions: Mapping[str, str], target: str) -> dict[str, str]:
     return identity(own) if "device" in own else {}
 
 
+def of_rows(rows: Iterable[Mapping[str, str]], targets: Iterable[str]) -> dict[str, Mapping[str, str]]:
+    """The identity of each target by the first row of a run that it was measured for, of those that have one.
+
+    Args:
+        rows: their conditions, in order; those of rows that came from another run tell nothing.
+        targets: names.
+    """
+    own = [row for row in rows if "from" not in row]
+    found = {name: next(filter(None, (of_row(row, name) for row in own)), {}) for name in targets}
+    return {name: kind for name, kind in found.items() if kind}
+
+
 def difference(target: str, run: Mapping[str, str], here: Mapping[str, str], where: str) -> str:
     """Say in one line in what a device is not the one of a run.
 
@@ -46,14 +58,22 @@ def difference(target: str, run: Mapping[str, str], here: Mapping[str, str], whe
     Returns:
         What differs and what to do; empty where nothing does.
     """
+    if not (what := unlike(target, run, here, where)):
+        return ""
+    return (
+        f"{what}; one column takes one kind of device: name nodes of one by targets.{target}.resource, or mix them by "
+        f"targets.{target}.any_device=true"
+    )
+
+
+def unlike(target: str, run: Mapping[str, str], here: Mapping[str, str], where: str) -> str:
+    """Say in what a device is not the one of a run, in words for the beginning of a line; the arguments are those of
+    `difference`."""
     keys = [key for key in dict.fromkeys((*run, *here)) if run and run.get(key) != here.get(key)]
     if not keys:
         return ""
     there, now = (", ".join(_words(key, of.get(key, "none")) for key in keys) for of in (run, here))
-    return (
-        f"targets.{target}: {where} measures on {now}, this run on {there}; one column takes one kind of device: name "
-        f"nodes of one by targets.{target}.resource, or mix them by targets.{target}.any_device=true"
-    )
+    return f"targets.{target}: {where} measures on {now}, this run on {there}"
 
 
 def _words(key: str, value: str) -> str:
