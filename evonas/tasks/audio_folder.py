@@ -2,7 +2,7 @@
 
 import struct
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from evonas.tasks.class_folders import class_folders, count, natural, unreadable
 from evonas.tasks.constructors import classification
 from evonas.tasks.losses import cross_entropy
 from evonas.tasks.metrics import directions
+from evonas.tasks.room import check_room
 from evonas.tasks.splitting import completed
 from evonas.tasks.task import Array, Split, Task
 
@@ -52,13 +53,15 @@ def audio_folder(
         metrics: computed of the validation examples, the main one first.
 
     Raises:
-        UserError: no such folder, no WAV files in it, files that cannot be read or of different rates.
+        UserError: no such folder, no WAV files in it, files that cannot be read or of different rates, or
+            no room for them in memory.
     """
     root = expanded(path, "task.path")
     if bands < 1 or seconds < WINDOW_S:
         raise UserError(f"task: bands must be 1 or more, and seconds {WINDOW_S} or more, not {bands} and {seconds}")
     found, classes, notes = class_folders(root, SUFFIXES, "WAV files")
     recordings = _Recordings(seconds)
+    recordings.check_room([file for own in found.values() for files in own.values() for file in files], found)
     given = {part: _read(recordings, files, classes) for part, files in found.items()}
     recordings.check()
     splits = completed(given, valid_fraction, test_fraction, split_seed)
@@ -137,8 +140,42 @@ class _Recordings:
         self._failed: list[str] = []
         self._cut = self._filled = self._mixed = self._read = 0
 
-    def read(self, file: Path) -> Array:
-        """(samples,) int16; nothing where it cannot be read, which `check` says."""
+    def check_room(self, files: Sequence[Path], parts: Collection[str]) -> None:
+        """Make sure, before the second is read, that recordings fit into memory.
+
+        Raises:
+            UserError: they do not.
+        """
+        rate = next(filter(None, map(self._rate_of, files)), 0)
+        size = len(files) * self._length(rate) * np.dtype(np.int16).itemsize
+        what = f"{count(len(files), 'recording')} of {self._seconds:g} s at {rate:,} Hz"
+        check_room("task.path", what, size, not {"valid", "test"} <= {*parts}, "set smaller task.seconds")
+
+    def read(self, files: Sequence[Path]) -> Array:
+        """(n, samples) int16; zeros where one cannot be read, which `check` says."""
+        x = np.zeros((len(files), 0), np.int16)
+        for row, file in enumerate(files):
+            samples = self._samples(file)
+            if self.rate and not x.shape[1]:  # that of the first which can be read
+                x = np.zeros((len(files), self._length(self.rate)), np.int16)
+            length = x.shape[1]
+            self._cut += len(samples) > length
+            self._filled += len(samples) < length
+            x[row, : len(samples)] = samples[:length]
+        return x
+
+    def _rate_of(self, file: Path) -> int:
+        """Samples a second; 0 where it cannot be read."""
+        try:
+            return self._opened(file)[0]
+        except (OSError, ValueError, EOFError, struct.error):
+            return 0
+
+    def _length(self, rate: int) -> int:
+        return max(1, round(self._seconds * rate))
+
+    def _samples(self, file: Path) -> Array:
+        """(samples,) int16; nothing where it cannot be read."""
         try:
             rate, samples = self._opened(file)
         except (OSError, ValueError, EOFError, struct.error) as error:
@@ -153,16 +190,6 @@ class _Recordings:
             self._mixed += samples.shape[1] > 1
             samples = samples.astype(np.float64).mean(1).astype(samples.dtype)
         return _as_int16(samples)
-
-    def fitted(self, recordings: Sequence[Array]) -> Array:
-        """(n, samples) int16."""
-        length = max(1, round(self._seconds * self.rate))
-        x = np.zeros((len(recordings), length), np.int16)
-        for row, samples in zip(x, recordings, strict=True):
-            self._cut += len(samples) > length
-            self._filled += len(samples) < length
-            row[: len(samples)] = samples[:length]
-        return x
 
     def check(self) -> None:
         """
@@ -201,9 +228,9 @@ def _as_int16(samples: Array) -> Array:
 
 def _read(recordings: _Recordings, files: Mapping[str, Sequence[Path]], classes: Sequence[str]) -> Split:
     own = sorted(files, key=natural)
-    read = [recordings.read(file) for name in own for file in files[name]]
+    x = recordings.read([file for name in own for file in files[name]])
     y = [classes.index(name) for name in own for _ in files[name]]
-    return Split(recordings.fitted(read), np.array(y, np.int64))
+    return Split(x, np.array(y, np.int64))
 
 
 def _as_spectrograms(task: Task, rate: int, bands: int) -> Task:

@@ -14,7 +14,16 @@ from evonas.tasks.constructors import chosen_metrics
 from evonas.tasks.metrics import TaskMetric, directions
 from evonas.tasks.splitting import NAMES, check_fractions, parts_among
 from evonas.tasks.task import Array, Split, Splits, Task
-from evonas.tasks.vocabulary import Tokens, code_points, counted, notes_on, read_text, text_files
+from evonas.tasks.vocabulary import (
+    COUNTED_BYTES,
+    Tokens,
+    check_text_room,
+    code_points,
+    counted,
+    notes_on,
+    read_text,
+    text_files,
+)
 
 
 def characters(
@@ -99,6 +108,7 @@ def _texts(where: Path, valid_fraction: float, test_fraction: float) -> tuple[di
     parts = parts_among(files, f"task.path: {where}")
     if "train" not in parts:
         raise UserError(f"task.path: {where} has no file train.txt ({', '.join(files) or 'no .txt file'})")
+    check_text_room([files[name] for name in parts.values()], COUNTED_BYTES)
     texts = {part: read_text(files[name]) for part, name in parts.items()}
     fractions = {"test": test_fraction, "valid": valid_fraction}
     missing = [part for part in fractions if part not in texts]

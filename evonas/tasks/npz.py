@@ -8,6 +8,7 @@ import numpy as np
 from evonas.errors import UserError
 from evonas.paths import expanded
 from evonas.tasks.arrays import Layout, Target, assembled, check_array, check_names, images_first
+from evonas.tasks.room import STREAMED, check_room
 from evonas.tasks.task import Array, Task
 
 
@@ -34,7 +35,7 @@ def npz(
         metrics: computed of the validation examples, the main one first; default: error, or mse of values.
 
     Raises:
-        UserError: no such file, an array missing or of Python objects, or shapes that do not fit.
+        UserError: no such file, an array missing or of Python objects, shapes that do not fit, or no room in memory.
     """
     file = expanded(path, "task.path")
     arrays = _arrays(file)
@@ -44,10 +45,11 @@ def npz(
 
 def _arrays(path: Path) -> dict[str, Array]:
     try:
-        loaded = np.load(path, allow_pickle=False)
+        loaded = np.load(path, mmap_mode="r", allow_pickle=False)  # of one array without a name nothing is read
         if isinstance(loaded, np.ndarray):
             raise UserError(f"task.path: {path} holds one array without a name: write it with numpy.savez")
         with loaded as file:
+            _check_room(path, file)
             others = [name for name in file.files if name[:2] not in ("x_", "y_")]
             arrays = {name: _array(file, name, path) for name in file.files if name not in others}
     except FileNotFoundError:
@@ -60,6 +62,15 @@ def _arrays(path: Path) -> dict[str, Array]:
         raise UserError(f"task.path: {path} is a damaged npz file: {error}; copy or write it again") from None
     check_names(arrays, path, others)
     return arrays
+
+
+def _check_room(path: Path, file: "np.lib.npyio.NpzFile") -> None:
+    """
+    Raises:
+        UserError: memory has no room for the file's arrays, which may be compressed in it.
+    """
+    size = sum(entry.file_size for entry in file.zip.infolist())
+    check_room("task.path", f"the arrays of {path}", size, not {"x_valid", "x_test"} <= {*file.files}, STREAMED)
 
 
 def _array(file: "np.lib.npyio.NpzFile", name: str, path: Path) -> Array:

@@ -14,6 +14,7 @@ from evonas.paths import expanded
 from evonas.tasks.arrays import Target
 from evonas.tasks.class_folders import natural
 from evonas.tasks.constructors import classification, regression
+from evonas.tasks.room import STREAMED, check_room, size_of
 from evonas.tasks.splitting import completed, parts_among
 from evonas.tasks.task import Array, Split, Task
 
@@ -60,7 +61,10 @@ def table(
         UserError: there is no such file or column, it cannot be read, or nothing is left to learn from.
     """
     where = expanded(path, "task.path")
-    tables = {part: read(file) for part, file in table_files(where).items()}
+    files = table_files(where)
+    instead = f"give fewer rows, or make numbers of them and {STREAMED}"
+    check_room("task.path", f"the rows of {where}", size_of(files.values()), not {"valid", "test"} <= {*files}, instead)
+    tables = {part: read(file) for part, file in files.items()}
     columns = tables["train"].column_names
     for option, names in (("label", (label,)), ("ignore", ignore)):
         for name in names:

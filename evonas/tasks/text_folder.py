@@ -14,7 +14,7 @@ from evonas.tasks.losses import cross_entropy
 from evonas.tasks.metrics import directions
 from evonas.tasks.splitting import completed
 from evonas.tasks.task import Array, Split, Task
-from evonas.tasks.vocabulary import SUFFIXES, Tokens, code_points, counted, notes_on, read_text
+from evonas.tasks.vocabulary import SUFFIXES, Tokens, check_text_room, code_points, counted, notes_on, read_text
 
 
 def text_folder(
@@ -48,6 +48,7 @@ def text_folder(
         raise ValueError(f"characters and most_characters take 1 or more, not {characters} and {most_characters}")
     root = expanded(path, "task.path")
     found, classes, notes = class_folders(root, SUFFIXES, ".txt files")
+    check_text_room([file for own in found.values() for files in own.values() for file in files])
     texts = {part: _read(files, classes) for part, files in found.items()}
     kept = {part: [text[:characters] for text, _ in own] for part, own in texts.items()}
     whole = "".join(kept["train"])

@@ -1,5 +1,6 @@
 """Text as numbers, one a character: what `characters` and `text_folder` share."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,11 +9,14 @@ from torch import Tensor, nn
 
 from evonas.errors import UserError
 from evonas.tasks.class_folders import listed
+from evonas.tasks.room import check_room, size_of
 from evonas.tasks.task import Array
 
 SUFFIXES = frozenset((".txt",))
 OTHER = "any other"
 """What token 0 is called."""
+COUNTED_BYTES = 16
+"""Of a character of a text that is one piece, while it becomes a number: as text, as code points and their order."""
 
 
 class Tokens(nn.Module):
@@ -87,6 +91,19 @@ def notes_on(vocabulary: Vocabulary, numbers: dict[str, Array], different: int) 
 def code_points(text: str) -> Array:
     """(characters,) uint32."""
     return np.frombuffer(text.encode("utf-32-le"), "<u4")
+
+
+def check_text_room(files: Iterable[Path], each: int = 1) -> None:
+    """Make sure, before one is read, that texts fit into memory.
+
+    Args:
+        files: of the texts.
+        each: bytes that a character takes.
+
+    Raises:
+        UserError: they do not fit.
+    """
+    check_room("task.path", "the texts, while they are read,", each * size_of(files), False, "give shorter texts")
 
 
 def read_text(file: Path) -> str:

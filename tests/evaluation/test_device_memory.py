@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.io import wavfile
 from torch import Tensor
 
 from evonas.errors import UserError
@@ -132,3 +133,78 @@ def test_pictures_that_memory_has_no_room_for_are_refused_before_one_is_read(
 def test_a_pool_that_nothing_is_drawn_from_is_not_copied() -> None:
     pool = split(3)
     assert divided(pool, (), 0) == (pool,)
+
+
+def npz_file(folder: Path) -> Path:
+    np.savez_compressed(folder / "a.npz", x_train=np.zeros((500, 50), np.float32), y_train=np.zeros(500, np.int64))
+    return folder / "a.npz"
+
+
+def recordings(folder: Path) -> Path:
+    for name in ("high", "low"):
+        (folder / name).mkdir()
+        wavfile.write(folder / name / "0.wav", 16_000, np.zeros(10, np.int16))
+        (folder / name / "1.wav").write_bytes(b"not read, or it would be an error of its own")
+    return folder
+
+
+def table_file(folder: Path) -> Path:
+    (folder / "t.csv").write_text("a,label\n" + "1,x\n2,y\n" * 10_000)
+    return folder / "t.csv"
+
+
+def long_text(folder: Path) -> Path:
+    (folder / "train.txt").write_bytes(b"\xff" + b"a" * 7_000)  # to be read it would have to be UTF-8
+    return folder
+
+
+def many_texts(folder: Path) -> Path:
+    for name in ("good", "bad"):
+        (folder / name).mkdir()
+        (folder / name / "0.txt").write_bytes(b"\xff" * 60_000)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("kind", "written", "options", "message"),
+    [
+        (
+            "npz",
+            npz_file,
+            {},
+            "the arrays of .* take 0.000104 GB in memory, and twice .*: write them to .npy",
+        ),
+        (
+            "audio_folder",
+            recordings,
+            {},
+            "4 recordings of 1 s at 16,000 Hz take 0.000128 GB .*: set smaller",
+        ),
+        ("table", table_file, {"label": "label"}, "the rows of .*t.csv take 8e-05 GB .*: give fewer rows, or"),
+        (
+            "characters",
+            long_text,
+            {},
+            "the texts, while they are read, take 0.000112 GB .*: give shorter",
+        ),
+        ("text_folder", many_texts, {}, "the texts, while they are read, take 0.00012 GB in memory; .*: give shorter"),
+    ],
+)
+def test_what_memory_has_no_room_for_is_refused_before_it_is_read(
+    kind: str,
+    written: Callable[[Path], Path],
+    options: dict[str, str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(room, "machine_memory", lambda: 100_000)
+    with pytest.raises(UserError, match=f"^task.path: {message}"):
+        TASKS[kind](path=str(written(tmp_path)), **options)
+
+
+def test_an_archive_is_not_too_large_because_it_could_be_larger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "machine_memory", lambda: 250_000)
+    assert len(TASKS["npz"](path=str(npz_file(tmp_path)), target="values").splits.train) == 400
