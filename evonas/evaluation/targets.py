@@ -4,6 +4,7 @@ import platform
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Protocol
 
 from torch import nn
@@ -58,10 +59,16 @@ class Local:
         UserError: it is not there.
     """
 
-    def __init__(self, name: str, config: TargetConfig, device_lock: DeviceLock, wanted: tuple[str, ...]) -> None:
-        self._bench = LatencyBenchmark(
-            name, config, reference(), device_lock if config.quiet else DeviceLock([], enabled=False), wanted
-        )
+    def __init__(
+        self,
+        name: str,
+        config: TargetConfig,
+        device_lock: DeviceLock,
+        wanted: tuple[str, ...],
+        shared: Path | None = None,
+    ) -> None:
+        lock = device_lock if config.quiet else DeviceLock([], enabled=False)
+        self._bench = LatencyBenchmark(name, config, reference(), lock, wanted, shared)
 
     @property
     def conditions(self) -> Mapping[str, str]:
@@ -280,7 +287,7 @@ class Targets:
             self._made[name] = (
                 Remote(name, config, wanted, self._device_lock.released)
                 if config.remote
-                else Local(name, config, self._device_lock, wanted)
+                else Local(name, config, self._device_lock, wanted, self._cache.folder)
             )
         return self._made[name]
 

@@ -1,28 +1,22 @@
 """The benchmark of a device measures one network after another beside the reference network, on the quiet device."""
 
-import hashlib
-import json
 import math
-import os
-import platform
-import stat
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
 from typing import TYPE_CHECKING
 
-from evonas import atomic_files
 from evonas.config import TargetConfig
 from evonas.measuring.backends.backend import BACKENDS, Loaded
+from evonas.measuring.baselines import Baselines
 from evonas.measuring.container import in_container
 from evonas.measuring.cpu_affinity import pinned
-from evonas.measuring.device_lock import DeviceLock, folder
+from evonas.measuring.device_lock import DeviceLock
 from evonas.measuring.energy import Meter
 from evonas.measuring.interleaved_timing import Enough, Passes, compare, never, warm_up
-from evonas.measuring.plausibility import LONGEST_MS
 from evonas.records import Inputs, InputSpec, Measurement
 
 if TYPE_CHECKING:
@@ -40,10 +34,8 @@ GLANCE = 5
 """Passes that a baseline which was kept is compared with."""
 FASTER, SLOWER = 2.0, 20.0
 """A device that is faster or slower than its baseline by more than so many times has another baseline."""
-LONGEST_BYTES = 2**16
 DECIDED = "decided"
 """How far a network was measured, in its conditions, where that was not to the end."""
-OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def for_reference(config: TargetConfig) -> TargetConfig:
@@ -77,6 +69,7 @@ class LatencyBenchmark:
         reference: the fixed network that all others are compared with, as `Backend.load` takes it.
         device_lock: the process's hold on the device.
         wanted: those of memory_mb, energy_mj that are measured besides the latency.
+        shared: folder in which containers of a machine find what the reference takes there; None: each finds it out.
 
     Raises:
         UserError: the device or the library is not there, or cannot tell what is wanted.
@@ -89,10 +82,11 @@ class LatencyBenchmark:
         reference: "nn.Module | bytes",
         device_lock: DeviceLock,
         wanted: Collection[str] = (),
+        shared: Path | None = None,
     ) -> None:
         self.config = config
         self.backend = BACKENDS[config.backend](name, config)
-        self._device_lock, self._wanted = device_lock, wanted
+        self._device_lock, self._wanted, self._baselines = device_lock, wanted, Baselines(shared)
         self._meter = Meter(name, config) if "energy_mj" in wanted else None
         beside = BACKENDS[config.backend](name, for_reference(config))
         self._reference, self._baseline_of = beside.load(reference, REFERENCE_INPUT), dict(beside.conditions)
@@ -186,17 +180,20 @@ class LatencyBenchmark:
 
         Where the device could not be had alone, that is another number, and kept apart.
         """
-        conditions = json.dumps([PROTOCOL, platform.node(), alone, self._baseline_of], sort_keys=True)
-        path = folder() / f"reference-{hashlib.sha256(conditions.encode()).hexdigest()[:16]}.json"
-        known = _read(path, conditions)
-        if known is not None and not _is_far_off(known, _at_a_glance(self._reference.passes)):
-            return known
-        ms = _lowest(self._reference.passes)
-        known = _read(path, conditions)  # another process may have been first
-        if known is not None and not _is_far_off(known, ms):
-            return known
-        atomic_files.replace(path, json.dumps({"ms": ms, "of": conditions}).encode())
+        description = [PROTOCOL, alone, self._baseline_of]
+        kept = [*self._baselines.known(description)]
+        ms = _standing(kept, _at_a_glance(self._reference.passes)) if kept else None
+        if ms is None:
+            lowest = _lowest(self._reference.passes)
+            others = _standing(self._baselines.known(description), lowest)  # another process may have been first
+            ms = lowest if others is None else others
+        self._baselines.keep(description, ms)
         return ms
+
+
+def _standing(kept: Iterable[float], ms: float) -> float | None:
+    """The first baseline that is that of a device on which the reference takes so long now."""
+    return next((known for known in kept if not _is_far_off(known, ms)), None)
 
 
 def _at_a_glance(run: Passes) -> float:
@@ -221,17 +218,3 @@ def _lowest(run: Passes) -> float:
             since = time.monotonic()
         best = min(best, found)
     return best
-
-
-def _read(path: Path, conditions: str) -> float | None:
-    """A baseline that this user has kept for these conditions; None where there is none, or none that can be right."""
-    try:
-        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & OTHERS_WRITE:
-                return None
-            found = json.loads(file.read(LONGEST_BYTES))
-        ms = float(found["ms"])
-        return ms if found["of"] == conditions and 0 < ms <= LONGEST_MS else None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None

@@ -42,6 +42,11 @@ class MeasurementCache:
             except OSError as error:
                 raise UserError(f"runtime.measurements: {folder}: {error.strerror}") from None
 
+    @property
+    def folder(self) -> Path | None:
+        """Where measurements are kept for good; None where they are not."""
+        return self._folder
+
     def get(self, key: str) -> Measurement | None:
         """Look a measurement up; its conditions say that it was measured before.
 

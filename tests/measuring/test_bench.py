@@ -11,12 +11,12 @@ from torch import nn
 
 from evonas.config import TargetConfig
 from evonas.errors import UserError
-from evonas.measuring import benchmark
+from evonas.measuring import baselines, benchmark
 from evonas.measuring.backends.backend import BACKENDS, Array
 from evonas.measuring.benchmark import Baseline, LatencyBenchmark, for_reference
 from evonas.measuring.device_lock import DeviceLock, folder
 from evonas.measuring.reference import reference
-from evonas.records import Inputs, InputSpec
+from evonas.records import Inputs, InputSpec, Measurement
 
 QUICK = TargetConfig(max_seconds=0.2)
 ONE = InputSpec((1,))
@@ -61,8 +61,8 @@ def _clockwork(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Clockwork.slow = 1.0
 
 
-def make(wanted: tuple[str, ...] = (), config: TargetConfig = QUICK) -> LatencyBenchmark:
-    return LatencyBenchmark("cpu", config, b"2.0", DeviceLock([]), wanted)
+def make(wanted: tuple[str, ...] = (), config: TargetConfig = QUICK, shared: Path | None = None) -> LatencyBenchmark:
+    return LatencyBenchmark("cpu", config, b"2.0", DeviceLock([]), wanted, shared)
 
 
 def test_a_latency_is_the_ratio_times_what_the_reference_takes_in_peace() -> None:
@@ -91,6 +91,30 @@ def test_the_baseline_is_taken_once_a_device_and_kept_for_all() -> None:
     assert json.loads(file.read_text())["ms"] == 2.0
     make(config=TargetConfig(max_seconds=0.2, batch=32)).measure(b"3.0", ONE)
     assert len(list(folder().glob("reference-*.json"))) == 1
+
+
+def test_containers_of_a_machine_share_its_baseline_and_other_machines_take_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def begun(name: str, boot: str, slow: float) -> Measurement:
+        (tmp_path / name).mkdir()
+        (tmp_path / "boot").write_text(boot)
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path / name))
+        monkeypatch.setattr("platform.node", lambda: name)
+        Clockwork.slow = slow
+        return make(shared=shared).measure(b"3.0", ONE)
+
+    monkeypatch.setattr(baselines, "BOOT", tmp_path / "boot")
+    shared = tmp_path / "shared"
+    assert begun("without its folder yet", "one", 1.2).drift == 0
+    shared.mkdir()
+    assert begun("first", "one", 1.0).drift == 0
+    again = begun("second", "one", 1.5)
+    assert (again.ms, again.drift) == (3.0, 0.5)
+    assert begun("of another machine", "other", 1.5).drift == 0
+    assert begun("far off", "one", 0.4).drift == 0
+    assert begun("after it", "one", 0.4).drift == 0
+    assert len(list(shared.glob("reference-*.json"))) == 2
 
 
 def test_a_baseline_that_is_disturbed_at_first_is_taken_until_none_is_lower(monkeypatch: pytest.MonkeyPatch) -> None:
