@@ -16,7 +16,7 @@ from evonas.commands import COMMANDS
 from evonas.commands.schema import schema
 from evonas.exporters import Exporter
 from evonas.objectives.metrics import METRICS
-from evonas.store.columns import FIXED, PER_METRIC, PER_TARGET, POPULATION, Column, described
+from evonas.store.columns import CONDITIONS, FIXED, PER_METRIC, PER_TARGET, POPULATION, Column, described
 from evonas.tasks.metrics import CLASSIFICATION_METRICS, REGRESSION_METRICS, TaskMetric, mean
 
 REGISTRIES = {
@@ -162,7 +162,9 @@ def columns() -> str:
         ("evaluations: of every target T", {f"{name}[T]": column for name, column in PER_TARGET.items()}),
         ("populations", POPULATION),
     )
-    return "\n\n".join(f"## {title}\n\n{_columns(found)}" for title, found in parts)
+    conditions = table_of(("name", "meaning"), ((f"`{name}`", meaning) for name, meaning in CONDITIONS.items()))
+    tables = [f"## {title}\n\n{_columns(found)}" for title, found in parts]
+    return "\n\n".join([*tables, f"## evaluations: in `conditions`\n\n{conditions}"])
 
 
 def _columns(found: Mapping[str, Column]) -> str:

@@ -30,7 +30,7 @@ from evonas.config import TargetConfig
 from evonas.config.loading import load_config
 from evonas.errors import UserError
 from evonas.measuring.backends.backend import check_device
-from evonas.store.columns import FIXED, OF_THE_TASK, POPULATION, described
+from evonas.store.columns import CONDITIONS, FIXED, OF_THE_TASK, POPULATION, described
 from tests.tutorial import blocks
 
 ROOT = Path(__file__).parents[1]
@@ -245,6 +245,10 @@ def test_every_column_of_a_run_is_described(tmp_path: Path) -> None:
     assert set(FIXED) - {"scores"} <= set(run.evaluations.columns)
     for name in columns:
         assert described(name).meaning, name
+    text = " ".join([*CONDITIONS, *CONDITIONS.values()])
+    said = {name.replace("[cpu]", "[T]") for row in run.evaluations["conditions"] for name in dict(row)}
+    assert {"host", "quiet[T]"} <= said
+    assert [name for name in sorted(said) if f"`{name}`" not in text and name not in CONDITIONS] == []
 
 
 def test_every_argument_of_a_command_is_described() -> None:

@@ -26,7 +26,7 @@ def sentences(sides: Mapping[str, Side], figures: Figures) -> Iterator[str]:
     if sides[SEARCH].is_trained:
         yield from _curse(figures, metric)
     yield _hours(figures)
-    yield "kWh: no counter; a run does not record the energy that its training and measuring take."
+    yield "kWh: no counter of a CPU is read; what a GPU took while it trained is in the rows (conditions, `gpu_wh`)."
 
 
 def _order(figures: Figures, metric: str) -> Iterator[str]:

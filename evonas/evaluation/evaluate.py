@@ -37,6 +37,7 @@ from evonas.evaluation.step_clock import clocked
 from evonas.evaluation.targets import Targets, prepared
 from evonas.evaluation.ties import TieBreaker
 from evonas.evaluation.training import begun_with, copied, precision
+from evonas.evaluation.training_energy import energy_told
 from evonas.ipc.gpu_share import own_share
 from evonas.measuring.backends import mps
 from evonas.measuring.backends.pytorch import available, device_name, lock_name
@@ -205,7 +206,8 @@ class Evaluator:
         if message := self._costs.over_limits(draft.metrics):
             draft.status, draft.message = Status.INFEASIBLE, message
             return
-        with clocked(job.clocked, self.device_lock, self.device, draft) as checkpoint:
+        energy = energy_told(self.card, own_share(), draft)
+        with energy, clocked(job.clocked, self.device_lock, self.device, draft) as checkpoint:
             setup = TrainingSetup(self.task, data, training, checkpoint, draft.conditions.__setitem__)
             yield from self._learning.learn(network, job, draft, setup)
         if draft.status is Status.OK and self._may_be_on_front(job, draft):

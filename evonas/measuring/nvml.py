@@ -90,6 +90,13 @@ def state(uuid: str) -> Mapping[str, str]:
     return {}
 
 
+def millijoules(uuid: str) -> float | None:
+    """The energy of a GPU since its driver was loaded; None where it cannot be read."""
+    with suppress(Exception):
+        return _known(uuid).millijoules()
+    return None
+
+
 @lru_cache
 def _known(uuid: str) -> NvmlGpu:
     return NvmlGpu(uuid)

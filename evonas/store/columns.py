@@ -71,6 +71,45 @@ FIXED: Mapping[str, Column] = {
 }
 """Columns of `evaluations` that every run has."""
 
+CONDITIONS: Mapping[str, str] = {
+    "host": "where it was evaluated",
+    "device": "model of the device that it trained on",
+    "torch": "version",
+    "python": "version",
+    "cuda": "version that torch was built for",
+    "dtype": "precision that it trained in",
+    "threads": "of a processor, for its training",
+    "graph": "whether steps were replayed as one CUDA graph, or why not",
+    "examples": "`streamed`, and why, where the GPU had no room for them",
+    "gpus": "its worker's share of a GPU",
+    "gpu_s": "seconds for which GPUs were held since the row before",
+    "gpu_wh": "energy that the GPU took while it trained, of a shared one the worker's share",
+    "gpu_memory_mb": "of the GPU",
+    "gpu_data_mb": "of the GPU, for the examples",
+    "mps": "whether NVIDIA's MPS was there",
+    "slowdown": "by what factor its training steps took longer than with the GPU to itself",
+    "from": "the run that it was taken over from; `from_candidate`: its index there",
+    "until[T]": "how far its latency was measured, if not to the end: `first S s`, a screen, or `decided`, as far as "
+    "something depended on it",
+    "device[T]": "model that its latency was measured on; `backend[T]`, `dtype[T]`, `batch[T]`, `threads[T]`, "
+    "`graph[T]`, `torch[T]`, `cuda[T]`, `driver[T]`, `onnxruntime[T]`, `openvino[T]`: how it ran there",
+    "host[T]": "the machine, where it is another one; `address[T]`: of its measuring server",
+    "includes[T]": "`prepare` or `network`: what was measured",
+    "quiet[T]": "whether nobody else that evonas knows of used the device",
+    "quiet_within[T]": "`this container`, from which others on the machine are not seen",
+    "nice[T]": "priority of the process; `cores[T]`: those that it was kept on; `memory[T]`: `kept` where freed memory "
+    "stayed with the process, which times depend on",
+    "cpu_mhz[T]": "clock; `temperature_c[T]` of a processor, `gpu_mhz[T]`, `gpu_temperature_c[T]` and "
+    "`gpu_slowed_by[T]` of a GPU, as far as they can be read",
+    "quiet_reference_ms[T]": "what the reference network takes on the quiet device",
+    "took_s[T]": "seconds that the measurement took",
+    "measured[T]": "`before`, where it was known already",
+    "against[T]": "members of the front that it was measured beside",
+    "graph_refused[T]": "why it ran without a CUDA graph",
+    "energy_95_mj[T]": "interval of its energy",
+}
+"""What may stand in `conditions`, with `[T]` of a measurement on target T; a backend says more of how it ran there."""
+
 PER_METRIC: Mapping[str, Column] = {
     "params": Column(METRICS["params"].unit, "trainable parameters"),
     "macs": Column(METRICS["macs"].unit, "multiply-accumulate operations of one example in a forward pass"),

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 
@@ -9,6 +10,8 @@ import pytest
 
 from evonas.config import TargetConfig
 from evonas.errors import UserError
+from evonas.evaluation.draft import Draft
+from evonas.evaluation.training_energy import energy_told
 from evonas.measuring import energy
 from evonas.measuring.backends import devices
 from evonas.measuring.energy import Counter, Meter
@@ -205,3 +208,17 @@ def test_the_library_of_a_gpu_is_not_installed(nvml: FakeNvml, monkeypatch: pyte
 def test_a_device_whose_energy_nobody_reads() -> None:
     with pytest.raises(UserError, match=r"has none for npu"):
         Meter("pi", TargetConfig(backend="openvino", device="npu"))
+
+
+def test_a_row_says_what_its_gpu_took_while_it_trained_over_all_its_tries(nvml: FakeNvml) -> None:
+    draft = Draft([])
+    for taken_mj in (3.6e6, 7.2e6):
+        with suppress(KeyError), energy_told("GPU-abc", 0.5, draft):
+            nvml.total += taken_mj
+            raise KeyError
+    assert draft.conditions == {"gpu_wh": "1.5"}
+    for card in ("", "GPU-another"):
+        unknown = Draft([])
+        with energy_told(card, 1.0, unknown):
+            nvml.total += 1e6
+        assert not unknown.conditions
