@@ -619,7 +619,7 @@ def test_image_is_locked_and_not_root() -> None:
     users = [line for line in lines if line.startswith("USER")]
     assert users == ["USER 1000"]  # by number: Kubernetes checks runAsNonRoot against it
     installs = [part for line in lines if line.startswith("RUN") for part in line.split("&&") if "pip install" in part]
-    assert all("requirements-gpu.lock" in part or "--no-deps" in part for part in installs)
+    assert all("-r image.lock" in part or "--no-deps" in part for part in installs)
     assert len(installs) == 2
 
 
@@ -639,6 +639,34 @@ def test_image_has_one_cuda_and_it_is_that_of_torch() -> None:
     assert not any("+" in version for version in image.values())
     assert {name for name in image.keys() & ours.keys() if image[name] != ours[name]} == set()
     assert {"torch", "ray", "numpy", "pyarrow", "gcsfs", "s3fs"} <= image.keys()
+
+
+@pytest.mark.parametrize("device", ["gpu", "cpu"])
+def test_image_installs_what_is_locked_for_its_device(device: str, tmp_path: Path) -> None:
+    for name in ("requirements-gpu.lock", "requirements.lock"):
+        shutil.copy(ROOT / name, tmp_path)
+    text = (CLUSTER / "Dockerfile").read_text().replace("\\\n", " ")
+    [line] = re.findall(
+        r"^RUN (if .* > image\.lock) +&& pip install --no-cache-dir -r image\.lock$", text, re.MULTILINE
+    )
+    subprocess.run(["sh", "-euc", line], cwd=tmp_path, env={**os.environ, "DEVICE": device}, check=True)
+    found = dict(line.split("==") for line in (tmp_path / "image.lock").read_text().splitlines())
+    image, ours = locked("requirements-gpu.lock"), locked("requirements.lock")
+    if device == "gpu":
+        assert found == image
+        return
+    assert not [name for name in found if name.startswith(("cuda", "nvidia", "triton")) or name == "onnxruntime-gpu"]
+    assert found["onnxruntime"] == ours["onnxruntime"]
+    assert {"torch", "ray", "gcsfs", "s3fs"} <= found.keys()
+    assert found.items() <= {**image, **ours}.items()
+
+
+def test_image_has_one_base_which_a_build_may_fix() -> None:
+    text = (CLUSTER / "Dockerfile").read_text()
+    assert re.findall("^FROM .*$", text, re.MULTILINE) == ["FROM ${BASE}"]
+    arguments = re.findall("^ARG .*$", text, re.MULTILINE)
+    assert arguments == [f"ARG BASE={BASE_IMAGE}", "ARG DEVICE=gpu", "ARG PIP_EXTRA_INDEX_URL="]
+    assert text.index("ARG BASE") < text.index("FROM ") < text.index("ARG DEVICE")
 
 
 def test_ray_is_one_version_everywhere() -> None:
