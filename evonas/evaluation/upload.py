@@ -1,6 +1,6 @@
 """Batches on their way from memory to the device that trains, while that computes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import torch
@@ -68,5 +68,5 @@ class PinnedUpload:
 
 def _pinned() -> int:
     """Bytes that torch holds pinned, for whatever: those that it keeps for the next batch as well."""
-    stats = getattr(torch.cuda, "host_memory_stats", dict)  # since torch 2.7
+    stats: Callable[[], Mapping[str, Any]] = getattr(torch.cuda, "host_memory_stats", dict)  # torch 2.6 has none
     return int(stats().get("allocated_bytes.current", 0))

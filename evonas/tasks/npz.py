@@ -69,7 +69,8 @@ def _check_room(path: Path, file: "np.lib.npyio.NpzFile") -> None:
     Raises:
         UserError: memory has no room for the file's arrays, which may be compressed in it.
     """
-    size = sum(entry.file_size for entry in file.zip.infolist())
+    entries = file.zip.infolist() if file.zip else []
+    size = sum(entry.file_size for entry in entries)
     check_room("task.path", f"the arrays of {path}", size, not {"x_valid", "x_test"} <= {*file.files}, STREAMED)
 
 
