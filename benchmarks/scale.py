@@ -35,6 +35,7 @@ from evonas.config import Config
 from evonas.objectives.objectives import Objectives
 from evonas.records import Epoch, Evaluation, InputSpec, Job, RungReport, Status, TaskSpec
 from evonas.runtime import RUNTIMES, Factory, Message, Work
+from evonas.runtime.cost_clock import Spending
 from evonas.spaces.space import Space
 from evonas.start import execute, prepare
 
@@ -62,7 +63,7 @@ class Simulated:
     ) -> None:
         self.workers, self.pending, self.busy, self.now = workers, 0, 0, 0.0
         self.cpu_s, self.evaluated_s = 0.0, list[float]()
-        self.gpu_s = 0.0
+        self.gpu_s, self.spent = 0.0, Spending()
         """CPU time of the driver, at the end and as each candidate was heard of, without that of this class."""
         self._own_s = 0.0
         self._work, self._milestones, self._pace_s = factory(), milestones, pace_s

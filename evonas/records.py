@@ -393,6 +393,8 @@ class Evaluation:
         queued_s: seconds between its job and its result that were neither.
         started_at: seconds since the epoch, for people; nothing decides by them.
         finished_at: seconds since the epoch, for people; nothing decides by them.
+        usd: what its tries cost, US dollars: the worker's part of its node x the node's price; None where the price
+            is not known. Nothing decides by it.
     """
 
     candidate: Candidate
@@ -411,6 +413,7 @@ class Evaluation:
     queued_s: float = 0.0
     started_at: float = 0.0
     finished_at: float = 0.0
+    usd: float | None = None
     scores: Mapping[str, bytes] = field(default_factory=dict, compare=False, repr=False)
     weights: bytes | None = None
     log: str = field(default="", compare=False)

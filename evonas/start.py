@@ -16,6 +16,7 @@ from evonas.code_owner import is_user_module
 from evonas.components import Components, assemble, check_endpoints, check_given
 from evonas.config import MUTABLE_SECTIONS, Config
 from evonas.config.loading import load_config
+from evonas.driver.account import check_prices
 from evonas.driver.front_measurement import measure_front
 from evonas.driver.loop import Search, Watch
 from evonas.driver.progress import shown
@@ -244,6 +245,7 @@ def execute(prepared: PreparedSearch, *, watch: Watch, take_over: bool = False) 
             components.factory, components.config.runtime, prepared.modules, components.remotes
         )
         ends.callback(runtime.close)
+        check_prices(components.config.budget.usd, runtime.spent, begun=False)
         ends.callback(store.close)  # before the workers are ended: what is decided is on disk, whatever that takes
         create_or_check(folder, components, prepared.reuse.origin, prepared.reuse.rows)
         store.started(_start(prepared))
@@ -255,7 +257,7 @@ def execute(prepared: PreparedSearch, *, watch: Watch, take_over: bool = False) 
         loop.run()
         if not loop.unfinished:
             _finish_front(prepared, loop, runtime, store, lambda: trackers(loop, None))
-        store.ended(loop.ended, runtime.late_results, loop.elapsed_s)
+        store.ended(loop.ended, runtime.late_results, loop.elapsed_s, loop.rest_usd)
     return loop.ended
 
 
@@ -288,7 +290,7 @@ def ended_before(prepared: PreparedSearch) -> str:
     if config.tracking or not is_run(folder) or not has_own_description(folder):
         return ""
     last = (read_starts(folder) or [{}])[-1]
-    if last.get("budget") != config.budget.model_dump(mode="json"):
+    if {"usd": None, **last.get("budget", {})} != config.budget.model_dump(mode="json"):  # a key of later
         return ""
     objectives = prepared.components.objectives
     intact = not recover(folder, objectives.metrics, objectives.targets, salvage=True).damage

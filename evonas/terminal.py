@@ -17,6 +17,7 @@ from rich.text import Text
 
 from evonas import analysis, figures
 from evonas.driver.budget_forecast import forecast
+from evonas.driver.cost_forecast import cost_forecast
 from evonas.driver.loop import Search, Watch
 from evonas.driver.progress import LINE_EVERY_S, REFRESH_S, RepeatedFailures, StatusLine
 from evonas.figures.picture import BLUE, RED, Line, Picture, Points, objective_axis
@@ -109,6 +110,14 @@ class Forecast:
         return f"note: {forecast(search.config, count / seconds, search.evaluated_here, search.elapsed_s)}"
 
 
+def cost_note(search: Search) -> str:
+    """What the nodes that are there cost an hour, and at most; empty where no money is in play."""
+    spent, runtime = search.runtime.spent, search.config.runtime
+    if spent.usd is None and not (search.config.budget.usd or runtime.address != "local"):
+        return ""
+    return f"note: {cost_forecast(search.config, spent.usd_per_hour, spent.unpriced)}"
+
+
 @contextmanager
 def watching(console: Console) -> Iterator[Watch]:
     """A watcher for the time of a search. Where that ends by an error or an interruption, its last screen stays."""
@@ -134,8 +143,8 @@ class _Lines:
         self._next = 0.0
 
     def __call__(self, search: Search, evaluation: Evaluation | None) -> None:
-        if not self._next and (note := advice(search)):
-            self._console.print(note, soft_wrap=True)
+        for note in filter(None, () if self._next else (advice(search), cost_note(search))):
+            self._console.print(note, soft_wrap=True, markup=False)
         if told := self._failures.text(search, evaluation):
             self._console.print(told, soft_wrap=True, markup=False)
         if note := self._forecast.line(search):
@@ -157,8 +166,8 @@ class _Screen:
         self._next = 0.0
 
     def __call__(self, search: Search, evaluation: Evaluation | None) -> None:
-        if not self._next and (note := advice(search)):
-            self._live.console.print(note, soft_wrap=True)
+        for note in filter(None, () if self._next else (advice(search), cost_note(search))):
+            self._live.console.print(note, soft_wrap=True, markup=False)
         if told := self._failures.text(search, evaluation):
             self._live.console.print(told, soft_wrap=True, markup=False)
         if note := self._forecast.line(search):

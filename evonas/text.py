@@ -82,3 +82,10 @@ def in_time(seconds: float) -> str:
         if seconds >= (2 if unit == "days" else 1) * length:
             return f"{seconds / length:.3g} {unit}"
     return f"{seconds:.3g} s"
+
+
+def in_usd(usd: float) -> str:
+    """US dollars for people: "$50", "$3.21", "$0.0123"."""
+    if usd == int(usd):
+        return f"${usd:,.0f}"
+    return f"${usd:,.2f}" if usd >= 1 else f"${float(f'{usd:.3g}'):.10f}".rstrip("0")

@@ -63,7 +63,7 @@ def test_custom_yaml_shows_every_key() -> None:
         ("schedule.mode=no", "not False (quote it: YAML reads no and off as false)"),
         ("budget={gpu_hours: 1}", "config: budget.gpu_hours is never used up"),
         ("schedule.mode=fast", "schedule.mode: input should be 'window', 'async' or 'generation', not 'fast'"),
-        ("budget={}", "a budget needs evaluations, hours or gpu_hours"),
+        ("budget={}", "a budget needs evaluations, hours, gpu_hours or usd"),
         ("objectives=[]", "objectives"),
         ("limits=[{metric: params}]", "a limit takes exactly one of at_most, at_least"),
         ("targets.cpu.device=tpu", "targets.cpu.device"),

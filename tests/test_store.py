@@ -247,7 +247,7 @@ def test_a_run_of_another_schema_is_refused(finished: Path, tmp_path: Path) -> N
     path = copy / "run.json"
     description = from_document("run.json", path.read_bytes())
     path.write_bytes(to_document({**description, "schema_version": 99}))
-    with pytest.raises(UserError, match="schema version 99; this evonas reads versions 3 to 5"):
+    with pytest.raises(UserError, match="schema version 99; this evonas reads versions 3 to 6"):
         evonas.load(copy)
     path.write_text("{")
     (copy / "starts" / "0001.json").unlink()  # it has a copy

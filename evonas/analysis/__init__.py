@@ -4,6 +4,7 @@ frames.py    a run folder as frames; conditions on columns; several runs as one 
 fronts.py    front, dominated counts, hypervolume and its reference point, picks, other limits
 genes.py     named genes, their importance, the choices that a front shares
 history.py   lineage, survival, diversity, hypervolume over candidates and hours, bands over seeds
+costs.py     what each generation cost in money
 effort.py    outcomes, timeline, utilisation, the early-stopping audit
 audit.py     what a search said of networks against what they are in the end: order, winner's curse
 baseline.py  a search against random search; hours of each stage
@@ -29,6 +30,7 @@ from evonas.analysis.baseline import (
     within_epochs,
 )
 from evonas.analysis.certainty import certainty, p_front
+from evonas.analysis.costs import costs
 from evonas.analysis.effort import outcome, outcomes, stopping_audit, timeline, utilisation
 from evonas.analysis.frames import (
     able,
@@ -62,6 +64,7 @@ __all__ = [
     "best_by_search",
     "by_run",
     "certainty",
+    "costs",
     "diversity",
     "dominated",
     "drawn",

@@ -99,7 +99,7 @@ def run_prepared(prepared: "PreparedSearch", options: argparse.Namespace) -> int
         print(f"evonas: stopped: {printable(reason)}. To go on: {options.line}{how}\nrun: {folder}", file=sys.stderr)
         return HALTED
     run = Run(folder)
-    print(f"{ended}; {outcomes(run)}")
+    print("; ".join(filter(None, (ended, outcomes(run), run.money.text))))
     if only_failures(run.evaluations):
         why = why_empty(run.evaluations, run.front(), folder)
         print(f"run: {folder}", flush=True)

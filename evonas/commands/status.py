@@ -32,7 +32,8 @@ def run(options: argparse.Namespace) -> int:
         csv.writer(sys.stdout, lineterminator="\n").writerows([row.keys(), row.values()])
     else:
         generations = counted(state["generations"], "generation")
-        print(f"{outcomes(run)}; front of {state['front']}; {generations}; {state['state']}")
+        parts = (outcomes(run), f"front of {state['front']}", generations, run.money.text, state["state"])
+        print("; ".join(filter(None, parts)))
         if any(status.startswith("failed:") for status in state["statuses"]):
             print(f"why candidates failed: evonas log {shlex.quote(str(run.folder))}")
         if state["front"]:

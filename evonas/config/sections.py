@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from evonas.config.section import PartConfig, Section
-from evonas.text import UNITS, in_time, seconds_of
+from evonas.prices import read_prices
+from evonas.text import UNITS, in_time, in_usd, seconds_of
 
 
 class StrategyConfig(PartConfig):
@@ -133,8 +134,8 @@ class ScheduleConfig(Section):
 
 
 class BudgetConfig(Section):
-    """Nothing more is bred once the first of these is used up. What trains by then is finished, but for the time: when
-    that is used up, it is stopped, and taken up again when the budget grows."""
+    """Nothing more is bred once the first of these is used up. What trains by then is finished, but for the time and
+    the money: when one of them is used up, it is stopped, and taken up again when the budget grows."""
 
     evaluations: int | None = Field(default=None, ge=1, description="candidates evaluated")
     hours: float | None = Field(default=None, gt=0, description="running time of the search, over all its starts")
@@ -143,11 +144,17 @@ class BudgetConfig(Section):
     )
     at_end: Literal["stop", "finish"] = Field(
         default="stop",
-        description="when the time is used up. stop: what trains is stopped and is unfinished until the budget grows; "
-        "finish: it is trained to its end",
+        description="when the time or the money is used up. stop: what trains is stopped and is unfinished until the "
+        "budget grows; finish: it is trained to its end",
     )
     gpu_hours: float | None = Field(
         default=None, gt=0, description="time for which GPUs are held, over all workers, idle and starting ones too"
+    )
+    usd: float | None = Field(
+        default=None,
+        gt=0,
+        description="US dollars that all nodes cost while the search holds them, the head and idle ones too; at "
+        "runtime.prices and list prices. When they are used up, at_end says what becomes of what trains",
     )
     same_failure: float = Field(
         default=0.5,
@@ -173,8 +180,8 @@ class BudgetConfig(Section):
 
     @model_validator(mode="after")
     def _some_end(self) -> "BudgetConfig":
-        if self.evaluations is None and self.hours is None and self.gpu_hours is None:
-            raise ValueError("a budget needs evaluations, hours or gpu_hours; a time: time: 10 min")
+        if self.evaluations is None and self.hours is None and self.gpu_hours is None and self.usd is None:
+            raise ValueError("a budget needs evaluations, hours, gpu_hours or usd; a time: time: 10 min")
         return self
 
     @property
@@ -182,7 +189,12 @@ class BudgetConfig(Section):
         """Running time until what trains is stopped; infinite where that is finished."""
         return self.hours * 3600 if self.hours and self.at_end == "stop" else math.inf
 
-    def spent(self, evaluations: int, seconds: float, gpu_seconds: float) -> str:
+    @property
+    def hard_usd(self) -> float:
+        """Money until what trains is stopped, US dollars; infinite where that is finished."""
+        return self.usd if self.usd and self.at_end == "stop" else math.inf
+
+    def spent(self, evaluations: int, seconds: float, gpu_seconds: float, usd: float = 0.0) -> str:
         """Which part of the budget is used up, in words; empty while none is."""
         if self.evaluations and evaluations >= self.evaluations:
             return f"the budget of {self.evaluations:,} evaluations is used up"
@@ -190,6 +202,8 @@ class BudgetConfig(Section):
             return f"the budget of {in_time(3600 * self.hours)} is used up"
         if self.gpu_hours and gpu_seconds >= self.gpu_hours * 3600:
             return f"the budget of {self.gpu_hours:g} GPU hours is used up"
+        if self.usd and usd >= self.usd:
+            return f"the budget of {in_usd(self.usd)} is used up"
         return ""
 
 
@@ -233,6 +247,22 @@ class RuntimeConfig(Section):
         description="environment variables that candidates get besides those of Python and numerical libraries",
     )
     address: str = Field(default="local", description="local: a Ray of this run's own; else a cluster's address")
+    prices: dict[str, Annotated[float, Field(ge=0)]] | str = Field(
+        default={},
+        description="US dollars an hour of a node, by its type, its group in the cluster or its host; `*`: of each "
+        "node that has no price otherwise; or a YAML file of them, which is read when the search starts",
+    )
+
+    @field_validator("prices", mode="before")
+    @classmethod
+    def _read(cls, prices: object) -> object:
+        """A file becomes what is in it, so that the record is complete and a cluster needs no file."""
+        return read_prices(prices) if isinstance(prices, str) else prices
+
+    @property
+    def own_prices(self) -> Mapping[str, float]:
+        """`prices` as a mapping, which it is once it is validated."""
+        return {} if isinstance(self.prices, str) else self.prices
 
     @property
     def gpus_at_first(self) -> float:

@@ -40,6 +40,7 @@ class Context:
 
     head: HOST:PORT of the cluster's. joined: this process is a driver of it; own: since this context. components: with
     them a few networks are tried. pool: one worker. away: targets that cannot be reached.
+    candidates_per_s: that all workers together evaluate, where a few were tried.
     """
 
     config: Config | None
@@ -54,6 +55,7 @@ class Context:
     components: Components | None = None
     pool: Runtime | None = None
     away: set[str] = field(default_factory=set)
+    candidates_per_s: float | None = None
 
     @property
     def needs(self) -> str:

@@ -4,7 +4,9 @@ from evonas.components import Components, assemble, check_endpoints
 from evonas.config import Config
 from evonas.doctor.throughput import DAY_S, alone, for_trials, per_day, trials
 from evonas.driver.budget_forecast import forecast
+from evonas.driver.cost_forecast import cost_forecast
 from evonas.errors import UserError
+from evonas.prices import Prices, names_of_this_machine
 from evonas.runtime.sandbox.processes import machine_cores
 from evonas.runtime.serial import Serial
 
@@ -37,7 +39,18 @@ def dry_run(components: Components) -> list[str]:
     count = workers(config)
     rate = per_day(measure_s, train_s, [count], alone(trial)) / DAY_S
     took = f"a random network: {measure_s:.3g} s to measure, {train_s:.3g} s to train; {count} at a time"
-    return [took, forecast(config, rate)]
+    return [*filter(None, (took, forecast(config, rate), _cost(config, rate)))]
+
+
+def _cost(config: Config, candidates_per_s: float) -> str:
+    """What it will cost; of this machine alone, empty where nobody asks for money and no price is known."""
+    if config.runtime.address != "local":
+        return "what a cluster costs an hour says evonas doctor" if config.budget.usd else ""
+    names = names_of_this_machine()
+    usd_per_hour = Prices(config.runtime.own_prices).of(names)
+    if usd_per_hour is None:
+        return cost_forecast(config, 0.0, names[:1], candidates_per_s) if config.budget.usd else ""
+    return cost_forecast(config, usd_per_hour, (), candidates_per_s)
 
 
 def workers(config: Config) -> int:

@@ -15,6 +15,7 @@ from evonas.config.messages import validated
 from evonas.config.options import check_options, construct
 from evonas.doctor.cluster import authentication, clocks, nodes, reach, same_versions
 from evonas.doctor.context import Check, Context, Finding, Unknown
+from evonas.doctor.cost import cost
 from evonas.doctor.gpus import disk, gpus
 from evonas.doctor.needs import data, folder, remote_targets, worker
 from evonas.doctor.throughput import TRY_MOST_S, TRY_S, speed
@@ -127,6 +128,7 @@ CHECKS: tuple[tuple[str, Check, float, str], ...] = (
     ("targets", remote_targets, LOAD_S, "see the log of the measuring server"),
     ("worker", worker, START_S, "see Ray's logs on the nodes"),
     ("speed", speed, TRY_MOST_S + 2 * TRY_S, "see Ray's logs on the nodes"),
+    ("cost", cost, NODES_S, "correct runtime.prices"),
 )
 """In order: name on the screen, check, seconds that it may take, what to do where it raises or takes longer."""
 FOR_CONFIGS = (folder, data, remote_targets, worker, speed)

@@ -41,6 +41,7 @@ def speed(context: Context) -> Iterator[Finding]:
     workers = rooms(context.runtime, context.nodes) if context.runtime.kind == "ray" else [1]
     measure_s, train_s = (sum(part) / len(costs) for part in zip(*costs, strict=True))
     a_day = per_day(measure_s, train_s, workers, alone(components))
+    context.candidates_per_s = a_day / DAY_S
     stopped = ", with early stopping" if context.config.training.rungs else ""
     text = (
         f"about {float(f'{a_day:.2g}'):,.0f} candidates a day on {counted(sum(workers), 'worker')} "

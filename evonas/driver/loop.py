@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from evonas.config import Config
 from evonas.driver.acceptance import accepted
+from evonas.driver.account import Account, check_prices
 from evonas.driver.breeding import Breeder
 from evonas.driver.circuit_breaker import CircuitBreaker
 from evonas.driver.founders import Founder, is_reused, taken_over
@@ -22,9 +23,6 @@ from evonas.strategies import Exhausted
 PATIENCE_S = 0.5  # how long to wait for news before the watcher is asked again
 Watch = Callable[["Search", Evaluation | None], None]
 """Called with each evaluated candidate, and with None while nothing happens."""
-
-GPU_S = "gpu_s"
-"""The condition that says for how long GPUs were held, over all workers, since the evaluation before."""
 
 
 class Search:
@@ -54,7 +52,7 @@ class Search:
         self.screened: dict[int, Mapping[str, str]] = {}
         """Conditions of candidates that some target has not measured to the end."""
         self._earlier_s, self._started = 0.0, time.monotonic()
-        self._gpu_s = self._gpu_s_told = 0.0  # that evaluations tell of; of these by this runtime
+        self._account = Account(runtime)
 
     @property
     def elapsed_s(self) -> float:
@@ -64,7 +62,18 @@ class Search:
     @property
     def gpu_s(self) -> float:
         """GPU seconds for which GPUs were held over all starts; of those before, up to their last evaluation."""
-        return self._gpu_s + self.runtime.gpu_s - self._gpu_s_told
+        return self._account.all_gpu_s
+
+    @property
+    def usd(self) -> float | None:
+        """US dollars that nodes cost over all starts, of those before up to their last evaluation or their end; None
+        where no node has had a price."""
+        return self._account.all_usd
+
+    @property
+    def rest_usd(self) -> float:
+        """US dollars of this start since its last evaluation."""
+        return self._account.rest_usd
 
     @property
     def evaluated(self) -> int:
@@ -92,6 +101,7 @@ class Search:
             if reached is not None:
                 self._waiting.append(job)
         self._store.restore(record)
+        self._account.restore(record.rest_usd)
         self._committed, self._earlier_s = record.committed, record.elapsed_s
 
     def run(self) -> None:
@@ -123,16 +133,18 @@ class Search:
         return self.runtime.pending + len(self._waiting)
 
     def _stopped(self) -> bool:
-        """Whether the time is used up by which what trains is stopped. It is pending in the record, as after a crash,
-        and the search takes it up when it goes on."""
-        if self.elapsed_s < self.config.budget.seconds:
+        """Whether the time or the money is used up by which what trains is stopped. It is pending in the record, as
+        after a crash, and the search takes it up when it goes on."""
+        budget = self.config.budget
+        check_prices(budget.usd, self.runtime.spent, begun=True)
+        if self.elapsed_s < budget.seconds and (self.usd or 0.0) < budget.hard_usd:
             return False
         self._look_at_budget()
         return True
 
     def _look_at_budget(self) -> None:
         evaluated = self.breeder.next - self.reused
-        self.ended = self.ended or self.config.budget.spent(evaluated, self.elapsed_s, self.gpu_s)
+        self.ended = self.ended or self.config.budget.spent(evaluated, self.elapsed_s, self.gpu_s, self.usd or 0.0)
 
     def _submit(self) -> None:
         self._look_at_budget()
@@ -172,7 +184,7 @@ class Search:
         return left
 
     def _hear(self, said: Message) -> None:
-        message = self._with_gpu_s(accepted(said, self.objectives))
+        message = self._with_spending(accepted(said, self.objectives))
         if message is None:
             return
         if isinstance(message, RungReport):
@@ -219,17 +231,11 @@ class Search:
             self.screened[evaluation.candidate.index] = evaluation.conditions
         if is_reused(evaluation, self.breeder.founder(evaluation.candidate.index)):
             self.reused += 1
-        elif GPU_S in evaluation.conditions:
-            self._gpu_s += float(evaluation.conditions[GPU_S])
         else:
-            share = evaluation.conditions.get("gpus", self.config.runtime.gpus_at_first)
-            self._gpu_s += (evaluation.measure_s + evaluation.train_s) * float(share)
+            self._account.count(evaluation, self.config.runtime.gpus_at_first)
 
-    def _with_gpu_s(self, message: Message | None) -> Message | None:
-        """An evaluation says for how long GPUs were held since the one before, so that a search that goes on knows."""
-        if not isinstance(message, Evaluation) or not self.runtime.gpu_s:
+    def _with_spending(self, message: Message | None) -> Message | None:
+        """An evaluation says what was spent since the one before, so that a search that goes on knows."""
+        if not isinstance(message, Evaluation) or is_reused(message, self.breeder.founder(message.candidate.index)):
             return message
-        if is_reused(message, self.breeder.founder(message.candidate.index)):
-            return message
-        before, self._gpu_s_told = self._gpu_s_told, self.runtime.gpu_s
-        return replace(message, conditions={**message.conditions, GPU_S: f"{self._gpu_s_told - before:.3f}"})
+        return self._account.told(message)

@@ -14,6 +14,7 @@ from evonas.driver.loop import Search, Watch
 from evonas.driver.snapshot import ProgressMeter
 from evonas.paths import from_here
 from evonas.records import Evaluation
+from evonas.text import in_usd
 
 LINE_EVERY_S = 10.0
 """Between two lines where lines stay, as in the log of a job."""
@@ -39,9 +40,15 @@ class StatusLine:
             *([] if now.hypervolume is None else [f"hypervolume {now.hypervolume:.2f}x"]),
             f"{now.busy}/{now.workers} busy",
             f"{clock(search.elapsed_s)} elapsed",
+            *self._money(search),
             *self._ending(search),
         ]
         return ", ".join([*parts, *([f"{now.failed} failed"] if now.failed else []), *search.runtime.notes])
+
+    def _money(self, search: Search) -> list[str]:
+        """What was spent, of how much; nothing where no node has a price."""
+        usd, budget = search.usd, search.config.budget.usd
+        return [] if usd is None else [f"${usd:.2f} spent{f' of {in_usd(budget)}' if budget else ''}"]
 
     def _ending(self, search: Search) -> list[str]:
         if search.ended:
@@ -56,6 +63,8 @@ class StatusLine:
         ends: list[float] = []
         if budget.hours:
             ends.append(budget.hours * 3600 - elapsed)
+        if budget.usd and (per_hour := search.runtime.spent.usd_per_hour):
+            ends.append((budget.usd - (search.usd or 0.0)) / per_hour * 3600)
         if budget.evaluations and evaluated > self._from[0]:
             ends.append((budget.evaluations - evaluated) * (elapsed - self._from[1]) / (evaluated - self._from[0]))
         return max(0.0, min(ends)) if ends else None

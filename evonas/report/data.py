@@ -131,6 +131,7 @@ def _columns(
         "epochs": frame["epochs"].tolist(),
         "train_s": [number(seconds) for seconds in frame["train_s"]],
         "measure_s": [number(seconds) for seconds in frame["measure_s"]],
+        "usd": [number(usd) for usd in frame["usd"].astype(float)],
         "arch": _archs(frame, front),
         "curve": _curves(frame, front),
     }

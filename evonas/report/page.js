@@ -472,6 +472,7 @@
     entries.push(...certainty(row), ...finished(row));
     entries.push(["generation", columns.generation[row] || "not complete yet"], ["epochs", columns.epochs[row]]);
     entries.push(["training", seconds(columns.train_s[row])], ["measuring", seconds(columns.measure_s[row])]);
+    if (columns.usd[row] !== null) entries.push(["cost", "$" + columns.usd[row]]);
     const number = columns.candidate[row], log = run.logged.includes(number) ? [make("p", {}, "What it printed and how it failed:"), make("pre", {}, run.command.log + number)] : [];
     return [message ? make("p", {}, message) : null, ...log, pairs(entries)].filter(Boolean);
   }

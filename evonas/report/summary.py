@@ -14,7 +14,7 @@ from evonas.records import Status
 from evonas.runs.run import Run
 from evonas.spaces import SPACES
 from evonas.store.columns import described
-from evonas.text import figures
+from evonas.text import figures, in_usd
 
 MESSAGES = 5
 SHORT = {"params": "", "macs": "an example", "settled": "", "remeasured": ""}  # units where the name says the rest
@@ -34,7 +34,7 @@ NOUNS: dict[str, str] = {
 def summary(run: Run, front: pd.DataFrame) -> list[str]:
     """Paragraphs of the report: what was searched, what it cost, what was found, how far that is to be believed."""
     remarks = [f"{line[:1].upper()}{line[1:]}." for line in run.remarks()]
-    return [_searched(run.description), _cost(run.evaluations), _found(run, front), *remarks]
+    return [_searched(run.description), _cost(run.evaluations), *_money(run), _found(run, front), *remarks]
 
 
 def _searched(description: Mapping[str, Any]) -> str:
@@ -70,6 +70,22 @@ def _cost(frame: pd.DataFrame) -> str:
         f"{evaluated}: {counts}. They took {duration(training)} of training and {duration(measuring)} of measuring, "
         f"summed over the workers{where}, and {frame['epochs'].sum():,} epochs{_when(frame)}{saved}."
     )
+
+
+def _money(run: Run) -> list[str]:
+    """What it cost, a paragraph; none where there is nothing to say."""
+    money = run.money
+    if not money.text:
+        return []
+    text = f"{money.text[:1].upper()}{money.text[1:]}"
+    if money.candidates_usd is None:
+        return [f"{text}."]
+    spent = [usd for usd in run.costs()["spent_usd"] if not pd.isna(usd)]
+    by_generation = f" By generation: {', '.join(in_usd(round(usd, 4)) for usd in spent)}." if len(spent) > 1 else ""
+    return [
+        f"{text}; candidates were in work for {in_usd(round(money.candidates_usd, 4))} of it, the rest went to nodes "
+        f"that started, waited, measured or led the others.{by_generation}"
+    ]
 
 
 def _when(frame: pd.DataFrame) -> str:

@@ -115,6 +115,7 @@ class Translator:
             **dict.fromkeys(TIMINGS, 0.0),  # it took nothing here
             "started_at": self._now,
             "finished_at": self._now,
+            "usd": 0.0,
         }
 
 

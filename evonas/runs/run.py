@@ -1,7 +1,7 @@
 """A run folder as an object: its tables as data frames, its networks as modules."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +11,7 @@ import pandas as pd
 
 from evonas import analysis
 from evonas.errors import UserError
+from evonas.runs.money import Money, money
 from evonas.runs.remarks import remarks
 from evonas.runs.weights_again import about_weights
 from evonas.scores import decoded
@@ -119,8 +120,11 @@ class Run:
 
     def status(self) -> dict[str, Any]:
         """How far the run is: evaluated, by status, generations, front, elapsed_s, state; unsettled: target ->
-        latencies that did not come within the bound, of those that were measured."""
+        latencies that did not come within the bound, of those that were measured; spent_usd: US dollars of all nodes
+        that had a price, None where none had; unpriced_node_hours: of the others; generations_usd: generation -> US
+        dollars of all nodes."""
         record = recover(self.folder, self.description["metrics"], self.description["targets"])
+        spent = money(self.folder, self.evaluations, record.rest_usd)
         return {
             "evaluated": len(record.evaluated),
             "statuses": dict(Counter(evaluation.status.value for evaluation in record.evaluated)),
@@ -132,8 +136,27 @@ class Run:
                 for target, (count, known) in analysis.unsettled(self.evaluations, self.description["targets"]).items()
             },
             "elapsed_s": round(record.elapsed_s, 1),
+            "spent_usd": None if spent.usd is None else round(spent.usd, 6),
+            "unpriced_node_hours": round(spent.unpriced_hours, 4),
+            "generations_usd": dict(self._usd_by_generation()),
             "state": self.state,
         }
+
+    @property
+    def money(self) -> Money:
+        """What the search cost by the prices of its nodes: of all nodes, and of candidates."""
+        record = recover(self.folder, self.description["metrics"], self.description["targets"])
+        return money(self.folder, self.evaluations, record.rest_usd)
+
+    def costs(self) -> pd.DataFrame:
+        """What each generation cost, US dollars, as of `analysis.costs`."""
+        return analysis.costs(self.evaluations)
+
+    def _usd_by_generation(self) -> Iterator[tuple[str, float]]:
+        """Name and US dollars of each generation of which something is known; that which is open is "open"."""
+        for row in self.costs().to_dict("records"):
+            if not pd.isna(row["spent_usd"]):
+                yield "open" if pd.isna(row["generation"]) else str(row["generation"]), round(row["spent_usd"], 6)
 
     def remarks(self) -> list[str]:
         """What is to be known beside the front, a line each: what its latencies are of and how far they settled, what

@@ -49,6 +49,7 @@ class Attempt:
     the tries took which ended by themselves. patient_until: how long it waits for a place that it has not crashed on.
     delay_s: how long it waited for this try, or waits for the next, because the one before was postponed; else 0.
     away_since: when the first of those in a row was postponed. due: when it is tried again. reason: why not now.
+    usd: what its tries have cost by now, US dollars; None where a price is not known.
     """
 
     job: Job
@@ -62,6 +63,11 @@ class Attempt:
     away_since: float = 0.0
     due: float = 0.0
     reason: str = ""
+    usd: float | None = 0.0
+
+    def pay(self, usd_per_s: float | None, seconds: float) -> None:
+        """Adds what a try has cost: a worker's part of its node, at the node's price, None where that is not known."""
+        self.usd = None if usd_per_s is None or self.usd is None else self.usd + usd_per_s * seconds
 
 
 class Retries:
@@ -145,7 +151,7 @@ class Retries:
             return message
         self.pending -= 1
         waited = self._clock() - attempt.submitted - message.measure_s - message.train_s
-        return replace(message, attempts=attempt.tries, queued_s=max(0.0, waited))
+        return replace(message, attempts=attempt.tries, queued_s=max(0.0, waited), usd=attempt.usd)
 
     def crashed(self, attempt: Attempt, spent_s: float, place: Place, death: WorkerExit) -> Sequence[Message]:
         """It killed its process, or had to be killed: it is at its end, or gets another try, at another place."""
@@ -212,6 +218,7 @@ class Retries:
                 message=message,
                 attempts=attempt.tries,
                 train_s=attempt.spent_s,
+                usd=attempt.usd,
                 finished_at=time.time(),
                 log=log,
             ),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from evonas.records import Deferred, Endpoint, Evaluation, Job, RungReport, Status
+from evonas.runtime.cost_clock import Spending
 
 Message = RungReport | Evaluation
 """What a runtime passes on from a job."""
@@ -46,6 +47,10 @@ class Runtime(Protocol):
     @property
     def gpu_s(self) -> float:
         """GPU seconds for which its workers have held GPUs, whatever they did with them."""
+
+    @property
+    def spent(self) -> Spending:
+        """What its nodes have cost so far, whatever they did."""
 
     @property
     def notes(self) -> Sequence[str]:

@@ -9,7 +9,9 @@ from evonas.code_owner import place_of
 from evonas.config import RuntimeConfig
 from evonas.errors import UserError
 from evonas.excerpt import Excerpt
+from evonas.prices import Prices, names_of_this_machine
 from evonas.records import Deferred, Job, RungReport
+from evonas.runtime.cost_clock import HOUR_S, CostClock, Spending
 from evonas.runtime.global_state import GlobalState, with_note
 from evonas.runtime.printed import also_kept, with_printed
 from evonas.runtime.retries import Attempt, Retries
@@ -48,6 +50,11 @@ class Serial:
         self._work, self._endpoints = _work(factory), remotes.endpoints
         self._retries = Retries(config)
         self._gpus, self._started = config.gpus_at_first, time.monotonic()
+        prices = Prices(config.own_prices)
+        usd_per_hour = prices.of(names_of_this_machine())
+        self._usd_per_s = None if usd_per_hour is None else usd_per_hour / HOUR_S
+        self._cost = CostClock(prices)
+        self._cost.hold([names_of_this_machine()])
         self._running: tuple[Attempt, Iterator[Message | Deferred]] | None = None
         self._state = GlobalState(own_process=False)
         self._printed = Excerpt()
@@ -55,6 +62,10 @@ class Serial:
     @property
     def gpu_s(self) -> float:
         return self._gpus * (time.monotonic() - self._started)
+
+    @property
+    def spent(self) -> Spending:
+        return self._cost.spent
 
     @property
     def notes(self) -> Sequence[str]:
@@ -84,8 +95,10 @@ class Serial:
         if self._running is None:
             return ()
         attempt, reports = self._running
+        began = time.monotonic()
         with also_kept(self._printed):
             message = next(reports)
+        attempt.pay(self._usd_per_s, time.monotonic() - began)
         if not isinstance(message, RungReport):
             message = with_printed(with_note(message, self._state.restore()), self._printed.data())
             self._running = None

@@ -33,12 +33,14 @@ from evonas.store.reading import (
 from evonas.store.recovery import Recovered, recover
 from evonas.store.refined import refined_conditions, refined_metrics, screened_targets
 from evonas.store.reused import ORIGIN, read_reused, write_reused
-from evonas.store.schema import NON_REPRODUCIBLE, evaluations_schema, from_row, to_row
+from evonas.store.schema import NON_REPRODUCIBLE, SPENT_USD, UNPRICED_S, evaluations_schema, from_row, to_row
 from evonas.store.writing import Store, create_run, is_new, mend_run, record_measured
 
 __all__ = [
     "NON_REPRODUCIBLE",
     "ORIGIN",
+    "SPENT_USD",
+    "UNPRICED_S",
     "Folder",
     "Recovered",
     "Store",

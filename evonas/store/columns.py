@@ -68,6 +68,12 @@ FIXED: Mapping[str, Column] = {
     ),
     "started_at": Column("s since 1970", "start of its last attempt, by the clock of its host"),
     "finished_at": Column("s since 1970", "end of its last attempt, by the clock of its host"),
+    "usd": Column(
+        "US dollars",
+        "what its attempts cost: the worker's part of its node x the node's price; empty where that is not known. "
+        "Nodes cost more than their candidates, for they start and wait: conditions `spent_usd` (of all nodes since "
+        "the row before) and `unpriced_node_s`",
+    ),
 }
 """Columns of `evaluations` that every run has."""
 

@@ -1,7 +1,7 @@
-"""Records of the schemas before this one (versions 3 and 4), in the words of this one. Files are never rewritten: a run
+"""Records of the schemas before this one (versions 3 to 5), in the words of this one. Files are never rewritten: a run
 that goes on has older generations in the older schema, and each file is read by its own.
 
-Version 4 had no scores of the examples; version 3 had other words besides.
+Version 5 had no cost of a candidate, version 4 no scores of the examples besides; version 3 had other words, too.
 """
 
 from collections.abc import Mapping
@@ -9,9 +9,10 @@ from typing import Any
 
 import pyarrow as pa
 
-EARLIER = (3, 4)
+EARLIER = (3, 4, 5)
 OLDEST = 3
-_NO_SCORES: Mapping[str, Any] = {"scores": {}}
+_LATER_COLUMNS: Mapping[str, Any] = {"scores": {}, "usd": None}
+"""Columns of evaluations that came with versions 5 and 6, with what they hold in rows of before."""
 _COLUMNS = {"born_after": "visible", "images_per_s": "examples_per_s", "measured_again": "remeasured"}
 _ENTRIES = {"born": "candidate", "reached": "report", "decided": "evaluation"}
 _UNPOPULATED = {"random"}
@@ -85,7 +86,7 @@ def migrate_entry(entry: Mapping[str, Any]) -> dict[str, Any]:
     """An entry of the journal; one of this schema is returned as it is."""
     kind = _ENTRIES.get(str(entry.get("kind")), entry.get("kind"))
     found = migrate_row(entry) if entry.get("kind") in _ENTRIES else dict(entry)
-    return {**(_NO_SCORES if kind == "evaluation" else {}), **found, "kind": kind}
+    return {**(_LATER_COLUMNS if kind == "evaluation" else {}), **found, "kind": kind}
 
 
 def migrate_row(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,18 +111,19 @@ def migrate_table(table: pa.Table, schema: pa.Schema) -> pa.Table:
         ValueError: its columns are not those of the schema that it was written in.
     """
     if _version(table.schema) != str(OLDEST).encode():
-        return _with_scores(table, schema)
-    rows = [{**_NO_SCORES, **migrate_row(row)} for row in table.to_pylist(maps_as_pydicts="strict")]
+        return _with_later_columns(table, schema)
+    rows = [{**_LATER_COLUMNS, **migrate_row(row)} for row in table.to_pylist(maps_as_pydicts="strict")]
     if {_column(name) for name in table.column_names} - set(schema.names):
         raise ValueError("it has other columns")
     return pa.Table.from_pylist(rows, schema=schema)
 
 
-def _with_scores(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """A table of version 4: what it lacks is one column, empty in each row."""
-    if "scores" in schema.names:
-        field = schema.field("scores")
-        table = table.add_column(schema.names.index("scores"), field, pa.array([{}] * len(table), field.type))
+def _with_later_columns(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """A table of version 4 or 5: what it lacks are columns that are empty in each row."""
+    for name in [name for name in _LATER_COLUMNS if name in schema.names and name not in table.column_names]:
+        field = schema.field(name)
+        values = pa.array([_LATER_COLUMNS[name]] * len(table), field.type)
+        table = table.add_column(schema.names.index(name), field, values)
     if not table.schema.equals(schema):
         raise ValueError("its columns are not those of this run")
     return table.replace_schema_metadata(schema.metadata)

@@ -5,7 +5,7 @@ neither a removed generation nor one of a driver that had been replaced goes unn
 """
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -36,6 +36,7 @@ class Recovered:
     pending: list[Candidate]
     reached: list[RungReport]
     elapsed_s: float
+    rest_usd: float
     tables: Tables
     torn: bool
     damage: Damaged | None
@@ -74,19 +75,22 @@ def recover(folder: Folder, metrics: Sequence[str], targets: Sequence[str], salv
                 raise refusal(folder, damage, len(tables.evaluations) - 1)
             tables, _ = tables_of(folder, segment, evaluations_schema(metrics, targets), len(tables.evaluations) - 1)
         found = _recovered(tables, segment, damage, metrics)
-        return replace(found, elapsed_s=max(found.elapsed_s, _ended_s(folder)))
+        ends = _ends(folder)
+        seconds = [float(end.get("elapsed_s", 0.0)) for end in ends]
+        rest_usd = sum(float(end.get("rest_usd", 0.0)) for end in ends)
+        return replace(found, elapsed_s=max(found.elapsed_s, *seconds), rest_usd=rest_usd)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"the record of {folder} is not of evonas's making: {type(error).__name__}: {error}") from None
 
 
-def _ended_s(folder: Folder) -> float:
-    """Running time of the search when it last came to its end; 0 where that is not recorded."""
-    known = [0.0]
+def _ends(folder: Folder) -> list[Mapping[str, Any]]:
+    """What the search noted each time when it came to its end."""
+    known: list[Mapping[str, Any]] = [{}]
     for name in folder.names("starts"):
         if name.startswith("ended-"):
             with suppress(Damaged):  # `read_starts` names it
-                known.append(float(read_document(folder, f"starts/{name}").get("elapsed_s", 0.0)))
-    return max(known)
+                known.append(read_document(folder, f"starts/{name}"))
+    return known
 
 
 def _gap(tables: Tables, segment: Segment | None) -> int:
@@ -121,6 +125,7 @@ def _recovered(tables: Tables, segment: Segment | None, damage: Damaged | None, 
         reached=list(reached.values()),
         tables=tables,
         elapsed_s=max([tables.elapsed_s, *(entry["elapsed_s"] for entry in loose.values())]),
+        rest_usd=0.0,
         torn=bool(segment and segment.torn),
         damage=damage,
     )

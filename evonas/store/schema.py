@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from evonas.records import Candidate, Epoch, Evaluation, RungReport, Status
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 _TEXT, _REAL, _INT, _SHORT = pa.string(), pa.float64(), pa.int64(), pa.int32()
 _METRICS = pa.map_(_TEXT, _REAL)
@@ -23,7 +23,10 @@ POPULATIONS = pa.schema(
 )
 
 TIMINGS = ("queued_s", "measure_s", "train_s", "paused_s", "started_at", "finished_at")
-NON_REPRODUCIBLE = ("generation", "position", "predicted", "conditions", "attempts", *TIMINGS)
+SPENT_USD, UNPRICED_S = "spent_usd", "unpriced_node_s"
+"""The conditions of a row that say what all nodes cost since the row before (US dollars), and for how long there were
+nodes without a price (s, of each node)."""
+NON_REPRODUCIBLE = ("generation", "position", "predicted", "conditions", "attempts", *TIMINGS, "usd")
 """Columns that may differ between two runs of one search: when and where, not what; and what a strategy expected,
 which is informational."""
 
@@ -60,6 +63,7 @@ def evaluations_schema(metrics: Sequence[str], targets: Sequence[str]) -> pa.Sch
             ("message", _TEXT),
             ("weights_sha256", _TEXT),
             *((name, _REAL) for name in TIMINGS),
+            ("usd", _REAL),
         ],
         metadata={"evonas_schema": str(SCHEMA_VERSION)},
     )
@@ -85,6 +89,7 @@ def to_row(evaluation: Evaluation, arch: str, arch_hash: str, violation: float) 
         "message": evaluation.message,
         "weights_sha256": hashlib.sha256(evaluation.weights).hexdigest() if evaluation.weights else None,
         **{name: getattr(evaluation, name) for name in TIMINGS},
+        "usd": evaluation.usd,
     }
 
 
@@ -102,6 +107,7 @@ def from_row(row: Mapping[str, Any], metrics: Sequence[str]) -> Evaluation:
         message=row["message"],
         attempts=row["attempts"],
         **{name: row[name] for name in TIMINGS},
+        usd=row["usd"],
     )
 
 

@@ -16,7 +16,7 @@ from evonas.scores import decoded
 from evonas.store.documents import Damaged
 
 MOST_CANDIDATES = 10**9
-MAY_BE_EMPTY = {"weights_sha256"}
+MAY_BE_EMPTY = {"weights_sha256", "usd"}
 """Columns besides those of metrics and samples in which a row may have nothing."""
 
 
@@ -31,7 +31,7 @@ def _are_scores(data: bytes) -> bytes:
 
 Text = Annotated[str, Field(max_length=2**20)]
 Count = Annotated[int, Field(ge=0, le=MOST_CANDIDATES)]
-Seconds = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
+Amount = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 Real = Annotated[float, Field(allow_inf_nan=False)]
 Small = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 Scores = Annotated[bytes, AfterValidator(_are_scores)]
@@ -92,6 +92,7 @@ class StartForm(_Form):
     versions: dict[str, Text] = {}
     ended: Text = ""
     late_results: Count = 0
+    rest_usd: Amount = 0.0
 
 
 class _Digests(_Form):
@@ -106,7 +107,7 @@ class ManifestForm(_Form):
     start: Count
     previous: Text
     rows: Count
-    elapsed_s: Seconds
+    elapsed_s: Amount
     sha256: _Digests
 
 
@@ -168,7 +169,7 @@ class _Rung(_Form):
 class EvaluationForm(CandidateForm):
     """An evaluated candidate in the journal; its metrics are columns of their own."""
 
-    elapsed_s: Seconds
+    elapsed_s: Amount
     arch: Text
     arch_hash: Text
     status: Literal[tuple(status.value for status in Status)]  # type: ignore[valid-type]
@@ -188,6 +189,7 @@ class EvaluationForm(CandidateForm):
     paused_s: float
     started_at: float
     finished_at: float
+    usd: Real | None
 
 
 ENTRIES: Mapping[str, type[_Form]] = {

@@ -124,11 +124,11 @@ class Store:
             raise Replaced(f"another search has just started on {self.folder}") from None
 
     @_recorded
-    def ended(self, reason: str, late_results: int, elapsed_s: float) -> None:
-        """Note that the search came to its end, and did not just stop; and its running time, so that what is left of a
-        budget of time is known where nothing was evaluated at its end."""
+    def ended(self, reason: str, late_results: int, elapsed_s: float, rest_usd: float = 0.0) -> None:
+        """Note that the search came to its end, and did not just stop; its running time, and what it cost after its
+        last evaluation, so that what is left of a budget is known where nothing was evaluated at its end."""
         self._check_start()
-        found = {"ended": reason, "late_results": late_results, "elapsed_s": elapsed_s}
+        found = {"ended": reason, "late_results": late_results, "elapsed_s": elapsed_s, "rest_usd": rest_usd}
         self.folder.create(f"starts/ended-{self._start:04d}.json", to_document(found))
 
     @_recorded

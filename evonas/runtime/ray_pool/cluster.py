@@ -17,6 +17,7 @@ from ray.exceptions import RayError
 
 from evonas.config import RuntimeConfig
 from evonas.errors import RuntimeNotStarted, UserError
+from evonas.prices import NODE_TYPE_LABEL, NODE_TYPE_VARIABLE
 from evonas.runtime.ray_pool.nodes import ClusterNode
 from evonas.runtime.ray_pool.own_ray import OwnRay
 from evonas.runtime.sandbox.processes import machine_cores
@@ -28,6 +29,8 @@ PATIENCE = {"RAY_agent_register_timeout_ms": "300000", "RAY_raylet_start_wait_ti
 """How long Ray's processes wait for each other; by themselves about half a minute."""
 TIMED_OUT = "timed out during startup"
 """What Ray says when it did not start in time."""
+GROUP_LABEL = "ray.io/node-group"
+"""The label that Ray's autoscaler and KubeRay give a node: its type in the cluster's file, e.g. spot_l4."""
 LONGEST_FOLDER = 30
 """A socket's path has 107 bytes at most, of which Ray's names take up to 75."""
 USER_ERROR = f"{UserError.__module__}.{UserError.__qualname__}: "
@@ -117,8 +120,25 @@ def check_reachable(address: str) -> None:
 def look() -> tuple[list[ClusterNode], list[str]]:
     """Returns the living nodes, and the ids of those that are being drained."""
     listing: list[Mapping[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
-    alive = [ClusterNode(n["NodeID"], n["NodeManagerHostname"], n["Resources"]) for n in listing if n["Alive"]]
+    own = ray.get_runtime_context().get_node_id()
+    alive = [
+        ClusterNode(n["NodeID"], n["NodeManagerHostname"], n["Resources"], names_of(n, n["NodeID"] == own))
+        for n in listing
+        if n["Alive"]
+    ]
     return alive, list(state.state.get_draining_nodes())
+
+
+def names_of(node: Mapping[str, Any], own: bool) -> tuple[str, ...]:
+    """Returns what the price of a node is looked up by, the surest first.
+
+    Args:
+        node: As Ray lists it.
+        own: Whether this process is on it, whose environment then may say what machine it is.
+    """
+    labels = node.get("Labels", {})
+    machine = labels.get(NODE_TYPE_LABEL) or (os.environ.get(NODE_TYPE_VARIABLE) if own else "")
+    return tuple(filter(None, (machine, labels.get(GROUP_LABEL), node["NodeManagerHostname"])))
 
 
 def last_line(error: RayError) -> str:

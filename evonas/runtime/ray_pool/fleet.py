@@ -11,7 +11,9 @@ from dataclasses import replace
 
 from evonas.config import RuntimeConfig
 from evonas.errors import Halted, UserError
+from evonas.prices import Prices
 from evonas.records import Evaluation
+from evonas.runtime.cost_clock import HOUR_S
 from evonas.runtime.kind import Agreed
 from evonas.runtime.ray_pool.cards import Cards
 from evonas.runtime.ray_pool.demand import Demand
@@ -58,6 +60,7 @@ class Fleet:
         self._refused_because, self._tried_again = "", False
         self.demand = Demand(config)
         self.nodes = self.demand.nodes
+        self._prices = Prices(config.own_prices)
         self._cards = Cards()
         self._gpu_clock = GpuClock()
 
@@ -268,7 +271,14 @@ class Fleet:
             return
         self._lost_starts = 0
         self._was_up = True
-        self.workers.append(WorkerHandle(start.actor, Place(start.node, start.kind.card), self.demand.gpus))
+        worker = WorkerHandle(start.actor, Place(start.node, start.kind.card), self.demand.gpus)
+        worker.usd_per_s = self._usd_per_s(start.node)
+        self.workers.append(worker)
+
+    def _usd_per_s(self, node: str) -> float | None:
+        """What a worker's part of a node costs, US dollars a second; None where that is not known."""
+        usd_per_hour = self._prices.of(self.nodes.names(node)) if self.nodes.lives(node) else None
+        return None if usd_per_hour is None else usd_per_hour / HOUR_S * self.nodes.share(node)
 
     def _on_failed(self, start: Start, error: StartError) -> None:
         self._lost_starts += 1

@@ -24,11 +24,13 @@ class ClusterNode:
         id: Ray's id of it.
         host: Its name.
         resources: Name -> amount in all.
+        names: What its price is looked up by: its type, its group in the cluster, its host.
     """
 
     id: str
     host: str
     resources: Mapping[str, float]
+    names: tuple[str, ...] = ()
 
 
 class Nodes:
@@ -96,6 +98,10 @@ class Nodes:
     def host(self, id: str) -> str:
         """The name of a node; its id where it is gone."""
         return self._alive[id].host if id in self._alive else id
+
+    def names(self, id: str) -> tuple[str, ...]:
+        """What the price of a living node is looked up by."""
+        return self._alive[id].names
 
     def lives(self, id: str) -> bool:
         """Whether a node is alive."""

@@ -14,7 +14,9 @@ import ray
 
 from evonas.config import RuntimeConfig
 from evonas.errors import UserError
+from evonas.prices import Prices
 from evonas.records import Evaluation, Job
+from evonas.runtime.cost_clock import CostClock, Spending
 from evonas.runtime.ray_pool.cluster import connect, look
 from evonas.runtime.ray_pool.device_servers import DeviceServers
 from evonas.runtime.ray_pool.dispatcher import Dispatcher
@@ -71,7 +73,10 @@ class RayPool:
                 opened.callback(self._own_ray.close if self._own_ray else ray.shutdown)
             opened.callback(self._device_servers.close)
             self._metrics = ClusterMetrics()
-            self._device_servers.open(look()[0])
+            alive = look()[0]
+            self._cost = CostClock(Prices(config.own_prices))
+            self._cost.hold(node.names for node in alive)
+            self._device_servers.open(alive)
             launcher = Launcher(config, ray.put(pack(factory, modules)), self._check_ray)
             self.fleet = Fleet(config, launcher, lambda: self._retries.pending)
             opened.callback(self.fleet.close)
@@ -95,6 +100,10 @@ class RayPool:
     @property
     def gpu_s(self) -> float:
         return self.fleet.gpu_s
+
+    @property
+    def spent(self) -> Spending:
+        return self._cost.spent
 
     @property
     def notes(self) -> Sequence[str]:
@@ -166,6 +175,7 @@ class RayPool:
         self._checked_at = time.monotonic()
         alive, draining = look()
         self.fleet.nodes.update(alive, draining)
+        self._cost.hold(node.names for node in alive)
         self._device_servers.health_check(alive)
         if paused > HEALTH_CHECK_S + max(1.0, self._config.lease_s / 2):  # it was this process that stood still
             self.fleet.renew_leases()

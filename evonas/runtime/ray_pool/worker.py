@@ -84,11 +84,13 @@ class WorkerHandle:
         heard: When there was last a sign of life, or nothing to wait for (`time.monotonic`, as all times here).
         began: When the oldest job came into work.
         is_new: Whether it has completed no job yet.
+        usd_per_s: What its part of its node costs, US dollars a second; None where that is not known.
     """
 
     def __init__(self, actor: Any, place: Place, gpus: float) -> None:
         self.actor, self.place, self.node, self.gpus = actor, place, place.node, gpus
         self.is_new = True
+        self.usd_per_s: float | None = None
         self.jobs: deque[tuple[Attempt, Any]] = deque()
         self._run: Any = None  # made once, with the first job
         self.heard = self.began = time.monotonic()
@@ -135,6 +137,7 @@ class WorkerHandle:
         """
         attempt, _ = self.jobs.popleft()
         spent_s = self.heard - self.began
+        attempt.pay(self.usd_per_s, spent_s)
         self._report = None  # one that tells of an error must not be taken for the next job's
         self.heard = self.began = time.monotonic()
         return attempt, spent_s
