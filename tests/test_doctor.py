@@ -149,10 +149,11 @@ def test_a_good_cluster_gets_ticks_and_keeps_nothing(binaries: Path, guarded: di
     found = examined(
         binaries, guarded | TOKEN, config=path, address=guarded["ADDRESS"], run=str(tmp_path / "a" / "run")
     )
-    assert {name for name, state in states(found).items() if state != "ok"} == {"GPUs"}, found
+    assert {name for name, state in states(found).items() if state != "ok"} == {"GPUs", "cost"}, found
+    assert next(each for each in found if each.name == "cost").text.startswith("not known: no price of ")
     assert list(states(found)) == [
         "Ray", "authentication", "nodes", "GPUs", "disk", "versions", "clocks",
-        "run folder", "data", "target far", "worker", "target cpu", "speed",
+        "run folder", "data", "target far", "worker", "target cpu", "speed", "cost",
     ]  # fmt: skip
     assert guarded["ADDRESS"] in the(found, "Ray").text
     assert found[3].text == "1 x NVIDIA H100 80GB HBM3 80 GiB"
