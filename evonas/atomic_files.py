@@ -22,7 +22,7 @@ def create(path: Path, data: bytes) -> None:
         OSError: It cannot be written; nothing of it is left.
     """
     with _written(path, data) as temporary:
-        os.link(temporary, path)
+        _link(temporary, path)
     _sync(path.parent)
 
 
@@ -54,6 +54,16 @@ def _written(path: Path, data: bytes) -> Iterator[Path]:
         yield temporary
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _link(temporary: Path, path: Path) -> None:
+    """NFS makes a link, loses its answer, asks again, and hears that there is one: ours, then."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        if not path.is_symlink() and os.path.samefile(temporary, path):
+            return
+        raise
 
 
 def _sync(folder: Path) -> None:

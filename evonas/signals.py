@@ -15,6 +15,8 @@ SHOW_CURSOR = "\x1b[?25h"
 """A live screen hides it, and stays as it is above the last words."""
 INTERRUPTED, TERMINATED = 130, 143
 """Exit statuses, as a shell has them."""
+_told = threading.Event()
+"""SIGTERM came. Ray, where it waits, makes a KeyboardInterrupt of its own of whichever one is raised."""
 
 
 class Terminated(KeyboardInterrupt):
@@ -22,7 +24,7 @@ class Terminated(KeyboardInterrupt):
 
 
 def status_of(stop: KeyboardInterrupt) -> int:
-    return TERMINATED if isinstance(stop, Terminated) else INTERRUPTED
+    return TERMINATED if isinstance(stop, Terminated) or _told.is_set() else INTERRUPTED
 
 
 def terminate_soon(last_words: Callable[[], str], number: int, frame: FrameType | None) -> NoReturn:
@@ -30,6 +32,7 @@ def terminate_soon(last_words: Callable[[], str], number: int, frame: FrameType 
 
     Who sends SIGTERM sends SIGKILL after it, `ray job stop` after 3 s; ending workers can take longer.
     """
+    _told.set()
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not break off the ending
 
     def give_up() -> None:

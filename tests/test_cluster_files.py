@@ -21,24 +21,13 @@ from botocore.validate import ParamValidator
 from ray.autoscaler._private.util import prepare_config, validate_config
 
 from evonas.cli import _parser
+from tests.cluster_files import CLUSTER, ROOT, SETTINGS, lint, linter
 
-ROOT = Path(__file__).parent.parent
-CLUSTER = ROOT / "cluster"
 README = (CLUSTER / "README.md").read_text()
 LOCKED_RAY = re.findall(r"^ray==(.+)$", (ROOT / "requirements.lock").read_text(), re.MULTILINE)[0]
 BASE_IMAGE = f"rayproject/ray:{LOCKED_RAY}-py311"
 MOST = 32
 """Machines that a file may ask for."""
-SETTINGS = {
-    "RAY_health_check_period_ms": "2000",
-    "RAY_health_check_timeout_ms": "2000",
-    "RAY_health_check_failure_threshold": "5",
-    "RAY_grpc_client_keepalive_time_ms": "20000",
-    "RAY_grpc_client_keepalive_timeout_ms": "20000",
-    "RAY_JOB_STOP_WAIT_TIME_S": "60",
-    "RAY_task_oom_retries": "0",
-}
-"""Alike on all nodes of each kind of cluster."""
 
 EC2 = ParamValidator()
 RUN_INSTANCES = botocore.session.get_session().get_service_model("ec2").operation_model("RunInstances").input_shape
@@ -592,26 +581,14 @@ def test_kuberay_setting_that_is_missing_is_seen() -> None:
 # The image
 
 
-def _linter(name: str) -> str:
-    path = shutil.which(name, path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
-    if path is None:
-        pytest.skip(f"{name} is not installed")
-    return path
-
-
-def _lint(*words: str | Path) -> None:
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_dockerfile_passes_its_linter() -> None:
-    _lint(_linter("hadolint"), "--failure-threshold=info", CLUSTER / "Dockerfile")
+def test_dockerfile_passes_itslinter() -> None:
+    lint(linter("hadolint"), "--failure-threshold=info", CLUSTER / "Dockerfile")
 
 
 def test_dockerfile_linter_sees_a_fault(tmp_path: Path) -> None:
     bad = tmp_path / "Dockerfile"
     bad.write_text((CLUSTER / "Dockerfile").read_text().replace("FROM ${BASE}", "FROM rayproject/ray:latest"))
-    assert subprocess.run([_linter("hadolint"), bad], capture_output=True, check=False).returncode != 0
+    assert subprocess.run([linter("hadolint"), bad], capture_output=True, check=False).returncode != 0
 
 
 def test_image_is_locked_and_not_root() -> None:
@@ -683,119 +660,6 @@ def test_image_gets_what_it_copies_and_nothing_else() -> None:
     assert rules[0] == "*"
     assert {rule[1:] for rule in rules if rule.startswith("!")} == copied
     assert all((ROOT / name).exists() for name in copied)
-
-
-# Slurm
-
-
-def test_sbatch_passes_its_linter() -> None:
-    _lint(_linter("shellcheck"), "--severity=style", CLUSTER / "slurm.sbatch")
-
-
-def test_sbatch_linter_sees_a_fault(tmp_path: Path) -> None:
-    bad = tmp_path / "slurm.sbatch"
-    bad.write_text((CLUSTER / "slurm.sbatch").read_text().replace('rm -rf "$private"', "rm -rf $private/"))
-    bad.write_text(bad.read_text() + "\nrm $1/x\n")
-    assert subprocess.run([_linter("shellcheck"), bad], capture_output=True, check=False).returncode != 0
-
-
-STAND_INS = {
-    "scontrol": 'printf "node1\\nnode2\\n"',
-    "srun": 'while [ "${1#--}" != "$1" ]; do shift; done; "$@"',
-    # As the real one: 0 when Ray does not start, else what the entrypoint says.
-    "ray": """
-echo "$*" > "$TOLD"; env | grep ^RAY_ >> "$TOLD"; stat -c %a "$RAY_AUTH_TOKEN_PATH" >> "$TOLD"
-cat "$RAY_AUTH_TOKEN_PATH" >> "$TOLD"
-[ "$RAY_STARTS" = yes ] || exit 0
-while [ "$1" != -- ]; do shift; done; shift; "$@"
-""",
-    "nvidia-cuda-mps-control": 'if [ "${1:-}" = -d ]; then echo started; else cat; fi >> "$MPS"',
-    "evonas": """
-if [ "$1" = search ]; then echo "$LEAVES" > "$RECORD"; exit "$SEARCH_EXITS"; fi
-[ -s "$RECORD" ] || exit 2
-printf '{"evaluated": 3, "state": "%s"}' "$(cat "$RECORD")"
-""",
-}
-
-
-def _sbatch(tmp_path: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    programs, home = tmp_path / "bin", tmp_path / "home"
-    programs.mkdir()
-    home.mkdir()
-    for name, body in STAND_INS.items():
-        (programs / name).write_text(f"#!/bin/bash\n{body}\n")
-        (programs / name).chmod(0o755)
-    given = {
-        "PATH": f"{programs}:{os.environ['PATH']}",
-        "HOME": str(home),
-        "SLURM_JOB_ID": "7",
-        "SLURM_JOB_NODELIST": "node[1-2]",
-        "SLURM_JOB_NUM_NODES": "2",
-        "TOLD": str(tmp_path / "told"),
-        "RECORD": str(tmp_path / "record"),
-        "MPS": str(tmp_path / "mps"),
-    }
-    words = words or ("config.yaml", "runs/a", "--set", "seed=3")
-    line = ["bash", str(CLUSTER / "slurm.sbatch"), *words]
-    done = subprocess.run(line, env={**given, **environment}, capture_output=True, text=True, check=False, timeout=600)
-    assert list(home.iterdir()) == []  # no token is left
-    return done
-
-
-FINISHED, STOPPED = "finished: the budget is used up", "stopped; to go on: evonas resume runs/a"
-
-
-@pytest.mark.parametrize(
-    ("before", "starts", "exits", "leaves", "status"),
-    [
-        ("", "yes", "0", FINISHED, 0),
-        (STOPPED, "yes", "0", FINISHED, 0),
-        ("", "no", "0", "", 1),  # Ray did not start, and symmetric-run says 0
-        (FINISHED, "no", "0", "", 1),  # the same, after a job that finished on a smaller budget
-        ("", "yes", "0", STOPPED, 1),
-        ("", "yes", "1", STOPPED, 1),
-        ("", "yes", "143", STOPPED, 143),
-        ("", "yes", "2", "", 2),
-    ],
-)
-def test_sbatch_ends_well_only_when_the_record_says_so(
-    tmp_path: Path, before: str, starts: str, exits: str, leaves: str, status: int
-) -> None:
-    if before:
-        (tmp_path / "record").write_text(before)
-    done = _sbatch(tmp_path, RAY_STARTS=starts, SEARCH_EXITS=exits, LEAVES=leaves)
-    assert done.returncode == status, done.stderr
-    assert ("To go on" in done.stderr) == (status != 0)
-
-
-@pytest.mark.parametrize("packed", [True, False])
-def test_sbatch_has_mps_around_ray_where_packing_is_meant(tmp_path: Path, packed: bool) -> None:
-    pipes = {"CUDA_MPS_PIPE_DIRECTORY": str(tmp_path / "pipes")} if packed else {}
-    done = _sbatch(tmp_path, RAY_STARTS="yes", SEARCH_EXITS="0", LEAVES=FINISHED, **pipes)
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "mps").exists() == packed
-    if packed:
-        assert (tmp_path / "mps").read_text().split() == ["started", "quit"]
-
-
-def test_sbatch_without_a_run_folder_says_how(tmp_path: Path) -> None:
-    done = _sbatch(tmp_path, "config.yaml")
-    assert done.returncode == 2
-    assert "usage" in done.stderr
-
-
-def test_sbatch_gives_ray_a_token_and_its_settings(tmp_path: Path) -> None:
-    _sbatch(tmp_path, RAY_STARTS="yes", SEARCH_EXITS="0", LEAVES=FINISHED)
-    line, *rest = (tmp_path / "told").read_text().splitlines()
-    assert line.startswith("symmetric-run --address node1:6379 --min-nodes 2 --dashboard-host=127.0.0.1 -- ")
-    assert line.endswith(
-        "evonas search config.yaml --run runs/a --set runtime.kind=ray --set runtime.address=auto --set seed=3"
-    )
-    *variables, mode, token = rest
-    expected = {**SETTINGS, "RAY_AUTH_MODE": "token", "RAY_worker_niceness": "0"}
-    assert expected.items() <= dict(entry.split("=", 1) for entry in variables).items()
-    assert mode == "600"
-    assert re.fullmatch("[0-9a-f]{64}", token)
 
 
 # The README

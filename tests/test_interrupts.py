@@ -45,6 +45,16 @@ def test_a_signal_in_a_callback_of_the_interpreter_is_not_lost(number: int, stop
     assert done.stdout.split() == [stop, "True", "True"]
 
 
+def test_sigterm_is_told_also_where_ray_makes_another_exception_of_it() -> None:
+    """Its waiting in C++ raises a KeyboardInterrupt of its own."""
+    code = (
+        "import sys; from evonas.signals import Terminated, status_of, terminate_soon\n"
+        "try: terminate_soon(str, 15, None)\n"
+        "except Terminated: sys.exit(status_of(KeyboardInterrupt()))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 143
+
+
 def test_other_errors_there_are_shown_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[type[BaseException]] = []
     monkeypatch.setattr(sys, "unraisablehook", lambda lost: seen.append(lost.exc_type))

@@ -5,16 +5,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 import evonas
 from evonas.cli import main
 from evonas.errors import Halted, UserError
-from evonas.store import open_folder
-from evonas.store import remote as object_store
+from evonas.store import lease, open_folder, remote
 from evonas.store.remote import ObjectFolder
 from tests.synthetic import Toy
 from tests.test_logs import run as talking
@@ -58,8 +59,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> evonas.Run:
 
 @pytest.fixture
 def url(server: None, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr(object_store, "BEAT_S", 0.2)
-    monkeypatch.setattr(object_store, "SILENT_S", 0.8)
+    monkeypatch.setattr(lease, "BEAT_S", 0.2)
+    monkeypatch.setattr(lease, "SILENT_S", 0.8)
     return f"s3://bucket/{request.node.name}"
 
 
@@ -98,7 +99,7 @@ def test_a_killed_driver_is_followed_by_another(url: str, whole: evonas.Run) -> 
 @pytest.mark.slow
 def test_a_living_driver_refuses_another_and_a_stopped_one_is_replaced(url: str, whole: evonas.Run) -> None:
     program = f"from tests.test_loop import *; run({url!r}, work={ {**WORK, 'delay': 0.01}!r})"
-    setting = "from evonas.store import remote; remote.BEAT_S = 0.2; "
+    setting = "from evonas.store import lease; lease.BEAT_S = 0.2; "
     process = subprocess.Popen([sys.executable, "-c", setting + program], cwd=ROOT, stderr=subprocess.PIPE, text=True)
     try:
         until(lambda: open_folder(url).names("manifest"))
@@ -125,6 +126,66 @@ def test_nothing_is_written_over(url: str) -> None:
     with pytest.raises(FileNotFoundError):
         folder.read("weights/000002.safetensors")
     folder.remove("weights/000002.safetensors")
+
+
+def refusal(status: int, code: str) -> tuple[object, object]:
+    error = {"Code": code, "Message": "not this time"}
+    return SimpleNamespace(status_code=status), {"Error": error, "ResponseMetadata": {"HTTPStatusCode": status}}
+
+
+@pytest.fixture
+def answers(url: str) -> Iterator[Callable[[Callable[..., object]], None]]:
+    """To change what is asked of the store, or to answer in its place, from now to the end of the test."""
+    folder = open_folder(url)
+    assert isinstance(folder, ObjectFolder)
+    folder.names()
+    events, changes = folder._files.s3.meta.events, list[Callable[..., object]]()
+
+    def change(handler: Callable[..., object]) -> None:
+        changes.append(handler)
+        events.register_first("before-call.s3.PutObject", handler)
+
+    yield change
+    for handler in changes:
+        events.unregister("before-call.s3.PutObject", handler)
+
+
+def test_a_store_that_writes_over_what_is_there_is_refused(url: str, answers: Callable[..., None]) -> None:
+    """It takes the header for one that it need not know."""
+
+    def forgetful(params: dict[str, Any], **others: object) -> None:
+        params["headers"].pop("If-None-Match", None)
+
+    answers(forgetful)
+    with pytest.raises(UserError, match="its store ignores If-None-Match, so that two searches could mix; give --run"):
+        run(url, work=WORK, budget=SMALL)
+    assert open_folder(url).names() == []
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_two_at_once_are_asked_to_try_again(
+    url: str, answers: Callable[..., None], times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As S3 answers a conditional PUT while another one is under way."""
+    monkeypatch.setattr(remote, "AGAIN_S", 0.0)
+    conflicts = [refusal(409, "ConditionalRequestConflict")] * times
+    answers(lambda **_: conflicts.pop() if conflicts else None)
+    folder = open_folder(url)
+    if times == 1:
+        folder.create("starts/0001.json", b"1")
+        assert folder.read("starts/0001.json") == b"1"
+    else:
+        with pytest.raises(OSError, match="not this time"):
+            folder.create("starts/0001.json", b"1")
+
+
+def test_a_store_may_say_in_few_words_that_there_is_one(url: str, answers: Callable[..., None]) -> None:
+    """AWS adds which condition was not met, and by that s3fs knows it; others need not."""
+    folder = open_folder(url)
+    folder.create("starts/0001.json", b"1")
+    answers(lambda **_: refusal(412, "PreconditionFailed"))
+    with pytest.raises(FileExistsError):
+        folder.create("starts/0001.json", b"2")
 
 
 def test_a_lost_part_of_the_journal_is_named(url: str) -> None:

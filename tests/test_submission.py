@@ -15,7 +15,7 @@ import time
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
 from importlib.metadata import version
@@ -32,6 +32,7 @@ from evonas.config.loading import load_config
 from evonas.errors import UserError
 from evonas.submit import ray_jobs as job_api
 from evonas.submit import submission
+from evonas.submit.following import Following
 from evonas.submit.ray_jobs import Address, parse
 from evonas.submit.staging import stage
 from evonas.submit.submission import submit
@@ -411,6 +412,35 @@ def test_following_shows_each_line_once_and_nothing_of_ray(
     assert capsys.readouterr().out.endswith("it goes on\n1 evaluated\n2 evaluated\n [2J3 evaluated, ended")
 
 
+@pytest.mark.parametrize(("tails", "whole"), [(True, 2), (False, 6)])
+def test_of_a_long_output_the_end_is_fetched(tails: bool, whole: int) -> None:
+    """Unless it has grown by more than that, or the cluster does not give the end alone."""
+    lines = [f"line {number} ü\n" for number in range(9000)]
+    ends = [6000, 6000, 6050, 6051, 8000, 8001]
+    asked: list[str] = []
+
+    class Jobs(job_api.RayJobs):
+        def __init__(self) -> None:
+            super().__init__(parse("http://127.0.0.1:1"))
+            self.at = 0
+
+        def _ask(self, method: str, path: str, *others: Any, **more: Any) -> tuple[int, bytes]:
+            asked.append(path)
+            until = lines[: ends[self.at]]
+            if path.endswith("/logs"):
+                return 200, json.dumps({"logs": "".join(until)}).encode()
+            assert path == "/api/v0/logs/file?submission_id=a&node_id=b0&lines=400"
+            return (200 if tails else 501), b"\xbc" + "".join(until[-400:]).replace("\n", "\r\n").encode() + b"\xc3"
+
+    jobs = Jobs()
+    following = Following(jobs)
+    job = job_api.RayJob("a", "RUNNING", "", None, {}, "b0")
+    for jobs.at, end in enumerate(ends):
+        assert following.look(job) == "".join(lines[:end])
+    assert following.look(replace(job, status="SUCCEEDED")) == "".join(lines[:8001])
+    assert sum(path.endswith("/logs") for path in asked) == whole + 1
+
+
 def test_a_cluster_that_is_lost_is_given_up(user: Path, cluster: Pretended, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(submission, "LOST_S", 0.1)
     cluster.outputs = ["lost"] * 1000
@@ -671,6 +701,8 @@ def test_a_search_outlives_the_client_and_is_found_again(head: Head, tmp_path: P
     assert "has ended; nothing is left to do" in out
 
     [job] = head.jobs("long")
+    jobs = job_api.RayJobs(parse(head.url), TOKEN)
+    assert jobs.tail(job, 3) == "".join(jobs.output(job.name).splitlines(keepends=True)[-3:])
     about = head.ray("job", "list", "--address", head.url)
     assert job.name in about
     assert TOKEN not in about

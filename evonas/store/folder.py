@@ -9,13 +9,18 @@ import errno
 import fcntl
 import os
 import stat
-from contextlib import suppress
+import time
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO, Protocol
 
 from evonas import atomic_files
 from evonas.errors import UserError
+from evonas.store import lease
+from evonas.store.lease import LEASE, Lease, await_silence
 
+NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}
+"""What flock says on Lustre without `-o flock`, on NFS without a lock daemon, and on some FUSE."""
 REUSED = "reused.parquet"
 """The one table that is no generation: what a run re-uses of another one."""
 MOST_BYTES = {
@@ -174,40 +179,53 @@ class LocalFolder:
             raise UserError(
                 f"{self.root} cannot be a run folder: {error.filename}: {error.strerror}; give another folder"
             ) from None
-        path = self.root / ".lock"
-        file = self._locked(path)
-        if file is None and take_over:
-            path.unlink()  # who holds the old file's lock holds nothing
+        held = self._hold(self.root / ".lock", take_over)
+        for kind in ("", *FOLDERS):
+            for left in self._path(kind).glob(".*.tmp"):
+                left.unlink(missing_ok=True)
+        return held
+
+    def _hold(self, path: Path, take_over: bool) -> Lock:
+        """A lock of the file system; where it has none a lease, which who can lock respects, too."""
+        if not take_over:
+            await_silence(self)
+        try:
             file = self._locked(path)
+            if file is None and take_over:
+                path.unlink()  # who holds the old file's lock holds nothing
+                file = self._locked(path)
+        except OSError as error:
+            if error.errno in NO_LOCKS:
+                return Lease(self)
+            raise UserError(f"{path} cannot be locked: {error.strerror}; give a --run on another file system") from None
         if file is None:
             raise UserError(
                 f"another search or training is writing to {self.root}; wait for it, or give a search another --run; "
                 f"if it hangs or its machine is lost: --take-over"
             )
-        for kind in ("", *FOLDERS):
-            for left in self._path(kind).glob(".*.tmp"):
-                left.unlink(missing_ok=True)
         return file
 
     def _locked(self, path: Path) -> IO[bytes] | None:
-        """The file with its lock; None where another process holds it."""
+        """The file with its lock; None where another process holds it. Raises OSError where it cannot be locked."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         try:
             file = open(os.open(path, flags, 0o644), "ab")  # noqa: SIM115
         except OSError as error:
             raise UserError(f"{path} cannot be locked: {error.strerror}; remove it") from None
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            current = path.exists() and path.stat().st_ino == os.fstat(file.fileno()).st_ino
-        except BlockingIOError:
-            current = False
-        if current:
-            return file
-        file.close()
+        with ExitStack() as ends:
+            ends.callback(file.close)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return None
+            if path.exists() and path.stat().st_ino == os.fstat(file.fileno()).st_ino:
+                ends.pop_all()
+                return file
         return None
 
     def vacate(self) -> None:
-        (self.root / ".lock").unlink(missing_ok=True)
+        for name in (".lock", LEASE):
+            (self.root / name).unlink(missing_ok=True)
         for path in (*map(self._path, FOLDERS), *self._made):
             with suppress(OSError):  # somebody else has put something there
                 path.rmdir()
@@ -217,10 +235,23 @@ class LocalFolder:
             with open(os.open(self.root / ".lock", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except (FileNotFoundError, NotADirectoryError):
-            return False
+            return False  # who holds a lease has made this file, too
         except BlockingIOError:
             return True
-        return False
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
+        return self._is_leased()
+
+    def put(self, name: str, data: bytes) -> None:
+        """Over what was there; only for what is no part of the record."""
+        atomic_files.replace(self._path(name), data)
+
+    def _is_leased(self) -> bool:
+        try:
+            return time.time() - (self.root / LEASE).stat().st_mtime < lease.SILENT_S
+        except (FileNotFoundError, NotADirectoryError):
+            return False
 
     def _path(self, name: str) -> Path:
         path = self.root / name

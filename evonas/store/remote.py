@@ -4,23 +4,21 @@ One PUT a file, which appears whole or not at all; create-if-absent by the store
 ifGenerationMatch on Google Cloud Storage); no rename. What grows is a row of numbered objects, one PUT an append.
 """
 
-import json
-import platform
-import threading
+import errno
+import os
 import time
-import uuid
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import fsspec
 
 from evonas.errors import UserError
+from evonas.store import lease
 from evonas.store.folder import Lock, Log, check_size, most_bytes
+from evonas.store.lease import LEASE, Lease, await_silence
 
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
-LEASE = "lease.json"
-BEAT_S = 5.0
-SILENT_S = 4 * BEAT_S  # a holder that has not beaten for so long is taken for gone; if it is not, it is fenced
+AGAIN_S = 1.0
 T = TypeVar("T")
 
 
@@ -65,7 +63,13 @@ class ObjectFolder:
 
     def create(self, name: str, data: bytes) -> None:
         try:
-            self._calling(self._files.pipe_file, f"{self._root}/{name}", data, mode="create")
+            try:
+                self._create(name, data)
+            except OSError as error:
+                if not _is_conflict(error):
+                    raise
+                time.sleep(AGAIN_S)
+                self._create(name, data)
         except FileExistsError:
             if self.read(name) != data:  # it is what a first try wrote whose answer was lost
                 raise
@@ -88,19 +92,15 @@ class ObjectFolder:
             return
 
     def lock(self, take_over: bool) -> Lock:
-        """No clock is compared: a holder is alive if its lease changes while we look."""
-        before = self._lease()
-        if before and not take_over:
-            end = time.monotonic() + SILENT_S
-            while time.monotonic() < end:
-                time.sleep(BEAT_S / 5)
-                now = self._lease()
-                if now is None:
-                    break
-                if now != before:
-                    host = json.loads(now).get("host")
-                    raise UserError(f"another search ({host}) is writing to {self}; wait for it or give another --run")
-        return _Lease(self)
+        if not take_over:
+            await_silence(self)
+        held = Lease(self)
+        try:
+            self._check_creating()
+        except BaseException:
+            held.close()
+            raise
+        return held
 
     def vacate(self) -> None:
         """The lease is all there is, and goes with the lock."""
@@ -110,25 +110,36 @@ class ObjectFolder:
             age = time.time() - self._calling(self._files.modified, f"{self._root}/{LEASE}").timestamp()
         except FileNotFoundError:
             return False
-        return bool(age < SILENT_S)
+        return bool(age < lease.SILENT_S)
 
-    def beat(self, token: str, count: int) -> None:
-        holder = {"host": platform.node(), "token": token, "beat": count}
-        self._calling(self._files.pipe_file, f"{self._root}/{LEASE}", json.dumps(holder).encode())
+    def put(self, name: str, data: bytes) -> None:
+        """Over what was there; only for what is no part of the record."""
+        self._calling(self._files.pipe_file, f"{self._root}/{name}", data)
 
-    def holder(self) -> str:
-        """The token of whoever has the lease; empty where nobody has."""
-        lease = self._lease()
-        return str(json.loads(lease).get("token")) if lease else ""
+    def _create(self, name: str, data: bytes) -> None:
+        try:
+            self._calling(self._files.pipe_file, f"{self._root}/{name}", data, mode="create")
+        except OSError as error:
+            if _status(error) == 412:  # s3fs knows it by a word that not every store sends
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name) from error
+            raise
+
+    def _check_creating(self) -> None:
+        """
+        Raises:
+            UserError: the store writes over what is there though it was told not to, here the lease.
+        """
+        try:
+            self._create(LEASE, self.read(LEASE))
+        except FileExistsError:
+            return
+        stores = "AWS S3, Google Cloud Storage, or a newer version of this store"
+        raise UserError(
+            f"{self}: its store ignores If-None-Match, so that two searches could mix; give --run on {stores}"
+        )
 
     def _size(self, path: str) -> int:
         return int(self._calling(self._files.size, path))
-
-    def _lease(self) -> bytes | None:
-        try:
-            return self.read(LEASE)
-        except FileNotFoundError:
-            return None
 
     def _calling(self, method: Callable[..., T], *arguments: Any, **options: Any) -> T:
         """What goes wrong with a store's library is an OSError, whatever type it has there."""
@@ -155,31 +166,12 @@ class _Parts:
     def close(self) -> None: ...
 
 
-class _Lease:
-    """Says again and again that its holder is alive."""
+def _is_conflict(error: OSError) -> bool:
+    """Whether S3 says that another request for the name is under way, and to ask again."""
+    return error.errno == errno.EBUSY or _status(error) == 409
 
-    def __init__(self, folder: ObjectFolder) -> None:
-        self._folder = folder
-        self._closed = threading.Event()
-        self._token = uuid.uuid4().hex
-        folder.beat(self._token, 0)
-        self._thread = threading.Thread(target=self._beat, name="evonas-lease", daemon=True)
-        self._thread.start()
 
-    def close(self) -> None:
-        if not self._closed.is_set():
-            self._closed.set()
-            self._thread.join(BEAT_S)
-            if self._folder.holder() == self._token:
-                self._folder.remove(LEASE)
-
-    def _beat(self) -> None:
-        count = 0
-        while not self._closed.wait(BEAT_S):
-            count += 1
-            try:
-                if self._folder.holder() != self._token:  # another search has taken over
-                    return
-                self._folder.beat(self._token, count)
-            except (OSError, ValueError):
-                continue  # the writer itself will notice
+def _status(error: OSError) -> int:
+    """What HTTP said, where s3fs passes it on; else 0."""
+    answer = getattr(error.__cause__, "response", None) or {}
+    return int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))

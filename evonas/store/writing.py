@@ -17,6 +17,7 @@ from evonas.store.documents import from_document, to_document
 from evonas.store.folder import FOLDERS, REUSED, Folder, digits
 from evonas.store.generations import generation_name, log_name, retrained_name, weights_name
 from evonas.store.journal import Journal
+from evonas.store.lease import LEASE
 from evonas.store.reading import FROM_COMMAND, last_start
 from evonas.store.recovery import Recovered
 from evonas.store.schema import POPULATIONS, SCHEMA_VERSION, candidate_row
@@ -71,7 +72,7 @@ def mend_run(folder: Folder) -> None:
 
 def is_new(folder: Folder) -> bool:
     """Whether nothing is there but what a writer lays out before its first record."""
-    return set(folder.names()) <= {*FOLDERS, "lease.json", REUSED} and not any(map(folder.names, FOLDERS))
+    return set(folder.names()) <= {*FOLDERS, LEASE, REUSED} and not any(map(folder.names, FOLDERS))
 
 
 def _recorded(method: "Callable[Concatenate[Store, P], T]") -> "Callable[Concatenate[Store, P], T]":

@@ -52,13 +52,14 @@ class Address:
 @dataclass(frozen=True, slots=True)
 class RayJob:
     """status: PENDING, RUNNING, STOPPED, SUCCEEDED or FAILED. code: exit status of its process, None where that is not
-    known; negative: minus the signal that ended it."""
+    known; negative: minus the signal that ended it. node: where it runs; empty where that is not known."""
 
     name: str
     status: str
     message: str
     code: int | None
     metadata: Mapping[str, str]
+    node: str = ""
 
     @property
     def ended(self) -> bool:
@@ -99,6 +100,14 @@ class RayJobs:
     def output(self, name: str) -> str:
         """All that its process has printed, behind what Ray says of it."""
         return str(self._get(f"/api/jobs/{quote(name)}/logs")["logs"])
+
+    def tail(self, job: RayJob, lines: int) -> str:
+        """The last lines of that, with the line ends that `output` has; nothing where the cluster does not give them
+        alone."""
+        file = f"submission_id={quote(job.name)}&node_id={quote(job.node)}&lines={lines}"
+        status, body = self._ask("GET", f"/api/v0/logs/file?{file}")
+        text = body.decode(errors="ignore") if status == 200 else ""  # its end may be half a character
+        return text.replace("\r\n", "\n").replace("\r", "\n")
 
     def upload(self, package: str, data: bytes) -> None:
         """A zip file as gcs://PACKAGE; nothing happens where there is one of that name."""
@@ -248,7 +257,8 @@ def _refusal(jobs: RayJobs) -> int:
 
 def _job(found: Mapping[str, Any]) -> RayJob:
     message, code = found.get("message") or "", found.get("driver_exit_code")
-    return RayJob(found["submission_id"], found["status"], message, code, found.get("metadata") or {})
+    metadata, node = found.get("metadata") or {}, found.get("driver_node_id") or ""
+    return RayJob(found["submission_id"], found["status"], message, code, metadata, node)
 
 
 def _data(body: bytes) -> Any:

@@ -7,12 +7,13 @@ from importlib.metadata import version
 from types import ModuleType
 
 from evonas.errors import UserError
+from evonas.submit.following import Following
 from evonas.submit.ray_jobs import RayJob, RayJobs, connect, parse
 from evonas.submit.staging import Submission, stage
 
 POLL_S = 1.0
 PACE = 1e5
-"""Characters of a job's output that watching it may fetch in a second: it comes as a whole each time."""
+"""Characters of a job's output that watching it may fetch in a second, where it comes as a whole."""
 LOST_S = 120.0
 """Longest that a cluster may not answer while its job is watched."""
 DETACHED = 130
@@ -94,11 +95,11 @@ def watch(jobs: RayJobs, name: str, show: Callable[[str], None]) -> RayJob:
     Raises:
         ConnectionError: the cluster has not answered for LOST_S.
     """
-    shown, heard = 0, time.monotonic()
+    shown, heard, following = 0, time.monotonic(), Following(jobs)
     while True:
         try:
             job = jobs.get(name)  # before its output, which then is whole if it has ended
-            output = jobs.output(name)
+            output = following.look(job)
             heard = time.monotonic()
         except ConnectionError:
             if time.monotonic() - heard > LOST_S:
@@ -111,7 +112,7 @@ def watch(jobs: RayJobs, name: str, show: Callable[[str], None]) -> RayJob:
             shown = len(text)
         if job.ended:
             return job
-        time.sleep(max(POLL_S, len(output) / PACE))
+        time.sleep(max(POLL_S, following.fetched / PACE))
 
 
 def _risks(jobs: RayJobs, insecure: bool) -> Iterator[str]:
