@@ -276,7 +276,7 @@ def test_scancel_ends_the_search_before_ray(job: Jobs) -> None:
 
 @pytest.mark.slow
 def test_a_word_to_end_before_the_search_began_is_not_lost(job: Jobs) -> None:
-    run = job(LATE="2")
+    run = job(LATE="2", SLURM_JOB_ID=f"9{os.getpid()}")  # what it leaves in /tmp is not another test's
     process = run.start()
     while not any(line.startswith("ray start --head") for line in run.lines("told")):
         time.sleep(0.02)
@@ -286,7 +286,7 @@ def test_a_word_to_end_before_the_search_began_is_not_lost(job: Jobs) -> None:
     for line in run.lines("tasks"):  # as Slurm does when the shell has ended
         with suppress(ProcessLookupError):
             os.killpg(int(line.split()[1]), signal.SIGKILL)
-    for left in Path("/tmp").glob(f"e{os.getpid()}*"):
+    for left in Path("/tmp").glob(f"e9{os.getpid()}*"):
         shutil.rmtree(left)
 
 
