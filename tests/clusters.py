@@ -1,9 +1,13 @@
 """Ray clusters of this machine, and what runs below their raylets."""
 
+import shlex
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import psutil
 from ray._private import services
@@ -20,12 +24,39 @@ LEAN = {"include_dashboard": False, "no_monitor": True, "include_log_monitor": F
 PATIENCE_S = 600.0
 
 
+AGENTS = ("--dashboard_agent_command=", "--runtime_env_agent_command=")
+
+
 class PatientCluster(Cluster):
     """Ray gives a raylet 30 s to register, which is not a matter of configuration and too little on a busy machine."""
 
     def add_node(self, *words: Any, **options: Any) -> Any:
-        with patient():
+        with patient(), without_agents():
             return super().add_node(*words, **options)  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def without_agents() -> Iterator[None]:
+    """Nodes that are added meanwhile have a GCS and raylets, and of Ray's agents and its dashboard, which serve jobs,
+    metrics and environments of actors and cost more than all else of a node, `idle_agent.py` alone."""
+    start = services.start_ray_process
+
+    def lean(command: list[str], *words: Any, **options: Any) -> Any:
+        return start([idle(word) for word in command], *words, **options)  # type: ignore[no-untyped-call]
+
+    with ExitStack() as stack:
+        stack.enter_context(patch.object(services, "start_ray_process", lean))
+        stack.enter_context(patch.object(services, "start_api_server", lambda *_, **__: (None, None)))
+        yield
+
+
+def idle(word: str) -> str:
+    """A word of a raylet's command line; where it is the command of an agent, that of one that does nothing."""
+    option = next((option for option in AGENTS if word.startswith(option)), None)
+    if not option:
+        return word
+    given = [part for part in shlex.split(word) if part.startswith(("--session-dir=", "--node-id="))]
+    return option + shlex.join([sys.executable, "-I", "-S", str(Path(__file__).with_name("idle_agent.py")), *given])
 
 
 @contextmanager
@@ -65,6 +96,14 @@ def tree(node: Any) -> list[psutil.Process]:
     """A raylet and all below it: its workers, their fork servers and what those keep."""
     raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
     return [raylet, *raylet.children(recursive=True)]
+
+
+def kill(node: Any) -> None:
+    """Ends a raylet and all below it, of which some end by themselves once it is gone."""
+    for process in tree(node):
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    node.all_processes["raylet"][0].process.wait()
 
 
 def words(process: psutil.Process) -> list[str]:

@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 import ray
 from ray.cluster_utils import Cluster
@@ -22,7 +21,7 @@ from evonas.runtime.ray_pool.device_servers import DeviceServers, _DeviceServer
 from evonas.runtime.ray_pool.dispatcher import Dispatcher
 from tests import away
 from tests.away import Away, job
-from tests.clusters import started
+from tests.clusters import kill, started
 from tests.evaluation.small import config
 
 KINDS = pytest.mark.parametrize("kind", ["serial", "ray"])
@@ -220,10 +219,7 @@ def away_notes(pool: Runtime) -> list[str]:
 
 
 def vanish(cluster: Cluster, node: Any) -> None:
-    raylet = node.all_processes["raylet"][0].process
-    for process in [psutil.Process(raylet.pid), *psutil.Process(raylet.pid).children(recursive=True)]:
-        process.kill()
-    raylet.wait()
+    kill(node)
     cluster.remove_node(node)
 
 
@@ -273,18 +269,15 @@ def test_a_board_that_cannot_measure_says_why(cluster: Cluster, opened: Callable
         hear(pool, lambda heard: False)
 
 
-@pytest.mark.parametrize(
-    ("changes", "there"),
-    [({}, "npu, tablet"), ({"address": "local"}, "none")],
-)
+@pytest.mark.parametrize(("joined", "there"), [("cluster", "npu, tablet"), ("machine", "none")])
 def test_a_resource_that_no_node_has(
-    changes: Mapping[str, Any], there: str, opened: Callable[..., Runtime], tmp_path: Path
+    joined: str, there: str, request: pytest.FixtureRequest, opened: Callable[..., Runtime], tmp_path: Path
 ) -> None:
     said = (
         rf"^targets\.phone\.resource: no node of the Ray cluster has the custom resource 'pixel'; there are: {there}$"
     )
     with pytest.raises(UserError, match=said):
-        opened("ray", Away(tmp_path), PHONE, **changes)
+        opened("ray", Away(tmp_path), PHONE, address=request.getfixturevalue(joined).address)
     assert not ray.is_initialized()
 
 

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ import evonas
 from evonas.driver.loop import Search
 from evonas.records import Evaluation
 from evonas.runtime.ray_pool.pool import RayPool
-from tests.clusters import tree, words
+from tests.clusters import kill, tree, words
 from tests.test_loop import content, populations, run
 
 WORK = {"failing": (5, 11)}
@@ -86,13 +85,11 @@ def test_a_killed_node_costs_an_attempt_and_nobody_is_blamed(
 ) -> None:
     killed, _ = cluster.add_node(num_cpus=2), cluster.add_node(num_cpus=1)
 
-    def kill(watch: Watch) -> None:
+    def end(watch: Watch) -> None:
         watch.open = jobs_on(watch.pool, killed)
-        for process in tree(killed):
-            process.kill()
-        killed.all_processes["raylet"][0].process.wait()
+        kill(killed)
 
-    watch = Watch(10, kill, killed)
+    watch = Watch(10, end, killed)
     work = {**WORK, "delay": 0.03}
     found = run(tmp_path / "run", watch, work=work, budget=BUDGET, runtime=runtime(cluster))
     assert watch.open
@@ -187,12 +184,14 @@ def test_a_late_result_is_dropped_and_counted(
 
 @pytest.mark.usefixtures("local_ray")
 @pytest.mark.parametrize("kills", [1, pytest.param(10, marks=SLOW)])
-def test_a_killed_driver_and_other_workers_each_time(kills: int, reference: evonas.Run, tmp_path: Path) -> None:
+def test_a_killed_driver_and_other_workers_each_time(
+    kills: int, machine: Cluster, binaries: Path, reference: evonas.Run, tmp_path: Path
+) -> None:
     """At every restart the number of workers is another; at most what was in work runs again."""
     folder, log = tmp_path / "run", tmp_path / "log"
     budget = BUDGET if kills == 1 else {"evaluations": 140}
     whole = reference if kills == 1 else run(tmp_path / "whole", work=WORK, budget=budget)
-    settings = {"kind": "ray", "cpus_per_worker": 0.25, "lease_s": LEASE_S}
+    settings = runtime(machine, cpus_per_worker=0.25)
     work = {**WORK, "delay": 0.05, "log": str(log)}
     known: dict[int, Any] = {}
     for number, workers in zip(range(kills), [1, 5, 8, 2] * 9, strict=False):
@@ -201,7 +200,7 @@ def test_a_killed_driver_and_other_workers_each_time(kills: int, reference: evon
             "from tests.test_loop import *; "
             f"run(Path({str(folder)!r}), work={work!r}, budget={budget!r}, runtime={with_them!r})"
         )
-        process = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, start_new_session=True)
+        process = subprocess.Popen([binaries / "run-code", program], stderr=subprocess.PIPE, start_new_session=True)
         before = len(known)
         more = before + 1 + (4 if kills > 1 else 12)
         while process.poll() is None and evaluated(folder) < more:

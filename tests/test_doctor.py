@@ -36,13 +36,14 @@ from evonas.runtime.ray_pool.probe import Answer, Seen
 from evonas.store import Store, create_run, evaluations_schema, open_folder
 from evonas.store.folder import LocalFolder
 
+ROOT = Path(__file__).parents[1]
 OURS = ("2.60.0", "3.11.7")
 TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef0123456789abcdef"}
 HEAD = """
-import json, sys
-from ray.cluster_utils import Cluster
-head = {"include_dashboard": False, "num_cpus": 1, "num_gpus": 1, "resources": {"board": 1}}
-cluster = Cluster(initialize_head=True, head_node_args=head)
+import sys
+from tests.clusters import LEAN, PatientCluster
+head = {"num_cpus": 1, "num_gpus": 1, "resources": {"board": 1}}
+cluster = PatientCluster(initialize_head=True, head_node_args={**LEAN, **head})
 print(cluster.address, flush=True)
 sys.stdin.read()
 cluster.shutdown()
@@ -116,7 +117,7 @@ def cluster_in(folder: Path, auth: Mapping[str, str]) -> Iterator[dict[str, str]
     environment["TMPDIR"] = str(folder / "tmp")  # measurements elsewhere on this machine are not waited for
     pipe = subprocess.PIPE
     process = subprocess.Popen(
-        [sys.executable, "-c", HEAD], env={**environment, **auth}, stdin=pipe, stdout=pipe, text=True
+        [sys.executable, "-c", HEAD], env={**environment, **auth}, cwd=ROOT, stdin=pipe, stdout=pipe, text=True
     )
     assert process.stdin
     assert process.stdout

@@ -4,7 +4,7 @@ import importlib
 import itertools
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -176,16 +176,8 @@ def test_an_exporter(own: Own, tmp_path: Path, capsys: pytest.CaptureFixture[str
     check_exporter(EXPORTERS["ts"])
 
 
-@pytest.fixture
-def ray_of_two() -> Iterator[None]:
-    import ray
-
-    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
-    yield
-    ray.shutdown()
-
-
-def test_a_users_own_reaches_the_workers_of_a_cluster_by_value(own: Own, tmp_path: Path, ray_of_two: None) -> None:
+@pytest.mark.usefixtures("local_ray")
+def test_a_users_own_reaches_the_workers_of_a_cluster_by_value(own: Own, tmp_path: Path) -> None:
     """Space, task, learner and metric, from files that are gone when the workers start, and named by a config alone."""
     names = ("token_space", "patience_learner", "depth_metric")
     files = [own(f"{name}.py") for name in names]
