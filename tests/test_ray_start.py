@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 import ray
+from ray._private.node import Node
 
 from evonas import machine
 from evonas.config import RuntimeConfig
 from evonas.errors import RuntimeNotStarted, UserError
 from evonas.runtime.ray_pool import cluster
+from evonas.runtime.ray_pool.lean_ray import UNUSED
 from evonas.runtime.sandbox.processes import machine_cores
 
 
@@ -81,6 +83,20 @@ def test_a_long_folder_for_temporary_files_is_not_rays(
     assert [call["_temp_dir"] for call in asked] == [None, f"/tmp/ray-{os.getuid()}"]
     session = "/session_2026-11-28_20-19-26_123456_1234567/sockets/plasma_store"
     assert len("x" * cluster.LONGEST_FOLDER + "/ray" + session) <= 107
+
+
+def test_processes_that_a_search_makes_no_use_of_are_not_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, found = vars(Node).copy(), []
+
+    def init(**options: Any) -> Any:
+        found.extend(name for name in UNUSED if vars(Node)[name](None, include_dashboard=False) is None)
+        return SimpleNamespace(address_info={"session_dir": ""})
+
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setattr(cluster, "OwnRay", lambda children, folder: None)
+    cluster.connect(RuntimeConfig())
+    assert found == [*UNUSED]
+    assert vars(Node) == before
 
 
 def test_a_ray_that_is_too_slow_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from ray.exceptions import RayError
 from evonas.config import RuntimeConfig
 from evonas.errors import RuntimeNotStarted, UserError
 from evonas.prices import NODE_TYPE_LABEL, NODE_TYPE_VARIABLE
+from evonas.runtime.ray_pool.lean_ray import lean_ray
 from evonas.runtime.ray_pool.nodes import ClusterNode
 from evonas.runtime.ray_pool.own_ray import OwnRay
 from evonas.runtime.sandbox.processes import machine_cores
@@ -74,7 +75,8 @@ def _init(address: str, options: Mapping[str, Any]) -> OwnRay | None:
     for _ in range(STARTS):
         before = {child.pid for child in psutil.Process().children()}
         try:
-            context: Any = ray.init(address=address, **options)
+            with lean_ray():
+                context: Any = ray.init(address=address, **options)
             if address != "local":
                 return None
             started = [child for child in psutil.Process().children() if child.pid not in before]
