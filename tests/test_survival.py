@@ -28,6 +28,13 @@ def python(program: str, *words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+def module(binaries: Path, name: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """As `python -m` would run it, in a process that has evonas imported."""
+    code = f"import runpy; runpy.run_module({name!r}, run_name='__main__', alter_sys=True)"
+    command = [str(binaries / "run-code"), code, *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
 @pytest.fixture
 def reaped() -> Iterator[list[subprocess.Popen[str]]]:
     """Whatever a test starts is gone behind it."""
@@ -63,10 +70,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> evonas.Run:
     ],
 )
 def test_killed_at_any_instant_nothing_is_lost_or_done_twice(
-    mode: str, kills: int, whole: evonas.Run, tmp_path: Path
+    mode: str, kills: int, binaries: Path, whole: evonas.Run, tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-m", "tests.killing", str(tmp_path), mode, str(kills), "1"]
-    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    answer = module(binaries, "tests.killing", str(tmp_path), mode, str(kills), "1")
     assert answer.returncode == 0, answer.stdout + answer.stderr
     assert answer.stdout.startswith(f"{kills} kills"), answer.stdout
     for folder in tmp_path.glob(f"{mode}-?"):
@@ -78,9 +84,8 @@ def test_killed_at_any_instant_nothing_is_lost_or_done_twice(
             assert populations(found) == populations(whole)
 
 
-def test_ended_at_any_change_of_a_start_there_is_nothing_or_a_run(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tests.killing_starts", str(tmp_path)]
-    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+def test_ended_at_any_change_of_a_start_there_is_nothing_or_a_run(binaries: Path, tmp_path: Path) -> None:
+    answer = module(binaries, "tests.killing_starts", str(tmp_path))
     assert answer.returncode == 0, answer.stdout + answer.stderr
     counts = [[int(word) for word in line.split() if word.isdecimal()] for line in answer.stdout.splitlines()]
     assert len(counts) == 2
@@ -212,10 +217,11 @@ print(content(found), found.verify().difference)
         whole = run(tmp_path / "whole", work=work)
         assert end.strip() == content(whole)
 
-    def test_a_journal_that_cannot_grow(self, whole: evonas.Run, tmp_path: Path) -> None:
-        program = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000)); {TestRivals.PROGRAM}"
-        process = python(program, str(tmp_path / "run"))
-        _, errors = process.communicate()
+    def test_a_journal_that_cannot_grow(self, binaries: Path, whole: evonas.Run, tmp_path: Path) -> None:
+        limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))"
+        program = f"import sys\nfrom tests.test_loop import *\n{limit}; {TestRivals.PROGRAM}"
+        command = [str(binaries / "run-code"), program, str(tmp_path / "run")]
+        errors = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stderr
         assert "Halted" in errors
         assert "File too large" in errors
         assert content(run(tmp_path / "run", work={"failing": (5, 11), "weights_kb": 0.1})) == content(whole)
