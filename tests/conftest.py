@@ -22,6 +22,8 @@ if TYPE_CHECKING:  # most tests do without Ray
 
 QUICK_COMPILER = {"TORCHINDUCTOR_VEC_ISA_OK": "1", "TORCHINDUCTOR_CPP_CACHE_PRECOMPILE_HEADERS": "0"}
 """What torch.compile prepares the first time in a new folder, for many kernels to come; here there are few."""
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+"""Of torch and BLAS, as in workers of Ray: small networks on more take twice the processor, in which threads wait."""
 
 BINARIES = "EVONAS_TEST_BINARIES"
 """The variable with the folder of commands that the processes of a test run share."""
@@ -76,7 +78,7 @@ def pytest_configure(config: pytest.Config) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # which a background job ignores
     os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="evo")  # short: names of sockets must fit into 107 bytes
     tempfile.tempdir = None
-    os.environ |= QUICK_COMPILER
+    os.environ |= QUICK_COMPILER | ONE_THREAD
     # Each of hundreds of processes would compile evonas, and each that shares the tests would rewrite their assertions.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import evonas
+from evonas.measuring.torch_state import cpu_threads
 from evonas.start import execute, prepare
 from tests.test_loop import Stop, content, stopping_after
 
@@ -29,7 +31,9 @@ def run(folder: Path, runtime: dict[str, Any], watch: Any = None) -> evonas.Run:
 
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory: pytest.TempPathFactory) -> evonas.Run:
-    return run(tmp_path_factory.mktemp("serial") / "run", {"kind": "serial"})
+    """With two threads of torch, where workers of Ray have one."""
+    with cpu_threads(2):
+        return run(tmp_path_factory.mktemp("serial") / "run", {"kind": "serial"})
 
 
 def test_the_reference_learned_something(reference: evonas.Run) -> None:
@@ -52,8 +56,6 @@ def test_interrupted_on_ray_and_resumed_in_this_process(reference: evonas.Run, t
 
 
 def test_a_network_of_the_front_comes_back_as_it_was_trained(reference: evonas.Run) -> None:
-    import torch
-
     task = reference.task()
     best = reference.front().iloc[0]
     network = reference.build(best["candidate"])
