@@ -4,6 +4,7 @@ import hashlib
 import platform
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -209,9 +210,13 @@ def describe_task(spec: TaskSpec) -> dict[str, Any]:
     return {"name": spec.name, "input": to_plain(spec.input), "output_shape": shape, "metrics": metrics}
 
 
+_version = cache(version)
+"""Which reads a file of metadata whole each time."""
+
+
 def versions() -> dict[str, str]:
     names = ("evonas", "torch", "ray", "pymoo", "moocore", "numpy", "pyarrow")
-    return {"python": platform.python_version(), **{name: version(name) for name in names}}
+    return {"python": platform.python_version(), **{name: _version(name) for name in names}}
 
 
 def resolved(config: Mapping[str, Any]) -> dict[str, Any]:
