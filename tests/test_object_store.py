@@ -85,10 +85,11 @@ def test_a_search_is_the_same_there_and_goes_on_after_an_interruption(url: str, 
 
 
 def test_a_killed_driver_is_followed_by_another(url: str, binaries: Path, whole: evonas.Run) -> None:
-    program = f"from tests.test_loop import *; run({url!r}, work={ {**WORK, 'delay': 0.01}!r})"
+    program = f"from tests.test_loop import *; run({url!r}, work={ {**WORK, 'delay': 0.05}!r})"
     process = subprocess.Popen([binaries / "run-code", program], cwd=ROOT, stderr=subprocess.PIPE)
     folder = open_folder(url)
     until(lambda: folder.names("manifest"), look_s=0.5)
+    assert process.poll() is None
     process.send_signal(signal.SIGKILL)
     process.communicate()  # until nobody holds its standard streams any more
     found = run(url, work=WORK)
