@@ -1,6 +1,7 @@
 """cluster/slurm.sbatch, in bash, with stand-ins for Slurm, Ray and evonas that write down what they are given and are
 as the real ones where it matters: srun kills its tasks at SIGTERM and hands SIGUSR1 on, a head takes its time."""
 
+import itertools
 import os
 import re
 import shutil
@@ -9,9 +10,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -174,8 +175,13 @@ class Job:
 Jobs = Callable[..., Job]
 
 
+_NUMBERS = itertools.count()
+
+
 @pytest.fixture
-def job(tmp_path: Path) -> Jobs:
+def job(tmp_path: Path) -> Iterator[Jobs]:
+    number = f"{os.getpid()}{next(_NUMBERS):02}"
+
     def made(nodes: int = 2, **environment: str) -> Job:
         programs = tmp_path / "bin"
         programs.mkdir()
@@ -186,7 +192,7 @@ def job(tmp_path: Path) -> Jobs:
         given = {
             "PATH": f"{programs}:{os.environ['PATH']}",
             "HOME": str(tmp_path / "home"),
-            "SLURM_JOB_ID": str(os.getpid()),
+            "SLURM_JOB_ID": number,
             "SLURM_JOB_NODELIST": "node[1-3]",
             "SLURM_GPUS_PER_NODE": "a100:4",
             "EVONAS_PORT": str(_free_port()),
@@ -194,13 +200,15 @@ def job(tmp_path: Path) -> Jobs:
             "RAY_STARTS": "yes",
             "RAY_FAILS": "never",
             "LEAVES": FINISHED,
-            "LIVING": str(os.getpid()),
+            "LIVING": number,
         }
         files = {name: str(tmp_path / name.lower()) for name in ("TOLD", "EVENTS", "TASKS", "RECORD", "MPS", "GO")}
         (tmp_path / "events").touch()
         return Job(tmp_path, {**given, **files, **environment})
 
-    return made
+    yield made
+    for left in Path("/tmp").glob(f"e{number}*"):  # of a node that was killed
+        shutil.rmtree(left)
 
 
 def test_sbatch_passes_its_linter() -> None:
@@ -239,7 +247,7 @@ def test_a_head_workers_and_the_search_are_tasks_of_their_own_by_address(job: Jo
     expected = {**SETTINGS, "RAY_AUTH_MODE": "token", "RAY_worker_niceness": "0"}
     variables = dict(line.split("=", 1) for line in run.lines("told") if line.startswith("RAY_"))
     assert expected.items() <= variables.items()
-    assert variables["RAY_TMPDIR"] == f"/tmp/e{os.getpid()}"
+    assert variables["RAY_TMPDIR"] == f"/tmp/e{run.environment['SLURM_JOB_ID']}"
     mode, token = run.lines("told")[run.lines("told").index("600") :][:2]
     assert mode == "600"
     assert re.fullmatch("[0-9a-f]{64}", token)
@@ -276,7 +284,7 @@ def test_scancel_ends_the_search_before_ray(job: Jobs) -> None:
 
 @pytest.mark.slow
 def test_a_word_to_end_before_the_search_began_is_not_lost(job: Jobs) -> None:
-    run = job(LATE="2", SLURM_JOB_ID=f"9{os.getpid()}")  # what it leaves in /tmp is not another test's
+    run = job(LATE="2")
     process = run.start()
     while not any(line.startswith("ray start --head") for line in run.lines("told")):
         time.sleep(0.02)
@@ -286,8 +294,6 @@ def test_a_word_to_end_before_the_search_began_is_not_lost(job: Jobs) -> None:
     for line in run.lines("tasks"):  # as Slurm does when the shell has ended
         with suppress(ProcessLookupError):
             os.killpg(int(line.split()[1]), signal.SIGKILL)
-    for left in Path("/tmp").glob(f"e9{os.getpid()}*"):
-        shutil.rmtree(left)
 
 
 @pytest.mark.slow
@@ -338,7 +344,7 @@ def test_a_head_that_fails_is_followed_by_another(job: Jobs) -> None:
 def test_a_job_that_is_queued_again_takes_the_folder_over(job: Jobs, count: str, takes: bool) -> None:
     """Its first try may have left a lock that nobody frees, on NFS; and its token."""
     run = job(1, **({"SLURM_RESTART_COUNT": count} if count else {}))
-    for left in (f".evonas-{os.getpid()}-AAAAAA", ".evonas-1-BBBBBB"):
+    for left in (f".evonas-{run.environment['SLURM_JOB_ID']}-AAAAAA", ".evonas-1-BBBBBB"):
         (run.folder / "home" / left).mkdir()
     assert run.run() == 0, run.log()
     line = next(line for line in run.lines("told") if line.startswith("evonas search"))
@@ -347,7 +353,8 @@ def test_a_job_that_is_queued_again_takes_the_folder_over(job: Jobs, count: str,
 
 @pytest.mark.slow
 def test_only_what_dead_jobs_left_is_removed(job: Jobs) -> None:
-    run = job(1, LIVING=f"{os.getpid()}\n41")
+    run = job(1)
+    run = replace(run, environment={**run.environment, "LIVING": f"{run.environment['SLURM_JOB_ID']}\n41"})
     for left in (".evonas-41-AAAAAA", ".evonas-4-BBBBBB", ".evonas-cluster"):
         (run.folder / "home" / left).mkdir()
     assert run.start().wait(600) == 0, run.log()
@@ -381,7 +388,7 @@ def test_all_runs_in_the_image(job: Jobs, kind: str) -> None:
     run = job(2, **{f"EVONAS_{kind.upper()}": "/shared/evonas.sif", "EVONAS_BINDS": "/data:/data"})
     assert run.run() == 0, run.log()
     told = run.lines("told")
-    bound = f"/tmp:/tmp,{run.folder}/home/.evonas-{os.getpid()}-"
+    bound = f"/tmp:/tmp,{run.folder}/home/.evonas-{run.environment['SLURM_JOB_ID']}-"
     rest = f",{run.folder}:{run.folder},/data:/data"
     programs = ["ray start --head", "ray start --address", "python3 -c", "bash -c .*evonas search", "evonas status"]
     if kind == "apptainer":
