@@ -22,6 +22,7 @@ import pytest
 from evonas.analysis import evaluations, front
 from evonas.cli import main
 from evonas.errors import Replaced
+from evonas.installing import how_to_install
 from evonas.start import execute
 from evonas.store import open_folder, read_run
 from evonas.testing import check_tracker
@@ -330,7 +331,7 @@ def test_a_library_that_is_missing(
     )
     assert main(["search", str(file), "--run", str(tmp_path / "run")]) == 2
     said = capsys.readouterr().err.strip()
-    assert said == "evonas: tracking: mlflow needs its library: pip install 'evonas[mlflow]'"
+    assert said == f"evonas: tracking: mlflow needs its library: {how_to_install('mlflow')}"
     assert not (tmp_path / "run").exists()
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from evonas.analysis.frames import able, need
 from evonas.errors import UserError
+from evonas.installing import how_to_install
 
 FEWEST = 20
 """Candidates that a forest is fitted to at the least."""
@@ -48,7 +49,7 @@ def importance(frame: pd.DataFrame, columns: Sequence[str], repeats: int = 10, s
         from sklearn.inspection import permutation_importance
         from sklearn.model_selection import train_test_split
     except ImportError:
-        raise UserError("gene importance needs scikit-learn: pip install 'evonas[analysis]'") from None
+        raise UserError(f"gene importance needs scikit-learn: {how_to_install('analysis')}") from None
     rows = able(frame)
     need(rows, columns)
     if len(rows) < FEWEST:

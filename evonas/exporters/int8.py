@@ -14,6 +14,7 @@ from evonas.evaluation.task_metrics import MetricError, rows
 from evonas.exporters.exporter import Array, named
 from evonas.exporters.onnx import session
 from evonas.inputs import mapped
+from evonas.installing import how_to_install
 from evonas.measuring.backends.export import silent
 from evonas.seeding import stream
 from evonas.tasks.task import Split, Task
@@ -105,7 +106,7 @@ def _statically(file: bytes, batches: Iterator[Any]) -> bytes:
         import onnx
         from onnxruntime import quantization
     except ImportError:
-        raise ImportError("it needs onnx and onnxruntime; pip install 'evonas[onnxruntime]'") from None
+        raise ImportError(f"it needs onnx and onnxruntime; {how_to_install('onnxruntime')}") from None
 
     class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
         def get_next(self) -> dict[str, Array] | None:

@@ -10,13 +10,14 @@ import torch
 from torch import nn
 
 from evonas.exporters.exporter import Array, Exporter, Labels, named
+from evonas.installing import how_to_install
 from evonas.measuring.backends.export import Positional, silent
 
 
 def write(network: nn.Module, x: Any) -> bytes:
     """By tracing; what that does not know, by the slower exporter of today. See `Exporter`."""
     if importlib.util.find_spec("onnx") is None:
-        raise ImportError("networks are converted with onnx; pip install 'evonas[onnxruntime]'")
+        raise ImportError(f"networks are converted with onnx; {how_to_install('onnxruntime')}")
     parts = named(x)
     traced = network if list(parts) == ["input"] else Positional(network, list(parts))
     names: dict[str, Any] = {"input_names": list(parts), "output_names": ["output"]}
@@ -57,7 +58,7 @@ def session(file: bytes) -> Callable[[Any], Array]:
     try:
         import onnxruntime
     except ImportError:
-        raise ImportError("onnxruntime is not installed; pip install 'evonas[onnxruntime]'") from None
+        raise ImportError(f"onnxruntime is not installed; {how_to_install('onnxruntime')}") from None
     made = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     taken = {part.name for part in made.get_inputs()}  # none where the output is the same whatever the input
 

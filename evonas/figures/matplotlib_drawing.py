@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from evonas.errors import UserError
 from evonas.figures.picture import Axis, Band, Boxes, Label, Line, Picture, Points
+from evonas.installing import how_to_install
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,7 +25,7 @@ def as_matplotlib(picture: Picture) -> "Figure":
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise UserError("a plot needs matplotlib: pip install 'evonas[plot]'") from None
+        raise UserError(f"a plot needs matplotlib: {how_to_install('plot')}") from None
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     axes = figure.subplots()
     for order, mark in enumerate(picture.marks):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from evonas.errors import UserError
 from evonas.figures.picture import Axis, Band, Boxes, Label, Line, Picture, Points
+from evonas.installing import how_to_install
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -22,7 +23,7 @@ def as_plotly(picture: Picture) -> "Figure":
     try:
         from plotly.graph_objects import Figure
     except ImportError:
-        raise UserError("this figure needs plotly: pip install 'evonas[analysis]'") from None
+        raise UserError(f"this figure needs plotly: {how_to_install('analysis')}") from None
     figure = Figure()
     for mark in picture.marks:
         DRAWN[type(mark)](figure, mark)

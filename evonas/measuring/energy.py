@@ -15,6 +15,7 @@ from statistics import median
 
 from evonas.config import TargetConfig
 from evonas.errors import UserError
+from evonas.installing import how_to_install
 from evonas.measuring.backends import devices
 from evonas.measuring.interleaved_timing import Passes, interval
 from evonas.measuring.nvml import NvmlGpu
@@ -157,6 +158,6 @@ def _nvml(what: str, position: int) -> Counter:
     try:
         counter = Counter(NvmlGpu(uuid).millijoules)
     except ImportError:
-        raise UserError(f"{what} of a GPU is read with nvidia-ml-py; pip install 'evonas[gpu]'") from None
+        raise UserError(f"{what} of a GPU is read with nvidia-ml-py; {how_to_install('gpu')}") from None
     counter.read()  # finds fault now
     return counter

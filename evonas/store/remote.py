@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import fsspec
 
 from evonas.errors import UserError
+from evonas.installing import how_to_install
 from evonas.store import lease
 from evonas.store.folder import Lock, Log, check_size, most_bytes
 from evonas.store.lease import LEASE, Lease, await_silence
@@ -36,7 +37,7 @@ class ObjectFolder:
         try:
             self._files: Any = fsspec.filesystem(scheme, use_listings_cache=False)
         except (ImportError, ValueError) as error:
-            raise UserError(f"{url}: {scheme}:// needs pip install 'evonas[{EXTRAS[scheme]}]' ({error})") from None
+            raise UserError(f"{url}: {scheme}:// needs {how_to_install(EXTRAS[scheme])} ({error})") from None
         self.url = url.rstrip("/")
         self._root = self._files._strip_protocol(self.url)
         if "/" not in self._root:

@@ -9,6 +9,7 @@ import numpy as np
 
 from evonas.did_you_mean import unknown
 from evonas.errors import UserError
+from evonas.installing import how_to_install
 from evonas.paths import expanded
 from evonas.tasks.constructors import classification
 from evonas.tasks.images import Channels, Pictures, Size, pillow
@@ -77,7 +78,7 @@ def _load(name: str, config: str | None, revision: str | None) -> dict[str, Any]
     try:
         import datasets
     except ImportError:
-        raise UserError("task huggingface needs datasets: pip install 'evonas[huggingface]'") from None
+        raise UserError(f"task huggingface needs datasets: {how_to_install('huggingface')}") from None
     saved = Path(name).is_dir() and any((Path(name) / f).exists() for f in ("dataset_dict.json", "state.json"))
     try:
         loaded = datasets.load_from_disk(name) if saved else datasets.load_dataset(name, config, revision=revision)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from evonas.errors import UserError
+from evonas.installing import how_to_install
 from evonas.tasks.class_folders import count, unreadable
 from evonas.tasks.room import check_room
 from evonas.tasks.task import Array
@@ -26,7 +27,7 @@ def pillow(kind: str, extra: str) -> ModuleType:
     try:
         from PIL import Image
     except ImportError:
-        raise UserError(f"task {kind} needs Pillow: pip install 'evonas[{extra}]'") from None
+        raise UserError(f"task {kind} needs Pillow: {how_to_install(extra)}") from None
     return Image
 
 

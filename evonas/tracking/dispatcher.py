@@ -21,6 +21,7 @@ from evonas.config import Config
 from evonas.driver.loop import Search, Watch
 from evonas.driver.snapshot import ProgressMeter, Snapshot
 from evonas.errors import Replaced
+from evonas.installing import how_to_install
 from evonas.records import Evaluation
 from evonas.runs.run import Run
 from evonas.store import Folder, read_run, weights_name
@@ -59,7 +60,7 @@ def missing(names: Iterable[str]) -> str:
     away = [name for name, spec in specs.items() if not (spec and spec.origin)]  # a folder of that name has none
     if not away:
         return ""
-    return f"tracking: {away[0]} needs its library: pip install 'evonas[{','.join(away)}]'"
+    return f"tracking: {away[0]} needs its library: {how_to_install(*away)}"
 
 
 class _TrackerQueue:

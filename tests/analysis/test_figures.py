@@ -15,6 +15,7 @@ from evonas.errors import UserError
 from evonas.figures.fronts import MISSING, _scale
 from evonas.figures.labels import cut
 from evonas.figures.picture import Axis, Band, Boxes, Line, Picture, Points, clock, counted, objective_axis
+from evonas.installing import how_to_install
 from evonas.runs.run import Run, Runs
 from tests.test_loop import run
 
@@ -230,7 +231,7 @@ print("torch" in sys.modules, "ray" in sys.modules)
 """
     command = [sys.executable, "-c", program, str(RECORDED / "window"), str(tmp_path / f"figure.{suffix}")]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert answer.stdout.splitlines()[0].endswith(f"pip install 'evonas[{extra}]'"), answer.stderr
+    assert answer.stdout.splitlines()[0].endswith(how_to_install(extra)), answer.stderr
     assert answer.stdout.splitlines()[1] == "False False"
 
 

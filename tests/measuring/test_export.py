@@ -146,7 +146,7 @@ def test_what_the_fast_exporter_does_not_know_the_other_does() -> None:
 def test_onnx_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnx", None)
     assert importlib.util.find_spec("onnx") is None
-    with pytest.raises(UserError, match=r"pip install 'evonas\[onnxruntime\]'"):
+    with pytest.raises(UserError, match=r"pip install .*\[onnxruntime\]'.*, or the extra `openvino`$"):
         to_file(small(), INPUT, config("onnxruntime"))
 
 

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from evonas.config import TargetConfig
 from evonas.errors import UserError
 from evonas.inputs import called, example, mapped
+from evonas.installing import how_to_install
 from evonas.measuring.backends import aten_graph
 from evonas.measuring.backends.backend import Loaded
 from evonas.records import Inputs
@@ -171,7 +172,7 @@ def _onnx(network: nn.Module, x: Any) -> bytes:
     """The network is traced, which takes a tenth of a second; what that does not know, the slower exporter of today
     converts."""
     if importlib.util.find_spec("onnx") is None:
-        raise UserError("networks are converted with onnx; pip install 'evonas[onnxruntime]' or 'evonas[openvino]'")
+        raise UserError(f"networks are converted with onnx; {how_to_install('onnxruntime')}, or the extra `openvino`")
     names = list(x) if isinstance(x, Mapping) else None
     traced, parts = (Positional(network, names), tuple(x.values())) if names else (network, (x,))
     file: Any = io.BytesIO()

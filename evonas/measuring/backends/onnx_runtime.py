@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from evonas.config import TargetConfig
 from evonas.errors import UserError
 from evonas.inputs import example, in_dtype, mapped
+from evonas.installing import how_to_install
 from evonas.measuring import nvml
 from evonas.measuring.backends import devices, onnx_file
 from evonas.measuring.backends.backend import Loaded
@@ -117,7 +118,7 @@ class OnnxRuntime:
 def _how_to_install() -> str:
     """The builds for CPU and GPU share a folder: which of two is imported there, chance decides."""
     remove = "pip uninstall -y onnxruntime onnxruntime-gpu; " if find_spec("onnxruntime") else ""
-    return f"{remove}pip install 'evonas[onnxruntime-gpu]'"
+    return f"{remove}{how_to_install('onnxruntime-gpu')}"
 
 
 def _preload(runtime: Any) -> None:
@@ -135,5 +136,5 @@ def _imported(name: str) -> Any:
         import onnxruntime
     except ImportError:
         what = f"targets.{name}.backend: onnxruntime is not installed on {platform.node()}"
-        raise UserError(f"{what}; pip install 'evonas[onnxruntime]'") from None
+        raise UserError(f"{what}; {how_to_install('onnxruntime')}") from None
     return onnxruntime

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from evonas.config import TargetConfig
 from evonas.errors import UserError
 from evonas.inputs import example, in_dtype, mapped
+from evonas.installing import how_to_install
 from evonas.measuring.backends import devices, onnx_file
 from evonas.measuring.backends.backend import Loaded
 from evonas.measuring.backends.onnx_file import LoadedFile
@@ -107,7 +108,7 @@ def _imported(name: str) -> Any:
             import openvino
     except ImportError:
         what = f"targets.{name}.backend: openvino is not installed on {platform.node()}"
-        raise UserError(f"{what}; pip install 'evonas[openvino]'") from None
+        raise UserError(f"{what}; {how_to_install('openvino')}") from None
     return openvino
 
 
