@@ -29,10 +29,11 @@ from evonas.doctor import Context, Finding, cluster, examining, gpus, needs, thr
 from evonas.errors import UserError
 from evonas.measuring.remote.server import serve_here
 from evonas.run_identity import describe, versions
-from evonas.runtime.ray_pool import probe
+from evonas.runtime.ray_pool import asking
+from evonas.runtime.ray_pool.asking import Answer
 from evonas.runtime.ray_pool.nodes import ClusterNode
 from evonas.runtime.ray_pool.nvidia_smi import Gpu
-from evonas.runtime.ray_pool.probe import Answer, Seen
+from evonas.runtime.ray_pool.probe import Seen
 from evonas.store import Store, create_run, evaluations_schema, open_folder
 from evonas.store.folder import LocalFolder
 
@@ -195,10 +196,10 @@ def test_a_cluster_that_asks_for_no_token_takes_us_without_one(
         address = environment["ADDRESS"]
         for name, value in TOKEN.items():
             monkeypatch.setenv(name, value)
-        answer = probe.ask(address, token=False)
+        answer = asking.ask(address, token=False)
     assert answer == Answer(taken=True, ray=answer.ray, python=answer.python)
     assert answer.ray
-    assert cluster.refusal(address, answer, probe.versions()) is None
+    assert cluster.refusal(address, answer, asking.versions()) is None
 
 
 # What is made of an answer

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from evonas.doctor.context import ROOM_S, Context, Finding, Unknown, need_ray, shape
 from evonas.errors import UserError
 from evonas.run_identity import versions
-from evonas.runtime.ray_pool import probe
+from evonas.runtime.ray_pool import asking, probe
 from evonas.runtime.ray_pool.nvidia_smi import PATIENCE_S
 from evonas.runtime.ray_pool.probe import Seen
 from evonas.text import counted
@@ -23,48 +23,38 @@ def reach(context: Context) -> Iterator[Finding]:
         raise Unknown("runtime.kind is serial, one candidate after the other in this process")
     local = runtime.address == "local"
     if not local:
-        head = probe.head_of(runtime.address)
-        answer = probe.ask(head, token=True)
+        head = asking.head_of(runtime.address)
+        answer = asking.ask(head, token=True)
         context.head = "" if answer.why else head
-        if (wrong := refusal(head, answer, probe.versions())) is not None:
+        if (wrong := refusal(head, answer, asking.versions())) is not None:
             yield wrong
             return
     try:
         context.own = not probe.has_joined()
         context.head, context.joined = probe.join(runtime), True
     except UserError as error:
-        yield Finding(
-            "Ray", "error", str(error), "run this on a machine of the cluster, with the cluster's Ray running"
-        )
+        there = f"with Ray running as part of it (ray start --address={context.head or 'HOST:PORT'})"
+        yield Finding("Ray", "error", str(error), f"run this on a machine of the cluster, {there}")
         return
     context.nodes = probe.nodes()
-    ours = "{}, Python {}".format(*probe.versions())
+    ours = "{}, Python {}".format(*asking.versions())
     yield Finding("Ray", "ok", f"{ours}, of this run's own" if local else f"{ours} at {context.head}, the same as here")
 
 
-def refusal(head: str, answer: probe.Answer, ours: tuple[str, str]) -> Finding | None:
+def refusal(head: str, answer: asking.Answer, ours: tuple[str, str]) -> Finding | None:
     """Why we cannot join a cluster; None where we can. ours: versions of Ray and Python here."""
-    if answer.refused:
-        here = "RAY_AUTH_MODE=token and the cluster's token in RAY_AUTH_TOKEN or ~/.ray/auth_token"
-        return Finding("Ray", "error", f"{head} refuses our token, or wants one", f"set {here}")
-    if answer.why:
-        remedy = "start it (ray start --head), or correct the address: HOST:PORT of its head"
-        return Finding("Ray", "error", answer.why, remedy)
-    theirs = (answer.ray or ours[0], answer.python or ours[1])
-    if theirs != ours:
-        text = "the cluster has Ray {} and Python {}, here are {} and {}".format(*theirs, *ours)
-        return Finding("Ray", "error", text, "Ray wants the same of both everywhere: install the cluster's here")
-    return None
+    wrong = asking.refusal(head, answer, ours)
+    return Finding("Ray", "error", *wrong) if wrong else None
 
 
 def authentication(context: Context) -> Iterator[Finding]:
     if not context.head:
         raise Unknown("there is no Ray")
     addresses = [context.head.rpartition(":")[0], *(probe.hosts() if context.joined else ())]
-    yield judged(context.head, probe.ask(context.head, token=False), addresses)
+    yield judged(context.head, asking.ask(context.head, token=False), addresses)
 
 
-def judged(head: str, answer: probe.Answer, addresses: Sequence[str]) -> Finding:
+def judged(head: str, answer: asking.Answer, addresses: Sequence[str]) -> Finding:
     """answer: to a connection without a token. addresses: of the head and the nodes."""
     name = "authentication"
     if answer.refused:

@@ -21,7 +21,7 @@ from evonas.doctor.needs import data, folder, remote_targets, worker
 from evonas.doctor.throughput import TRY_MOST_S, TRY_S, speed
 from evonas.errors import UserError
 from evonas.run_identity import default_folder
-from evonas.runtime.ray_pool import probe
+from evonas.runtime.ray_pool import asking, probe
 from evonas.spaces import SPACES
 from evonas.strategies import STRATEGIES
 from evonas.tasks import TASKS
@@ -117,7 +117,7 @@ def _address(text: str) -> str:
 
 CHECKS: tuple[tuple[str, Check, float, str], ...] = (
     ("Ray", reach, 0, "correct the address, or start Ray there"),
-    ("authentication", authentication, 2 * probe.ASK_S, "see that the cluster's head answers"),
+    ("authentication", authentication, 2 * asking.ASK_S, "see that the cluster's head answers"),
     ("nodes", nodes, NODES_S, "see Ray's logs on the nodes"),
     ("GPUs", gpus, NODES_S, "see Ray's logs on the nodes"),
     ("disk", disk, NODES_S, "see Ray's logs on the nodes"),

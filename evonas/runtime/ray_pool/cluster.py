@@ -5,7 +5,6 @@ import math
 import os
 import re
 import signal
-import socket
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -13,17 +12,17 @@ from typing import Any
 import psutil
 import ray
 from ray._private import state
-from ray.exceptions import RayError
+from ray.exceptions import AuthenticationError, RayError
 
 from evonas.config import RuntimeConfig
 from evonas.errors import RuntimeNotStarted, UserError
 from evonas.prices import NODE_TYPE_LABEL, NODE_TYPE_VARIABLE
 from evonas.runtime.ray_pool.lean_ray import lean_ray
+from evonas.runtime.ray_pool.asking import check_reachable, why_not
 from evonas.runtime.ray_pool.nodes import ClusterNode
 from evonas.runtime.ray_pool.own_ray import OwnRay
 from evonas.runtime.sandbox.processes import machine_cores
 
-CONNECT_S = 5.0
 STARTS = 4
 """Tries to start a Ray."""
 PATIENCE = {"RAY_agent_register_timeout_ms": "300000", "RAY_raylet_start_wait_time_s": "300"}
@@ -63,9 +62,8 @@ def connect(config: RuntimeConfig) -> OwnRay | None:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, before)  # Ray puts one in front of it that prints a stack
         return own
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"runtime.address: no Ray cluster at {config.address!r}: {reason}") from None
+    except (ConnectionError, RuntimeError, ValueError, OSError, AuthenticationError) as error:
+        raise UserError(f"runtime.address: {why_not(config.address, error)}") from None
 
 
 def _init(address: str, options: Mapping[str, Any]) -> OwnRay | None:
@@ -101,22 +99,6 @@ def _temporary() -> str | None:
     if "RAY_TMPDIR" in os.environ or len(os.fsencode(folder)) <= LONGEST_FOLDER:
         return None
     return f"/tmp/ray-{os.getuid()}"
-
-
-def check_reachable(address: str) -> None:
-    """Checks that something answers, since Ray itself tries an address for minutes before it gives up.
-
-    Args:
-        address: HOST:PORT, also with ray:// before it.
-
-    Raises:
-        UserError: Nothing does.
-    """
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    try:
-        socket.create_connection((host, int(port)), timeout=CONNECT_S).close()
-    except (OSError, ValueError) as error:
-        raise UserError(f"runtime.address: no Ray cluster at {address!r} (HOST:PORT of its head): {error}") from None
 
 
 def look() -> tuple[list[ClusterNode], list[str]]:

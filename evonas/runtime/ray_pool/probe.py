@@ -4,64 +4,25 @@ Nothing here takes what another driver needs: probes ask for no CPU and no GPU, 
 resources of a worker waits in the queue like any other and is ended at once.
 """
 
-import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import ray
-from ray._private import services
 from ray.exceptions import GetTimeoutError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from evonas.config import RuntimeConfig
-from evonas.errors import UserError
-from evonas.runtime.ray_pool.cluster import check_reachable, connect, last_line, look
+from evonas.runtime.ray_pool.cluster import connect, last_line, look
 from evonas.runtime.ray_pool.device_servers import RAYS_KINDS, RAYS_OWN
 from evonas.runtime.ray_pool.nodes import ClusterNode
 from evonas.runtime.ray_pool.nvidia_smi import ARGUMENTS, PATIENCE_S, Gpu, parsed
 from evonas.runtime.ray_pool.own_ray import OwnRay
 from evonas.text import one_line
 
-ASK_S = 15.0
 LOOKS = 3
 """Times that a clock is read: the reading that came back soonest counts."""
-TOKEN_VARIABLES = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
-_ASK = """
-import json, sys
-from ray._common.usage.usage_lib import get_cluster_metadata
-from ray._raylet import GcsClient
-from ray.exceptions import AuthenticationError
-try:
-    found = get_cluster_metadata(GcsClient(address=sys.argv[1])) or {}
-except AuthenticationError as error:
-    print(json.dumps({"refused": str(error)}))
-else:
-    print(json.dumps({"ray": found.get("ray_version", ""), "python": found.get("python_version", "")}))
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a cluster's head answers to the connection of a process of its own.
-
-    Attributes:
-        taken: Whether it answered as to one of its own.
-        refused: Its words, where it wants another token.
-        why: What went wrong otherwise, in one line.
-        ray: The version of Ray that the cluster was started with.
-        python: Likewise of Python.
-    """
-
-    taken: bool = False
-    refused: str = ""
-    why: str = ""
-    ray: str = ""
-    python: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,49 +50,6 @@ class Seen:
     torch_cuda: str | None = None
     has_mps: bool = False
     disk_gb: float | None = None
-
-
-def ask(address: str, token: bool) -> Answer:
-    """Connects to the head of a cluster.
-
-    Args:
-        address: HOST:PORT of the head.
-        token: Whether to send the token that the environment names, or none.
-    """
-    try:
-        check_reachable(address)
-    except UserError as error:
-        return Answer(why=str(error).removeprefix("runtime.address: "))
-    bare = {name: value for name, value in os.environ.items() if name not in TOKEN_VARIABLES}
-    environment = dict(os.environ) if token else {**bare, "RAY_AUTH_MODE": "disabled"}
-    command = [sys.executable, "-c", _ASK, address]
-    try:
-        done = subprocess.run(
-            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=ASK_S
-        )
-    except subprocess.TimeoutExpired:
-        return Answer(why=f"no answer from {address} within {ASK_S:g} s")
-    try:
-        found = json.loads(done.stdout.splitlines()[-1])
-    except (IndexError, ValueError):
-        why = (done.stderr.strip().splitlines() or ["it gave no answer"])[-1]
-        return Answer(why=one_line(f"no Ray cluster at {address!r}: {why}"))
-    return Answer(taken="refused" not in found, **found)
-
-
-def head_of(address: str) -> str:
-    """Returns HOST:PORT of the head of the cluster that Ray would join.
-
-    Raises:
-        UserError: For "auto": there is none on this machine.
-    """
-    if address != "auto":
-        return address
-    try:
-        found: str = services.canonicalize_bootstrap_address_or_die("auto")
-    except (ConnectionError, ValueError) as error:
-        raise UserError(one_line(str(error))) from None
-    return found
 
 
 _started: list[OwnRay] = []
@@ -164,11 +82,6 @@ def leave() -> None:
         _started.pop().close()
     if ray.is_initialized():
         ray.shutdown()
-
-
-def versions() -> tuple[str, str]:
-    """Returns the versions of Ray and of Python, here."""
-    return ray.__version__, ".".join(map(str, sys.version_info[:3]))
 
 
 def hosts() -> list[str]:
