@@ -39,6 +39,13 @@ def add_import(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_access(parser: argparse.ArgumentParser) -> None:
+    text = "for a proxy before the cluster, on each request; a secret as NAME=env:VARIABLE or NAME=@FILE"
+    parser.add_argument("--header", action="append", default=[], metavar="NAME=VALUE", dest="headers", help=text)
+    text = "PEM file of the authority that signed the certificate of an https:// address"
+    parser.add_argument("--cacert", metavar="FILE", help=text)
+
+
 def imported(names: Sequence[str]) -> list[ModuleType]:
     """The user's modules, from the folder of a file, the working folder or the installed packages.
 

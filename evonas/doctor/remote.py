@@ -9,6 +9,7 @@ from types import ModuleType
 from evonas.doctor.context import Finding
 from evonas.doctor.screen import report
 from evonas.errors import UserError
+from evonas.submit.access import NOTHING, Access
 from evonas.submit.ray_jobs import connect
 from evonas.submit.staging import Submission, own_code, stage
 from evonas.submit.submission import watch
@@ -24,9 +25,10 @@ def examine_there(
     overrides: Sequence[str] = (),
     modules: Sequence[ModuleType] = (),
     form: str = "table",
+    access: Access = NOTHING,
 ) -> int:
     """Print what a job finds there; its exit status, 1 where there is a cross. address: http://HOST:8265. form: table,
-    csv or json.
+    csv or json. access: what a proxy before the cluster asks for.
 
     Raises:
         UserError: the config or the address is wrong, or the cluster does not take jobs from us.
@@ -35,8 +37,8 @@ def examine_there(
     if config and not run:
         raise UserError("--run: give the folder or bucket that `evonas submit` will be given, to have it examined too")
     sent = stage(config, run or ANYWHERE, overrides, modules) if config else _code_alone()
-    jobs = connect(address)
-    if not jobs.has_token and not jobs.address.is_loopback:
+    jobs = connect(address, access)
+    if not jobs.has_token and not jobs.is_guarded and not jobs.address.is_loopback:
         text = f"{jobs.address} runs whatever anybody sends who reaches it; no job was sent"
         open_to_all = Finding("authentication", "error", text, "start its head with RAY_AUTH_MODE=token")
         return report(iter([open_to_all]), form)

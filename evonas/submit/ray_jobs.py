@@ -7,6 +7,7 @@ reaches nobody else. It is sent only where one is asked for.
 import ipaddress
 import json
 import os
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
@@ -15,6 +16,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from evonas.errors import UserError
+from evonas.submit.access import NOTHING, Access
 from evonas.text import one_line
 
 CONNECT_S = 5.0
@@ -26,6 +28,10 @@ MOST_BYTES = 2**28
 SERVED = "a head serves it at port 8265, with pip install 'ray[default]'"
 TOKEN, TOKEN_PATH, TOKEN_FILE = "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "~/.ray/auth_token"
 """Where Ray looks for a token, in this order."""
+OTHER_HEADER = "X-Ray-Authorization"
+"""Where a head looks for it, too: the usual one may be a proxy's."""
+REDIRECTIONS = {301, 302, 303, 307, 308}
+PROXY = "what it asks for by --header NAME=env:VARIABLE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +83,13 @@ class RayJob:
 class RayJobs:
     """The jobs of a cluster. Every method raises ConnectionError, with one line, where the cluster does not do it."""
 
-    def __init__(self, address: Address, token: str = "") -> None:
-        self.address = address
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
-
-    @property
-    def has_token(self) -> bool:
-        return bool(self._headers)
+    def __init__(self, address: Address, token: str = "", access: Access = NOTHING, guarded: bool = False) -> None:
+        self.address, self.access = address, access
+        self.has_token = bool(token)
+        self.is_guarded = guarded
+        """Whether somebody without the headers of `access` is turned away."""
+        header = OTHER_HEADER if access.has_authorization else "Authorization"
+        self._headers = {**access.sent, **({header: f"Bearer {token}"} if token else {})}
 
     def refusal(self) -> int:
         """The status with which a request for the jobs is refused; 0: it is not."""
@@ -156,8 +162,7 @@ class RayJobs:
         silence: float = ANSWER_S,
     ) -> tuple[int, bytes]:
         """Status and content of the answer. silence: longest without a word from the cluster."""
-        kind = HTTPSConnection if self.address.scheme == "https" else HTTPConnection
-        connection = kind(self.address.host, self.address.port or kind.default_port, timeout=CONNECT_S)
+        connection = self._connection()
         seconds = CONNECT_S
         try:
             connection.connect()
@@ -166,6 +171,10 @@ class RayJobs:
             connection.request(method, self.address.path + path, body, {**self._headers, **(headers or {})})
             response = connection.getresponse()
             return response.status, response.read(MOST_BYTES)
+        except ssl.SSLCertVerificationError as error:
+            cure = "give the authority that signed it, if you trust it, by --cacert FILE"
+            said = f"its certificate cannot be trusted: {error.verify_message}; {cure}"
+            raise ConnectionError(one_line(f"{self.address} does not answer: {said}")) from None
         except TimeoutError:
             raise ConnectionError(f"{self.address} does not answer within {seconds:g} s") from None
         except (OSError, HTTPException) as error:
@@ -173,6 +182,12 @@ class RayJobs:
             raise ConnectionError(one_line(f"{self.address} does not answer: {why}")) from None
         finally:
             connection.close()
+
+    def _connection(self) -> HTTPConnection:
+        host, port = self.address.host, self.address.port
+        if self.address.scheme == "https":
+            return HTTPSConnection(host, port or 443, timeout=CONNECT_S, context=self.access.context())
+        return HTTPConnection(host, port or 80, timeout=CONNECT_S)
 
 
 def parse(address: str) -> Address:
@@ -191,35 +206,48 @@ def parse(address: str) -> Address:
     return Address(address.rstrip("/"), parts.scheme, parts.hostname, port, parts.path.rstrip("/"))
 
 
-def is_open(address: str) -> bool:
-    """Whether the cluster takes jobs from anybody who can reach it.
+def is_open(address: str, access: Access = NOTHING) -> bool:
+    """Whether the cluster takes jobs from anybody who can reach it, and gives what a proxy before it asks for.
 
     Raises:
         UserError: the address is none, or no job API of Ray is there.
     """
     where = parse(address)
-    refused = _refusal(RayJobs(where))
+    if access.cacert and where.scheme != "https":
+        raise UserError(f"--cacert: {where} is not encrypted and has no certificate; give https://")
+    refused = _refusal(RayJobs(where, access=access))
+    if refused in REDIRECTIONS:
+        cure = f"give {PROXY}"
+        raise UserError(
+            f"--address: {where} sends us elsewhere (status {refused}), as a proxy with a login does; {cure}"
+        )
     if refused not in {0, 401, 403}:
         raise UserError(f"--address: {where} is no job API of Ray (it answers with status {refused}); {SERVED}")
     return not refused
 
 
-def connect(address: str) -> RayJobs:
+def connect(address: str, access: Access = NOTHING) -> RayJobs:
     """The jobs of the cluster, with the token that it asks for.
+
+    Args:
+        address: http://HOST:PORT or https://...
+        access: What a proxy before it asks for.
 
     Raises:
         UserError: nothing answers there, or it does not take the token.
     """
     where = parse(address)
-    if is_open(address):
-        return RayJobs(where)
+    if is_open(address, access):
+        guarded = bool(access.headers) and _refusal(RayJobs(where, access=Access(cacert=access.cacert))) != 0
+        return RayJobs(where, access=access, guarded=guarded)
     token, source = find_token()
     if not token:
         theirs = "that of the cluster (`ray get-auth-token` on its head)"
         raise UserError(
-            f"--address: {where} asks for a token and there is none; put {theirs} into ${TOKEN} or {TOKEN_FILE}"
+            f"--address: {where} asks for a token and there is none; put {theirs} into ${TOKEN} or {TOKEN_FILE}; "
+            f"where it is a proxy that asks, give {PROXY}"
         )
-    jobs = RayJobs(where, token)
+    jobs = RayJobs(where, token, access)
     if refused := _refusal(jobs):
         right = "`ray get-auth-token` on the cluster's head prints the right one"
         raise UserError(f"--address: {where} does not take the token in {source} (status {refused}); {right}")

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from types import ModuleType
 
 from evonas.errors import UserError
+from evonas.submit.access import NOTHING, Access
 from evonas.submit.following import Following
 from evonas.submit.ray_jobs import RayJob, RayJobs, connect, parse
 from evonas.submit.staging import Submission, stage
@@ -30,12 +31,13 @@ def submit(
     modules: Sequence[ModuleType] = (),
     follow: bool = False,
     insecure: bool = False,
+    access: Access = NOTHING,
 ) -> int:
     """Have the cluster run a search, and say how it stands: the exit status.
 
     run: the folder, absolute on the cluster's head, or a URL. line: how this was asked for, to say how to come back.
     modules: the user's own. follow: show the search until it ends, and end as it does. insecure: also on a cluster that
-    anybody on its network can give jobs to.
+    anybody on its network can give jobs to. access: what a proxy before the cluster asks for.
 
     Raises:
         UserError: the config is wrong, or the cluster does not take jobs from us, or takes them from everybody.
@@ -43,11 +45,12 @@ def submit(
     """
     parse(address)  # before seconds go into what cannot be sent
     submission = stage(config, run, overrides, modules)
-    jobs = connect(address)
+    jobs = connect(address, access)
     for note in (*submission.notes, *_risks(jobs, insecure)):
         print(f"note: {note}")
     job = place(jobs, submission)
-    stop = f"{'RAY_AUTH_MODE=token ' if jobs.has_token else ''}ray job stop {job.name} --address {jobs.address}"
+    stop = access.ray_job(f"ray job stop {job.name} --address {jobs.address}")
+    stop = f"RAY_AUTH_MODE=token {stop}" if jobs.has_token else stop
     if not follow:
         if not job.ended:
             print(f"to watch it: {line} --follow\nto stop it: {stop}\nrun: {run}")
@@ -118,16 +121,22 @@ def watch(jobs: RayJobs, name: str, show: Callable[[str], None]) -> RayJob:
 def _risks(jobs: RayJobs, insecure: bool) -> Iterator[str]:
     """What it means that there is no token or no encryption. Raises UserError where that must be accepted first."""
     address = jobs.address
-    if not jobs.has_token and not address.is_loopback and not insecure:
+    closed = jobs.has_token or jobs.is_guarded
+    if not closed and not address.is_loopback and not insecure:
         cure = "start its head with RAY_AUTH_MODE=token, or accept it with --insecure"
         raise UserError(
             f"--address: {address} runs whatever anybody sends who reaches it, as it asks for no token; {cure}"
         )
-    if not jobs.has_token:
+    if not closed:
         yield f"{address} asks for no token: whoever reaches it can run anything there"
-    if jobs.has_token and address.scheme == "http" and not address.is_loopback:
+    if names := jobs.access.in_the_open:
+        better = f"a secret is given as --header {names[0]}=env:VARIABLE or =@FILE"
+        yield f"--header {', '.join(names)}: whoever is on this machine reads it in the list of processes; {better}"
+    sent = ["the token"] * jobs.has_token + ["the headers"] * bool(jobs.access.headers)
+    if sent and address.scheme == "http" and not address.is_loopback:
         tunnel = f"ssh -L 8265:127.0.0.1:{address.port or 80} {address.host}"
-        yield f"the token goes to {address} unencrypted; over an untrusted network use a tunnel: {tunnel}"
+        goes = f"{' and '.join(sent)} {'goes' if sent == ['the token'] else 'go'} to {address} unencrypted"
+        yield f"{goes}; over an untrusted network use a tunnel: {tunnel}"
 
 
 def _attempts(jobs: Sequence[RayJob], search: str) -> dict[int, RayJob]:

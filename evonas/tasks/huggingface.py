@@ -84,7 +84,8 @@ def _load(name: str, config: str | None, revision: str | None) -> dict[str, Any]
         loaded = datasets.load_from_disk(name) if saved else datasets.load_dataset(name, config, revision=revision)
     except Exception as error:  # whatever hub, network and file formats raise
         lines = str(error).splitlines() or [type(error).__name__]
-        raise UserError(f"task.name: cannot load {name!r}: {lines[0]}") from None
+        cure = "without a network: HF_HOME with a copy and HF_HUB_OFFLINE=1, or a folder that save_to_disk wrote"
+        raise UserError(f"task.name: cannot load {name!r}: {lines[0]}; {cure}") from None
     return dict(loaded) if isinstance(loaded, datasets.DatasetDict) else {"train": loaded}
 
 
