@@ -1,5 +1,6 @@
 """Targets that are away for a while, and nodes of a cluster that measure for the others. Real raylets."""
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -8,14 +9,23 @@ from typing import Any
 
 import pytest
 import ray
+from ray._raylet import (
+    GCS_AUTOSCALER_CLUSTER_CONFIG_KEY,
+    GCS_AUTOSCALER_STATE_NAMESPACE,
+    GcsClient,
+)
+from ray.autoscaler.v2.sdk import get_cluster_resource_state
 from ray.cluster_utils import Cluster
+from ray.core.generated import autoscaler_pb2
 
 from evonas.config import RuntimeConfig
 from evonas.errors import Halted, UserError
+from evonas.final import servers as servers_of_final
 from evonas.final.servers import device_servers
 from evonas.measuring.remote.client import Remote
 from evonas.records import Deferred, Endpoint, Evaluation, RungReport, Status
 from evonas.runtime import RUNTIMES, Message, RayPool, Remotes, Runtime, retries
+from evonas.runtime.ray_pool import pool as pool_of_ray
 from evonas.runtime.ray_pool.cluster import look
 from evonas.runtime.ray_pool.device_servers import DeviceServers, _DeviceServer
 from evonas.runtime.ray_pool.dispatcher import Dispatcher
@@ -132,9 +142,29 @@ def test_while_one_waits_others_are_decided_and_the_room_is_bounded(
     hear(pool, lambda heard: (tmp_path / "0").read_text().count("tried") > 2)
 
 
-def test_a_board_that_is_lost_comes_back_with_another_node(cluster: Cluster, opened: Callable[..., RayPool]) -> None:
-    first = cluster.add_node(num_cpus=0, resources={"pixel": 1})
-    pool = opened("ray", away.by_board, PHONE)
+def test_a_board_is_hired_and_one_that_is_lost_comes_back_with_another_node(
+    cluster: Cluster, opened: Callable[..., RayPool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cluster is told that one is wanted, by which an autoscaler starts machines, and the start waits for it."""
+    monkeypatch.setattr(pool_of_ray, "NEWS_S", 0.0)
+    nodes: list[Any] = []
+
+    class Autoscaler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if "'pixel'" in record.getMessage() and not nodes:
+                end = time.monotonic() + 300
+                while not wants_a_pixel(cluster):
+                    assert time.monotonic() < end
+                    time.sleep(0.05)
+                nodes.append(cluster.add_node(num_cpus=0, resources={"pixel": 1}))
+
+    autoscaler = Autoscaler()
+    logging.getLogger("evonas").addHandler(autoscaler)
+    try:
+        pool = opened("ray", away.by_board, PHONE)
+    finally:
+        logging.getLogger("evonas").removeHandler(autoscaler)
+    (first,) = nodes
     pool.submit(job(0))
     (one,) = evaluations(hear(pool, lambda heard: not pool.pending))
     assert one.conditions["board"].endswith("asked for /secret")
@@ -144,6 +174,7 @@ def test_a_board_that_is_lost_comes_back_with_another_node(cluster: Cluster, ope
     vanish(cluster, first)
     hear(pool, lambda heard: away_notes(pool) == ["target phone is away (no node has the resource pixel)"])
     assert not pool._device_servers.endpoints()
+    hear(pool, lambda heard: wants_a_pixel(cluster))
     pool.submit(job(1))
     hear(pool, lambda heard: f"1 candidate waits: {away.AWAY}" in pool.notes)
 
@@ -152,7 +183,13 @@ def test_a_board_that_is_lost_comes_back_with_another_node(cluster: Cluster, ope
     assert pool._device_servers.endpoints()["phone"] != killed
     assert (two.attempts, two.conditions["board"] == one.conditions["board"]) == (1, False)
     assert away_notes(pool) == []
+    hear(pool, lambda heard: not wants_a_pixel(cluster))
     cluster.remove_node(second)
+
+
+def wants_a_pixel(cluster: Cluster) -> bool:
+    asked = get_cluster_resource_state(GcsClient(address=cluster.address)).pending_resource_requests
+    return any(dict(one.request.resources_bundle) == {"pixel": 1.0} for one in asked)
 
 
 def test_several_boards_of_a_resource_are_used_in_turn(cluster: Cluster, tmp_path: Path) -> None:
@@ -269,16 +306,47 @@ def test_a_board_that_cannot_measure_says_why(cluster: Cluster, opened: Callable
         hear(pool, lambda heard: False)
 
 
-@pytest.mark.parametrize(("joined", "there"), [("cluster", "npu, tablet"), ("machine", "none")])
-def test_a_resource_that_no_node_has(
-    joined: str, there: str, request: pytest.FixtureRequest, opened: Callable[..., Runtime], tmp_path: Path
-) -> None:
-    said = (
-        rf"^targets\.phone\.resource: no node of the Ray cluster has the custom resource 'pixel'; there are: {there}$"
-    )
-    with pytest.raises(UserError, match=said):
-        opened("ray", Away(tmp_path), PHONE, address=request.getfixturevalue(joined).address)
+NOWHERE = r"^targets\.phone\.resource: no node of the Ray cluster has the custom resource 'pixel'; there are: "
+
+
+def test_a_resource_that_nobody_can_start_is_refused_at_once() -> None:
+    with pytest.raises(UserError, match=NOWHERE + "none$"):
+        DeviceServers(PHONE).open([])
+
+
+@pytest.mark.slow
+def test_a_resource_on_a_ray_of_ones_own_is_refused_at_once(opened: Callable[..., Runtime], tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=NOWHERE + "none$"):
+        opened("ray", Away(tmp_path), PHONE, address="local")
     assert not ray.is_initialized()
+
+
+def test_a_resource_that_never_comes(
+    opened: Callable[..., Runtime], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(pool_of_ray, "NEWS_S", 0.0)
+    monkeypatch.setattr(pool_of_ray, "CLUSTER_START_S", 0.5)
+    monkeypatch.setattr(RayPool, "_await_first_worker", lambda *_: None)  # which has as much time
+    with pytest.raises(UserError, match=NOWHERE + r"npu, tablet; none came in 0\.5 s"):
+        opened("ray", Away(tmp_path), PHONE)
+    assert "'pixel'; there are: npu, tablet; waiting for it up to 0.00833333 minutes" in caplog.text
+    assert not ray.is_initialized()
+
+
+def test_a_resource_that_no_machine_of_the_autoscaler_has_is_refused_at_once(
+    cluster: Cluster, opened: Callable[..., Runtime], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool_of_ray, "CLUSTER_START_S", 0.5)  # or it says that none came
+    kind = autoscaler_pb2.NodeGroupConfig(name="measure", resources={"CPU": 4, "latency_l4": 1}, max_count=2)
+    where = (GCS_AUTOSCALER_CLUSTER_CONFIG_KEY.encode(), GCS_AUTOSCALER_STATE_NAMESPACE.encode())
+    gcs = GcsClient(address=cluster.address)
+    said = autoscaler_pb2.ClusterConfig(node_group_configs=[kind]).SerializeToString()
+    gcs.internal_kv_put(where[0], said, True, where[1])
+    try:
+        with pytest.raises(UserError, match=NOWHERE + r"npu, tablet; of the .* can start, some have: latency_l4$"):
+            opened("ray", Away(tmp_path), PHONE)
+    finally:
+        gcs.internal_kv_del(where[0], False, where[1])
 
 
 def test_a_resource_needs_ray(opened: Callable[..., Runtime], tmp_path: Path) -> None:
@@ -286,7 +354,9 @@ def test_a_resource_needs_ray(opened: Callable[..., Runtime], tmp_path: Path) ->
         opened("serial", Away(tmp_path), PHONE)
 
 
-def test_a_network_that_is_finished_is_measured_on_nodes_with_the_resource(cluster: Cluster) -> None:
+def test_a_network_that_is_finished_is_measured_on_nodes_with_the_resource(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """By a server of evonas, from the Ray of the final trainings; without Ray, and without such a node, it is said."""
     targets = {"far": {"resource": "tablet", "max_seconds": 0.1}}
     own = config(objectives=[{"metric": "error"}, {"metric": "latency_ms", "target": "far"}], targets=targets)
@@ -302,5 +372,9 @@ def test_a_network_that_is_finished_is_measured_on_nodes_with_the_resource(clust
         with device_servers(nowhere, told.append) as found:
             assert not found
         assert "no node of the Ray cluster has the custom resource 'moon'" in told[0]
+        monkeypatch.setattr(servers_of_final, "HIRE_S", 0.5)
+        with device_servers(nowhere, told.append, hires=True) as found:
+            assert not found
+        assert told == [told[0]] * 2
     finally:
         ray.shutdown()

@@ -180,6 +180,14 @@ def test_faults_of_a_cluster_are_all_found_at_once(binaries: Path, guarded: dict
     assert the(found, "speed").state == "note"
 
 
+def test_a_board_that_the_cluster_starts_when_a_search_asks_is_no_cross(monkeypatch: pytest.MonkeyPatch) -> None:
+    context = Context(config(), config().runtime, joined=True)
+    for machines, state in ((["board"], "note"), (["CPU"], "error"), (None, "error")):
+        monkeypatch.setattr(needs, "startable", lambda said=machines: said)
+        assert needs._resource(context, "far", "board").state == state
+    assert context.away == {"far"}
+
+
 def test_without_the_token_there_is_one_cross_and_no_waiting(binaries: Path, guarded: dict[str, str]) -> None:
     found = examined(binaries, guarded, address=guarded["ADDRESS"])
     assert states(found).pop("Ray") == "error"

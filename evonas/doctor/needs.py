@@ -20,6 +20,7 @@ from evonas.evaluation.device_memory import placed
 from evonas.run_identity import check_run
 from evonas.runtime import RUNTIMES, Remotes
 from evonas.runtime.ray_pool import probe
+from evonas.runtime.ray_pool.cluster import startable
 from evonas.store import Folder, is_run, open_folder
 from evonas.tasks import TASKS
 
@@ -117,6 +118,9 @@ def _resource(context: Context, target: str, resource: str) -> Finding:
     having = [node.host for node in context.nodes if node.resources.get(resource, 0) >= 1]
     if not context.joined or not having:
         context.away.add(target)
+        if context.joined and resource in (startable() or ()):
+            text = f"no node has the resource {resource} now; the cluster starts one when a search asks for it"
+            return Finding(name, "note", text)
         there = ", ".join(sorted({each for node in context.nodes for each in probe.custom(node)})) or "none"
         remedy = (
             f"""start Ray on the board with --resources '{{"{resource}": 1}}', or correct targets.{target}.resource"""

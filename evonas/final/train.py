@@ -221,7 +221,8 @@ def _measured(
     config = config_of(search.run.folder, search.run.description)
     progress.doing = "reaching targets"
     watch(progress)
-    with device_servers(config, progress.notes.append) as servers:
+    hires = search.runtime.address != "local"
+    with device_servers(config, progress.notes.append, hires) as servers:
         measures = []
         for target in config.targets:
             try:

@@ -6,7 +6,7 @@ import os
 import re
 import signal
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import psutil
@@ -123,6 +123,12 @@ def names_of(node: Mapping[str, Any], own: bool) -> tuple[str, ...]:
     labels = node.get("Labels", {})
     machine = labels.get(NODE_TYPE_LABEL) or (os.environ.get(NODE_TYPE_VARIABLE) if own else "")
     return tuple(filter(None, (machine, labels.get(GROUP_LABEL), node["NodeManagerHostname"])))
+
+
+def startable() -> Collection[str] | None:
+    """Returns the names of the resources of machines that an autoscaler can start; None where none has said any."""
+    most: Mapping[str, int] | None = state.state.get_max_resources_from_cluster_config()
+    return None if most is None else [name for name, amount in most.items() if amount]
 
 
 def last_line(error: RayError) -> str:

@@ -5,7 +5,7 @@ themselves.
 """
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
@@ -19,6 +19,7 @@ from evonas.measuring.identity import of_row
 from evonas.records import Endpoint
 from evonas.runtime.ray_pool.cluster import last_line
 from evonas.runtime.ray_pool.nodes import ClusterNode
+from evonas.runtime.ray_pool.resource_demand import ResourceDemand
 from evonas.runtime.runtime import Remotes
 
 RAYS_OWN = {"CPU", "GPU", "memory", "object_store_memory"}
@@ -56,10 +57,13 @@ class DeviceServers:
 
     Args:
         remotes: The targets that are not measured on the worker.
+        hires: Asks the cluster for a node with a resource that none has, at first and whenever the last one is lost, as
+            an autoscaler sees; else such a resource is refused.
     """
 
-    def __init__(self, remotes: Remotes) -> None:
-        self._remotes = remotes
+    def __init__(self, remotes: Remotes, hires: bool = False) -> None:
+        self._remotes, self._hires = remotes, hires
+        self._demand = ResourceDemand()
         self._servers: dict[str, dict[str, _DeviceServer]] = {name: {} for name in remotes.resources.values()}
         """resource -> id of a node -> its server."""
         self._nodes: Sequence[ClusterNode] = ()
@@ -74,16 +78,33 @@ class DeviceServers:
             nodes: The living nodes.
 
         Raises:
-            UserError: None of them has the resource of a target.
+            UserError: None of them has the resource of a target, and none is asked for.
         """
         self._nodes = nodes
-        for target, resource in self._remotes.resources.items():
-            if not self._having(resource):
-                raise UserError(
-                    f"targets.{target}.resource: no node of the Ray cluster has the custom resource {resource!r}; "
-                    f"there are: {', '.join(_custom(nodes)) or 'none'}"
-                )
+        if self.missing and not self._hires:
+            raise UserError(self.missing[0])
         self._start_missing()
+
+    @property
+    def missing(self) -> Sequence[str]:
+        """A line for each target whose resource no node has now."""
+        return [self._lacks(target) for target in self._lacking()]
+
+    def check(self, startable: Collection[str] | None) -> None:
+        """Makes sure that what is missing can come.
+
+        Args:
+            startable: The names of the resources of machines that can be started; None where that is not known.
+
+        Raises:
+            UserError: A resource is missing, and of no such machine.
+        """
+        for target in self._lacking():
+            if startable is not None and self._remotes.resources[target] not in startable:
+                known = ", ".join(sorted(_customs(startable))) or "none"
+                raise UserError(
+                    f"{self._lacks(target)}; of the machines that the cluster can start, some have: {known}"
+                )
 
     def endpoints(self) -> Mapping[str, Endpoint]:
         """Returns target -> where it is measured, of those that can be reached now, as far as is known.
@@ -138,7 +159,9 @@ class DeviceServers:
         self._start_missing()
 
     def close(self) -> None:
-        """Ends all servers."""
+        """Ends all servers, and asks for no more."""
+        if self._hires:
+            self._demand.ask(())
         for resource, servers in self._servers.items():
             for node in list(servers):
                 self._end(resource, node)
@@ -159,6 +182,8 @@ class DeviceServers:
 
     def _start_missing(self) -> None:
         """On each node that has a resource one server, which waits there until the resource is free."""
+        if self._hires:
+            self._demand.ask([resource for resource in self._servers if not self._having(resource)])
         for resource, servers in self._servers.items():
             for node in self._having(resource):
                 if node.id not in servers:
@@ -176,6 +201,14 @@ class DeviceServers:
         """Where the servers of a resource are that can be reached, as far as is known."""
         return [server.endpoint for server in self._servers[resource].values() if server.endpoint and not server.fault]
 
+    def _lacking(self) -> list[str]:
+        return [target for target, resource in self._remotes.resources.items() if not self._having(resource)]
+
+    def _lacks(self, target: str) -> str:
+        resource, there = self._remotes.resources[target], ", ".join(sorted(_custom(self._nodes))) or "none"
+        said = f"no node of the Ray cluster has the custom resource {resource!r}; there are: {there}"
+        return f"targets.{target}.resource: {said}"
+
     def _having(self, resource: str) -> list[ClusterNode]:
         return [node for node in self._nodes if node.resources.get(resource, 0) >= 1]
 
@@ -187,7 +220,10 @@ class DeviceServers:
         return f"no node has the resource {resource}"
 
 
-def _custom(nodes: Sequence[ClusterNode]) -> Sequence[str]:
-    """The names of the resources that are not Ray's own."""
-    names = {name for node in nodes for name in node.resources}
-    return sorted(name for name in names - RAYS_OWN if not name.startswith(RAYS_KINDS))
+def _custom(nodes: Sequence[ClusterNode]) -> set[str]:
+    return _customs({name for node in nodes for name in node.resources})
+
+
+def _customs(resources: Collection[str]) -> set[str]:
+    """Those that are not Ray's own."""
+    return {name for name in resources if name not in RAYS_OWN and not name.startswith(RAYS_KINDS)}

@@ -17,7 +17,7 @@ from evonas.errors import UserError
 from evonas.prices import Prices
 from evonas.records import Evaluation, Job
 from evonas.runtime.cost_clock import CostClock, Spending
-from evonas.runtime.ray_pool.cluster import connect, look
+from evonas.runtime.ray_pool.cluster import connect, look, startable
 from evonas.runtime.ray_pool.device_servers import DeviceServers
 from evonas.runtime.ray_pool.dispatcher import Dispatcher
 from evonas.runtime.ray_pool.fleet import Fleet
@@ -29,9 +29,10 @@ from evonas.runtime.runtime import NO_REMOTES, Factory, Message, Remotes
 from evonas.runtime.sandbox.packing import pack
 
 CLUSTER_START_S = 1800.0
-"""Longest wait for the first worker on a cluster, which may have to start a machine; here it is `START_S`."""
+"""Longest wait for the first worker and for targets on a cluster, which may have to start a machine; here a worker has
+`START_S`."""
 NEWS_S = 20.0
-"""How long there may be no worker before a person hears why."""
+"""How long there may be no worker, or nowhere to measure, before a person hears why."""
 PREFETCH = 2
 """Jobs handed to a worker: one in work, one waiting."""
 HEALTH_CHECK_S = 1.0
@@ -51,8 +52,8 @@ class RayPool:
         remotes: The targets that are not measured on the worker.
 
     Raises:
-        UserError: There is no cluster at the address, none that can hold a single worker or that has the resource of a
-            target, or workers refuse the config.
+        UserError: There is no cluster at the address, none that can hold a single worker or, within half an hour, has
+            the resource of a target, or workers refuse the config.
         Halted: The Ray of this run's own was ended while it started.
     """
 
@@ -65,12 +66,13 @@ class RayPool:
     ) -> None:
         self._config = config
         self._checked_at = 0.0
-        self._retries, self._device_servers = Retries(config), DeviceServers(remotes)
+        self._retries = Retries(config)
         with ExitStack() as opened:
             joins = not ray.is_initialized()
             self._own_ray = connect(config) if joins else None
             if joins:
                 opened.callback(self._own_ray.close if self._own_ray else ray.shutdown)
+            self._device_servers = DeviceServers(remotes, hires=not self._own_ray)
             opened.callback(self._device_servers.close)
             self._metrics = ClusterMetrics()
             alive = look()[0]
@@ -86,7 +88,10 @@ class RayPool:
             self.dispatcher = Dispatcher(self.fleet, self._retries, servers.endpoints, config.lease_s, servers.unlike)
             self._health_check()
             self._check_capacity()
+            self._device_servers.check(startable())
+            begin = time.monotonic()
             self._await_first_worker(START_S if self._own_ray else CLUSTER_START_S)
+            self._await_targets(begin)
             self._opened = opened.pop_all()
 
     @property
@@ -212,6 +217,28 @@ class RayPool:
                 f"runtime: no worker of {self.fleet.demand.text} started in {patience_s:g} s; "
                 "is the cluster that large?"
             )
+
+    def _await_targets(self, begin: float) -> None:
+        """Waits until a node has the resource of each target, while workers come. What was asked for is on its way.
+
+        Args:
+            begin: When it was asked for.
+
+        Raises:
+            UserError: A resource is missing after so long, or cannot come.
+        """
+        told = False
+        while missing := self._device_servers.missing:
+            waited = time.monotonic() - begin
+            if waited >= CLUSTER_START_S:
+                raise UserError(f"{missing[0]}; none came in {CLUSTER_START_S:g} s, is it spelt as the cluster does?")
+            if waited >= NEWS_S and not told:
+                told = True
+                log.warning("%s; waiting for it up to %g minutes", "; ".join(missing), CLUSTER_START_S / 60)
+            time.sleep(HEALTH_CHECK_S)
+            self._health_check()
+            self._device_servers.check(startable())
+            self.fleet.admit(0)
 
     def _check_capacity(self) -> None:
         """
