@@ -22,22 +22,24 @@ def autoscaling(config: Any) -> AutoscalingConfig:
     return AutoscalingConfig(prepare_config(config), skip_content_hash=True)
 
 
-def _head() -> AutoscalerInstance:
+def _head(name: str) -> AutoscalerInstance:
     machine = Instance(
-        instance_type="head",
+        instance_type=name,
         status=Instance.RAY_RUNNING,
         instance_id="head",
         node_id="aa",
         node_kind=NodeKind.HEAD,
         cloud_instance_id="machine",
     )
-    node = NodeState(ray_node_type_name="head", node_id=b"\xaa", status=NodeStatus.RUNNING, instance_id="machine")
+    node = NodeState(ray_node_type_name=name, node_id=b"\xaa", status=NodeStatus.RUNNING, instance_id="machine")
     return AutoscalerInstance(ray_node=node, im_instance=machine, cloud_instance_id="machine")
 
 
-def planned(config: Any, wish: dict[str, float], number: int, away: tuple[str, ...] = ()) -> dict[str, int]:
+def planned(
+    config: Any, wish: dict[str, float], number: int, away: tuple[str, ...] = (), head: str = "head"
+) -> dict[str, int]:
     """Type -> machines that are started for so many workers, where some types cannot be had now."""
-    parsed = autoscaling(config)
+    parsed = config if isinstance(config, AutoscalingConfig) else autoscaling(config)
     had = dict.fromkeys(away, 0.0)
     reply = ResourceDemandScheduler(None).schedule(
         SchedulingRequest(
@@ -46,14 +48,13 @@ def planned(config: Any, wish: dict[str, float], number: int, away: tuple[str, .
             max_num_nodes=parsed.get_max_num_nodes(),
             idle_timeout_s=600,
             resource_requests=ResourceRequestUtil.group_by_count([ResourceRequestUtil.make(wish)] * number),
-            current_instances=[_head()],
+            current_instances=[_head(head)],
             cloud_resource_availabilities=had,
             recoverable_resource_availabilities=had,
         )
     )
     assert not reply.infeasible_resource_requests
-    launched = {launch.instance_type: launch.count for launch in reply.to_launch}
-    return {name: count for name, count in launched.items() if not name.startswith("measure")}
+    return {launch.instance_type: launch.count for launch in reply.to_launch}
 
 
 @pytest.fixture(autouse=True)
@@ -83,3 +84,9 @@ def test_a_type_that_cannot_be_had_has_a_next_one() -> None:
 @pytest.mark.parametrize("name", ["aws.yaml", "gcp.yaml"])
 def test_many_workers_a_gpu_get_the_machine_with_cores_for_them(name: str) -> None:
     assert planned(launcher(name), PACKED, 32) == {"spot_packed": 4}
+
+
+@pytest.mark.parametrize("name", ["aws.yaml", "gcp.yaml"])
+def test_a_measuring_machine_is_there_for_who_asks(name: str) -> None:
+    assert planned(launcher(name), {"latency_l4": 1}, 1) == {"measure_l4": 1}
+    assert planned(launcher(name), WORKER, 0) == {}

@@ -15,7 +15,7 @@ OTHERS = ("Slurm", "Run folders on shared file systems and in buckets", "SkyPilo
 PAGES = ("docs/how-to/existing-ray.md", "docs/how-to/offline.md")
 PLACES = pytest.mark.parametrize("section", [*SECTIONS, *OTHERS, *PAGES])
 PROGRAMS = ["aws", "curl", "docker", "evonas", "gcloud", "helm", "kubectl", "pip", "python3", "ray", "rm", "ssh-keygen"]
-PROGRAMS += ["apptainer", "make", "python", "sbatch", "scancel", "sky"]
+PROGRAMS += ["apptainer", "eksctl", "make", "python", "sbatch", "scancel", "sky"]
 STAND_IN = """#!/bin/sh
 name="${0##*/}"
 { printf '%s\\037' "$name" "$@"; echo; } >> "$TOLD"
@@ -70,7 +70,7 @@ def test_every_shell_says_the_same(tmp_path: Path, section: str) -> None:
         assert words[0] == "ssh-keygen" or all(word and "$" not in word for word in words), words
     if section == "Kubernetes":
         pools = [words for words in said if words[1:4] == ["container", "node-pools", "create"]]
-        assert [words[4] for words in pools] == ["spot-l4", "spot-t4", "spot-packed", "measure-l4", "head"]
+        assert [words[4] for words in pools] == ["spot-l4", "spot-a100", "measure-l4", "head"]
         assert all({"--cluster=evonas", "--location-policy=ANY"} <= set(words) for words in pools)
     if section == "Machines at home":
         assert [words[:3] for words in said if words[0] == "ray"] == [
