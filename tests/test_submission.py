@@ -192,6 +192,7 @@ def test_what_is_sent_is_code_and_config(user: Path, modules: Sequence[ModuleTyp
     package = {"own_package/__init__.py", "own_package/parts/kernel.cu", "own_package/parts/task.py"}
     assert users == {"config.yaml", "own_space.py", "own_helper.py", *package}
     assert {"evonas/__main__.py", "evonas/spaces/cell.py", "evonas/runtime/ray_pool/pool.py"} < staged.files.keys()
+    assert {"evonas/prices/list_prices.yaml", "evonas/report/page.html"} < staged.files.keys()  # read as it runs
     assert not [name for name, data in staged.files.items() if CANARY.encode() in data or "__pycache__" in name]
     assert staged.entrypoint.endswith(
         "python -m evonas search config.yaml --run s3://bucket/run --import own_space --import own_package.parts.task"

@@ -160,7 +160,7 @@ def own_code() -> dict[str, bytes]:
     """This evonas, which may not be the one that the cluster has, if it has one; with the version that it reports."""
     number = version("evonas")
     about = f"Metadata-Version: 2.1\nName: evonas\nVersion: {number}\n".encode()
-    return {f"evonas-{number}.dist-info/METADATA": about, **_sources(Path(OURS), "evonas")}
+    return {f"evonas-{number}.dist-info/METADATA": about, **_sources(Path(OURS), "evonas", all_files=True)}
 
 
 def _with_imported(modules: Sequence[ModuleType]) -> list[ModuleType]:
@@ -187,14 +187,17 @@ def _code(module: ModuleType) -> dict[str, bytes]:
     return files
 
 
-def _sources(folder: Path, name: str) -> dict[str, bytes]:
-    """Its code, by place; hidden files and folders, environments and links to folders are no part of it."""
+def _sources(folder: Path, name: str, all_files: bool = False) -> dict[str, bytes]:
+    """Its code, by place; hidden files and folders, environments and links to folders are no part of it.
+
+    all_files: also what is no code, as the table of prices that a search reads.
+    """
     found: dict[str, bytes] = {}
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or path.name == "__pycache__":
             continue
         if path.is_dir() and not path.is_symlink() and not (path / "pyvenv.cfg").exists():
-            found.update(_sources(path, f"{name}/{path.name}"))
-        elif path.is_file() and path.suffix in CODE and path.resolve().suffix in CODE:
+            found.update(_sources(path, f"{name}/{path.name}", all_files))
+        elif path.is_file() and (all_files or (path.suffix in CODE and path.resolve().suffix in CODE)):
             found[f"{name}/{path.name}"] = path.read_bytes()
     return found
