@@ -59,13 +59,14 @@ def _other(name: str, old: str, usual: Mapping[str, str], values: Mapping[str, s
     return old
 
 
-def own_copy(path: Path, values: Mapping[str, str], replace: bool = False) -> Path:
+def own_copy(path: Path, values: Mapping[str, str], replace: bool = False, keep: bool = False) -> Path:
     """Writes `my-NAME` beside the file, filled in.
 
     Args:
         path: a launch file.
         values: as of `fill`.
         replace: write over a copy that was changed by hand.
+        keep: leave such a copy as it is, and take it.
 
     Returns:
         The copy, whose first line says what was filled in.
@@ -79,12 +80,19 @@ def own_copy(path: Path, values: Mapping[str, str], replace: bool = False) -> Pa
         raise UserError(f"{path}: {error.strerror}") from None
     text = _signed(template, values)
     copy = path.with_name(f"my-{path.name}")
-    if copy.exists() and not replace and copy.read_text() not in (text, _as_written(template, copy.read_text())):
+    if not replace and by_hand(copy, template, text):
+        if keep:
+            return copy
         raise UserError(
             f"{copy} was changed by hand, or is of another {path.name}: go on so, or --replace takes its place"
         )
     copy.write_text(text)
     return copy
+
+
+def by_hand(copy: Path, template: str, text: str = "") -> bool:
+    """Whether a copy is there and is neither this text nor what was written of the template."""
+    return copy.exists() and copy.read_text() not in (text, _as_written(template, copy.read_text()))
 
 
 def _signed(template: str, values: Mapping[str, str]) -> str:

@@ -22,6 +22,7 @@ COMMANDS = {
     "measure-server": "measure networks on this machine for searches that run elsewhere",
     "table": "measure each block of a config's space, for searches that add latencies up",
     "submit": "run a search as a job of a Ray cluster; the same line again comes back to it",
+    "cluster": "start a cluster on a cloud, Kubernetes or Slurm, search on it, take it all down",
     "doctor": "what stands in the way of a search on this machine or cluster",
     "schema": "the JSON schema of a config, for editors",
 }

@@ -14,12 +14,17 @@ _ALIVE = ["pending", "running", "shutting-down", "stopping", "stopped"]
 
 def machines(ec2: Any, cluster: str = "evonas") -> list[str]:
     """The ids of the machines of the cluster in the client's region that are not terminated yet."""
+    return [machine["InstanceId"] for machine in instances(ec2, cluster)]
+
+
+def instances(ec2: Any, cluster: str = "evonas") -> list[Any]:
+    """The same machines as EC2 describes them."""
     filters = [
         {"Name": "tag:ray-cluster-name", "Values": [cluster]},
         {"Name": "instance-state-name", "Values": _ALIVE},
     ]
     pages = ec2.get_paginator("describe_instances").paginate(Filters=filters)
-    return [m["InstanceId"] for page in pages for group in page["Reservations"] for m in group["Instances"]]
+    return [m for page in pages for group in page["Reservations"] for m in group["Instances"]]
 
 
 def disks(ec2: Any, cluster: str = "evonas") -> list[str]:

@@ -37,6 +37,7 @@ def prepare(
     given: Mapping[str, str],
     address: str,
     replace: bool = False,
+    keep: bool = False,
 ) -> Prepared:
     """Makes group and role, looks the machine image up and writes the copy of the launch file. It can be done again.
 
@@ -46,7 +47,7 @@ def prepare(
         policy: `cluster/aws-policy.json`.
         given: `image` and `bucket`; `region`, `ami` and `group` where they are to be others than would be found.
         address: from where SSH is let in: `203.0.113.7/32`.
-        replace: as of `own_copy`.
+        replace, keep: as of `own_copy`.
 
     Raises:
         UserError: A value is missing or unknown, the region has no such image, or as `own_copy` says.
@@ -63,6 +64,6 @@ def prepare(
         "group": rest.get("group") or security_group(ec2, address),
         **rest,
     }
-    copy = own_copy(template, values, replace)
+    copy = own_copy(template, values, replace, keep)
     asked = quotas(client("service-quotas", region), ec2, yaml.safe_load(copy.read_text()), region)
     return Prepared(copy, values, asked)

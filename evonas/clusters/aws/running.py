@@ -1,0 +1,30 @@
+"""The machines of a cluster that run now, for people."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from evonas.clusters.aws.ending import instances
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A machine.
+
+    Args:
+        type: as a table of prices names it: `g6.xlarge.spot`.
+        since: when it was started.
+    """
+
+    type: str
+    since: datetime
+
+
+def running(client: Callable[[str, str], Any], region: str, cluster: str = "evonas") -> list[Running]:
+    """The machines of the cluster in the region that are not terminated yet."""
+    found = instances(client("ec2", region), cluster)
+    return [
+        Running(m["InstanceType"] + (".spot" if m.get("InstanceLifecycle") == "spot" else ""), m["LaunchTime"])
+        for m in found
+    ]

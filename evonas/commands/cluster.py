@@ -1,0 +1,93 @@
+"""`evonas cluster up | down | status CLOUD [CONFIG]`."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evonas.commands.arguments import add_import, add_set, imported
+from evonas.errors import UserError
+
+if TYPE_CHECKING:
+    from evonas.launch.order import Order
+
+CLOUDS = ("aws", "gcp", "kubernetes", "slurm")
+REMEMBERED = ("image", "bucket", "region", "zone", "project", "family", "ami", "platform", "run")
+"""Options that later lines need not say again."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "action", choices=("up", "status", "down"), help="start and search; how it is; take it all down"
+    )
+    parser.add_argument("cloud", choices=CLOUDS, help="where")
+    parser.add_argument("config", metavar="CONFIG", nargs="?", help="YAML file of the search")
+    parser.add_argument("--image", metavar="IMAGE", help="built of cluster/Dockerfile, in a registry (not Slurm)")
+    parser.add_argument(
+        "--bucket", metavar="NAME", help="of the run folders (default: found or made on AWS and Google)"
+    )
+    parser.add_argument(
+        "--run", metavar="DIR", help="run folder (default: CONFIG's name in the bucket; Slurm: in runs/)"
+    )
+    parser.add_argument("--region", metavar="REGION", help="of the cloud (default: that of the launch file)")
+    parser.add_argument("--zone", metavar="ZONE", help="of Google (default: the region's a)")
+    parser.add_argument("--project", metavar="PROJECT", help="of Google (default: gcloud's)")
+    parser.add_argument("--family", metavar="FAMILY", help="of Google's machine images (default: the newest that fits)")
+    text = "whose Kubernetes (default: as its server says)"
+    parser.add_argument("--platform", choices=("gke", "eks", "plain"), help=text)
+    parser.add_argument("--ami", metavar="AMI", help="of AWS's machine images (default: the newest that fits)")
+    parser.add_argument("--address", metavar="IP", help="from where SSH is let in (default: as this machine is seen)")
+    parser.add_argument("--folder", metavar="DIR", help="where the files are written (default: cluster-CLOUD)")
+    text = "an option of sbatch, e.g. --sbatch=--partition=gpu"
+    parser.add_argument("--sbatch", action="append", default=[], metavar="OPTION", help=text)
+    text = "print the files, the cost and what would be asked of the cloud; needs no network"
+    parser.add_argument("--dry-run", action="store_true", help=text)
+    parser.add_argument("--yes", action="store_true", help="do not ask whether it may cost this")
+    parser.add_argument("--anyway", action="store_true", help="start although the account may have too few machines")
+    parser.add_argument("--replace", action="store_true", help="write over a launch file that was changed by hand")
+    add_set(parser)
+    add_import(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    from evonas.launch.down import down
+    from evonas.launch.providers import PROVIDERS
+    from evonas.launch.status import status
+    from evonas.launch.up import dry_run, up
+
+    order = _order(options)
+    provider = PROVIDERS[options.cloud](order)
+    if options.action == "up":
+        return dry_run(order, provider) if options.dry_run else up(order, provider, options.yes)
+    return (status if options.action == "status" else down)(order, provider)
+
+
+def _order(options: argparse.Namespace) -> "Order":
+    from evonas.launch.order import Order, default_folder
+    from evonas.launch.state import read
+
+    folder = Path(options.folder) if options.folder else default_folder(options.cloud)
+    order = Order(
+        options.cloud,
+        options.line,
+        folder,
+        read(folder),
+        {name: value for name in REMEMBERED if (value := getattr(options, name))},
+        options.config,
+        tuple(options.overrides),
+        tuple(imported(options.modules)),
+        _address(options.address),
+        tuple(options.sbatch),
+        options.replace,
+        options.anyway,
+    )
+    _ = order.config  # what is wrong with it is said before anything is asked of a cloud
+    return order
+
+
+def _address(given: str | None) -> str | None:
+    import ipaddress
+
+    try:
+        return f"{ipaddress.IPv4Address(given)}/32" if given else None
+    except ValueError as error:
+        raise UserError(f"--address: {error}; it is one address, 203.0.113.7") from None

@@ -1,0 +1,191 @@
+"""AWS, through boto3 and Ray's own launcher."""
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from evonas.clusters.address import own_address
+from evonas.clusters.aws import ending
+from evonas.clusters.aws.bucket import account, bucket
+from evonas.clusters.aws.clients import client as boto3_client
+from evonas.clusters.aws.permissions import refused
+from evonas.clusters.aws.prepare import prepare
+from evonas.clusters.aws.running import running
+from evonas.clusters.refusal import refusals
+from evonas.clusters.shipped import shipped
+from evonas.clusters.template import by_hand, defaults
+from evonas.errors import UserError
+from evonas.launch import costs, programs
+from evonas.launch.launch_files import filled, launch_file, put
+from evonas.launch.libraries import absent
+from evonas.launch.order import Order
+from evonas.launch.provider import Plan
+from evonas.launch.quota_check import check
+from evonas.launch.ray_search import reachable, run_search
+from evonas.launch.state import change, read
+from evonas.launch.tokens import token
+
+FILE = "aws.yaml"
+CPUS = 4
+TRIES = 3
+"""Of taking down, while machines that the head has just asked for still appear."""
+
+
+class Aws:
+    """A cluster of `cluster/aws.yaml`, as the `Provider` of an order.
+
+    Args:
+        order: what is asked for.
+        client: makes a client of boto3 from a service and a region.
+        launcher: runs a line of Ray's launcher.
+    """
+
+    def __init__(
+        self,
+        order: Order,
+        client: Callable[[str, str], Any] = boto3_client,
+        launcher: Callable[..., None] = programs.run,
+    ) -> None:
+        self._order, self._client, self._launcher = order, client, launcher
+        self._region = order.value("region") or defaults(shipped(FILE))["region"]
+        self._copy = order.folder / f"my-{FILE}"
+
+    def plan(self, ask: bool) -> Plan:
+        order = self._order
+        values = self._values({"image": "NAME/evonas:0.1.0", "ami": "ami-...", "group": "sg-..."})
+        text = filled(FILE, order.resources, values)
+        files = {f"my-{FILE}": text}
+        if self._copy.exists() and not order.replace:
+            files[f"my-{FILE}"] = self._copy.read_text()
+        machines = costs.of_launch_file(yaml.safe_load(files[f"my-{FILE}"]), costs.own_prices(order.config))
+        name = order.value("bucket") or f"evonas-ACCOUNT-{self._region}"
+        return Plan(files, machines, _asks(order, self._region, name, self._copy))
+
+    def missing(self) -> list[str]:
+        lines = [*absent(boto3="pip install boto3"), *programs.absent("ray", "ssh", "rsync")]
+        lines += [] if self._order.value("image") else ["image: --image NAME/evonas:0.1.0, built of cluster/Dockerfile"]
+        return lines if lines and "boto3" in lines[0] else [*lines, *_credentials()]
+
+    def prepare(self) -> list[str]:
+        order, region = self._order, self._region
+        order.folder.mkdir(parents=True, exist_ok=True)
+        with refusals():
+            owner = account(self._client("sts", region))
+            name = order.value("bucket") or f"evonas-{owner}-{region}"
+            change(order.folder, given={**order.remembered, "region": region, "bucket": name})
+            made = bucket(self._client("s3", region), name, owner, region)
+            done = prepare(
+                self._client,
+                put(order.folder, FILE, launch_file(FILE, order.resources)),
+                put(order.folder, "aws-policy.json", shipped("aws-policy.json")),
+                {**self._values({}), "bucket": name},
+                order.address or own_address(),
+                replace=order.replace,
+                keep=True,
+            )
+            config = yaml.safe_load(done.copy.read_text())
+            check(done.quotas, refused(self._client("ec2", region), config), order.anyway)
+        hand = by_hand(done.copy, (order.folder / FILE).read_text())
+        token()
+        return [
+            f"account {owner}; bucket {name}{', made now' if made else ''}; role evonas-head; "
+            f"security group {done.values['group']}; machine image {done.values['ami']}",
+            *(quota.line() for quota in done.quotas),
+            f"{done.copy} was changed by hand and is taken as it is; --replace writes it anew"
+            if hand
+            else f"{done.copy}",
+        ]
+
+    def start(self) -> None:
+        # `ray up` starts Ray anew on a head that runs, which would end the search there.
+        if read(self._order.folder).started and reachable(self._order, self._tunnel):
+            return
+        self._launcher("ray", "up", "-y", str(self._copy))
+        change(self._order.folder, started=True)
+
+    def search(self) -> int:
+        run = self.run_folder()
+        assert run is not None  # prepare has found the bucket
+        return run_search(self._order, self._tunnel, run, CPUS)
+
+    def run_folder(self) -> str | None:
+        name = self._order.value("bucket") or read(self._order.folder).given.get("bucket")
+        return self._order.value("run") or (f"s3://{name}/{self._order.title}" if name else None)
+
+    def nodes(self) -> list[str]:
+        with refusals():
+            found = running(self._client, self._region, self._cluster())
+        prices, now = costs.own_prices(self._order.config), datetime.now(UTC)
+        lines = [f"{count} x {name}" for name, count in sorted(Counter(machine.type for machine in found).items())]
+        known = [(prices.of((m.type,)), (now - m.since).total_seconds() / 3600) for m in found]
+        usd = sum(price * hours for price, hours in known if price is not None)
+        hourly = sum(price for price, _ in known if price is not None)
+        rest = sorted({m.type for m, (price, _) in zip(found, known, strict=True) if price is None})
+        text = f"{costs.dollars(hourly)} an hour, {costs.dollars(usd)} since these were started"
+        return (
+            [*lines, text + (f", without {', '.join(rest)}, of which no price is known" if rest else "")]
+            if found
+            else []
+        )
+
+    def down(self) -> None:
+        cluster = self._cluster()
+        with refusals():
+            for _ in range(TRIES):
+                ending.take_down(self._client, self._region, cluster)
+                if not ending.machines(self._client("ec2", self._region), cluster):
+                    break
+        change(self._order.folder, started=False)
+
+    def left(self) -> list[str]:
+        with refusals():
+            return ending.left(self._client, self._region, self._cluster())
+
+    def kept(self) -> list[str]:
+        given = read(self._order.folder).given
+        name = given.get("bucket")
+        bucket_line = f"bucket {name} with its runs: what it stores is paid for; aws s3 rb s3://{name} --force"
+        return [*([bucket_line] if name else []), "~/.evonas-cluster: the token of your clusters, which costs nothing"]
+
+    def _values(self, others: dict[str, str]) -> dict[str, str]:
+        given = {name: value for name in ("image", "region", "ami") if (value := self._order.value(name))}
+        return {**others, **given}
+
+    def _cluster(self) -> str:
+        text = self._copy.read_text() if self._copy.exists() else shipped(FILE)
+        return str(yaml.safe_load(text)["cluster_name"])
+
+    def _tunnel(self, port: int) -> list[str]:
+        return ["ray", "dashboard", "--port", str(port), str(self._copy)]
+
+
+def _credentials() -> list[str]:
+    """The parts of AWS's credentials that are not there, a line each."""
+    unset = [name for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY") if not os.environ.get(name)]
+    if len(unset) == 1:
+        return [f"{unset[0]}: is not set, and the other half of the key is"]
+    try:
+        boto3_client("sts", "us-east-1")
+    except UserError:
+        return [f"{name}: is not set, and there is no profile of `aws configure`" for name in unset]
+    return []
+
+
+def _asks(order: Order, region: str, bucket_name: str, copy: Path) -> list[str]:
+    """What `prepare` and `start` ask of AWS, a line each."""
+    return [
+        "STS: whose account it is",
+        f"S3: bucket {bucket_name} in {region}: is it there and yours, else it is made",
+        f"IAM: role and instance profile evonas-head, which may do what {order.folder}/aws-policy.json says",
+        f"EC2: the newest machine image with NVIDIA's driver in {region}",
+        f"EC2: security group evonas: SSH from {order.address or 'this machine as it is seen'}, all between machines",
+        "Service Quotas: virtual CPUs of machines with a GPU, on demand and on spot",
+        "EC2, as a dry run: may these credentials start machines and make a key pair",
+        f"EC2, by `ray up -y {copy}`: key pair evonas (~/.ssh/evonas.pem), the head and what is there from the start",
+        "EC2, by the head: spot machines while the search asks for them",
+    ]

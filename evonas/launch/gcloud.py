@@ -1,0 +1,120 @@
+"""What a project of Google Cloud needs before `ray up`, by gcloud, as `cluster/README.md` has it."""
+
+import re
+from pathlib import Path
+
+from evonas.errors import UserError
+from evonas.launch import programs
+
+NETWORK = "evonas"
+RANGE = "10.7.0.0/20"
+_FAMILY = re.compile(r"common-cu\d+-ubuntu-2204\S*-nvidia-(\d+)")
+_DRIVER = 580
+"""The oldest that runs CUDA 13."""
+SERVICES = ("compute", "iam", "cloudresourcemanager")
+
+
+def project_of_gcloud() -> str | None:
+    """The project that gcloud means, None if it means none."""
+    if not programs.find("gcloud"):
+        return None
+    code, said = programs.ask("gcloud", "config", "get-value", "project")
+    return said if not code and said and said != "(unset)" else None
+
+
+def family(project: str) -> str:
+    """The newest family of machine images with Docker, Ubuntu 22.04 and a driver for CUDA 13.
+
+    Raises:
+        UserError: There is none, or gcloud does not say.
+    """
+    found = programs.answer(
+        *_line(project, "compute images list", "--project=deeplearning-platform-release"),
+        "--filter=family~common-cu.*ubuntu",
+        "--format=value(family)",
+    ).split()
+    fit = [(int(match[1]), name) for name in found if (match := _FAMILY.fullmatch(name)) and int(match[1]) >= _DRIVER]
+    if not fit:
+        raise UserError(f"Google has no machine image with a driver of {_DRIVER} or newer: --family takes one")
+    return max(fit)[1]
+
+
+def make(project: str, region: str, bucket: str, address: str, role: Path) -> None:
+    """Finds or makes services, bucket, network, doors, role and account.
+
+    Args:
+        project: its id.
+        region: of network and bucket.
+        bucket: its name.
+        address: from where SSH is let in: `203.0.113.7/32`.
+        role: `gcp-role.yaml`.
+    """
+    account = f"evonas-head@{project}.iam.gserviceaccount.com"
+    programs.run(*_line(project, "services enable", *(f"{name}.googleapis.com" for name in SERVICES)))
+    for describe, create in _things(project, region, bucket, address, role, account):
+        if programs.ask(*_line(project, *describe))[0]:
+            programs.run(*_line(project, *create))
+    programs.run(*_line(project, "compute firewall-rules update evonas-ssh", f"--source-ranges={address}"))
+    programs.run(*_line(project, f"projects add-iam-policy-binding {project}", *_binding(project, account)))
+    programs.run(
+        *_line(project, f"storage buckets add-iam-policy-binding gs://{bucket}"),
+        f"--member=serviceAccount:{account}",
+        "--role=roles/storage.objectAdmin",
+    )
+
+
+def unmake(project: str) -> None:
+    """Takes the head's account away, with what it may do. The role stays: its name would be nobody's for weeks."""
+    account = f"evonas-head@{project}.iam.gserviceaccount.com"
+    if not programs.ask(*_line(project, f"iam service-accounts describe {account}"))[0]:
+        programs.ask(*_line(project, f"projects remove-iam-policy-binding {project}", *_binding(project, account)))
+        programs.run(*_line(project, f"iam service-accounts delete {account}", "--quiet"))
+
+
+def has_account(project: str) -> bool:
+    """Whether the head's account is there."""
+    account = f"evonas-head@{project}.iam.gserviceaccount.com"
+    return not programs.ask(*_line(project, f"iam service-accounts describe {account}"))[0]
+
+
+def _things(
+    project: str, region: str, bucket: str, address: str, role: Path, account: str
+) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """What has to be there: the words that look for it, and those that make it."""
+    rule, subnet = "compute firewall-rules {} evonas-{}", f"compute networks subnets {{}} {NETWORK}"
+    network = f"--network={NETWORK}"
+    return [
+        (
+            (f"storage buckets describe gs://{bucket}",),
+            (f"storage buckets create gs://{bucket}", f"--location={region}"),
+        ),
+        (
+            (f"compute networks describe {NETWORK}",),
+            (f"compute networks create {NETWORK}", "--subnet-mode=custom"),
+        ),
+        (
+            (subnet.format("describe"), f"--region={region}"),
+            (subnet.format("create"), network, f"--region={region}", f"--range={RANGE}"),
+        ),
+        (
+            (rule.format("describe", "ssh"),),
+            (rule.format("create", "ssh"), network, "--allow=tcp:22", f"--source-ranges={address}"),
+        ),
+        (
+            (rule.format("describe", "inside"),),
+            (rule.format("create", "inside"), network, "--allow=all", f"--source-ranges={RANGE}"),
+        ),
+        (("iam roles describe evonasHead",), ("iam roles create evonasHead", f"--file={role}")),
+        ((f"iam service-accounts describe {account}",), ("iam service-accounts create evonas-head",)),
+    ]
+
+
+def _binding(project: str, account: str) -> tuple[str, ...]:
+    return (f"--member=serviceAccount:{account}", f"--role=projects/{project}/roles/evonasHead", "--condition=None")
+
+
+def _line(project: str, *words: str) -> list[str]:
+    """A line of gcloud that means this project, whatever gcloud is set to."""
+    plain = [part for word in words for part in (word.split(" ") if not word.startswith("--") else [word])]
+    named = any(word.startswith("--project=") for word in plain)
+    return ["gcloud", *plain, *([] if named else [f"--project={project}"])]

@@ -1,0 +1,178 @@
+"""Google Cloud, through gcloud, its client for Python and Ray's own launcher."""
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from evonas.clusters.address import own_address
+from evonas.clusters.google import ending
+from evonas.clusters.google.clients import compute as google_client
+from evonas.clusters.google.quotas import quotas
+from evonas.clusters.refusal import refusals
+from evonas.clusters.shipped import shipped
+from evonas.clusters.template import by_hand, defaults, own_copy
+from evonas.errors import UserError
+from evonas.launch import costs, gcloud, programs
+from evonas.launch.launch_files import filled, launch_file, put
+from evonas.launch.libraries import absent
+from evonas.launch.order import Order
+from evonas.launch.provider import Plan
+from evonas.launch.quota_check import check
+from evonas.launch.ray_search import reachable, run_search
+from evonas.launch.state import change, read
+from evonas.launch.tokens import token, token_file
+
+FILE = "gcp.yaml"
+CPUS = 4
+KEEPS = ("image", "region", "zone", "project", "family")
+
+
+class Google:
+    """A cluster of `cluster/gcp.yaml`, as the `Provider` of an order.
+
+    Args:
+        order: what is asked for.
+        client: makes a client of Compute Engine.
+    """
+
+    def __init__(self, order: Order, client: Callable[[], Any] = google_client) -> None:
+        self._order, self._client = order, client
+        self._region = order.value("region") or defaults(shipped(FILE))["region"]
+        self._copy = order.folder / f"my-{FILE}"
+
+    def plan(self, ask: bool) -> Plan:
+        order = self._order
+        project = order.value("project") or "PROJECT"
+        values = self._values({"image": "NAME/evonas:0.1.0", "project": project, "family": "...", "key": "..."})
+        text = self._copy.read_text() if self._copy.exists() and not order.replace else None
+        text = text or filled(FILE, order.resources, values)
+        machines = costs.of_launch_file(yaml.safe_load(text), costs.own_prices(order.config))
+        bucket = order.value("bucket") or f"{project}-evonas"
+        return Plan({f"my-{FILE}": text}, machines, _asks(order, project, bucket, self._copy))
+
+    def missing(self) -> list[str]:
+        order = self._order
+        lines = absent(googleapiclient="pip install google-api-python-client")
+        lines += programs.absent("gcloud", "ray", "ssh", "rsync", "ssh-keygen")
+        lines += [] if order.value("image") else ["image: --image NAME/evonas:0.1.0, built of cluster/Dockerfile"]
+        lines += [] if self._project() else ["project: --project, or gcloud config set project"]
+        return lines + _credentials()
+
+    def prepare(self) -> list[str]:
+        order, region, project = self._order, self._region, self._project()
+        if project is None:
+            raise UserError("no project: --project")
+        bucket = order.value("bucket") or f"{project}-evonas"
+        role = put(order.folder, "gcp-role.yaml", shipped("gcp-role.yaml"))
+        template = put(order.folder, FILE, launch_file(FILE, order.resources))
+        change(order.folder, given={**order.remembered, "project": project, "region": region, "bucket": bucket})
+        token()
+        gcloud.make(project, region, bucket, order.address or own_address(), role)
+        values = {**self._values({}), "project": project, "key": _key()}
+        values["family"] = order.value("family") or gcloud.family(project)
+        copy = own_copy(template, values, order.replace, keep=True)
+        with refusals():
+            found = quotas(self._client(), yaml.safe_load(copy.read_text()))
+        check(found, [], order.anyway)
+        hand = by_hand(copy, template.read_text())
+        return [
+            f"project {project}; bucket {bucket}; network, rules and account evonas; machine image {values['family']}",
+            *(quota.line() for quota in found),
+            f"{copy} was changed by hand and is taken as it is; --replace writes it anew" if hand else f"{copy}",
+        ]
+
+    def start(self) -> None:
+        # `ray up` starts Ray anew on a head that runs, which would end the search there.
+        if read(self._order.folder).started and reachable(self._order, self._tunnel):
+            return
+        programs.run("ray", "up", "-y", str(self._copy))
+        change(self._order.folder, started=True)
+
+    def search(self) -> int:
+        run = self.run_folder()
+        assert run is not None  # prepare has found the bucket
+        return run_search(self._order, self._tunnel, run, CPUS)
+
+    def run_folder(self) -> str | None:
+        name = self._order.value("bucket") or read(self._order.folder).given.get("bucket")
+        return self._order.value("run") or (f"gs://{name}/{self._order.title}" if name else None)
+
+    def nodes(self) -> list[str]:
+        with refusals():
+            found = ending.machines(self._client(), self._known_project())
+        counts = Counter(zone for _, zone in found)
+        return [f"{count} machines in {zone}" for zone, count in sorted(counts.items())]
+
+    def down(self) -> None:
+        project = self._known_project()
+        with refusals():
+            ending.take_down(self._client(), project, self._region)
+        gcloud.unmake(project)
+        change(self._order.folder, started=False)
+
+    def left(self) -> list[str]:
+        project = self._known_project()
+        with refusals():
+            lines = ending.left(self._client(), project, self._region)
+        return [*lines, "account evonas-head"] if gcloud.has_account(project) else lines
+
+    def kept(self) -> list[str]:
+        name = read(self._order.folder).given.get("bucket")
+        bucket = f"bucket {name} with its runs: what it stores is paid for; gcloud storage rm -r gs://{name}"
+        return [
+            *([bucket] if name else []),
+            "role evonasHead, which nobody has, and ray-autoscaler-sa-v1, which Ray makes: they cost nothing",
+            "~/.evonas-cluster: the token and the key of your clusters, which cost nothing",
+        ]
+
+    def _project(self) -> str | None:
+        named = os.environ.get("CLOUDSDK_CORE_PROJECT") or os.environ.get("GOOGLE_CLOUD_PROJECT")
+        return self._order.value("project") or named or gcloud.project_of_gcloud()
+
+    def _known_project(self) -> str:
+        project = self._project()
+        if project is None:
+            raise UserError("no project: --project")
+        return project
+
+    def _values(self, others: dict[str, str]) -> dict[str, str]:
+        return {**others, **{name: value for name in KEEPS if (value := self._order.value(name))}}
+
+    def _tunnel(self, port: int) -> list[str]:
+        return ["ray", "dashboard", "--port", str(port), str(self._copy)]
+
+
+def _key() -> str:
+    """The public half of the key of these machines, made if there is none."""
+    path = token_file().parents[1] / "ssh_key"
+    if not path.exists():
+        programs.answer("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "evonas", "-f", str(path))
+    return path.with_suffix(".pub").read_text().strip()
+
+
+def _credentials() -> list[str]:
+    """A line where Google's libraries would find no credentials, without the network."""
+    folder = Path(os.environ.get("CLOUDSDK_CONFIG") or Path.home() / ".config" / "gcloud")
+    named = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
+    path = Path(named) if named else folder / "application_default_credentials.json"
+    remedy = "it is no file" if named else "gcloud auth application-default login, or GOOGLE_APPLICATION_CREDENTIALS"
+    return [] if path.is_file() else [f"credentials of Google Cloud: {path}: {remedy}"]
+
+
+def _asks(order: Order, project: str, bucket: str, copy: Path) -> list[str]:
+    """What `prepare` and `start` ask of Google, a line each."""
+    address = order.address or "this machine as it is seen"
+    return [
+        f"gcloud services enable: {', '.join(gcloud.SERVICES)} in project {project}",
+        f"gcloud storage: bucket {bucket}: is it there, else it is made",
+        f"gcloud compute: network and subnetwork evonas; SSH from {address}, all between machines",
+        f"gcloud iam: role evonasHead, which may do what {order.folder}/gcp-role.yaml says, and account evonas-head",
+        "gcloud compute: the newest machine image with NVIDIA's driver",
+        "Compute Engine: quotas of GPUs and disks",
+        f"Compute Engine, by `ray up -y {copy}`: the head and what is there from the start",
+        "Compute Engine, by the head: spot machines while the search asks for them",
+    ]

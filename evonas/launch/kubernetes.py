@@ -1,0 +1,180 @@
+"""A Kubernetes cluster with KubeRay that is there, through kubectl."""
+
+from collections import Counter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import yaml
+
+from evonas.clusters.template import by_hand, fill, own_copy
+from evonas.errors import UserError
+from evonas.launch import costs, programs
+from evonas.launch.launch_files import check_resources, put
+from evonas.launch.order import Order
+from evonas.launch.overlays import PLATFORMS, built, platform_of, write
+from evonas.launch.provider import Plan
+from evonas.launch.ray_search import run_search
+from evonas.launch.state import change, read
+from evonas.launch.tokens import token, token_file
+from evonas.prices import NODE_TYPE_LABEL
+
+FILE = "cluster.yaml"
+CPUS = 3
+PODS = ("get", "pods", "-l", "ray.io/is-ray-node=yes")
+SECRET, ACCOUNT = "secret/evonas-auth", "serviceaccount/evonas"
+OPERATOR = (
+    "helm install kuberay-operator kuberay-operator --repo https://ray-project.github.io/kuberay-helm/ --version 1.7.1"
+)
+
+
+class Kubernetes:
+    """A cluster of `cluster/kuberay`, as the `Provider` of an order."""
+
+    def __init__(self, order: Order) -> None:
+        self._order = order
+        self._copy = order.folder / f"my-{FILE}"
+
+    def plan(self, ask: bool) -> Plan:
+        order = self._order
+        text = self._copy.read_text() if self._copy.exists() and not order.replace else None
+        if text is None:
+            with TemporaryDirectory() as folder:
+                write(Path(folder))
+                text = built(Path(folder), order.value("platform") or (self._platform() if ask else PLATFORMS[0]))
+            check_resources(FILE, text, order.resources)
+            text = fill(text, {"image": order.value("image") or "NAME/evonas:0.1.0"})
+        return Plan({f"my-{FILE}": text}, _machines(text, order), self._asks(), None)
+
+    def missing(self) -> list[str]:
+        order = self._order
+        lines = programs.absent("kubectl")
+        lines += [] if order.value("image") else ["image: --image NAME/evonas:0.1.0, built of cluster/Dockerfile"]
+        if order.config_path and not self.run_folder():
+            lines.append("run: --run gs://BUCKET/run, or --bucket gs://BUCKET: the pods' own disks go with them")
+        if not lines and not self._context():
+            lines.append("context: kubectl config use-context NAME, or KUBECONFIG: kubectl knows no cluster")
+        return lines
+
+    def prepare(self) -> list[str]:
+        order, context = self._order, self._context()
+        order.folder.mkdir(parents=True, exist_ok=True)
+        change(order.folder, given={**order.remembered, "context": context or ""})
+        if programs.ask(*self._line("get", "crd", "rayclusters.ray.io"))[0]:
+            raise UserError(f"KubeRay is not there in {context}: {OPERATOR}")
+        code, said = programs.ask(*self._line("auth", "can-i", "create", "rayclusters.ray.io"))
+        if code or said != "yes":
+            raise UserError(f"you may not create rayclusters.ray.io in {context}")
+        platform = order.value("platform") or self._platform()
+        write(order.folder / "kuberay")
+        text = built(order.folder / "kuberay", platform)
+        check_resources(FILE, text, order.resources)
+        template = put(order.folder, FILE, text)
+        copy = own_copy(template, {"image": order.value("image") or ""}, order.replace, keep=True)
+        token()
+        self._make(SECRET, "create", "secret", "generic", "evonas-auth", f"--from-file=auth_token={token_file()}")
+        self._make(ACCOUNT, "create", "serviceaccount", "evonas")
+        hand = by_hand(copy, template.read_text())
+        return [
+            f"context {context}, by overlays/{platform}; {SECRET}",
+            f"{ACCOUNT} must be allowed to write {self.run_folder()}",
+            f"{copy} was changed by hand and is taken as it is; --replace writes it anew" if hand else f"{copy}",
+        ]
+
+    def start(self) -> None:
+        programs.run(*self._line("apply", "-f", str(self._copy)))
+        programs.run(*self._line("wait", "raycluster/evonas", "--for=condition=HeadPodReady", "--timeout=1800s"))
+        change(self._order.folder, started=True)
+
+    def search(self) -> int:
+        return run_search(self._order, self._tunnel, self.run_folder() or "", CPUS)
+
+    def run_folder(self) -> str | None:
+        bucket = self._order.value("bucket")
+        place = bucket if bucket is None or "://" in bucket else f"gs://{bucket}"
+        return self._order.value("run") or (f"{place}/{self._order.title}" if place else None)
+
+    def nodes(self) -> list[str]:
+        found = programs.answer(
+            *self._line(
+                *PODS,
+                "-o",
+                r"jsonpath={range .items[*]}{.metadata.labels.ray\.io/group} "
+                r"{.status.phase}{'\n'}{end}",
+            )
+        )
+        return [f"{count} x {name}" for name, count in sorted(Counter(found.splitlines()).items())]
+
+    def down(self) -> None:
+        made = read(self._order.folder).made
+        if self._copy.exists():
+            programs.run(*self._line("delete", "-f", str(self._copy), "--ignore-not-found"))
+        if made:
+            programs.run(*self._line("delete", *made, "--ignore-not-found"))
+        programs.ask(*self._line("wait", "pod", "--for=delete", "-l", "ray.io/is-ray-node=yes", "--timeout=300s"))
+        change(self._order.folder, started=False, made=())
+
+    def left(self) -> list[str]:
+        pods = programs.answer(*self._line(*PODS, "-o", "name")).split()
+        clusters = programs.answer(
+            *self._line(
+                "get", "raycluster/evonas", "configmap/evonas-settings", "networkpolicy/evonas", SECRET, ACCOUNT
+            ),
+            "--ignore-not-found",
+            "-o",
+            "name",
+        ).split()
+        return [*pods, *clusters]
+
+    def kept(self) -> list[str]:
+        run = self.run_folder()
+        return [
+            *([f"{run}: what it stores is paid for"] if run else []),
+            "machines of the pools, until your Kubernetes takes them away, and Kubernetes itself",
+            "~/.evonas-cluster: the token of your clusters, which costs nothing",
+        ]
+
+    def _context(self) -> str | None:
+        """The cluster that is meant: that of the first line, whatever kubectl is set to later."""
+        known = read(self._order.folder).given.get("context")
+        if known:
+            return known
+        code, said = programs.ask("kubectl", "config", "current-context")
+        return None if code else said
+
+    def _line(self, *words: str) -> list[str]:
+        context = self._context()
+        return ["kubectl", *([f"--context={context}"] if context else []), *words]
+
+    def _platform(self) -> str:
+        return platform_of(programs.answer(*self._line("version", "-o", "jsonpath={.serverVersion.gitVersion}")))
+
+    def _make(self, name: str, *words: str) -> None:
+        """Makes an object unless it is there; one that was there is not taken down."""
+        if programs.ask(*self._line("get", name))[0]:
+            programs.run(*self._line(*words))
+            change(self._order.folder, made=(*read(self._order.folder).made, name))
+
+    def _tunnel(self, port: int) -> list[str]:
+        return self._line("port-forward", "service/evonas-head-svc", f"{port}:8265")
+
+    def _asks(self) -> list[str]:
+        return [
+            "kubectl get crd rayclusters.ray.io: is KubeRay there; kubectl auth can-i create rayclusters.ray.io",
+            "kubectl version: is it Google's, Amazon's or another (--platform says it: gke, eks or plain)",
+            f"kubectl create {SECRET} (the token) and {ACCOUNT}, where they are not there",
+            f"kubectl apply -f {self._copy}",
+            "kubectl port-forward service/evonas-head-svc, while the search is handed over and watched",
+        ]
+
+
+def _machines(text: str, order: Order) -> list[costs.Machine]:
+    """The groups of the file, by the label of their machines; without one only the user knows what a pod costs."""
+    prices = costs.own_prices(order.config)
+    (spec,) = (part["spec"] for part in yaml.safe_load_all(text) if part and part["kind"] == "RayCluster")
+    groups = [("headgroup", spec["headGroupSpec"], 1, 1)]
+    groups += [(g["groupName"], g, int(g["minReplicas"]), int(g["maxReplicas"])) for g in spec["workerGroupSpecs"]]
+    named = [(name, (group.get("labels") or {}).get(NODE_TYPE_LABEL, name), *count) for name, group, *count in groups]
+    return [
+        costs.Machine(type_, name, least, most, prices.of((type_, name)), costs.is_board(name))
+        for name, type_, least, most in named
+    ]

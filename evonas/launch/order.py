@@ -1,0 +1,97 @@
+"""What the user asks for, with what was asked for before."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+
+from evonas.config import Config
+from evonas.config.loading import load_config
+from evonas.launch.state import State
+
+WORKERS = 16
+"""As the launch files allow at most."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """One line of `evonas cluster`.
+
+    Args:
+        cloud: `aws`, `gcp`, `kubernetes` or `slurm`.
+        line: how it was asked for, to say how to go on.
+        folder: where the files are written, and what is known of the cluster.
+        state: what an earlier line has left there.
+        given: option -> its value: image, bucket, region, zone, project, run.
+        config_path: YAML file of the search; None for a cluster without one.
+        overrides: KEY=VALUE, over the config.
+        modules: the user's own.
+        address: from where SSH is let in, `203.0.113.7/32`; None: as this machine is seen.
+        sbatch: further options of sbatch.
+        replace: write over a launch file that was changed by hand.
+        anyway: start although the account may have too few machines.
+    """
+
+    cloud: str
+    line: str
+    folder: Path
+    state: State
+    given: Mapping[str, str]
+    config_path: str | None = None
+    overrides: tuple[str, ...] = ()
+    modules: tuple[ModuleType, ...] = ()
+    address: str | None = None
+    sbatch: tuple[str, ...] = ()
+    replace: bool = False
+    anyway: bool = False
+
+    def value(self, name: str) -> str | None:
+        """An option as it is given, or as it was given before."""
+        return self.given.get(name) or self.state.given.get(name)
+
+    @property
+    def remembered(self) -> dict[str, str]:
+        """All options that have a value."""
+        return {**self.state.given, **self.given}
+
+    @cached_property
+    def config(self) -> Config | None:
+        """The search, with `overrides` in it. UserError: it is wrong."""
+        return load_config(self.config_path, self.overrides) if self.config_path else None
+
+    def with_defaults(self, **defaults: float) -> tuple[str, ...]:
+        """The overrides, and these of `runtime` where neither the config nor an override says anything."""
+        said = set(self.config.runtime.model_fields_set) if self.config else set[str]()
+        if "max_workers" in said:  # it bounds workers: auto, and nothing else
+            said.add("workers")
+        return (*self.overrides, *(f"runtime.{name}={value}" for name, value in defaults.items() if name not in said))
+
+    @property
+    def workers(self) -> int:
+        """How many workers the search asks for at most."""
+        runtime = self.config.runtime if self.config else None
+        if runtime is None or runtime.workers == "auto":
+            return (runtime and runtime.max_workers) or WORKERS
+        return runtime.workers
+
+    @property
+    def resources(self) -> set[str]:
+        """The custom resources that the search's targets want."""
+        targets = self.config.targets.values() if self.config else ()
+        return {target.resource for target in targets if target.resource}
+
+    @property
+    def title(self) -> str:
+        """The search's name, of its file."""
+        return Path(self.config_path).stem if self.config_path else "run"
+
+    def again(self, action: str) -> str:
+        """The line for another action on this cluster."""
+        folder = "" if self.folder == default_folder(self.cloud) else f" --folder {self.folder}"
+        return f"evonas cluster {action} {self.cloud}{folder}"
+
+
+def default_folder(cloud: str) -> Path:
+    """Where the files of a cloud's cluster are."""
+    return Path(f"cluster-{cloud}")

@@ -1,0 +1,68 @@
+"""Programs of others, called with lists of words: no shell reads them, so that they mean the same everywhere."""
+
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from evonas.errors import Halted, UserError
+
+
+def find(name: str) -> str | None:
+    """Where a program is: in the PATH, or beside this Python, as `ray` in an environment that is not active."""
+    beside = Path(sys.executable).parent / name
+    return shutil.which(name) or (str(beside) if beside.is_file() else None)
+
+
+def run(*words: str) -> None:
+    """Says a line and runs it in this terminal.
+
+    Raises:
+        UserError: There is no such program.
+        Halted: It ended badly.
+    """
+    print(f"$ {shlex.join(words)}", flush=True)
+    if code := subprocess.run(_found(words), check=False).returncode:
+        raise Halted(f"{' '.join(words[:2])} ended with status {code}; the same line goes on")
+
+
+def ask(*words: str, text: str | None = None) -> tuple[int, str]:
+    """Runs a program unseen.
+
+    Args:
+        words: its line.
+        text: what it reads.
+
+    Returns:
+        Its exit status, and what it said: where it ended badly, the last line of its errors.
+    """
+    done = subprocess.run(_found(words), capture_output=True, text=True, check=False, input=text)
+    if done.returncode:
+        return done.returncode, (done.stderr.strip().splitlines() or ["nothing was said"])[-1]
+    return 0, done.stdout.strip()
+
+
+def answer(*words: str, text: str | None = None) -> str:
+    """What a program says.
+
+    Raises:
+        UserError: It says no.
+    """
+    code, said = ask(*words, text=text)
+    if code:
+        raise UserError(f"{shlex.join(words[:4])}: {said}")
+    return said
+
+
+def absent(*names: str) -> list[str]:
+    """A line for each program that is not there."""
+    return [f"{name}: no such program in the PATH" for name in names if not find(name)]
+
+
+def _found(words: Sequence[str]) -> list[str]:
+    program = find(words[0])
+    if program is None:
+        raise UserError(f"{words[0]}: no such program in the PATH")
+    return [program, *words[1:]]

@@ -1,0 +1,57 @@
+"""What a cloud has to be able to do for `evonas cluster`."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from evonas.launch.costs import Machine
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What `up` is about to do.
+
+    Args:
+        files: name -> text of what is written into the folder.
+        machines: the types that come, with their prices.
+        asks: what is asked of the cloud, a line each.
+        longest_h: after which its machines end by themselves, hours; None where they do not.
+    """
+
+    files: dict[str, str]
+    machines: list[Machine]
+    asks: list[str]
+    longest_h: float | None = 48.0
+
+
+class Provider(Protocol):
+    """A cloud, for one order. No method but `search` waits for a search."""
+
+    def plan(self, ask: bool) -> Plan:
+        """What would be done; what is not known yet is `...`. ask: the cloud may be asked, without which no network."""
+
+    def missing(self) -> list[str]:
+        """The options, programs, libraries and credentials that are not there, a line each, without the network."""
+
+    def prepare(self) -> list[str]:
+        """Checks rights and quotas, makes what has to be there, writes the files; what was found, a line each."""
+
+    def start(self) -> None:
+        """Starts the cluster, or nothing where it runs."""
+
+    def search(self) -> int:
+        """Hands the search over and shows it until it ends; its exit status."""
+
+    def run_folder(self) -> str | None:
+        """Where the search is recorded."""
+
+    def nodes(self) -> list[str]:
+        """What runs now, a line each."""
+
+    def down(self) -> None:
+        """Ends all that costs money or lets somebody in. What is not there is no error."""
+
+    def left(self) -> list[str]:
+        """What there still is of that, a line each."""
+
+    def kept(self) -> list[str]:
+        """What `down` does not take, and what it costs."""

@@ -1,0 +1,18 @@
+"""The clouds that `evonas cluster` knows."""
+
+from collections.abc import Callable
+
+from evonas.launch.aws import Aws
+from evonas.launch.google import Google
+from evonas.launch.kubernetes import Kubernetes
+from evonas.launch.order import Order
+from evonas.launch.provider import Provider
+from evonas.launch.slurm import Slurm
+
+PROVIDERS: dict[str, Callable[[Order], Provider]] = {
+    "aws": Aws,
+    "gcp": Google,
+    "kubernetes": Kubernetes,
+    "slurm": Slurm,
+}
+"""Name -> what makes the provider of an order."""

@@ -1,0 +1,170 @@
+"""Slurm: the search is a job that brings its own Ray; nothing outlives it."""
+
+import re
+import shlex
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from evonas.clusters.shipped import shipped
+from evonas.errors import UserError
+from evonas.launch import costs, programs
+from evonas.launch.order import Order
+from evonas.launch.provider import Plan
+from evonas.launch.state import change, read
+from evonas.prices import REST
+
+FILE = "slurm.sbatch"
+POLL_S = 2.0
+ENDS_S = 120.0
+"""After scancel; the script gives the search a minute to close its record."""
+ALIVE = ("PENDING", "RUNNING", "CONFIGURING", "COMPLETING", "SUSPENDED", "REQUEUED", "REQUEUE_HOLD", "STOPPED")
+
+
+class Slurm:
+    """A job of `cluster/slurm.sbatch`, as the `Provider` of an order.
+
+    Args:
+        order: what is asked for.
+        sleep: waits for so many seconds.
+    """
+
+    def __init__(self, order: Order, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._order, self._sleep = order, sleep
+        self._script = order.folder / FILE
+
+    def plan(self, ask: bool) -> Plan:
+        text = self._script.read_text() if self._script.exists() and not self._order.replace else shipped(FILE)
+        asks = [shlex.join(self._words()), "squeue: how it is"]
+        return Plan({FILE: text}, _nodes(text, self._order), asks, _hours(text, self._order))
+
+    def missing(self) -> list[str]:
+        lines = programs.absent("sbatch", "squeue", "scancel")
+        return lines if self._order.config_path else [*lines, "CONFIG: a job is one search"]
+
+    def prepare(self) -> list[str]:
+        order = self._order
+        order.folder.mkdir(parents=True, exist_ok=True)
+        text = shipped(FILE)
+        hand = self._script.exists() and self._script.read_text() != text
+        if not hand or order.replace:
+            self._script.write_text(text)
+        change(order.folder, given={**order.remembered, "run": self.run_folder()})
+        changed = f"{self._script} is not as it came with evonas and is taken as it is; --replace writes it anew"
+        return [changed if hand and not order.replace else f"{self._script}; run {self.run_folder()}"]
+
+    def start(self) -> None:
+        run, jobs = self.run_folder(), read(self._order.folder).jobs
+        if self._state(jobs.get(run)) in ALIVE:
+            return
+        # --parsable: the number, and behind a semicolon the name of the cluster.
+        job = programs.answer(*self._words()).partition(";")[0]
+        change(self._order.folder, started=True, jobs={**jobs, run: job})
+        print(f"submitted as job {job}")
+
+    def search(self) -> int:
+        job = read(self._order.folder).jobs[self.run_folder()]
+        log, shown, before = Path(f"evonas-{job}.log"), 0, ""
+        while True:
+            state = self._state(job)
+            if state in ALIVE and state != before:
+                print(f"job {job} is {state.lower()}{self._why(job) if state == 'PENDING' else ''}", flush=True)
+            before = state
+            text = log.read_text(errors="replace") if log.exists() else ""
+            print("".join(c for c in text[shown:] if c.isprintable() or c in "\n\t"), end="", flush=True)
+            shown = len(text)
+            if state not in ALIVE:
+                return self._ended(job, state)
+            self._sleep(POLL_S)
+
+    def run_folder(self) -> str:
+        return self._order.value("run") or str(Path("runs", self._order.title).resolve())
+
+    def nodes(self) -> list[str]:
+        return [f"job {job}, {self._state(job).lower()}: {run}" for run, job in self._alive()]
+
+    def down(self) -> None:
+        for _, job in self._alive():
+            programs.run("scancel", job)
+        waited = 0.0
+        while list(self._alive()) and waited < ENDS_S:
+            self._sleep(POLL_S)
+            waited += POLL_S
+        change(self._order.folder, started=False)
+
+    def left(self) -> list[str]:
+        return [f"job {job}" for _, job in self._alive()]
+
+    def kept(self) -> list[str]:
+        jobs = read(self._order.folder).jobs
+        return [f"{run}: its record; the same up line goes on with it" for run in jobs]
+
+    def _words(self) -> list[str]:
+        order = self._order
+        words = [
+            "sbatch",
+            "--parsable",
+            *order.sbatch,
+            str(self._script),
+            str(Path(order.config_path or "CONFIG").resolve()),
+        ]
+        overrides = order.with_defaults(gpus_per_worker=1)
+        words += [self.run_folder(), *(word for override in overrides for word in ("--set", override))]
+        return words + [word for module in order.modules for word in ("--import", _place(module))]
+
+    def _alive(self) -> Iterator[tuple[str, str]]:
+        for run, job in read(self._order.folder).jobs.items():
+            if self._state(job) in ALIVE:
+                yield run, job
+
+    def _state(self, job: str | None) -> str:
+        """As squeue says it; empty for what it knows no more."""
+        if job is None:
+            return ""
+        code, said = programs.ask("squeue", "--noheader", f"--jobs={job}", "--format=%T")
+        if code and "nvalid job id" not in said:
+            raise UserError(f"squeue: {said}")
+        return "" if code else said.partition("\n")[0].strip()
+
+    def _why(self, job: str) -> str:
+        code, said = programs.ask("squeue", "--noheader", f"--jobs={job}", "--format=%r")
+        return f" ({said})" if not code and said not in ("", "None") else ""
+
+    def _ended(self, job: str, state: str) -> int:
+        """Whether the record says that the search is done, which is what the job's own exit status says too."""
+        from evonas.runs.run import Run  # what is read by pandas is not needed before
+
+        try:
+            how = str(Run(self.run_folder()).status()["state"])
+        except (OSError, UserError) as error:
+            how = str(error)
+        if how.startswith("finished"):
+            return 0
+        print(f"job {job} has ended{f' ({state.lower()})' if state else ''} and the search has not: {how}")
+        return 1
+
+
+def _place(module: object) -> str:
+    return str(getattr(module, "__file__", None) or getattr(module, "__name__", ""))
+
+
+def _nodes(text: str, order: Order) -> list[costs.Machine]:
+    """The nodes of the job: all from its start to its end, at the user's price."""
+    counts = [int(found[1]) for option in _options(text, order) if (found := re.fullmatch(r"--nodes=(\d+)", option))]
+    count = counts[-1] if counts else 1
+    return [costs.Machine(REST, "nodes", count, count, costs.own_prices(order.config).of((REST,)))]
+
+
+def _hours(text: str, order: Order) -> float | None:
+    """The longest that the job may run, where its options say it as DAYS-HOURS:MINUTES:SECONDS or a part of that."""
+    shape = r"--time=(?:(\d+)-)?(\d+):(\d+):(\d+)"
+    found = [match for option in _options(text, order) if (match := re.fullmatch(shape, option))]
+    if not found:
+        return None
+    days, hours, minutes, seconds = (int(part or 0) for part in found[-1].groups())
+    return days * 24 + hours + minutes / 60 + seconds / 3600
+
+
+def _options(text: str, order: Order) -> list[str]:
+    """Of the job: the last of a kind counts."""
+    return [*re.findall(r"^#SBATCH (\S+)", text, re.M), *order.sbatch]

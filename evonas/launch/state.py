@@ -1,0 +1,55 @@
+"""What is known of a cluster, in a small file beside its launch files, so that the same line goes on."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from evonas import atomic_files
+from evonas.errors import UserError
+
+NAME = "state.json"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How far a cluster is.
+
+    Args:
+        given: option -> value, so that later lines need not say it.
+        started: whether the launcher has come to its end.
+        made: what was made beside the launch files, by a name of its provider's.
+        tunnel: process group of a tunnel that is open, None if there is none.
+        jobs: run folder -> job of Slurm.
+    """
+
+    given: Mapping[str, str] = field(default_factory=dict)
+    started: bool = False
+    made: tuple[str, ...] = ()
+    tunnel: int | None = None
+    jobs: Mapping[str, str] = field(default_factory=dict)
+
+
+def read(folder: Path) -> State:
+    """The state in a folder; that of nothing where there is none.
+
+    Raises:
+        UserError: The file is damaged.
+    """
+    path = folder / NAME
+    try:
+        found = json.loads(path.read_text())
+        return State(**{**found, "made": tuple(found["made"])})
+    except FileNotFoundError:
+        return State()
+    except (ValueError, TypeError, KeyError, UnicodeDecodeError):
+        raise UserError(f"{path} is not as evonas wrote it; without it, all options have to be given again") from None
+
+
+def change(folder: Path, **changes: Any) -> State:
+    """Writes a state with these changes; the new one."""
+    state = replace(read(folder), **changes)
+    folder.mkdir(parents=True, exist_ok=True)
+    atomic_files.replace(folder / NAME, json.dumps(asdict(state), indent=2).encode() + b"\n")
+    return state

@@ -1,0 +1,105 @@
+"""A way from this machine to a cluster's dashboard, open for as long as it is needed."""
+
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+
+from evonas.errors import UserError
+from evonas.launch.programs import find
+from evonas.launch.state import change, read
+from evonas.submit.ray_jobs import is_open
+
+PORTS = range(8266, 8366)
+"""8265 is that of a Ray on this machine, which would get the search instead."""
+OPENS_S = 90.0
+LOG = "tunnel.log"
+
+
+def free_port() -> int:
+    """A port of the loopback at which nothing listens.
+
+    Raises:
+        UserError: None of a hundred is free.
+    """
+    for port in PORTS:
+        with socket.socket() as tried, suppress(OSError):
+            tried.bind(("127.0.0.1", port))
+            return port
+    raise UserError(f"no port of {PORTS.start} to {PORTS.stop - 1} is free on this machine")
+
+
+@contextmanager
+def tunnel(folder: Path, words: Callable[[int], Sequence[str]]) -> Iterator[str]:
+    """Opens a tunnel and closes it.
+
+    Args:
+        folder: of the cluster, where its output goes and which process it is.
+        words: port of this machine -> the line that opens it and stays until it is ended.
+
+    Yields:
+        `http://127.0.0.1:8266`, where the job API of the cluster answers.
+
+    Raises:
+        ConnectionError: It does not open; with what its program said.
+    """
+    close(folder)
+    port = free_port()
+    line = list(words(port))
+    print(f"$ {shlex.join(line)}", flush=True)
+    with (folder / LOG).open("wb") as log:
+        # In a session of its own, so that ctrl-C reaches it by `close` alone, with all that it has started (ssh).
+        process = subprocess.Popen(
+            [find(line[0]) or line[0], *line[1:]],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    change(folder, tunnel=process.pid)
+    try:
+        _wait(process, url := f"http://127.0.0.1:{port}", folder / LOG)
+        yield url
+    finally:
+        _end(process.pid)
+        process.wait()
+        change(folder, tunnel=None)
+
+
+def close(folder: Path) -> None:
+    """Ends a tunnel that a line which was killed has left open."""
+    group = read(folder).tunnel
+    if group is None:
+        return
+    with suppress(psutil.Error):
+        # The number may be another process's by now; that of a tunnel leads its group, and says what it is.
+        line = " ".join(psutil.Process(group).cmdline())
+        if os.getpgid(group) == group and ("dashboard" in line or "port-forward" in line):
+            _end(group)
+    change(folder, tunnel=None)
+
+
+def _end(group: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGTERM)
+
+
+def _wait(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
+    end, why = time.monotonic() + OPENS_S, "nothing answers"
+    while process.poll() is None and time.monotonic() < end:
+        try:
+            is_open(url)
+            return
+        except UserError as error:
+            why = str(error).removeprefix("--address: ")
+        time.sleep(0.5)
+    if process.poll() is not None:
+        why = (log.read_text(errors="replace").strip().splitlines() or [f"it ended with {process.returncode}"])[-1]
+    raise ConnectionError(f"no way to the cluster: {why}; {log} has it all, and the same line tries again")

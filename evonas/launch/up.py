@@ -1,0 +1,79 @@
+"""From nothing to a search that runs; the same line again goes on from where it stopped."""
+
+import sys
+from collections.abc import Callable
+
+from evonas.errors import UserError
+from evonas.launch import costs
+from evonas.launch.order import Order
+from evonas.launch.provider import Plan, Provider
+from evonas.signals import INTERRUPTED
+
+
+def dry_run(order: Order, provider: Provider) -> int:
+    """Prints the files, the cost and what would be asked of the cloud; writes and asks nothing."""
+    plan = provider.plan(ask=False)
+    for name, text in plan.files.items():
+        print(f"--- {order.folder / name}\n{text.rstrip()}\n---")
+    print("what it costs:", *_costs(order, plan), "what is asked:", *plan.asks, sep="\n  ")
+    return 0
+
+
+def up(order: Order, provider: Provider, sure: bool = False, ask: Callable[[str], str] = input) -> int:
+    """Makes ready, starts, hands the search over and shows it.
+
+    Args:
+        order: what is asked for.
+        provider: of its cloud.
+        sure: do not ask whether it may cost this.
+        ask: puts a question.
+
+    Returns:
+        The exit status of the search; 2 where something is missing, 130 where it was interrupted.
+
+    Raises:
+        UserError: The cloud refuses something, or nobody is there to be asked.
+        Halted: A launcher has failed, or a board does not come.
+    """
+    if missing := provider.missing():
+        for line in missing:
+            print(f"evonas: {line}", file=sys.stderr)
+        return 2
+    plan = provider.plan(ask=True)
+    costs.require_prices(plan.machines, order.config)
+    print("what it costs:", *_costs(order, plan), sep="\n  ")
+    if not (sure or order.state.started or _agreed(ask)):
+        print("nothing was started")
+        return 0
+    try:
+        for line in provider.prepare():
+            print(line, flush=True)
+        provider.start()
+        status = provider.search()
+    except KeyboardInterrupt:
+        print("\ninterrupted")
+        status = INTERRUPTED
+    except BaseException:
+        print(*_ways_on(order), sep="\n", file=sys.stderr)
+        raise
+    print(*_ways_on(order), sep="\n")
+    return status
+
+
+def _costs(order: Order, plan: Plan) -> list[str]:
+    return costs.lines(plan.machines, order.workers, order.config, plan.longest_h)
+
+
+def _agreed(ask: Callable[[str], str]) -> bool:
+    try:
+        return ask("start it? [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        raise UserError("nobody is there to say yes; --yes starts it") from None
+
+
+def _ways_on(order: Order) -> list[str]:
+    return [
+        f"what is up stays up and costs. To go on: {order.line}",
+        f"how it is: {order.again('status')}",
+        f"to take it down: {order.again('down')}",
+    ]

@@ -1,0 +1,219 @@
+"""`evonas cluster` before anything is started: what it would do and cost, and what is missing."""
+
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+
+from evonas.cli import main
+from evonas.clusters.quota import Quota
+from evonas.clusters.shipped import shipped
+from evonas.clusters.template import slots
+from evonas.config.loading import load_config
+from evonas.errors import UserError
+from evonas.launch import costs
+from evonas.launch.launch_files import launch_file
+from evonas.launch.overlays import PLATFORMS, built, platform_of, write
+from evonas.launch.quota_check import check
+from evonas.launch.state import change, read
+from evonas.launch.tunnel import PORTS, close, free_port
+from evonas.prices import Prices
+from tests.launch.stand_ins import CONFIG, stand_in, user  # noqa: F401 - a fixture
+from tests.launch.test_programs import KUBECTL
+from tests.test_cluster_files import CLUSTER
+
+FILES = {"aws": "aws.yaml", "gcp": "gcp.yaml", "kubernetes": "kuberay/base/raycluster.yaml", "slurm": "slurm.sbatch"}
+ASKED = {
+    "aws": "ray up -y cluster-aws/my-aws.yaml",
+    "gcp": "ray up -y cluster-gcp/my-gcp.yaml",
+    "kubernetes": "kubectl apply -f cluster-kubernetes/my-cluster.yaml",
+    "slurm": "sbatch --parsable --partition=gpu cluster-slurm/slurm.sbatch",
+}
+
+
+@pytest.mark.usefixtures("user")
+@pytest.mark.parametrize("cloud", FILES)
+def test_a_dry_run_says_all_and_touches_nothing(
+    cloud: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if cloud == "kubernetes":
+        stand_in(tmp_path, monkeypatch, kubectl=KUBECTL)
+    else:
+        monkeypatch.setenv("PATH", str(tmp_path / "none"))
+    monkeypatch.setattr(socket, "create_connection", None)
+    monkeypatch.setattr(socket.socket, "connect", None)
+    before = sorted(tmp_path.rglob("*"))
+    words = [
+        "cluster",
+        "up",
+        cloud,
+        "c.yaml",
+        "--image",
+        "me/evonas:9",
+        "--sbatch=--partition=gpu",
+        "--platform",
+        "eks",
+    ]
+    assert main([*words, "--dry-run"]) == 0
+    out = capsys.readouterr().out
+    assert [path for path in sorted(tmp_path.rglob("*")) if path.name != "told"] == before
+    files, _, rest = out.partition("\nwhat it costs:\n")
+    assert "CHANGE-ME" not in files
+    assert cloud == "slurm" or "me/evonas:9" in files
+    assert "from the start: " in rest
+    assert "hours, " in rest
+    assert ASKED[cloud] in rest.partition("\n  what is asked:\n")[2]
+
+
+def test_the_launch_files_come_with_the_package(tmp_path: Path) -> None:
+    for name in ("aws.yaml", "aws-policy.json", "gcp.yaml", "gcp-role.yaml", "slurm.sbatch"):
+        assert shipped(name) == (CLUSTER / name).read_text()
+    with pytest.raises(UserError, match=r"azure\.yaml did not come"):
+        shipped("azure.yaml")
+    write(tmp_path)
+    files = {path.relative_to(CLUSTER / "kuberay") for path in (CLUSTER / "kuberay").rglob("*") if path.is_file()}
+    assert {path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()} == files
+    assert all((tmp_path / name).read_text() == (CLUSTER / "kuberay" / name).read_text() for name in files)
+
+
+@pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is not installed")
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_kubectl_puts_the_files_together(tmp_path: Path, platform: str) -> None:
+    write(tmp_path)
+    text = built(tmp_path, platform)
+    assert slots(text) == ["image"]
+    assert "kind: RayCluster" in text
+
+
+def test_a_platform_is_what_its_server_says() -> None:
+    versions = ("v1.32.4-gke.100", "v1.30.4-eks-a737599", "v1.30.4")
+    assert [platform_of(version) for version in versions] == list(PLATFORMS)
+
+
+MISSING = {
+    "aws": ["ray:", "ssh:", "rsync:", "image: --image", "AWS_ACCESS_KEY_ID: is not", "AWS_SECRET_ACCESS_KEY: is not"],
+    "gcp": ["gcloud:", "image: --image", "project: --project", "credentials of Google Cloud:"],
+    "kubernetes": ["kubectl:", "image: --image", "run: --run"],
+    "slurm": ["sbatch:", "squeue:", "scancel:"],
+}
+
+
+@pytest.mark.usefixtures("user")
+@pytest.mark.parametrize("cloud", MISSING)
+def test_what_is_missing_is_a_line_each(
+    cloud: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path / "none"))
+    monkeypatch.setattr("evonas.launch.programs.sys", SimpleNamespace(executable="/none/python"))
+    assert main(["cluster", "up", cloud, "c.yaml", "--yes"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    found = err.splitlines()
+    for expected in MISSING[cloud]:
+        assert len([line for line in found if line.startswith(f"evonas: {expected}")]) == 1, (expected, err)
+    assert not (tmp_path / f"cluster-{cloud}").exists()
+
+
+@pytest.mark.usefixtures("user")
+def test_half_a_key_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    assert main(["cluster", "up", "aws", "c.yaml", "--yes"]) == 2
+    assert "AWS_SECRET_ACCESS_KEY: is not set, and the other half" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("user")
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["c.yaml", "--address", "0.0.0.0/0"], "it is one address, 203.0.113.7"),
+        (["none.yaml"], "none.yaml"),
+        (["c.yaml", "--set", "targets={a: {device: cuda, resource: latency_h9}}"], "has the resource latency_h9"),
+    ],
+)
+def test_what_is_wrong_is_said_before_a_cloud_is_asked(
+    words: list[str], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["cluster", "up", "aws", *words, "--dry-run"]) == 2
+    assert expected in capsys.readouterr().err
+
+
+def _priced(resources: set[str], **own: float) -> list[costs.Machine]:
+    return costs.of_launch_file(yaml.safe_load(launch_file("aws.yaml", resources)), Prices(own))
+
+
+def test_what_it_costs_adds_up() -> None:
+    """By hand: a head at 1, two boards at 2, and of 16 workers four on the dearest at 10 and 12 at 5."""
+    own = {"head": 1.0, "measure_l4": 2.0, "spot_packed": 10.0, "spot_a10g": 5.0, "spot_l4": 3.0}
+    file = yaml.safe_load(launch_file("aws.yaml", {"latency_l4"}))
+    for kind in file["available_node_types"].values():
+        kind["labels"] = {}
+        kind["node_config"] = {"InstanceType": "none"}
+    search = {**yaml.safe_load(CONFIG), "targets": {"gpu": {"device": "cuda", "resource": "latency_l4"}}}
+    text = costs.lines(costs.of_launch_file(file, Prices(own)), 16, load_config(search), 48.0)
+    assert text[0] == "from the start: $1.00 an hour (1 x none at $1.00)"
+    assert text[1].endswith("at most $105.00 an hour")
+    assert text[2].endswith("at most $5,040.00")
+    assert len(text) == 3
+
+
+def test_a_price_that_is_not_known_is_said() -> None:
+    file = yaml.safe_load(launch_file("aws.yaml", set()))
+    file["available_node_types"]["spot_l4"]["labels"] = {"evonas-node-type": "g99.spot"}
+    *_, last = costs.lines(costs.of_launch_file(file, Prices({})), 16, None, 48.0)
+    assert last == """no price is known of g99.spot; yours: --set 'runtime.prices={"g99.spot": USD}'"""
+    assert "has no known price" not in " ".join(costs.lines(_priced(set()), 16, None, 48.0))
+
+
+@pytest.mark.usefixtures("user")
+def test_no_cluster_starts_for_a_budget_that_cannot_be_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = stand_in(tmp_path, monkeypatch, sbatch="", squeue="", scancel="")
+    assert main(["cluster", "up", "slurm", "c.yaml", "--yes", "--set", "budget.usd=9"]) == 2
+    assert """'runtime.prices={"*": USD}'""" in capsys.readouterr().err
+    assert told.lines() == []
+
+
+def test_quotas_that_let_no_machine_come_stop_it() -> None:
+    fits, small, none = (Quota("vCPUs", 64, 4, granted, "more: ask") for granted in (64.0, 4.0, 0.0))
+    check([fits, small], [])
+    check([none], [], anyway=True)
+    with pytest.raises(UserError, match="no machine would come: ✗ vCPUs: 0, and 64 are wanted; more: ask"):
+        check([fits, none], [])
+    with pytest.raises(UserError, match="may not"):
+        check([], ["ec2:RunInstances: these credentials may not"])
+
+
+def test_a_port_is_one_that_nothing_has() -> None:
+    first = free_port()
+    assert first in PORTS
+    with socket.create_server(("127.0.0.1", first)):
+        assert free_port() > first
+
+
+def test_a_tunnel_that_was_left_is_closed_and_nobody_elses_process(tmp_path: Path) -> None:
+    def left(*words: str) -> Any:
+        line = [sys.executable, "-c", "import time; time.sleep(600)", *words]
+        process = subprocess.Popen(line, start_new_session=True)
+        change(tmp_path, tunnel=process.pid)
+        close(tmp_path)
+        assert read(tmp_path).tunnel is None
+        return process
+
+    stranger = left()
+    assert left("port-forward").wait() < 0
+    assert stranger.poll() is None
+    stranger.kill()
+    stranger.wait()
+
+
+def test_a_damaged_state_is_said(tmp_path: Path) -> None:
+    (tmp_path / "state.json").write_text('{"given": ')
+    with pytest.raises(UserError, match="not as evonas wrote it"):
+        read(tmp_path)

@@ -1,0 +1,207 @@
+"""`evonas cluster` on Kubernetes, Slurm and Google, with stand-ins for their programs."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evonas.cli import main
+from evonas.launch import google, slurm, up
+from evonas.launch.state import read
+from evonas.submit import submission
+from tests.launch.stand_ins import stand_in, user  # noqa: F401 - a fixture
+from tests.test_submission import TOKEN, Pretended, served
+
+KUBECTL = """
+*"config current-context"*) echo mine ;;
+*"can-i"*) echo yes ;;
+*" version "*) echo v1.32.4-eks-a737599 ;;
+*kustomize*/overlays/eks) cat "${2%/overlays/eks}/base/raycluster.yaml" ;;
+*"get crd"*) [ ! -e "$HERE/no-operator" ] ;;
+*" get secret/evonas-auth") [ -e "$HERE/secret" ] || { echo NotFound >&2; exit 1; } ;;
+*" get serviceaccount/evonas") ;;
+*"create secret"*) touch "$HERE/secret" ;;
+*"apply -f"*) touch "$HERE/cluster" ;;
+*"delete -f"*) rm -f "$HERE/cluster" ;;
+*"delete secret/evonas-auth"*) rm -f "$HERE/secret" ;;
+*"get pods"*"-o name"*) [ ! -e "$HERE/cluster" ] || echo pod/evonas-head ;;
+*"get pods"*) [ ! -e "$HERE/cluster" ] || printf 'headgroup Running\\nspot-l4 Running\\nspot-l4 Running\\n' ;;
+*port-forward*) last=; for last in "$@"; do :; done; exec $FORWARD "${last%:*}" "$API" ;;
+"""
+KUBERNETES = ["kubernetes", "c.yaml", "--image", "me/evonas:9", "--bucket", "b"]
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pretended]:
+    """The job API of a cluster whose token is the user's; its searches end at once."""
+    monkeypatch.setattr(submission, "POLL_S", 0.01)
+    pretended = Pretended(token=TOKEN, outputs=["starting\n"])
+    server = served(pretended)
+    monkeypatch.setenv("API", str(server.server_address[1]))
+    yield pretended
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.usefixtures("user")
+def test_kubernetes_up_again_status_and_down(
+    api: Pretended, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = stand_in(tmp_path, monkeypatch, kubectl=KUBECTL)
+    auth = tmp_path / "home/.evonas-cluster/auth"
+    auth.mkdir(parents=True)
+    (auth / "token").write_text(TOKEN)
+    assert main(["cluster", "up", *KUBERNETES, "--yes"]) == 0
+    (job,) = api.jobs.values()
+    assert job["metadata"]["run"] == "gs://b/c"
+    assert told.lines("create secret generic evonas-auth", f"auth_token={auth / 'token'}")
+    (forward,) = told.lines("port-forward service/evonas-head-svc")
+    assert "8265:8265" not in forward
+    assert read(tmp_path / "cluster-kubernetes").tunnel is None
+    assert "image: &image me/evonas:9" in (tmp_path / "cluster-kubernetes/my-cluster.yaml").read_text()
+    assert main(["cluster", "up", "kubernetes", "c.yaml"]) == 0  # nothing is asked or said again
+    assert len(api.jobs) == 1
+    assert len(told.lines("create secret")) == 1
+    assert main(["cluster", "status", "kubernetes"]) == 0
+    assert "2 x spot-l4 Running" in capsys.readouterr().out
+    for _ in range(2):
+        assert main(["cluster", "down", "kubernetes"]) == 0
+        assert "nothing is left" in capsys.readouterr().out
+    assert not (tmp_path / "secret").exists()
+    assert told.lines("delete", "serviceaccount") == []  # it was there before
+    assert all(
+        "--context=mine" in line or "current-context" in line or "kustomize" in line for line in told.lines("kubectl")
+    )
+
+
+@pytest.mark.usefixtures("user")
+def test_kubernetes_without_its_operator_gets_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = stand_in(tmp_path, monkeypatch, kubectl=KUBECTL)
+    (tmp_path / "no-operator").touch()
+    assert main(["cluster", "up", *KUBERNETES, "--yes"]) == 2
+    assert "helm install kuberay-operator" in capsys.readouterr().err
+    assert told.lines("create") == told.lines("apply -f") == []
+
+
+SLURM = {
+    "sbatch": """*) echo "7$(cat "$HERE/number" 2> /dev/null);alpha"; echo RUNNING > "$HERE/queue" ;;""",
+    "squeue": """
+*%r*) echo None ;;
+*) [ -s "$HERE/queue" ] || { echo "slurm_load_jobs error: Invalid job id specified" >&2; exit 1; }; cat "$HERE/queue" ;;
+""",
+    "scancel": """*) rm -f "$HERE/queue" ;;""",
+}
+
+
+@pytest.mark.usefixtures("user")
+def test_slurm_up_again_status_and_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = stand_in(tmp_path, monkeypatch, **SLURM)
+    order = ["cluster", "up", "slurm", "c.yaml", "--sbatch=--partition=gpu", "--set", "runtime.workers=3", "--yes"]
+    script, run = Path("cluster-slurm/slurm.sbatch"), tmp_path / "runs/c"
+    seen = list[str]()
+
+    def interrupted(_: float) -> None:
+        seen.append(capsys.readouterr().out)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(slurm.Slurm.__init__, "__defaults__", (interrupted,))
+    for _ in range(2):
+        assert main(order) == 130
+        assert "evonas cluster down slurm" in capsys.readouterr().out
+        assert "job 7 is running" in seen[-1]
+    (line,) = told.lines("sbatch")
+    expected = f"sbatch --parsable --partition=gpu {script} {tmp_path / 'c.yaml'} {run} --set runtime.workers=3"
+    assert line == f"{expected} --set runtime.gpus_per_worker=1"
+    assert main(["cluster", "status", "slurm"]) == 0
+    assert f"job 7, running: {run}" in capsys.readouterr().out
+    for _ in range(2):
+        assert main(["cluster", "down", "slurm"]) == 0
+        assert "nothing is left" in capsys.readouterr().out
+    assert told.lines("scancel") == ["scancel 7"]
+    (tmp_path / "number").write_text("1")
+    assert main(order) == 130
+    assert len(told.lines("sbatch")) == 2  # the job is gone: another one goes on
+    script.write_text(script.read_text() + "# mine\n")
+    assert main(order) == 130
+    assert script.read_text().endswith("# mine\n")
+
+
+@pytest.mark.usefixtures("user")
+def test_slurm_ends_as_the_record_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stand_in(tmp_path, monkeypatch, **{**SLURM, "sbatch": "*) echo 8 ;;"})
+    (tmp_path / "evonas-8.log").write_text("evonas: no head\x1b[2J\n")
+    assert main(["cluster", "up", "slurm", "c.yaml", "--yes"]) == 1
+    out = capsys.readouterr().out
+    assert "evonas: no head[2J\n" in out
+    assert "job 8 has ended and the search has not" in out
+
+
+@pytest.mark.usefixtures("user")
+def test_nothing_starts_without_a_yes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = stand_in(tmp_path, monkeypatch, **{**SLURM, "sbatch": "*) exit 1 ;;"})
+
+    def closed(_: str) -> Any:
+        raise EOFError
+
+    for answer, status in ((lambda _: "n", 0), (closed, 2)):
+        monkeypatch.setattr(up.up, "__defaults__", (False, answer))
+        assert main(["cluster", "up", "slurm", "c.yaml"]) == status
+    out, err = capsys.readouterr()
+    assert "nothing was started" in out
+    assert "--yes starts it" in err
+    assert told.lines() == []
+
+
+GCLOUD = """
+*"config get-value project"*) echo my-project ;;
+*"images list"*) printf 'common-cu129-ubuntu-2204-nvidia-570\\ncommon-cu130-ubuntu-2204-nvidia-580\\n' ;;
+*" describe "*) [ -e "$HERE/made" ] || { echo NOT_FOUND >&2; exit 1; } ;;
+*"iam service-accounts create"*) touch "$HERE/made" ;;
+*"iam service-accounts delete"*) rm "$HERE/made" ;;
+"""
+
+
+@pytest.mark.usefixtures("user")
+def test_google_up_again_and_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What gcloud and `ray up` are given, and what is deleted; tests/clouds/test_google.py has the rest."""
+    keygen = """*) for last in "$@"; do :; done; echo "ssh-ed25519 AAAA evonas" > "$last.pub"; touch "$last" ;;"""
+    told = stand_in(tmp_path, monkeypatch, gcloud=GCLOUD, ray="", ssh="", rsync="", ssh_keygen=keygen)
+    credentials = tmp_path / "home/.config/gcloud/application_default_credentials.json"
+    credentials.parent.mkdir(parents=True)
+    credentials.touch()
+    monkeypatch.setattr(google, "absent", lambda **_: [])
+    monkeypatch.setattr(google, "quotas", lambda *_: [])
+    taken = list[tuple[Any, ...]]()
+    monkeypatch.setattr(google.ending, "take_down", lambda *words: taken.append(words))
+    monkeypatch.setattr(google.ending, "left", lambda *_: [])
+    client = object()
+    monkeypatch.setattr(google.Google.__init__, "__defaults__", (lambda: client,))
+    up_again = ["cluster", "up", "gcp", "--image", "me/evonas:9", "--address", "198.51.100.7", "--yes"]
+    assert main(up_again) == 0
+    text = (tmp_path / "cluster-gcp/my-gcp.yaml").read_text()
+    assert "family/common-cu130-ubuntu-2204-nvidia-580" in text
+    assert "ubuntu:ssh-ed25519 AAAA evonas" in text
+    made = [line.split(" create ")[0].split()[-1] for line in told.lines("gcloud", " create ")]
+    assert made == ["buckets", "networks", "subnets", "firewall-rules", "firewall-rules", "roles", "service-accounts"]
+    assert all("--project=" in line for line in told.lines("gcloud") if "config get-value" not in line)
+    assert told.lines("firewall-rules create evonas-ssh", "--source-ranges=198.51.100.7/32", "--allow=tcp:22")
+    assert told.lines("ray up -y cluster-gcp/my-gcp.yaml")
+    monkeypatch.setattr(google, "reachable", lambda *_: True)
+    assert main(up_again) == 0
+    assert (len(told.lines(" create ")), len(told.lines("ray up"))) == (7, 1)
+    for _ in range(2):
+        assert main(["cluster", "down", "gcp"]) == 0
+    assert taken == [(client, "my-project", "us-central1")] * 2
+    assert len(told.lines("remove-iam-policy-binding")) == len(told.lines("service-accounts delete")) == 1
+    assert "nothing is left" in capsys.readouterr().out
