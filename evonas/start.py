@@ -7,7 +7,7 @@ import platform
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, nullcontext
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -53,6 +53,7 @@ from evonas.strategies import STRATEGIES
 from evonas.tabular import EvaluatorFactory
 from evonas.tasks import TASKS, Task
 from evonas.tasks.data_record import in_words
+from evonas.text import counted
 from evonas.tracking import TrackerDispatcher, missing
 
 Source = str | Path | Mapping[str, Any]
@@ -234,6 +235,8 @@ def execute(prepared: PreparedSearch, *, watch: Watch, take_over: bool = False) 
         note_moved_data(prepared, ended, take_over=take_over)
         return ended
     components, folder = prepared.components, prepared.folder
+    if is_run(folder):
+        read_measured(folder)  # finds damage now
     metrics, targets = components.objectives.metrics, components.objectives.targets
     store = Store(folder, evaluations_schema(metrics, targets), take_over)
     with ExitStack() as ends:
@@ -241,9 +244,7 @@ def execute(prepared: PreparedSearch, *, watch: Watch, take_over: bool = False) 
         check_endpoints(components)
         trackers = TrackerDispatcher(components.config, folder, watch)
         ends.callback(trackers.wait)  # when the workers have gone
-        runtime = RUNTIMES[components.config.runtime.kind](
-            components.factory, components.config.runtime, prepared.modules, components.remotes
-        )
+        runtime = _runtime(prepared)
         ends.callback(runtime.close)
         check_prices(components.config.budget.usd, runtime.spent, begun=False)
         ends.callback(store.close)  # before the workers are ended: what is decided is on disk, whatever that takes
@@ -255,23 +256,47 @@ def execute(prepared: PreparedSearch, *, watch: Watch, take_over: bool = False) 
         loop.owner = owner_of(folder)
         loop.restore(recover(folder, metrics, targets, salvage=True))
         loop.run()
-        if not loop.unfinished:
-            _finish_front(prepared, loop, runtime, store, lambda: trackers(loop, None))
+        _finish_front(prepared, loop, cache(partial(_free_workers, prepared, loop, ends)), store, trackers)
         store.ended(loop.ended, runtime.late_results, loop.elapsed_s, loop.rest_usd)
     return loop.ended
 
 
+def _runtime(prepared: PreparedSearch) -> Runtime:
+    """The workers of a search."""
+    components = prepared.components
+    return RUNTIMES[components.config.runtime.kind](
+        components.factory, components.config.runtime, prepared.modules, components.remotes
+    )
+
+
+def _free_workers(prepared: PreparedSearch, loop: Search, ends: ExitStack) -> Runtime:
+    """Workers that have nothing to do: new ones, where those of the search are at what the end of the time stopped."""
+    if not loop.runtime.pending:
+        return loop.runtime
+    loop.runtime.close()
+    runtime = _runtime(prepared)
+    ends.callback(runtime.close)
+    return runtime
+
+
 def _finish_front(
-    prepared: PreparedSearch, loop: Search, runtime: Runtime, store: Store, waiting: Callable[[], None]
+    prepared: PreparedSearch, loop: Search, workers: Callable[[], Runtime], store: Store, trackers: TrackerDispatcher
 ) -> None:
     """Measure to the end who is on the front, and see that there are weights of all of them."""
     components, folder = prepared.components, prepared.folder
+
+    def waiting(doing: str) -> None:
+        loop.doing = doing
+        trackers(loop, None)
+
     known = {row["candidate"]: row["metrics"] for row in read_measured(folder, by_search=True) if not row["message"]}
-    front = measure_front(loop, runtime, store, known, waiting)
+    front = measure_front(loop, workers, store, known, waiting)
     if components.task:
         record = recover(folder, components.objectives.metrics, components.objectives.targets)
         jobs = [*jobs_to_retrain(loop, front, kept_weights(folder), record.evaluated)]
-        retrain(jobs, runtime, store, components.spec.metrics.keys(), waiting)
+        if jobs:
+            doing = f"training {counted(len(jobs), 'network')} of the front again, for the weights"
+            retrain(jobs, workers(), store, components.spec.metrics.keys(), partial(waiting, doing))
 
 
 def owner_of(folder: Folder) -> str:
@@ -294,7 +319,7 @@ def ended_before(prepared: PreparedSearch) -> str:
         return ""
     objectives = prepared.components.objectives
     intact = not recover(folder, objectives.metrics, objectives.targets, salvage=True).damage
-    return str(last.get("ended", "")) if intact else ""
+    return str(last.get("ended", "")) if intact and not Run(folder).unmeasured else ""
 
 
 def note_moved_data(prepared: PreparedSearch, ended: str, *, take_over: bool = False) -> None:

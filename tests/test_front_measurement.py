@@ -1,5 +1,6 @@
 """Who is on the front when a search ends is measured to the end then, by a device whose latencies are known."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,11 @@ import moocore
 import pytest
 
 import evonas
+from evonas.errors import UserError
 from evonas.measuring.benchmark import LatencyBenchmark
 from evonas.records import Measurement
 from evonas.runs.run import Run
-from evonas.store import read_tables, record_measured
+from evonas.store import read_measured, read_tables, record_measured
 from tests.evaluation.small import ConvNets, bars_task
 
 SECONDS = 1.0
@@ -107,6 +109,9 @@ def test_one_that_is_over_a_limit_in_the_end_is_not_on_the_front(
     assert not all(over)
     assert not set(front["candidate"]) & set(rows["candidate"][over])
     assert len(front)
+    later = {row["candidate"]: row["metrics"]["violation"] for row in read_measured(run.folder)}
+    assert any(later.values())
+    assert set(front["candidate"]) == {candidate for candidate, violation in later.items() if not violation}
 
 
 def test_what_fails_in_the_end_is_said_and_keeps_what_is_known(
@@ -123,3 +128,92 @@ def test_what_fails_in_the_end_is_said_and_keeps_what_is_known(
     run = search(tmp_path / "run")
     assert run.front()["latency_ms[cpu]"].tolist() == [1.0]
     assert [message.partition(" (")[0] for message in run.measured["message"]] == ["RuntimeError: no more"]
+
+
+def front_of(folder: Path) -> list[int]:
+    return Run(folder).front()["candidate"].tolist()
+
+
+def test_what_was_measured_before_an_interruption_is_kept(
+    tmp_path: Path, device: list[tuple[int, float]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known: Callable[..., Measurement] = LatencyBenchmark.measure
+    whole: list[float] = []
+
+    def measure(*given: Any) -> Measurement:
+        if given[4] == SECONDS:
+            whole.append(given[4])
+            if len(whole) == 3:
+                raise KeyboardInterrupt
+        return known(*given)
+
+    with monkeypatch.context() as change:
+        change.setattr(LatencyBenchmark, "measure", measure)
+        with pytest.raises(KeyboardInterrupt):
+            search(tmp_path / "run")
+    halted = Run(tmp_path / "run")
+    assert len(read_measured(halted.folder)) == 2
+    assert halted.unmeasured
+    assert any("not measured to the end yet" in line for line in halted.remarks())
+    before = len(device)
+    run = search(tmp_path / "run")
+    assert not run.unmeasured
+    once = search(tmp_path / "once")
+    assert front_of(tmp_path / "run") == once.front()["candidate"].tolist()
+    assert before < len(device)
+    assert len({row["candidate"] for row in read_measured(run.folder)}) == len(read_measured(run.folder))
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_measurement_that_is_lost_is_made_again_and_a_damaged_one_told_first(
+    tmp_path: Path, device: list[tuple[int, float]], lost: bool
+) -> None:
+    run = search(tmp_path / "run")
+    front, file = front_of(tmp_path / "run"), max((tmp_path / "run" / "measured").iterdir())
+    if lost:
+        file.unlink()
+        assert len(Run(tmp_path / "run").unmeasured) == 1
+        search(tmp_path / "run")
+        assert front_of(tmp_path / "run") == front
+        return
+    before = len(device)
+    file.write_bytes(file.read_bytes().replace(b"latency_ms", b"latency_mS"))
+    with pytest.raises(UserError, match="measured/"):
+        search(tmp_path / "run", budget={"evaluations": 9})
+    assert len(device) == before
+    assert run.description
+
+
+def test_a_search_that_its_time_ends_measures_its_front_too(tmp_path: Path, device: list[tuple[int, float]]) -> None:
+    built: list[Any] = []
+
+    class Slow(ConvNets):
+        def build(self, arch: Any, task: Any) -> Any:
+            built.append(arch)
+            time.sleep(1.6 if len(built) == 3 else 0)
+            return super().build(arch, task)
+
+    given = {**CONFIG, "budget": {"hours": 1.5 / 3600}}
+    run = evonas.search(given, space=Slow(), task=bars_task(), run=tmp_path / "run", progress=False)
+    assert "used up" in run.state
+    assert len(run.evaluations)
+    assert not run.unmeasured
+    assert {conditions["look[cpu]"] for conditions in run.front()["conditions"]} == {f"{SECONDS:g}"}
+
+
+def test_another_search_takes_over_what_was_measured_in_the_end(
+    tmp_path: Path, device: list[tuple[int, float]]
+) -> None:
+    run = search(tmp_path / "run")
+    true = {tuple(genome): latency(params) for genome, params in run.front()[["genome", "params"]].to_numpy()}
+    before = len(device)
+    given = {**CONFIG, "limits": [LIMIT], "budget": {"evaluations": 1}}
+    other = evonas.search(
+        given, space=ConvNets(), task=bars_task(), run=tmp_path / "other", from_run=tmp_path / "run", progress=False
+    )
+    rows = other.evaluations[other.evaluations["operator"] == "from"]
+    found = {tuple(genome): ms for genome, ms in rows[["genome", "latency_ms[cpu]"]].to_numpy()}
+    assert {genome: found[genome] for genome in true} == true
+    within = [ms <= LIMIT["at_most"] for ms in rows["latency_ms[cpu]"]]
+    assert ((rows["status"] == "ok") == within).all()
+    assert not {params for params, seconds in device[before:] if seconds == SECONDS} & set(run.front()["params"])

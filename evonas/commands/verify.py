@@ -16,6 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from evonas.runs.rebuild import task_with_data
+    from evonas.runs.remarks import in_words_unmeasured
     from evonas.runs.run import Run
     from evonas.store.final import read_final, read_weights
     from evonas.tasks.data_record import recorded_data
@@ -40,6 +41,8 @@ def run(options: argparse.Namespace) -> int:
         "follow from the record; "
         f"{verdict.recounted:,} networks were built again and have the parameters that it says{births}"
     )
+    if unmeasured := run.unmeasured:
+        print(f"note: {in_words_unmeasured(len(unmeasured))}")
     if finished := read_final(run.folder):
         for row in finished:
             if row["weights"]:

@@ -5,8 +5,9 @@ or were added up from a table. What is measured now takes the place of the forme
 beside what a table says it is another number, and changes nothing.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 
 from evonas.driver.loop import Search
 from evonas.objectives import pareto
@@ -14,22 +15,27 @@ from evonas.objectives.objectives import Objectives
 from evonas.records import Evaluation, Fitness, Job
 from evonas.runtime import Runtime
 from evonas.store import Store, refined_metrics
+from evonas.text import counted
 
 PATIENCE_S = 0.5
 Metrics = Mapping[str, float]
 
 
 def measure_front(
-    search: Search, runtime: Runtime, store: Store, known: Mapping[int, Metrics], waiting: Callable[[], None]
+    search: Search,
+    workers: Callable[[], Runtime],
+    store: Store,
+    known: Mapping[int, Metrics],
+    waiting: Callable[[str], None],
 ) -> set[int]:
     """Measure who is on the front and was not measured to the end, until that holds for all who are on it.
 
     Args:
         search: that has ended.
-        runtime: its workers.
-        store: of the run; gets what is found.
+        workers: gives workers that have nothing to do; called where something is to be measured.
+        store: of the run; gets each measurement as it comes.
         known: candidate -> what it was found to take by an earlier start of the search.
-        waiting: called while nothing happens.
+        waiting: called while nothing happens, with what is done.
 
     Returns:
         The front, with the latencies that are known now.
@@ -37,14 +43,19 @@ def measure_front(
     Raises:
         Halted: a target is away for too long.
     """
-    later, tried, found = dict(known), set(known), list[Evaluation]()
+    later, tried = dict(known), set(known)
     while left := sorted(front(search, later) & search.unmeasured - tried):
-        more = _measured(map(search.breeder.check, left), runtime, waiting)
-        found += [with_violation(each, search.objectives) for each in more]
-        later |= {each.candidate.index: each.metrics for each in found if not each.message}
+        for found in _measured(map(search.breeder.check, left), workers(), partial(waiting, _doing(tried, left))):
+            judged = with_violation(found, search.objectives)
+            store.measured(judged)
+            if not judged.message:
+                later[judged.candidate.index] = judged.metrics
         tried.update(left)  # one that fails is not asked again before the search is started again
-    store.measured(found)
     return front(search, later)
+
+
+def _doing(tried: Collection[int], left: Collection[int]) -> str:
+    return f"measuring the front to the end: {counted(len(left), 'network')}{' more' if tried else ''}"
 
 
 def front(search: Search, later: Mapping[int, Metrics]) -> set[int]:
@@ -78,14 +89,14 @@ def _refined(fitness: Fitness, objectives: Objectives, metrics: Metrics) -> Fitn
     )
 
 
-def _measured(jobs: Iterable[Job], runtime: Runtime, waiting: Callable[[], None]) -> Sequence[Evaluation]:
-    """What jobs of the kind "measure" find, by the workers of a search that has ended."""
-    left, found = list(jobs), list[Evaluation]()
+def _measured(jobs: Iterable[Job], runtime: Runtime, waiting: Callable[[], None]) -> Iterator[Evaluation]:
+    """What jobs of the kind "measure" find, by workers that have nothing else to do."""
+    left = list(jobs)
+    waiting()
     while left or runtime.pending:
         while left and runtime.free_slots:
             runtime.submit(left.pop(0))
         messages = runtime.wait(PATIENCE_S)
-        found += [message for message in messages if isinstance(message, Evaluation)]
+        yield from (message for message in messages if isinstance(message, Evaluation))
         if not messages:
             waiting()
-    return found

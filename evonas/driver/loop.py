@@ -44,6 +44,8 @@ class Search:
         """Evaluations that were taken over from another run; no budget is used up by them."""
         self.ended = ""
         """Why nothing more is bred; empty while something may be."""
+        self.doing = ""
+        """What is done after the last candidate, for people; empty until then."""
         self.owner = ""
         """Of its measurements, as the device lock has it."""
         self._space, self._store, self._watch = space, store, watch

@@ -51,6 +51,8 @@ class StatusLine:
         return [] if usd is None else [f"${usd:.2f} spent{f' of {in_usd(budget)}' if budget else ''}"]
 
     def _ending(self, search: Search) -> list[str]:
+        if search.doing:
+            return [search.doing]
         if search.ended:
             return [f"{search.ended}: finishing {search.runtime.pending}"] if search.runtime.pending else []
         left = self._left_s(search)

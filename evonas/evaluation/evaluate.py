@@ -16,7 +16,7 @@ from safetensors.torch import save
 from torch import nn
 
 from evonas.config import Config, TrainingConfig
-from evonas.errors import TargetUnavailable, UnlikeDevice
+from evonas.errors import TargetUnavailable, UnlikeDevice, UserError
 from evonas.evaluation import augment
 from evonas.evaluation.aftermath import GpuLost, settle
 from evonas.evaluation.agreement import check_agreement
@@ -90,6 +90,11 @@ class Evaluator:
         augment.check(config.training.augment, task)
         self.space, self.task, self.objectives = space, task, objectives
         self.device = available(device, "runtime")
+        if self.device.type == "cpu" and config.training.precision == "float16":
+            raise UserError(
+                "training.precision: float16 is for GPUs without bfloat16, and this worker trains on a CPU, where it "
+                "is far slower; give float32, or auto"
+            )
         self.memory = GpuMemory(self.device, own_share())
         self.training = begun_with(config.training, begun, self.device)
         local = [config.targets[name] for name in objectives.targets if not config.targets[name].remote]

@@ -182,7 +182,7 @@ class Trainer:
     def graph_note(self) -> str:
         """Whether steps are replayed as a graph, or why they are not; empty where nobody asked for that."""
         if not self._graph:
-            return ""
+            return "eager: graphs are of GPUs" if self.config.graph and self.data.device.type == "cpu" else ""
         return "graph" if self._graph.captured else f"eager: {self._graph.refused or 'too few steps for a graph'}"
 
     def state(self) -> bytes:

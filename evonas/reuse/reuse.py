@@ -22,10 +22,12 @@ from evonas.store import (
     Folder,
     is_run,
     open_folder,
+    read_measured,
     read_retrained,
     read_reused,
     read_run,
     recover,
+    refined_row,
     weights_name,
 )
 from evonas.text import counted
@@ -140,10 +142,12 @@ def _taken(source: str | Path, components: Components) -> tuple[list[dict[str, A
 
 
 def _rows(folder: Folder, description: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The evaluations of a run, by candidate."""
+    """The evaluations of a run, by candidate, with what its search measured to the end after them."""
+    later = {row["candidate"]: row for row in read_measured(folder, by_search=True) if not row["message"]}
     record = recover(folder, description["metrics"], description["targets"])
     committed = (row for table in record.tables.evaluations for row in table.to_pylist(maps_as_pydicts="strict"))
-    yield from sorted((*committed, *record.rows), key=lambda row: int(row["candidate"]))
+    for row in sorted((*committed, *record.rows), key=lambda row: int(row["candidate"])):
+        yield refined_row(row, later[row["candidate"]]) if row["candidate"] in later else row
 
 
 def _front(folder: Folder) -> list[tuple[int, Genome]]:

@@ -31,6 +31,7 @@ def remarks(
     measured: pd.DataFrame,
     folder: object,
     drawn: analysis.Drawn | None = None,
+    unmeasured: int = 0,
 ) -> list[str]:
     """Lines for people, to be shown beside the front of a run.
 
@@ -40,14 +41,28 @@ def remarks(
         measured: what was measured after it, as `Run.measured`.
         folder: of the run.
         drawn: as `Run.drawn`, for how sure the front is.
+        unmeasured: how many of the front are still to be measured to the end.
     """
     return [
         *_included(description),
+        *([in_words_unmeasured(unmeasured)] if unmeasured else []),
         *_unsettled(description, evaluations, folder),
         *_again(description, evaluations, measured),
         *_intervals(description, drawn),
         *(_sure(description, evaluations, drawn) if drawn else ()),
     ]
+
+
+def in_words_unmeasured(count: int) -> str:
+    """What is still to be measured of a front, in one line.
+
+    Args:
+        count: networks.
+    """
+    return (
+        f"{counted(count, 'network')} of the front {'is' if count == 1 else 'are'} not measured to the end yet: that "
+        "is done when the search ends, or by its same line again"
+    )
 
 
 def included(description: Mapping[str, Any]) -> dict[str, str]:
@@ -76,7 +91,7 @@ def _unsettled(description: Mapping[str, Any], evaluations: pd.DataFrame, folder
         if short := int(analysis.screened(evaluations, target).sum()):
             yield (
                 f"{short:,} of {len(evaluations):,} candidates were measured on {target} for a moment only, within a "
-                "wider interval: nothing hung on it. Who is on the front when a search ends is measured to the end then"
+                "wider interval: nothing hung on it"
             )
 
 

@@ -15,7 +15,7 @@ from evonas.runs.money import Money, money
 from evonas.runs.remarks import remarks
 from evonas.runs.weights_again import about_weights
 from evonas.scores import decoded
-from evonas.store import Folder, open_folder, read_run, read_starts, recover
+from evonas.store import Folder, open_folder, read_measured, read_run, read_starts, recover
 
 if TYPE_CHECKING:  # a run is read without torch
     from torch import nn
@@ -161,12 +161,25 @@ class Run:
     def remarks(self) -> list[str]:
         """What is to be known beside the front, a line each: what its latencies are of and how far they settled, what
         the intervals are, who else may be on the front, and which re-used networks were trained again."""
-        known = remarks(self.description, self.evaluations, self.measured, self.folder, self.drawn)
+        known = remarks(
+            self.description, self.evaluations, self.measured, self.folder, self.drawn, len(self.unmeasured)
+        )
         return [*known, *about_weights(self.description, self.front(), self.folder)]
 
     def front(self) -> pd.DataFrame:
         """The fully trained, feasible candidates that none dominates, best in the first objective first."""
         return analysis.front(self.evaluations, self.objectives, self.signs)
+
+    @property
+    def unmeasured(self) -> list[int]:
+        """Candidates on the front that are still to be measured to the end: their latencies were measured for a moment,
+        or come from a table. None after a search that has ended."""
+        tried = {row["candidate"] for row in read_measured(self.folder, by_search=True)}
+        front = self.front()
+        short = [analysis.screened(front, target) for target in self.description["targets"]]
+        everyone = bool(self.description["tables"])
+        places = [everyone or any(each.iloc[place] for each in short) for place in range(len(front))]
+        return sorted(int(index) for index in front["candidate"][places] if index not in tried)
 
     def certainty(self) -> pd.DataFrame:
         """How sure each member of the front is: its intervals, the members it cannot be told from, and the probability

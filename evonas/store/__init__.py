@@ -10,7 +10,7 @@ manifest/generation-00001.json           SHA-256 of both files and of the manife
 weights/000042.safetensors               trained networks of the front
 retrained/000042.json                    a re-used network of the front was trained again, for its weights
 logs/000017.txt                          what a candidate printed, and the traceback of its failure
-measured/0001.json                       what the front took in the end, where that was not known to the end
+measured/0001-000042.json                what the front took in the end, where that was not known to the end
 measured/front-0001.json                 what it took when `evonas measure --front` measured it again
 damaged/                                 copies of what was found damaged and set aside
 
@@ -31,7 +31,7 @@ from evonas.store.reading import (
     read_tables,
 )
 from evonas.store.recovery import Recovered, recover
-from evonas.store.refined import refined_conditions, refined_metrics, screened_targets
+from evonas.store.refined import refined_conditions, refined_metrics, refined_row, screened_targets
 from evonas.store.reused import ORIGIN, read_reused, write_reused
 from evonas.store.schema import NON_REPRODUCIBLE, SPENT_USD, UNPRICED_S, evaluations_schema, from_row, to_row
 from evonas.store.writing import Store, create_run, is_new, mend_run, record_measured
@@ -67,6 +67,7 @@ __all__ = [
     "recover",
     "refined_conditions",
     "refined_metrics",
+    "refined_row",
     "screened_targets",
     "to_row",
     "weights_name",

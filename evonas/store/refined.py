@@ -1,6 +1,7 @@
 """Latencies that were measured for a moment only, and what takes their place at the end of a search."""
 
 from collections.abc import Mapping
+from typing import Any
 
 UNTIL = "until["
 """How a condition of a row begins that says how far a target's latency was measured, where that was not to the end."""
@@ -40,6 +41,23 @@ def refined_conditions(later: Conditions, conditions: Conditions) -> dict[str, s
         return dict(conditions)
     kept = {key: text for key, text in conditions.items() if not key.endswith(ends)}
     return kept | {key: text for key, text in later.items() if key.endswith(ends)}
+
+
+def refined_row(row: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a row with what of a later measurement takes the place of its own, at its rungs too.
+
+    Args:
+        row: Of `evaluations`.
+        later: The row of the later measurement: metrics, conditions.
+    """
+    metrics = refined_metrics(later["metrics"], row["conditions"])
+    own = {name: value for name, value in metrics.items() if name != VIOLATION}
+    return {
+        **row,
+        **metrics,
+        "rungs": [{**rung, "metrics": {**rung["metrics"], **own}} for rung in row["rungs"]],
+        "conditions": refined_conditions(later["conditions"], row["conditions"]),
+    }
 
 
 def _ends(conditions: Conditions) -> tuple[str, ...]:

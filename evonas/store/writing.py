@@ -201,20 +201,13 @@ class Store:
         self._checkpoint()
 
     @_recorded
-    def measured(self, evaluations: Sequence[Evaluation]) -> None:
-        """Note what candidates took that were measured after the search, besides what their rows say."""
-        rows = [
-            {
-                "candidate": found.candidate.index,
-                "message": found.message,
-                "metrics": dict(found.metrics),
-                "conditions": dict(found.conditions),
-            }
-            for found in evaluations
-        ]
-        if rows:
-            self._check_start()
-            self._put(f"measured/{self._start:04d}.json", to_document({"measured": rows}))
+    def measured(self, found: Evaluation) -> None:
+        """Note what a candidate took that was measured after the search, besides what its row says."""
+        index = found.candidate.index
+        row = {"candidate": index, "message": found.message}
+        row |= {"metrics": dict(found.metrics), "conditions": dict(found.conditions)}
+        self._check_start()
+        self._put(f"measured/{self._start:04d}-{index:06d}.json", to_document({"measured": [row]}))
 
     @_recorded
     def save_weights(self, index: int, data: bytes) -> None:
