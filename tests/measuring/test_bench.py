@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -194,6 +195,35 @@ def test_a_baseline_of_a_busy_device_is_kept_apart() -> None:
 def test_without_the_lock_the_row_says_so() -> None:
     found = LatencyBenchmark("cpu", QUICK, b"2.0", DeviceLock([], enabled=False)).measure(b"3.0", ONE)
     assert found.conditions["quiet"] == "no"
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_in_a_container_the_row_says_that_no_other_is_seen(monkeypatch: pytest.MonkeyPatch, inside: bool) -> None:
+    monkeypatch.setattr(benchmark, "in_container", lambda: inside)
+    assert ("quiet_within" in make().measure(b"3.0", ONE).conditions) is inside
+
+
+@pytest.mark.parametrize("backend", ["torch", "torch.compile"])
+def test_nobody_waits_for_a_network_that_is_compiled(monkeypatch: pytest.MonkeyPatch, backend: str) -> None:
+    lock, told = DeviceLock([]), list[str]()
+
+    class Loader(Clockwork):
+        def load(self, network: nn.Module | bytes, inputs: Inputs) -> Hand:
+            told.append("load")
+            return super().load(network, inputs)
+
+    @contextmanager
+    def unpaused() -> Iterator[None]:
+        told.append("others go on")
+        yield
+        told.append("others wait")
+
+    monkeypatch.setitem(BACKENDS, backend, Loader)
+    monkeypatch.setattr(lock, "unpaused", unpaused)
+    bench = LatencyBenchmark("cpu", TargetConfig.model_validate({"max_seconds": 0.2, "backend": backend}), b"2.0", lock)
+    told.clear()
+    bench.measure(b"3.0", ONE)
+    assert told == (["others go on", "load", "others wait"] if backend == "torch.compile" else ["load"])
 
 
 def test_the_reference_is_the_same_every_time() -> None:
