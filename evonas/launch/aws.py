@@ -62,9 +62,11 @@ class Aws:
         files = {f"my-{FILE}": text}
         if self._copy.exists() and not order.replace:
             files[f"my-{FILE}"] = self._copy.read_text()
-        machines = costs.of_launch_file(yaml.safe_load(files[f"my-{FILE}"]), costs.own_prices(order.config))
+        launch = yaml.safe_load(files[f"my-{FILE}"])
+        machines = costs.of_launch_file(launch, costs.own_prices(order.config))
         name = order.value("bucket") or f"evonas-ACCOUNT-{self._region}"
-        return Plan(files, machines, _asks(order, self._region, name, self._copy))
+        asks = _asks(order, self._region, name, self._copy)
+        return Plan(files, machines, asks, most=launch.get("max_workers"))
 
     def missing(self) -> list[str]:
         lines = [*absent(boto3="pip install boto3"), *programs.absent("ray", "ssh", "rsync")]

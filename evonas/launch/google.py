@@ -50,9 +50,11 @@ class Google:
         values = self._values({"image": "NAME/evonas:0.1.0", "project": project, "family": "...", "key": "..."})
         text = self._copy.read_text() if self._copy.exists() and not order.replace else None
         text = text or filled(FILE, order.resources, values)
-        machines = costs.of_launch_file(yaml.safe_load(text), costs.own_prices(order.config))
+        launch = yaml.safe_load(text)
+        machines = costs.of_launch_file(launch, costs.own_prices(order.config))
         bucket = order.value("bucket") or f"{project}-evonas"
-        return Plan({f"my-{FILE}": text}, machines, _asks(order, project, bucket, self._copy))
+        asks = _asks(order, project, bucket, self._copy)
+        return Plan({f"my-{FILE}": text}, machines, asks, most=launch.get("max_workers"))
 
     def missing(self) -> list[str]:
         order = self._order

@@ -62,9 +62,12 @@ class Order:
 
     def with_defaults(self, **defaults: float) -> tuple[str, ...]:
         """The overrides, and these of `runtime` where neither the config nor an override says anything."""
-        said = set(self.config.runtime.model_fields_set) if self.config else set[str]()
-        if "max_workers" in said:  # it bounds workers: auto, and nothing else
-            said.add("workers")
+        runtime = self.config.runtime if self.config else None
+        said = set(runtime.model_fields_set) if runtime else set[str]()
+        if runtime and runtime.workers != "auto":
+            said.add("max_workers")  # it bounds workers: auto, and nothing else
+        elif runtime and runtime.max_workers is None:
+            said.discard("max_workers")
         return (*self.overrides, *(f"runtime.{name}={value}" for name, value in defaults.items() if name not in said))
 
     @property

@@ -15,12 +15,14 @@ class Plan:
         machines: the types that come, with their prices.
         asks: what is asked of the cloud, a line each.
         longest_h: after which its machines end by themselves, hours; None where they do not.
+        most: how many machines beside the head the launch file allows; None where it does not say.
     """
 
     files: dict[str, str]
     machines: list[Machine]
     asks: list[str]
     longest_h: float | None = 48.0
+    most: int | None = None
 
 
 class Provider(Protocol):

@@ -32,6 +32,6 @@ def run_search(order: Order, words: Callable[[int], Sequence[str]], run: str, cp
     if order.config_path is None:
         print("no CONFIG: the cluster is up, and no search runs")
         return 0
-    overrides = order.with_defaults(workers=WORKERS, gpus_per_worker=1, cpus_per_worker=cpus)
+    overrides = order.with_defaults(max_workers=WORKERS, gpus_per_worker=1, cpus_per_worker=cpus)
     with token_known(), tunnel(order.folder, words) as url:
         return submit(order.config_path, url, run, order.line, overrides=overrides, modules=order.modules, follow=True)

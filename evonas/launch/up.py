@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from evonas.errors import UserError
 from evonas.launch import costs
+from evonas.launch.before import check_search, too_many
 from evonas.launch.order import Order
 from evonas.launch.provider import Plan, Provider
 from evonas.signals import INTERRUPTED
@@ -12,6 +13,7 @@ from evonas.signals import INTERRUPTED
 
 def dry_run(order: Order, provider: Provider) -> int:
     """Prints the files, the cost and what would be asked of the cloud; writes and asks nothing."""
+    check_search(order, provider)
     plan = provider.plan(ask=False)
     for name, text in plan.files.items():
         print(f"--- {order.folder / name}\n{text.rstrip()}\n---")
@@ -39,6 +41,7 @@ def up(order: Order, provider: Provider, sure: bool = False, ask: Callable[[str]
         for line in missing:
             print(f"evonas: {line}", file=sys.stderr)
         return 2
+    check_search(order, provider)
     plan = provider.plan(ask=True)
     costs.require_prices(plan.machines, order.config)
     print("what it costs:", *_costs(order, plan), sep="\n  ")
@@ -61,7 +64,8 @@ def up(order: Order, provider: Provider, sure: bool = False, ask: Callable[[str]
 
 
 def _costs(order: Order, plan: Plan) -> list[str]:
-    return costs.lines(plan.machines, order.workers, order.config, plan.longest_h)
+    found = costs.lines(plan.machines, order.workers, order.config, plan.longest_h)
+    return [*found, *too_many(order, plan)]
 
 
 def _agreed(ask: Callable[[str], str]) -> bool:

@@ -80,7 +80,7 @@ def stage(config: str, run: str, overrides: Sequence[str] = (), modules: Sequenc
         UserError: the config is wrong, the folder would not outlive the job, or there is too much code.
     """
     wanted = load_config(config, overrides)
-    _check(wanted)
+    check(wanted)
     folder = _folder(run)
     files = {"config.yaml": _resolved(wanted), **_tables(wanted), **own_code()}
     for module in _with_imported([module for module in modules if not is_installed(module)]):
@@ -96,7 +96,7 @@ def stage(config: str, run: str, overrides: Sequence[str] = (), modules: Sequenc
     )
 
 
-def _check(config: Config) -> None:
+def check(config: Config) -> None:
     """Raises UserError where a kind does not exist or has not these options; the data is not loaded."""
     if config.runtime.kind == "serial":
         raise UserError(

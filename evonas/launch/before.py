@@ -1,0 +1,36 @@
+"""What is wrong with a search, before anything of it costs."""
+
+import math
+
+from evonas.launch.order import Order
+from evonas.launch.provider import Plan, Provider
+
+_SOMEWHERE = "s3://bucket/run"
+"""A run folder that `submit` would take, where the true one is not known yet."""
+
+
+def check_search(order: Order, provider: Provider) -> None:
+    """Checks what `evonas submit` checks, which comes to its turn when the head is paid for.
+
+    Raises:
+        UserError: The config is wrong, or nothing for a cluster.
+    """
+    from evonas.submit.staging import check, stage  # torch, which `down` can do without
+
+    if order.config_path is None or order.config is None:
+        return
+    if order.cloud == "slurm":
+        check(order.config)  # sbatch is given the files where they are
+    else:
+        stage(order.config_path, provider.run_folder() or _SOMEWHERE, order.overrides, order.modules)
+
+
+def too_many(order: Order, plan: Plan) -> list[str]:
+    """A line where the search asks for more workers than machines can come."""
+    runtime = order.config.runtime if order.config else None
+    if runtime is None or plan.most is None:
+        return []
+    share = runtime.gpus_at_first if "gpus_per_worker" in runtime.model_fields_set else 1.0
+    if math.ceil(order.workers * share) <= plan.most:
+        return []
+    return [f"{order.workers} workers are asked for, and the launch file allows {plan.most} machines (max_workers)"]
