@@ -39,10 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--folder", metavar="DIR", help="where the files are written (default: cluster-CLOUD)")
     text = "an option of sbatch, e.g. --sbatch=--partition=gpu"
     parser.add_argument("--sbatch", action="append", default=[], metavar="OPTION", help=text)
-    text = "print the files, the cost and what would be asked of the cloud; needs no network"
+    text = "up: print the files, the cost and what would be asked, without the network; down: what would go"
     parser.add_argument("--dry-run", action="store_true", help=text)
-    parser.add_argument("--yes", action="store_true", help="do not ask whether it may cost this")
-    parser.add_argument("--anyway", action="store_true", help="start although the account may have too few machines")
+    parser.add_argument("--yes", action="store_true", help="do not ask whether it may cost this, or go")
+    text = "up: although the account may have too few machines; down: although others may have started it"
+    parser.add_argument("--anyway", action="store_true", help=text)
     parser.add_argument("--replace", action="store_true", help="write over a launch file that was changed by hand")
     add_set(parser)
     add_import(parser)
@@ -58,7 +59,9 @@ def run(options: argparse.Namespace) -> int:
     provider = PROVIDERS[options.cloud](order)
     if options.action == "up":
         return dry_run(order, provider) if options.dry_run else up(order, provider, options.yes)
-    return (status if options.action == "status" else down)(order, provider)
+    return (
+        status(order, provider) if options.action == "status" else down(order, provider, options.yes, options.dry_run)
+    )
 
 
 def _order(options: argparse.Namespace) -> "Order":

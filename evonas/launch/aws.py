@@ -13,6 +13,7 @@ from evonas.clusters.address import own_address
 from evonas.clusters.aws import ending
 from evonas.clusters.aws.bucket import account, bucket
 from evonas.clusters.aws.clients import client as boto3_client
+from evonas.clusters.aws.network import admitted, find_group
 from evonas.clusters.aws.permissions import refused
 from evonas.clusters.aws.prepare import prepare
 from evonas.clusters.aws.running import running
@@ -24,6 +25,7 @@ from evonas.launch import costs, programs
 from evonas.launch.launch_files import filled, launch_file, put
 from evonas.launch.libraries import absent
 from evonas.launch.order import Order
+from evonas.launch.owned import claim, give_up, owns
 from evonas.launch.provider import Plan
 from evonas.launch.quota_check import check
 from evonas.launch.ray_search import reachable, run_search
@@ -78,6 +80,8 @@ class Aws:
         order.folder.mkdir(parents=True, exist_ok=True)
         with refusals():
             owner = account(self._client("sts", region))
+            address = order.address or own_address()
+            claim(order.folder, region, self._is_mine(region), self._of_others(address))
             name = order.value("bucket") or f"evonas-{owner}-{region}"
             change(order.folder, given={**order.remembered, "region": region, "bucket": name})
             made = bucket(self._client("s3", region), name, owner, region)
@@ -86,10 +90,12 @@ class Aws:
                 put(order.folder, FILE, launch_file(FILE, order.resources)),
                 put(order.folder, "aws-policy.json", shipped("aws-policy.json")),
                 {**self._values({}), "bucket": name},
-                order.address or own_address(),
+                address,
                 replace=order.replace,
                 keep=True,
+                gone=[read(order.folder).address or address],
             )
+            change(order.folder, address=address)
             config = yaml.safe_load(done.copy.read_text())
             check(done.quotas, refused(self._client("ec2", region), config), order.anyway)
         hand = by_hand(done.copy, (order.folder / FILE).read_text())
@@ -135,18 +141,44 @@ class Aws:
             else []
         )
 
+    def is_own(self) -> bool:
+        with refusals():
+            return all(self._is_mine(place) for place in self._places())
+
     def down(self) -> None:
         cluster = self._cluster()
         with refusals():
-            for _ in range(TRIES):
-                ending.take_down(self._client, self._region, cluster)
-                if not ending.machines(self._client("ec2", self._region), cluster):
-                    break
+            for place in self._places():
+                for _ in range(TRIES):
+                    ending.take_down(self._client, place, cluster)
+                    if not ending.machines(self._client("ec2", place), cluster):
+                        give_up(self._order.folder, place)
+                        break
         change(self._order.folder, started=False)
 
     def left(self) -> list[str]:
         with refusals():
-            return ending.left(self._client, self._region, self._cluster())
+            first, *others = self._places()
+            lines = ending.left(self._client, first, self._cluster())
+            for place in others:
+                lines += ending.left(self._client, place, self._cluster(), regions=[place])
+        return list(dict.fromkeys(lines))
+
+    def _places(self) -> list[str]:
+        """The regions that are meant: that of this line, else all in which a cluster was started from this folder."""
+        given = self._order.given.get("region")
+        return [given] if given else list(read(self._order.folder).owns) or [self._region]
+
+    def _is_mine(self, place: str) -> bool:
+        return owns(self._order.folder, place) or bool(ending.own_key_pairs(self._client("ec2", place)))
+
+    def _of_others(self, address: str) -> list[str]:
+        """What there is in the region that an `up` would take over."""
+        ec2 = self._client("ec2", self._region)
+        lines = [f"machine {name} in {self._region}" for name in ending.machines(ec2, self._cluster())]
+        group = find_group(ec2)
+        others = [other for other in admitted(ec2, group) if other != address] if group else []
+        return [*lines, *(f"security group {group}, which lets {other} in," for other in others)]
 
     def kept(self) -> list[str]:
         given = read(self._order.folder).given

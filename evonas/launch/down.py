@@ -1,16 +1,44 @@
 """The end of a cluster, and what is left of it."""
 
+from collections.abc import Callable
+
+from evonas.errors import UserError
 from evonas.launch.order import Order
 from evonas.launch.provider import Provider
 from evonas.launch.tunnel import close
 
 
-def down(order: Order, provider: Provider) -> int:
+def down(
+    order: Order, provider: Provider, sure: bool = False, dry: bool = False, ask: Callable[[str], str] = input
+) -> int:
     """Takes everything down that costs or lets somebody in; it can be done again.
+
+    Args:
+        order: what is asked for.
+        provider: of its cloud.
+        sure: do not ask.
+        dry: say what would go, and touch nothing.
+        ask: puts a question.
 
     Returns:
         1 where something is left, else 0.
+
+    Raises:
+        UserError: Somebody else started it, or nobody is there to be asked.
     """
+    there = provider.left()
+    if dry:
+        print(*([f"would go: {line}" for line in there] or ["nothing is there"]), sep="\n")
+        return 0
+    if there and not provider.is_own() and not order.anyway:
+        raise UserError(
+            f"{there[0]}: neither {order.folder} nor a key of this machine says that you started it; "
+            f"--anyway takes it down"
+        )
+    print(*(f"to be taken down: {line}" for line in there), sep="\n", end="\n" if there else "")
+    if there and not (sure or _agreed(ask)):
+        print("nothing was taken down")
+        return 0
     close(order.folder)
     provider.down()
     left = provider.left()
@@ -20,3 +48,10 @@ def down(order: Order, provider: Provider) -> int:
     if left:
         print(f"again: {order.again('down')}")
     return int(bool(left))
+
+
+def _agreed(ask: Callable[[str], str]) -> bool:
+    try:
+        return ask("take it down? [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        raise UserError("nobody is there to say yes; --yes takes it down") from None

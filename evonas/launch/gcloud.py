@@ -39,7 +39,20 @@ def family(project: str) -> str:
     return max(fit)[1]
 
 
-def make(project: str, region: str, bucket: str, address: str, role: Path) -> None:
+def admitted(project: str) -> list[str]:
+    """The addresses from which SSH gets in; none where there is no rule yet."""
+    code, said = programs.ask(
+        *_line(project, "compute firewall-rules describe evonas-ssh"), "--format=value(sourceRanges.list())"
+    )
+    return [] if code else [part for part in re.split(r"[,;\s]+", said) if part]
+
+
+def others(project: str, address: str) -> list[str]:
+    """A line for each other address from which SSH gets in."""
+    return [f"rule evonas-ssh, which lets {other} in," for other in admitted(project) if other != address]
+
+
+def make(project: str, region: str, bucket: str, address: str, role: Path, before: str | None = None) -> None:
     """Finds or makes services, bucket, network, doors, role and account.
 
     Args:
@@ -48,13 +61,15 @@ def make(project: str, region: str, bucket: str, address: str, role: Path) -> No
         bucket: its name.
         address: from where SSH is let in: `203.0.113.7/32`.
         role: `gcp-role.yaml`.
+        before: from where it was let in before, and is not any more.
     """
     account = f"evonas-head@{project}.iam.gserviceaccount.com"
     programs.run(*_line(project, "services enable", *(f"{name}.googleapis.com" for name in SERVICES)))
     for describe, create in _things(project, region, bucket, address, role, account):
         if programs.ask(*_line(project, *describe))[0]:
             programs.run(*_line(project, *create))
-    programs.run(*_line(project, "compute firewall-rules update evonas-ssh", f"--source-ranges={address}"))
+    ranges = ",".join([*(other for other in admitted(project) if other not in (before, address)), address])
+    programs.run(*_line(project, "compute firewall-rules update evonas-ssh", f"--source-ranges={ranges}"))
     programs.run(*_line(project, f"projects add-iam-policy-binding {project}", *_binding(project, account)))
     programs.run(
         *_line(project, f"storage buckets add-iam-policy-binding gs://{bucket}"),

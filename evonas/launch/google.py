@@ -20,6 +20,7 @@ from evonas.launch import costs, gcloud, programs
 from evonas.launch.launch_files import filled, launch_file, put
 from evonas.launch.libraries import absent
 from evonas.launch.order import Order
+from evonas.launch.owned import claim, give_up
 from evonas.launch.provider import Plan
 from evonas.launch.quota_check import check
 from evonas.launch.ray_search import reachable, run_search
@@ -69,11 +70,16 @@ class Google:
         if project is None:
             raise UserError("no project: --project")
         bucket = order.value("bucket") or f"{project}-evonas"
+        place, address = f"{project}/{region}", order.address or own_address()
+        with refusals():
+            there = [f"machine {name} in {zone}" for name, zone in _machines(self._client, project)]
+            claim(order.folder, place, self.is_own(), [*there, *gcloud.others(project, address)])
         role = put(order.folder, "gcp-role.yaml", shipped("gcp-role.yaml"))
         template = put(order.folder, FILE, launch_file(FILE, order.resources))
         change(order.folder, given={**order.remembered, "project": project, "region": region, "bucket": bucket})
         token()
-        gcloud.make(project, region, bucket, order.address or own_address(), role)
+        gcloud.make(project, region, bucket, address, role, read(order.folder).address)
+        change(order.folder, address=address)
         values = {**self._values({}), "project": project, "key": _key()}
         values["family"] = order.value("family") or gcloud.family(project)
         copy = own_copy(template, values, order.replace, keep=True)
@@ -109,17 +115,29 @@ class Google:
         counts = Counter(zone for _, zone in found)
         return [f"{count} machines in {zone}" for zone, count in sorted(counts.items())]
 
+    def is_own(self) -> bool:
+        project, key = self._known_project(), _key_file().with_suffix(".pub")
+        if any(place.startswith(f"{project}/") for place in read(self._order.folder).owns):
+            return True
+        if not key.exists():
+            return False
+        with refusals():
+            return any(key.read_text().strip() in known for known in ending.keys(self._client(), project))
+
     def down(self) -> None:
         project = self._known_project()
-        with refusals():
-            ending.take_down(self._client(), project, self._region)
+        for region in self._regions():
+            with refusals():
+                ending.take_down(self._client(), project, region)
+            give_up(self._order.folder, f"{project}/{region}")
         gcloud.unmake(project)
         change(self._order.folder, started=False)
 
     def left(self) -> list[str]:
         project = self._known_project()
         with refusals():
-            lines = ending.left(self._client(), project, self._region)
+            found = [line for region in self._regions() for line in ending.left(self._client(), project, region)]
+        lines = list(dict.fromkeys(found))
         return [*lines, "account evonas-head"] if gcloud.has_account(project) else lines
 
     def kept(self) -> list[str]:
@@ -141,6 +159,12 @@ class Google:
             raise UserError("no project: --project")
         return project
 
+    def _regions(self) -> list[str]:
+        """The regions that are meant: that of this line, else all in which a cluster was started from this folder."""
+        given, project = self._order.given.get("region"), self._known_project()
+        known = [place.split("/")[1] for place in read(self._order.folder).owns if place.startswith(f"{project}/")]
+        return [given] if given else known or [self._region]
+
     def _values(self, others: dict[str, str]) -> dict[str, str]:
         return {**others, **{name: value for name in KEEPS if (value := self._order.value(name))}}
 
@@ -148,9 +172,23 @@ class Google:
         return ["ray", "dashboard", "--port", str(port), str(self._copy)]
 
 
+def _machines(client: Callable[[], Any], project: str) -> list[tuple[str, str]]:
+    """Those of the cluster; none where Compute Engine is not switched on yet, which `gcloud.make` does."""
+    try:
+        return ending.machines(client(), project)
+    except Exception as error:
+        if "SERVICE_DISABLED" in str(error) or "has not been used" in str(error):
+            return []
+        raise
+
+
+def _key_file() -> Path:
+    return token_file().parents[1] / "ssh_key"
+
+
 def _key() -> str:
     """The public half of the key of these machines, made if there is none."""
-    path = token_file().parents[1] / "ssh_key"
+    path = _key_file()
     if not path.exists():
         programs.answer("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "evonas", "-f", str(path))
     return path.with_suffix(".pub").read_text().strip()

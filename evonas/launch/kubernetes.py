@@ -1,5 +1,6 @@
 """A Kubernetes cluster with KubeRay that is there, through kubectl."""
 
+from base64 import b64encode
 from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,6 +13,7 @@ from evonas.launch import costs, programs
 from evonas.launch.launch_files import check_resources, put
 from evonas.launch.order import Order
 from evonas.launch.overlays import PLATFORMS, built, platform_of, write
+from evonas.launch.owned import claim, give_up, owns
 from evonas.launch.provider import Plan
 from evonas.launch.ray_search import run_search
 from evonas.launch.state import change, read
@@ -20,7 +22,9 @@ from evonas.prices import NODE_TYPE_LABEL
 
 FILE = "cluster.yaml"
 CPUS = 3
-PODS = ("get", "pods", "-l", "ray.io/is-ray-node=yes")
+CLUSTER = "evonas"
+SELECTED = f"ray.io/cluster={CLUSTER}"
+PODS = ("get", "pods", "-l", SELECTED)
 SECRET, ACCOUNT = "secret/evonas-auth", "serviceaccount/evonas"
 OPERATOR = (
     "helm install kuberay-operator kuberay-operator --repo https://ray-project.github.io/kuberay-helm/ --version 1.7.1"
@@ -59,6 +63,8 @@ class Kubernetes:
         order, context = self._order, self._context()
         order.folder.mkdir(parents=True, exist_ok=True)
         change(order.folder, given={**order.remembered, "context": context or ""})
+        there = programs.ask(*self._line("get", "raycluster/evonas", "--ignore-not-found", "-o", "name"))
+        claim(order.folder, context or "", self.is_own(), there[1].split() if not there[0] else [])
         if programs.ask(*self._line("get", "crd", "rayclusters.ray.io"))[0]:
             raise UserError(f"KubeRay is not there in {context}: {OPERATOR}")
         code, said = programs.ask(*self._line("auth", "can-i", "create", "rayclusters.ray.io"))
@@ -104,14 +110,23 @@ class Kubernetes:
         )
         return [f"{count} x {name}" for name, count in sorted(Counter(found.splitlines()).items())]
 
+    def is_own(self) -> bool:
+        """By the state, or by the token that is both in the cluster's secret and this user's."""
+        if owns(self._order.folder, self._context() or ""):
+            return True
+        code, said = programs.ask(*self._line("get", SECRET, "-o", "jsonpath={.data.auth_token}"))
+        path = token_file()
+        return not code and bool(said) and path.exists() and b64encode(path.read_bytes()).decode() == said
+
     def down(self) -> None:
         made = read(self._order.folder).made
         if self._copy.exists():
             programs.run(*self._line("delete", "-f", str(self._copy), "--ignore-not-found"))
         if made:
             programs.run(*self._line("delete", *made, "--ignore-not-found"))
-        programs.ask(*self._line("wait", "pod", "--for=delete", "-l", "ray.io/is-ray-node=yes", "--timeout=300s"))
+        programs.ask(*self._line("wait", "pod", "--for=delete", "-l", SELECTED, "--timeout=300s"))
         change(self._order.folder, started=False, made=())
+        give_up(self._order.folder, self._context() or "")
 
     def left(self) -> list[str]:
         pods = programs.answer(*self._line(*PODS, "-o", "name")).split()

@@ -49,6 +49,9 @@ class Provider(Protocol):
     def nodes(self) -> list[str]:
         """What runs now, a line each."""
 
+    def is_own(self) -> bool:
+        """Whether what `left` names was started from this folder, or with a key of this machine."""
+
     def down(self) -> None:
         """Ends all that costs money or lets somebody in. What is not there is no error."""
 

@@ -83,6 +83,9 @@ class Slurm:
     def nodes(self) -> list[str]:
         return [f"job {job}, {self._state(job).lower()}: {run}" for run, job in self._alive()]
 
+    def is_own(self) -> bool:
+        return True  # only jobs of its own state are known
+
     def down(self) -> None:
         for _, job in self._alive():
             programs.run("scancel", job)

@@ -22,6 +22,8 @@ class State:
         made: what was made beside the launch files, by a name of its provider's.
         tunnel: process group of a tunnel that is open, None if there is none.
         jobs: run folder -> job of Slurm.
+        owns: the regions, projects or contexts whose cluster was started from this folder.
+        address: from where SSH was let in for it.
     """
 
     given: Mapping[str, str] = field(default_factory=dict)
@@ -29,6 +31,8 @@ class State:
     made: tuple[str, ...] = ()
     tunnel: int | None = None
     jobs: Mapping[str, str] = field(default_factory=dict)
+    owns: tuple[str, ...] = ()
+    address: str | None = None
 
 
 def read(folder: Path) -> State:
@@ -40,7 +44,7 @@ def read(folder: Path) -> State:
     path = folder / NAME
     try:
         found = json.loads(path.read_text())
-        return State(**{**found, "made": tuple(found["made"])})
+        return State(**{**found, "made": tuple(found["made"]), "owns": tuple(found.get("owns", ()))})
     except FileNotFoundError:
         return State()
     except (ValueError, TypeError, KeyError, UnicodeDecodeError):

@@ -92,7 +92,7 @@ def counted(clients: Clients) -> dict[str, int]:
 def _up_and_down(clients: Clients, until: str, how: BaseException | None, capsys: Any, monkeypatch: Any) -> int:
     """Up until something happens, and down; the exit status of up."""
     # All regions are asked in tests/clouds/test_aws.py, which takes a while.
-    monkeypatch.setattr(aws.ending, "left", lambda c, r, n, left=aws.ending.left: left(c, r, n, regions=[REGION]))
+    monkeypatch.setattr(aws.ending, "left", lambda c, r, n, left=aws.ending.left, **_: left(c, r, n, regions=[r]))
     clients("ec2", REGION).create_key_pair(KeyName="ray-autoscaler_us-west-2")
     before = counted(clients)
     order = _order()
@@ -106,7 +106,7 @@ def _up_and_down(clients: Clients, until: str, how: BaseException | None, capsys
     assert all(between[name] > before[name] for name in ("keys", "private keys", "groups", "volumes", "roles"))
     order = _order()
     for _ in range(2):
-        assert down(order, Aws(order, clients)) == 0
+        assert down(order, Aws(order, clients), sure=True) == 0
         assert counted(clients) == before
     out, err = capsys.readouterr()
     assert "nothing is left" in out
@@ -142,7 +142,7 @@ def test_down_leaves_nothing(
 def test_down_leaves_nothing_of_an_account_that_was_half_ready(
     clients: Clients, action: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(aws.ending, "left", lambda c, r, n, left=aws.ending.left: left(c, r, n, regions=[REGION]))
+    monkeypatch.setattr(aws.ending, "left", lambda c, r, n, left=aws.ending.left, **_: left(c, r, n, regions=[r]))
     before, order = counted(clients), _order()
 
     def stop(model: Any, **_: Any) -> None:
@@ -156,7 +156,7 @@ def test_down_leaves_nothing_of_an_account_that_was_half_ready(
         clients(service, REGION).meta.events.unregister("before-call", stop)
     assert counted(clients) != before
     order = _order()
-    assert down(order, Aws(order, clients)) == 0
+    assert down(order, Aws(order, clients), sure=True) == 0
     assert counted(clients) == before
 
 

@@ -66,7 +66,7 @@ def test_kubernetes_up_again_status_and_down(
     assert main(["cluster", "status", "kubernetes"]) == 0
     assert "2 x spot-l4 Running" in capsys.readouterr().out
     for _ in range(2):
-        assert main(["cluster", "down", "kubernetes"]) == 0
+        assert main(["cluster", "down", "kubernetes", "--yes"]) == 0
         assert "nothing is left" in capsys.readouterr().out
     assert not (tmp_path / "secret").exists()
     assert told.lines("delete", "serviceaccount") == []  # it was there before
@@ -120,7 +120,7 @@ def test_slurm_up_again_status_and_down(
     assert main(["cluster", "status", "slurm"]) == 0
     assert f"job 7, running: {run}" in capsys.readouterr().out
     for _ in range(2):
-        assert main(["cluster", "down", "slurm"]) == 0
+        assert main(["cluster", "down", "slurm", "--yes"]) == 0
         assert "nothing is left" in capsys.readouterr().out
     assert told.lines("scancel") == ["scancel 7"]
     (tmp_path / "number").write_text("1")
@@ -185,6 +185,7 @@ def test_google_up_again_and_down(
     taken = list[tuple[Any, ...]]()
     monkeypatch.setattr(google.ending, "take_down", lambda *words: taken.append(words))
     monkeypatch.setattr(google.ending, "left", lambda *_: [])
+    monkeypatch.setattr(google.ending, "machines", lambda *_: [])
     client = object()
     monkeypatch.setattr(google.Google.__init__, "__defaults__", (lambda: client,))
     up_again = ["cluster", "up", "gcp", "--image", "me/evonas:9", "--address", "198.51.100.7", "--yes"]
@@ -201,7 +202,7 @@ def test_google_up_again_and_down(
     assert main(up_again) == 0
     assert (len(told.lines(" create ")), len(told.lines("ray up"))) == (7, 1)
     for _ in range(2):
-        assert main(["cluster", "down", "gcp"]) == 0
+        assert main(["cluster", "down", "gcp", "--yes"]) == 0
     assert taken == [(client, "my-project", "us-central1")] * 2
     assert len(told.lines("remove-iam-policy-binding")) == len(told.lines("service-accounts delete")) == 1
     assert "nothing is left" in capsys.readouterr().out

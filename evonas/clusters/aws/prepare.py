@@ -1,6 +1,6 @@
 """All that `ray up` on AWS needs, found or made."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ def prepare(
     address: str,
     replace: bool = False,
     keep: bool = False,
+    gone: Collection[str] | None = None,
 ) -> Prepared:
     """Makes group and role, looks the machine image up and writes the copy of the launch file. It can be done again.
 
@@ -48,6 +49,7 @@ def prepare(
         given: `image` and `bucket`; `region`, `ami` and `group` where they are to be others than would be found.
         address: from where SSH is let in: `203.0.113.7/32`.
         replace, keep: as of `own_copy`.
+        gone: addresses that get in no more; None: all others.
 
     Raises:
         UserError: A value is missing or unknown, the region has no such image, or as `own_copy` says.
@@ -61,7 +63,7 @@ def prepare(
     instance_profile(client("iam", region), rights)
     values = {
         "ami": rest.get("ami") or newest_image(ec2),
-        "group": rest.get("group") or security_group(ec2, address),
+        "group": rest.get("group") or security_group(ec2, address, gone),
         **rest,
     }
     copy = own_copy(template, values, replace, keep)

@@ -21,6 +21,13 @@ def machines(compute: Any, project: str, cluster: str = NAME) -> list[tuple[str,
     return [(machine["name"], zone) for machine, zone in found]
 
 
+def keys(compute: Any, project: str, cluster: str = NAME) -> list[str]:
+    """The public keys that the machines of the cluster let in."""
+    found = _entries(compute.instances(), project, "instances", cluster)
+    entries = [entry for machine, _ in found for entry in machine.get("metadata", {}).get("items", ())]
+    return [entry["value"] for entry in entries if entry["key"] == "ssh-keys"]
+
+
 def disks(compute: Any, project: str, cluster: str = NAME) -> list[tuple[str, str]]:
     """Name and zone of each disk of the cluster, by the launch file's label, that belongs to no machine any more."""
     found = _entries(compute.disks(), project, "disks", cluster)

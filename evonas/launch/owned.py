@@ -1,0 +1,38 @@
+"""Whose a cluster is: names are the same for all users of an account, and nobody takes another's."""
+
+from pathlib import Path
+
+from evonas.errors import UserError
+from evonas.launch.state import change, read
+
+
+def owns(folder: Path, place: str) -> bool:
+    """Whether the cluster in a place (a region, a project, a context) was started from this folder."""
+    return place in read(folder).owns
+
+
+def claim(folder: Path, place: str, own: bool, there: list[str]) -> None:
+    """Notes that the cluster in a place is this folder's, before anything of it is made.
+
+    Args:
+        folder: of the cluster.
+        place: where it is.
+        own: whether it is this user's already.
+        there: what is there of a cluster, a line each.
+
+    Raises:
+        UserError: Somebody else's is there.
+    """
+    if there and not own:
+        raise UserError(
+            f"{there[0]} is of a cluster that neither {folder} nor a key of this machine has started: go on from its "
+            f"own folder (--folder), or elsewhere"
+        )
+    change(folder, owns=tuple(dict.fromkeys((*read(folder).owns, place))))
+
+
+def give_up(folder: Path, place: str) -> None:
+    """Notes that nothing is left in a place."""
+    known = read(folder).owns
+    if place in known:
+        change(folder, owns=tuple(other for other in known if other != place))

@@ -1,0 +1,69 @@
+"""Users of a shared account have clusters of one name: nobody takes or opens another's."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evonas.clusters.aws.network import admitted, security_group
+from evonas.errors import UserError
+from evonas.launch import aws
+from evonas.launch.aws import Aws
+from evonas.launch.down import down
+from evonas.launch.up import up
+from tests.clouds.test_aws import REGION, THERE, _tags
+from tests.launch.stand_ins import user  # noqa: F401 - a fixture
+from tests.launch.test_aws import _order, clients, counted  # noqa: F401 - a fixture
+
+Clients = Callable[[str, str], Any]
+
+
+@pytest.fixture
+def others(clients: Clients, monkeypatch: pytest.MonkeyPatch) -> Clients:  # noqa: F811
+    """An account in which somebody else has a cluster."""
+    monkeypatch.setattr(aws.ending, "left", lambda c, r, n, left=aws.ending.left, **_: left(c, r, n, regions=[r]))
+    ec2 = clients("ec2", REGION)
+    ec2.create_key_pair(KeyName="evonas")
+    security_group(ec2, THERE)
+    ec2.run_instances(ImageId="ami-03cf127a", MinCount=1, MaxCount=1, TagSpecifications=_tags("instance", "evonas"))
+    return clients
+
+
+def test_anothers_cluster_is_neither_taken_down_nor_taken_over(others: Clients) -> None:
+    before, order = counted(others), _order()
+    with pytest.raises(UserError, match=r"^machine i-\w+ in us-west-2: neither .* --anyway takes it down$"):
+        down(order, Aws(order, others), sure=True)
+    started = list[Any]()
+    with pytest.raises(UserError, match=r"^machine i-\w+ in us-west-2 is of a cluster that neither"):
+        up(order, Aws(order, others, lambda *words: started.append(words)), sure=True)
+    others("ec2", REGION).terminate_instances(
+        InstanceIds=[aws.ending.machines(others("ec2", REGION))[0]]
+    )  # the door is left, and opened for him alone
+    with pytest.raises(UserError, match=r"which lets 203\.0\.113\.9/32 in"):
+        up(order, Aws(order, others), sure=True)
+    assert counted(others) == {**before, "instances": 0, "volumes": 0}
+    group = aws.find_group(others("ec2", REGION))
+    assert group
+    assert admitted(others("ec2", REGION), group) == [THERE]
+    assert started == []
+
+
+def test_down_asks_and_its_dry_run_touches_nothing(others: Clients, capsys: pytest.CaptureFixture[str]) -> None:
+    (Path.home() / ".ssh/evonas.pem").touch()
+    before, order = counted(others), _order()
+    assert down(order, Aws(order, others), dry=True) == 0
+    assert "would go: machine i-" in capsys.readouterr().out
+    assert down(order, Aws(order, others), ask=lambda _: "n") == 0
+    assert "nothing was taken down" in capsys.readouterr().out
+    assert counted(others) == before
+    assert not order.folder.exists()
+    assert down(order, Aws(order, others), ask=lambda _: "y") == 0
+    assert aws.ending.machines(others("ec2", REGION)) == []
+
+
+def test_up_closes_the_door_for_its_own_old_address_alone(others: Clients) -> None:
+    ec2 = others("ec2", REGION)
+    security_group(ec2, "192.0.2.1/32", gone=[])
+    group = security_group(ec2, "192.0.2.2/32", gone=["192.0.2.1/32"])
+    assert sorted(admitted(ec2, group)) == ["192.0.2.2/32", THERE]
