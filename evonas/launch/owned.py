@@ -28,7 +28,10 @@ def claim(folder: Path, place: str, own: bool, there: list[str]) -> None:
             f"{there[0]} is of a cluster that neither {folder} nor a key of this machine has started: go on from its "
             f"own folder (--folder), or elsewhere"
         )
-    change(folder, owns=tuple(dict.fromkeys((*read(folder).owns, place))))
+    known = read(folder)
+    # A cluster of whose start this folder knows nothing may have a search: its Ray is not started anew.
+    started = known.started or (bool(there) and place not in known.owns)
+    change(folder, owns=tuple(dict.fromkeys((*known.owns, place))), started=started)
 
 
 def give_up(folder: Path, place: str) -> None:

@@ -8,15 +8,6 @@ from evonas.launch.tunnel import tunnel
 from evonas.submit.submission import submit
 
 
-def reachable(order: Order, words: Callable[[int], Sequence[str]]) -> bool:
-    """Whether the job API answers through a tunnel."""
-    try:
-        with token_known(), tunnel(order.folder, words):
-            return True
-    except ConnectionError:
-        return False
-
-
 def run_search(order: Order, words: Callable[[int], Sequence[str]], run: str, cpus: int) -> int:
     """Submits the search and shows it until it ends; boards come when it asks for them.
 

@@ -24,6 +24,7 @@ class State:
         jobs: run folder -> job of Slurm.
         owns: the regions, projects or contexts whose cluster was started from this folder.
         address: from where SSH was let in for it.
+        agreed: what it costs, as the user has agreed to last.
     """
 
     given: Mapping[str, str] = field(default_factory=dict)
@@ -33,6 +34,7 @@ class State:
     jobs: Mapping[str, str] = field(default_factory=dict)
     owns: tuple[str, ...] = ()
     address: str | None = None
+    agreed: tuple[str, ...] = ()
 
 
 def read(folder: Path) -> State:
@@ -44,7 +46,7 @@ def read(folder: Path) -> State:
     path = folder / NAME
     try:
         found = json.loads(path.read_text())
-        return State(**{**found, "made": tuple(found["made"]), "owns": tuple(found.get("owns", ()))})
+        return State(**{**found, "made": tuple(found["made"]), "owns": tuple(found.get("owns", ())), "agreed": tuple(found.get("agreed", ()))})
     except FileNotFoundError:
         return State()
     except (ValueError, TypeError, KeyError, UnicodeDecodeError):

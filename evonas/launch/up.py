@@ -8,6 +8,7 @@ from evonas.launch import costs
 from evonas.launch.before import check_search, too_many
 from evonas.launch.order import Order
 from evonas.launch.provider import Plan, Provider
+from evonas.launch.state import change
 from evonas.signals import INTERRUPTED
 
 
@@ -44,10 +45,14 @@ def up(order: Order, provider: Provider, sure: bool = False, ask: Callable[[str]
     check_search(order, provider)
     plan = provider.plan(ask=True)
     costs.require_prices(plan.machines, order.config)
-    print("what it costs:", *_costs(order, plan), sep="\n  ")
-    if not (sure or order.state.started or _agreed(ask)):
+    lines = _costs(order, plan)
+    print("what it costs:", *lines, sep="\n  ")
+    # On Slurm, another search is another job.
+    asked = (*lines, *([f"run {provider.run_folder()}"] if order.cloud == "slurm" else ()))
+    if not (sure or _goes_on(order, provider, asked) or _agreed(ask)):
         print("nothing was started")
         return 0
+    change(order.folder, agreed=asked)
     try:
         for line in provider.prepare():
             print(line, flush=True)
@@ -66,6 +71,11 @@ def up(order: Order, provider: Provider, sure: bool = False, ask: Callable[[str]
 def _costs(order: Order, plan: Plan) -> list[str]:
     found = costs.lines(plan.machines, order.workers, order.config, plan.longest_h)
     return [*found, *too_many(order, plan)]
+
+
+def _goes_on(order: Order, provider: Provider, asked: tuple[str, ...]) -> bool:
+    """Whether the machines run that were agreed to, at what was agreed to; they may have ended by themselves."""
+    return order.state.started and order.state.agreed == asked and bool(provider.nodes())
 
 
 def _agreed(ask: Callable[[str], str]) -> bool:

@@ -186,6 +186,7 @@ def test_google_up_again_and_down(
     monkeypatch.setattr(google.ending, "take_down", lambda *words: taken.append(words))
     monkeypatch.setattr(google.ending, "left", lambda *_: [])
     monkeypatch.setattr(google.ending, "machines", lambda *_: [])
+    monkeypatch.setattr(google.ending, "head_runs", lambda *_: False)
     client = object()
     monkeypatch.setattr(google.Google.__init__, "__defaults__", (lambda: client,))
     up_again = ["cluster", "up", "gcp", "--image", "me/evonas:9", "--address", "198.51.100.7", "--yes"]
@@ -198,7 +199,7 @@ def test_google_up_again_and_down(
     assert all("--project=" in line for line in told.lines("gcloud") if "config get-value" not in line)
     assert told.lines("firewall-rules create evonas-ssh", "--source-ranges=198.51.100.7/32", "--allow=tcp:22")
     assert told.lines("ray up -y cluster-gcp/my-gcp.yaml")
-    monkeypatch.setattr(google, "reachable", lambda *_: True)
+    monkeypatch.setattr(google.ending, "head_runs", lambda *_: True)
     assert main(up_again) == 0
     assert (len(told.lines(" create ")), len(told.lines("ray up"))) == (7, 1)
     for _ in range(2):

@@ -27,6 +27,13 @@ def instances(ec2: Any, cluster: str = "evonas") -> list[Any]:
     return [m for page in pages for group in page["Reservations"] for m in group["Instances"]]
 
 
+def head_runs(ec2: Any, cluster: str = "evonas") -> bool:
+    """Whether the cluster's head runs in the client's region, or is about to."""
+    head = {"Key": "ray-node-type", "Value": "head"}
+    found = (machine for machine in instances(ec2, cluster) if head in machine["Tags"])
+    return any(machine["State"]["Name"] in ("pending", "running") for machine in found)
+
+
 def disks(ec2: Any, cluster: str = "evonas") -> list[str]:
     """The ids of volumes of the cluster, by the launch file's tag, that belong to no machine any more."""
     filters = [{"Name": "tag:ray-cluster-name", "Values": [cluster]}, {"Name": "status", "Values": ["available"]}]

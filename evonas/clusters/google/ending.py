@@ -21,6 +21,13 @@ def machines(compute: Any, project: str, cluster: str = NAME) -> list[tuple[str,
     return [(machine["name"], zone) for machine, zone in found]
 
 
+def head_runs(compute: Any, project: str, cluster: str = NAME) -> bool:
+    """Whether the cluster's head runs, or is about to."""
+    found = [machine for machine, _ in _entries(compute.instances(), project, "instances", cluster)]
+    heads = [machine for machine in found if machine.get("labels", {}).get("ray-node-type") == "head"]
+    return any(head.get("status") in ("PROVISIONING", "STAGING", "RUNNING") for head in heads)
+
+
 def keys(compute: Any, project: str, cluster: str = NAME) -> list[str]:
     """The public keys that the machines of the cluster let in."""
     found = _entries(compute.instances(), project, "instances", cluster)
