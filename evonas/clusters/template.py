@@ -40,8 +40,8 @@ def fill(text: str, values: Mapping[str, str]) -> str:
     for name, value in values.items():
         if name not in {*wanted, *usual}:
             raise UserError(unknown(name, {*wanted, *usual}))
-        if not _VALUE.fullmatch(value):
-            raise UserError(f"{name}={value!r}: a value is letters, digits and ./:@+=,_- in one line")
+        if not _VALUE.fullmatch(value) or ": " in value or value.endswith(":") or value != value.strip():
+            raise UserError(f"{name}={value!r}: a value is letters, digits and ./:@+=,_- in one line, no ': '")
     if missing := [f"{name}=..." for name in wanted if name not in values]:
         raise UserError(f"also wanted: {' '.join(missing)}")
     other = {old: _other(name, old, usual, values) for name, old in usual.items()}

@@ -9,10 +9,24 @@ from evonas.errors import UserError
 
 if TYPE_CHECKING:
     from evonas.launch.order import Order
+    from evonas.launch.state import State
 
 CLOUDS = ("aws", "gcp", "kubernetes", "slurm")
 REMEMBERED = ("image", "bucket", "region", "zone", "project", "family", "ami", "platform", "run")
 """Options that later lines need not say again."""
+OF = {
+    "image": ("aws", "gcp", "kubernetes"),
+    "bucket": ("aws", "gcp", "kubernetes"),
+    "region": ("aws", "gcp"),
+    "address": ("aws", "gcp"),
+    "zone": ("gcp",),
+    "project": ("gcp",),
+    "family": ("gcp",),
+    "platform": ("kubernetes",),
+    "ami": ("aws",),
+    "sbatch": ("slurm",),
+}
+"""Options that only some clouds have."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,6 +69,7 @@ def run(options: argparse.Namespace) -> int:
     from evonas.launch.status import status
     from evonas.launch.up import dry_run, up
 
+    _check_options(options)
     order = _order(options)
     provider = PROVIDERS[options.cloud](order)
     if options.action == "up":
@@ -66,14 +81,13 @@ def run(options: argparse.Namespace) -> int:
 
 def _order(options: argparse.Namespace) -> "Order":
     from evonas.launch.order import Order, default_folder
-    from evonas.launch.state import read
 
     folder = Path(options.folder) if options.folder else default_folder(options.cloud)
     order = Order(
         options.cloud,
         options.line,
         folder,
-        read(folder),
+        _state(options, folder),
         {name: value for name in REMEMBERED if (value := getattr(options, name))},
         options.config,
         tuple(options.overrides),
@@ -85,6 +99,28 @@ def _order(options: argparse.Namespace) -> "Order":
     )
     _ = order.config  # what is wrong with it is said before anything is asked of a cloud
     return order
+
+
+def _state(options: argparse.Namespace, folder: Path) -> "State":
+    """What is known; of a damaged state nothing where a cloud knows itself what is to be taken down."""
+    from evonas.launch.state import NAME, State, read
+
+    try:
+        return read(folder)
+    except UserError as error:
+        if options.action != "down" or options.dry_run or options.cloud == "slurm":
+            raise
+        damaged = folder / f"{NAME}.damaged"
+        (folder / NAME).replace(damaged)
+        print(f"note: {error}; it is {damaged} now, and what is there counts")
+        return State()
+
+
+def _check_options(options: argparse.Namespace) -> None:
+    """Raises UserError for an option of another cloud."""
+    for name, clouds in OF.items():
+        if getattr(options, name) and options.cloud not in clouds:
+            raise UserError(f"--{name} is of {' and '.join(clouds)}, and not of {options.cloud}")
 
 
 def _address(given: str | None) -> str | None:

@@ -1,13 +1,12 @@
 """AWS, through boto3 and Ray's own launcher."""
 
 import os
+import shlex
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from evonas.clusters.address import own_address
 from evonas.clusters.aws import ending
@@ -22,7 +21,7 @@ from evonas.clusters.shipped import shipped
 from evonas.clusters.template import by_hand, defaults
 from evonas.errors import UserError
 from evonas.launch import costs, programs
-from evonas.launch.launch_files import filled, launch_file, put
+from evonas.launch.launch_files import filled, launch_file, parsed, put
 from evonas.launch.libraries import absent
 from evonas.launch.order import Order
 from evonas.launch.owned import claim, give_up, owns
@@ -64,7 +63,7 @@ class Aws:
         files = {f"my-{FILE}": text}
         if self._copy.exists() and not order.replace:
             files[f"my-{FILE}"] = self._copy.read_text()
-        launch = yaml.safe_load(files[f"my-{FILE}"])
+        launch = parsed(files[f"my-{FILE}"], self._copy)
         machines = costs.of_launch_file(launch, costs.own_prices(order.config))
         name = order.value("bucket") or f"evonas-ACCOUNT-{self._region}"
         asks = _asks(order, self._region, name, self._copy)
@@ -96,7 +95,7 @@ class Aws:
                 gone=[read(order.folder).address or address],
             )
             change(order.folder, address=address)
-            config = yaml.safe_load(done.copy.read_text())
+            config = parsed(done.copy.read_text(), done.copy)
             check(done.quotas, refused(self._client("ec2", region), config), order.anyway)
         hand = by_hand(done.copy, (order.folder / FILE).read_text())
         token()
@@ -110,8 +109,8 @@ class Aws:
         ]
 
     def start(self) -> None:
-        # `ray up` starts Ray anew on a head that runs, which would end the search there: what the cloud says counts, and
-        # not whether a tunnel opens just now.
+        # `ray up` starts Ray anew on a head that runs, which would end the search there: what the cloud says counts,
+        # and not whether a tunnel opens just now.
         with refusals():
             runs = ending.head_runs(self._client("ec2", self._region), self._cluster())
         if runs and read(self._order.folder).started:
@@ -162,11 +161,17 @@ class Aws:
 
     def left(self) -> list[str]:
         with refusals():
-            first, *others = self._places()
+            first, *others = places = self._places()
             lines = ending.left(self._client, first, self._cluster())
             for place in others:
                 lines += ending.left(self._client, place, self._cluster(), regions=[place])
-        return list(dict.fromkeys(lines))
+        return [self._with_way(line, places) for line in dict.fromkeys(lines)]
+
+    def _with_way(self, line: str, places: list[str]) -> str:
+        """A line of what is left, with the command that takes it down where this one does not."""
+        _, inside, place = line.rpartition(" in ")
+        away = inside and place not in places
+        return f"{line}, which goes by {self._order.again('down')} --region {place}" if away else line
 
     def _places(self) -> list[str]:
         """The regions that are meant: that of this line, else all in which a cluster was started from this folder."""
@@ -196,7 +201,7 @@ class Aws:
 
     def _cluster(self) -> str:
         text = self._copy.read_text() if self._copy.exists() else shipped(FILE)
-        return str(yaml.safe_load(text)["cluster_name"])
+        return str(parsed(text, self._copy)["cluster_name"])
 
     def _tunnel(self, port: int) -> list[str]:
         return ["ray", "dashboard", "--port", str(port), str(self._copy)]
@@ -216,6 +221,7 @@ def _credentials() -> list[str]:
 
 def _asks(order: Order, region: str, bucket_name: str, copy: Path) -> list[str]:
     """What `prepare` and `start` ask of AWS, a line each."""
+    file = shlex.quote(str(copy))
     return [
         "STS: whose account it is",
         f"S3: bucket {bucket_name} in {region}: is it there and yours, else it is made",
@@ -224,6 +230,6 @@ def _asks(order: Order, region: str, bucket_name: str, copy: Path) -> list[str]:
         f"EC2: security group evonas: SSH from {order.address or 'this machine as it is seen'}, all between machines",
         "Service Quotas: virtual CPUs of machines with a GPU, on demand and on spot",
         "EC2, as a dry run: may these credentials start machines and make a key pair",
-        f"EC2, by `ray up -y {copy}`: key pair evonas (~/.ssh/evonas.pem), the head and what is there from the start",
+        f"EC2, by `ray up -y {file}`: key pair evonas (~/.ssh/evonas.pem), the head and what is there from the start",
         "EC2, by the head: spot machines while the search asks for them",
     ]

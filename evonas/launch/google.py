@@ -1,12 +1,11 @@
 """Google Cloud, through gcloud, its client for Python and Ray's own launcher."""
 
 import os
+import shlex
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from evonas.clusters.address import own_address
 from evonas.clusters.google import ending
@@ -17,7 +16,7 @@ from evonas.clusters.shipped import shipped
 from evonas.clusters.template import by_hand, defaults, own_copy
 from evonas.errors import UserError
 from evonas.launch import costs, gcloud, programs
-from evonas.launch.launch_files import filled, launch_file, put
+from evonas.launch.launch_files import filled, launch_file, parsed, put
 from evonas.launch.libraries import absent
 from evonas.launch.order import Order
 from evonas.launch.owned import claim, give_up
@@ -50,8 +49,9 @@ class Google:
         project = order.value("project") or "PROJECT"
         values = self._values({"image": "NAME/evonas:0.1.0", "project": project, "family": "...", "key": "..."})
         text = self._copy.read_text() if self._copy.exists() and not order.replace else None
-        text = text or filled(FILE, order.resources, values)
-        launch = yaml.safe_load(text)
+        new = filled(FILE, order.resources, values)  # what is wrong with the values is said in any case
+        text = new if text is None else text
+        launch = parsed(text, self._copy)
         machines = costs.of_launch_file(launch, costs.own_prices(order.config))
         bucket = order.value("bucket") or f"{project}-evonas"
         asks = _asks(order, project, bucket, self._copy)
@@ -84,7 +84,7 @@ class Google:
         values["family"] = order.value("family") or gcloud.family(project)
         copy = own_copy(template, values, order.replace, keep=True)
         with refusals():
-            found = quotas(self._client(), yaml.safe_load(copy.read_text()))
+            found = quotas(self._client(), parsed(copy.read_text(), copy))
         check(found, [], order.anyway)
         hand = by_hand(copy, template.read_text())
         return [
@@ -216,6 +216,6 @@ def _asks(order: Order, project: str, bucket: str, copy: Path) -> list[str]:
         f"gcloud iam: role evonasHead, which may do what {order.folder}/gcp-role.yaml says, and account evonas-head",
         "gcloud compute: the newest machine image with NVIDIA's driver",
         "Compute Engine: quotas of GPUs and disks",
-        f"Compute Engine, by `ray up -y {copy}`: the head and what is there from the start",
+        f"Compute Engine, by `ray up -y {shlex.quote(str(copy))}`: the head and what is there from the start",
         "Compute Engine, by the head: spot machines while the search asks for them",
     ]

@@ -1,5 +1,6 @@
 """A Kubernetes cluster with KubeRay that is there, through kubectl."""
 
+import shlex
 from base64 import b64encode
 from collections import Counter
 from pathlib import Path
@@ -47,7 +48,14 @@ class Kubernetes:
                 text = built(Path(folder), order.value("platform") or (self._platform() if ask else PLATFORMS[0]))
             check_resources(FILE, text, order.resources)
             text = fill(text, {"image": order.value("image") or "NAME/evonas:0.1.0"})
-        return Plan({f"my-{FILE}": text}, _machines(text, order), self._asks(), None)
+        try:
+            machines = _machines(text, order)
+        except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
+            why = " ".join(str(error).split())
+            raise UserError(
+                f"{self._copy} is not as kubectl takes it: {why}; mend it, or remove it, and it is written anew"
+            ) from None
+        return Plan({f"my-{FILE}": text}, machines, self._asks(), None)
 
     def missing(self) -> list[str]:
         order = self._order
@@ -177,7 +185,7 @@ class Kubernetes:
             "kubectl get crd rayclusters.ray.io: is KubeRay there; kubectl auth can-i create rayclusters.ray.io",
             "kubectl version: is it Google's, Amazon's or another (--platform says it: gke, eks or plain)",
             f"kubectl create {SECRET} (the token) and {ACCOUNT}, where they are not there",
-            f"kubectl apply -f {self._copy}",
+            f"kubectl apply -f {shlex.quote(str(self._copy))}",
             "kubectl port-forward service/evonas-head-svc, while the search is handed over and watched",
         ]
 

@@ -1,8 +1,9 @@
 """The launch files of a cluster, written into its folder."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -57,7 +58,38 @@ def put(folder: Path, name: str, text: str) -> Path:
     return path
 
 
-def parsed(path: Path) -> Mapping[str, object]:
-    """A launch file of Ray as `ray up` gets it."""
-    found: Mapping[str, object] = yaml.safe_load(path.read_text())
-    return found
+def parsed(text: str, name: object) -> dict[str, Any]:
+    """A launch file of Ray, which its user may have changed.
+
+    Args:
+        text: of the file.
+        name: of the file, for people.
+
+    Raises:
+        UserError: It is not YAML, or lacks what `ray up` needs.
+    """
+    cure = "mend it, or remove it, and it is written anew"
+    try:
+        found = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UserError(f"{name} is not YAML: {' '.join(str(error).split())}; {cure}") from None
+    if lacking := next(_lacking(found), None):
+        raise UserError(f"{name} has no {lacking}; {cure}")
+    return dict(found)
+
+
+def _lacking(found: Any) -> Iterator[str]:
+    """What is not there of that which is read of a launch file, the first of it first."""
+    sections = found if isinstance(found, dict) else {}
+    for name, kind in {"cluster_name": str, "provider": dict, "available_node_types": dict}.items():
+        if not isinstance(sections.get(name), kind):
+            yield name
+    kinds = sections["available_node_types"]
+    if sections.get("head_node_type") not in kinds:
+        yield "head_node_type that is one of its available_node_types"
+    for name, kind in kinds.items():
+        node = kind.get("node_config") if isinstance(kind, dict) else None
+        if not isinstance(node, dict) or not {"InstanceType", "machineType"} & {*node}:
+            yield f"type of machine in the node_config of {name}"
+        elif not all(isinstance(kind.get(count, 0), int) for count in ("min_workers", "max_workers")):
+            yield f"whole min_workers and max_workers in {name}"

@@ -1,5 +1,6 @@
 """What the user asks for, with what was asked for before."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -91,7 +92,7 @@ class Order:
 
     def again(self, action: str) -> str:
         """The line for another action on this cluster."""
-        folder = "" if self.folder == default_folder(self.cloud) else f" --folder {self.folder}"
+        folder = "" if self.folder == default_folder(self.cloud) else f" --folder {shlex.quote(str(self.folder))}"
         return f"evonas cluster {action} {self.cloud}{folder}"
 
 

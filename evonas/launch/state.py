@@ -46,11 +46,20 @@ def read(folder: Path) -> State:
     path = folder / NAME
     try:
         found = json.loads(path.read_text())
-        return State(**{**found, "made": tuple(found["made"]), "owns": tuple(found.get("owns", ())), "agreed": tuple(found.get("agreed", ()))})
+        if not all(isinstance(found[name], dict) for name in ("given", "jobs")):
+            raise TypeError
+        return State(
+            **{
+                **found,
+                "made": tuple(found["made"]),
+                "owns": tuple(found.get("owns", ())),
+                "agreed": tuple(found.get("agreed", ())),
+            }
+        )
     except FileNotFoundError:
         return State()
     except (ValueError, TypeError, KeyError, UnicodeDecodeError):
-        raise UserError(f"{path} is not as evonas wrote it; without it, all options have to be given again") from None
+        raise UserError(f"{path} is not as evonas wrote it: remove it, and give all options again") from None
 
 
 def change(folder: Path, **changes: Any) -> State:

@@ -161,9 +161,7 @@ def test_down_leaves_nothing_of_an_account_that_was_half_ready(
 
 
 @pytest.mark.slow
-def test_the_same_line_goes_on_and_says_what_runs(
-    clients: Clients, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_same_line_goes_on_and_says_what_runs(clients: Clients, capsys: pytest.CaptureFixture[str]) -> None:
     order = _order()
     up(order, Aws(order, clients, launcher("head", KeyboardInterrupt())), sure=True)
     assert not read(FOLDER).started

@@ -49,17 +49,9 @@ def test_a_dry_run_says_all_and_touches_nothing(
     monkeypatch.setattr(socket, "create_connection", None)
     monkeypatch.setattr(socket.socket, "connect", None)
     before = sorted(tmp_path.rglob("*"))
-    words = [
-        "cluster",
-        "up",
-        cloud,
-        "c.yaml",
-        "--image",
-        "me/evonas:9",
-        "--sbatch=--partition=gpu",
-        "--platform",
-        "eks",
-    ]
+    options = {"kubernetes": ["--platform", "eks"], "slurm": ["--sbatch=--partition=gpu"]}.get(cloud, [])
+    image = [] if cloud == "slurm" else ["--image", "me/evonas:9"]
+    words = ["cluster", "up", cloud, "c.yaml", *image, *options]
     assert main([*words, "--dry-run"]) == 0
     out = capsys.readouterr().out
     assert [path for path in sorted(tmp_path.rglob("*")) if path.name != "told"] == before

@@ -11,10 +11,11 @@ from evonas.errors import UserError
 from evonas.launch import aws
 from evonas.launch.aws import Aws
 from evonas.launch.down import down
+from evonas.launch.state import change, read
 from evonas.launch.up import up
 from tests.clouds.test_aws import REGION, THERE, _tags
 from tests.launch.stand_ins import user  # noqa: F401 - a fixture
-from tests.launch.test_aws import _order, clients, counted  # noqa: F401 - a fixture
+from tests.launch.test_aws import FOLDER, _order, clients, counted  # noqa: F401 - a fixture
 
 Clients = Callable[[str, str], Any]
 
@@ -60,6 +61,22 @@ def test_down_asks_and_its_dry_run_touches_nothing(others: Clients, capsys: pyte
     assert not order.folder.exists()
     assert down(order, Aws(order, others), ask=lambda _: "y") == 0
     assert aws.ending.machines(others("ec2", REGION)) == []
+
+
+def test_down_takes_all_regions_that_the_state_knows_and_names_the_line_for_others(clients: Clients) -> None:  # noqa: F811
+    regions = [REGION, "eu-west-1", "eu-west-2"]
+    for place in regions:
+        tags, ec2 = _tags("instance", "evonas"), clients("ec2", place)
+        ec2.run_instances(ImageId="ami-1", MinCount=1, MaxCount=1, TagSpecifications=tags)
+        ec2.describe_regions = lambda: {"Regions": [{"RegionName": region} for region in regions]}
+    change(FOLDER, owns=tuple(regions[:2]), given={"region": "eu-west-1"})
+    order = _order()
+    assert len(Aws(order, clients).left()) == 3
+    assert down(order, Aws(order, clients), sure=True) == 1
+    assert [len(aws.ending.machines(clients("ec2", region))) for region in regions] == [0, 0, 1]
+    assert read(FOLDER).owns == ()
+    (line,) = Aws(_order(), clients).left()
+    assert line.endswith(" in eu-west-2, which goes by evonas cluster down aws --region eu-west-2")
 
 
 def test_up_closes_the_door_for_its_own_old_address_alone(others: Clients) -> None:

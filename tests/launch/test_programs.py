@@ -161,6 +161,7 @@ def test_nothing_starts_without_a_yes(
     assert told.lines() == []
 
 
+KEYGEN = """*) for last in "$@"; do :; done; echo "ssh-ed25519 AAAA evonas" > "$last.pub"; touch "$last" ;;"""
 GCLOUD = """
 *"config get-value project"*) echo my-project ;;
 *"images list"*) printf 'common-cu129-ubuntu-2204-nvidia-570\\ncommon-cu130-ubuntu-2204-nvidia-580\\n' ;;
@@ -175,8 +176,7 @@ def test_google_up_again_and_down(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What gcloud and `ray up` are given, and what is deleted; tests/clouds/test_google.py has the rest."""
-    keygen = """*) for last in "$@"; do :; done; echo "ssh-ed25519 AAAA evonas" > "$last.pub"; touch "$last" ;;"""
-    told = stand_in(tmp_path, monkeypatch, gcloud=GCLOUD, ray="", ssh="", rsync="", ssh_keygen=keygen)
+    told = stand_in(tmp_path, monkeypatch, gcloud=GCLOUD, ray="", ssh="", rsync="", ssh_keygen=KEYGEN)
     credentials = tmp_path / "home/.config/gcloud/application_default_credentials.json"
     credentials.parent.mkdir(parents=True)
     credentials.touch()

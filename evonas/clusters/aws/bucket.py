@@ -4,6 +4,7 @@ from typing import Any
 
 from evonas.clusters.aws.clients import code
 from evonas.errors import UserError
+from evonas.text import one_line
 
 
 def account(sts: Any) -> str:
@@ -34,7 +35,7 @@ def bucket(s3: Any, name: str, owner: str, region: str) -> bool:
         if code(error) in ("403", "AccessDenied"):
             raise UserError(f"bucket {name} is not yours to use: --bucket takes another") from None
         if code(error) not in ("404", "NoSuchBucket"):
-            raise
+            raise UserError(f"bucket {name}: {one_line(str(error))}") from error
     else:
         return False
     place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}

@@ -17,7 +17,7 @@ def refused(ec2: Any, config: Mapping[str, Any]) -> list[str]:
         config: the launch file with its values.
     """
     head = config["available_node_types"][config["head_node_type"]]["node_config"]
-    starts = {name: head[name] for name in ("ImageId", "InstanceType", "SecurityGroupIds")}
+    starts = {name: head[name] for name in ("ImageId", "InstanceType", "SecurityGroupIds") if name in head}
     calls = {
         "ec2:RunInstances": lambda: ec2.run_instances(**starts, MinCount=1, MaxCount=1, DryRun=True),
         "ec2:CreateKeyPair": lambda: ec2.create_key_pair(KeyName=KEYS, DryRun=True),

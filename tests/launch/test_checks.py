@@ -1,0 +1,72 @@
+"""What an account may not do or have stops `up` before the head costs."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evonas.cli import main
+from evonas.clusters.aws import ending
+from evonas.clusters.quota import Quota
+from evonas.errors import UserError
+from evonas.launch import aws, google
+from evonas.launch.aws import Aws
+from evonas.launch.up import up
+from tests.clouds.test_aws import REGION, _tags
+from tests.launch.stand_ins import stand_in, user  # noqa: F401 - a fixture
+from tests.launch.test_aws import _order, clients  # noqa: F401 - a fixture
+from tests.launch.test_programs import GCLOUD, KEYGEN
+
+Clients = Callable[[str, str], Any]
+NONE = Quota("vCPUs", 64, 4, 0.0, "more: ask")
+
+
+@pytest.mark.parametrize(
+    ("where", "answer", "expected"),
+    [
+        ("evonas.clusters.aws.prepare.quotas", [NONE], "no machine would come"),
+        ("evonas.launch.aws.refused", ["ec2:RunInstances: these credentials may not"], "ec2:RunInstances"),
+    ],
+)
+def test_aws_starts_nothing_that_could_not_come(
+    clients: Clients,  # noqa: F811
+    where: str,
+    answer: list[Any],
+    expected: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(where, lambda *_: answer)
+    order, started = _order(), list[Any]()
+    with pytest.raises(UserError, match=expected):
+        up(order, Aws(order, clients, lambda *words: started.append(words)), sure=True)
+    assert started == []
+
+
+def test_google_starts_nothing_that_could_not_come(
+    user: Path,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    told = stand_in(user, monkeypatch, gcloud=GCLOUD, ray="", ssh="", rsync="", ssh_keygen=KEYGEN)
+    credentials = user / "home/.config/gcloud/application_default_credentials.json"
+    credentials.parent.mkdir(parents=True)
+    credentials.touch()
+    monkeypatch.setattr(google, "absent", lambda **_: [])
+    monkeypatch.setattr(google, "quotas", lambda *_: [NONE])
+    monkeypatch.setattr(google.ending, "machines", lambda *_: [])
+    monkeypatch.setattr(google.Google.__init__, "__defaults__", (object,))
+    line = ["cluster", "up", "gcp", "--image", "me/evonas:9", "--address", "198.51.100.7", "--yes"]
+    assert main(line) == 2
+    assert "no machine would come" in capsys.readouterr().err
+    assert told.lines("ray up") == []
+
+
+def test_what_is_left_is_looked_for_in_every_region(clients: Clients) -> None:  # noqa: F811
+    there = clients("ec2", "eu-west-1")
+    there.run_instances(ImageId="ami-1", MinCount=1, MaxCount=1, TagSpecifications=_tags("instance", "evonas"))
+    regions = [{"RegionName": name} for name in (REGION, "eu-west-1")]
+    clients("ec2", REGION).describe_regions = lambda: {"Regions": regions}
+    (line,) = ending.left(clients, REGION)
+    assert line.endswith(" in eu-west-1")
+    assert aws.ending is ending
