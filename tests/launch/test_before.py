@@ -7,7 +7,7 @@ import pytest
 from evonas.cli import main
 from evonas.launch.order import WORKERS, Order
 from evonas.launch.state import State
-from tests.launch.stand_ins import user  # noqa: F401 - a fixture
+from tests.launch.stand_ins import stand_in, user  # noqa: F401 - a fixture
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -45,3 +45,14 @@ def test_more_workers_than_machines_is_said(capsys: pytest.CaptureFixture[str]) 
     assert said in capsys.readouterr().out
     assert main([*line, "--set", "runtime.gpus_per_worker=0.125"]) == 0  # five machines
     assert said not in capsys.readouterr().out
+
+
+def test_up_itself_starts_nothing_of_a_search_that_submit_would_refuse(
+    user: Path,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    told = stand_in(user, monkeypatch, sbatch="", squeue="", scancel="")
+    assert main(["cluster", "up", "slurm", "c.yaml", "--yes", "--set", "runtime.kind=serial"]) == 2
+    assert "give --set runtime.kind=ray" in capsys.readouterr().err
+    assert told.lines() == []

@@ -1,0 +1,68 @@
+"""Whose a cluster is, on Kubernetes and Google Cloud."""
+
+from base64 import b64encode
+from pathlib import Path
+
+import pytest
+
+from evonas.cli import main
+from evonas.errors import UserError
+from evonas.launch.down import down
+from evonas.launch.gcloud import make
+from evonas.launch.google import Google
+from evonas.launch.order import Order
+from evonas.launch.state import State
+from evonas.launch.tokens import token
+from tests.clouds.test_google import PROJECT, REGION, ZONE, Cloud, _named
+from tests.launch.stand_ins import stand_in, user  # noqa: F401 - a fixture
+from tests.launch.test_programs import GCLOUD, KUBECTL, KUBERNETES
+
+THERE = """
+*"get raycluster/evonas"*) [ -e "$HERE/gone" ] || echo raycluster.ray.io/evonas ;;
+*jsonpath={.data.auth_token}*) cat "$HERE/secret" ;;
+*"delete secret"*|*"delete -f"*) ;;
+"""
+
+
+@pytest.mark.usefixtures("user")
+def test_anothers_raycluster_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = stand_in(tmp_path, monkeypatch, kubectl=THERE + KUBECTL)
+    (tmp_path / "secret").write_text("c29tZWJvZHkncw==")
+    assert main(["cluster", "up", *KUBERNETES, "--yes"]) == 2
+    assert "raycluster.ray.io/evonas is of a cluster that neither" in capsys.readouterr().err
+    assert main(["cluster", "down", "kubernetes", "--yes"]) == 2
+    assert "neither cluster-kubernetes nor a key of this machine" in capsys.readouterr().err
+    assert told.lines("delete") == told.lines("apply -f") == told.lines("create secret") == []
+    assert told.lines("get pods -l ray.io/cluster=evonas")
+    (tmp_path / "secret").write_text(b64encode(token().encode()).decode())  # the folder is lost, the token is not
+    assert main(["cluster", "down", "kubernetes", "--yes"]) == 1
+    assert "to be taken down: raycluster.ray.io/evonas" in capsys.readouterr().out
+
+
+def test_anothers_machines_of_google_are_left_alone(
+    user: Path,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stand_in(user, monkeypatch, gcloud=GCLOUD)
+    keys = {"items": [{"key": "ssh-keys", "value": "ubuntu:ssh-ed25519 AAAA evonas"}]}
+    labels = {"ray-cluster-name": "evonas"}
+    cloud = Cloud(instances=_named(head={"labels": labels, "zone": ZONE, "status": "RUNNING", "metadata": keys}))
+    order = Order("gcp", "", user / "my folder", State(), {"project": PROJECT})
+    with pytest.raises(UserError, match="machine head in us-central1-a: neither"):
+        down(order, Google(order, lambda: cloud), sure=True)
+    assert cloud.deleted == []
+    public = Path.home() / ".evonas-cluster/ssh_key.pub"
+    public.parent.mkdir()
+    public.write_text("ssh-ed25519 AAAA evonas\n")
+    assert Google(order, lambda: cloud).is_own()
+    assert order.again("down") == f"evonas cluster down gcp --folder '{user / 'my folder'}'"
+
+
+def test_google_keeps_the_door_open_for_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = """*"value(sourceRanges.list())"*) echo 192.0.2.1/32,203.0.113.9/32 ;;\n"""
+    told = stand_in(tmp_path, monkeypatch, gcloud=said + '*" describe "*) ;;')
+    make(PROJECT, REGION, "b", "192.0.2.2/32", tmp_path / "role.yaml", before="192.0.2.1/32")
+    (line,) = told.lines("firewall-rules update evonas-ssh")
+    assert "--source-ranges=203.0.113.9/32,192.0.2.2/32 " in line
