@@ -93,13 +93,11 @@ class Google:
         change(self._order.folder, started=True)
 
     def search(self) -> int:
-        run = self.run_folder()
-        assert run is not None  # prepare has found the bucket
-        return run_search(self._order, self._tunnel, run, CPUS)
+        return run_search(self._order, self._tunnel, self.run_folder() or "", CPUS)
 
     def run_folder(self) -> str | None:
         name = self._order.value("bucket") or read(self._order.folder).given.get("bucket")
-        return self._order.value("run") or (f"gs://{name}/{self._order.title}" if name else None)
+        return self._order.run(f"gs://{name}/{self._order.title}" if name else None)
 
     def nodes(self) -> list[str]:
         with refusals():

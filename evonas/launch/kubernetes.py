@@ -91,7 +91,7 @@ class Kubernetes:
     def run_folder(self) -> str | None:
         bucket = self._order.value("bucket")
         place = bucket if bucket is None or "://" in bucket else f"gs://{bucket}"
-        return self._order.value("run") or (f"{place}/{self._order.title}" if place else None)
+        return self._order.run(f"{place}/{self._order.title}" if place else None)
 
     def nodes(self) -> list[str]:
         found = programs.answer(
@@ -126,9 +126,9 @@ class Kubernetes:
         return [*pods, *clusters]
 
     def kept(self) -> list[str]:
-        run = self.run_folder()
+        runs = read(self._order.folder).runs.values()
         return [
-            *([f"{run}: what it stores is paid for"] if run else []),
+            *(f"{run}: what it stores is paid for" for run in runs),
             "machines of the pools, until your Kubernetes takes them away, and Kubernetes itself",
             "~/.evonas-cluster: the token of your clusters, which costs nothing",
         ]

@@ -49,13 +49,16 @@ class Slurm:
         hand = self._script.exists() and self._script.read_text() != text
         if not hand or order.replace:
             self._script.write_text(text)
-        change(order.folder, given={**order.remembered, "run": self.run_folder()})
+        change(order.folder, given=order.remembered)
         changed = f"{self._script} is not as it came with evonas and is taken as it is; --replace writes it anew"
-        return [changed if hand and not order.replace else f"{self._script}; run {self.run_folder()}"]
+        return [changed if hand and not order.replace else f"{self._script}"]
 
     def start(self) -> None:
-        run, jobs = self.run_folder(), read(self._order.folder).jobs
+        run, jobs = self._run, read(self._order.folder).jobs
         if self._state(jobs.get(run)) in ALIVE:
+            of = [path for path, its in self._order.state.runs.items() if its == run]
+            if of and of[0] != self._order.whole_path:
+                raise UserError(f"job {jobs[run]} of {of[0]} is still there and writes {run}: --run, another one")
             return
         # --parsable: the number, and behind a semicolon the name of the cluster.
         job = programs.answer(*self._words()).partition(";")[0]
@@ -63,7 +66,7 @@ class Slurm:
         print(f"submitted as job {job}")
 
     def search(self) -> int:
-        job = read(self._order.folder).jobs[self.run_folder()]
+        job = read(self._order.folder).jobs[self._run]
         log, shown, before = Path(f"evonas-{job}.log"), 0, ""
         while True:
             state = self._state(job)
@@ -77,8 +80,12 @@ class Slurm:
                 return self._ended(job, state)
             self._sleep(POLL_S)
 
-    def run_folder(self) -> str:
-        return self._order.value("run") or str(Path("runs", self._order.title).resolve())
+    def run_folder(self) -> str | None:
+        return self._order.run(str(Path("runs", self._order.title).resolve()))
+
+    @property
+    def _run(self) -> str:
+        return self.run_folder() or "RUN"
 
     def nodes(self) -> list[str]:
         return [f"job {job}, {self._state(job).lower()}: {run}" for run, job in self._alive()]
@@ -109,7 +116,7 @@ class Slurm:
             str(Path(order.config_path or "CONFIG").resolve()),
         ]
         overrides = order.with_defaults(gpus_per_worker=1)
-        words += [self.run_folder(), *(word for override in overrides for word in ("--set", override))]
+        words += [self._run, *(word for override in overrides for word in ("--set", override))]
         return words + [word for module in order.modules for word in ("--import", _place(module))]
 
     def _alive(self) -> Iterator[tuple[str, str]]:
@@ -135,7 +142,7 @@ class Slurm:
         from evonas.runs.run import Run  # what is read by pandas is not needed before
 
         try:
-            how = str(Run(self.run_folder()).status()["state"])
+            how = str(Run(self._run).status()["state"])
         except (OSError, UserError) as error:
             how = str(error)
         if how.startswith("finished"):

@@ -22,6 +22,7 @@ class State:
         made: what was made beside the launch files, by a name of its provider's.
         tunnel: process group of a tunnel that is open, None if there is none.
         jobs: run folder -> job of Slurm.
+        runs: CONFIG, a whole path -> its run folder; the last is that of the last `up`.
     """
 
     given: Mapping[str, str] = field(default_factory=dict)
@@ -29,6 +30,7 @@ class State:
     made: tuple[str, ...] = ()
     tunnel: int | None = None
     jobs: Mapping[str, str] = field(default_factory=dict)
+    runs: Mapping[str, str] = field(default_factory=dict)
 
 
 def read(folder: Path) -> State:

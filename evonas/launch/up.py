@@ -48,7 +48,10 @@ def up(order: Order, provider: Provider, sure: bool = False, ask: Callable[[str]
     try:
         for line in provider.prepare():
             print(line, flush=True)
+        if order.config_path:
+            print(f"{order.config_path} runs in {provider.run_folder()}", flush=True)
         provider.start()
+        order.remember(provider.run_folder())
         status = provider.search()
     except KeyboardInterrupt:
         print("\ninterrupted")

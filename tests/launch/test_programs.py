@@ -10,7 +10,7 @@ from evonas.cli import main
 from evonas.launch import google, slurm, up
 from evonas.launch.state import read
 from evonas.submit import submission
-from tests.launch.stand_ins import stand_in, user  # noqa: F401 - a fixture
+from tests.launch.stand_ins import CONFIG, stand_in, user  # noqa: F401 - a fixture
 from tests.test_submission import TOKEN, Pretended, served
 
 KUBECTL = """
@@ -129,6 +129,47 @@ def test_slurm_up_again_status_and_down(
     script.write_text(script.read_text() + "# mine\n")
     assert main(order) == 130
     assert script.read_text().endswith("# mine\n")
+
+
+@pytest.mark.usefixtures("user")
+def test_each_config_has_a_run_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = stand_in(tmp_path, monkeypatch, **SLURM)
+    other = tmp_path / "other"
+    other.mkdir()
+    for path in (tmp_path / "d.yaml", other / "c.yaml"):
+        path.write_text(CONFIG)
+
+    def interrupted(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(slurm.Slurm.__init__, "__defaults__", (interrupted,))
+
+    def up_slurm(*words: str) -> int:
+        return main(["cluster", "up", "slurm", *words, "--yes"])
+
+    assert up_slurm("c.yaml", "--run", "own") == 130
+    (tmp_path / "number").write_text("1")
+    assert up_slurm("d.yaml") == 130
+    assert f"d.yaml runs in {tmp_path / 'runs/d'}" in capsys.readouterr().out
+    for config in ("c.yaml", "d.yaml"):
+        assert up_slurm(config) == 130  # goes on with its own
+    first, second = told.lines("sbatch")
+    assert " own " in first
+    assert f"d.yaml {tmp_path / 'runs/d'} " in second
+    assert read(tmp_path / "cluster-slurm").jobs == {"own": "7", f"{tmp_path / 'runs/d'}": "71"}
+    capsys.readouterr()
+    assert main(["cluster", "status", "slurm"]) == 0
+    assert f"\n{tmp_path / 'runs/d'}: " in capsys.readouterr().out
+    assert up_slurm("d.yaml", "--run", "own") == 2
+    assert "job 7 of" in capsys.readouterr().err
+    assert up_slurm(str(other / "c.yaml"), "--run", "runs/o") == 130
+    (tmp_path / "e.yaml").write_text(CONFIG)
+    assert up_slurm("e.yaml") == 130
+    (other / "e.yaml").write_text(CONFIG)
+    assert up_slurm(str(other / "e.yaml")) == 2
+    assert "--run" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("user")
