@@ -111,6 +111,7 @@ class Slurm:
         words = [
             "sbatch",
             "--parsable",
+            *([] if any(option.startswith(("--job-name", "-J")) for option in order.sbatch) else [self._name()]),
             *order.sbatch,
             str(self._script),
             str(Path(order.config_path or "CONFIG").resolve()),
@@ -118,6 +119,10 @@ class Slurm:
         overrides = order.with_defaults(gpus_per_worker=1)
         words += [self._run, *(word for override in overrides for word in ("--set", override))]
         return words + [word for module in order.modules for word in ("--import", _place(module))]
+
+    def _name(self) -> str:
+        """A job's name of its run's own, so that --dependency=singleton waits for jobs of the same run."""
+        return f"--job-name=evonas-{Path(self._run).name}"
 
     def _alive(self) -> Iterator[tuple[str, str]]:
         for run, job in read(self._order.folder).jobs.items():

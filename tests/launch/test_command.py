@@ -33,7 +33,7 @@ ASKED = {
     "aws": "ray up -y cluster-aws/my-aws.yaml",
     "gcp": "ray up -y cluster-gcp/my-gcp.yaml",
     "kubernetes": "kubectl apply -f cluster-kubernetes/my-cluster.yaml",
-    "slurm": "sbatch --parsable --partition=gpu cluster-slurm/slurm.sbatch",
+    "slurm": "sbatch --parsable --job-name=evonas-c --partition=gpu cluster-slurm/slurm.sbatch",
 }
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from evonas.cli import main
 from evonas.launch import google, slurm, up
-from evonas.launch.state import read
+from evonas.launch.state import change, read
 from evonas.submit import submission
 from tests.launch.stand_ins import CONFIG, stand_in, user  # noqa: F401 - a fixture
 from tests.test_submission import TOKEN, Pretended, served
@@ -115,7 +115,7 @@ def test_slurm_up_again_status_and_down(
         assert "evonas cluster down slurm" in capsys.readouterr().out
         assert "job 7 is running" in seen[-1]
     (line,) = told.lines("sbatch")
-    expected = f"sbatch --parsable --partition=gpu {script} {tmp_path / 'c.yaml'} {run} --set runtime.workers=3"
+    expected = f"sbatch --parsable --job-name=evonas-c --partition=gpu {script} {tmp_path / 'c.yaml'} {run} --set runtime.workers=3"
     assert line == f"{expected} --set runtime.gpus_per_worker=1"
     assert main(["cluster", "status", "slurm"]) == 0
     assert f"job 7, running: {run}" in capsys.readouterr().out
@@ -170,6 +170,18 @@ def test_each_config_has_a_run_of_its_own(
     (other / "e.yaml").write_text(CONFIG)
     assert up_slurm(str(other / "e.yaml")) == 2
     assert "--run" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("user")
+def test_a_squeue_that_fails_does_not_say_that_a_job_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = stand_in(tmp_path, monkeypatch, **{**SLURM, "squeue": "*) echo Unable to contact >&2; exit 1 ;;"})
+    change(tmp_path / "cluster-slurm", jobs={str(tmp_path / "runs/c"): "7"})
+    for line in (["up", "slurm", "c.yaml", "--yes"], ["status", "slurm"], ["down", "slurm"]):
+        assert main(["cluster", *line]) == 2
+        assert "squeue: Unable to contact" in capsys.readouterr().err
+    assert told.lines("sbatch") == []
 
 
 @pytest.mark.usefixtures("user")
