@@ -1,9 +1,7 @@
 """AWS, through boto3 and Ray's own launcher."""
 
 import os
-from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,7 @@ from evonas.clusters.refusal import refusals
 from evonas.clusters.shipped import shipped
 from evonas.clusters.template import by_hand, defaults
 from evonas.errors import UserError
-from evonas.launch import costs, programs
+from evonas.launch import bill, costs, programs
 from evonas.launch.launch_files import filled, launch_file, put
 from evonas.launch.libraries import absent
 from evonas.launch.order import Order
@@ -118,18 +116,7 @@ class Aws:
     def nodes(self) -> list[str]:
         with refusals():
             found = running(self._client, self._region, self._cluster())
-        prices, now = costs.own_prices(self._order.config), datetime.now(UTC)
-        lines = [f"{count} x {name}" for name, count in sorted(Counter(machine.type for machine in found).items())]
-        known = [(prices.of((m.type,)), (now - m.since).total_seconds() / 3600) for m in found]
-        usd = sum(price * hours for price, hours in known if price is not None)
-        hourly = sum(price for price, _ in known if price is not None)
-        rest = sorted({m.type for m, (price, _) in zip(found, known, strict=True) if price is None})
-        text = f"{costs.dollars(hourly)} an hour, {costs.dollars(usd)} since these were started"
-        return (
-            [*lines, text + (f", without {', '.join(rest)}, of which no price is known" if rest else "")]
-            if found
-            else []
-        )
+        return bill.lines(found, costs.own_prices(self._order.config))
 
     def down(self) -> None:
         cluster = self._cluster()

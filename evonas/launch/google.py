@@ -1,7 +1,6 @@
 """Google Cloud, through gcloud, its client for Python and Ray's own launcher."""
 
 import os
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,12 @@ from evonas.clusters.address import own_address
 from evonas.clusters.google import ending
 from evonas.clusters.google.clients import compute as google_client
 from evonas.clusters.google.quotas import quotas
+from evonas.clusters.google.running import running
 from evonas.clusters.refusal import refusals
 from evonas.clusters.shipped import shipped
 from evonas.clusters.template import by_hand, defaults, own_copy
 from evonas.errors import UserError
-from evonas.launch import costs, gcloud, programs
+from evonas.launch import bill, costs, gcloud, programs
 from evonas.launch.launch_files import filled, launch_file, put
 from evonas.launch.libraries import absent
 from evonas.launch.order import Order
@@ -101,9 +101,8 @@ class Google:
 
     def nodes(self) -> list[str]:
         with refusals():
-            found = ending.machines(self._client(), self._known_project())
-        counts = Counter(zone for _, zone in found)
-        return [f"{count} machines in {zone}" for zone, count in sorted(counts.items())]
+            found = running(self._client(), self._known_project())
+        return bill.lines(found, costs.own_prices(self._order.config))
 
     def down(self) -> None:
         project = self._known_project()

@@ -6,9 +6,10 @@ from tempfile import TemporaryDirectory
 
 import yaml
 
+from evonas.clusters.running import Running
 from evonas.clusters.template import by_hand, fill, own_copy
 from evonas.errors import UserError
-from evonas.launch import costs, programs
+from evonas.launch import bill, costs, programs
 from evonas.launch.launch_files import check_resources, put
 from evonas.launch.order import Order
 from evonas.launch.overlays import PLATFORMS, built, platform_of, write
@@ -102,7 +103,12 @@ class Kubernetes:
                 r"{.status.phase}{'\n'}{end}",
             )
         )
-        return [f"{count} x {name}" for name, count in sorted(Counter(found.splitlines()).items())]
+        pods = [f"{count} x {name}" for name, count in sorted(Counter(found.splitlines()).items())]
+        groups = [name for name, _, phase in (line.partition(" ") for line in found.splitlines()) if phase == "Running"]
+        text = self._copy.read_text() if self._copy.exists() else None
+        types = {machine.group: machine.type for machine in _machines(text, self._order)} if text else {}
+        on = [Running(types.get(group, group), None, group) for group in groups]
+        return [*pods, *bill.lines(on, costs.own_prices(self._order.config))]
 
     def down(self) -> None:
         made = read(self._order.folder).made

@@ -64,7 +64,9 @@ def test_kubernetes_up_again_status_and_down(
     assert len(api.jobs) == 1
     assert len(told.lines("create secret")) == 1
     assert main(["cluster", "status", "kubernetes"]) == 0
-    assert "2 x spot-l4 Running" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "2 x spot-l4 Running\n1 x headgroup\n2 x spot-l4\n$0.00 an hour, without headgroup, spot-l4, of" in out
+    assert "\ngs://b/c: " in out  # that of the last `up`
     for _ in range(2):
         assert main(["cluster", "down", "kubernetes"]) == 0
         assert "nothing is left" in capsys.readouterr().out
@@ -115,8 +117,8 @@ def test_slurm_up_again_status_and_down(
         assert "evonas cluster down slurm" in capsys.readouterr().out
         assert "job 7 is running" in seen[-1]
     (line,) = told.lines("sbatch")
-    expected = f"sbatch --parsable --job-name=evonas-c --partition=gpu {script} {tmp_path / 'c.yaml'} {run} --set runtime.workers=3"
-    assert line == f"{expected} --set runtime.gpus_per_worker=1"
+    options = f"--parsable --job-name=evonas-c --partition=gpu {script} {tmp_path / 'c.yaml'} {run}"
+    assert line == f"sbatch {options} --set runtime.workers=3 --set runtime.gpus_per_worker=1"
     assert main(["cluster", "status", "slurm"]) == 0
     assert f"job 7, running: {run}" in capsys.readouterr().out
     for _ in range(2):
