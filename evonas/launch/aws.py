@@ -62,7 +62,7 @@ class Aws:
             files[f"my-{FILE}"] = self._copy.read_text()
         machines = costs.of_launch_file(yaml.safe_load(files[f"my-{FILE}"]), costs.own_prices(order.config))
         name = order.value("bucket") or f"evonas-ACCOUNT-{self._region}"
-        return Plan(files, machines, _asks(order, self._region, name, self._copy))
+        return Plan(files, machines, _asks(order, self._region, name, self._copy), region=self._region)
 
     def missing(self) -> list[str]:
         lines = [*absent(boto3="pip install boto3"), *programs.absent("ray", "ssh", "rsync")]
@@ -116,7 +116,7 @@ class Aws:
     def nodes(self) -> list[str]:
         with refusals():
             found = running(self._client, self._region, self._cluster())
-        return bill.lines(found, costs.own_prices(self._order.config))
+        return bill.lines(found, costs.own_prices(self._order.config), self._region)
 
     def down(self) -> None:
         cluster = self._cluster()

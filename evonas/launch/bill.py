@@ -9,7 +9,7 @@ from evonas.launch import costs
 from evonas.prices import Prices
 
 
-def lines(found: Sequence[Running], prices: Prices, now: datetime | None = None) -> list[str]:
+def lines(found: Sequence[Running], prices: Prices, region: str = "", now: datetime | None = None) -> list[str]:
     """Machines by type, and what they cost an hour and since they were started; nothing where none runs."""
     now = now or datetime.now(UTC)
     hourly, usd, unknown = 0.0, 0.0, set[str]()
@@ -25,5 +25,7 @@ def lines(found: Sequence[Running], prices: Prices, now: datetime | None = None)
         text += f", {costs.dollars(usd)} since these were started"
     if unknown:
         text += f", without {', '.join(sorted(unknown))}, of which no price is known"
+    if region and region not in costs.HOME:
+        text += f"; list prices are of {costs.HOME}, and others in {region}"
     counts = sorted(Counter(machine.type for machine in found).items())
     return [*(f"{count} x {name}" for name, count in counts), text] if found else []

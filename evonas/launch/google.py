@@ -52,7 +52,7 @@ class Google:
         text = text or filled(FILE, order.resources, values)
         machines = costs.of_launch_file(yaml.safe_load(text), costs.own_prices(order.config))
         bucket = order.value("bucket") or f"{project}-evonas"
-        return Plan({f"my-{FILE}": text}, machines, _asks(order, project, bucket, self._copy))
+        return Plan({f"my-{FILE}": text}, machines, _asks(order, project, bucket, self._copy), region=self._region)
 
     def missing(self) -> list[str]:
         order = self._order
@@ -102,7 +102,7 @@ class Google:
     def nodes(self) -> list[str]:
         with refusals():
             found = running(self._client(), self._known_project())
-        return bill.lines(found, costs.own_prices(self._order.config))
+        return bill.lines(found, costs.own_prices(self._order.config), self._region)
 
     def down(self) -> None:
         project = self._known_project()

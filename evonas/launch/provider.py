@@ -15,12 +15,18 @@ class Plan:
         machines: the types that come, with their prices.
         asks: what is asked of the cloud, a line each.
         longest_h: after which its machines end by themselves, hours; None where they do not.
+        stays: whether what is up from the start outlives the search.
+        region: of the machines, where that is known.
+        notes: what of the costs is not known or not counted, a line each.
     """
 
     files: dict[str, str]
     machines: list[Machine]
     asks: list[str]
     longest_h: float | None = 48.0
+    stays: bool = True
+    region: str = ""
+    notes: tuple[str, ...] = ()
 
 
 class Provider(Protocol):

@@ -1,6 +1,6 @@
 """Slurm: the search is a job that brings its own Ray; nothing outlives it."""
 
-import re
+import os
 import shlex
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +11,7 @@ from evonas.errors import UserError
 from evonas.launch import costs, programs
 from evonas.launch.order import Order
 from evonas.launch.provider import Plan
+from evonas.launch.sbatch_options import asked
 from evonas.launch.state import change, read
 from evonas.prices import REST
 
@@ -36,7 +37,10 @@ class Slurm:
     def plan(self, ask: bool) -> Plan:
         text = self._script.read_text() if self._script.exists() and not self._order.replace else shipped(FILE)
         asks = [shlex.join(self._words()), "squeue: how it is"]
-        return Plan({FILE: text}, _nodes(text, self._order), asks, _hours(text, self._order))
+        job = asked(text, self._order.sbatch, os.environ)
+        usd = costs.own_prices(self._order.config).of((REST,))
+        nodes = costs.Machine(REST, "nodes", job.nodes, job.nodes, usd)  # all from its start to its end
+        return Plan({FILE: text}, [nodes], asks, job.hours, stays=False, notes=job.notes)
 
     def missing(self) -> list[str]:
         lines = programs.absent("sbatch", "squeue", "scancel")
@@ -158,25 +162,3 @@ class Slurm:
 
 def _place(module: object) -> str:
     return str(getattr(module, "__file__", None) or getattr(module, "__name__", ""))
-
-
-def _nodes(text: str, order: Order) -> list[costs.Machine]:
-    """The nodes of the job: all from its start to its end, at the user's price."""
-    counts = [int(found[1]) for option in _options(text, order) if (found := re.fullmatch(r"--nodes=(\d+)", option))]
-    count = counts[-1] if counts else 1
-    return [costs.Machine(REST, "nodes", count, count, costs.own_prices(order.config).of((REST,)))]
-
-
-def _hours(text: str, order: Order) -> float | None:
-    """The longest that the job may run, where its options say it as DAYS-HOURS:MINUTES:SECONDS or a part of that."""
-    shape = r"--time=(?:(\d+)-)?(\d+):(\d+):(\d+)"
-    found = [match for option in _options(text, order) if (match := re.fullmatch(shape, option))]
-    if not found:
-        return None
-    days, hours, minutes, seconds = (int(part or 0) for part in found[-1].groups())
-    return days * 24 + hours + minutes / 60 + seconds / 3600
-
-
-def _options(text: str, order: Order) -> list[str]:
-    """Of the job: the last of a kind counts."""
-    return [*re.findall(r"^#SBATCH (\S+)", text, re.M), *order.sbatch]

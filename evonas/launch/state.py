@@ -52,6 +52,8 @@ def read(folder: Path) -> State:
 def change(folder: Path, **changes: Any) -> State:
     """Writes a state with these changes; the new one."""
     state = replace(read(folder), **changes)
+    if state == State() and not (folder / NAME).exists():
+        return state  # there is nothing to know
     folder.mkdir(parents=True, exist_ok=True)
     atomic_files.replace(folder / NAME, json.dumps(asdict(state), indent=2).encode() + b"\n")
     return state

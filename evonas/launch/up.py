@@ -14,8 +14,8 @@ def dry_run(order: Order, provider: Provider) -> int:
     """Prints the files, the cost and what would be asked of the cloud; writes and asks nothing."""
     plan = provider.plan(ask=False)
     for name, text in plan.files.items():
-        print(f"--- {order.folder / name}\n{text.rstrip()}\n---")
-    print("what it costs:", *_costs(order, plan), "what is asked:", *plan.asks, sep="\n  ")
+        print(f"=== {order.folder / name}\n{text.rstrip()}\n=== end of {order.folder / name}")
+    print("what it costs:", *_costs(order, plan), *_refused(order, plan), "what is asked:", *plan.asks, sep="\n  ")
     return 0
 
 
@@ -64,7 +64,17 @@ def up(order: Order, provider: Provider, sure: bool = False, ask: Callable[[str]
 
 
 def _costs(order: Order, plan: Plan) -> list[str]:
-    return costs.lines(plan.machines, order.workers, order.config, plan.longest_h)
+    found = costs.lines(plan.machines, order.workers, order.config, plan.longest_h, plan.stays, plan.region)
+    return [*found, *plan.notes]
+
+
+def _refused(order: Order, plan: Plan) -> list[str]:
+    """What `up` would not begin with."""
+    try:
+        costs.require_prices(plan.machines, order.config)
+    except UserError as error:
+        return [f"`up` refuses this: {error}"]
+    return []
 
 
 def _agreed(ask: Callable[[str], str]) -> bool:

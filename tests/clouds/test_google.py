@@ -116,7 +116,7 @@ def test_what_runs_is_said_by_type_with_what_it_costs() -> None:
     instances["head"]["machineType"] = f"{here}/machineTypes/e2-standard-4"
     for entry in instances.values():
         entry["creationTimestamp"] = "2026-11-29T02:00:00.000-07:00"
-    lines = bill.lines(running(cloud, PROJECT), Prices({}), datetime(2026, 11, 29, 11, tzinfo=UTC))
+    lines = bill.lines(running(cloud, PROJECT), Prices({}), now=datetime(2026, 11, 29, 11, tzinfo=UTC))
     assert lines == [
         "1 x e2-standard-4",
         "1 x g2-standard-4.spot",
