@@ -18,7 +18,7 @@ def running(compute: Any, project: str, cluster: str = NAME) -> list[Running]:
 
 def _type(machine: Mapping[str, Any]) -> str:
     """As the table of prices names it: the GPU is said of those machines that are sold without one."""
-    name = machine["machineType"].rpartition("/")[2]
+    name = str(machine["machineType"]).rpartition("/")[2]
     gpus = "".join(f".{gpu['acceleratorType'].rpartition('/')[2]}" for gpu in machine.get("guestAccelerators", ()))
     spot = machine.get("scheduling", {}).get("provisioningModel") == "SPOT"
     return name + (gpus if name.startswith("n1-") else "") + (".spot" if spot else "")
