@@ -19,10 +19,12 @@ from evonas.config.loading import load_config
 from evonas.errors import UserError
 from evonas.launch import costs
 from evonas.launch.launch_files import launch_file
+from evonas.launch.order import Order
 from evonas.launch.overlays import PLATFORMS, built, platform_of, write
+from evonas.launch.providers import PROVIDERS
 from evonas.launch.quota_check import check
 from evonas.launch.sbatch_options import asked
-from evonas.launch.state import change, read
+from evonas.launch.state import State, change, read
 from evonas.launch.tunnel import PORTS, close, free_port
 from evonas.prices import Prices
 from tests.launch.stand_ins import CONFIG, stand_in, user  # noqa: F401 - a fixture
@@ -36,6 +38,17 @@ ASKED = {
     "kubernetes": "kubectl apply -f cluster-kubernetes/my-cluster.yaml",
     "slurm": "sbatch --parsable --job-name=evonas-c --partition=gpu cluster-slurm/slurm.sbatch",
 }
+
+
+@pytest.mark.usefixtures("user")
+@pytest.mark.parametrize(("cloud", "store"), [("aws", "s3"), ("gcp", "gs"), ("kubernetes", "gs")])
+def test_a_run_folder_that_was_said_is_one_configs(cloud: str, store: str, tmp_path: Path) -> None:
+    state = State(given={"bucket": "b"}, runs={str(tmp_path / "c.yaml"): "own"})
+
+    def of(config: str | None) -> str | None:
+        return PROVIDERS[cloud](Order(cloud, "", tmp_path, state, {}, config)).run_folder()
+
+    assert (of("c.yaml"), of("d.yaml"), of(None)) == ("own", f"{store}://b/d", "own")
 
 
 @pytest.mark.usefixtures("user")
