@@ -96,8 +96,10 @@ def main() -> None:
         for what, those in (("of the front", front), ("taken to be within it", ~front)):
             worst = f"is {over[those].max():+.1f} % over it" if those.any() else "is not there: too few candidates"
             print(f"the slowest of {those.sum()} {what}, measured again, {worst}")
-        if len(off):
-            print(f"difference of all {len(off)}: median {np.median(off):.1f} %, largest {off.max():.1f} %")
+        for what, those in (("the front", front), ("the others, measured for a moment", ~front)):
+            if those.any():
+                own = off[those]
+                print(f"difference of {what}, n = {len(own)}: median {np.median(own):.1f} %, largest {own.max():.1f} %")
 
 
 if __name__ == "__main__":

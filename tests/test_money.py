@@ -22,6 +22,8 @@ from evonas.errors import Halted, UserError
 from evonas.prices import NODE_TYPE_LABEL, Prices, list_prices
 from evonas.records import Evaluation, Job, RungReport
 from evonas.report.summary import summary
+from evonas.runs.money import Money
+from evonas.runs.run import Run
 from evonas.runtime import Serial
 from evonas.runtime.cost_clock import CostClock, Spending
 from evonas.runtime.ray_pool.cluster import names_of
@@ -186,6 +188,15 @@ def test_a_budget_of_money_ends_a_search_which_goes_on_when_it_grows(tmp_path: P
     other = run(tmp_path / "other", budget={"evaluations": 16})
     assert content(whole) == content(other), "nothing but the end depends on money"
     assert whole.verify().difference == ""
+
+
+@pytest.mark.parametrize(("usd", "tail"), [(10.09, ", and $0.09 after the last row of each start."), (10.0, ".")])
+def test_the_report_says_what_no_row_has(
+    tmp_path: Path, dollars: list[Job], monkeypatch: pytest.MonkeyPatch, usd: float, tail: str
+) -> None:
+    found = run(tmp_path / "run", budget={"evaluations": 10})
+    monkeypatch.setattr(Run, "money", property(lambda _: Money(usd, 0.0, 1.0, False)))
+    assert any(text.endswith(f" By generation: $8, $2{tail}") for text in summary(found, found.front()))
 
 
 def test_what_trains_when_the_money_is_used_up_is_stopped_and_its_cost_is_known(

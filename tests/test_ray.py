@@ -140,6 +140,7 @@ def test_every_misdeed_is_a_row_and_the_search_goes_on(tmp_path: Path) -> None:
     assert {deed for deed, status in found.items() if status in ("ok", "stopped")} == ok
     assert {deed: status.removeprefix("failed:") for deed, status in found.items() if deed not in ok} == {
         "build": "build",
+        "pins": "oom",
         "build segfault": "crash",
         "text": "error",
         "nan": "diverged",

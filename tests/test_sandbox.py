@@ -1,5 +1,6 @@
 """What candidates can do to their process, with real processes; after each of them the next candidate is well."""
 
+import errno
 import fcntl
 import os
 import pickle
@@ -20,6 +21,7 @@ import torch
 
 from evonas import records
 from evonas.errors import UserError
+from evonas.measuring.device_lock import DeviceLock
 from evonas.records import UNKNOWN, Deferred, Evaluation, RungReport, RunKind, Status
 from evonas.runtime import kind
 from evonas.runtime.runtime import Factory, WorkerExit
@@ -591,6 +593,18 @@ def test_what_is_not_ours_is_not_used(temporary: Path) -> None:
     with pytest.raises(UserError, match="do not get into"):
         hold(payload)
     assert victim.read_text() == "precious"
+
+
+def test_a_folder_without_locks_is_named(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Lustre without `-o flock` and some FUSE are."""
+
+    def flock(file: int, operation: int) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    for lock in (lambda: hold(pack(works.by_gene)), lambda: DeviceLock(["cpu"]).shared().__enter__()):
+        with pytest.raises(UserError, match=rf"{temporary}.* has no locks \(.*\): set TMPDIR=FOLDER"):
+            lock()
 
 
 def test_modules_by_value_need_not_be_there(tmp_path: Path) -> None:

@@ -192,6 +192,7 @@ def job(tmp_path: Path) -> Iterator[Jobs]:
         given = {
             "PATH": f"{programs}:{os.environ['PATH']}",
             "HOME": str(tmp_path / "home"),
+            "SLURM_CLUSTER_NAME": "alpha",
             "SLURM_JOB_ID": number,
             "SLURM_JOB_NODELIST": "node[1-3]",
             "SLURM_GPUS_PER_NODE": "a100:4",
@@ -223,7 +224,7 @@ def test_sbatch_linter_sees_a_fault(tmp_path: Path) -> None:
 
 def test_what_slurm_is_asked_for() -> None:
     asked = re.findall(r"^#SBATCH --(\S+)$", SBATCH.read_text(), re.MULTILINE)
-    assert {"exclusive", "mem=0", "requeue", "no-kill", "ntasks-per-node=1"} <= set(asked)
+    assert {"job-name=evonas", "exclusive", "mem=0", "requeue", "no-kill", "ntasks-per-node=1"} <= set(asked)
     assert [word for word in asked if word.startswith("signal=")] == ["signal=B:TERM@60"]
 
 
@@ -344,21 +345,30 @@ def test_a_head_that_fails_is_followed_by_another(job: Jobs) -> None:
 def test_a_job_that_is_queued_again_takes_the_folder_over(job: Jobs, count: str, takes: bool) -> None:
     """Its first try may have left a lock that nobody frees, on NFS; and its token."""
     run = job(1, **({"SLURM_RESTART_COUNT": count} if count else {}))
-    for left in (f".evonas-{run.environment['SLURM_JOB_ID']}-AAAAAA", ".evonas-1-BBBBBB"):
+    for left in (f".evonas-alpha-{run.environment['SLURM_JOB_ID']}-AAAAAA", ".evonas-alpha-1-BBBBBB"):
         (run.folder / "home" / left).mkdir()
     assert run.run() == 0, run.log()
     line = next(line for line in run.lines("told") if line.startswith("evonas search"))
     assert ("--take-over" in line) == takes
 
 
-@pytest.mark.slow
-def test_only_what_dead_jobs_left_is_removed(job: Jobs) -> None:
-    run = job(1)
-    run = replace(run, environment={**run.environment, "LIVING": f"{run.environment['SLURM_JOB_ID']}\n41"})
-    for left in (".evonas-41-AAAAAA", ".evonas-4-BBBBBB", ".evonas-cluster"):
+@pytest.mark.parametrize("known", [True, False])
+def test_only_what_dead_jobs_of_this_cluster_left_is_removed(job: Jobs, known: bool) -> None:
+    run = job(1, EVONAS_NIC="lo")  # which ends it soon
+    own = run.environment["SLURM_JOB_ID"]
+    run = replace(run, environment={**run.environment, "LIVING": f"{own if known else ''}\n41"})
+    dead, again = ".evonas-alpha-4-BBBBBB", f".evonas-alpha-{own}-CCCCCC"
+    others = {".evonas-backup-monday", ".evonas-4-DDDDDD", ".evonas-beta-4-AAAAAA", ".evonas-alpha-2-4-EEEEEE"}
+    others |= {".evonas-alpha-41-AAAAAA", ".evonas-cluster", ".evonas-alpha-my-backup"}
+    for left in (dead, again, *others):
         (run.folder / "home" / left).mkdir()
-    assert run.start().wait(600) == 0, run.log()
-    assert sorted(path.name for path in (run.folder / "home").iterdir()) == [".evonas-41-AAAAAA", ".evonas-cluster"]
+        (run.folder / "home" / left / "token").touch()
+    mine = run.folder / "home/.evonas-alpha-5-monday"
+    mine.mkdir()
+    (mine / "of-the-user").touch()
+    assert run.start().wait(600) == 1, run.log()
+    kept = others | {mine.name} | (set() if known else {dead})
+    assert {path.name for path in (run.folder / "home").iterdir()} == kept
 
 
 @pytest.mark.slow
@@ -388,7 +398,7 @@ def test_all_runs_in_the_image(job: Jobs, kind: str) -> None:
     run = job(2, **{f"EVONAS_{kind.upper()}": "/shared/evonas.sif", "EVONAS_BINDS": "/data:/data"})
     assert run.run() == 0, run.log()
     told = run.lines("told")
-    bound = f"/tmp:/tmp,{run.folder}/home/.evonas-{run.environment['SLURM_JOB_ID']}-"
+    bound = f"/tmp:/tmp,{run.folder}/home/.evonas-alpha-{run.environment['SLURM_JOB_ID']}-"
     rest = f",{run.folder}:{run.folder},/data:/data"
     programs = ["ray start --head", "ray start --address", "python3 -c", "bash -c .*evonas search", "evonas status"]
     if kind == "apptainer":

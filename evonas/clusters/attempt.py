@@ -36,10 +36,25 @@ def attempt(line: Sequence[str], wait_s: float = WAIT_S) -> int:
 
 
 def _run(line: Sequence[str]) -> int:
-    with subprocess.Popen(line) as process:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda got, frame: process.send_signal(got))
-        return process.wait()
+    running: list[subprocess.Popen[bytes]] = []
+    early: list[int] = []
+
+    def hand_on(number: int, frame: object) -> None:
+        if running:
+            running[0].send_signal(number)
+        else:
+            early.append(number)
+
+    before = {number: signal.signal(number, hand_on) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        with subprocess.Popen(line) as process:
+            running.append(process)
+            for number in early:
+                process.send_signal(number)
+            return process.wait()
+    finally:  # between two tries they end this process
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 if __name__ == "__main__":

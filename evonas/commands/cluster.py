@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 CLOUDS = ("aws", "gcp", "kubernetes", "slurm")
 REMEMBERED = ("image", "bucket", "region", "zone", "project", "family", "ami", "platform", "run")
-"""Options that later lines need not say again."""
+"""Options that later lines need not say again: the run folder those of the same CONFIG, the others all."""
 OF = {
     "image": ("aws", "gcp", "kubernetes"),
     "bucket": ("aws", "gcp", "kubernetes"),

@@ -2,9 +2,7 @@
 
 import os
 import shlex
-from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,7 @@ from evonas.clusters.refusal import refusals
 from evonas.clusters.shipped import shipped
 from evonas.clusters.template import by_hand, defaults
 from evonas.errors import UserError
-from evonas.launch import costs, programs
+from evonas.launch import bill, costs, programs
 from evonas.launch.launch_files import filled, launch_file, parsed, put
 from evonas.launch.libraries import absent
 from evonas.launch.order import Order
@@ -67,7 +65,7 @@ class Aws:
         machines = costs.of_launch_file(launch, costs.own_prices(order.config))
         name = order.value("bucket") or f"evonas-ACCOUNT-{self._region}"
         asks = _asks(order, self._region, name, self._copy)
-        return Plan(files, machines, asks, most=launch.get("max_workers"))
+        return Plan(files, machines, asks, most=launch.get("max_workers"), region=self._region)
 
     def missing(self) -> list[str]:
         lines = [*absent(boto3="pip install boto3"), *programs.absent("ray", "ssh", "rsync")]
@@ -120,29 +118,16 @@ class Aws:
         change(self._order.folder, started=True)
 
     def search(self) -> int:
-        run = self.run_folder()
-        assert run is not None  # prepare has found the bucket
-        return run_search(self._order, self._tunnel, run, CPUS)
+        return run_search(self._order, self._tunnel, self.run_folder() or "", CPUS)
 
     def run_folder(self) -> str | None:
         name = self._order.value("bucket") or read(self._order.folder).given.get("bucket")
-        return self._order.value("run") or (f"s3://{name}/{self._order.title}" if name else None)
+        return self._order.run(f"s3://{name}/{self._order.title}" if name else None)
 
     def nodes(self) -> list[str]:
         with refusals():
             found = running(self._client, self._region, self._cluster())
-        prices, now = costs.own_prices(self._order.config), datetime.now(UTC)
-        lines = [f"{count} x {name}" for name, count in sorted(Counter(machine.type for machine in found).items())]
-        known = [(prices.of((m.type,)), (now - m.since).total_seconds() / 3600) for m in found]
-        usd = sum(price * hours for price, hours in known if price is not None)
-        hourly = sum(price for price, _ in known if price is not None)
-        rest = sorted({m.type for m, (price, _) in zip(found, known, strict=True) if price is None})
-        text = f"{costs.dollars(hourly)} an hour, {costs.dollars(usd)} since these were started"
-        return (
-            [*lines, text + (f", without {', '.join(rest)}, of which no price is known" if rest else "")]
-            if found
-            else []
-        )
+        return bill.lines(found, costs.own_prices(self._order.config), self._region)
 
     def is_own(self) -> bool:
         with refusals():

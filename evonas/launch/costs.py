@@ -8,8 +8,14 @@ from typing import Any
 
 from evonas.config import Config
 from evonas.errors import UserError
-from evonas.prices import NODE_TYPE_LABEL, Prices
+from evonas.launch import disks
+from evonas.prices import NODE_TYPE_LABEL, REST, Prices, list_prices
 from evonas.text import in_usd
+
+HOME = "us-west-2 (AWS) and us-central1 (Google)"
+"""Where list prices are of."""
+IDLE_H = 1 / 6
+"""After which the launch files end a machine that does nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +29,7 @@ class Machine:
         most: how many there can be.
         usd: US dollars an hour, None where it is not known.
         board: whether it only measures, and comes where a target wants it.
+        disk_usd: what its disks cost an hour, US dollars, None where that is not known.
     """
 
     type: str
@@ -31,6 +38,7 @@ class Machine:
     most: int
     usd: float | None
     board: bool = False
+    disk_usd: float | None = 0.0
 
 
 def own_prices(config: Config | None) -> Prices:
@@ -45,7 +53,8 @@ def of_launch_file(config: Mapping[str, Any], prices: Prices) -> list[Machine]:
         is_head = group == config["head_node_type"]
         least, most = (1, 1) if is_head else (kind.get("min_workers", 0), kind.get("max_workers", 0))
         name = kind.get("labels", {}).get(NODE_TYPE_LABEL) or _type(kind["node_config"])
-        found.append(Machine(name, group, least, most, prices.of((name, group)), is_board(group)))
+        disk = disks.usd_per_hour(kind["node_config"])
+        found.append(Machine(name, group, least, most, prices.of((name, group)), is_board(group), disk))
     return found
 
 
@@ -64,7 +73,14 @@ def _type(node: Mapping[str, Any]) -> str:
     return f"{node['machineType']}{gpus}" + (".spot" if spot else "")
 
 
-def lines(machines: Sequence[Machine], workers: int, config: Config | None, longest_h: float | None) -> list[str]:
+def lines(
+    machines: Sequence[Machine],
+    workers: int,
+    config: Config | None,
+    longest_h: float | None,
+    stays: bool = False,
+    region: str = "",
+) -> list[str]:
     """What it costs, for people.
 
     Args:
@@ -72,19 +88,23 @@ def lines(machines: Sequence[Machine], workers: int, config: Config | None, long
         workers: that the search asks for at most; each can have a machine of its own.
         config: of the search, for its budget and its prices.
         longest_h: after which the machines end by themselves, hours; None: they do not.
+        stays: whether what is up from the start outlives the search.
+        region: of the machines, where list prices are of another one.
     """
     first = [machine for machine in machines if machine.least]
     least, unpriced = _sum([(machine, machine.least) for machine in first])
     always = [*first, *(machine for machine in machines if machine.board and _measures(config))]
     most, unknown = _sum([*((machine, machine.most) for machine in always), *_dearest(machines, workers)])
-    what = ", ".join(f"{m.least} x {m.type} at {dollars(m.usd) if m.usd is not None else '?'}" for m in first)
+    what = ", ".join(map(_named, first))
     hours, why = _longest(config, longest_h)
     elastic = f"with all machines that {workers} workers can ask for: at most {_money(most, unknown)} an hour"
     found = [
         f"from the start: {_money(least, unpriced)} an hour ({what})",
         *([elastic] if len(_dearest_first(machines)) else []),
         f"in {hours:g} hours, {why}: at most {_money(most * hours, unknown)}",
+        *(_after(config, longest_h, least, most, unknown) if stays else []),
         *_stop(config),
+        *_source(machines, region),
     ]
     return found + ([f"no price is known of {_remedy(unknown)}"] if unknown else [])
 
@@ -100,9 +120,20 @@ def require_prices(machines: Sequence[Machine], config: Config | None) -> None:
         raise UserError(f"budget.usd cannot be kept: no price is known of {_remedy(unknown)}")
 
 
+def _named(machine: Machine) -> str:
+    """As `1 x m7i.xlarge at $0.20`, or nodes of which no type is known."""
+    name = f"{machine.least} nodes" if machine.type == REST else f"{machine.least} x {machine.type}"
+    if machine.usd is None:
+        return f"{name}, whose price is not known"
+    return f"{name} at {dollars(machine.usd)}" + (
+        f" and {dollars(machine.disk_usd)} of disk" if machine.disk_usd else ""
+    )
+
+
 def _remedy(unknown: Sequence[str]) -> str:
     prices = ", ".join(f"{json.dumps(name)}: USD" for name in unknown)
-    return f"{', '.join(unknown)}; yours: --set 'runtime.prices={{{prices}}}'"
+    names = ", ".join("nodes" if name == REST else name for name in unknown)
+    return f"{names}; yours: --set 'runtime.prices={{{prices}}}'"
 
 
 def _measures(config: Config | None) -> bool:
@@ -127,7 +158,7 @@ def _dearest_first(machines: Sequence[Machine]) -> list[Machine]:
 
 def _sum(counted: Sequence[tuple[Machine, int]]) -> tuple[float, list[str]]:
     """US dollars an hour of those that have a price, and the types of the others."""
-    usd = sum(machine.usd * count for machine, count in counted if machine.usd is not None)
+    usd = sum((machine.usd + (machine.disk_usd or 0)) * count for machine, count in counted if machine.usd is not None)
     return usd, sorted({machine.type for machine, _ in counted if machine.usd is None})
 
 
@@ -148,6 +179,35 @@ def _longest(config: Config | None, longest_h: float | None) -> tuple[float, str
     if given and given < (longest_h or math.inf):
         return given, "the budget of the search"
     return (longest_h, "after which they end by themselves") if longest_h else (24.0, "and nothing ends them but you")
+
+
+def _after(
+    config: Config | None, longest_h: float | None, least: float, most: float, unknown: Sequence[str]
+) -> list[str]:
+    """What it is in the end where a search's own budget ends it, and the cluster waits to be taken down."""
+    hours = config.budget.hours if config else None
+    if hours is None or hours >= (longest_h or math.inf):
+        return []
+    then = f"workers stay {IDLE_H * 60:g} minutes longer, and what is up from the start until `down`"
+    if longest_h is None:
+        return [f"{then}: {_money(least, unknown)} an hour"]
+    usd = most * min(hours + IDLE_H, longest_h) + least * max(longest_h - hours - IDLE_H, 0)
+    return [f"{then}, {longest_h:g} hours at most: at most {_money(usd, unknown)}"]
+
+
+def _source(machines: Sequence[Machine], region: str) -> list[str]:
+    """Whose prices these are, where any is of the list."""
+    table = list_prices()
+    listed = [m for m in machines if m.usd is not None and m.usd == table.usd_per_hour.get(m.type)]
+    unknown = sorted({m.type for m in machines if m.disk_usd is None})
+    found = [f"without the disks of {', '.join(unknown)}, of which no price is known"] if unknown else []
+    if not listed:
+        return found
+    text = (
+        f"by list prices of {HOME} of {table.read}, with disks where the file says them, without addresses and traffic"
+    )
+    elsewhere = f"; those of {region or 'other regions'} differ: yours in runtime.prices"
+    return [*found, text + ("" if region and region in HOME else elsewhere)]
 
 
 def _stop(config: Config | None) -> list[str]:

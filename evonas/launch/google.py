@@ -2,7 +2,6 @@
 
 import os
 import shlex
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,12 @@ from evonas.clusters.address import own_address
 from evonas.clusters.google import ending
 from evonas.clusters.google.clients import compute as google_client
 from evonas.clusters.google.quotas import quotas
+from evonas.clusters.google.running import running
 from evonas.clusters.refusal import refusals
 from evonas.clusters.shipped import shipped
 from evonas.clusters.template import by_hand, defaults, own_copy
 from evonas.errors import UserError
-from evonas.launch import costs, gcloud, programs
+from evonas.launch import bill, costs, gcloud, programs
 from evonas.launch.launch_files import filled, launch_file, parsed, put
 from evonas.launch.libraries import absent
 from evonas.launch.order import Order
@@ -55,7 +55,7 @@ class Google:
         machines = costs.of_launch_file(launch, costs.own_prices(order.config))
         bucket = order.value("bucket") or f"{project}-evonas"
         asks = _asks(order, project, bucket, self._copy)
-        return Plan({f"my-{FILE}": text}, machines, asks, most=launch.get("max_workers"))
+        return Plan({f"my-{FILE}": text}, machines, asks, most=launch.get("max_workers"), region=self._region)
 
     def missing(self) -> list[str]:
         order = self._order
@@ -104,19 +104,16 @@ class Google:
         change(self._order.folder, started=True)
 
     def search(self) -> int:
-        run = self.run_folder()
-        assert run is not None  # prepare has found the bucket
-        return run_search(self._order, self._tunnel, run, CPUS)
+        return run_search(self._order, self._tunnel, self.run_folder() or "", CPUS)
 
     def run_folder(self) -> str | None:
         name = self._order.value("bucket") or read(self._order.folder).given.get("bucket")
-        return self._order.value("run") or (f"gs://{name}/{self._order.title}" if name else None)
+        return self._order.run(f"gs://{name}/{self._order.title}" if name else None)
 
     def nodes(self) -> list[str]:
         with refusals():
-            found = ending.machines(self._client(), self._known_project())
-        counts = Counter(zone for _, zone in found)
-        return [f"{count} machines in {zone}" for zone, count in sorted(counts.items())]
+            found = running(self._client(), self._known_project())
+        return bill.lines(found, costs.own_prices(self._order.config), self._region)
 
     def is_own(self) -> bool:
         project, key = self._known_project(), _key_file().with_suffix(".pub")

@@ -8,9 +8,10 @@ from tempfile import TemporaryDirectory
 
 import yaml
 
+from evonas.clusters.running import Running
 from evonas.clusters.template import by_hand, fill, own_copy
 from evonas.errors import UserError
-from evonas.launch import costs, programs
+from evonas.launch import bill, costs, programs
 from evonas.launch.launch_files import check_resources, put
 from evonas.launch.order import Order
 from evonas.launch.overlays import PLATFORMS, built, platform_of, write
@@ -105,7 +106,7 @@ class Kubernetes:
     def run_folder(self) -> str | None:
         bucket = self._order.value("bucket")
         place = bucket if bucket is None or "://" in bucket else f"gs://{bucket}"
-        return self._order.value("run") or (f"{place}/{self._order.title}" if place else None)
+        return self._order.run(f"{place}/{self._order.title}" if place else None)
 
     def nodes(self) -> list[str]:
         found = programs.answer(
@@ -116,7 +117,12 @@ class Kubernetes:
                 r"{.status.phase}{'\n'}{end}",
             )
         )
-        return [f"{count} x {name}" for name, count in sorted(Counter(found.splitlines()).items())]
+        pods = [f"{count} x {name}" for name, count in sorted(Counter(found.splitlines()).items())]
+        groups = [name for name, _, phase in (line.partition(" ") for line in found.splitlines()) if phase == "Running"]
+        text = self._copy.read_text() if self._copy.exists() else None
+        types = {machine.group: machine.type for machine in _machines(text, self._order)} if text else {}
+        on = [Running(types.get(group, group), None, group) for group in groups]
+        return [*pods, *bill.lines(on, costs.own_prices(self._order.config))]
 
     def is_own(self) -> bool:
         """By the state, or by the token that is both in the cluster's secret and this user's."""
@@ -149,9 +155,9 @@ class Kubernetes:
         return [*pods, *clusters]
 
     def kept(self) -> list[str]:
-        run = self.run_folder()
+        runs = read(self._order.folder).runs.values()
         return [
-            *([f"{run}: what it stores is paid for"] if run else []),
+            *(f"{run}: what it stores is paid for" for run in runs),
             "machines of the pools, until your Kubernetes takes them away, and Kubernetes itself",
             "~/.evonas-cluster: the token of your clusters, which costs nothing",
         ]

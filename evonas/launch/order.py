@@ -9,7 +9,8 @@ from types import ModuleType
 
 from evonas.config import Config
 from evonas.config.loading import load_config
-from evonas.launch.state import State
+from evonas.errors import UserError
+from evonas.launch.state import State, change, read
 
 WORKERS = 16
 """As the launch files allow at most."""
@@ -53,8 +54,8 @@ class Order:
 
     @property
     def remembered(self) -> dict[str, str]:
-        """All options that have a value."""
-        return {**self.state.given, **self.given}
+        """All options that have a value, but the run folder, which is one CONFIG's."""
+        return {name: value for name, value in {**self.state.given, **self.given}.items() if name != "run"}
 
     @cached_property
     def config(self) -> Config | None:
@@ -89,6 +90,39 @@ class Order:
     def title(self) -> str:
         """The search's name, of its file."""
         return Path(self.config_path).stem if self.config_path else "run"
+
+    @property
+    def whole_path(self) -> str:
+        """The search's file, from wherever the line is given."""
+        return str(Path(self.config_path).resolve()) if self.config_path else ""
+
+    def run(self, default: str | None) -> str | None:
+        """The run folder of CONFIG, and without one that of the last `up`.
+
+        Args:
+            default: where CONFIG runs if no line has said it.
+
+        Raises:
+            UserError: Another CONFIG runs in the default.
+        """
+        if said := self.given.get("run"):
+            return said
+        runs = self.state.runs
+        if not self.config_path:
+            return list(runs.values())[-1] if runs else None
+        if known := runs.get(self.whole_path):
+            return known
+        if other := [path for path, run in runs.items() if run == default]:
+            raise UserError(f"{default} is the run folder of {other[0]}: another one for {self.config_path}, --run")
+        return default
+
+    def remember(self, run: str | None) -> None:
+        """Keeps the run folder of CONFIG."""
+        if self.config_path and run:
+            others = {
+                path: its for path, its in read(self.folder).runs.items() if self.whole_path != path and its != run
+            }
+            change(self.folder, runs={**others, self.whole_path: run})
 
     def again(self, action: str) -> str:
         """The line for another action on this cluster."""

@@ -16,6 +16,9 @@ class Plan:
         asks: what is asked of the cloud, a line each.
         longest_h: after which its machines end by themselves, hours; None where they do not.
         most: how many machines beside the head the launch file allows; None where it does not say.
+        stays: whether what is up from the start outlives the search.
+        region: of the machines, where that is known.
+        notes: what of the costs is not known or not counted, a line each.
     """
 
     files: dict[str, str]
@@ -23,6 +26,9 @@ class Plan:
     asks: list[str]
     longest_h: float | None = 48.0
     most: int | None = None
+    stays: bool = True
+    region: str = ""
+    notes: tuple[str, ...] = ()
 
 
 class Provider(Protocol):

@@ -1,6 +1,6 @@
 """Slurm: the search is a job that brings its own Ray; nothing outlives it."""
 
-import re
+import os
 import shlex
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +11,7 @@ from evonas.errors import UserError
 from evonas.launch import costs, programs
 from evonas.launch.order import Order
 from evonas.launch.provider import Plan
+from evonas.launch.sbatch_options import asked
 from evonas.launch.state import change, read
 from evonas.prices import REST
 
@@ -36,7 +37,10 @@ class Slurm:
     def plan(self, ask: bool) -> Plan:
         text = self._script.read_text() if self._script.exists() and not self._order.replace else shipped(FILE)
         asks = [shlex.join(self._words()), "squeue: how it is"]
-        return Plan({FILE: text}, _nodes(text, self._order), asks, _hours(text, self._order))
+        job = asked(text, self._order.sbatch, os.environ)
+        usd = costs.own_prices(self._order.config).of((REST,))
+        nodes = costs.Machine(REST, "nodes", job.nodes, job.nodes, usd)  # all from its start to its end
+        return Plan({FILE: text}, [nodes], asks, job.hours, stays=False, notes=job.notes)
 
     def missing(self) -> list[str]:
         lines = programs.absent("sbatch", "squeue", "scancel")
@@ -49,13 +53,16 @@ class Slurm:
         hand = self._script.exists() and self._script.read_text() != text
         if not hand or order.replace:
             self._script.write_text(text)
-        change(order.folder, given={**order.remembered, "run": self.run_folder()})
+        change(order.folder, given=order.remembered)
         changed = f"{self._script} is not as it came with evonas and is taken as it is; --replace writes it anew"
-        return [changed if hand and not order.replace else f"{self._script}; run {self.run_folder()}"]
+        return [changed if hand and not order.replace else f"{self._script}"]
 
     def start(self) -> None:
-        run, jobs = self.run_folder(), read(self._order.folder).jobs
+        run, jobs = self._run, read(self._order.folder).jobs
         if self._state(jobs.get(run)) in ALIVE:
+            of = [path for path, its in self._order.state.runs.items() if its == run]
+            if of and of[0] != self._order.whole_path:
+                raise UserError(f"job {jobs[run]} of {of[0]} is still there and writes {run}: --run, another one")
             return
         # --parsable: the number, and behind a semicolon the name of the cluster.
         job = programs.answer(*self._words()).partition(";")[0]
@@ -63,7 +70,7 @@ class Slurm:
         print(f"submitted as job {job}")
 
     def search(self) -> int:
-        job = read(self._order.folder).jobs[self.run_folder()]
+        job = read(self._order.folder).jobs[self._run]
         log, shown, before = Path(f"evonas-{job}.log"), 0, ""
         while True:
             state = self._state(job)
@@ -77,8 +84,12 @@ class Slurm:
                 return self._ended(job, state)
             self._sleep(POLL_S)
 
-    def run_folder(self) -> str:
-        return self._order.value("run") or str(Path("runs", self._order.title).resolve())
+    def run_folder(self) -> str | None:
+        return self._order.run(str(Path("runs", self._order.title).resolve()))
+
+    @property
+    def _run(self) -> str:
+        return self.run_folder() or "RUN"
 
     def nodes(self) -> list[str]:
         return [f"job {job}, {self._state(job).lower()}: {run}" for run, job in self._alive()]
@@ -107,13 +118,18 @@ class Slurm:
         words = [
             "sbatch",
             "--parsable",
+            *([] if any(option.startswith(("--job-name", "-J")) for option in order.sbatch) else [self._name()]),
             *order.sbatch,
             str(self._script),
             str(Path(order.config_path or "CONFIG").resolve()),
         ]
         overrides = order.with_defaults(gpus_per_worker=1)
-        words += [self.run_folder(), *(word for override in overrides for word in ("--set", override))]
+        words += [self._run, *(word for override in overrides for word in ("--set", override))]
         return words + [word for module in order.modules for word in ("--import", _place(module))]
+
+    def _name(self) -> str:
+        """A job's name of its run's own, so that --dependency=singleton waits for jobs of the same run."""
+        return f"--job-name=evonas-{Path(self._run).name}"
 
     def _alive(self) -> Iterator[tuple[str, str]]:
         for run, job in read(self._order.folder).jobs.items():
@@ -138,7 +154,7 @@ class Slurm:
         from evonas.runs.run import Run  # what is read by pandas is not needed before
 
         try:
-            how = str(Run(self.run_folder()).status()["state"])
+            how = str(Run(self._run).status()["state"])
         except (OSError, UserError) as error:
             how = str(error)
         if how.startswith("finished"):
@@ -149,25 +165,3 @@ class Slurm:
 
 def _place(module: object) -> str:
     return str(getattr(module, "__file__", None) or getattr(module, "__name__", ""))
-
-
-def _nodes(text: str, order: Order) -> list[costs.Machine]:
-    """The nodes of the job: all from its start to its end, at the user's price."""
-    counts = [int(found[1]) for option in _options(text, order) if (found := re.fullmatch(r"--nodes=(\d+)", option))]
-    count = counts[-1] if counts else 1
-    return [costs.Machine(REST, "nodes", count, count, costs.own_prices(order.config).of((REST,)))]
-
-
-def _hours(text: str, order: Order) -> float | None:
-    """The longest that the job may run, where its options say it as DAYS-HOURS:MINUTES:SECONDS or a part of that."""
-    shape = r"--time=(?:(\d+)-)?(\d+):(\d+):(\d+)"
-    found = [match for option in _options(text, order) if (match := re.fullmatch(shape, option))]
-    if not found:
-        return None
-    days, hours, minutes, seconds = (int(part or 0) for part in found[-1].groups())
-    return days * 24 + hours + minutes / 60 + seconds / 3600
-
-
-def _options(text: str, order: Order) -> list[str]:
-    """Of the job: the last of a kind counts."""
-    return [*re.findall(r"^#SBATCH (\S+)", text, re.M), *order.sbatch]

@@ -25,6 +25,7 @@ class State:
         owns: the regions, projects or contexts whose cluster was started from this folder.
         address: from where SSH was let in for it.
         agreed: what it costs, as the user has agreed to last.
+        runs: CONFIG, a whole path -> its run folder; the last is that of the last `up`.
     """
 
     given: Mapping[str, str] = field(default_factory=dict)
@@ -35,6 +36,7 @@ class State:
     owns: tuple[str, ...] = ()
     address: str | None = None
     agreed: tuple[str, ...] = ()
+    runs: Mapping[str, str] = field(default_factory=dict)
 
 
 def read(folder: Path) -> State:
@@ -65,6 +67,8 @@ def read(folder: Path) -> State:
 def change(folder: Path, **changes: Any) -> State:
     """Writes a state with these changes; the new one."""
     state = replace(read(folder), **changes)
+    if state == State() and not (folder / NAME).exists():
+        return state  # there is nothing to know
     folder.mkdir(parents=True, exist_ok=True)
     atomic_files.replace(folder / NAME, json.dumps(asdict(state), indent=2).encode() + b"\n")
     return state

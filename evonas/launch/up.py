@@ -17,8 +17,8 @@ def dry_run(order: Order, provider: Provider) -> int:
     check_search(order, provider)
     plan = provider.plan(ask=False)
     for name, text in plan.files.items():
-        print(f"--- {order.folder / name}\n{text.rstrip()}\n---")
-    print("what it costs:", *_costs(order, plan), "what is asked:", *plan.asks, sep="\n  ")
+        print(f"=== {order.folder / name}\n{text.rstrip()}\n=== end of {order.folder / name}")
+    print("what it costs:", *_costs(order, plan), *_refused(order, plan), "what is asked:", *plan.asks, sep="\n  ")
     return 0
 
 
@@ -56,7 +56,10 @@ def up(order: Order, provider: Provider, sure: bool = False, ask: Callable[[str]
     try:
         for line in provider.prepare():
             print(line, flush=True)
+        if order.config_path:
+            print(f"{order.config_path} runs in {provider.run_folder()}", flush=True)
         provider.start()
+        order.remember(provider.run_folder())
         status = provider.search()
     except KeyboardInterrupt:
         print("\ninterrupted")
@@ -69,13 +72,22 @@ def up(order: Order, provider: Provider, sure: bool = False, ask: Callable[[str]
 
 
 def _costs(order: Order, plan: Plan) -> list[str]:
-    found = costs.lines(plan.machines, order.workers, order.config, plan.longest_h)
-    return [*found, *too_many(order, plan)]
+    found = costs.lines(plan.machines, order.workers, order.config, plan.longest_h, plan.stays, plan.region)
+    return [*found, *plan.notes, *too_many(order, plan)]
 
 
 def _goes_on(order: Order, provider: Provider, asked: tuple[str, ...]) -> bool:
     """Whether the machines run that were agreed to, at what was agreed to; they may have ended by themselves."""
     return order.state.started and order.state.agreed == asked and bool(provider.nodes())
+
+
+def _refused(order: Order, plan: Plan) -> list[str]:
+    """What `up` would not begin with."""
+    try:
+        costs.require_prices(plan.machines, order.config)
+    except UserError as error:
+        return [f"`up` refuses this: {error}"]
+    return []
 
 
 def _agreed(ask: Callable[[str], str]) -> bool:

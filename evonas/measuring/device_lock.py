@@ -333,6 +333,11 @@ def _try_lock(file: int, how: int) -> bool:
         fcntl.flock(file, how | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:
+        raise UserError(
+            f"{tempfile.gettempdir()}, where measurements meet, has no locks (flock: {error.strerror}): "
+            f"set TMPDIR=FOLDER to one of this machine"
+        ) from None
     return True
 
 

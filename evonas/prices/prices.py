@@ -27,17 +27,20 @@ class ListPrices:
     Args:
         read: The day on which it was put together, as YYYY-MM-DD.
         usd_per_hour: Type of machine -> US dollars an hour.
+        disks_usd_per_month: Type of disk and what is paid for -> US dollars a month.
     """
 
     read: str
     usd_per_hour: Mapping[str, float]
+    disks_usd_per_month: Mapping[str, float]
 
 
 @cache
 def list_prices() -> ListPrices:
     """Returns the table that evonas comes with, `list_prices.yaml`."""
     table = yaml.safe_load(files(__package__).joinpath("list_prices.yaml").read_text())
-    return ListPrices(str(table["read"]), MappingProxyType(table["usd_per_hour"]))
+    parts = (MappingProxyType(table[name]) for name in ("usd_per_hour", "disks_usd_per_month"))
+    return ListPrices(str(table["read"]), *parts)
 
 
 def read_prices(path: str) -> dict[str, float]:

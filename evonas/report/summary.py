@@ -81,7 +81,9 @@ def _money(run: Run) -> list[str]:
     if money.candidates_usd is None:
         return [f"{text}."]
     spent = [usd for usd in run.costs()["spent_usd"] if not pd.isna(usd)]
-    by_generation = f" By generation: {', '.join(in_usd(round(usd, 4)) for usd in spent)}." if len(spent) > 1 else ""
+    parts, rest = ", ".join(in_usd(round(usd, 4)) for usd in spent), round((money.usd or 0) - sum(spent), 4)
+    tail = f", and {in_usd(rest)} after the last row of each start" if rest > 0 else ""
+    by_generation = f" By generation: {parts}{tail}." if len(spent) > 1 else ""
     return [
         f"{text}; candidates were in work for {in_usd(round(money.candidates_usd, 4))} of it, the rest went to nodes "
         f"that started, waited, measured or led the others.{by_generation}"

@@ -1,6 +1,7 @@
 """What a cluster needs of a project of Google Cloud. A stand-in answers in the place of Compute Engine."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,7 +10,10 @@ import pytest
 from evonas.clusters.google import ending
 from evonas.clusters.google.network import admit
 from evonas.clusters.google.quotas import quotas
+from evonas.clusters.google.running import running
 from evonas.errors import UserError
+from evonas.launch import bill
+from evonas.prices import Prices
 from tests.test_cluster_files import launcher
 
 PROJECT, REGION = "my-project", "us-central1"
@@ -98,6 +102,28 @@ def _cloud() -> Cloud:
         subnetworks=_named(evonas={}, another={}),
         networks=_named(evonas={}, another={}),
     )
+
+
+def test_what_runs_is_said_by_type_with_what_it_costs() -> None:
+    here = "https://www.googleapis.com/compute/v1/projects/p/zones/us-central1-b"
+    l4 = {"guestAccelerators": [{"acceleratorType": f"{here}/acceleratorTypes/nvidia-l4"}]}
+    t4 = {"guestAccelerators": [{"acceleratorType": f"{here}/acceleratorTypes/nvidia-tesla-t4"}]}
+    spot = {"scheduling": {"provisioningModel": "SPOT"}}
+    cloud = _cloud()
+    instances = cloud.things["instances"]
+    for name, machine, what in (("a", "g2-standard-4", l4 | spot), ("b", "n1-standard-4", t4), ("c", "x9", {})):
+        instances[name] = {**instances["head"], "name": name, "machineType": f"{here}/machineTypes/{machine}", **what}
+    instances["head"]["machineType"] = f"{here}/machineTypes/e2-standard-4"
+    for entry in instances.values():
+        entry["creationTimestamp"] = "2026-11-29T02:00:00.000-07:00"
+    lines = bill.lines(running(cloud, PROJECT), Prices({}), now=datetime(2026, 11, 29, 11, tzinfo=UTC))
+    assert lines == [
+        "1 x e2-standard-4",
+        "1 x g2-standard-4.spot",
+        "1 x n1-standard-4.nvidia-tesla-t4",
+        "1 x x9",
+        "$0.96 an hour, $1.91 since these were started, without x9, of which no price is known",
+    ]
 
 
 def test_what_is_left_is_named_and_taken_down_and_nothing_else() -> None:

@@ -19,9 +19,12 @@ from evonas.config.loading import load_config
 from evonas.errors import UserError
 from evonas.launch import costs
 from evonas.launch.launch_files import launch_file
+from evonas.launch.order import Order
 from evonas.launch.overlays import PLATFORMS, built, platform_of, write
+from evonas.launch.providers import PROVIDERS
 from evonas.launch.quota_check import check
-from evonas.launch.state import change, read
+from evonas.launch.sbatch_options import asked
+from evonas.launch.state import State, change, read
 from evonas.launch.tunnel import PORTS, close, free_port
 from evonas.prices import Prices
 from tests.launch.stand_ins import CONFIG, stand_in, user  # noqa: F401 - a fixture
@@ -33,8 +36,19 @@ ASKED = {
     "aws": "ray up -y cluster-aws/my-aws.yaml",
     "gcp": "ray up -y cluster-gcp/my-gcp.yaml",
     "kubernetes": "kubectl apply -f cluster-kubernetes/my-cluster.yaml",
-    "slurm": "sbatch --parsable --partition=gpu cluster-slurm/slurm.sbatch",
+    "slurm": "sbatch --parsable --job-name=evonas-c --partition=gpu cluster-slurm/slurm.sbatch",
 }
+
+
+@pytest.mark.usefixtures("user")
+@pytest.mark.parametrize(("cloud", "store"), [("aws", "s3"), ("gcp", "gs"), ("kubernetes", "gs")])
+def test_a_run_folder_that_was_said_is_one_configs(cloud: str, store: str, tmp_path: Path) -> None:
+    state = State(given={"bucket": "b"}, runs={str(tmp_path / "c.yaml"): "own"})
+
+    def of(config: str | None) -> str | None:
+        return PROVIDERS[cloud](Order(cloud, "", tmp_path, state, {}, config)).run_folder()
+
+    assert (of("c.yaml"), of("d.yaml"), of(None)) == ("own", f"{store}://b/d", "own")
 
 
 @pytest.mark.usefixtures("user")
@@ -160,6 +174,71 @@ def test_a_price_that_is_not_known_is_said() -> None:
     *_, last = costs.lines(costs.of_launch_file(file, Prices({})), 16, None, 48.0)
     assert last == """no price is known of g99.spot; yours: --set 'runtime.prices={"g99.spot": USD}'"""
     assert "has no known price" not in " ".join(costs.lines(_priced(set()), 16, None, 48.0))
+
+
+@pytest.mark.usefixtures("user")
+def test_whose_prices_these_are_is_said_with_disks_and_what_stays(capsys: pytest.CaptureFixture[str]) -> None:
+    """By hand: 150 GB of gp3 at 0.08 and 375 MB/s at 0.04 a month of 730 hours; 16 workers, 2 hours and 10 minutes."""
+    up_aws = ["cluster", "up", "aws", "c.yaml", "--set", "budget.hours=2", "--dry-run"]
+    assert main([*up_aws, "--region", "eu-central-1"]) == 0
+    out = capsys.readouterr().out
+    assert "1 x m7i.xlarge at $0.20 and $0.04 of disk)" in out
+    head, disk = 0.2016, (150 * 0.08 + 375 * 0.04) / 730
+    hourly = head + disk + 4 * (1.8534 + disk) + 12 * (0.5134 + disk)
+    assert f"with all machines that 16 workers can ask for: at most ${hourly:.2f} an hour" in out
+    assert f"until `down`, 48 hours at most: at most ${hourly * 13 / 6 + (head + disk) * (48 - 13 / 6):.2f}" in out
+    assert "those of eu-central-1 differ: yours in runtime.prices" in out
+    assert main(up_aws) == 0
+    assert " differ" not in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("user")
+def test_a_dry_run_says_what_would_be_refused_and_its_files_can_be_cut_out(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cluster", "up", "slurm", "c.yaml", "--set", "budget.usd=50", "--sbatch=-N2-8", "--dry-run"]) == 0
+    out = capsys.readouterr().out
+    assert "`up` refuses this: budget.usd cannot be kept: no price is known of nodes" in out
+    assert "(8 nodes, whose price is not known)" in out
+    assert out.startswith("=== cluster-slurm/slurm.sbatch\n#!/bin/bash\n")
+    assert "\n=== end of cluster-slurm/slurm.sbatch\n" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "nodes", "hours"),
+    [
+        ([], 4, 24),
+        (["-N8"], 8, 24),
+        (["-N", "8", "-t1-0"], 8, 24),
+        (["--nodes=2-8", "--time=120"], 8, 2),
+        (["--nodes", "1,5,7", "--time", "90:30"], 7, 1.5 + 30 / 3600),
+        (["--nodes=1-15:4", "-t 2-3:30"], 15, 51.5),
+        (["--nodes=1k", "--time=1-0:0:36"], 1024, 24.01),
+        (["--time=UNLIMITED"], 4, None),
+        (["--nodes=8", "--nodes=2", "--partition=gpu"], 2, 24),
+    ],
+)
+def test_options_of_sbatch_are_read_as_sbatch_does(words: list[str], nodes: int, hours: float | None) -> None:
+    found = asked(shipped("slurm.sbatch"), words, {})
+    assert (found.nodes, found.notes) == (nodes, ())
+    assert found.hours == (None if hours is None else pytest.approx(hours))
+
+
+def test_an_option_of_sbatch_that_is_not_understood_is_said() -> None:
+    found = asked("#SBATCH -N 3 -t 5  # a user's", ["--time=soon", "--nodes=many", "-w", "a[1-9]"], {})
+    assert (found.nodes, found.hours) == (1, None)
+    assert [note.partition(" ")[0] for note in found.notes] == ["--nodelist=a[1-9]", "--nodes=many", "--time=soon"]
+    found = asked("#SBATCH -N 3 -t 5  # a user's", [], {"SBATCH_TIMELIMIT": "60"})
+    assert (found.nodes, found.hours, found.notes) == (3, 1, ())
+
+
+@pytest.mark.usefixtures("user")
+def test_nothing_is_left_where_nothing_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stand_in(tmp_path, monkeypatch, sbatch="", squeue="", scancel="")
+    for action in ("status", "down"):
+        assert main(["cluster", action, "slurm"]) == 0
+    assert "runs/" not in capsys.readouterr().out
+    assert not (tmp_path / "cluster-slurm").exists()
 
 
 @pytest.mark.usefixtures("user")

@@ -8,9 +8,9 @@ import pytest
 
 from evonas.cli import main
 from evonas.launch import google, slurm, up
-from evonas.launch.state import read
+from evonas.launch.state import change, read
 from evonas.submit import submission
-from tests.launch.stand_ins import stand_in, user  # noqa: F401 - a fixture
+from tests.launch.stand_ins import CONFIG, stand_in, user  # noqa: F401 - a fixture
 from tests.test_submission import TOKEN, Pretended, served
 
 KUBECTL = """
@@ -64,7 +64,9 @@ def test_kubernetes_up_again_status_and_down(
     assert len(api.jobs) == 1
     assert len(told.lines("create secret")) == 1
     assert main(["cluster", "status", "kubernetes"]) == 0
-    assert "2 x spot-l4 Running" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "2 x spot-l4 Running\n1 x headgroup\n2 x spot-l4\n$0.00 an hour, without headgroup, spot-l4, of" in out
+    assert "\ngs://b/c: " in out  # that of the last `up`
     for _ in range(2):
         assert main(["cluster", "down", "kubernetes", "--yes"]) == 0
         assert "nothing is left" in capsys.readouterr().out
@@ -115,8 +117,8 @@ def test_slurm_up_again_status_and_down(
         assert "evonas cluster down slurm" in capsys.readouterr().out
         assert "job 7 is running" in seen[-1]
     (line,) = told.lines("sbatch")
-    expected = f"sbatch --parsable --partition=gpu {script} {tmp_path / 'c.yaml'} {run} --set runtime.workers=3"
-    assert line == f"{expected} --set runtime.gpus_per_worker=1"
+    options = f"--parsable --job-name=evonas-c --partition=gpu {script} {tmp_path / 'c.yaml'} {run}"
+    assert line == f"sbatch {options} --set runtime.workers=3 --set runtime.gpus_per_worker=1"
     assert main(["cluster", "status", "slurm"]) == 0
     assert f"job 7, running: {run}" in capsys.readouterr().out
     for _ in range(2):
@@ -129,6 +131,59 @@ def test_slurm_up_again_status_and_down(
     script.write_text(script.read_text() + "# mine\n")
     assert main(order) == 130
     assert script.read_text().endswith("# mine\n")
+
+
+@pytest.mark.usefixtures("user")
+def test_each_config_has_a_run_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = stand_in(tmp_path, monkeypatch, **SLURM)
+    other = tmp_path / "other"
+    other.mkdir()
+    for path in (tmp_path / "d.yaml", other / "c.yaml"):
+        path.write_text(CONFIG)
+
+    def interrupted(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(slurm.Slurm.__init__, "__defaults__", (interrupted,))
+
+    def up_slurm(*words: str) -> int:
+        return main(["cluster", "up", "slurm", *words, "--yes"])
+
+    assert up_slurm("c.yaml", "--run", "own") == 130
+    (tmp_path / "number").write_text("1")
+    assert up_slurm("d.yaml") == 130
+    assert f"d.yaml runs in {tmp_path / 'runs/d'}" in capsys.readouterr().out
+    for config in ("c.yaml", "d.yaml"):
+        assert up_slurm(config) == 130  # goes on with its own
+    first, second = told.lines("sbatch")
+    assert " own " in first
+    assert f"d.yaml {tmp_path / 'runs/d'} " in second
+    assert read(tmp_path / "cluster-slurm").jobs == {"own": "7", f"{tmp_path / 'runs/d'}": "71"}
+    capsys.readouterr()
+    assert main(["cluster", "status", "slurm"]) == 0
+    assert f"\n{tmp_path / 'runs/d'}: " in capsys.readouterr().out
+    assert up_slurm("d.yaml", "--run", "own") == 2
+    assert "job 7 of" in capsys.readouterr().err
+    assert up_slurm(str(other / "c.yaml"), "--run", "runs/o") == 130
+    (tmp_path / "e.yaml").write_text(CONFIG)
+    assert up_slurm("e.yaml") == 130
+    (other / "e.yaml").write_text(CONFIG)
+    assert up_slurm(str(other / "e.yaml")) == 2
+    assert "--run" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("user")
+def test_a_squeue_that_fails_does_not_say_that_a_job_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = stand_in(tmp_path, monkeypatch, **{**SLURM, "squeue": "*) echo Unable to contact >&2; exit 1 ;;"})
+    change(tmp_path / "cluster-slurm", jobs={str(tmp_path / "runs/c"): "7"})
+    for line in (["up", "slurm", "c.yaml", "--yes"], ["status", "slurm"], ["down", "slurm"]):
+        assert main(["cluster", *line]) == 2
+        assert "squeue: Unable to contact" in capsys.readouterr().err
+    assert told.lines("sbatch") == []
 
 
 @pytest.mark.usefixtures("user")

@@ -1,24 +1,10 @@
 """The machines of a cluster that run now, for people."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from evonas.clusters.aws.ending import instances
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A machine.
-
-    Args:
-        type: as a table of prices names it: `g6.xlarge.spot`.
-        since: when it was started.
-    """
-
-    type: str
-    since: datetime
+from evonas.clusters.running import Running
 
 
 def running(client: Callable[[str, str], Any], region: str, cluster: str = "evonas") -> list[Running]:

@@ -17,8 +17,12 @@ def machines(compute: Any, project: str, cluster: str = NAME) -> list[tuple[str,
 
     `ray down` does not see those: the watchdog stops a machine, and can delete none.
     """
-    found = _entries(compute.instances(), project, "instances", cluster)
-    return [(machine["name"], zone) for machine, zone in found]
+    return [(machine["name"], zone) for machine, zone in instances(compute, project, cluster)]
+
+
+def instances(compute: Any, project: str, cluster: str = NAME) -> list[tuple[Any, str]]:
+    """The same, as Google describes each."""
+    return _entries(compute.instances(), project, "instances", cluster)
 
 
 def head_runs(compute: Any, project: str, cluster: str = NAME) -> bool:

@@ -6,6 +6,7 @@ A lock belongs to the processes that have the file open or mapped, so it ends wi
 """
 
 import contextlib
+import errno
 import fcntl
 import functools
 import hashlib
@@ -99,7 +100,7 @@ def hold(payload: Payload) -> int:
     """Returns a descriptor of this node's file of the payload, written if need be, under a shared lock.
 
     Raises:
-        UserError: The disk is too full for it, or something of another user's is in its place.
+        UserError: The disk is too full for it or has no locks, or something of another user's is in its place.
     """
     path = Path(tempfile.gettempdir()) / f"{PREFIX}{payload.digest}"
     try:
@@ -113,6 +114,9 @@ def hold(payload: Payload) -> int:
                 raise
             os.close(file)
     except OSError as error:
+        if error.errno in (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK):
+            text = f"{path.parent} has no locks (flock: {error.strerror}): set TMPDIR=FOLDER to one of this machine"
+            raise UserError(f"runtime: {text}") from None
         size = sum(len(part) for part in _parts(payload)) / 1e6
         raise UserError(f"runtime: {size:,.0f} MB of data do not get into {path}: {error.strerror}") from None
 

@@ -1,0 +1,101 @@
+"""How many nodes a job of Slurm has and how long, as sbatch reads its options."""
+
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+_SHORT = {"N": "nodes", "t": "time", "n": "ntasks", "w": "nodelist", "F": "nodefile", "a": "array"}
+_UNCOUNTED = ("ntasks", "nodelist", "nodefile", "array")
+"""Options that can change how many nodes there are, beside --nodes."""
+_NODES = re.compile(r"(?:\d+[km]?-)?(\d+)([km]?)(?::\d+)?", re.IGNORECASE)
+_UNITS = {"": 1, "k": 2**10, "m": 2**20}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a job asks for.
+
+    Args:
+        nodes: how many at most.
+        hours: how long at most; None where nothing says it.
+        notes: what was not understood or is not counted, a line each.
+    """
+
+    nodes: int
+    hours: float | None
+    notes: tuple[str, ...]
+
+
+def asked(script: str, words: Iterable[str], environment: Mapping[str, str]) -> Asked:
+    """Reads the options.
+
+    Args:
+        script: of the job, with its lines `#SBATCH`.
+        words: of the command line, which come before those of the environment, and those before the script's.
+        environment: of sbatch.
+    """
+    limit = environment.get("SBATCH_TIMELIMIT")
+    found = {**_found(_of_script(script)), **({"time": limit} if limit else {}), **_found(words)}
+    others = [f"--{name}={found[name]}" for name in _UNCOUNTED if name in found]
+    notes = [f"{option} can change how many nodes come, which is not counted" for option in others]
+    nodes, hours = 1, None
+    try:
+        nodes = most_nodes(found.get("nodes", "1"))
+    except ValueError:
+        notes.append(f"--nodes={found['nodes']} is not understood: one node is counted")
+    try:
+        hours = most_hours(found.get("time", "0"))
+    except ValueError:
+        notes.append(f"--time={found['time']} is not understood")
+    return Asked(nodes, hours, tuple(notes))
+
+
+def most_nodes(text: str) -> int:
+    """Of `8`, `2-8`, `1-15:4`, `1,5,7`, `1k`.
+
+    Raises:
+        ValueError: It is none of these.
+    """
+    counts = []
+    for part in text.split(","):
+        if not (found := _NODES.fullmatch(part.strip())):
+            raise ValueError(text)
+        counts.append(int(found[1]) * _UNITS[found[2].lower()])
+    return max(counts)
+
+
+def most_hours(text: str) -> float | None:
+    """Of `minutes`, `minutes:seconds`, `hours:minutes:seconds`, `days-hours`, `days-hours:minutes` and
+    `days-hours:minutes:seconds`; None of what is no limit.
+
+    Raises:
+        ValueError: It is none of these.
+    """
+    if text.strip().lower() in ("infinite", "unlimited"):
+        return None
+    days, dash, rest = text.strip().rpartition("-")
+    parts = [int(part) for part in rest.split(":")]
+    if len(parts) > 3:
+        raise ValueError(text)
+    shape = parts if dash or len(parts) == 3 else [0, *parts]
+    hours, minutes, seconds = [*shape, 0, 0][:3]
+    return ((int(days) * 24 if dash else 0) + hours + minutes / 60 + seconds / 3600) or None
+
+
+def _of_script(script: str) -> list[str]:
+    lines = re.findall(r"^#SBATCH[ \t]+(.+)$", script, re.MULTILINE)
+    return [word for line in lines for word in shlex.split(re.sub("['\"]", "", line), comments=True)]
+
+
+def _found(words: Iterable[str]) -> dict[str, str]:
+    """Name -> value of those that matter here; the last of a kind counts."""
+    found, rest = dict[str, str](), iter(words)
+    for word in rest:
+        if word.startswith("--"):
+            name, equals, value = word[2:].partition("=")
+            if name in _SHORT.values():
+                found[name] = value if equals else next(rest, "")
+        elif word.startswith("-") and word[1:2] in _SHORT:
+            found[_SHORT[word[1]]] = word[2:].strip() or next(rest, "")
+    return found
