@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -220,6 +221,25 @@ def test_bad_input_on_a_run(words: list[str], says: str, found: str, here: Here)
     status, error = here(*words)
     assert (status, len(error.splitlines())) == (2, 1)
     assert says in error
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["measure", "no", "--target", "cpu", "5"], "no is not a run folder"),
+        (["measure", "no", "5", "--target", "cpu"], "no is not a run folder"),
+        (["log", "no", "--help-me", "5"], "unrecognized arguments: --help-me"),
+        (["measure", "no", "5", "6", "--target", "cpu"], "unrecognized arguments: 6"),
+        (["cluster", "up", "slurm", "--dry-run", "no.yaml"], "config: no file no.yaml"),
+    ],
+)
+def test_what_may_be_left_out_may_stand_behind_an_option(
+    words: list[str], says: str, capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    with suppress(SystemExit):
+        assert main(words) == 2
+    assert says in capsys.readouterr().err
 
 
 def test_an_option_that_does_not_exist_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
