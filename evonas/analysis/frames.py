@@ -82,6 +82,8 @@ def measured(folder: Folder, description: Mapping[str, Any]) -> pd.DataFrame:
             metrics = {k: v for k, v in row["metrics"].items() if not by_search or (tables and k.endswith(tables))}
             if metrics or row["message"]:
                 rows[row["candidate"]] = rows.get(row["candidate"], {}) | {"message": row["message"], **metrics}
+            else:  # what failed at an earlier start
+                rows.pop(row["candidate"], None)
     found = [{"candidate": i, **row} for i, row in sorted(rows.items())]
     return pd.DataFrame(found, columns=None if found else ["candidate", "message"])
 

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from evonas.store import screened_targets
+
 Z = 1.959964
 """Of the normal distribution: 95 % lie within so many deviations."""
 
@@ -86,4 +88,4 @@ def screened(frame: pd.DataFrame, target: str) -> "pd.Series[bool]":
     """
     if "conditions" not in frame:
         return pd.Series(False, index=frame.index)
-    return frame["conditions"].map(lambda conditions: f"until[{target}]" in conditions).astype(bool)
+    return frame["conditions"].map(lambda conditions: target in screened_targets(conditions)).astype(bool)

@@ -5,19 +5,19 @@ or were added up from a table. What is measured now takes the place of the forme
 beside what a table says it is another number, and changes nothing.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
 
+from evonas.driver.afterwards import results
 from evonas.driver.loop import Search
 from evonas.objectives import pareto
 from evonas.objectives.objectives import Objectives
-from evonas.records import Evaluation, Fitness, Job
+from evonas.records import Evaluation, Fitness
 from evonas.runtime import Runtime
 from evonas.store import Store, refined_metrics
 from evonas.text import counted
 
-PATIENCE_S = 0.5
 Metrics = Mapping[str, float]
 
 
@@ -45,7 +45,7 @@ def measure_front(
     """
     later, tried = dict(known), set(known)
     while left := sorted(front(search, later) & search.unmeasured - tried):
-        for found in _measured(map(search.breeder.check, left), workers(), partial(waiting, _doing(tried, left))):
+        for found in results(map(search.breeder.check, left), workers(), partial(waiting, _doing(tried, left))):
             judged = with_violation(found, search.objectives)
             store.measured(judged)
             if not judged.message:
@@ -87,16 +87,3 @@ def _refined(fitness: Fitness, objectives: Objectives, metrics: Metrics) -> Fitn
         values=tuple(one.sign * metrics[one.key] if one.key in metrics else value for one, value in values),
         violation=max(fitness.violation, metrics.get("violation", 0.0)),
     )
-
-
-def _measured(jobs: Iterable[Job], runtime: Runtime, waiting: Callable[[], None]) -> Iterator[Evaluation]:
-    """What jobs of the kind "measure" find, by workers that have nothing else to do."""
-    left = list(jobs)
-    waiting()
-    while left or runtime.pending:
-        while left and runtime.free_slots:
-            runtime.submit(left.pop(0))
-        messages = runtime.wait(PATIENCE_S)
-        yield from (message for message in messages if isinstance(message, Evaluation))
-        if not messages:
-            waiting()

@@ -8,12 +8,11 @@ said where they do not.
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 
+from evonas.driver.afterwards import results
 from evonas.driver.loop import Search
 from evonas.records import Epoch, Evaluation, Job
 from evonas.runtime import Runtime
 from evonas.store import Store
-
-PATIENCE_S = 0.5
 
 
 def jobs_to_retrain(search: Search, front: Set[int], kept: Set[int], evaluated: Iterable[Evaluation]) -> Iterator[Job]:
@@ -48,17 +47,9 @@ def retrain(
     Raises:
         Halted: no worker can start any more, or the record cannot be written.
     """
-    left = list(jobs)
     recorded = {job.candidate.index: job.reached[-1].metrics for job in jobs}
-    while left or runtime.pending:
-        while left and runtime.free_slots:
-            runtime.submit(left.pop(0))
-        messages = runtime.wait(PATIENCE_S)
-        for found in messages:
-            if isinstance(found, Evaluation):
-                store.retrained(found, difference(found, recorded[found.candidate.index], names))
-        if not messages:
-            waiting()
+    for found in results(jobs, runtime, waiting):
+        store.retrained(found, difference(found, recorded[found.candidate.index], names))
 
 
 def difference(found: Evaluation, recorded: Mapping[str, float], names: Collection[str]) -> str:

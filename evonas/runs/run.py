@@ -15,7 +15,7 @@ from evonas.runs.money import Money, money
 from evonas.runs.remarks import remarks
 from evonas.runs.weights_again import about_weights
 from evonas.scores import decoded
-from evonas.store import Folder, open_folder, read_measured, read_run, read_starts, recover
+from evonas.store import Folder, open_folder, read_measured, read_run, read_starts, recover, screened_targets
 
 if TYPE_CHECKING:  # a run is read without torch
     from torch import nn
@@ -176,10 +176,9 @@ class Run:
         or come from a table. None after a search that has ended."""
         tried = {row["candidate"] for row in read_measured(self.folder, by_search=True)}
         front = self.front()
-        short = [analysis.screened(front, target) for target in self.description["targets"]]
         everyone = bool(self.description["tables"])
-        places = [everyone or any(each.iloc[place] for each in short) for place in range(len(front))]
-        return sorted(int(index) for index in front["candidate"][places] if index not in tried)
+        rows = zip(front["candidate"], front["conditions"], strict=True)
+        return sorted(int(i) for i, known in rows if i not in tried and (everyone or screened_targets(known)))
 
     def certainty(self) -> pd.DataFrame:
         """How sure each member of the front is: its intervals, the members it cannot be told from, and the probability

@@ -6,9 +6,8 @@ imports Ray, and a start waits for them: about two seconds of a processor. No op
 """
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
-from unittest.mock import patch
 
 from ray._private.node import Node
 
@@ -19,11 +18,14 @@ UNUSED = ("start_monitor", "start_api_server", "start_log_monitor")
 @contextmanager
 def lean_ray() -> Iterator[None]:
     """What is started meanwhile in this process is a Ray with the processes that it works with."""
-    with ExitStack() as changes:
-        for name in UNUSED:
-            if name in vars(Node):
-                changes.enter_context(patch.object(Node, name, _nothing))
+    kept = {name: vars(Node)[name] for name in UNUSED if name in vars(Node)}
+    for name in kept:
+        setattr(Node, name, _nothing)
+    try:
         yield
+    finally:
+        for name, method in kept.items():
+            setattr(Node, name, method)
 
 
 def _nothing(*given: Any, **named: Any) -> None: ...
