@@ -119,7 +119,7 @@ class _Measured(_Form):
 
 
 class MeasuredForm(_Form):
-    """measured/0001.json."""
+    """measured/0001-000042.json, and front-0001.json."""
 
     measured: list[_Measured]
 
