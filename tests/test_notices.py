@@ -144,6 +144,18 @@ def test_a_try_hands_on_that_it_shall_stop(tmp_path: Path) -> None:
         assert process.wait() == 7
 
 
+def test_a_try_that_shall_stop_before_it_has_begun_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    begin, before = subprocess.Popen, signal.getsignal(signal.SIGTERM)
+
+    def asked_first(line: list[str]) -> "subprocess.Popen[bytes]":
+        signal.raise_signal(signal.SIGTERM)
+        return begin(line)
+
+    monkeypatch.setattr(subprocess, "Popen", asked_first)
+    assert attempt(["sleep", "9"]) == 128 + signal.SIGTERM
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
 def test_the_launch_files_start_one_watcher_a_machine(tmp_path: Path) -> None:
     """The line itself, with a stand-in for Python; Ray runs it whenever it sets a machine up."""
     (line,) = [each for each in launcher("aws.yaml")["worker_start_ray_commands"] if "notices" in each]

@@ -36,15 +36,8 @@ from evonas.submit.following import Following
 from evonas.submit.ray_jobs import Address, parse
 from evonas.submit.staging import stage
 from evonas.submit.submission import submit
+from tests.launch.stand_ins import CONFIG
 
-CONFIG = """
-space: {kind: cell, stages: 1, channels: [4, 6]}
-task: {kind: digits, valid_fraction: 0.3, test_fraction: 0.5}
-objectives: [{metric: error}, {metric: params}]
-strategy: {population: 4}
-training: {epochs: 1}
-budget: {evaluations: 8}
-"""
 SPACE = """
 import own_helper
 from evonas.spaces import SPACES

@@ -26,6 +26,7 @@ from evonas.launch.owned import claim, give_up, owns
 from evonas.launch.provider import Plan
 from evonas.launch.quota_check import check
 from evonas.launch.ray_search import run_search
+from evonas.launch.ray_up import ray_up
 from evonas.launch.state import change, read
 from evonas.launch.tokens import token
 
@@ -107,15 +108,9 @@ class Aws:
         ]
 
     def start(self) -> None:
-        # `ray up` starts Ray anew on a head that runs, which would end the search there: what the cloud says counts,
-        # and not whether a tunnel opens just now.
         with refusals():
             runs = ending.head_runs(self._client("ec2", self._region), self._cluster())
-        if runs and read(self._order.folder).started:
-            return
-        change(self._order.folder, started=False)
-        self._launcher("ray", "up", "-y", str(self._copy))
-        change(self._order.folder, started=True)
+        ray_up(self._order.folder, self._copy, runs, self._launcher)
 
     def search(self) -> int:
         return run_search(self._order, self._tunnel, self.run_folder() or "", CPUS)

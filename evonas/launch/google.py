@@ -23,6 +23,7 @@ from evonas.launch.owned import claim, give_up
 from evonas.launch.provider import Plan
 from evonas.launch.quota_check import check
 from evonas.launch.ray_search import run_search
+from evonas.launch.ray_up import ray_up
 from evonas.launch.state import change, read
 from evonas.launch.tokens import token, token_file
 
@@ -94,14 +95,9 @@ class Google:
         ]
 
     def start(self) -> None:
-        # As on AWS: the cloud says whether a head runs, on which `ray up` would end the search.
         with refusals():
             runs = ending.head_runs(self._client(), self._known_project())
-        if runs and read(self._order.folder).started:
-            return
-        change(self._order.folder, started=False)
-        programs.run("ray", "up", "-y", str(self._copy))
-        change(self._order.folder, started=True)
+        ray_up(self._order.folder, self._copy, runs, programs.run)
 
     def search(self) -> int:
         return run_search(self._order, self._tunnel, self.run_folder() or "", CPUS)
