@@ -5,9 +5,9 @@ import inspect
 import os
 import platform
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, nullcontext
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,10 +17,9 @@ from evonas.components import Components, assemble, check_endpoints, check_given
 from evonas.config import MUTABLE_SECTIONS, Config
 from evonas.config.loading import load_config
 from evonas.driver.account import check_prices
-from evonas.driver.front_measurement import measure_front
+from evonas.driver.finishing import finish
 from evonas.driver.loop import Search, Watch
 from evonas.driver.progress import shown
-from evonas.driver.retraining import jobs_to_retrain, retrain
 from evonas.errors import UserError
 from evonas.evaluation.learners import LEARNERS
 from evonas.measuring.identity import of_rows
@@ -42,7 +41,6 @@ from evonas.store import (
     has_own_description,
     import_options,
     is_run,
-    kept_weights,
     open_folder,
     read_measured,
     read_run,
@@ -53,7 +51,6 @@ from evonas.strategies import STRATEGIES
 from evonas.tabular import EvaluatorFactory
 from evonas.tasks import TASKS, Task
 from evonas.tasks.data_record import in_words
-from evonas.text import counted
 from evonas.tracking import TrackerDispatcher, missing
 
 Source = str | Path | Mapping[str, Any]
@@ -244,8 +241,7 @@ def execute(prepared: PreparedSearch, *, watch: Watch, take_over: bool = False) 
         check_endpoints(components)
         trackers = TrackerDispatcher(components.config, folder, watch)
         ends.callback(trackers.wait)  # when the workers have gone
-        runtime = _runtime(prepared)
-        ends.callback(runtime.close)
+        runtime = _workers(prepared, ends)
         check_prices(components.config.budget.usd, runtime.spent, begun=False)
         ends.callback(store.close)  # before the workers are ended: what is decided is on disk, whatever that takes
         create_or_check(folder, components, prepared.reuse.origin, prepared.reuse.rows)
@@ -256,47 +252,20 @@ def execute(prepared: PreparedSearch, *, watch: Watch, take_over: bool = False) 
         loop.owner = owner_of(folder)
         loop.restore(recover(folder, metrics, targets, salvage=True))
         loop.run()
-        _finish_front(prepared, loop, cache(partial(_free_workers, prepared, loop, ends)), store, trackers)
+        trained = components.spec.metrics.keys() if components.task else None
+        finish(loop, folder, store, partial(_workers, prepared, ends), trained)
         store.ended(loop.ended, runtime.late_results, loop.elapsed_s, loop.rest_usd)
     return loop.ended
 
 
-def _runtime(prepared: PreparedSearch) -> Runtime:
-    """The workers of a search."""
+def _workers(prepared: PreparedSearch, ends: ExitStack) -> Runtime:
+    """The workers of a search, for as long as `ends` is open."""
     components = prepared.components
-    return RUNTIMES[components.config.runtime.kind](
+    runtime = RUNTIMES[components.config.runtime.kind](
         components.factory, components.config.runtime, prepared.modules, components.remotes
     )
-
-
-def _free_workers(prepared: PreparedSearch, loop: Search, ends: ExitStack) -> Runtime:
-    """Workers that have nothing to do: new ones, where those of the search are at what the end of the time stopped."""
-    if not loop.runtime.pending:
-        return loop.runtime
-    loop.runtime.close()
-    runtime = _runtime(prepared)
     ends.callback(runtime.close)
     return runtime
-
-
-def _finish_front(
-    prepared: PreparedSearch, loop: Search, workers: Callable[[], Runtime], store: Store, trackers: TrackerDispatcher
-) -> None:
-    """Measure to the end who is on the front, and see that there are weights of all of them."""
-    components, folder = prepared.components, prepared.folder
-
-    def waiting(doing: str) -> None:
-        loop.doing = doing
-        trackers(loop, None)
-
-    known = {row["candidate"]: row["metrics"] for row in read_measured(folder, by_search=True) if not row["message"]}
-    front = measure_front(loop, workers, store, known, waiting)
-    if components.task:
-        record = recover(folder, components.objectives.metrics, components.objectives.targets)
-        jobs = [*jobs_to_retrain(loop, front, kept_weights(folder), record.evaluated)]
-        if jobs:
-            doing = f"training {counted(len(jobs), 'network')} of the front again, for the weights"
-            retrain(jobs, workers(), store, components.spec.metrics.keys(), partial(waiting, doing))
 
 
 def owner_of(folder: Folder) -> str:

@@ -218,6 +218,11 @@ class Search:
             self._committed = end
             self._store.keep_weights(self.front())
 
+    def tell(self, doing: str) -> None:
+        """Say what is done after the last candidate."""
+        self.doing = doing
+        self._watch(self, None)
+
     def front(self) -> set[int]:
         """Who is on the front, by what the rows say."""
         return {fitness.index for fitness in self.breeder.buffer.front}
