@@ -26,7 +26,8 @@ from evonas.config.loading import load_config
 from evonas.measuring.benchmark import LatencyBenchmark
 from evonas.measuring.device_lock import DeviceLock
 from evonas.measuring.reference import reference
-from evonas.runs.rebuild import config_of, space_of, task_of
+from evonas.runs.rebuild import config_of, space_of
+from evonas.tasks.shipped import Shipped, preparation
 
 CONFIG = Path(__file__).parents[1] / "configs" / "digits.yaml"
 SMOKE = [
@@ -48,11 +49,12 @@ def search(folder: Path, overrides: list[str]) -> evonas.Run:
 def again(run: evonas.Run, rows: pd.DataFrame) -> Times:
     """Milliseconds of each row's network, measured here and now."""
     config = config_of(run.folder, run.description)
-    space, task = space_of(run.description, None), task_of(run.description)
+    space, task = space_of(run.description, None), run.task()
     section = TargetConfig.model_validate({**config.targets["cpu"].model_dump(), "quiet": True})
     bench = LatencyBenchmark("cpu", section, reference(), DeviceLock([]))
-    networks = (space.build(space.decode(tuple(genome)), task).eval() for genome in rows["genome"])
-    return np.array([bench.measure(network, task.input).ms for network in networks])
+    networks = (space.build(space.decode(tuple(genome)), task.spec) for genome in rows["genome"])
+    stored = preparation(task)  # a search measures what is shipped
+    return np.array([bench.measure(Shipped(stored.module, n).eval(), stored.inputs).ms for n in networks])
 
 
 def compare(lock: str, rows: pd.DataFrame, real: Times) -> None:
