@@ -62,6 +62,7 @@ def test_custom_yaml_shows_every_key() -> None:
         ("training={epochs: 1, rungs: [2]}", "it is for trainings of 2 epochs or more, e.g. training.rungs=[]"),
         ("schedule.mode=no", "not False (quote it: YAML reads no and off as false)"),
         ("budget={gpu_hours: 1}", "config: budget.gpu_hours is never used up"),
+        ("targets.cpu.screen=true", "config: targets.cpu.screen: takes a number, not true"),
         ("schedule.mode=fast", "schedule.mode: input should be 'window', 'async' or 'generation', not 'fast'"),
         ("budget={}", "a budget needs evaluations, hours, gpu_hours or usd"),
         ("objectives=[]", "objectives"),

@@ -14,6 +14,7 @@ YAML_WORDS = {
     "dict_type": "takes a section of keys",
     "tuple_type": "takes a list",
     "list_type": "takes a list",
+    "is_instance_of": "takes a list",
     "too_short": "takes a list with something in it",
 }
 """What pydantic says in the terms of Python, in those of YAML."""
@@ -35,7 +36,8 @@ def validated(model: type[M], data: Mapping[str, Any], what: str) -> M:
 def _first_error(error: ValidationError, model: type[BaseModel]) -> str:
     problems = error.errors(include_url=False)
     first = problems[0]
-    where = [str(part) for part in first["loc"]]
+    # without the names that pydantic has for the types of a union
+    where = [str(part) for part in first["loc"] if "[" not in str(part) or part == "[key]"]
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     if first["type"] == "missing":
         lacking = [".".join(map(str, problem["loc"])) for problem in problems if problem["type"] == "missing"]

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from evonas.code_owner import place_of
 from evonas.config.messages import validated
-from evonas.config.section import PartConfig
+from evonas.config.section import Checked, PartConfig
 from evonas.did_you_mean import unknown
 from evonas.errors import UserError
 from evonas.text import describe_error
@@ -21,6 +21,12 @@ MOVED = {"strategy.population": "the size of a generation is schedule.generation
 """Keys that some kind of a section has, and where to find what they mean for one that has them not."""
 
 T = TypeVar("T")
+
+
+class Options(Checked):
+    """What the options of any part are: none that it does not know."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 def construct(registry: Mapping[str, Callable[..., T]], section: PartConfig, noun: str, *given: Any) -> T:
@@ -114,7 +120,7 @@ def options_model(constructor: Callable[..., Any]) -> type[BaseModel]:
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
             annotation = Any if parameter.annotation is empty else parameter.annotation
             fields[name] = (annotation, ... if parameter.default is empty else parameter.default)
-    return create_model(getattr(constructor, "__name__", "options"), __config__=ConfigDict(extra="forbid"), **fields)
+    return create_model(getattr(constructor, "__name__", "options"), __base__=Options, **fields)
 
 
 def _no_option(
