@@ -38,9 +38,12 @@ def _harmless(session: Session) -> Iterator[Goal]:
 
 
 def table(session: Session) -> str:
-    """The goals in lines: met, missed, or not found out."""
+    """The goals in lines: met, missed, not found out. A CPU misses none of a GPU; what must not happen, it may do."""
     words = {True: "met", False: "MISSED", None: "not measured"}
-    rows = [(what, wanted, found, words[met]) for what, wanted, found, met in goals(session)]
+    rows = [
+        (what, wanted, found, "not judged" if session.dry and wanted != "none" and met is not None else words[met])
+        for what, wanted, found, met in goals(session)
+    ]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join(map(str.rstrip, lines))
