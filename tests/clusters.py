@@ -1,11 +1,8 @@
 """Ray clusters of this machine, and what runs below their raylets."""
 
-import shlex
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager, suppress
 from typing import Any
 from unittest.mock import patch
 
@@ -17,14 +14,13 @@ from ray._private.authentication.authentication_token_setup import (
 )
 from ray.cluster_utils import Cluster
 
+from evonas.runtime.ray_pool.lean_ray import AGENTS, idle_agents
+
 LEAN = {"include_dashboard": False, "no_monitor": True, "include_log_monitor": False}
 """No autoscaler and no copies of logs: processes that no test looks at, each with a start of its own."""
 
 
 PATIENCE_S = 600.0
-
-
-AGENTS = ("--dashboard_agent_command=", "--runtime_env_agent_command=")
 
 
 class PatientCluster(Cluster):
@@ -38,25 +34,10 @@ class PatientCluster(Cluster):
 @contextmanager
 def without_agents() -> Iterator[None]:
     """Nodes that are added meanwhile have a GCS and raylets, and of Ray's agents and its dashboard, which serve jobs,
-    metrics and environments of actors and cost more than all else of a node, `idle_agent.py` alone."""
-    start = services.start_ray_process
-
-    def lean(command: list[str], *words: Any, **options: Any) -> Any:
-        return start([idle(word) for word in command], *words, **options)  # type: ignore[no-untyped-call]
-
-    with ExitStack() as stack:
-        stack.enter_context(patch.object(services, "start_ray_process", lean))
-        stack.enter_context(patch.object(services, "start_api_server", lambda *_, **__: (None, None)))
+    metrics and environments of actors and cost more than all else of a node, such as do nothing."""
+    agents = {**AGENTS, "--runtime_env_agent_command=": ("RUNTIME_ENV_AGENT_PORT_NAME",)}
+    with idle_agents(agents), patch.object(services, "start_api_server", lambda *_, **__: (None, None)):
         yield
-
-
-def idle(word: str) -> str:
-    """A word of a raylet's command line; where it is the command of an agent, that of one that does nothing."""
-    option = next((option for option in AGENTS if word.startswith(option)), None)
-    if not option:
-        return word
-    given = [part for part in shlex.split(word) if part.startswith(("--session-dir=", "--node-id="))]
-    return option + shlex.join([sys.executable, "-I", "-S", str(Path(__file__).with_name("idle_agent.py")), *given])
 
 
 @contextmanager

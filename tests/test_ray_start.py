@@ -4,20 +4,30 @@ Ray itself is not started here.
 """
 
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 import ray
+from ray import _raylet
+from ray._private import services
 from ray._private.node import Node
 
 from evonas import machine
 from evonas.config import RuntimeConfig
 from evonas.errors import RuntimeNotStarted, UserError
 from evonas.runtime.ray_pool import cluster
-from evonas.runtime.ray_pool.lean_ray import UNUSED
+from evonas.runtime.ray_pool.lean_ray import UNUSED, idle_agent, lean_ray
 from evonas.runtime.sandbox.processes import machine_cores
+
+NODE = "ab" * 28
+KINDS = ("--dashboard_agent_command", "--runtime_env_agent_command")
+PORTS = ("metrics_agent_port", "metrics_export_port", "dashboard_agent_listen_port")
 
 
 @pytest.fixture
@@ -97,6 +107,43 @@ def test_processes_that_a_search_makes_no_use_of_are_not_started(monkeypatch: py
     cluster.connect(RuntimeConfig())
     assert found == [*UNUSED]
     assert vars(Node) == before
+
+
+@pytest.mark.parametrize("has_ports", [True, False])
+def test_the_agent_of_a_dashboard_is_idle_where_this_ray_takes_that(
+    has_ports: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[list[str]] = []
+    monkeypatch.setattr(services, "start_ray_process", lambda words: started.append(words))
+    if not has_ports:
+        monkeypatch.delattr(_raylet, "persist_port")
+    agents = [f"{kind}=python -u {tmp_path}/agent.py --session-dir={tmp_path} --node-id={NODE}" for kind in KINDS]
+    before = services.start_ray_process
+    with lean_ray():
+        services.start_ray_process(["raylet", *agents])
+    assert services.start_ray_process is before
+    [(_, dashboards, environments)] = started
+    assert environments == agents[1], "a job may ask for an environment"
+    ports = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    if has_ports:
+        assert "idle_agent.py" in dashboards
+        assert ports == {f"{name}_{NODE}": "-1" for name in PORTS}
+    else:
+        assert (dashboards, ports) == (agents[0], {})
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="on Linux alone")
+def test_an_idle_agent_ends_with_its_raylet() -> None:
+    code = "import subprocess, sys; print(subprocess.Popen(sys.argv[1:]).pid, flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", code, *idle_agent()]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as raylet:
+        assert raylet.stdout
+        agent = psutil.Process(int(raylet.stdout.readline()))
+        while "idle_agent.py" not in " ".join(agent.cmdline()) or agent.status() != psutil.STATUS_SLEEPING:
+            time.sleep(0.01)
+        raylet.kill()
+    psutil.wait_procs([agent], timeout=600)
+    assert not agent.is_running()
 
 
 def test_a_ray_that_is_too_slow_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
