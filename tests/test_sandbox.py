@@ -319,6 +319,13 @@ def test_a_worker_is_on_its_own(light: WorkerProcess) -> None:
     assert sum(link.startswith("socket:") for link in links) == 1, "it holds no end of another's talk"
 
 
+def test_garbage_is_collected_in_a_worker(light: WorkerProcess) -> None:
+    """Not so while its fork server imports what it is made of."""
+    last = done(light, works.good)
+    assert isinstance(last, Evaluation)
+    assert last.metrics["collects"]
+
+
 def test_a_worker_gets_what_it_needs_of_the_environment_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EVONAS_TOKEN", "a secret")
     monkeypatch.setenv("MY_DATA", "/data")
