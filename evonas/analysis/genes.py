@@ -61,9 +61,9 @@ def importance(frame: pd.DataFrame, columns: Sequence[str], repeats: int = 10, s
         parts = train_test_split(features, rows[column].to_numpy(float), test_size=HELD_OUT, random_state=seed)
         known, held, target, truth = parts
         forest = RandomForestRegressor(n_estimators=100, random_state=seed).fit(known, target)
-        drop = permutation_importance(forest, held, truth, n_repeats=repeats, random_state=seed)
+        drop = permutation_importance(forest, held, truth, scoring=_told, n_repeats=repeats, random_state=seed)
         part = {"column": column, "gene": table.columns, "importance": drop.importances_mean}
-        part |= {"spread": drop.importances_std, "score": forest.score(held, truth), "candidates": len(rows)}
+        part |= {"spread": drop.importances_std, "score": _told(forest, held, truth), "candidates": len(rows)}
         found.append(pd.DataFrame(part).sort_values(["importance", "gene"], ascending=[False, True]))
     return pd.concat(found, ignore_index=True)
 
@@ -85,6 +85,15 @@ def shared(front: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
     result = pd.DataFrame(rows).assign(members=len(front))
     order = (result["on_front"] - result["elsewhere"].fillna(0)).sort_values(ascending=False, kind="stable").index
     return result.loc[order].reset_index(drop=True)
+
+
+def _told(forest: Any, features: NDArray[np.float64], truth: NDArray[np.float64]) -> float:
+    """R² of a forest, to the bit as its `score`, which takes ten times as long: few rows, a thread pool each time."""
+    from sklearn.metrics import r2_score
+
+    rows = features.astype(np.float32)  # as trees take them
+    predicted = sum(tree.tree_.predict(rows)[:, 0] for tree in forest.estimators_) / len(forest.estimators_)
+    return float(r2_score(truth, predicted))
 
 
 def _commonest(name: str, choices: "pd.Series[Any]", others: "pd.Series[Any]") -> dict[str, Any]:

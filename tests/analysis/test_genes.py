@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from evonas.analysis import genes, importance, shared
+from evonas.analysis.genes import _told
 from evonas.errors import UserError
 from tests.analysis.frames import evaluations
 from tests.synthetic import Toy
@@ -32,6 +33,18 @@ def test_the_gene_that_decides_is_the_most_important() -> None:
 def test_importance_is_the_same_each_time() -> None:
     frame = evaluations([(i % 7, i) for i in range(40)], arch=[f'{{"a": {i % 7}, "b": {i % 3}}}' for i in range(40)])
     assert importance(frame, ["error"], repeats=3).equals(importance(frame, ["error"], repeats=3))
+
+
+def test_what_a_forest_tells_is_to_the_bit_what_it_says_itself() -> None:
+    from sklearn.ensemble import RandomForestRegressor  # which takes a second to import
+
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(60, 5))
+    values = features[:, 0] + rng.normal(size=60)
+    forest = RandomForestRegressor(n_estimators=20, random_state=0).fit(features[:40], values[:40])
+    told = _told(forest, features[40:], values[40:])
+    assert told == forest.score(features[40:], values[40:])
+    assert 0 < told < 1
 
 
 def test_too_few_candidates_are_an_error() -> None:
