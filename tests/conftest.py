@@ -5,20 +5,24 @@ import gc
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
 
+from tests import baselines
 from tests.forked import commands
 
 if TYPE_CHECKING:  # most tests do without Ray
     from ray.cluster_utils import Cluster
+
+    from evonas.records import Job
 
 QUICK_COMPILER = {"TORCHINDUCTOR_VEC_ISA_OK": "1", "TORCHINDUCTOR_CPP_CACHE_PRECOMPILE_HEADERS": "0"}
 """What torch.compile prepares the first time in a new folder, for many kernels to come; here there are few."""
@@ -93,11 +97,19 @@ def pytest_configure(config: pytest.Config) -> None:
     if getattr(config.option, "numprocesses", None):  # the processes that share the tests share it
         found = config.stash[SHARED].enter_context(commands_of_a_run())
         os.environ[BINARIES] = str(found)
+        words = [str(found / "run-code"), "from tests.baselines import find_out; find_out()"]
+        finding = subprocess.Popen(words, cwd=Path(__file__).parents[1], stdin=subprocess.DEVNULL)
+        config.stash[SHARED].callback(finding.wait)
+
+
+def pytest_collection() -> None:
+    gc.disable()
 
 
 def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()  # what was imported is not looked through by each collection that a test or evonas itself asks for
+    gc.enable()
 
 
 def pytest_runtest_setup() -> None:
@@ -110,15 +122,10 @@ def pytest_runtest_teardown() -> None:
 
 def _share_baselines() -> None:
     """What one of the processes that share the tests has found of this machine, which takes seconds, all know."""
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        return
-    own = Path(os.environ["TMPDIR"]) / f"evonas-devices-{os.getuid()}"
-    shared = own.parents[1] / "baselines"
-    for here, there in ((own, shared), (shared, own)):
-        for file in here.glob("reference-*.json"):
-            there.mkdir(mode=0o700, exist_ok=True)
-            with suppress(OSError):  # it is there
-                os.link(file, there / file.name)
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        own, shared = Path(os.environ["TMPDIR"]), Path(os.environ["TMPDIR"]).parent
+        baselines.link(baselines.place(own), baselines.place(shared))
+        baselines.link(baselines.place(shared), baselines.place(own))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -187,3 +194,19 @@ def local_ray(machine: "Cluster") -> "Iterator[None]":
     ray.init(address=machine.address, log_to_driver=False, logging_level="error")
     yield
     ray.shutdown()
+
+
+@pytest.fixture
+def submitted(monkeypatch: pytest.MonkeyPatch) -> "list[Job]":
+    """The jobs that searches in this process have begun; a test that goes on with one may clear it."""
+    from evonas.runtime import Serial
+
+    jobs: list[Job] = []
+    submit = Serial.submit
+
+    def counting(self: Serial, job: "Job") -> None:
+        jobs.append(job)
+        submit(self, job)
+
+    monkeypatch.setattr(Serial, "submit", counting)
+    return jobs

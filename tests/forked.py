@@ -64,6 +64,7 @@ def commands(folder: Path) -> Iterator[Path]:
 
 def serve(listening: socket.socket) -> None:
     """One watcher for each command, which forks it and waits for it."""
+    gc.disable()
     import evonas.report
     import evonas.start
     import evonas.terminal  # noqa: F401
@@ -72,6 +73,7 @@ def serve(listening: socket.socket) -> None:
     die_with_parent(os.getppid())
     gc.collect()
     gc.freeze()
+    gc.enable()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # watchers are not waited for
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:

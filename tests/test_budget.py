@@ -281,17 +281,9 @@ def test_only_a_search_whose_budget_is_used_up_asks_for_a_larger_one(state: str,
 
 
 def test_gpu_hours_are_those_that_gpus_are_held_and_a_search_that_goes_on_knows_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, submitted: list[Job]
 ) -> None:
     """A GPU that is held for six minutes a candidate, whose work takes no time: starts, and lost workers."""
-    submitted: list[Job] = []
-    submit = Serial.submit
-
-    def counting(self: Serial, job: Job) -> None:
-        submitted.append(job)
-        submit(self, job)
-
-    monkeypatch.setattr(Serial, "submit", counting)
     monkeypatch.setattr(Serial, "gpu_s", property(lambda _: 360.0 * len(submitted)))
     settings: dict[str, Any] = {"runtime": {"kind": "serial", "gpus_per_worker": 1}}
     found = run(tmp_path / "run", budget={"evaluations": None, "gpu_hours": 1}, **settings)

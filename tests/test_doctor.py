@@ -36,6 +36,7 @@ from evonas.runtime.ray_pool.nvidia_smi import Gpu
 from evonas.runtime.ray_pool.probe import Seen
 from evonas.store import Store, create_run, evaluations_schema, open_folder
 from evonas.store.folder import LocalFolder
+from tests.baselines import share
 
 ROOT = Path(__file__).parents[1]
 OURS = ("2.60.0", "3.11.7")
@@ -98,7 +99,9 @@ def the(findings: Any, name: str) -> Finding:
 @pytest.fixture(autouse=True)
 def alone(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Measurements of this process meet nobody's else on this machine."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path_factory.mktemp("t")))
+    folder = tmp_path_factory.mktemp("t")
+    share(folder)
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
 
 
 # A cluster
@@ -116,6 +119,7 @@ def cluster_in(folder: Path, auth: Mapping[str, str]) -> Iterator[dict[str, str]
     (folder / "nvidia-smi").write_text("#!/bin/sh\necho 'NVIDIA H100 80GB HBM3, 81559'\n")
     (folder / "nvidia-smi").chmod(0o755)
     environment["TMPDIR"] = str(folder / "tmp")  # measurements elsewhere on this machine are not waited for
+    share(folder / "tmp")
     pipe = subprocess.PIPE
     process = subprocess.Popen(
         [sys.executable, "-c", HEAD], env={**environment, **auth}, cwd=ROOT, stdin=pipe, stdout=pipe, text=True

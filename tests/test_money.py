@@ -160,16 +160,8 @@ def test_a_candidate_costs_its_workers_part_of_the_node() -> None:
 
 
 @pytest.fixture
-def dollars(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
+def dollars(monkeypatch: pytest.MonkeyPatch, submitted: list[Job]) -> list[Job]:
     """A machine that has cost a dollar for each candidate that was begun; candidates take no time."""
-    submitted: list[Job] = []
-    submit = Serial.submit
-
-    def counting(self: Serial, job: Job) -> None:
-        submitted.append(job)
-        submit(self, job)
-
-    monkeypatch.setattr(Serial, "submit", counting)
     monkeypatch.setattr(Serial, "spent", property(lambda _: Spending(float(len(submitted)), 2.0)))
     return submitted
 

@@ -319,8 +319,8 @@ class TestWatch:
     def test_it_listens_on_this_machine_alone(self, server: ReportServer) -> None:
         assert server.server_address[0] == "127.0.0.1"
 
-    def test_the_command_serves_until_it_is_interrupted(self, found: evonas.Run) -> None:
-        command = [sys.executable, "-m", "evonas", "report", str(found.folder), "--watch"]
+    def test_the_command_serves_until_it_is_interrupted(self, found: evonas.Run, binaries: Path) -> None:
+        command = [str(binaries / "evonas"), "report", str(found.folder), "--watch"]
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert process.stdout
         port = re.match(r"http://127\.0\.0\.1:(\d+)/ follows ", process.stdout.readline())
