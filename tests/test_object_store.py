@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,8 +23,7 @@ from tests.test_logs import run as talking
 from tests.test_loop import Stop, content, populations, run, stopping_after
 from tests.test_survival import ROOT, until
 
-pytest.importorskip("s3fs")
-pytest.importorskip("moto")
+pytestmark = pytest.mark.skipif(not (find_spec("s3fs") and find_spec("moto")), reason="needs s3fs and moto")
 WORK = {"failing": (5, 11), "weights_kb": 0.1}
 SMALL = {"evaluations": 12}
 

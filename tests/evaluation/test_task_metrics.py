@@ -1,8 +1,10 @@
 """The metrics of evonas's own tasks are those of scikit-learn, whatever the batches."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
-import sklearn.metrics
 import torch
 from torch import Tensor
 
@@ -19,6 +21,14 @@ VALUES = RNG.normal(size=(300, 3)).astype(np.float32)
 PREDICTED = (VALUES + RNG.normal(size=(300, 3)) * [0.1, 0.5, 1.0]).astype(np.float32)
 
 
+@pytest.fixture(scope="module")
+def known() -> Any:
+    """scikit-learn's, which takes a second to import: not in each process that collects the tests."""
+    import sklearn.metrics
+
+    return sklearn.metrics
+
+
 def of(metric: TaskMetric, output: np.ndarray, target: np.ndarray, batch: int) -> float:
     rows: list[Tensor] = []
     for i in range(0, len(output), batch):
@@ -27,42 +37,38 @@ def of(metric: TaskMetric, output: np.ndarray, target: np.ndarray, batch: int) -
     return float(metric.reduce(torch.cat(rows)))
 
 
+EXPECTED: dict[str, Callable[[Any], float]] = {
+    "error": lambda known: 1 - known.accuracy_score(LABELS, LOGITS.argmax(1)),
+    "accuracy": lambda known: known.accuracy_score(LABELS, LOGITS.argmax(1)),
+    "f1": lambda known: known.f1_score(LABELS, LOGITS.argmax(1), average="macro"),
+    "auc": lambda known: known.roc_auc_score(LABELS, SOFTMAX, multi_class="ovr", average="macro"),
+    "mse": lambda known: known.mean_squared_error(VALUES, PREDICTED),
+    "rmse": lambda known: known.root_mean_squared_error(VALUES.ravel(), PREDICTED.ravel()),
+    "mae": lambda known: known.mean_absolute_error(VALUES, PREDICTED),
+    "r2": lambda known: known.r2_score(VALUES, PREDICTED),
+}
+
+
 @pytest.mark.parametrize("batch", [500, 37])
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("error", 1 - sklearn.metrics.accuracy_score(LABELS, LOGITS.argmax(1))),
-        ("accuracy", sklearn.metrics.accuracy_score(LABELS, LOGITS.argmax(1))),
-        ("f1", sklearn.metrics.f1_score(LABELS, LOGITS.argmax(1), average="macro")),
-        ("auc", sklearn.metrics.roc_auc_score(LABELS, SOFTMAX, multi_class="ovr", average="macro")),
-    ],
-)
-def test_of_classes(name: str, expected: float, batch: int) -> None:
+@pytest.mark.parametrize("name", ["error", "accuracy", "f1", "auc"])
+def test_of_classes(name: str, batch: int, known: Any) -> None:
     metric = CLASSIFICATION_METRICS[name](CLASSES)
-    assert of(metric, LOGITS, LABELS, batch) == pytest.approx(expected, abs=1e-6)
+    assert of(metric, LOGITS, LABELS, batch) == pytest.approx(EXPECTED[name](known), abs=1e-6)
     assert metric.direction == ("minimize" if name == "error" else "maximize")
 
 
 @pytest.mark.parametrize("batch", [300, 37])
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("mse", sklearn.metrics.mean_squared_error(VALUES, PREDICTED)),
-        ("rmse", sklearn.metrics.root_mean_squared_error(VALUES.ravel(), PREDICTED.ravel())),
-        ("mae", sklearn.metrics.mean_absolute_error(VALUES, PREDICTED)),
-        ("r2", sklearn.metrics.r2_score(VALUES, PREDICTED)),
-    ],
-)
-def test_of_values(name: str, expected: float, batch: int) -> None:
-    assert of(REGRESSION_METRICS[name], PREDICTED, VALUES, batch) == pytest.approx(expected, rel=1e-5)
+@pytest.mark.parametrize("name", ["mse", "rmse", "mae", "r2"])
+def test_of_values(name: str, batch: int, known: Any) -> None:
+    assert of(REGRESSION_METRICS[name], PREDICTED, VALUES, batch) == pytest.approx(EXPECTED[name](known), rel=1e-5)
     assert REGRESSION_METRICS[name].direction == ("maximize" if name == "r2" else "minimize")
 
 
-def test_two_classes() -> None:
+def test_two_classes(known: Any) -> None:
     logits, labels = LOGITS[:, :2], LABELS.clip(0, 1)
     f1, auc = (CLASSIFICATION_METRICS[name](2) for name in ("f1", "auc"))
     assert of(f1, logits, labels, 100) == pytest.approx(
-        sklearn.metrics.f1_score(labels, logits.argmax(1), average="macro"), abs=1e-6
+        known.f1_score(labels, logits.argmax(1), average="macro"), abs=1e-6
     )
     score = logits[:, 1] - logits[:, 0]
-    assert of(auc, logits, labels, 100) == pytest.approx(sklearn.metrics.roc_auc_score(labels, score), abs=1e-4)
+    assert of(auc, logits, labels, 100) == pytest.approx(known.roc_auc_score(labels, score), abs=1e-4)

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
 import evonas
@@ -86,6 +85,8 @@ def test_files_give_the_classes_of_the_network_without_evonas(
     name: str, pythons: Mapping[str, Path], tmp_path: Path
 ) -> None:
     space, shape = SPACES[name]
+    from sklearn.datasets import load_digits  # which takes a second to import
+
     images = load_digits()
     x, y = images.images.astype(np.uint8).reshape(-1, *shape), images.target
     np.save(tmp_path / "x.npy", x[:TESTED])

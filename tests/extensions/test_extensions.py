@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from sklearn.metrics import f1_score, roc_auc_score
 from torch import nn
 
 import evonas
@@ -99,6 +98,8 @@ def test_a_metric_that_is_computed_of_the_network(named: str, own: Own, tmp_path
 
 
 def test_a_task_with_metrics_that_are_no_means(own: Own, tmp_path: Path) -> None:
+    from sklearn.metrics import f1_score, roc_auc_score  # which take a second to import
+
     sections = {
         "task": {"kind": "rare"},
         "objectives": [{"metric": "f1"}, {"metric": "worst_error"}, {"metric": "params"}],
