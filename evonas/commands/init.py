@@ -29,7 +29,8 @@ CONFIG = """\
 # Found: {found}
 {decisions}seed: 0
 task: {task}
-# The networks to search: mobile and cell take pictures, mlp vectors, tcn text and series; your own is a class.
+# The networks to search: mobile and cell take pictures, mlp vectors, tcn and conv1d text and series, unet
+# masks; your own is a class.
 space: {space}
 # Two goals or more; the search finds the best trade-offs between them. With a target, what a device takes can be one:
 #   - {{metric: latency_ms, target: cpu}}

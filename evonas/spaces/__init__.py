@@ -1,13 +1,22 @@
 from collections.abc import Callable
 
 from evonas.spaces.cell import Cell
+from evonas.spaces.conv1d import Conv1D
 from evonas.spaces.genes import Arch, Choice, Group, Integer, OneOf, Optional, Repeat
 from evonas.spaces.mlp import MLP
 from evonas.spaces.mobile import Mobile
 from evonas.spaces.space import Gene, Space
 from evonas.spaces.tcn import TCN
+from evonas.spaces.unet import UNet
 
-SPACES: dict[str, Callable[..., Space]] = {"cell": Cell, "mobile": Mobile, "mlp": MLP, "tcn": TCN}
+SPACES: dict[str, Callable[..., Space]] = {
+    "cell": Cell,
+    "mobile": Mobile,
+    "mlp": MLP,
+    "tcn": TCN,
+    "conv1d": Conv1D,
+    "unet": UNet,
+}
 """By the `kind` of a config's space section; its other keys are options of the constructor."""
 
 __all__ = [
@@ -17,6 +26,7 @@ __all__ = [
     "Arch",
     "Cell",
     "Choice",
+    "Conv1D",
     "Gene",
     "Group",
     "Integer",
@@ -25,4 +35,5 @@ __all__ = [
     "Optional",
     "Repeat",
     "Space",
+    "UNet",
 ]

@@ -1,30 +1,41 @@
-"""Fully connected networks: how deep, how wide, and what stands between their layers."""
+"""Fully connected networks: how deep, how wide, of which blocks, and what numbers become before them."""
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, get_args
 
 from evonas.inputs import in_words
 from evonas.records import InputSpec, TaskSpec
-from evonas.spaces.genes import Arch, Choice, Integer, Repeat
-from evonas.spaces.options import listed
+from evonas.spaces.genes import Arch, Choice, Group, Integer, Node, OneOf, Repeat
+from evonas.spaces.options import first_and_last, listed, positive, shares, some
 from evonas.spaces.space import Space
 
 if TYPE_CHECKING:
     from torch import nn
 
 Activation = Literal["relu", "hardswish", "silu"]
+Block = Literal["plain", "residual", "gated"]
+Embedding = Literal["none", "periodic", "lite"]
 
 
 class MLP(Space):
     """Fully connected networks for vectors, such as rows of a table; what has more axes is flattened.
 
     Args:
-        layers: the least and the largest number of hidden layers.
-        widths: of a hidden layer; each layer has its own.
+        layers: the least and the largest number of hidden layers, or of blocks.
+        widths: of a hidden layer, of what a block has inside, and of the path along which blocks add; each has its own.
         activations: of the whole network.
-        dropout: shares of a layer's outputs that are dropped in training (Srivastava et al. 2014), one for all layers.
-        norm: whether a layer has batch normalisation before its activation.
+        dropout: shares of a layer's outputs that are dropped in training (Srivastava et al. 2014), one for all layers;
+            of blocks those of the layer inside.
+        norm: whether a layer has batch normalisation before its activation; a block has it before its first layer.
+        blocks: of the whole network. plain: a layer, and its activation. residual: two layers beside an identity, the
+            ResNet of Gorishniy et al. 2021. gated: like it, with two layers inside of which one scales the other
+            (Dauphin et al. 2017, Shazeer 2020).
+        embeddings: what each number becomes before the first layer. none: itself. periodic: sines and cosines of learnt
+            frequencies, a layer of its own and ReLU (PLR, Gorishniy et al. 2022). lite: the same with one layer for
+            all numbers (Gorishniy et al. 2024).
+        frequencies: of an embedding; each has a sine and a cosine.
+        embedding_widths: what a number becomes so many of.
+        scales: deviations of the frequencies at the start. Larger ones tell closer numbers apart.
     """
 
     def __init__(
@@ -35,17 +46,30 @@ class MLP(Space):
         activations: Sequence[Activation] = ("relu", "silu"),
         dropout: Sequence[float] = (0.0, 0.2),
         norm: Sequence[bool] = (False, True),
+        blocks: Sequence[Block] = ("plain",),
+        embeddings: Sequence[Embedding] = ("none",),
+        frequencies: int | Sequence[int] = (8, 16),
+        embedding_widths: int | Sequence[int] = (4, 8),
+        scales: Sequence[float] = (0.05, 0.2, 1.0),
     ) -> None:
-        if not 1 <= layers[0] <= layers[1]:
-            raise ValueError(f"layers: takes the least, of 1 or more, and the largest number, not {list(layers)}")
         if not activations or not set(activations) <= set(get_args(Activation)):
             raise ValueError(f"activations: takes some of {', '.join(get_args(Activation))}, not {list(activations)}")
-        if not dropout or not all(0 <= share < 1 for share in dropout):
-            raise ValueError(f"dropout: takes shares from 0 to below 1, not {list(dropout)}")
-        self.hidden = Repeat(Integer(*layers), width=Choice(*listed("widths", widths)))
+        width = Choice(*listed("widths", widths))
+        self.hidden = Repeat(Integer(*first_and_last("layers", layers)), width=width)
         self.activation = Choice(*activations)
-        self.dropout = Choice(*dropout)
+        self.dropout = Choice(*shares("dropout", dropout))
         self.norm = Choice(*norm)
+        # Where only what was there at first is asked for, genes are what they were.
+        path = Group(width=width)
+        if node := _of("blocks", blocks, {"plain": Group(), "residual": path, "gated": path}):
+            self.block = node
+        number = Group(
+            frequencies=Choice(*listed("frequencies", frequencies)),
+            width=Choice(*listed("embedding_widths", embedding_widths)),
+            scale=Choice(*positive("scales", scales)),
+        )
+        if node := _of("embeddings", embeddings, {"none": Group(), "periodic": number, "lite": number}):
+            self.embedding = node
 
     def check_task(self, task: TaskSpec) -> None:
         """Raises ValueError where the task's input is no single tensor of floating-point numbers."""
@@ -54,17 +78,13 @@ class MLP(Space):
 
     def build(self, arch: Arch, task: TaskSpec) -> "nn.Module":
         """Raises ValueError where the task's input is no single tensor of floating-point numbers."""
-        from torch import nn  # a driver samples and breeds without torch
-
-        from evonas.spaces.blocks import ACTIVATIONS
+        from evonas.spaces.mlp_network import network  # a driver samples and breeds without torch
 
         self.check_task(task)
-        inputs = math.prod(task.input_shape)
-        parts: list[nn.Module] = [nn.Flatten()]
-        for layer in arch.hidden:
-            parts += [nn.Linear(inputs, layer.width)]
-            parts += [nn.BatchNorm1d(layer.width)] if arch.norm else []
-            parts += [ACTIVATIONS[arch.activation]()]
-            parts += [nn.Dropout(arch.dropout)] if arch.dropout else []
-            inputs = layer.width
-        return nn.Sequential(*parts, nn.Linear(inputs, task.outputs))
+        return network(arch, task)
+
+
+def _of(name: str, chosen: Sequence[str], known: dict[str, Group]) -> Node | None:
+    """The gene of what is chosen; None where that is the first of those known alone."""
+    found = some(name, chosen, tuple(known))
+    return None if found == (next(iter(known)),) else OneOf(**{kind: known[kind] for kind in found})

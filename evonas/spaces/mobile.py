@@ -2,26 +2,25 @@
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from evonas.records import Genome, TaskSpec
-from evonas.spaces.genes import Arch, Choice, Group, OneOf, Optional
-from evonas.spaces.options import at_least, image_shape, listed
+from evonas.spaces.genes import Arch, Choice, Group, Integer, Node, OneOf, Optional, Repeat
+from evonas.spaces.options import at_least, image_shape, listed, per_stage, some
 from evonas.spaces.space import Space
 
 if TYPE_CHECKING:
     from torch import nn
 
-Block = Literal["residual", "inverted", "separable"]
+Block = Literal["residual", "inverted", "separable", "fused"]
 Activation = Literal["relu", "hardswish", "silu"]
-T = TypeVar("T")
 
 
 class Mobile(Space):
     """Stages of searched blocks: MnasNet (Tan et al. 2019), ProxylessNAS and Once-for-all (Cai et al. 2019, 2020).
 
-    All blocks of a stage are alike, as in MnasNet. The first block of each stage but the first halves height and
-    width, down to 2 pixels.
+    All blocks of a stage are alike, as in MnasNet, or each is searched, as in ProxylessNAS. The first block of each
+    stage but the first halves height and width, down to 2 pixels.
 
     Args:
         stages: number of stages.
@@ -30,12 +29,15 @@ class Mobile(Space):
         pools: whether 2x2 max-pooling halves it behind the first convolution: what wide networks of few epochs have.
         widths: channels of a stage: one list for all stages, or a list for each.
         depths: blocks in a stage; 0 among them: the stage may be absent.
-        blocks: residual (two 3x3 convolutions, He et al. 2016), inverted (Sandler et al. 2018) or separable (Howard
-            et al. 2017).
-        kernels: of the depthwise convolutions, odd.
-        expansions: how many times wider an inverted block is inside.
+        blocks: residual (two 3x3 convolutions, He et al. 2016), inverted (Sandler et al. 2018), separable (Howard
+            et al. 2017) or fused (inverted, with one full convolution in the place of its first two: Gupta & Tan 2019,
+            Tan & Le 2021), which is not among them by default.
+        kernels: of the depthwise convolutions, and of fused ones, odd.
+        expansions: how many times wider an inverted or fused block is inside.
         squeeze: whether a stage has squeeze-and-excitation (Hu et al. 2018).
         activations: of the whole network.
+        per: what has a block, its kernel, expansion and squeeze of its own: a stage, or each block of it. For blocks,
+            depths are evenly spaced.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Mobile(Space):
         expansions: int | Sequence[int] = (2, 4),
         squeeze: Sequence[bool] = (False, True),
         activations: Sequence[Activation] = ("relu", "hardswish", "silu"),
+        per: Literal["stage", "block"] = "stage",
     ) -> None:
         at_least("stages", stages, 1)
         if any(kernel % 2 == 0 for kernel in listed("kernels", kernels)):
@@ -63,24 +66,27 @@ class Mobile(Space):
             "residual": Group(),
             "inverted": Group(kernel=kernel, expansion=expansion),
             "separable": Group(kernel=kernel),
+            "fused": Group(kernel=kernel, expansion=expansion),
         }
         counts = listed("depths", depths, least=0)
         if counts == (0,):
             raise ValueError("depths: 0 alone leaves no blocks to search")
-        body = {
-            "depth": Choice(*(count for count in counts if count)),
-            "squeeze": Choice(*_some("squeeze", squeeze, (False, True))),
-            "block": OneOf(**{name: groups[name] for name in _some("blocks", blocks, tuple(groups))}),
+        form: dict[str, Node] = {
+            "squeeze": Choice(*some("squeeze", squeeze, (False, True))),
+            "block": OneOf(**{name: groups[name] for name in some("blocks", blocks, tuple(groups))}),
         }
-        pooled = _some("pools", pools, (False, True))
+        depth = [count for count in counts if count]
+        self._per_block = per == "block"
+        body = {"blocks": Repeat(_evenly(depth), **form)} if self._per_block else {"depth": Choice(*depth), **form}
+        pooled = some("pools", pools, (False, True))
         pool = (
             {"pool": Choice(*pooled)} if any(pooled) else {}
         )  # without it, genes are what they were before it existed
         self.stem = Group(width=Choice(*listed("stem", stem)), stride=Choice(*listed("strides", strides)), **pool)
-        self.activation = Choice(*_some("activations", activations, get_args(Activation)))
+        self.activation = Choice(*some("activations", activations, get_args(Activation)))
         self._optional = 0 in counts
         self._stages = tuple(f"stage_{at}" for at in range(stages))
-        for name, own in zip(self._stages, _per_stage(widths, stages), strict=True):
+        for name, own in zip(self._stages, per_stage("widths", widths, stages), strict=True):
             stage = Group(width=Choice(*own), **body)
             setattr(self, name, Optional(stage) if self._optional else stage)
 
@@ -97,27 +103,26 @@ class Mobile(Space):
 
     def build(self, arch: Arch, task: TaskSpec) -> "nn.Module":
         """Raises ValueError where the task's inputs are no images."""
-        from evonas.spaces.mobile_network import mobile_network  # a driver samples and breeds without torch
+        from evonas.spaces.mobile_network import Stage, mobile_network  # a driver samples and breeds without torch
 
         shape = image_shape("mobile", task)
-        return mobile_network(shape, task.outputs, arch.stem, arch.activation, self._present(arch))
+        stages = [
+            Stage(stage.width, stage.blocks if self._per_block else (stage,) * stage.depth)
+            for stage in self._present(arch)
+        ]
+        return mobile_network(shape, task.outputs, arch.stem, arch.activation, stages)
 
     def _present(self, arch: Arch) -> list[Arch]:
         stages = (getattr(arch, name) for name in self._stages)
         return [stage for stage in stages if stage is not None]
 
 
-def _some(name: str, values: Sequence[T], known: Sequence[T]) -> Sequence[T]:
-    """One or more different values of those known."""
-    if not values or len(set(values)) < len(values) or not set(values) <= set(known):
-        raise ValueError(f"{name}: takes different ones of {', '.join(map(str, known))}, not {list(values)}")
-    return values
-
-
-def _per_stage(widths: Sequence[int] | Sequence[Sequence[int]], stages: int) -> list[tuple[int, ...]]:
-    lists = [item for item in widths if not isinstance(item, int)]
-    if not lists:
-        return [listed("widths", [item for item in widths if isinstance(item, int)])] * stages
-    if len(lists) != len(widths) or len(lists) != stages:
-        raise ValueError(f"widths: takes one list of channels, or {stages} such lists, one a stage")
-    return [listed("widths", own) for own in lists]
+def _evenly(counts: Sequence[int]) -> int | Integer:
+    """How many blocks, as a `Repeat` takes it."""
+    first, *rest = sorted(counts)
+    if not rest:
+        return first
+    found = Integer(first, rest[-1], rest[0] - first)
+    if len(found.values) != len(counts) or set(found.values) != set(counts):
+        raise ValueError(f"depths: takes evenly spaced ones where per is block, as 1, 2, 3, not {list(counts)}")
+    return found

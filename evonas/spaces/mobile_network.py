@@ -62,6 +62,21 @@ def inverted(shape: Shape, block: Arch) -> nn.Module:
     return Residual(body) if shape.same else body
 
 
+def fused(shape: Shape, block: Arch) -> nn.Module:
+    """A full convolution that widens, and a linear one that narrows (Gupta & Tan 2019; Tan & Le 2021, figure 2)."""
+    inner = shape.inputs * block.expansion
+    if block.expansion == 1:
+        layers = [conv_bn(shape.inputs, shape.outputs, block.kernel, shape.stride, act=shape.act)]
+        body = nn.Sequential(*layers, *shape.squeezed(shape.outputs))
+    else:
+        body = nn.Sequential(
+            conv_bn(shape.inputs, inner, block.kernel, shape.stride, act=shape.act),
+            *shape.squeezed(inner),
+            conv_bn(inner, shape.outputs, 1),
+        )
+    return Residual(body) if shape.same else body
+
+
 def separable(shape: Shape, block: Arch) -> nn.Module:
     """Depthwise, then pointwise (Howard et al. 2017)."""
     return nn.Sequential(
@@ -75,14 +90,22 @@ BLOCKS: dict[str, Callable[[Shape, Arch], nn.Module]] = {
     "residual": residual,
     "inverted": inverted,
     "separable": separable,
+    "fused": fused,
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Channels, and squeeze and block of each of its blocks."""
+
+    width: int
+    blocks: Sequence[Arch]
+
+
 def mobile_network(
-    shape: tuple[int, int, int], outputs: int, stem: Arch, act: str, stages: Sequence[Arch]
+    shape: tuple[int, int, int], outputs: int, stem: Arch, act: str, stages: Sequence[Stage]
 ) -> nn.Module:
-    """(N, *shape) -> (N, outputs). stem: width, stride, and pool where that is searched. A stage: width, depth,
-    squeeze, block."""
+    """(N, *shape) -> (N, outputs). stem: width, stride, and pool where that is searched."""
     size, channels = shape[1:], stem.width
     stride = halving(size, stem.stride)
     size = shrunk(size, stride)
@@ -92,10 +115,10 @@ def mobile_network(
         size = shrunk(size, stride)
         layers.append(nn.MaxPool2d(stride, stride, ceil_mode=True))
     for index, stage in enumerate(stages):
-        for block in range(stage.depth):
-            stride = halving(size) if index and not block else (1, 1)
+        for place, own in enumerate(stage.blocks):
+            stride = halving(size) if index and not place else (1, 1)
             size = shrunk(size, stride)
-            form = Shape(channels, stage.width, stride, act, stage.squeeze)
-            layers.append(BLOCKS[stage.block.kind](form, stage.block))
+            form = Shape(channels, stage.width, stride, act, own.squeeze)
+            layers.append(BLOCKS[own.block.kind](form, own.block))
             channels = stage.width
     return initialise(nn.Sequential(*layers, Head(channels, outputs)))

@@ -30,7 +30,25 @@ VARIANTS = {
     "mobile-absent": {"kind": "mobile", "stages": 2, "widths": [4, 8], "depths": [0, 1]},
     "mobile-pooled": {"kind": "mobile", "stages": 2, "widths": [4], "pools": [False, True], "blocks": ["residual"]},
     "mobile-inverted": {"kind": "mobile", "blocks": ["inverted"], "squeeze": [True], "activations": ["silu"]},
+    "mobile-blocks": {
+        "kind": "mobile",
+        "stages": 2,
+        "per": "block",
+        "depths": [0, 1, 2],
+        "blocks": ["fused", "separable"],
+    },
     "tcn-small": {"kind": "tcn", "layers": [1, 2], "widths": 4, "kernels": [2], "dilations": [1, 16], "dropout": [0.1]},
+    "unet-plain": {"kind": "unet", "levels": [1, 2], "widths": [2, 5], "norms": ["none"], "upsamplings": ["bilinear"]},
+    "mlp-blocks": {"kind": "mlp", "blocks": ["residual", "gated"], "embeddings": ["none", "periodic", "lite"]},
+    "conv1d-absent": {
+        "kind": "conv1d",
+        "stages": 2,
+        "depths": [0, 1],
+        "kernels": [1, 4],
+        "stem_kernels": 8,
+        "strides": 4,
+    },
+    "conv1d-recurrent": {"kind": "conv1d", "tails": ["gru"], "shortenings": ["max"], "blocks": ["residual"]},
     "mlp-small": {"kind": "mlp", "layers": [2, 2], "widths": 4, "dropout": [0.1], "norm": [True]},
 }
 SECTIONS = {**{kind: {"kind": kind} for kind in SPACES}, **VARIANTS}
@@ -58,11 +76,20 @@ def sampled(space: Space, count: int, seed: int = 0) -> list[tuple[int, ...]]:
 
 def example_shape(space: Space) -> tuple[int, ...]:
     """Of an example that it takes: a series or an image."""
-    return (8, 8) if isinstance(space, SPACES["tcn"]) else (1, 8, 8)
+    return (8, 8) if _of_series(space) else (1, 8, 8)
+
+
+def _of_series(space: Space) -> bool:
+    return isinstance(space, SPACES["tcn"] | SPACES["conv1d"])
+
+
+def task_of(space: Space, shape: tuple[int, ...], outputs: int = 10) -> TaskSpec:
+    """With an answer for each pixel where the space gives that."""
+    return TaskSpec("test", InputSpec(shape), (outputs, *(shape[1:] if isinstance(space, SPACES["unet"]) else ())))
 
 
 def built(space: Space, genome: tuple[int, ...], outputs: int = 10) -> nn.Module:
-    return space.build(space.decode(genome), TaskSpec("test", InputSpec(example_shape(space)), (outputs,)))
+    return space.build(space.decode(genome), task_of(space, example_shape(space), outputs))
 
 
 def structure(network: nn.Module) -> list[tuple[str, tuple[int, ...]]]:
@@ -75,10 +102,9 @@ def parameters(network: nn.Module) -> int:
 
 @pytest.mark.parametrize("number", range(5))
 def test_a_space_keeps_its_contract_for_every_shape(space, number):
-    shapes = SERIES if isinstance(space, SPACES["tcn"]) else IMAGES
+    shapes = SERIES if _of_series(space) else IMAGES
     shape = shapes[number % len(shapes)]
-    spec = TaskSpec("examples", InputSpec(shape), (2 if shape[0] == 3 else 10,))
-    check_space(space, spec, samples=20, seed=sum(shape), networks=2)
+    check_space(space, task_of(space, shape, 2 if shape[0] == 3 else 10), samples=20, seed=sum(shape), networks=2)
 
 
 def test_a_network_is_picklable_copyable_and_has_no_empty_tensor(space):
@@ -108,9 +134,15 @@ def error_of(space: Space, genome: tuple[int, ...], x: torch.Tensor, y: torch.Te
     for step in range(60):
         rows = torch.arange(32) + 32 * (step % 4)
         optimizer.zero_grad()
-        nn.functional.cross_entropy(network(x[rows]), y[rows]).backward()
+        nn.functional.cross_entropy(answers(network, x[rows]), y[rows]).backward()
         optimizer.step()
-    return (network(x).argmax(1) != y).float().mean().item()
+    return (answers(network, x).argmax(1) != y).float().mean().item()
+
+
+def answers(network: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """One for each example: of answers for pixels their mean."""
+    found = network(x)
+    return found.flatten(2).mean(2) if found.ndim > 2 else found
 
 
 def ramp() -> torch.Tensor:
@@ -134,7 +166,27 @@ SMALL = {
         "isomorphism": "exact",
     },
     "mobile": {"kind": "mobile", "stages": 1, "strides": 1, "stem": 4, "activations": ["relu"], "depths": [1, 2]},
+    "mobile-blocks": {
+        "kind": "mobile",
+        "stages": 1,
+        "strides": 1,
+        "stem": 4,
+        "widths": [4],
+        "depths": [1, 2],
+        "per": "block",
+    },
     "mlp": {"kind": "mlp", "widths": [4, 6], "layers": [1, 2], "activations": ["relu"], "dropout": [0.0]},
+    "mlp-blocks": {"kind": "mlp", "widths": [4, 6], "layers": [1, 2], "blocks": ["plain", "residual", "gated"]},
+    "unet": {"kind": "unet", "levels": [1, 2], "widths": [2, 4], "norms": ["none", "batch"]},
+    "conv1d": {
+        "kind": "conv1d",
+        "stages": 2,
+        "depths": [0, 1],
+        "kernels": [1, 3],
+        "factors": 2,
+        "strides": 1,
+        "units": 4,
+    },
     "tcn": {"kind": "tcn", "widths": [4], "layers": [1, 2], "kernels": [2, 3], "dilations": [1, 2]},
 }
 
@@ -161,6 +213,8 @@ def test_what_a_space_takes_is_checked(space):
     wrong, says = (InputSpec((16,)), r"images \(channels, height, width\), not for inputs of 16")
     if type(space) is SPACES["tcn"]:
         wrong, says = (InputSpec((1, 8, 8)), r"tokens \(length,\) of whole numbers and series \(channels, length\)")
+    if type(space) is SPACES["conv1d"]:
+        wrong, says = (InputSpec((16,)), r"^conv1d builds networks for series \(channels, length\), tokens")
     if type(space) is SPACES["mlp"]:
         wrong, says = (InputSpec((16,), "int64", 5), r"vectors \(features\), not for inputs of 16 of int64 below 5")
     with pytest.raises(ValueError, match=says):
@@ -212,6 +266,11 @@ def test_a_fixed_option_of_a_cell_is_in_its_signature(change, other):
         ({"kind": "mobile", "widths": []}, "widths: takes"),
         ({"kind": "mobile", "widths": [[8], [16]]}, "widths: takes one list of channels, or 3 such lists"),
         ({"kind": "mobile", "widths": [8, [16]]}, "widths"),
+        (
+            {"kind": "mobile", "depths": [1, 2, 4], "per": "block"},
+            "depths: takes evenly spaced ones where per is block",
+        ),
+        ({"kind": "mobile", "per": "network"}, "per: input should be 'stage' or 'block'"),
         ({"kind": "mobile", "depths": [0]}, "depths: 0 alone leaves no blocks"),
         ({"kind": "mobile", "depths": [-1, 1]}, "depths: takes different whole numbers of 0 or more"),
         ({"kind": "mobile", "blocks": ["inverted", "dense"]}, "blocks"),
@@ -219,6 +278,16 @@ def test_a_fixed_option_of_a_cell_is_in_its_signature(change, other):
         ({"kind": "mobile", "squeeze": [True, True]}, "squeeze: takes different ones of False, True"),
         ({"kind": "mobile", "activations": ["relu", "relu"]}, "activations: takes different ones"),
         ({"kind": "mobile", "stages": 0}, "stages: takes 1 or more"),
+        ({"kind": "mlp", "layers": [2, 1]}, "layers: takes the least, of 1 or more"),
+        ({"kind": "mlp", "blocks": ["plain", "dense"]}, "blocks.1: input should be 'plain', 'residual' or 'gated'"),
+        ({"kind": "mlp", "blocks": []}, "blocks: takes different ones of plain, residual, gated, not "),
+        ({"kind": "mlp", "scales": [0.0]}, "scales: takes different numbers above 0"),
+        ({"kind": "unet", "levels": [0, 2]}, "levels: takes the least, of 1 or more"),
+        ({"kind": "unet", "norms": []}, "norms: takes different ones of none, batch, group"),
+        ({"kind": "conv1d", "depths": [0]}, "depths: 0 alone leaves no blocks"),
+        ({"kind": "conv1d", "factors": 1}, "factors: takes different whole numbers of 2 or more"),
+        ({"kind": "conv1d", "tails": ["gru", "gru"]}, "tails: takes different ones of mean, max, gru"),
+        ({"kind": "conv1d", "widths": [[8], [16]]}, "widths: takes one list of channels, or 3 such lists"),
         ({"kind": "tcn", "layers": [0, 2]}, "layers: takes the least, of 1 or more"),
         ({"kind": "tcn", "kernels": [1]}, "kernels: takes different whole numbers of 2 or more"),
         ({"kind": "tcn", "dropout": [1.0]}, "dropout: takes shares from 0 to below 1"),
