@@ -32,11 +32,13 @@ from evonas.testing import check_strategy
 from tests.synthetic import Toy
 
 Make = Callable[[Problem], Strategy]
-SMALL = {"population": 6}
+SMALL = {"population": 6, "pool": 6, "networks": 16}
 """Options for a short test, of those strategies that have them."""
+COUNTS = {"Bayes": 40}
+"""Candidates of a strategy that thinks for long; 200 of the others."""
 
 
-def factory(kind: str) -> Make:
+def factory(kind: str) -> partial[Strategy]:
     known = options_model(STRATEGIES[kind]).model_fields
     return partial(STRATEGIES[kind], **{name: value for name, value in SMALL.items() if name in known})
 
@@ -71,8 +73,8 @@ def drive(strategy: Strategy, space: Space, count: int) -> list[tuple[Genome, tu
 
 
 @every
-def test_a_strategy_keeps_its_contract(make: Make) -> None:
-    check_strategy(make, candidates=200)
+def test_a_strategy_keeps_its_contract(make: partial[Strategy]) -> None:
+    check_strategy(make, candidates=COUNTS.get(make.func.__name__, 200))
 
 
 @every

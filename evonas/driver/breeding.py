@@ -50,7 +50,7 @@ class Breeder:
         self.identities: list[str] = []
         """That of the network of each candidate, by index."""
         self.buffer = ReorderBuffer(config, objectives)
-        problem = Problem(space, config.seed, objectives.objectives, config.generation)
+        problem = Problem(space, config.seed, objectives.objectives, config.generation, objectives.limits)
         self.strategy: Strategy = construct(STRATEGIES, config.strategy, "strategy", problem)
         self._part, self._space_part = f"strategy {self._kind}", f"space {type(space).__name__}"
         with calling(self._part, "selection"):

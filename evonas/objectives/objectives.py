@@ -18,12 +18,13 @@ from evonas.records import Fitness, RungReport, TaskSpec
 @dataclass(frozen=True, slots=True)
 class Objective:
     """key: the metric's column, e.g. "latency_ms[cpu]". sign: -1 where the metric is maximised. target: where it is
-    measured, with an interval; "" of what is the same each time."""
+    measured, with an interval; "" of what is the same each time. trained: it is known only after training."""
 
     key: str
     unit: str
     sign: int
     target: str = ""
+    trained: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +137,8 @@ class Objectives:
     def _objective(self, i: int, config: ObjectiveConfig) -> Objective:
         metric, key = self._resolve(f"objectives.{i}", config)
         noisy = config.metric in ("latency_ms", "examples_per_s") and not config.table
-        return Objective(
-            key, metric.unit, 1 if metric.direction == "minimize" else -1, (config.target or "") if noisy else ""
-        )
+        sign = 1 if metric.direction == "minimize" else -1
+        return Objective(key, metric.unit, sign, (config.target or "") if noisy else "", metric.trained)
 
     def _limit(self, i: int, config: LimitConfig) -> Limit:
         metric, key = self._resolve(f"limits.{i}", config)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from evonas.strategies.bayes import Bayes
 from evonas.strategies.nsga2 import NSGA2
 from evonas.strategies.random import Random
 from evonas.strategies.regularised import RegularisedEvolution
@@ -10,6 +11,7 @@ from evonas.strategies.survival import NSGA2Selection, survivors
 from evonas.strategies.variation import mutate, uniform_crossover
 
 STRATEGIES: dict[str, Callable[..., Strategy]] = {
+    "bayes": Bayes,
     "nsga2": NSGA2,
     "random": Random,
     "regularised_evolution": RegularisedEvolution,
@@ -19,6 +21,7 @@ STRATEGIES: dict[str, Callable[..., Strategy]] = {
 __all__ = [
     "NSGA2",
     "STRATEGIES",
+    "Bayes",
     "Exhausted",
     "NSGA2Selection",
     "Problem",

@@ -1,6 +1,6 @@
 """Every genome is new in the whole history, not only in the population."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -10,6 +10,8 @@ from evonas.strategies.strategy import Exhausted
 
 ENUMERABLE = 200_000
 """Spaces up to this size are searched to their last network; larger ones until random draws find nothing new."""
+REMEMBERED = 50_000
+"""Genomes of pools whose identity is kept."""
 
 
 class Novelty:
@@ -24,6 +26,7 @@ class Novelty:
         self._seen: set[str] = set()
         self._unseen: dict[str, Genome] | None = None
         self._last: tuple[Genome, str] | None = None  # the new one that was found last, which is added next
+        self._identities: dict[Genome, str] = {}  # of pools, whose genomes come again and again
 
     def add(self, genome: Genome) -> None:
         """Note that the network of a genome has been proposed."""
@@ -31,6 +34,10 @@ class Novelty:
         self._seen.add(identity)
         if self._unseen is not None:
             self._unseen.pop(identity, None)
+
+    def new(self, genomes: Sequence[Genome]) -> list[bool]:
+        """Which of some genomes build networks that were not proposed before."""
+        return [self._identity(genome) not in self._seen for genome in genomes]
 
     def first_new(self, draw: Callable[[], Genome], tries: int) -> Genome | None:
         """Draw until a genome is new.
@@ -73,3 +80,10 @@ class Novelty:
         if not self._unseen:
             raise Exhausted(f"all {len(self._seen):,} different networks of the space were evaluated")
         return list(self._unseen.values())[rng.integers(len(self._unseen))]
+
+    def _identity(self, genome: Genome) -> str:
+        if genome not in self._identities:
+            if len(self._identities) > REMEMBERED:
+                self._identities.clear()
+            self._identities[genome] = self._space.identity(genome)
+        return self._identities[genome]

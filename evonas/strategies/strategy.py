@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
-from evonas.objectives.objectives import Objective
+from evonas.objectives.objectives import Limit, Objective
 from evonas.records import Fitness, Genome
 from evonas.spaces.space import Space
 
@@ -26,12 +26,15 @@ class Problem:
         seed: of the search; draws come from `seeding.stream(seed, purpose, index)`, so none depends on another.
         objectives: in the order of `Fitness.values`; each has `key` (its column), `unit` and `sign`.
         generation: candidates in a block of the record (`schedule.generation`); no population of a strategy.
+        limits: of the search; each has `key` (its column), `bound`, `sign` (-1 of at_least) and `trained`. A report
+            says by its fitness how far they are exceeded.
     """
 
     space: Space
     seed: int
     objectives: tuple[Objective, ...]
     generation: int
+    limits: tuple[Limit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

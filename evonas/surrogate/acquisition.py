@@ -1,0 +1,154 @@
+"""Which of many networks is worth a training: by how much of the hypervolume it is expected to add."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import moocore
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from evonas.objectives.gain import gains
+from evonas.objectives.objectives import Limit, Objective
+from evonas.records import Fitness, Genome
+from evonas.spaces.space import Space
+from evonas.surrogate.embedding import Embedding
+from evonas.surrogate.surrogate import FEWEST, MOST, Known, Surrogate
+
+Matrix = NDArray[np.float64]
+OPTIMISM = 0.5
+"""Standard deviations that a network is taken to be better than expected."""
+REFERENCE = 1.1
+"""Where hypervolume ends, the front being from 0 to 1 in each objective."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A candidate of which something is known: its genome, fitness, and metrics by column."""
+
+    genome: Genome
+    fitness: Fitness
+    metrics: Mapping[str, float]
+
+
+class Acquisition:
+    """Hypervolume improvement of mean - 0.5 deviation, times the chance that the limits hold.
+
+    Each objective and each limit has a surrogate of its own. Volume is that of their scales, normalised by the front;
+    networks that are in work are believed to become what is expected of them (a sequential "kriging believer",
+    Ginsbourger et al. 2010).
+
+    Args:
+        space: of the genomes.
+        objectives: in the order of `Fitness.values`.
+        limits: of the search.
+        most: networks that a surrogate is made of at most: the best ones, level by level.
+    """
+
+    def __init__(
+        self, space: Space, objectives: Sequence[Objective], limits: Sequence[Limit], most: int = MOST
+    ) -> None:
+        embedding = Embedding(space)
+        self._objectives, self._limits, self._most = objectives, limits, most
+        self._values = [Surrogate(embedding, objective.trained, most) for objective in objectives]
+        self._bounded = [Surrogate(embedding, limit.trained, most) for limit in limits]
+        self._sure: list[bool] = [False] * len(limits)
+        self._front: Matrix = np.empty((0, len(objectives)))
+        self._low = self._span = np.empty(0)
+
+    def learn(self, told: Sequence[Told]) -> bool:
+        """Take in all that is known.
+
+        Args:
+            told: in index order.
+
+        Returns:
+            Whether that is enough to predict by.
+        """
+        able = [one for one in told if one.fitness.values]
+        if len(able) < FEWEST:
+            return False
+        values, genomes = np.array([one.fitness.values for one in able]), tuple(one.genome for one in able)
+        near = self._near(values)
+        for place, surrogate in enumerate(self._values):
+            surrogate.learn(Known(genomes, values[:, place]), near)
+        for place, limit in enumerate(self._limits):
+            self._learn_limit(place, limit, told)
+        feasible = [i for i, one in enumerate(able) if one.fitness.violation == 0]
+        scaled = self._scaled(values)
+        front = _front(scaled[feasible])
+        self._low = front.min(0) if len(front) else scaled.min(0)
+        spans, all_spans = np.ptp(front, axis=0) if len(front) else 0 * self._low, np.ptp(scaled, axis=0)
+        self._span = np.where(spans > 0, spans, np.where(all_spans > 0, all_spans, 1.0))
+        self._front = (front - self._low) / self._span
+        return True
+
+    def scores(self, genomes: Sequence[Genome], pending: Sequence[Genome]) -> Matrix:
+        """How much each of some networks is worth.
+
+        Args:
+            genomes: of the space.
+            pending: of the networks in work.
+
+        Returns:
+            Shape (genomes,), more is better; below 0 where no gain is expected, by how far that is.
+        """
+        means, deviations = self._expected([*genomes, *pending])
+        hopeful, believed = (means - OPTIMISM * deviations)[: len(genomes)], means[len(genomes) :]
+        chance = self._chances(genomes)
+        if not len(self._front):
+            return np.round(chance, 9)
+        front = _front(np.vstack([self._front, believed]))
+        gained = np.round(gains(front, hopeful, np.full(len(self._low), REFERENCE)) * chance, 9)
+        behind = (hopeful[:, None] - front).max(2).min(1)
+        scores: Matrix = np.where(gained > 0, gained, -1 - np.round(np.maximum(behind, 0), 9))
+        return scores
+
+    def predicted(self, genome: Genome) -> dict[str, float]:
+        """What a network is expected to reach, by column in the columns' own units; `NAME.std`: the deviation."""
+        found: dict[str, float] = {}
+        for objective, surrogate in zip(self._objectives, self._values, strict=True):
+            mean, deviation = (float(x[0]) for x in surrogate.predict([genome]))
+            middle, low, high = surrogate.scale.value(np.array([mean, mean - deviation, mean + deviation])).tolist()
+            found |= {objective.key: objective.sign * middle, f"{objective.key}.std": (high - low) / 2}
+        return found
+
+    def _expected(self, genomes: Sequence[Genome]) -> tuple[Matrix, Matrix]:
+        """Normalised means and deviations, shape (genomes, objectives)."""
+        both = [surrogate.predict(genomes) for surrogate in self._values]
+        means, deviations = (np.array([pair[k] for pair in both]).T for k in (0, 1))
+        return (means - self._low) / self._span, deviations / self._span
+
+    def _scaled(self, values: Matrix) -> Matrix:
+        columns = [surrogate.scale.scaled(values[:, place]) for place, surrogate in enumerate(self._values)]
+        return np.array(columns).T
+
+    def _learn_limit(self, place: int, limit: Limit, told: Sequence[Told]) -> None:
+        """A limit that nobody has broken is taken to hold."""
+        there = [one for one in told if limit.key in one.metrics]
+        values = np.array([limit.sign * one.metrics[limit.key] for one in there])
+        self._sure[place] = len(there) < FEWEST or bool((values <= limit.sign * limit.bound).all())
+        if not self._sure[place]:
+            closest = np.sort(np.argsort(np.abs(values - limit.sign * limit.bound), kind="stable")[: self._most])
+            self._bounded[place].learn(Known(tuple(one.genome for one in there), values), closest)
+
+    def _near(self, values: Matrix) -> NDArray[np.int64]:
+        """Places of the best, in order."""
+        ranks = moocore.pareto_rank(values)
+        return np.sort(np.argsort(ranks, kind="stable")[: self._most])
+
+    def _chances(self, genomes: Sequence[Genome]) -> Matrix:
+        """How likely all limits hold, shape (genomes,)."""
+        chance = np.ones(len(genomes))
+        for limit, surrogate, sure in zip(self._limits, self._bounded, self._sure, strict=True):
+            if not sure:
+                means, deviations = surrogate.predict(genomes)
+                bound = surrogate.scale.scaled(np.array(limit.sign * limit.bound))
+                chance *= ndtr((bound - means) / deviations)
+        return chance
+
+
+def _front(points: Matrix) -> Matrix:
+    """Those that no other dominates, shape (front, objectives)."""
+    best: Matrix = points[moocore.is_nondominated(points, keep_weakly=True)] if len(points) else points
+    return best
