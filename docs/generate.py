@@ -16,7 +16,17 @@ from evonas.commands import COMMANDS
 from evonas.commands.schema import schema
 from evonas.exporters import Exporter
 from evonas.objectives.metrics import METRICS
-from evonas.store.columns import CONDITIONS, FIXED, PER_METRIC, PER_TARGET, POPULATION, Column, described
+from evonas.store.columns import (
+    BEFORE,
+    CONDITIONS,
+    EXPECTED,
+    FIXED,
+    PER_METRIC,
+    PER_TARGET,
+    POPULATION,
+    Column,
+    described,
+)
 from evonas.tasks.metrics import CLASSIFICATION_METRICS, REGRESSION_METRICS, TaskMetric, mean
 
 REGISTRIES = {
@@ -160,6 +170,7 @@ def columns() -> str:
         ("evaluations: of every candidate", FIXED),
         ("evaluations: of every metric", PER_METRIC),
         ("evaluations: of every target T", {f"{name}[T]": column for name, column in PER_TARGET.items()}),
+        ("evaluations: of a search with rung 0", {**BEFORE, "before.COLUMN": EXPECTED}),
         ("populations", POPULATION),
     )
     conditions = table_of(("name", "meaning"), ((f"`{name}`", meaning) for name, meaning in CONDITIONS.items()))

@@ -196,7 +196,7 @@ def check_learner(learner: Learner, config: Config, objectives: Objectives) -> N
             f"learner {kind} trains nothing, so {', '.join(objectives.needs_training)} is never known; name costs, "
             "latencies or other metrics of the network as objectives and limits, or train: learner: {kind: scratch}"
         )
-    if config.training.rungs:
+    if any(config.training.rungs):
         raise UserError(f"learner {kind} trains nothing, so no rung is reached; leave training.rungs out")
 
 

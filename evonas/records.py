@@ -336,6 +336,34 @@ class Fitness:
 
 @_pickled_as_a_call
 @dataclass(frozen=True, slots=True)
+class Before:
+    """What a decision before training needs of what was known at a candidate's birth.
+
+    Args:
+        rule: "gain" or "cutoff".
+        metric: of the untrained network, which stands in for what training would give; "" where values are predicted.
+        expected: column -> what training is expected to give, in the column's unit; empty: too little is known.
+        hopeful: the same, as good as it may well be; by it a gain is reckoned.
+        chance: that the limits hold which are known only after training.
+        scales: of each objective, offset and least value of the logarithm in which volume is reckoned.
+        front: values of those fully trained, and of those in training as they are expected, minimised.
+        threshold: the worth that is needed.
+        always: whether it is trained whatever is expected.
+    """
+
+    rule: str
+    metric: str = ""
+    expected: Mapping[str, float] = field(default_factory=dict)
+    hopeful: Mapping[str, float] = field(default_factory=dict)
+    chance: float = 1.0
+    scales: tuple[tuple[float, float], ...] = ()
+    front: tuple[tuple[float, ...], ...] = ()
+    threshold: float = -math.inf
+    always: bool = False
+
+
+@_pickled_as_a_call
+@dataclass(frozen=True, slots=True)
 class Job:
     """All that a worker needs for one candidate besides what it holds for the whole run.
 
@@ -354,6 +382,7 @@ class Job:
         clocked: whether some of its training is clocked with the device to itself, so that the rest of it tells how
             much others slow it down.
         precision: what `training.precision: auto` is in this run; "": what it is on the worker's device.
+        before: what decides at rung 0, where there is one.
     """
 
     candidate: Candidate
@@ -366,6 +395,7 @@ class Job:
     until: float = math.inf
     clocked: bool = False
     precision: str = ""
+    before: Before | None = None
 
 
 @_pickled_as_a_call

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evonas.config import Config
+from evonas.objectives.before_training import is_stopped_before, report_before
 from evonas.objectives.early_stopping import is_stopped
 from evonas.objectives.objectives import Objectives
 from evonas.records import Epoch, Evaluation, Genome, Job, RungReport, Status
@@ -62,7 +63,18 @@ class _Lookup:
             return
         reports: list[RungReport] = []
         curve: list[Epoch] = []
+        if job.before:
+            report = report_before(job, costs, self.objectives)
+            reports.append(report)
+            if not job.reached and is_stopped_before(report, job, self.objectives):
+                yield self._evaluation(job, Status.STOPPED, curve, reports)
+                return
+            if not job.reached:
+                yield report
+            costs = dict(report.metrics)
         for rung, epochs in enumerate(self.config.training.milestones):
+            if not epochs:
+                continue
             trained = self.table.trained(genome, epochs)
             main = next(iter(trained.values()), 0.0)
             curve.append(Epoch(epochs, main, main, main))

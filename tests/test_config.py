@@ -64,7 +64,7 @@ def test_custom_yaml_shows_every_key() -> None:
         ("budget={gpu_hours: 1}", "config: budget.gpu_hours is never used up"),
         ("targets.cpu.screen=true", "config: targets.cpu.screen: takes a number, not true"),
         ("schedule.mode=fast", "schedule.mode: input should be 'window', 'async' or 'generation', not 'fast'"),
-        ("budget={}", "a budget needs evaluations, hours, gpu_hours or usd"),
+        ("budget={}", "a budget needs evaluations, trained, hours, gpu_hours or usd"),
         ("objectives=[]", "objectives"),
         ("limits=[{metric: params}]", "a limit takes exactly one of at_most, at_least"),
         ("targets.cpu.device=tpu", "targets.cpu.device"),

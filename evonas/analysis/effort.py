@@ -108,8 +108,11 @@ def stopping_audit(frame: pd.DataFrame, columns: Sequence[str], signs: Sequence[
     Returns:
         rung (from 0), reached, stopped (there), candidates (fully trained that were compared), pairs, agreement (share
         of pairs with the same answer), reversed (share of pairs where the other one dominates in the end), kendall_tau
-        (of the first objective, at the rung against the end; tau-b), front_lost (members of the final front that
-        another candidate dominates at the rung)
+        (of the first objective, at the rung against the end; tau-b), kendall_tau_best (the same of the tenth that is
+        best in the end, where that is five or more), front_lost (members of the final front that another candidate
+        dominates at the rung), spared (of those trained, how many the decision before training would have stopped,
+        but for their draw), spared_on_front (of these, members of the final front: what is lost by that decision, as a
+        share of `spared`). At rung 0, before training, what is compared is what was expected.
 
     Raises:
         UserError: the frame has several runs, the rungs of which need not be the same.
@@ -123,9 +126,14 @@ def stopping_audit(frame: pd.DataFrame, columns: Sequence[str], signs: Sequence[
     rows = []
     for rung in range(int(reached.max()) - 1 if len(frame) else 0):
         there = trained.assign(**{column: trained["rungs"].map(_at(rung, column)) for column in columns})
+        known = there[list(columns)].notna().all(axis=1).to_numpy()  # early ones nothing was expected of
+        spared = trained["rungs"].map(_spared).to_numpy(bool) if rung == 0 else np.zeros(len(trained), bool)
         answers = _answers(minimised(there, columns, signs))
-        upper = np.triu_indices(len(trained), 1)
+        rows_, columns_ = np.triu_indices(len(trained), 1)
+        upper = tuple(side[known[rows_] & known[columns_]] for side in (rows_, columns_))
         now, then = answers[upper], end[upper]
+        before, after = (part.loc[known, columns[0]].to_numpy(float) for part in (there, trained))
+        tenth = np.argsort(signs[0] * after, kind="stable")[: max(5, len(after) // 10)]
         rows.append(
             {
                 "rung": rung,
@@ -135,7 +143,10 @@ def stopping_audit(frame: pd.DataFrame, columns: Sequence[str], signs: Sequence[
                 "pairs": len(now),
                 "agreement": _share(now == then),
                 "reversed": _share((now == -then) & (now != 0)),
-                "kendall_tau": _kendall(there[columns[0]].to_numpy(float), trained[columns[0]].to_numpy(float)),
+                "kendall_tau": _kendall(before, after),
+                "kendall_tau_best": _kendall(before[tenth], after[tenth]),
+                "spared": int(spared.sum()),
+                "spared_on_front": int((spared & best).sum()),
                 "front_lost": int((best & (answers < 0).any(1)).sum()),
             }
         )
@@ -161,7 +172,21 @@ def _kendall(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
 
 
 def _at(rung: int, column: str) -> Any:
-    return lambda rungs: dict(rungs[rung]["metrics"]).get(column, np.nan) if len(rungs) > rung else np.nan
+    """Of the rungs of a row, what the column was there; before training, what was expected of it."""
+
+    def found(rungs: Any) -> float:
+        metrics = dict(rungs[rung]["metrics"]) if len(rungs) > rung else {}
+        name = f"before.{column}" if rung == 0 and column not in metrics else column
+        return float(metrics[name]) if name in metrics else np.nan
+
+    return found
+
+
+def _spared(rungs: Any) -> bool:
+    """Whether only its draw had it trained."""
+    metrics = dict(rungs[0]["metrics"])
+    gain, threshold = (metrics.get(f"before.{name}", np.nan) for name in ("gain", "threshold"))
+    return bool(metrics.get("before.always", 0) and gain < threshold)
 
 
 def _share(met: NDArray[np.bool_]) -> float:

@@ -65,7 +65,10 @@ def _stopping(side: Side) -> Iterator[Figure]:
         yield Figure(part, "pairs as in the end", side.name, row["agreement"], n=pairs, unit="share")
         yield Figure(part, "pairs turned round", side.name, row["reversed"], n=pairs, unit="share")
         yield Figure(part, "Kendall tau", side.name, row["kendall_tau"], n=int(row["candidates"]))
+        yield Figure(part, "Kendall tau, best tenth", side.name, row["kendall_tau_best"])
         yield Figure(part, "front lost", side.name, row["front_lost"])
+        if row["spared"]:
+            yield Figure(part, "spared, on the front", side.name, row["spared_on_front"], n=int(row["spared"]))
     rows = side.finished
     front = analysis.front(rows, side.run.objectives, side.run.signs)
     if len(rows) and rows["stopped"].any():

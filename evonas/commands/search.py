@@ -115,7 +115,9 @@ def run_prepared(prepared: "PreparedSearch", options: argparse.Namespace) -> int
 def outcomes(run: "Run") -> str:
     """How many candidates were evaluated, and how."""
     counts = run.evaluations["status"].value_counts()
-    each = ", ".join(f"{n:,} {status}" for status, n in counts.items())
+    untrained = int(((run.evaluations["status"] == "stopped") & (run.evaluations["epochs"] == 0)).sum())
+    before = {"stopped": f", {untrained:,} of them before training" if untrained else ""}
+    each = ", ".join(f"{n:,} {status}{before.get(str(status), '')}" for status, n in counts.items())
     reused = int(run.evaluations["conditions"].map(lambda conditions: "from" in conditions).sum())
     evaluated = f"{counted(len(run.evaluations), 'candidate')} evaluated{f' ({each})' if each else ''}"
     evaluated += f", {reused:,} of them by {run.description['from']['run']}" if reused else ""

@@ -22,7 +22,7 @@ GENERATION = 24
 """Candidates in a generation where neither `schedule.generation` nor the strategy's `population` says how many."""
 _GENERATION = TypeAdapter(Annotated[int, Field(ge=2)])
 
-LATER_TRAINING_KEYS = ("batchnorm_bias_rate", "average", "graph")
+LATER_TRAINING_KEYS = ("batchnorm_bias_rate", "average", "graph", "before")
 """Keys of `training` whose defaults are what configs meant before they existed."""
 MUTABLE_SECTIONS = ("budget", "runtime", "tracking")
 """The sections that may change from one start of a search to the next."""

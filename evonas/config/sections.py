@@ -53,6 +53,28 @@ class AugmentConfig(Section):
     cutout: int = Field(default=0, ge=0, description="side of the square set to zero (DeVries & Taylor 2017)")
 
 
+class BeforeConfig(Section):
+    """What decides at rung 0, before the first step of training, whether a network that was measured is trained."""
+
+    kind: str = Field(
+        default="surrogate",
+        description="what stands in for what training would give: surrogate, a Gaussian process on genes; a function "
+        "that is registered in STAND_INS; or a metric of the untrained network, of which more is taken to be better",
+    )
+    rule: Literal["gain", "cutoff"] | None = Field(
+        default=None,
+        description="gain: by the hypervolume that it would add to the front, against those of the last births; "
+        "cutoff: as at the other rungs; default: gain, but cutoff for a metric",
+    )
+    promote: float = Field(default=0.1, gt=0, le=1, description="share of the births that is trained")
+    always: float = Field(
+        default=0.05,
+        ge=0,
+        le=1,
+        description="share that is trained whatever the stand-in says, drawn by index: by these it is judged",
+    )
+
+
 class TrainingConfig(Section):
     """How each candidate is trained, and when it may be stopped."""
 
@@ -93,15 +115,38 @@ class TrainingConfig(Section):
     threads: int = Field(default=1, ge=1, description="CPU threads of one worker's training")
     rungs: tuple[int, ...] = Field(default=(), description="epochs at which a candidate may be stopped early")
     promote: float = Field(default=0.5, gt=0, le=1, description="share of candidates that passes a rung")
+    before: BeforeConfig | None = Field(
+        default=None, description="what decides at rung 0; its kind alone, or a section; default: surrogate"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _kind_alone(cls, data: Any) -> Any:
+        """`before: surrogate` is its kind; with rung 0 there is always one."""
+        if not isinstance(data, Mapping):
+            return data
+        if isinstance(data.get("before"), str):
+            return {**data, "before": {"kind": data["before"]}}
+        rungs = data.get("rungs")
+        if isinstance(rungs, list | tuple) and 0 in rungs and data.get("before") is None:
+            return {**data, "before": {}}
+        return data
 
     @model_validator(mode="after")
     def _rungs_ascend(self) -> "TrainingConfig":
-        if list(self.rungs) != sorted(set(self.rungs)) or any(not 0 < r < self.epochs for r in self.rungs):
+        if list(self.rungs) != sorted(set(self.rungs)) or any(not 0 <= r < self.epochs for r in self.rungs):
             fitting = sorted({r for r in self.rungs if 0 < r < self.epochs}) or [1][: self.epochs - 1]
             what = f"must ascend and lie between 1 and epochs - 1 = {self.epochs - 1}"
             where = what if self.epochs > 1 else "is for trainings of 2 epochs or more"
             raise ValueError(f"rungs is {list(self.rungs)}; it {where}, e.g. training.rungs={fitting}")
+        if self.before and not self.begins_at_0:
+            raise ValueError("before decides at rung 0, and rungs has none: e.g. training.rungs=[0]")
         return self
+
+    @property
+    def begins_at_0(self) -> bool:
+        """Whether the first rung lies before training."""
+        return self.rungs[:1] == (0,)
 
     @property
     def milestones(self) -> tuple[int, ...]:
@@ -110,11 +155,11 @@ class TrainingConfig(Section):
 
     @property
     def mean_epochs(self) -> float:
-        """Epochs that a candidate trains on average, where each rung passes `promote` of those that reach it."""
-        starts = (0, *self.rungs)
-        return sum(
-            self.promote**r * (end - start) for r, (start, end) in enumerate(zip(starts, self.milestones, strict=True))
-        )
+        """Epochs that a candidate which is trained trains on average, where each rung passes `promote` of those that
+        reach it."""
+        ends = [end for end in self.milestones if end]
+        spans = zip((0, *ends), ends, strict=False)
+        return sum(self.promote**r * (end - start) for r, (start, end) in enumerate(spans))
 
 
 class ScheduleConfig(Section):
@@ -138,6 +183,11 @@ class BudgetConfig(Section):
     the money: when one of them is used up, it is stopped, and taken up again when the budget grows."""
 
     evaluations: int | None = Field(default=None, ge=1, description="candidates evaluated")
+    trained: int | None = Field(
+        default=None,
+        ge=1,
+        description="candidates that were trained, as far as the next one sees; with rung 0 fewer than are evaluated",
+    )
     hours: float | None = Field(default=None, gt=0, description="running time of the search, over all its starts")
     time: str | None = Field(
         default=None, description="the same as people write it: 10 min, 1:30 h, 2 days; it becomes `hours`"
@@ -180,8 +230,8 @@ class BudgetConfig(Section):
 
     @model_validator(mode="after")
     def _some_end(self) -> "BudgetConfig":
-        if self.evaluations is None and self.hours is None and self.gpu_hours is None and self.usd is None:
-            raise ValueError("a budget needs evaluations, hours, gpu_hours or usd; a time: time: 10 min")
+        if all(one is None for one in (self.evaluations, self.trained, self.hours, self.gpu_hours, self.usd)):
+            raise ValueError("a budget needs evaluations, trained, hours, gpu_hours or usd; a time: time: 10 min")
         return self
 
     @property
@@ -194,10 +244,12 @@ class BudgetConfig(Section):
         """Money until what trains is stopped, US dollars; infinite where that is finished."""
         return self.usd if self.usd and self.at_end == "stop" else math.inf
 
-    def spent(self, evaluations: int, seconds: float, gpu_seconds: float, usd: float = 0.0) -> str:
+    def spent(self, evaluations: int, seconds: float, gpu_seconds: float, usd: float = 0.0, trained: int = 0) -> str:
         """Which part of the budget is used up, in words; empty while none is."""
         if self.evaluations and evaluations >= self.evaluations:
             return f"the budget of {self.evaluations:,} evaluations is used up"
+        if self.trained and trained >= self.trained:
+            return f"the budget of {self.trained:,} trained networks is used up"
         if self.hours and seconds >= self.hours * 3600:
             return f"the budget of {in_time(3600 * self.hours)} is used up"
         if self.gpu_hours and gpu_seconds >= self.gpu_hours * 3600:

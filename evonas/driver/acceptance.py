@@ -1,7 +1,7 @@
 """What an evaluator says of a candidate, before it is recorded and compared: whoever evaluates, no number is NaN."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from numbers import Real
 
@@ -23,10 +23,17 @@ def accepted(message: Message, objectives: Objectives) -> Message | None:
         the place of a report of a rung with such metrics: the evaluation that follows is a failure.
     """
     if isinstance(message, RungReport):
-        return None if _fault(message.metrics, objectives) else replace(message, metrics=_finite(message.metrics))
+        return (
+            None
+            if _fault(message.metrics, _named(message.rung, objectives), objectives)
+            else replace(message, metrics=_finite(message.metrics))
+        )
     evaluated = message.status in (Status.OK, Status.STOPPED)
+    last = message.rungs[-1].rung if message.rungs else -1
+    rungs = [*(report.rung for report in message.rungs), last]
     for place, metrics in enumerate([*(report.metrics for report in message.rungs), message.metrics]):
-        if (evaluated or metrics is not message.metrics) and (fault := _fault(metrics, objectives)):
+        named = _named(rungs[place], objectives)
+        if (evaluated or metrics is not message.metrics) and (fault := _fault(metrics, named, objectives)):
             status, text = fault
             curve = [point for point in message.curve if _is_finite(point.valid_metric)]
             message = replace(
@@ -49,13 +56,20 @@ def _with_finite(evaluation: Evaluation) -> Evaluation:
     return replace(evaluation, metrics=_finite(evaluation.metrics), rungs=rungs)
 
 
-def _fault(metrics: Mapping[str, float], objectives: Objectives) -> tuple[Status, str] | None:
+def _named(rung: int, objectives: Objectives) -> list[str]:
+    """What is compared at a rung; before training, what is known then."""
+    every = [*objectives.names, *(limit.key for limit in objectives.limits)]
+    unknown = objectives.expected if objectives.before and rung == 0 else ()
+    return [key for key in every if key not in unknown]
+
+
+def _fault(metrics: Mapping[str, float], named: Iterable[str], objectives: Objectives) -> tuple[Status, str] | None:
     """What is wrong with the metrics of a rung."""
     for name, value in metrics.items():
         if name in objectives.named and not _is_finite(value):
             status = Status.FAILED_DIVERGED if isinstance(value, Real) else Status.FAILED_ERROR
             return status, f"metric {name}: it is {value!r}, and must be a finite number"
-    for name in (*objectives.names, *(limit.key for limit in objectives.limits)):
+    for name in named:
         if name not in metrics:
             return Status.FAILED_ERROR, f"metric {name}: the evaluator did not give it, and the search compares by it"
     return None

@@ -11,6 +11,7 @@ from numbers import Real
 from evonas.config import Config
 from evonas.config.options import construct
 from evonas.did_you_mean import unknown
+from evonas.driver.expecting import Expecting
 from evonas.driver.founders import Founder, all_founders
 from evonas.driver.own_parts import calling
 from evonas.driver.reorder_buffer import Failed, ReorderBuffer, View
@@ -56,6 +57,12 @@ class Breeder:
         with calling(self._part, "selection"):
             self._selection = self.strategy.selection()
         self._selected = 0  # evaluated candidates that the selection was told of
+        self._expecting: Expecting | None = None
+        if objectives.before:
+            last = len(config.training.milestones) - 1
+            self._expecting = Expecting(objectives.before, config.seed, space, objectives, last)
+        self.begun = 0
+        """Candidates that passed rung 0, of those that the last one to be bred sees; 0 without rung 0."""
         self.next = 0
         """Index of the next candidate."""
 
@@ -90,18 +97,19 @@ class Breeder:
         )
         return self._born(candidate, view)
 
-    def recall(self, candidate: Candidate, reached: Sequence[RungReport] = ()) -> Job:
+    def recall(self, candidate: Candidate, reached: Sequence[RungReport] = (), decided: bool = False) -> Job:
         """Take the next candidate from the record.
 
         Args:
             candidate: as it was recorded.
             reached: what an earlier attempt had reported.
+            decided: it is evaluated, and nobody will do the job.
 
         Returns:
             What a worker needs to evaluate it, as at its birth.
         """
         assert candidate.index == self.next, f"candidate {candidate.index} is recalled in the place of {self.next}"
-        return self._born(candidate, self._look(candidate.visible), reached)
+        return self._born(candidate, self._look(candidate.visible), reached, decided)
 
     def follow(self, candidate: Candidate) -> Job:
         """Take only the strategy's choice of the next candidate from the record, and derive the rest.
@@ -194,12 +202,17 @@ class Breeder:
             if isinstance(news, Failed):
                 with calling(self._part, f"tell_failed of candidate {news.index}"):
                     self.strategy.tell_failed(news.index)
+                if self._expecting:
+                    self._expecting.tell_failed(news.index)
             else:
+                if self._expecting:
+                    self._expecting.tell(news)
                 with calling(self._part, f"tell of candidate {news.index}"):
                     self.strategy.tell(news)
+        self.begun = view.begun
         return view
 
-    def _born(self, candidate: Candidate, view: View, reached: Sequence[RungReport] = ()) -> Job:
+    def _born(self, candidate: Candidate, view: View, reached: Sequence[RungReport] = (), decided: bool = False) -> Job:
         with calling(self._part, f"register of candidate {candidate.index}"):
             self.strategy.register(candidate.index, candidate.genome)
         identity = self._identity(candidate)
@@ -208,7 +221,10 @@ class Breeder:
         self.next += 1
         self._genomes.append(candidate.genome)
         genomes = tuple(self._genomes[member.index] for member in view.front) if self._noisy else ()
-        return Job(candidate, view.cutoffs, view.front, tuple(reached), genomes=genomes)
+        before = None
+        if self._expecting and not decided:
+            before = self._expecting.before(candidate.index, candidate.genome, self._genomes, view)
+        return Job(candidate, view.cutoffs, view.front, tuple(reached), genomes=genomes, before=before)
 
     def _identity(self, candidate: Candidate) -> str:
         if self._checked_last and self._checked_last[0] is candidate.genome:

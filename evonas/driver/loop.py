@@ -99,7 +99,7 @@ class Search:
         for report in record.reached:
             self.breeder.buffer.add_report(report)
         for candidate, reached in record.births():
-            job = self.breeder.recall(candidate, reached or ())
+            job = self.breeder.recall(candidate, reached or (), decided=reached is None)
             if reached is not None:
                 self._waiting.append(job)
         self._store.restore(record)
@@ -146,7 +146,8 @@ class Search:
 
     def _look_at_budget(self) -> None:
         evaluated = self.breeder.next - self.reused
-        self.ended = self.ended or self.config.budget.spent(evaluated, self.elapsed_s, self.gpu_s, self.usd or 0.0)
+        budget, trained = self.config.budget, self.breeder.begun if self.objectives.before else evaluated
+        self.ended = self.ended or budget.spent(evaluated, self.elapsed_s, self.gpu_s, self.usd or 0.0, trained)
 
     def _submit(self) -> None:
         self._look_at_budget()

@@ -35,6 +35,7 @@ class StatusLine:
         now, budget = self._meter.read(search), search.config.budget.evaluations
         parts = [
             f"{search.evaluated_here:,}{f'/{budget:,}' if budget else ''} evaluated",
+            *self._trained(search),
             *([f"{search.reused:,} re-used"] if search.reused else []),
             f"front {now.front}",
             *([] if now.hypervolume is None else [f"hypervolume {now.hypervolume:.2f}x"]),
@@ -44,6 +45,11 @@ class StatusLine:
             *self._ending(search),
         ]
         return ", ".join([*parts, *([f"{now.failed} failed"] if now.failed else []), *search.runtime.notes])
+
+    def _trained(self, search: Search) -> list[str]:
+        """Of how many the training has begun, where that is not all."""
+        trained, budget = search.breeder.buffer.trained, search.config.budget.trained
+        return [] if trained is None else [f"{trained:,}{f'/{budget:,}' if budget else ''} trained"]
 
     def _money(self, search: Search) -> list[str]:
         """What was spent, of how much; nothing where no node has a price."""

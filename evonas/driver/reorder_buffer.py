@@ -10,6 +10,8 @@
 The rules themselves are in `orders`. Knows nothing of genomes, networks or files.
 """
 
+from bisect import bisect_left
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,14 +19,17 @@ from evonas.config import Config
 from evonas.driver.visibility import ORDERS
 from evonas.objectives import pareto
 from evonas.objectives.levels import RungCutoff
-from evonas.objectives.objectives import Objectives
-from evonas.records import Evaluation, Fitness, RungReport
+from evonas.objectives.objectives import BEFORE, Objectives
+from evonas.records import Evaluation, Fitness, RungReport, Status
 from evonas.strategies import Report
+
+RECENT = 50
+"""Births by whose gains the next one is judged at rung 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Candidate `index` failed: what was told of it before does not count any more."""
+    """Candidate `index` failed, or was stopped before training: what was told of it does not count any more."""
 
     index: int
 
@@ -38,12 +43,18 @@ class View:
         news: what became visible since the birth before, in a fixed order.
         cutoffs: by rung before the last, the fitnesses that a candidate must not be dominated by to go on.
         front: of the fully trained candidates that it sees.
+        gains: of the last candidates whose rung 0 it sees, what each was expected to add; none without rung 0.
+        believed: fitnesses, as expected at rung 0, of those that passed it and are not known at the end.
+        begun: how many candidates passed rung 0, of those that it sees there.
     """
 
     visible: int
     news: tuple[Report | Failed, ...]
     cutoffs: tuple[tuple[Fitness, ...], ...]
     front: tuple[Fitness, ...]
+    gains: tuple[float, ...] = ()
+    believed: tuple[Fitness, ...] = ()
+    begun: int = 0
 
 
 class ReorderBuffer:
@@ -70,10 +81,20 @@ class ReorderBuffer:
         self.order: list[int] = []
         """Evaluated candidates in the order that counts: by index, or by arrival in async mode."""
         self._arrived: set[int] = set()
+        before = objectives.before
+        if before:
+            self._cutoffs[0] = RungCutoff(before.promote)
+        self._begun: list[int] | None = [] if before else None  # passed rung 0, in order
+        self._untrained: set[int] = set()  # stopped there
+        self._seen = 0
+        self._gains: deque[float] = deque(maxlen=RECENT)
+        self._believed: dict[int, Fitness] = {}
 
     def add_report(self, report: RungReport) -> None:
         """Take in that a candidate passed a rung and trains on."""
         self._keep(report)
+        if report.rung == 0:
+            self._begin(report.index)
         self._settle(report.index, report.rung + 1)
 
     def add_evaluation(self, evaluation: Evaluation) -> None:
@@ -83,6 +104,10 @@ class ReorderBuffer:
             if index not in self._at[report.rung]:
                 self._keep(report)
         due = len(evaluation.rungs)
+        if self._begun is not None and due == 1 and evaluation.status is Status.STOPPED:
+            self._untrained.add(index)
+        elif due:
+            self._begin(index)
         if evaluation.status.failed:
             self._at[min(due, self.rungs - 1)][index] = None
         elif due == 0:
@@ -93,9 +118,14 @@ class ReorderBuffer:
         self._arrived.add(index)
         self._rule.extend(self.order, self._arrived)
 
+    @property
+    def trained(self) -> int | None:
+        """How many candidates have passed rung 0 by now; None in a search without one."""
+        return None if self._begun is None else len(self._begun)
+
     def ready(self, index: int) -> bool:
         """Whether all that candidate `index` is to see has happened."""
-        return self._rule.ready(index, self._prefix)
+        return self._rule.ready(index, self._prefix, self._begun)
 
     def view(self, index: int, visible: int | None = None) -> View:
         """What a candidate sees; to be asked once a candidate, in index order.
@@ -105,17 +135,29 @@ class ReorderBuffer:
             visible: of a recorded candidate, how much it saw, which async mode needs; None for one that is bred now.
         """
         evaluated = len(self.order) if visible is None else visible
-        horizons = [self._rule.horizon(index, rung, evaluated) for rung in range(self.rungs)]
+        horizons = [self._rule.horizon(index, rung, evaluated, self._begun) for rung in range(self.rungs)]
         news: list[Report | Failed] = []
         for rung, horizon in enumerate(horizons):
+            if rung == self.rungs - 1:  # known at the end, however they ended
+                for decided in self._rule.sequence(self._told[rung], horizon, self.order):
+                    self._believed.pop(decided, None)
             new = [*self._news(rung, horizon)]
             if rung < self.rungs - 1:
                 self._cutoffs[rung].add(_valued(new))
-            news += new
+            news += self._expected(new) if rung == 0 and self._begun is not None else new
         finals = [fitness for fitness in _valued(news) if fitness.rung == self.rungs - 1]
         if finals:  # a front of a front and what is new: fitnesses at one rung never change
             self._front = tuple(pareto.extended(self._front, finals))
-        return View(horizons[0], tuple(news), tuple(cutoff.fitnesses for cutoff in self._cutoffs), self._front)
+        cutoffs = tuple(cutoff.fitnesses for cutoff in self._cutoffs)
+        return View(
+            horizons[0],
+            tuple(news),
+            cutoffs,
+            self._front,
+            tuple(self._gains),
+            tuple(self._believed.values()),
+            self._seen,
+        )
 
     def final(self, indices: Sequence[int]) -> list[Fitness]:
         """The last fitness of each candidate that has not failed."""
@@ -139,7 +181,33 @@ class ReorderBuffer:
                 yield Failed(index) if fitness is None else Report(index, fitness, metrics)
         self._told[rung] = max(self._told[rung], horizon)
 
+    def _expected(self, news: Iterable[Report | Failed]) -> list[Report | Failed]:
+        """Rung 0 is expected and not reached: nobody is told of it, but that some will never be trained."""
+        told: list[Report | Failed] = []
+        for one in news:
+            if isinstance(one, Failed) or (one.fitness.violation and not one.fitness.values):
+                told.append(one)
+                continue
+            if (gain := one.metrics.get(BEFORE + "gain")) is not None:
+                self._gains.append(gain)
+            if one.index in self._untrained:
+                told.append(Failed(one.index))
+                continue
+            self._seen += 1
+            if one.fitness.values:
+                self._believed[one.index] = one.fitness
+        return told
+
+    def _begin(self, index: int) -> None:
+        if self._begun is None:
+            return
+        place = bisect_left(self._begun, index)
+        if self._begun[place : place + 1] != [index]:
+            self._begun.insert(place, index)
+
     def _last(self, index: int) -> Fitness | None:
+        if index in self._untrained:
+            return None
         known = [at[index] for at in self._at if index in at]
         return known[-1] if known else None
 

@@ -3,6 +3,7 @@
 To add one: a class here, a line in ORDERS, and its name in `config.ScheduleConfig.mode`.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -12,24 +13,26 @@ from evonas.config import Config
 class Order(Protocol):
     """The rule by which candidates become visible. Holds no state of a search: that is the buffer's."""
 
-    def horizon(self, index: int, rung: int, evaluated: int) -> int:
+    def horizon(self, index: int, rung: int, evaluated: int, begun: Sequence[int] | None = None) -> int:
         """How much candidate `index` sees.
 
         Args:
             index: of the candidate that is bred.
             rung: at which it looks.
             evaluated: candidates evaluated when it is bred.
+            begun: in a search with rung 0, the candidates that passed it, in order; else None.
 
         Returns:
             The number of leading candidates of the order whose reports at the rung it sees.
         """
 
-    def ready(self, index: int, settled: Sequence[int]) -> bool:
+    def ready(self, index: int, settled: Sequence[int], begun: Sequence[int] | None = None) -> bool:
         """Whether all that candidate `index` is to see has happened.
 
         Args:
             index: of the candidate to be bred.
             settled: by rung, the number of leading candidates by index that have reached it or never will.
+            begun: as of `horizon`.
         """
 
     def sequence(self, start: int, stop: int, order: Sequence[int]) -> Sequence[int]:
@@ -51,16 +54,26 @@ class Order(Protocol):
 
 
 class Window:
-    """What candidate i reached at rung r is visible to candidate j if and only if i <= j - lookahead_r."""
+    """What candidate i reached at rung r is visible to candidate j if and only if i <= j - lookahead_r.
+
+    With rung 0 most candidates are never trained, and the windows behind it count those that are: of the candidates
+    whose rung 0 is visible, the last lookahead_r - lookahead_0 that passed it, and all behind them, are not.
+    """
 
     def __init__(self, config: Config) -> None:
         self._lookaheads = lookaheads(config)
 
-    def horizon(self, index: int, rung: int, evaluated: int) -> int:
-        return max(0, index - self._lookaheads[rung] + 1)
+    def horizon(self, index: int, rung: int, evaluated: int, begun: Sequence[int] | None = None) -> int:
+        if begun is None or rung == 0:
+            return max(0, index - self._lookaheads[rung] + 1)
+        seen = bisect_left(begun, self.horizon(index, 0, evaluated))
+        place = seen - (self._lookaheads[rung] - self._lookaheads[0])
+        if place < 0:
+            return 0
+        return self.horizon(index, 0, evaluated) if place == seen else begun[place]
 
-    def ready(self, index: int, settled: Sequence[int]) -> bool:
-        return all(count >= self.horizon(index, rung, 0) for rung, count in enumerate(settled))
+    def ready(self, index: int, settled: Sequence[int], begun: Sequence[int] | None = None) -> bool:
+        return all(count >= self.horizon(index, rung, 0, begun) for rung, count in enumerate(settled))
 
     def sequence(self, start: int, stop: int, order: Sequence[int]) -> Sequence[int]:
         return range(start, stop)
@@ -75,10 +88,10 @@ class Generations:
     def __init__(self, config: Config) -> None:
         self._size = config.generation
 
-    def horizon(self, index: int, rung: int, evaluated: int) -> int:
+    def horizon(self, index: int, rung: int, evaluated: int, begun: Sequence[int] | None = None) -> int:
         return index // self._size * self._size
 
-    def ready(self, index: int, settled: Sequence[int]) -> bool:
+    def ready(self, index: int, settled: Sequence[int], begun: Sequence[int] | None = None) -> bool:
         return min(settled) >= self.horizon(index, 0, 0)
 
     def sequence(self, start: int, stop: int, order: Sequence[int]) -> Sequence[int]:
@@ -94,10 +107,10 @@ class Arrival:
     def __init__(self, config: Config) -> None:
         pass
 
-    def horizon(self, index: int, rung: int, evaluated: int) -> int:
+    def horizon(self, index: int, rung: int, evaluated: int, begun: Sequence[int] | None = None) -> int:
         return evaluated
 
-    def ready(self, index: int, settled: Sequence[int]) -> bool:
+    def ready(self, index: int, settled: Sequence[int], begun: Sequence[int] | None = None) -> bool:
         return True
 
     def sequence(self, start: int, stop: int, order: Sequence[int]) -> Sequence[int]:

@@ -42,6 +42,7 @@ from evonas.ipc.gpu_share import own_share
 from evonas.measuring.backends import mps
 from evonas.measuring.backends.pytorch import available, device_name, lock_name
 from evonas.measuring.device_lock import DeviceLock
+from evonas.objectives.before_training import is_stopped_before, report_before
 from evonas.objectives.objectives import Objectives, dominates
 from evonas.records import UNKNOWN, Deferred, Evaluation, Job, RungReport, RunKind, Status
 from evonas.spaces.space import Space
@@ -208,15 +209,32 @@ class Evaluator:
             draft.measure_s += time.perf_counter() - start
         if job.kind == "measure":
             return
+        last = draft.reached[-1] if draft.reached else None
         if message := self._costs.over_limits(draft.metrics):
             draft.status, draft.message = Status.INFEASIBLE, message
             return
+        if self._is_stopped_before(job, draft):
+            return
+        if draft.reached and draft.reached[-1] is not last:
+            yield draft.reached[-1]
         energy = energy_told(self.card, own_share(), draft)
         with energy, clocked(job.clocked, self.device_lock, self.device, draft) as checkpoint:
             setup = TrainingSetup(self.task, data, training, checkpoint, draft.conditions.__setitem__)
             yield from self._learning.learn(network, job, draft, setup)
         if draft.status is Status.OK and self._may_be_on_front(job, draft):
             draft.weights = weights(network)
+
+    def _is_stopped_before(self, job: Job, draft: Draft) -> bool:
+        """Whether it is not worth a training; the draft gets rung 0, where there is one that it had not reached."""
+        if not job.before or draft.reached:
+            return False
+        report = report_before(job, draft.metrics, self.objectives)
+        draft.reached.append(report)
+        draft.metrics = dict(report.metrics)
+        if is_stopped_before(report, job, self.objectives):
+            draft.status, draft.batch_size = Status.STOPPED, 0
+            return True
+        return False
 
     def _may_be_on_front(self, job: Job, draft: Draft) -> bool:
         fitness = self.objectives.fitness(draft.reached[-1])

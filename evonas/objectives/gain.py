@@ -4,6 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Matrix = NDArray[np.float64]
+REFERENCE = 1.1
+"""Where hypervolume ends, the front being from 0 to 1 in each objective."""
 
 
 def gains(front: Matrix, points: Matrix, reference: Matrix) -> Matrix:
@@ -37,6 +39,25 @@ def gains(front: Matrix, points: Matrix, reference: Matrix) -> Matrix:
             own = gains(front[front[:, -1] <= top, :-1], points[there, :-1], reference[:-1])
             total[there] += heights[there, slice_] * own
     return total
+
+
+def worths(front: Matrix, points: Matrix, reference: Matrix, chances: Matrix) -> Matrix:
+    """By how much points are worth having, so that they are in an order where none of them adds anything, too.
+
+    Args:
+        front: as of `gains`, not empty.
+        points: as of `gains`.
+        reference: as of `gains`.
+        chances: of each point, that it is feasible.
+
+    Returns:
+        Shape (n,), to nine places: the gain times the chance, where that is more than 0; else -1 and less, by how far
+        the point lies behind the front (the additive epsilon indicator).
+    """
+    gained = np.round(gains(front, points, reference) * chances, 9)
+    behind = (points[:, None] - front).max(2).min(1)
+    ordered: Matrix = np.where(gained > 0, gained, -1 - np.round(np.maximum(behind, 0), 9))
+    return ordered
 
 
 def _areas(front: Matrix, points: Matrix, reference: Matrix) -> Matrix:

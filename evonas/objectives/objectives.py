@@ -14,6 +14,9 @@ from evonas.errors import UserError
 from evonas.objectives.metrics import EXTRAS, MEASURED, TABULATED, Metric, registered
 from evonas.records import Fitness, RungReport, TaskSpec
 
+BEFORE = "before."
+"""What columns begin with that say what was expected before training."""
+
 
 @dataclass(frozen=True, slots=True)
 class Objective:
@@ -66,9 +69,12 @@ class Objectives:
         self.objectives = tuple(self._objective(i, o) for i, o in enumerate(config.objectives))
         self.limits = tuple(self._limit(i, limit) for i, limit in enumerate(config.limits))
         self.names = tuple(o.key for o in self.objectives)
+        self.before = config.training.before if config.training.begins_at_0 else None
         if len(set(self.names)) < len(self.names):
             raise UserError(f"objectives: {', '.join(self.names)} names a metric twice")
         recorded = [_recorded(name) for name in config.record]
+        if self.before and self.before.kind in self._metrics:
+            recorded.append(self._stand_in(self.before.kind))
         also = [self._resolve(f"record.{i}", part)[1] for i, part in enumerate(recorded)]
         self.named = frozenset((*self.names, *(limit.key for limit in self.limits), *also))
         parts: tuple[ObjectiveConfig | LimitConfig, ...] = (*config.objectives, *config.limits, *recorded)
@@ -90,6 +96,7 @@ class Objectives:
             *task.metrics,
             *self.network_metrics,
             *(f"{name}[{target}]" for target in self.targets for name in self._columns(target)),
+            *self._columns_before(),
         )
 
     def violation(self, metrics: Mapping[str, float]) -> float:
@@ -121,6 +128,9 @@ class Objectives:
     def fitness(self, report: RungReport) -> Fitness:
         """A candidate's metrics as minimised values; no values where an objective is not known yet."""
         metrics = report.metrics
+        if self.before and report.rung == 0:  # what is expected, in the place of what is not known yet
+            own = {o.key: metrics[BEFORE + o.key] for o in self.objectives if BEFORE + o.key in metrics}
+            metrics = {**metrics, **own}
         known = all(o.key in metrics for o in self.objectives)
         values = tuple(o.sign * metrics[o.key] for o in self.objectives) if known else ()
         intervals = tuple(_interval(o, metrics) for o in self.objectives) if known and self.noisy else ()
@@ -130,6 +140,28 @@ class Objectives:
     def noisy(self) -> bool:
         """Whether some objective is measured, so that it is another each time."""
         return any(o.target for o in self.objectives)
+
+    @property
+    def by_metric(self) -> bool:
+        """Whether at rung 0 a metric of the untrained network stands in for what training would give."""
+        return bool(self.before) and self.before.kind in self._metrics  # type: ignore[union-attr]
+
+    @property
+    def expected(self) -> tuple[str, ...]:
+        """The columns of objectives and limits that are known only after training."""
+        own = [objective.key for objective in self.objectives if objective.trained]
+        return tuple(dict.fromkeys([*own, *(limit.key for limit in self.limits if limit.trained)]))
+
+    def _columns_before(self) -> tuple[str, ...]:
+        """What rows say of rung 0."""
+        if not self.before:
+            return ()
+        return tuple(BEFORE + name for name in (*self.expected, "gain", "threshold", "always"))
+
+    def _stand_in(self, kind: str) -> ObjectiveConfig:
+        if self._metrics[kind].stage != "network":
+            raise UserError(f"training.before: {kind} is not known of a network alone; name one that is, e.g. params")
+        return _recorded(kind)
 
     def _columns(self, target: str) -> tuple[str, ...]:
         return (*(TABULATED if target in self.tables else MEASURED), *self.extras[target])

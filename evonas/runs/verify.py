@@ -6,6 +6,7 @@ genomes, parents, stop decisions and survivors.
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -15,9 +16,10 @@ from evonas.config import Config
 from evonas.driver.breeding import Breeder
 from evonas.driver.founders import Founder, is_reused, settled_rungs
 from evonas.errors import UserError
+from evonas.objectives.before_training import is_stopped_before, report_before
 from evonas.objectives.early_stopping import is_stopped
-from evonas.objectives.objectives import Objectives
-from evonas.records import Candidate, Evaluation, Job, Status
+from evonas.objectives.objectives import BEFORE, Objectives
+from evonas.records import Candidate, Evaluation, Job, RungReport, Status
 from evonas.runs.origin import founders_of
 from evonas.spaces.space import Space
 from evonas.store import (
@@ -134,6 +136,10 @@ def _check_stop(evaluation: Evaluation, job: Job, objectives: Objectives, settle
     last = len(job.cutoffs)
     for report in evaluation.rungs:
         stopped = evaluation.status is Status.STOPPED and report is evaluation.rungs[-1]
+        if objectives.before and report.rung == 0:
+            if not settled:
+                _check_before(report, stopped, job, objectives)
+            continue
         if settled <= report.rung < last and stopped != is_stopped(
             objectives.fitness(report), job.cutoffs[report.rung]
         ):
@@ -143,6 +149,19 @@ def _check_stop(evaluation: Evaluation, job: Job, objectives: Objectives, settle
     fits = {Status.OK: reached == last, Status.STOPPED: 0 <= reached < last}
     if not fits.get(evaluation.status, True):
         raise _Differs(f"candidate {evaluation.candidate.index} is {evaluation.status}, but not by its rungs")
+
+
+def _check_before(report: RungReport, stopped: bool, job: Job, objectives: Objectives) -> None:
+    """What was expected, and that the candidate was stopped before training exactly where that says so."""
+    costs = {name: value for name, value in report.metrics.items() if not name.startswith(BEFORE)}
+    derived = report_before(job, costs, objectives).metrics
+    for name in sorted({*derived, *report.metrics}):
+        have, want = report.metrics.get(name, math.nan), derived.get(name, math.nan)
+        if not math.isclose(have, want, rel_tol=1e-6, abs_tol=1e-9):
+            raise _Differs(f"candidate {report.index}: {name} at rung 0 is {have}, but the record gives {want}")
+    if stopped != is_stopped_before(report, job, objectives):
+        verb = "was stopped before training" if stopped else "was trained"
+        raise _Differs(f"candidate {report.index} {verb}, which rung 0 does not give")
 
 
 def _check_rows(record: Recovered, space: Space, objectives: Objectives) -> None:

@@ -147,6 +147,19 @@ PER_TARGET: Mapping[str, Column] = {
 }
 """Columns of `evaluations` of each target T, as `NAME[T]`."""
 
+BEFORE: Mapping[str, Column] = {
+    "before.gain": Column(
+        "",
+        "at rung 0: the hypervolume that it was expected to add, the front of its birth being 1 in each objective, in "
+        "logarithms; below 0 where none was: by how far it was behind",
+    ),
+    "before.threshold": Column("", "the `before.gain` from which on it is trained; empty: any"),
+    "before.always": Column("", "1: drawn to be trained, whatever was expected"),
+}
+"""Columns of `evaluations` of a search with rung 0."""
+
+EXPECTED = Column("", "what training was expected to give, in the unit of the column behind the dot; empty: not known")
+
 POPULATION: Mapping[str, Column] = {
     "generation": Column("", "generation after which they survived, from 1"),
     "candidate": Column("", "index of the survivor"),
@@ -163,7 +176,9 @@ def described(column: str) -> Column:
         column: Its name, e.g. `latency_ms[cpu]`.
     """
     name, _, target = column.partition("[")
-    known = PER_TARGET if target else {**FIXED, **PER_METRIC}
+    known = PER_TARGET if target else {**FIXED, **PER_METRIC, **BEFORE}
+    if name.startswith("before.") and name not in known:
+        return EXPECTED
     if name not in known and name in METRICS:
         says = METRICS[name].compute.__doc__ or ""
         return Column(METRICS[name].unit, " ".join(says.partition("\n\n")[0].split()))

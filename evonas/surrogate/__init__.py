@@ -7,10 +7,11 @@ machines, whose last digits differ, agree.
 from evonas.surrogate.embedding import Embedding
 from evonas.surrogate.gaussian_process import GaussianProcess, Kernel, fit_kernel
 from evonas.surrogate.scales import Scale, scale_of
-from evonas.surrogate.surrogate import Known, Surrogate
+from evonas.surrogate.surrogate import FEWEST, Known, Surrogate
 from evonas.surrogate.threads import one_thread
 
 __all__ = [
+    "FEWEST",
     "Embedding",
     "GaussianProcess",
     "Kernel",

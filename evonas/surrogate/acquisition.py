@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from evonas.objectives.gain import gains
+from evonas.objectives.gain import REFERENCE, worths
 from evonas.objectives.objectives import Limit, Objective
 from evonas.records import Fitness, Genome
 from evonas.spaces.space import Space
@@ -18,8 +18,6 @@ from evonas.surrogate.surrogate import FEWEST, MOST, Known, Surrogate
 Matrix = NDArray[np.float64]
 OPTIMISM = 0.5
 """Standard deviations that a network is taken to be better than expected."""
-REFERENCE = 1.1
-"""Where hypervolume ends, the front being from 0 to 1 in each objective."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +97,7 @@ class Acquisition:
         if not len(self._front):
             return np.round(chance, 9)
         front = _front(np.vstack([self._front, believed]))
-        gained = np.round(gains(front, hopeful, np.full(len(self._low), REFERENCE)) * chance, 9)
-        behind = (hopeful[:, None] - front).max(2).min(1)
-        scores: Matrix = np.where(gained > 0, gained, -1 - np.round(np.maximum(behind, 0), 9))
-        return scores
+        return worths(front, hopeful, np.full(len(self._low), REFERENCE), chance)
 
     def predicted(self, genome: Genome) -> dict[str, float]:
         """What a network is expected to reach, by column in the columns' own units; `NAME.std`: the deviation."""

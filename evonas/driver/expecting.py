@@ -1,0 +1,127 @@
+"""What is expected of a candidate at its birth, for the decision before training.
+
+A function of the births and of what was visible, as a strategy is: so it is the same on any number of workers, after
+any crash, and when a run is verified.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtr
+
+from evonas.config.sections import BeforeConfig
+from evonas.did_you_mean import unknown
+from evonas.driver.own_parts import calling
+from evonas.driver.reorder_buffer import View
+from evonas.errors import UserError
+from evonas.objectives.objectives import Objectives
+from evonas.records import Before, Genome
+from evonas.seeding import stream
+from evonas.spaces.space import Space
+from evonas.strategies import Report
+from evonas.surrogate import FEWEST, scale_of
+from evonas.surrogate.stand_ins import OPTIMISM, STAND_INS
+
+JUDGED = 10
+"""Births with a gain before their quantile is what is needed; until then it is any gain."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A column that is expected; bounds: of the limits on it, minimised."""
+
+    key: str
+    sign: int
+    bounds: tuple[float, ...]
+
+
+class Expecting:
+    """Keeps what training gave, and says what it would give.
+
+    Args:
+        config: the section `training.before`.
+        seed: of the search.
+        space: of the genomes.
+        objectives: of the search.
+        last: the rung of full training.
+
+    Raises:
+        UserError: there is no such stand-in.
+    """
+
+    def __init__(self, config: BeforeConfig, seed: int, space: Space, objectives: Objectives, last: int) -> None:
+        self._config, self._seed, self._objectives, self._last = config, seed, objectives, last
+        self._metric = config.kind if objectives.by_metric else ""
+        self._rule = config.rule or ("cutoff" if self._metric else "gain")
+        if not self._metric and config.kind not in STAND_INS:
+            raise UserError(f"training.before: {unknown(config.kind, STAND_INS)}, or a metric of the untrained network")
+        if self._metric and self._rule == "gain":
+            raise UserError(
+                f"training.before: rule: gain needs what training would give, and {config.kind} is not in "
+                "its unit; leave rule out"
+            )
+        self._columns = [] if self._metric else _columns(objectives)
+        self._stand_ins = {one.key: STAND_INS[config.kind](space) for one in self._columns}
+        self._reached: dict[int, Report] = {}
+
+    def tell(self, report: Report) -> None:
+        """Learn what a candidate reached."""
+        if report.fitness.rung == self._last and report.fitness.values:
+            self._reached[report.index] = report
+
+    def tell_failed(self, index: int) -> None:
+        """Learn that a candidate failed."""
+        self._reached.pop(index, None)
+
+    def before(self, index: int, genome: Genome, genomes: Sequence[Genome], view: View) -> Before:
+        """What travels with a job.
+
+        Args:
+            index: of the candidate.
+            genome: of it.
+            genomes: of all candidates by index.
+            view: what it sees.
+        """
+        always = bool(stream(self._seed, "always", index).random() < self._config.always)
+        if self._metric:
+            return Before(self._rule, self._metric, always=always)
+        if len(self._reached) < FEWEST:
+            return Before(self._rule, always=always)
+        expected, hopeful, chance = self._expected(genome, genomes)
+        front = tuple(fitness.values for fitness in (*view.front, *view.believed) if not fitness.violation)
+        return Before(
+            self._rule, "", expected, hopeful, chance, self._scales(), front, self._threshold(view.gains), always
+        )
+
+    def _expected(
+        self, genome: Genome, genomes: Sequence[Genome]
+    ) -> tuple[Mapping[str, float], Mapping[str, float], float]:
+        known = [genomes[index] for index in sorted(self._reached)]
+        expected, hopeful, chance = {}, {}, 1.0
+        for one in self._columns:
+            values = np.array([one.sign * self._reached[i].metrics[one.key] for i in sorted(self._reached)])
+            with calling(f"stand-in {self._config.kind}", f"a prediction of {one.key}"):
+                mean, low = (float(found[0]) for found in self._stand_ins[one.key](known, values, [genome]))
+            expected[one.key], hopeful[one.key] = one.sign * mean, one.sign * low
+            deviation = max((mean - low) / OPTIMISM, 1e-9 * (abs(mean) or 1.0))
+            for bound in one.bounds:
+                chance *= float(ndtr((bound - mean) / deviation))
+        return expected, hopeful, round(chance, 9)
+
+    def _scales(self) -> tuple[tuple[float, float], ...]:
+        values = np.array([report.fitness.values for report in self._reached.values()])
+        scales = (scale_of(values[:, i], one.trained) for i, one in enumerate(self._objectives.objectives))
+        return tuple((scale.offset, scale.least) for scale in scales)
+
+    def _threshold(self, gains: Sequence[float]) -> float:
+        if len(gains) < JUDGED:
+            return 0.0
+        return float(np.quantile(gains, 1 - self._config.promote, method="higher"))
+
+
+def _columns(objectives: Objectives) -> list[_Column]:
+    signs = {limit.key: limit.sign for limit in objectives.limits if limit.trained}
+    signs |= {objective.key: objective.sign for objective in objectives.objectives if objective.trained}
+    bounds = {key: tuple(limit.sign * limit.bound for limit in objectives.limits if limit.key == key) for key in signs}
+    return [_Column(key, sign, bounds[key]) for key, sign in signs.items()]
