@@ -24,7 +24,7 @@ from evonas.measuring.remote.client import Remote
 from evonas.objectives.objectives import Objectives
 from evonas.records import UNKNOWN, Endpoint, Genome, Inputs, Measurement, RunKind
 from evonas.spaces.space import Space
-from evonas.tasks.shipped import Preparation, Shipped, preparation
+from evonas.tasks.shipped import Preparation, preparation
 from evonas.tasks.task import Task
 
 MB = 1e6
@@ -214,7 +214,7 @@ class Targets:
         if self._configs[name].includes == "network":
             return network, self._inputs
         assert self._preparation is not None, "given where a target includes it"
-        return Shipped(self._preparation.module, network), self._preparation.inputs
+        return self._preparation.around(network), self._preparation.inputs
 
     def part(self, name: str, module: nn.Module, inputs: Inputs, endpoints: Mapping[str, Endpoint]) -> Measurement:
         """A module by itself, that is not one of the run's networks."""

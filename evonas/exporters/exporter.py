@@ -67,9 +67,9 @@ class Exporter:
             ) from None
 
 
-def shipped(prepare: nn.Module, network: nn.Module) -> nn.Module:
-    """A copy of both as one network, in evaluation mode on the CPU."""
-    return Shipped(copy.deepcopy(prepare), copy.deepcopy(network)).cpu().eval()
+def shipped(prepare: nn.Module, network: nn.Module, finish: nn.Module | None = None) -> nn.Module:
+    """A copy of them as one network, in evaluation mode on the CPU."""
+    return Shipped(*copy.deepcopy((prepare, network, finish))).cpu().eval()
 
 
 def written(

@@ -97,6 +97,8 @@ def judged(run: Callable[[Any], Array], task: Task, metric: str, x: Any) -> floa
     for some in np.array_split(np.arange(len(valid)), -(-len(valid) // BATCH)):
         inputs, y = _read(valid, some, x)
         output = torch.from_numpy(run(inputs)).float()
+        if task.finish is not None:
+            output = task.finish.undone(output)
         found.append(rows(metric, own.statistics(output, torch.from_numpy(y)), len(y)))
     return float(own.reduce(torch.cat(found)))
 

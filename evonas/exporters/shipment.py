@@ -19,7 +19,7 @@ from evonas.records import Inputs, InputSpec
 from evonas.runs.rebuild import task_of
 from evonas.runs.run import Run
 from evonas.store import weights_name
-from evonas.tasks.data_record import prepare_of, recorded_data, stored_example
+from evonas.tasks.data_record import finish_of, prepare_of, recorded_data, stored_example
 from evonas.text import counted
 
 Which = Literal["newest", "search"]
@@ -93,8 +93,8 @@ def shipment(run: Run, candidate: int, weights: Which = "newest") -> Shipment:
         UserError: no such candidate, or its weights are not kept.
     """
     trained = weights_of(run, candidate, weights)
-    prepare, x, note = _before(run)
-    network = shipped(prepare, trained.network)
+    prepare, x, finish, note = _around(run)
+    network = shipped(prepare, trained.network, finish)
     return Shipment(network, x, trained, _labels(run, candidate, trained, network, x), note)
 
 
@@ -147,8 +147,9 @@ def _spec(part: torch.Tensor) -> InputSpec:
     return InputSpec(tuple(part.shape[1:]), _dtype(part), 1 + max(0, int(part.max())) if whole else None)
 
 
-def _before(run: Run) -> tuple[nn.Module, Any, str]:
-    """What comes before the networks of a run, two examples that it takes, and what there is to know of it.
+def _around(run: Run) -> tuple[nn.Module, Any, nn.Module | None, str]:
+    """What comes before the networks of a run, two examples that it takes, what comes behind them, and what there is to
+    know of it.
 
     The run folder knows what the tasks of evonas do; what a task of the user's own does, the task alone knows.
     """
@@ -156,14 +157,14 @@ def _before(run: Run) -> tuple[nn.Module, Any, str]:
     takes = task_of(run.description).input
     if record and (prepare := prepare_of(record)):
         if record.unprepared:
-            return prepare, mapped(torch.from_numpy, example(takes, batch=2)), ""
+            return prepare, mapped(torch.from_numpy, example(takes, batch=2)), finish_of(record), ""
         tokens = takes.high if isinstance(takes, InputSpec) and takes.high else 100
-        return prepare, stored_example(record, 2, tokens), ""
+        return prepare, stored_example(record, 2, tokens), finish_of(record), ""
     try:
         task = run.task()
     except UserError as reason:  # a task of the user's own, or its data are elsewhere
         taken = "so the file takes what the task's `prepare` gives, and not the data as they are stored"
         x = mapped(torch.from_numpy, example(takes, batch=2))
-        return nn.Identity(), x, f"{reason}; {taken}"
+        return nn.Identity(), x, finish_of(record) if record else None, f"{reason}; {taken}"
     x = mapped(torch.from_numpy, task.splits.test.read(np.arange(2) % len(task.splits.test))[0])
-    return task.prepare, x, ""
+    return task.prepare, x, task.finish, ""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from evonas import analysis
+from evonas.runs import baselines
 
 if TYPE_CHECKING:
     from evonas.runs.run import Run
@@ -71,6 +72,8 @@ def remarks(run: "Run", final: pd.DataFrame) -> Iterator[str]:
         f"test: {whose} trained for {int(first['epochs'])} epochs on {first['fit_on'].replace('+', ' and ')}; "
         f"95 %: over examples{of}{over}"
     )
+    for line in baselines.in_words(run.description, of_test=True):
+        yield f"baseline on the test examples, without a network: {line}"
     if f"valid[{metric}]" in final:
         chosen = "of the best recipe, which was chosen by it, so that it is a little too good"
         yield f"valid: {chosen if trials > 1 else 'of the recipe'}, trained on train alone"

@@ -21,7 +21,7 @@ from evonas.measuring.torch_state import seeded
 from evonas.records import Genome, Inputs, Measurement, TaskSpec
 from evonas.seeding import stream
 from evonas.spaces.space import Space
-from evonas.tasks.shipped import Preparation, Shipped
+from evonas.tasks.shipped import Preparation
 from evonas.text import describe_error
 
 ENUMERATED = 5_000
@@ -291,7 +291,7 @@ class _Builder:
             network = self._space.build(self._space.decode(genome), self._spec).eval()
             if any(map(is_lazy, network.parameters())):
                 called(network, mapped(torch.from_numpy, example(self._spec.input, 1)))
-        return Shipped(self._preparation.module, network).eval() if self._preparation else network
+        return self._preparation.around(network).eval() if self._preparation else network
 
     def _block(self, key: str, genome: Genome) -> Block:
         """The block with the target's batch; keys are those of batch 1."""

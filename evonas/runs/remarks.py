@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from evonas import analysis
+from evonas.runs import baselines
 from evonas.text import counted
 
 INCLUDES = {
@@ -48,6 +49,7 @@ def remarks(
         *([in_words_unmeasured(unmeasured)] if unmeasured else []),
         *_unsettled(description, evaluations, folder),
         *_again(description, evaluations, measured),
+        *(f"baseline, without a network: {line}" for line in baselines.in_words(description)),
         *_intervals(description, drawn),
         *(_sure(description, evaluations, drawn) if drawn else ()),
     ]

@@ -8,6 +8,7 @@ import numpy as np
 from evonas.did_you_mean import unknown
 from evonas.errors import UserError
 from evonas.records import InputSpec, TaskSpec
+from evonas.tasks.baselines import same_for_all
 from evonas.tasks.labels import labels, renumbered
 from evonas.tasks.losses import cross_entropy, mean_squared_error
 from evonas.tasks.metrics import CLASSIFICATION_METRICS, REGRESSION_METRICS, directions
@@ -47,7 +48,16 @@ def classification(
     chosen = {metric: make(count) for metric, make in chosen_metrics(metrics, CLASSIFICATION_METRICS).items()}
     x = _single(splits.train.x)
     spec = TaskSpec(name, InputSpec(x.shape[1:]), (count,), directions(chosen))
-    return Task(spec, splits, Standardise(x), cross_entropy, chosen, tuple(classes), tuple(notes))
+    return Task(
+        spec,
+        splits,
+        Standardise(x),
+        cross_entropy,
+        chosen,
+        tuple(classes),
+        tuple(notes),
+        baselines=same_for_all("majority class", chosen, splits, _majority(splits.train.y, count)),
+    )
 
 
 def regression(name: str, splits: Splits, metrics: Sequence[str] = ("mse",), notes: Sequence[str] = ()) -> Task:
@@ -66,7 +76,23 @@ def regression(name: str, splits: Splits, metrics: Sequence[str] = ("mse",), not
     chosen = chosen_metrics(metrics, REGRESSION_METRICS)
     x = _single(splits.train.x)
     spec = TaskSpec(name, InputSpec(x.shape[1:]), splits.train.y.shape[1:], directions(chosen))
-    return Task(spec, splits, Standardise(x), mean_squared_error, chosen, notes=tuple(notes))
+    middle = splits.train.y.mean(0, dtype=np.float64).astype(np.float32)
+    return Task(
+        spec,
+        splits,
+        Standardise(x),
+        mean_squared_error,
+        chosen,
+        notes=tuple(notes),
+        baselines=same_for_all("training mean", chosen, splits, middle),
+    )
+
+
+def _majority(y: Array, classes: int) -> Array:
+    """(classes,) float32: logits that say the most frequent class of the training labels (n,)."""
+    counts = np.bincount(y, minlength=classes)
+    logits: Array = (np.arange(classes) == counts.argmax()).astype(np.float32)
+    return logits
 
 
 def chosen_metrics(names: Sequence[str], known: Mapping[str, T]) -> dict[str, T]:

@@ -12,6 +12,8 @@ from torch import nn
 from evonas.config.messages import validated
 from evonas.errors import UserError
 from evonas.tasks.audio_folder import Spectrogram
+from evonas.tasks.rescale import Rescale
+from evonas.tasks.series.inputs import KnownFuture
 from evonas.tasks.stored_array import Column, chunks, nbytes, taken
 from evonas.tasks.task import Split, Standardise, Task
 from evonas.tasks.vocabulary import Tokens
@@ -66,6 +68,30 @@ class SpectrogramRecord(StandardiseRecord):
     rate: Annotated[int, Field(ge=1, le=10**6)]
 
 
+class KnownFutureRecord(StandardiseRecord):
+    """What a `KnownFuture` is made of: mean and deviation are per channel.
+
+    Args:
+        context: places of the past.
+        horizon: places of the future.
+        known: channels that are known of the future.
+    """
+
+    context: Annotated[int, Field(ge=1)]
+    horizon: Annotated[int, Field(ge=1)]
+    known: Annotated[int, Field(ge=1)]
+
+
+class RescaleRecord(StandardiseRecord):
+    """The constants of a `Rescale`, per column that is predicted.
+
+    Args:
+        steps: outputs of a column.
+    """
+
+    steps: Annotated[int, Field(ge=1)]
+
+
 class DataRecord(Record):
     """The data of a search as its run folder knows them.
 
@@ -75,9 +101,12 @@ class DataRecord(Record):
         classes: what the classes are called, in order of their numbers; empty where they have no names.
         standardise: what the task does to stored examples; None where that is something else.
         spectrogram: likewise, of recordings.
+        known_future: likewise, of series of which columns are known of the future.
         tokens: it makes numbers of characters wider, as an embedding takes them.
         unprepared: it does nothing to them.
         notes: what was guessed, changed or left out when the data were read.
+        finish: what the task does to outputs, in files that are shipped; None where that is nothing.
+        baselines: what the metrics are without a network: name -> metric, or `test[METRIC]` -> value.
     """
 
     splits: dict[str, SplitRecord]
@@ -85,9 +114,12 @@ class DataRecord(Record):
     classes: tuple[str, ...] = ()
     standardise: StandardiseRecord | None = None
     spectrogram: SpectrogramRecord | None = None
+    known_future: KnownFutureRecord | None = None
     tokens: bool = False
     unprepared: bool = False
     notes: tuple[str, ...] = ()
+    finish: RescaleRecord | None = None
+    baselines: dict[str, dict[str, float]] = {}
 
 
 def data_record(task: Task) -> DataRecord:
@@ -102,7 +134,22 @@ def data_record(task: Task) -> DataRecord:
         name: ColumnRecord(shape=column.shape[1:], dtype=column.dtype.name)
         for name, column in task.splits.train.columns.items()
     }
-    return DataRecord(splits=splits, columns=columns, classes=task.classes, notes=task.notes, **_prepared(task.prepare))
+    return DataRecord(
+        splits=splits,
+        columns=columns,
+        classes=task.classes,
+        notes=task.notes,
+        finish=_finished(task.finish),
+        baselines={name: dict(values) for name, values in task.baselines.items()},
+        **_prepared(task.prepare),
+    )
+
+
+def _finished(finish: Rescale | None) -> RescaleRecord | None:
+    if finish is None:
+        return None
+    constants = {name: tuple(getattr(finish, name).flatten().tolist()) for name in ("mean", "deviation")}
+    return RescaleRecord(steps=finish.steps, **constants)
 
 
 def _prepared(prepare: nn.Module) -> dict[str, Any]:
@@ -111,12 +158,15 @@ def _prepared(prepare: nn.Module) -> dict[str, Any]:
         return {"unprepared": True}
     if type(prepare) is Tokens:
         return {"tokens": True}
-    if type(prepare) not in (Standardise, Spectrogram):
+    if type(prepare) not in (Standardise, Spectrogram, KnownFuture):
         return {}
-    assert isinstance(prepare, Standardise | Spectrogram)
+    assert isinstance(prepare, Standardise | Spectrogram | KnownFuture)
     constants = {name: tuple(getattr(prepare, name).flatten().tolist()) for name in ("mean", "deviation")}
     if isinstance(prepare, Spectrogram):
         return {"spectrogram": SpectrogramRecord(rate=prepare.rate, **constants)}
+    if isinstance(prepare, KnownFuture):
+        lengths = {"context": prepare.context, "horizon": prepare.horizon, "known": prepare.known}
+        return {"known_future": KnownFutureRecord.model_validate({**lengths, **constants})}
     return {"standardise": StandardiseRecord(**constants)}
 
 
@@ -173,12 +223,19 @@ def prepare_of(record: DataRecord) -> nn.Module | None:
         return None
     if record.spectrogram:
         return Spectrogram.with_constants(**record.spectrogram.model_dump())
+    if record.known_future:
+        return KnownFuture(**record.known_future.model_dump())
     if record.standardise:
         mean, deviation = (np.array(numbers, np.float32) for numbers in record.standardise.model_dump().values())
         return Standardise.with_constants(mean, deviation, len(record.columns[""].shape) - 1)
     if record.tokens:
         return Tokens()
     return nn.Identity() if record.unprepared else None
+
+
+def finish_of(record: DataRecord) -> Rescale | None:
+    """What the task does to outputs in files that are shipped, without its data; None where that is nothing."""
+    return Rescale(**record.finish.model_dump()) if record.finish else None
 
 
 def stored_example(record: DataRecord, count: int, high: int = 100) -> Any:

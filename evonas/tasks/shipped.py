@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from evonas.errors import UserError
 from evonas.inputs import called, mapped
 from evonas.records import DTYPES, Inputs, InputSpec
+from evonas.tasks.rescale import Rescale
 from evonas.tasks.stored_array import Column
 from evonas.tasks.task import Array, Task
 
@@ -18,15 +19,17 @@ LOOKED_AT = 64
 
 
 class Shipped(nn.Module):
-    """A network with what the task does to stored examples before it; floats reach it in its own precision."""
+    """A network with what the task does to stored examples before it, and to its output behind it, if anything; floats
+    reach it in its own precision."""
 
-    def __init__(self, prepare: nn.Module, network: nn.Module) -> None:
+    def __init__(self, prepare: nn.Module, network: nn.Module, finish: nn.Module | None = None) -> None:
         super().__init__()
-        self.prepare, self.network = prepare, network
+        self.prepare, self.network, self.finish = prepare, network, finish
 
     def forward(self, *parts: Tensor, **named: Tensor) -> Any:
         dtype = next((weights.dtype for weights in self.network.parameters()), torch.float32)
-        return called(self.network, mapped(lambda part: _in(part, dtype), self.prepare(named or parts[0])))
+        output = called(self.network, mapped(lambda part: _in(part, dtype), self.prepare(named or parts[0])))
+        return output if self.finish is None else self.finish(output)
 
 
 def _in(x: Tensor, dtype: torch.dtype) -> Tensor:
@@ -35,15 +38,21 @@ def _in(x: Tensor, dtype: torch.dtype) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """What a task does to stored examples.
+    """What a task does to stored examples, and to what comes of them.
 
     Args:
         module: the task's `prepare`.
         inputs: what it takes: the examples as they are stored.
+        finish: the task's `finish`.
     """
 
     module: nn.Module
     inputs: Inputs
+    finish: Rescale | None = None
+
+    def around(self, network: nn.Module) -> Shipped:
+        """A network as it is shipped."""
+        return Shipped(self.module, network, self.finish)
 
 
 def preparation(task: Task) -> Preparation:
@@ -59,7 +68,7 @@ def preparation(task: Task) -> Preparation:
     some, _ = train.read(np.arange(min(LOOKED_AT, len(train))))
     named = some if isinstance(some, dict) else {"": some}
     specs = {name: _stored(task, name, column, named[name]) for name, column in train.columns.items()}
-    return Preparation(task.prepare, specs.get("", specs))
+    return Preparation(task.prepare, specs.get("", specs), task.finish)
 
 
 def _stored(task: Task, name: str, column: Column, some: Array) -> InputSpec:

@@ -20,12 +20,15 @@ from evonas.inputs import mapped
 from evonas.records import InputSpec, TaskSpec
 from evonas.tasks.losses import cross_entropy
 from evonas.tasks.metrics import TaskMetric, directions, error
+from evonas.tasks.rescale import Rescale
 from evonas.tasks.stored_array import Column, chunks, held, nbytes, selected, taken
 
 Array = npt.NDArray[Any]
 T = TypeVar("T")
 C = TypeVar("C", bound=Column)
 Loss = Callable[[Tensor, Tensor, float], Tensor]
+Baselines = Mapping[str, Mapping[str, float]]
+"""Name of what needs no network -> metric -> its value of the validation examples; `test[METRIC]`: of the test ones."""
 AUGMENTATIONS = ("crop", "flip", "cutout")
 """Keys of a config's `training.augment`."""
 Effect = Literal["unchanged", "transformed"]
@@ -192,6 +195,10 @@ class Task:
             None: images with classes take all of them, `unchanged`, and everything else takes none.
         augment: the task's own augmentation of training batches, on the device: (prepared inputs, targets, generator)
             -> both, changed and of the same shapes; all randomness comes from the generator.
+        finish: what makes the units of the data of a network's output, in files that are shipped; loss and metrics take
+            the output without it.
+        baselines: what the metrics are without a network, to compare with; they are recorded with a run, and its front,
+            report and model cards show them.
 
     Raises:
         UserError: the metrics of `spec` are not these; an unknown augmentation, or one that the targets cannot take.
@@ -206,6 +213,8 @@ class Task:
     notes: tuple[str, ...] = ()
     augmentations: Mapping[str, Effect] | None = None
     augment: nn.Module | None = None
+    finish: Rescale | None = None
+    baselines: Baselines = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         own = directions(self.metrics)

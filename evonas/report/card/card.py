@@ -27,6 +27,7 @@ def card(run: Run, candidate: int, exported: Exported) -> str:
         "Data": list(words.data(run, exported.licence)),
         "How good it is": [
             quality(run, candidate, shipment.trained),
+            "\n".join(words.baselines(run)),
             *([f"{exported.quantised}."] if exported.quantised else []),
         ],
         "What it costs": [costs(run, candidate), latencies(run, candidate, exported)],

@@ -62,7 +62,10 @@ def _parts(network: nn.Module) -> Iterator[_Part]:
     """Those that a network is put together from; one that is all of it is looked into."""
     if isinstance(network, Shipped):
         yield _Part("prepare", network.prepare)
-        network = network.network
+        yield from _parts(network.network)
+        if network.finish is not None:
+            yield _Part("finish", network.finish)
+        return
     children = list(network.named_children())
     while len(children) == 1 and list(children[0][1].children()):
         network = children[0][1]

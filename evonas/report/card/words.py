@@ -9,6 +9,7 @@ import yaml
 from evonas.report.card.exported import Exported
 from evonas.report.card.quality import looks
 from evonas.report.card.tables import cell, table
+from evonas.runs.baselines import in_words
 from evonas.runs.run import Run
 from evonas.store import ORIGIN, import_options
 from evonas.tasks.data_record import DataRecord, recorded_data
@@ -30,6 +31,12 @@ def data(run: Run, licence: str) -> Iterator[str]:
         yield _prepared(record)
         yield from (f"- {cell(note)}" for note in record.notes)
     yield f"Licence of the data: {cell(licence)}" if licence else "Licence of the data: not given."
+
+
+def baselines(run: Run) -> Iterator[str]:
+    """A list: what the metrics are without a network, of the validation and of the test examples."""
+    for of_test, part in ((False, "validation"), (True, "test")):
+        yield from (f"- Without a network, {part}: {cell(line)}." for line in in_words(run.description, of_test))
 
 
 def limits(run: Run, exported: Exported) -> list[str]:
@@ -128,8 +135,17 @@ def _prepared(record: DataRecord) -> str:
         what = "standardised by the mean and deviation of the training examples"
     elif record.spectrogram:
         what = "made log-mel spectrograms, standardised per band"
+    elif record.known_future:
+        what = (
+            "standardised by the mean and deviation of the training rows; whatever stands in the future of channels "
+            "that are not known there is not looked at"
+        )
     elif record.tokens or record.unprepared:
         what = "taken as they are stored"
     else:
         what = "prepared as the task does it"
-    return f"In the file, examples are {what}."
+    gives = ""
+    if record.finish:
+        columns, steps = len(record.finish.mean), record.finish.steps
+        gives = f" Its output is in the units of the data: ({columns} of the columns, {steps} of the steps) an example."
+    return f"In the file, examples are {what}.{gives}"
