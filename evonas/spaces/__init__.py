@@ -7,6 +7,7 @@ from evonas.spaces.mlp import MLP
 from evonas.spaces.mobile import Mobile
 from evonas.spaces.space import Gene, Space
 from evonas.spaces.tcn import TCN
+from evonas.spaces.two_tower import TwoTower
 from evonas.spaces.unet import UNet
 
 SPACES: dict[str, Callable[..., Space]] = {
@@ -16,6 +17,7 @@ SPACES: dict[str, Callable[..., Space]] = {
     "tcn": TCN,
     "conv1d": Conv1D,
     "unet": UNet,
+    "two_tower": TwoTower,
 }
 """By the `kind` of a config's space section; its other keys are options of the constructor."""
 
@@ -35,5 +37,6 @@ __all__ = [
     "Optional",
     "Repeat",
     "Space",
+    "TwoTower",
     "UNet",
 ]

@@ -14,6 +14,7 @@ from evonas.tasks.huggingface import huggingface
 from evonas.tasks.image_folder import image_folder
 from evonas.tasks.npy import npy
 from evonas.tasks.npz import npz
+from evonas.tasks.recommendation import recommendation
 from evonas.tasks.series import series
 from evonas.tasks.table import table
 from evonas.tasks.task import Task
@@ -27,6 +28,7 @@ TASKS: dict[str, Callable[..., Task]] = {
     "image_folder": image_folder,
     "audio_folder": audio_folder,
     "series": series,
+    "recommendation": recommendation,
     "characters": characters,
     "text_folder": text_folder,
     "huggingface": huggingface,

@@ -99,7 +99,7 @@ GIVEN: dict[str, Callable[[Path], dict[str, Any]]] = {
 }
 
 
-@pytest.fixture(params=sorted(set(TASKS) - {"characters", "series"}))  # test_text.py, test_series.py
+@pytest.fixture(params=sorted(set(TASKS) - {"characters", "series", "recommendation"}))  # of files of their own
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., Task]:
     """Makes a task of the kind, with options beside those that it needs."""
     given = GIVEN[request.param](tmp_path)

@@ -51,7 +51,7 @@ VARIANTS = {
     "conv1d-recurrent": {"kind": "conv1d", "tails": ["gru"], "shortenings": ["max"], "blocks": ["residual"]},
     "mlp-small": {"kind": "mlp", "layers": [2, 2], "widths": 4, "dropout": [0.1], "norm": [True]},
 }
-SECTIONS = {**{kind: {"kind": kind} for kind in SPACES}, **VARIANTS}
+SECTIONS = {**{kind: {"kind": kind} for kind in SPACES if kind != "two_tower"}, **VARIANTS}
 IMAGES = [(1, 8, 8), (3, 32, 32), (1, 28, 28), (2, 7, 5), (3, 1, 1)]
 SERIES = [(1, 8), (3, 32), (2, 1)]
 
