@@ -138,6 +138,32 @@ def test_a_space_of_networks_that_read_tokens(own: Own, tmp_path: Path) -> None:
     check_task(TASKS["majority"]())
 
 
+def test_a_task_with_a_picture_and_a_row_of_a_table(
+    own: Own, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From data to a file with two inputs; a network that sees one of them alone is wrong half of the time."""
+    file = own("fused_space.py")
+    sections = {
+        "space": {"kind": "fused"},
+        "task": {"kind": "leaves"},
+        "training": {"epochs": 6, "batch_size": 32, "optimizer": "adamw", "learning_rate": 0.02},
+        "budget": {"evaluations": 6},
+    }
+    run = searched(tmp_path, sections, file)
+    best = run.front().sort_values("error").iloc[0]
+    assert best["error"] < 0.3
+    assert any("without a network: the first class: error" in remark for remark in run.remarks())
+    out = tmp_path / "leaves.onnx"
+    assert main(["export", str(run.folder), str(best["candidate"]), "--out", str(out), "--import", str(file)]) == 0
+    assert "takes picture: uint8 (N, 1, 6, 6), row: float32 (N, 3)" in capsys.readouterr().out
+    session = pytest.importorskip("onnxruntime").InferenceSession(out)
+    valid = run.task().splits.valid
+    (logits,) = session.run(None, dict(valid.x))
+    assert np.mean(logits.argmax(1) != valid.y) == pytest.approx(best["error"])
+    check_space(SPACES["fused"](), TASKS["leaves"]().spec)
+    check_task(TASKS["leaves"]())
+
+
 def test_a_learner_that_ends_early(own: Own, tmp_path: Path) -> None:
     files = own("patience_learner.py"), own("token_space.py")
     run = searched(tmp_path, {**HARD, "learner": {"kind": "patience", "patience": 1}}, *files)

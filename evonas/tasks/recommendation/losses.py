@@ -44,7 +44,8 @@ def _signed(number: int) -> int:
 
 def _right(x: Tensor, places: int) -> Tensor:
     """A shift to the right that fills with zeros."""
-    return x >> places & 2 ** (64 - places) - 1
+    kept: int = 2 ** (64 - places) - 1
+    return x >> places & kept
 
 
 @dataclass(frozen=True, slots=True)
