@@ -12,6 +12,7 @@ from evonas.commands.schema import schema
 from evonas.config import Config
 from evonas.config.loading import load_config
 from evonas.errors import UserError
+from evonas.objectives.metrics import MEASURED, METRICS
 from evonas.objectives.objectives import Objectives
 from evonas.records import InputSpec, TaskSpec
 
@@ -35,7 +36,8 @@ def wrong(*overrides: str) -> str:
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_our_configs_are_right(path: Path) -> None:
     config = load_config(path)
-    Objectives(config, TaskSpec("any", InputSpec((1, 8, 8)), (10,)))
+    own = [each.metric for each in config.objectives if each.metric not in (*METRICS, *MEASURED)]
+    Objectives(config, TaskSpec("any", InputSpec((1, 8, 8)), (10,), dict.fromkeys(own, "minimize")))
 
 
 def test_custom_yaml_shows_every_key() -> None:

@@ -96,9 +96,11 @@ def _file(path: Path, task: Task) -> dict[str, Any]:
     statistics: dict[str, list[torch.Tensor]] = {name: [] for name in task.metrics}
     for x, y in _batches(task):
         output = _output(exporter, content, x, path)
-        if output.shape != (len(y), *task.spec.output_shape):
-            wanted = (len(y), *task.spec.output_shape)
+        finish = task.finish
+        wanted = (len(y), *((len(finish.mean), finish.steps) if finish else task.spec.output_shape))
+        if output.shape != wanted:
             raise UserError(f"{path} gives an output {tuple(output.shape)} of {len(y)} examples, not {wanted}")
+        output = output if finish is None else finish.undone(output)
         for name, metric in task.metrics.items():
             statistics[name].append(rows(name, metric.statistics(output, y), len(y)))
     metrics = with_intervals({name: torch.cat(parts) for name, parts in statistics.items()}, task)

@@ -13,6 +13,9 @@ import evonas
 from evonas.config import PartConfig
 from evonas.config.options import construct
 from evonas.errors import UserError
+from evonas.exporters import EXPORTERS
+from evonas.exporters.exporter import written
+from evonas.exporters.shipment import shipment
 from evonas.tasks import TASKS, Task
 from evonas.tasks.recommendation.losses import Draws, RecommendationLoss, negatives
 from evonas.tasks.recommendation.ranking import Seen, metric
@@ -158,3 +161,7 @@ def test_what_is_learned_is_far_better_than_what_is_popular(loss: str, tmp_path:
     run = evonas.search(config, run=tmp_path / "run")
     popular = run.task().baselines["most popular items"]["recall@10"]
     assert run.front()["recall@10"].max() > 2 * popular, (run.front()["recall@10"].tolist(), popular)
+    own = shipment(run, 0)
+    file, checked = written(EXPORTERS["onnx" if loss == "bpr" else "pt2"], own.network, own.x)
+    assert file
+    assert "differs" in checked

@@ -1,5 +1,6 @@
 """Series: forecasts and classes of windows, parts in time, and a baseline that every reader of a run sees."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 import evonas
+from evonas.cli import main
 from evonas.config import PartConfig
 from evonas.config.options import construct
 from evonas.errors import UserError
@@ -190,6 +192,14 @@ def test_times_that_are_out_of_order_there_twice_or_missing(tmp_path: Path) -> N
             made(wrong, tmp_path, time="hour")
 
 
+def task_metric(run: evonas.Run, network: torch.nn.Module) -> float:
+    """The mean absolute error of a network on the test part, in the units of the table."""
+    task = run.task()
+    x, y = (torch.from_numpy(part) for part in task.splits.test.read(np.arange(len(task.splits.test))))
+    with torch.inference_mode():
+        return float((task.finish(network(task.prepare(x))) - task.finish(y)).abs().mean())
+
+
 def test_a_run_shows_the_baseline_and_its_file_forecasts_in_the_units_of_the_table(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -215,6 +225,14 @@ def test_a_run_shows_the_baseline_and_its_file_forecasts_in_the_units_of_the_tab
     recorded = run.evaluations.set_index("candidate")["mae"][candidate]
     assert forecast.shape == (29, 2, 2)
     assert np.abs(forecast - actual).mean() == pytest.approx(recorded, rel=1e-4)
+    out = tmp_path / "load.pt2"
+    capsys.readouterr()
+    assert main(["export", str(run.folder), str(candidate), "--out", str(out)]) == 0
+    assert main(["test", str(run.folder), "--file", str(out), "--format", "json"]) == 0
+    printed = capsys.readouterr().out
+    (tested,) = json.loads(printed[printed.index("[\n") if "[\n" in printed else printed.index("[{") :])
+    own_test = task_metric(run, own.trained.network)
+    assert tested["test[mae]"] == pytest.approx(own_test, rel=1e-4)
     text = card(run, candidate, Exported("a.pt2", "pt2", b"", own, "not"))
     assert "- Without a network, test: seasonal naive (24 rows): mae " in text
     assert "Its output is in the units of the data" in text

@@ -1,5 +1,7 @@
 """A model card: all parts in order."""
 
+import json
+
 from evonas.exporters.exporter import in_words
 from evonas.figures.labels import blocks
 from evonas.figures.labels import in_words as genes_in_words
@@ -50,7 +52,7 @@ def _file(run: Run, candidate: int, exported: Exported) -> str:
             ["SHA-256", f"`{exported.sha256}`"],
             ["task", f"{task['name']}: {', '.join(task['metrics'])}"],
             ["takes", f"{in_words(shipment.x)}, as the data are stored; N: any number of examples"],
-            ["gives", f"({', '.join(['N', *map(str, task['output_shape'])])})"],
+            ["gives", f"({', '.join(map(str, json.loads(labels['output'])['shape']))})"],
             ["checked", exported.checked],
             ["weights", f"of {shipment.trained.by}, SHA-256 `{shipment.trained.sha256}`"],
             ["run", f"`{labels['run']}`, candidate {candidate}, evonas {labels['evonas']}"],

@@ -40,4 +40,4 @@ class KnownFuture(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         own = (x.float() - self.mean) / self.deviation
         seen = torch.where(self.visible, own, torch.zeros_like(own))
-        return torch.cat([seen, self.future.expand(len(x), -1, -1)], 1)
+        return torch.cat([seen, self.future.expand(x.shape[0], -1, -1)], 1)
