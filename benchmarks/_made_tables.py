@@ -23,8 +23,8 @@ def hourly_load(rows: int = 4000, seed: int = 0) -> pd.DataFrame:
     working = 1 - 0.6 * np.maximum(weekend, holiday)
     day = np.exp(-(((t % 24) - 9) ** 2) / 8) + 1.3 * np.exp(-(((t % 24) - 19) ** 2) / 6)
     load = 60 + 35 * day * working + 1.5 * np.abs(temperature - 16) + _drifting(rows, 0.9, 0.8, random)
-    found = {"hour": hours, "load": load, "temperature": temperature, "weekend": weekend, "holiday": holiday}
-    return pd.DataFrame(found).round(3)
+    found = {"load": load, "temperature": temperature, "weekend": weekend, "holiday": holiday}
+    return pd.DataFrame({"hour": hours, **pd.DataFrame(found).round(3)})
 
 
 def _drifting(rows: int, stays: float, noise: float, random: np.random.Generator) -> np.ndarray:

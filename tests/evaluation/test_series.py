@@ -18,6 +18,9 @@ from evonas.exporters.shipment import shipment
 from evonas.report.card import Exported, card
 from evonas.tasks import TASKS, Task
 from evonas.tasks.data_record import DataRecord, data_record, finish_of, prepare_of
+from evonas.tasks.series.forecasting import seasonal_naive
+from evonas.tasks.series.table import Series
+from evonas.tasks.series.windows import Place
 from evonas.testing import check_task
 
 ROWS = 200
@@ -89,6 +92,11 @@ def test_the_metrics_are_those_of_the_papers(tmp_path: Path) -> None:
 
 
 def test_beyond_a_season_the_naive_forecast_repeats_it(tmp_path: Path) -> None:
+    counting = Series("", np.arange(20.0)[:, None], np.arange(20))
+    assert seasonal_naive([Place(counting, np.array([10, 12]))], 1, 5, season=2).tolist() == [
+        [[8, 9, 8, 9, 8]],
+        [[10, 11, 10, 11, 10]],
+    ]
     table = two_seasons()
     table["load"] = np.tile([1.0, 2.0], ROWS // 2)
     table.loc[0, "load"] = 1.5  # else its error in training is 0, and mase is refused
