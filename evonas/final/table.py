@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from evonas.runs.run import Run
 
 
-NOT_NEGATIVE = ("mse", "rmse", "mae")
+NOT_NEGATIVE = ("mse", "rmse", "mae", "mase", "smape")
 """Metrics that evonas has for values, which cannot be below 0."""
 
 
