@@ -7,6 +7,7 @@ from evonas.spaces.mlp import MLP
 from evonas.spaces.mobile import Mobile
 from evonas.spaces.space import Gene, Space
 from evonas.spaces.tcn import TCN
+from evonas.spaces.transformer import Transformer
 from evonas.spaces.two_tower import TwoTower
 from evonas.spaces.unet import UNet
 
@@ -15,6 +16,7 @@ SPACES: dict[str, Callable[..., Space]] = {
     "mobile": Mobile,
     "mlp": MLP,
     "tcn": TCN,
+    "transformer": Transformer,
     "conv1d": Conv1D,
     "unet": UNet,
     "two_tower": TwoTower,
@@ -37,6 +39,7 @@ __all__ = [
     "Optional",
     "Repeat",
     "Space",
+    "Transformer",
     "TwoTower",
     "UNet",
 ]
