@@ -21,6 +21,7 @@ from evonas.measuring.backends.storage import StorageMeter, stored, tensors, wit
 from evonas.measuring.torch_state import cpu_threads, seeded
 from evonas.objectives.metrics import METRICS
 from evonas.records import Inputs
+from evonas.spaces.mixers import Caching
 from evonas.tasks.task import Task
 
 MB = 1e6
@@ -176,9 +177,16 @@ def _macs(network: nn.Module, task: Task, data: DeviceData, training: TrainingCo
     return multiply_accumulates(network, task.spec.input)
 
 
+def kv_cache_mb(network: nn.Module, task: Task, data: DeviceData, training: TrainingConfig) -> float:
+    """What its parts keep of one example of full length to go on with it, in MB of 10^6 bytes; see `Caching`."""
+    kept = sum(part.cached_numbers for part in network.modules() if isinstance(part, Caching))
+    return kept * next((p.element_size() for p in network.parameters()), 0) / MB
+
+
 COMPUTED: dict[str, Compute] = {
     "params": _params,
     "macs": _macs,
     TRAIN_MEMORY: train_memory_mb,
+    "kv_cache_mb": kv_cache_mb,
 }
 """What computes the metrics of stage "network" that are evonas's own."""

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from evonas.exporters.exporter import Array, Exporter, Labels, named
+from evonas.exporters.exporter import Array, Exporter, InOrder, Labels, named
 from evonas.installing import how_to_install
 from evonas.measuring.backends.export import Positional, silent
 
@@ -30,9 +30,10 @@ def write(network: nn.Module, x: Any) -> bytes:
         except Exception:
             if importlib.util.find_spec("onnxscript") is None:
                 raise
-        free = tuple({0: torch.export.Dim.DYNAMIC} for _ in parts)
+        ordered = InOrder(network) if traced is network else traced  # a network as it is shipped takes any arguments
+        free = {"parts": tuple({0: torch.export.Dim.DYNAMIC} for _ in parts)}
         program: Any = torch.onnx.export(
-            traced, tuple(parts.values()), dynamo=True, verbose=False, dynamic_shapes=free, **names
+            ordered, tuple(parts.values()), dynamo=True, verbose=False, dynamic_shapes=free, **names
         )
     found: bytes = program.model_proto.SerializeToString()
     return found

@@ -65,6 +65,7 @@ METRICS: dict[str, Metric] = {
     "params": Metric("parameters", always=True),
     "macs": Metric("multiply-accumulates an example", always=True),
     "train_memory_mb": Metric("MB", always=True),
+    "kv_cache_mb": Metric("MB"),
     "latency_ms": Metric("ms", stage="target"),
     "latency_p90_ms": Metric("ms", stage="target"),
     "examples_per_s": Metric("examples/s", "maximize", stage="target"),

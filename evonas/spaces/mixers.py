@@ -14,10 +14,10 @@ CHUNK = 32
 class Caching(Protocol):
     """A module that keeps something of the tokens so far while a text is continued token by token.
 
-    cached: the numbers that it keeps of one example as long as the network's input.
+    cached_numbers: how many it keeps of one example as long as the network's input.
     """
 
-    cached: int
+    cached_numbers: int
 
 
 class Attention(nn.Module):
@@ -44,7 +44,7 @@ class Attention(nn.Module):
         self.key, self.value = nn.Linear(width, heads * size), nn.Linear(width, heads * size)
         self.out = nn.Linear(heads * queries * size, width)
         self.mixing, self.rotary = mixing, rotary
-        self.size, self.queries, self.cached = size, queries, cached
+        self.size, self.queries, self.cached_numbers = size, queries, cached
 
     def forward(self, x: Tensor) -> Tensor:
         q, k, v = (self._heads(part(x)) for part in (self.query, self.key, self.value))
@@ -156,7 +156,7 @@ class Convolution(nn.Module):
         self.enter, self.out = nn.Linear(width, width), nn.Linear(width, width)
         self.convolution = nn.Conv1d(width, width, kernel, groups=width)
         self.padding = (kernel - 1, 0) if causal else (kernel // 2, (kernel - 1) // 2)
-        self.cached = (kernel - 1) * width if causal else 0
+        self.cached_numbers = (kernel - 1) * width if causal else 0
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.gelu(self.enter(x)).transpose(1, 2)

@@ -11,7 +11,6 @@ from evonas.records import InputSpec, TaskSpec
 from evonas.spaces.genes import Arch
 from evonas.spaces.mixers import Attention, Convolution, Full, Linear, Local, Rotary
 
-NORMS = {"layer": nn.LayerNorm, "rms": nn.RMSNorm}
 EPSILON = 1e-6
 """Of the norms, as in ViT."""
 
@@ -99,7 +98,7 @@ class Start(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.token is not None:
-            x = torch.cat([self.token.expand(x.shape[0], 1, -1), x], 1)
+            x = torch.cat([self.token.expand(x.size(0), 1, -1), x], 1)
         return self.dropout(x if self.positions is None else x + self.positions)  # type: ignore[no-any-return]
 
 
@@ -116,6 +115,20 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.mixer(x)
         return x + self.forwards(x)  # type: ignore[no-any-return]
+
+
+class RootMeanSquare(nn.Module):
+    """Tokens divided by the root of their mean square (Zhang & Sennrich 2019).
+
+    As `nn.RMSNorm`, which exporters to ONNX by tracing do not know.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + EPSILON) * self.weight
 
 
 class PlainForward(nn.Module):
@@ -156,7 +169,7 @@ class Head(nn.Module):
 
 
 def _norm(arch: Arch) -> nn.Module:
-    return NORMS[arch.norm](arch.width, eps=EPSILON)
+    return nn.LayerNorm(arch.width, EPSILON) if arch.norm == "layer" else RootMeanSquare(arch.width)
 
 
 def _mixer(arch: Arch, mixer: Arch, tokens: Tokens) -> nn.Module:

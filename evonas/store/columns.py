@@ -122,6 +122,11 @@ PER_METRIC: Mapping[str, Column] = {
     "train_memory_mb": Column(
         METRICS["train_memory_mb"].unit, "peak memory of a training step at the config's batch size, MB of 10^6 bytes"
     ),
+    "kv_cache_mb": Column(
+        METRICS["kv_cache_mb"].unit,
+        "what a causal transformer keeps of one text as long as its input to go on with it token by token: keys, values "
+        "and states, in the network's precision, MB of 10^6 bytes; 0 of networks that say of no part what it keeps",
+    ),
 }
 """Columns of `evaluations` that do not depend on a target."""
 
