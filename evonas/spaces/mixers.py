@@ -67,6 +67,9 @@ class Full(nn.Module):
     def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         return F.scaled_dot_product_attention(q, k, v, is_causal=self.causal)
 
+    def extra_repr(self) -> str:
+        return f"causal={self.causal}"
+
 
 class Local(nn.Module):
     """Each token looks at a window before it, itself included, and as far ahead unless it is causal.
@@ -92,6 +95,9 @@ class Local(nn.Module):
         q = self._padded(q, 0, 0).unflatten(2, (self.blocks, self.window)).flatten(1, 2)
         y = F.scaled_dot_product_attention(q, self._near(k), self._near(v), attn_mask=self.seen)
         return y.unflatten(1, (self.heads, self.blocks)).flatten(2, 3)[:, :, : self.length]
+
+    def extra_repr(self) -> str:
+        return f"window={self.window}, sides={self.sides}"
 
     def _padded(self, x: Tensor, before: int, behind: int) -> Tensor:
         fill = self.blocks * self.window - self.length
@@ -129,6 +135,9 @@ class Linear(nn.Module):
         v = F.pad(v, (0, 1), value=1.0)  # whose sum is the sum of the weights
         y = self._causal(q, k, v) if self.causal else q @ (k.transpose(-2, -1) @ v)
         return y[..., :-1] / y[..., -1:]
+
+    def extra_repr(self) -> str:
+        return f"causal={self.causal}"
 
     def _causal(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         q, k, v = (self._chunked(part) for part in (q, k, v))

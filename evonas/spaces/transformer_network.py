@@ -143,11 +143,15 @@ class PlainForward(nn.Module):
 
 
 class GatedForward(nn.Module):
-    """SwiGLU (Shazeer 2020): as many multiplications as without the gate, as it is two thirds as wide inside."""
+    """SwiGLU (Shazeer 2020): as many multiplications as without the gate, as it is two thirds as wide inside.
+
+    That is a multiple of 8, but where tokens are so narrow that two ratios would be one.
+    """
 
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
-        own = max(8, round(hidden / 12) * 8)
+        step = 8 if width >= 12 else 1
+        own = round(hidden * 2 / 3 / step) * step
         self.enter, self.gate, self.out = nn.Linear(width, own), nn.Linear(width, own), nn.Linear(own, width)
 
     def forward(self, x: Tensor) -> Tensor:

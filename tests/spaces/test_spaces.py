@@ -49,6 +49,8 @@ VARIANTS = {
         "strides": 4,
     },
     "conv1d-recurrent": {"kind": "conv1d", "tails": ["gru"], "shortenings": ["max"], "blocks": ["residual"]},
+    "transformer-small": {"kind": "transformer", "widths": 12, "layers": [1, 2], "head_sizes": 4, "windows": 2},
+    "transformer-class": {"kind": "transformer", "patches": [2, 8], "pools": ["class"], "mixers": ["full"]},
     "mlp-small": {"kind": "mlp", "layers": [2, 2], "widths": 4, "dropout": [0.1], "norm": [True]},
 }
 SECTIONS = {**{kind: {"kind": kind} for kind in SPACES if kind != "two_tower"}, **VARIANTS}
@@ -188,6 +190,14 @@ SMALL = {
         "units": 4,
     },
     "tcn": {"kind": "tcn", "widths": [4], "layers": [1, 2], "kernels": [2, 3], "dilations": [1, 2]},
+    "transformer": {
+        "kind": "transformer",
+        "widths": [4],
+        "layers": [1, 2],
+        "heads": 1,
+        "head_sizes": 4,
+        "windows": [2, 3],
+    },
 }
 
 
@@ -215,6 +225,8 @@ def test_what_a_space_takes_is_checked(space):
         wrong, says = (InputSpec((1, 8, 8)), r"tokens \(length,\) of whole numbers and series \(channels, length\)")
     if type(space) is SPACES["conv1d"]:
         wrong, says = (InputSpec((16,)), r"^conv1d builds networks for series \(channels, length\), tokens")
+    if type(space) is SPACES["transformer"]:
+        wrong, says = (InputSpec((1, 1, 8, 8)), r"images \(channels, height, width\) and vectors")
     if type(space) is SPACES["mlp"]:
         wrong, says = (InputSpec((16,), "int64", 5), r"vectors \(features\), not for inputs of 16 of int64 below 5")
     with pytest.raises(ValueError, match=says):
@@ -291,6 +303,13 @@ def test_a_fixed_option_of_a_cell_is_in_its_signature(change, other):
         ({"kind": "tcn", "layers": [0, 2]}, "layers: takes the least, of 1 or more"),
         ({"kind": "tcn", "kernels": [1]}, "kernels: takes different whole numbers of 2 or more"),
         ({"kind": "tcn", "dropout": [1.0]}, "dropout: takes shares from 0 to below 1"),
+        ({"kind": "transformer", "layers": [0, 2]}, "layers: takes the least, of 1 or more"),
+        ({"kind": "transformer", "mixers": ["full", "full"]}, "mixers: takes different ones of full, local, linear"),
+        ({"kind": "transformer", "mixers": []}, "mixers: takes different ones of full, local, linear, conv"),
+        ({"kind": "transformer", "head_sizes": [8, 9]}, "head_sizes: takes even numbers"),
+        ({"kind": "transformer", "gated": []}, "gated: takes different ones of False, True"),
+        ({"kind": "transformer", "dropout": [1.0]}, "dropout: takes shares from 0 to below 1"),
+        ({"kind": "transformer", "kernels": [1]}, "kernels: takes different whole numbers of 2 or more"),
         ({"kind": "tcn", "convolutions": ["full", "full"]}, "convolutions: takes different ones of full, separable"),
     ],
 )

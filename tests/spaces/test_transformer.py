@@ -67,9 +67,13 @@ def test_what_mixers_multiply(mixer: str, products: int | None) -> None:
     """Of 43 tokens: full, each with each; local, six blocks of 8 with themselves and those before. Linear, two chunks of
     32 in themselves, sums of keys times values, and queries times these, with a column for the sum of the weights."""
     heads, size = (4, 8) if mixer == "linear" else (2, 8)
-    count = 2 * 32 * 32 * (size + size + 1) + 2 * 2 * 32 * size * (size + 1) if products is None else 2 * products * size
+    count = (
+        2 * 32 * 32 * (size + size + 1) + 2 * 2 * 32 * size * (size + 1) if products is None else 2 * products * size
+    )
     kind = MIXERS[mixer]
-    rows = 43 * 24 * (2 * kind["heads"] * kind["queries"] + 2 * kind["heads"]) * 8  # queries and output, keys and values
+    rows = (
+        43 * 24 * (2 * kind["heads"] * kind["queries"] + 2 * kind["heads"]) * 8
+    )  # queries and output, keys and values
     forward = 43 * 3 * 24 * 32  # SwiGLU: two thirds of 48
     assert multiply_accumulates(built(TEXT, mixer), TEXT.input) == heads * count + rows + forward + 43 * 24 * 7
 
@@ -89,7 +93,11 @@ def test_no_place_sees_what_is_behind_it(mixer: str, reach: int, positions: str)
 
 def test_all_places_see_each_other_where_one_answer_is_given_and_a_window_both_sides() -> None:
     x = torch.randn(1, 2, LENGTH, 8)
-    for mixing, reach in ((Full(causal=False), LENGTH), (Linear(LENGTH, causal=False), LENGTH), (Local(5, LENGTH, 2, causal=False), 4)):
+    for mixing, reach in (
+        (Full(causal=False), LENGTH),
+        (Linear(LENGTH, causal=False), LENGTH),
+        (Local(5, LENGTH, 2, causal=False), 4),
+    ):
         other = x.clone()
         other[:, :, 20] += 1
         changed = (mixing(x, x, x) != mixing(other, other, other)).any(3).all(1)[0]
@@ -171,7 +179,7 @@ def test_other_tasks_are_refused(spec: TaskSpec, says: str) -> None:
 
 def test_genes_of_mixers_that_are_not_there_do_not_count() -> None:
     space = SPACES["transformer"](layers=[2, 2])
-    genome = space.encode(arch("conv", "full", width=32, head_size=16, ratio=2))
+    genome = space.encode(arch("conv", "full", width=32, head_size=16))
     off = {gene.name for gene, on in zip(space.genes, space.active(genome), strict=True) if not on}
     assert {"blocks.0.mixer.local.window", "blocks.0.mixer.full.heads", "blocks.1.mixer.conv.kernel"} <= off
     assert not {"blocks.0.mixer.conv.kernel", "blocks.1.mixer.full.heads", "blocks.1.ratio", "width"} & off

@@ -35,7 +35,10 @@ def built(spec: TaskSpec, *mixers: str, **others: Any) -> nn.Module:
     wanted = arch(*mixers, **others)
     lists = {"widths": "width", "head_sizes": "head_size", "patches": "patch", "frames": "frame"}
     space = SPACES["transformer"](
-        **{name: wanted[key] for name, key in lists.items()}, layers=(1, 12), dropout=[0.0, 0.1], pools=["mean", "class"]
+        **{name: wanted[key] for name, key in lists.items()},
+        layers=(1, 12),
+        dropout=[0.0, 0.1],
+        pools=["mean", "class"],
     )
     torch.manual_seed(0)
     made: nn.Module = space.build(space.decode(space.encode(wanted)), spec)
