@@ -124,8 +124,8 @@ PER_METRIC: Mapping[str, Column] = {
     ),
     "kv_cache_mb": Column(
         METRICS["kv_cache_mb"].unit,
-        "what a causal transformer keeps of one text as long as its input to go on with it token by token: keys, values "
-        "and states, in the network's precision, MB of 10^6 bytes; 0 of networks that say of no part what it keeps",
+        "what a causal transformer keeps of a text as long as its input to go on with it: keys, values and states, in "
+        "the network's precision, MB of 10^6 bytes; 0 of a network that says of no part what it keeps",
     ),
 }
 """Columns of `evaluations` that do not depend on a target."""

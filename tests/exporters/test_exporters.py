@@ -49,6 +49,15 @@ def test_a_file_that_computes_something_else_is_refused() -> None:
         written(other_shape, network, x)
 
 
+@pytest.mark.slow
+def test_what_the_tracer_does_not_know_becomes_onnx_with_prepare() -> None:
+    network = shipped(Scaled(), nn.Sequential(nn.Flatten(), nn.RMSNorm(64), nn.Linear(64, 5)))
+    x = torch.randint(0, 255, (3, 1, 8, 8)).byte()
+    file, _ = written(EXPORTERS["onnx"], network, x[:2])
+    assert EXPORTERS["onnx"].run
+    assert np.allclose(EXPORTERS["onnx"].run(file, x.numpy()), network(x).detach().numpy(), atol=1e-5)
+
+
 def test_a_network_that_cannot_be_converted_is_one_line() -> None:
     class Moody(nn.Module):
         def forward(self, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Transformers have the sizes of published ones, look where their mixers say, and take tokens, series, images, vectors."""
+"""Transformers have the sizes of published ones and look where their mixers say, whatever tokens are made of."""
 
 from typing import Any
 
@@ -64,8 +64,8 @@ def test_gpt2() -> None:
 
 @pytest.mark.parametrize(("mixer", "products"), [("full", 43 * 43), ("local", 6 * 8 * 16), ("linear", None)])
 def test_what_mixers_multiply(mixer: str, products: int | None) -> None:
-    """Of 43 tokens: full, each with each; local, six blocks of 8 with themselves and those before. Linear, two chunks of
-    32 in themselves, sums of keys times values, and queries times these, with a column for the sum of the weights."""
+    """Of 43 tokens: full, each with each; local, six blocks of 8 with themselves and those before. Linear, two chunks
+    of 32 in themselves, sums of keys times values, and queries times these; a column is the sum of the weights."""
     heads, size = (4, 8) if mixer == "linear" else (2, 8)
     count = (
         2 * 32 * 32 * (size + size + 1) + 2 * 2 * 32 * size * (size + 1) if products is None else 2 * products * size
