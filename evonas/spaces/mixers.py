@@ -54,7 +54,7 @@ class Attention(nn.Module):
         return self.out(self.mixing(q, k, v).transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
 
     def _heads(self, x: Tensor) -> Tensor:
-        return x.unflatten(2, (-1, self.size)).transpose(1, 2)
+        return torch.unflatten(x, 2, (-1, self.size)).transpose(1, 2)
 
 
 class Full(nn.Module):
@@ -84,6 +84,8 @@ class Local(nn.Module):
         causal: whether it looks back alone.
     """
 
+    seen: Tensor
+
     def __init__(self, window: int, length: int, heads: int, causal: bool) -> None:
         super().__init__()
         self.window, self.length, self.heads = window, length, heads
@@ -92,9 +94,9 @@ class Local(nn.Module):
         self.register_buffer("seen", self._seen(causal).repeat(heads, 1, 1), persistent=False)
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        q = self._padded(q, 0, 0).unflatten(2, (self.blocks, self.window)).flatten(1, 2)
+        q = torch.unflatten(self._padded(q, 0, 0), 2, (self.blocks, self.window)).flatten(1, 2)
         y = F.scaled_dot_product_attention(q, self._near(k), self._near(v), attn_mask=self.seen)
-        return y.unflatten(1, (self.heads, self.blocks)).flatten(2, 3)[:, :, : self.length]
+        return torch.unflatten(y, 1, (self.heads, self.blocks)).flatten(2, 3)[:, :, : self.length]
 
     def extra_repr(self) -> str:
         return f"window={self.window}, sides={self.sides}"
@@ -105,7 +107,7 @@ class Local(nn.Module):
 
     def _near(self, x: Tensor) -> Tensor:
         """(N, heads, length, size) -> (N, heads * blocks, tokens of a block and its neighbours, size)."""
-        x = self._padded(x, *self.sides).unflatten(2, (-1, self.window))
+        x = torch.unflatten(self._padded(x, *self.sides), 2, (-1, self.window))
         count = sum(self.sides) + 1
         return torch.cat([x[:, :, at : at + self.blocks] for at in range(count)], 3).flatten(1, 2)
 
@@ -148,7 +150,8 @@ class Linear(nn.Module):
         return y.flatten(2, 3)[:, :, : self.length]
 
     def _chunked(self, x: Tensor) -> Tensor:
-        return F.pad(x, (0, 0, 0, self.chunks * CHUNK - self.length)).unflatten(2, (self.chunks, CHUNK))
+        x = F.pad(x, (0, 0, 0, self.chunks * CHUNK - self.length))
+        return torch.unflatten(x, 2, (self.chunks, CHUNK))
 
 
 class Convolution(nn.Module):
@@ -174,6 +177,9 @@ class Convolution(nn.Module):
 
 class Rotary(nn.Module):
     """Turns queries and keys by angles that grow with their place (Su et al. 2021): (N, heads, tokens, size)."""
+
+    cos: Tensor
+    sin: Tensor
 
     def __init__(self, length: int, size: int) -> None:
         super().__init__()
