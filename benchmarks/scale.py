@@ -12,8 +12,9 @@ with more than 1,000 workers: 70 decisions a second with 4,096):
 
 Printed: the share of the time that workers are busy until the last candidate starts (the tail is left out); the
 driver's CPU time per candidate, over the whole search and over its last quarter, and how many cores that is at the
-simulated pace; what it grew by in memory. With --stuck, jobs that wait for a worker stay with it, as they do not on
-Ray.
+simulated pace; what it grew by in memory. Modes are those of `schedule.mode`, whose window grows where it does by
+default; growing and fixed are windows that do and that do not. With --stuck, jobs that wait for a worker stay with it,
+as they do not on Ray.
 """
 
 import argparse
@@ -190,12 +191,14 @@ def run(mode: str, workers: int, minutes: float, stopped: bool, candidates: int,
 
 def settings(mode: str, workers: int, stopped: bool, candidates: int) -> dict[str, Any]:
     """A config, as a mapping."""
+    window = {"lookahead": 4 * workers, **({} if mode == "window" else {"grows": mode == "growing"})}
+    schedule = {"mode": mode} if mode in ("async", "generation") else {"mode": "window", **window}
     return {
         "space": {"kind": "mobile"},
         "task": {"kind": SPEC.name},
         "objectives": [{"metric": "error"}, {"metric": "params"}],
         "strategy": {"population": min(512, max(24, workers))},
-        "schedule": {"mode": mode, **({"lookahead": 4 * workers} if mode == "window" else {})},
+        "schedule": schedule,
         "training": {"epochs": 81, "rungs": [1, 3, 9, 27], "promote": KEEP} if stopped else {"epochs": 8},
         "budget": {"evaluations": candidates},
         "runtime": {"kind": "ray"},

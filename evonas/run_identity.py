@@ -35,6 +35,7 @@ from evonas.store import (
     mend_run,
     open_folder,
     read_run,
+    strategy_before,
     write_reused,
 )
 from evonas.strategies import STRATEGIES
@@ -72,20 +73,31 @@ def default_folder(name: str, config: Config, origin: str = "") -> Path:
 def as_begun(config: Config, recorded: Mapping[str, Any]) -> Config:
     """A config as the run meant it that it goes on with: before targets had `includes`, their latency was that of the
     network alone; before they had `screen`, each network was measured to the end at once; before they had `any_device`,
-    devices were mixed; and GPUs ran eager.
+    devices were mixed; GPUs ran eager; no window grew, and NSGA-II
+    had other defaults.
 
     Args:
         config: which may leave these keys out.
         recorded: the run's config.
 
     Returns:
-        The config; targets that leave a key out have the run's.
+        The config; targets, the schedule and the strategy have the run's keys where they leave them out.
     """
     targets = {
         name: _target_as_begun(target, recorded["targets"][name]) if name in recorded["targets"] else target
         for name, target in config.targets.items()
     }
-    return config.model_copy(update={"targets": targets})
+    config = config.model_copy(update={"targets": targets})
+    then = strategy_before(recorded["strategy"])
+    if recorded["schedule"]["grows"] or any(recorded["strategy"].get(key) is None for key in then):
+        return config
+    schedule, strategy = config.schedule, config.strategy
+    if "grows" not in schedule.model_fields_set:
+        schedule = schedule.model_copy(update={"grows": False})
+    if strategy.kind == recorded["strategy"]["kind"]:
+        options = {key: recorded["strategy"][key] for key in then} | strategy.options
+        strategy = type(strategy)(kind=strategy.kind, **options)
+    return config.model_copy(update={"schedule": schedule, "strategy": strategy})
 
 
 def _target_as_begun(target: TargetConfig, recorded: Mapping[str, Any]) -> TargetConfig:

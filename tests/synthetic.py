@@ -155,7 +155,7 @@ def prepared(folder: str | Path, settings: Config, space: Space | None = None, *
     from evonas.start import prepare
 
     return prepare(
-        settings.model_dump(mode="json", by_alias=True),
+        settings.model_dump(mode="json", by_alias=True, exclude_unset=True),
         space=space or Toy(),
         task=SPEC,
         evaluator=partial(Work, **work),

@@ -37,7 +37,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> evonas.Run:
 
 
 def test_the_reference_learned_something(reference: evonas.Run) -> None:
-    assert reference.front()["error"].min() < 0.2
+    assert reference.front()["error"].min() < 0.3
     assert {"ok", "stopped"} == set(reference.evaluations["status"])
     assert reference.verify().difference == ""
 

@@ -24,16 +24,24 @@ from tests.test_loop import run
 RECORDED = Path(__file__).parent / "recorded" / "schema3"
 RECORDED_4 = RECORDED.parent / "schema4" / "digits"
 WORK = {"failing": (5, 11), "unbuildable": (7,), "weights_kb": 0.2}
+NSGA2: dict[str, Any] = {"kind": "nsga2", "parents": "population", "initial": 4, "spread": 1, "crossover": 0.9}
+"""As it was by default."""
 CASES: dict[str, dict[str, Any]] = {
-    "window": {},
-    "async": {"schedule": {"mode": "async"}},
-    "generation": {"schedule": {"mode": "generation", "lookahead": 3}},
+    "window": {"strategy": NSGA2, "schedule": {"grows": False}},
+    "async": {"strategy": NSGA2, "schedule": {"mode": "async"}},
+    "generation": {"strategy": NSGA2, "schedule": {"mode": "generation", "lookahead": 3}},
     "random": {"strategy": {"kind": "random"}, "schedule": {"generation": 8}},
     "limits": {
         "limits": [{"metric": "params", "at_most": 900}],
-        "strategy": {"kind": "nsga2", "mutation": 0.2, "crossover": 0.5},
+        "strategy": {**NSGA2, "mutation": 0.2, "crossover": 0.5},
+        "schedule": {"grows": False},
     },
 }
+LINES = {
+    "interrupted": {},
+    "limits": {"limits": CASES["limits"]["limits"], "strategy": {"mutation": 0.2, "crossover": 0.5}},
+}
+"""What the lines of these runs said."""
 RENAMED = {"born_after": "visible"}
 """Columns that have another name in this schema."""
 
@@ -77,14 +85,14 @@ def test_a_recorded_run_opens_and_verifies(name: str, tmp_path: Path, capsys: py
 def test_a_recorded_run_goes_on_as_if_nothing_had_changed(tmp_path: Path) -> None:
     folder = Path(shutil.copytree(RECORDED / "interrupted", tmp_path / "run"))
     assert len(evonas.load(folder, Toy()).evaluations) == 13
-    found = run(folder, budget={"evaluations": 26}, work=WORK)
+    found = run(folder, budget={"evaluations": 26}, work=WORK, **LINES["interrupted"])
     check(found, "window")
     assert found.verify().difference == ""
 
 
 def test_a_finished_recorded_run_goes_on_with_a_larger_budget(tmp_path: Path) -> None:
     folder = Path(shutil.copytree(RECORDED / "limits", tmp_path / "run"))
-    longer = run(folder, budget={"evaluations": 40}, work=WORK, **CASES["limits"])
+    longer = run(folder, budget={"evaluations": 40}, work=WORK, **LINES["limits"])
     assert len(longer.evaluations) == 40
     assert longer.verify().difference == ""
     other = run(tmp_path / "other", budget={"evaluations": 40}, work=WORK, **CASES["limits"])

@@ -1,7 +1,7 @@
 """Who may see what: the window, the barrier, arrival order."""
 
 import itertools
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from evonas.config import ScheduleConfig
 from evonas.driver.reorder_buffer import Failed, ReorderBuffer
-from evonas.driver.visibility import ORDERS, lookaheads
+from evonas.driver.visibility import ORDERS, Window, lookaheads
 from evonas.objectives import pareto
 from evonas.objectives.objectives import Objectives
 from evonas.records import Candidate, Evaluation, Fitness, RungReport, Status
@@ -33,6 +33,37 @@ def test_each_rung_has_its_own_window() -> None:
     # epochs 1 and 3 of 9, keep 0.5: a candidate trains 1 + 0.5 x 2 + 0.25 x 6 = 3.5 epochs on average;
     # 4 x (1 + 0.75 e / 3.5) for e = 1, 3, 9 is 4.86, 6.57, 11.71.
     assert lookaheads(config()) == (4, 6, 11)
+
+
+def test_a_window_grows_with_the_index_to_its_length() -> None:
+    """Of a lookahead of 8, rungs have 9, 13 and 23: 8 x (1 + 0.75 e / 3.5). The first grows as max(4, j // 4) up to 8,
+    the others by 13 / 9 and 23 / 9 of that."""
+    grows = Window(config(schedule={"lookahead": 8, "grows": True}))
+    fixed = Window(config(schedule={"lookahead": 8, "grows": False}))
+
+    def lookahead(rule: Window, index: int) -> list[int]:
+        return [index + 1 - rule.horizon(index, rung, 0) for rung in range(3)]
+
+    assert [lookahead(grows, index) for index in (12, 20, 32, 90)] == [[4, 5, 10], [5, 7, 12], [8, 11, 20], [8, 11, 20]]
+    assert lookahead(fixed, 90) == [9, 13, 23]
+
+
+@given(st.integers(1, 40), st.lists(st.integers(1, 80), max_size=4, unique=True), st.floats(0.1, 1.0))
+def test_what_a_growing_window_has_shown_it_never_hides(lookahead: int, rungs: list[int], promote: float) -> None:
+    training = {"epochs": 81, "rungs": sorted(rungs), "promote": promote}
+    rule = Window(config(training=training, schedule={"lookahead": lookahead, "grows": True}))
+    for rung in range(len(rungs) + 1):
+        seen = [rule.horizon(index, rung, 0) for index in range(400)]
+        assert seen == sorted(seen)
+        assert all(horizon <= index for index, horizon in enumerate(seen))
+
+
+@pytest.mark.parametrize(
+    ("schedule", "grows"),
+    [({}, True), ({"lookahead": 24}, True), ({"lookahead": 25}, False), ({"mode": "async"}, False)],
+)
+def test_a_window_grows_by_default_where_few_workers_wait_for_it(schedule: dict[str, Any], grows: bool) -> None:
+    assert config(schedule=schedule).schedule.grows is grows
 
 
 def test_window_shows_a_candidate_exactly_those_that_are_far_enough_back() -> None:

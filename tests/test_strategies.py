@@ -1,5 +1,6 @@
 """Every strategy keeps the contract, and gives what it must."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -224,11 +225,38 @@ def test_the_selection_of_nsga2_holds_the_survivors_of_all_that_were_added(value
         assert selection.members() == survivors(fitnesses[:count], 7)
 
 
-def test_nsga2_founds_half_a_population_then_breeds() -> None:
+@pytest.mark.parametrize(("options", "first"), [({}, 3), ({"initial": 5}, 5)])
+def test_nsga2_founds_a_third_of_a_population_then_breeds(options: dict[str, int], first: int) -> None:
     space = Toy()
-    bred = drive(NSGA2(problem(space), population=10), space, 40)
-    assert all(operator == "random" and not parents for _, parents, operator in bred[:5])
-    assert {operator for _, _, operator in bred[5:]} == {"mutation", "crossover+mutation"}
+    bred = drive(NSGA2(problem(space), population=10, **options), space, 40)
+    assert all(operator == "random" and not parents for _, parents, operator in bred[:first])
+    assert {operator for _, _, operator in bred[first:]} == {"mutation", "crossover+mutation"}
+
+
+def test_the_first_of_nsga2_are_far_apart() -> None:
+    """Of 12 random genomes the nearest two share more genes than of 12 that were each the farthest of 50 draws."""
+    space = Toy()
+
+    def nearest(spread: int) -> int:
+        strategy = NSGA2(problem(space), initial=12, spread=spread)
+        genomes = [np.array(space.canonical(genome)) for genome, *_ in drive(strategy, space, 12)]
+        return min(int((a != b).sum()) for a, b in itertools.combinations(genomes, 2))
+
+    assert nearest(50) > nearest(1)
+
+
+def test_parents_are_any_of_the_front_or_winners_among_the_survivors() -> None:
+    """Of a line of 30 and a worse one behind it: with two survivors, the parents of the paper are its two ends."""
+    fitnesses = [Fitness(i, 0, (float(i), 30.0 - i)) for i in range(30)] + [Fitness(30, 0, (40.0, 40.0))]
+    used: dict[str, set[int]] = {}
+    for parents in ("front", "population"):
+        space = Toy()
+        strategy = NSGA2(problem(space), population=2, initial=1, parents=parents)
+        for fitness in fitnesses:
+            strategy.register(fitness.index, space.sample(np.random.default_rng(fitness.index)))
+            strategy.tell(Report(fitness.index, fitness, {}))
+        used[parents] = {parent for index in range(31, 200) for parent in strategy.ask(index).parents}
+    assert used == {"front": {*range(30)}, "population": {0, 29}}
 
 
 def test_an_ordered_gene_mutates_by_one_step() -> None:

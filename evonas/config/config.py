@@ -20,6 +20,8 @@ from evonas.config.targets import TargetConfig
 
 GENERATION = 24
 """Candidates in a generation where neither `schedule.generation` nor the strategy's `population` says how many."""
+GROWS_UP_TO = 24
+"""The longest lookahead with which a window grows by default, that of six workers: more would wait at the start."""
 _GENERATION = TypeAdapter(Annotated[int, Field(ge=2)])
 
 LATER_TRAINING_KEYS = ("batchnorm_bias_rate", "average", "graph", "before")
@@ -58,14 +60,22 @@ class Config(Section):
     @field_validator("schedule")
     @classmethod
     def _generation(cls, schedule: ScheduleConfig, info: ValidationInfo) -> ScheduleConfig:
-        """Resolve the default, so that configs that describe the same search are alike."""
-        if schedule.generation is not None or "strategy" not in info.data:
+        """Resolve the defaults, so that configs that describe the same search are alike."""
+        if "strategy" not in info.data:
             return schedule
+        generation = schedule.generation or cls._population(info.data["strategy"])
+        grows = schedule.grows
+        if grows is None:
+            grows = schedule.mode == "window" and (schedule.lookahead or generation // 2) <= GROWS_UP_TO
+        values = {**dict(schedule), "generation": generation, "grows": grows}
+        return ScheduleConfig.model_construct(schedule.model_fields_set, **values)
+
+    @staticmethod
+    def _population(strategy: StrategyConfig) -> int:
         try:
-            size = _GENERATION.validate_python(info.data["strategy"].options.get("population", GENERATION))
+            return _GENERATION.validate_python(strategy.options.get("population", GENERATION))
         except ValidationError:  # the strategy's own check says what is wrong with it
-            size = GENERATION
-        return schedule.model_copy(update={"generation": size})
+            return GENERATION
 
     @field_validator("tracking")
     @classmethod
@@ -94,14 +104,15 @@ class Config(Section):
     def trajectory(self) -> dict[str, Any]:
         """What shapes the search, as plain data: not budget, runtime and tracking, nor where a target is reached.
 
-        `includes: network`, `screen: 1`, no founders and later keys of `training` at their defaults are left out: it is
-        what configs meant before the keys existed, so that fingerprints stay.
+        `includes: network`, `screen: 1`, no founders, a window that does not grow and later keys of `training` at their
+        defaults are left out: it is what configs meant before the keys existed, so that fingerprints stay.
         """
         endpoints: dict[str, Any] = {"targets": {name: target.left_out for name, target in self.targets.items()}}
         unused = (*MUTABLE_SECTIONS, *(() if self.founders else ("founders",)))
         own, default = self.training, TrainingConfig.model_fields
+        fixed: dict[str, Any] = {} if self.schedule.grows else {"schedule": {"grows"}}
         later = {"training": {key for key in LATER_TRAINING_KEYS if getattr(own, key) == default[key].default}}
-        return self.model_dump(mode="json", exclude={**dict.fromkeys(unused, True), **endpoints, **later})
+        return self.model_dump(mode="json", exclude={**dict.fromkeys(unused, True), **endpoints, **fixed, **later})
 
     @property
     def fingerprint(self) -> str:

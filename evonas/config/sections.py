@@ -176,6 +176,11 @@ class ScheduleConfig(Section):
         description="candidates in a block of the record; default: the strategy's population, or 24 where it has none",
     )
     lookahead: int | None = Field(default=None, ge=1, description="default: half a generation")
+    grows: bool | None = Field(
+        default=None,
+        description="in window mode, candidate j looks back at no more than j // 4 candidates, or 4, until that is "
+        "`lookahead`: it learns early, and few workers are busy at first. Default: up to a lookahead of 24",
+    )
 
 
 class BudgetConfig(Section):

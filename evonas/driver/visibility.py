@@ -9,6 +9,9 @@ from typing import Protocol
 
 from evonas.config import Config
 
+GROWTH = 4
+"""A window that grows is one candidate longer for so many more candidates, and as long at first."""
+
 
 class Order(Protocol):
     """The rule by which candidates become visible. Holds no state of a search: that is the buffer's."""
@@ -54,23 +57,34 @@ class Order(Protocol):
 
 
 class Window:
-    """What candidate i reached at rung r is visible to candidate j if and only if i <= j - lookahead_r.
+    """What candidate i reached at rung r is visible to candidate j if and only if i <= j - lookahead_r(j).
 
-    With rung 0 most candidates are never trained, and the windows behind it count those that are: of the candidates
-    whose rung 0 is visible, the last lookahead_r - lookahead_0 that passed it, and all behind them, are not.
+    Windows that grow are functions of the index alone, too. That of the first rung is max(4, j // 4), up to
+    `lookahead`; those of later rungs are longer by the same factors as of windows that do not grow. One that would grow
+    faster than j does, so that what was visible would be hidden again, has its full length at once.
+
+    With rung 0 most candidates are never trained, and the windows behind it count those that are, and do not grow: of
+    the candidates whose rung 0 is visible, the last lookahead_r - lookahead_0 that passed it, and all behind them, are
+    not.
     """
 
     def __init__(self, config: Config) -> None:
-        self._lookaheads = lookaheads(config)
+        self._lookaheads, self._grows, self._most = lookaheads(config), bool(config.schedule.grows), config.lookahead
 
     def horizon(self, index: int, rung: int, evaluated: int, begun: Sequence[int] | None = None) -> int:
         if begun is None or rung == 0:
-            return max(0, index - self._lookaheads[rung] + 1)
+            return max(0, index - self._lookahead(index, rung) + 1)
         seen = bisect_left(begun, self.horizon(index, 0, evaluated))
         place = seen - (self._lookaheads[rung] - self._lookaheads[0])
         if place < 0:
             return 0
         return self.horizon(index, 0, evaluated) if place == seen else begun[place]
+
+    def _lookahead(self, index: int, rung: int) -> int:
+        first, full = self._lookaheads[0], self._lookaheads[rung]
+        if not self._grows or full > GROWTH * first:
+            return full
+        return min(GROWTH * self._most, max(GROWTH**2, index)) * full // (GROWTH * first)
 
     def ready(self, index: int, settled: Sequence[int], begun: Sequence[int] | None = None) -> bool:
         return all(count >= self.horizon(index, rung, 0, begun) for rung, count in enumerate(settled))

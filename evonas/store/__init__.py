@@ -20,6 +20,7 @@ Knows nothing of who writes, or why.
 from evonas.store.description import has_own_description, is_run, read_run
 from evonas.store.folder import Folder
 from evonas.store.generations import Tables, log_name, weights_name
+from evonas.store.migration import strategy_before
 from evonas.store.opening import open_folder
 from evonas.store.reading import (
     import_options,
@@ -69,6 +70,7 @@ __all__ = [
     "refined_metrics",
     "refined_row",
     "screened_targets",
+    "strategy_before",
     "to_row",
     "weights_name",
     "write_reused",

@@ -13,6 +13,8 @@ EARLIER = (3, 4, 5)
 OLDEST = 3
 _LATER_COLUMNS: Mapping[str, Any] = {"scores": {}, "usd": None}
 """Columns of evaluations that came with versions 5 and 6, with what they hold in rows of before."""
+_POPULATION_BEFORE = 24
+"""That of NSGA-II where a config said none."""
 _COLUMNS = {"born_after": "visible", "images_per_s": "examples_per_s", "measured_again": "remeasured"}
 _ENTRIES = {"born": "candidate", "reached": "report", "decided": "evaluation"}
 _UNPOPULATED = {"random"}
@@ -26,7 +28,8 @@ _NEW_KEYS: Mapping[str, Any] = {"record": [], "learner": {"kind": "scratch"}}
 """Keys of a config that version 3 did not have, with what they mean then."""
 _LATER_KEYS: Mapping[str, Any] = {"founders": []}
 _LATER_TARGET_KEYS: Mapping[str, Any] = {"includes": "network", "screen": 1.0}
-"""Keys of a config and of its targets that came into this version later, with what they meant before."""
+_LATER_SCHEDULE_KEYS: Mapping[str, Any] = {"grows": False}
+"""Keys of a config, its targets and its schedule that came into this version later, with what they meant before."""
 
 
 def is_earlier(schema: pa.Schema) -> bool:
@@ -55,7 +58,25 @@ def with_later_keys(description: Mapping[str, Any]) -> dict[str, Any]:
     """A run.json with the keys that came into its schema later, as they were meant then."""
     config = {**_LATER_KEYS, **description["config"]}
     config["targets"] = {name: {**_LATER_TARGET_KEYS, **target} for name, target in config["targets"].items()}
+    if "grows" not in config["schedule"]:
+        config["schedule"] = {**_LATER_SCHEDULE_KEYS, **config["schedule"]}
+        config["strategy"] = {**strategy_before(config["strategy"]), **config["strategy"]}
     return {**description, "config": config}
+
+
+def strategy_before(section: Mapping[str, Any]) -> dict[str, Any]:
+    """Options by which a strategy does what it did by default before windows grew.
+
+    Args:
+        section: a config's, with the strategy's kind.
+
+    Returns:
+        They; none of a kind that has changed nothing.
+    """
+    if section.get("kind") != "nsga2":
+        return {}
+    initial = (section.get("population", _POPULATION_BEFORE) + 1) // 2
+    return {"parents": "population", "initial": initial, "spread": 1, "crossover": 0.9}
 
 
 def _task(task: Mapping[str, Any]) -> dict[str, Any]:
