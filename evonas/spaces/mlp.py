@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from evonas.inputs import in_words
 from evonas.records import InputSpec, TaskSpec
+from evonas.spaces.columns import are_columns
 from evonas.spaces.genes import Arch, Choice, Group, Integer, Node, OneOf, Repeat
 from evonas.spaces.options import first_and_last, listed, positive, shares, some
 from evonas.spaces.space import Space
@@ -18,7 +19,9 @@ Embedding = Literal["none", "periodic", "lite"]
 
 
 class MLP(Space):
-    """Fully connected networks for vectors, such as rows of a table; what has more axes is flattened.
+    """Fully connected networks for vectors, such as rows of a table, whose categories are embedded.
+
+    What has more axes is flattened.
 
     Args:
         layers: the least and the largest number of hidden layers, or of blocks.
@@ -72,12 +75,14 @@ class MLP(Space):
             self.embedding = node
 
     def check_task(self, task: TaskSpec) -> None:
-        """Raises ValueError where the task's input is no single tensor of floating-point numbers."""
+        """Raises ValueError where the task's input is neither one tensor of floating-point numbers nor a table's."""
+        if are_columns(task.input):
+            return
         if not isinstance(task.input, InputSpec) or task.input.is_integer or not task.input.shape:
             raise ValueError(f"mlp builds networks for vectors (features), not for inputs of {in_words(task.input)}")
 
     def build(self, arch: Arch, task: TaskSpec) -> "nn.Module":
-        """Raises ValueError where the task's input is no single tensor of floating-point numbers."""
+        """Raises ValueError where the task's input is neither one tensor of floating-point numbers nor a table's."""
         from evonas.spaces.mlp_network import network  # a driver samples and breeds without torch
 
         self.check_task(task)

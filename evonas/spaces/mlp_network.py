@@ -5,8 +5,10 @@ import math
 import torch
 from torch import Tensor, nn
 
-from evonas.records import TaskSpec
+from evonas.records import InputSpec, TaskSpec
 from evonas.spaces.blocks import ACTIVATIONS, Residual
+from evonas.spaces.column_network import ColumnFeatures, OnColumns, embedding_width
+from evonas.spaces.columns import columns_of
 from evonas.spaces.genes import Arch
 
 
@@ -15,17 +17,24 @@ def network(arch: Arch, task: TaskSpec) -> nn.Module:
 
     Args:
         arch: of the space `mlp`.
-        task: with one input of floating-point numbers, which are flattened.
+        task: with one input of floating-point numbers, which are flattened, or with those of a table.
     """
-    inputs, given = math.prod(task.input_shape), arch.to_dict()
-    block, embedding = given.get("block", {"kind": "plain"}), given.get("embedding", {"kind": "none"})
-    parts: list[nn.Module] = [nn.Flatten()]
-    if embedding["kind"] != "none":
-        parts += [Periodic(inputs, arch.embedding), nn.Flatten()]
-        inputs *= embedding["width"]
-    if block["kind"] == "plain":
-        return nn.Sequential(*parts, *plain(inputs, arch, task.outputs))
-    return nn.Sequential(*parts, *added(inputs, arch, task.outputs))
+    embedding = arch.to_dict().get("embedding", {"kind": "none"})
+    periodic, each = embedding["kind"] != "none", embedding.get("width", 1)
+    if isinstance(task.input, InputSpec):
+        inputs = math.prod(task.input_shape)
+        own = [Periodic(inputs, arch.embedding), nn.Flatten()] if periodic else []
+        return nn.Sequential(nn.Flatten(), *own, *layers(inputs * each, arch, task.outputs))
+    numbers, _, _ = columns_of(task.input)
+    own_numbers = Periodic(numbers, arch.embedding) if periodic and numbers else None
+    columns = ColumnFeatures(task.input, embedding_width(task.input), own_numbers, each)
+    return OnColumns(columns, nn.Sequential(*layers(columns.features, arch, task.outputs)))
+
+
+def layers(inputs: int, arch: Arch, outputs: int) -> list[nn.Module]:
+    """Those behind what takes the input in."""
+    kind = arch.to_dict().get("block", {"kind": "plain"})["kind"]
+    return plain(inputs, arch, outputs) if kind == "plain" else added(inputs, arch, outputs)
 
 
 def plain(inputs: int, arch: Arch, outputs: int) -> list[nn.Module]:
