@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from evonas.runs.run import Run, Runs, load
     from evonas.spaces import Arch, Choice, Group, Integer, OneOf, Optional, Repeat, Space
     from evonas.start import search
-    from evonas.tasks import Split, Splits, Task, TaskMetric, classification, regression
+    from evonas.tasks import Split, Splits, Task, TaskMetric, classification, regression, table_of
 
 _HOMES = {
     "evonas.errors": ("UserError",),
@@ -28,7 +28,7 @@ _HOMES = {
     "evonas.runs.run": ("Run", "Runs", "load"),
     "evonas.spaces": ("Arch", "Choice", "Group", "Integer", "OneOf", "Optional", "Repeat", "Space"),
     "evonas.start": ("search",),
-    "evonas.tasks": ("Split", "Splits", "Task", "TaskMetric", "classification", "regression"),
+    "evonas.tasks": ("Split", "Splits", "Task", "TaskMetric", "classification", "regression", "table_of"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -54,6 +54,7 @@ __all__ = [
     "load",
     "regression",
     "search",
+    "table_of",
     "train",
 ]
 

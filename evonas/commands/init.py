@@ -11,6 +11,7 @@ from evonas.commands.guesses import guessed
 from evonas.errors import UserError
 
 if TYPE_CHECKING:
+    from evonas.records import Inputs
     from evonas.tasks import Task
 
 SPACES = {
@@ -81,7 +82,6 @@ def init(data: str, out: str = "config.yaml") -> Iterator[str]:
 
     from evonas.config import PartConfig
     from evonas.config.options import construct
-    from evonas.records import InputSpec
     from evonas.tasks import TASKS
     from evonas.tasks.data_record import data_record, in_words
 
@@ -93,11 +93,9 @@ def init(data: str, out: str = "config.yaml") -> Iterator[str]:
     yield f"{section['kind']}: {found}"
     yield from decisions
     yield from (f"note: {note}" for note in task.notes)
-    axes = len(task.spec.input_shape)
-    tokens = isinstance(task.spec.input, InputSpec) and task.spec.input.is_integer
-    space = "tcn" if tokens else SPACE_FOR.get(axes, "mlp")
-    if axes not in SPACE_FOR:
-        yield f"note: no space of evonas takes inputs of {axes} axes: the config names mlp, which flattens them"
+    space, note = _space_for(task.spec.input)
+    if note:
+        yield f"note: {note}"
     text = CONFIG.format(
         file=printable(shlex.quote(out)),
         found=printable(found),
@@ -114,6 +112,18 @@ def init(data: str, out: str = "config.yaml") -> Iterator[str]:
     except OSError as error:
         raise UserError(f"--out {out}: {error.strerror}") from None
     yield f"wrote {out}; to search: evonas search {shlex.quote(out)}"
+
+
+def _space_for(inputs: "Inputs") -> tuple[str, str]:
+    """The space for the inputs of a task, and a note; rows of a table with categories are several inputs."""
+    from evonas.records import InputSpec
+
+    if not isinstance(inputs, InputSpec):
+        return "mlp", ""
+    axes = len(inputs.shape)
+    if inputs.is_integer or axes in SPACE_FOR:
+        return "tcn" if inputs.is_integer else SPACE_FOR[axes], ""
+    return "mlp", f"no space of evonas takes inputs of {axes} axes: the config names mlp, which flattens them"
 
 
 def _batch(task: "Task") -> int:

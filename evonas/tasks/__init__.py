@@ -7,6 +7,7 @@ from evonas.tasks.constructors import classification, regression
 from evonas.tasks.metrics import TaskMetric
 from evonas.tasks.registry import TASKS
 from evonas.tasks.splitting import divided
+from evonas.tasks.table import table_of
 from evonas.tasks.task import Split, Splits, Task
 
-__all__ = ["TASKS", "Split", "Splits", "Task", "TaskMetric", "classification", "divided", "regression"]
+__all__ = ["TASKS", "Split", "Splits", "Task", "TaskMetric", "classification", "divided", "regression", "table_of"]

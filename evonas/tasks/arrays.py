@@ -9,6 +9,7 @@ import numpy as np
 from evonas.did_you_mean import unknown
 from evonas.errors import UserError
 from evonas.tasks.class_folders import listed
+from evonas.tasks.class_weights import ClassWeights, check_no_weights
 from evonas.tasks.constructors import classification, regression
 from evonas.tasks.splitting import NAMES, completed, labelled, parts_among
 from evonas.tasks.stored_array import Column
@@ -28,6 +29,7 @@ def assembled(
     fractions: tuple[float, float],
     split_seed: int,
     metrics: tuple[str, ...] | None,
+    class_weights: ClassWeights = None,
 ) -> Task:
     """A task from its arrays.
 
@@ -39,6 +41,7 @@ def assembled(
         fractions: of the training examples, for a validation and a test split that are not given.
         split_seed: the same one makes the same splits.
         metrics: the main one first; default: error, or mse of values.
+        class_weights: of the classes in the loss.
 
     Raises:
         UserError: shapes do not fit, or `classification` or `regression` refuses the arrays.
@@ -51,7 +54,8 @@ def assembled(
     given, notes = labelled(given)
     splits = completed(given, *fractions, split_seed, stratify=target == "classes")
     if target == "classes":
-        return classification(name, splits, metrics or ("error",), notes=notes)
+        return classification(name, splits, metrics or ("error",), notes=notes, class_weights=class_weights)
+    check_no_weights(class_weights)
     return regression(name, splits, metrics or ("mse",), notes)
 
 

@@ -3,6 +3,7 @@
 import struct
 import warnings
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from evonas.errors import UserError
 from evonas.paths import expanded
 from evonas.records import InputSpec, TaskSpec
 from evonas.tasks.class_folders import class_folders, count, natural, unreadable
+from evonas.tasks.class_weights import ClassWeights
 from evonas.tasks.constructors import classification
-from evonas.tasks.losses import cross_entropy
+from evonas.tasks.dealing import SplitBy
+from evonas.tasks.file_groups import keys_of_classes
 from evonas.tasks.metrics import directions
 from evonas.tasks.room import check_room
 from evonas.tasks.splitting import completed
@@ -32,6 +35,8 @@ def audio_folder(
     path: str,
     seconds: float = 1.0,
     bands: int = 32,
+    split: SplitBy | None = None,
+    class_weights: ClassWeights = None,
     valid_fraction: float = 0.1,
     test_fraction: float = 0.1,
     split_seed: int = 0,
@@ -47,6 +52,9 @@ def audio_folder(
         path: the folder; see `image_folder`.
         seconds: files are cut to so long, or filled up with silence.
         bands: of the spectrogram.
+        split: {by: EXPRESSION}: files on whose path below the folder a regular expression finds the same, its first
+            group or all of it, are in one part: a speaker, a patient.
+        class_weights: of the classes in the loss: balanced, or a number for each, in their order.
         valid_fraction: of the training examples, where there is no folder `valid`.
         test_fraction: of the training examples, where there is no folder `test`.
         split_seed: of the draw of these.
@@ -64,8 +72,10 @@ def audio_folder(
     recordings.check_room([file for own in found.values() for files in own.values() for file in files], found)
     given = {part: _read(recordings, files, classes) for part, files in found.items()}
     recordings.check()
-    splits = completed(given, valid_fraction, test_fraction, split_seed)
-    task = classification(root.name, splits, metrics, classes, [*notes, *recordings.notes()])
+    keys = keys_of_classes(split, found["train"], root, notes)
+    splits = completed(given, valid_fraction, test_fraction, split_seed, keys=keys)
+    notes = [*notes, *recordings.notes()]
+    task = classification(root.name, splits, metrics, classes, notes, class_weights=class_weights)
     return _as_spectrograms(task, recordings.rate, bands)
 
 
@@ -241,4 +251,4 @@ def _as_spectrograms(task: Task, rate: int, bands: int) -> Task:
     prepare.fit(train)
     shape = tuple(prepare(torch.from_numpy(train[:1])).shape[1:])
     spec = TaskSpec(task.spec.name, InputSpec(shape), task.spec.output_shape, directions(task.metrics))
-    return Task(spec, task.splits, prepare, cross_entropy, task.metrics, task.classes, task.notes)
+    return replace(task, spec=spec, prepare=prepare)

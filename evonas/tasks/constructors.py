@@ -1,22 +1,38 @@
 """Tasks of the usual kinds, made of their examples: classification and regression."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+from torch import nn
 
 from evonas.did_you_mean import unknown
 from evonas.errors import UserError
-from evonas.records import InputSpec, TaskSpec
+from evonas.records import Inputs, InputSpec, TaskSpec
 from evonas.tasks.baselines import same_for_all
+from evonas.tasks.class_weights import ClassWeights, weights_of
 from evonas.tasks.labels import labels, renumbered
-from evonas.tasks.losses import cross_entropy, mean_squared_error
+from evonas.tasks.losses import WeightedCrossEntropy, cross_entropy, mean_squared_error
 from evonas.tasks.metrics import CLASSIFICATION_METRICS, REGRESSION_METRICS, directions
 from evonas.tasks.stored_array import Column, chunks
-from evonas.tasks.task import Array, Split, Splits, Standardise, Task
+from evonas.tasks.task import Array, Loss, Split, Splits, Standardise, Task
 
 T = TypeVar("T")
 C = TypeVar("C", bound=Column)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """What a task does to stored examples.
+
+    Args:
+        module: its `prepare`.
+        inputs: what that gives to a network.
+    """
+
+    module: nn.Module
+    inputs: Inputs
 
 
 def classification(
@@ -25,6 +41,9 @@ def classification(
     metrics: Sequence[str] = ("error",),
     classes: Sequence[str] = (),
     notes: Sequence[str] = (),
+    *,
+    class_weights: ClassWeights = None,
+    prepared: Prepared | None = None,
 ) -> Task:
     """A task of telling classes 0, 1, ... apart, on standardised inputs.
 
@@ -34,25 +53,31 @@ def classification(
         metrics: names in `CLASSIFICATION_METRICS`; the first is the main one.
         classes: what they are called, in order of their numbers.
         notes: what was guessed, changed or left out when the data were read.
+        class_weights: of the classes in the loss: balanced, or a number for each.
+        prepared: what is done to examples instead of standardising them.
 
     Raises:
         UserError: labels are not integers (n,) from 0, there is one class only, some number is not finite, or a metric
             is unknown.
     """
     splits, classes, notes_of_labels = renumbered(
-        splits.mapped(lambda part, split: Split(_finite(_single(split.x)), labels(split.y, part))), classes
+        splits.mapped(lambda part, split: Split(_examples(split, prepared), labels(split.y, part))), classes
     )
     notes, count = [*notes, *notes_of_labels], len(np.unique(splits.train.y))
     if count < 2:
         raise UserError(f"task {name}: all labels are alike; a classification needs two classes or more")
     chosen = {metric: make(count) for metric, make in chosen_metrics(metrics, CLASSIFICATION_METRICS).items()}
-    x = _single(splits.train.x)
-    spec = TaskSpec(name, InputSpec(x.shape[1:]), (count,), directions(chosen))
+    loss: Loss = cross_entropy
+    if class_weights is not None:
+        weights, note = weights_of(class_weights, splits.train.y, classes)
+        loss, notes = WeightedCrossEntropy(weights), [*notes, note]
+    ready = prepared or _standardised(splits)
+    spec = TaskSpec(name, ready.inputs, (count,), directions(chosen))
     return Task(
         spec,
         splits,
-        Standardise(x),
-        cross_entropy,
+        ready.module,
+        loss,
         chosen,
         tuple(classes),
         tuple(notes),
@@ -60,7 +85,14 @@ def classification(
     )
 
 
-def regression(name: str, splits: Splits, metrics: Sequence[str] = ("mse",), notes: Sequence[str] = ()) -> Task:
+def regression(
+    name: str,
+    splits: Splits,
+    metrics: Sequence[str] = ("mse",),
+    notes: Sequence[str] = (),
+    *,
+    prepared: Prepared | None = None,
+) -> Task:
     """A task of predicting values (n,) or (n, outputs) from standardised inputs.
 
     Args:
@@ -68,24 +100,35 @@ def regression(name: str, splits: Splits, metrics: Sequence[str] = ("mse",), not
         splits: examples in any number type, values to predict.
         metrics: names in `REGRESSION_METRICS`; the first is the main one.
         notes: what was guessed, changed or left out when the data were read.
+        prepared: what is done to examples instead of standardising them.
 
     Raises:
         UserError: some number is not finite, or a metric is unknown.
     """
-    splits = splits.mapped(lambda part, split: Split(_finite(_single(split.x)), _values(split.y)))
+    splits = splits.mapped(lambda part, split: Split(_examples(split, prepared), _values(split.y)))
     chosen = chosen_metrics(metrics, REGRESSION_METRICS)
-    x = _single(splits.train.x)
-    spec = TaskSpec(name, InputSpec(x.shape[1:]), splits.train.y.shape[1:], directions(chosen))
+    ready = prepared or _standardised(splits)
+    spec = TaskSpec(name, ready.inputs, splits.train.y.shape[1:], directions(chosen))
     middle = splits.train.y.mean(0, dtype=np.float64).astype(np.float32)
     return Task(
         spec,
         splits,
-        Standardise(x),
+        ready.module,
         mean_squared_error,
         chosen,
         notes=tuple(notes),
         baselines=same_for_all("training mean", chosen, splits, middle),
     )
+
+
+def _examples(split: Split, prepared: Prepared | None) -> Column | Mapping[str, Column]:
+    """What a split has, which is checked where it will be standardised."""
+    return split.x if prepared else _finite(_single(split.x))
+
+
+def _standardised(splits: Splits) -> Prepared:
+    x = _single(splits.train.x)
+    return Prepared(Standardise(x), InputSpec(x.shape[1:]))
 
 
 def _majority(y: Array, classes: int) -> Array:

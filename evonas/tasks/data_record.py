@@ -15,6 +15,8 @@ from evonas.tasks.audio_folder import Spectrogram
 from evonas.tasks.rescale import Rescale
 from evonas.tasks.series.inputs import KnownFuture
 from evonas.tasks.stored_array import Column, chunks, nbytes, taken
+from evonas.tasks.table.prepare import TableColumns
+from evonas.tasks.table.record import TableRecord
 from evonas.tasks.task import Split, Standardise, Task
 from evonas.tasks.vocabulary import Tokens
 
@@ -103,6 +105,7 @@ class DataRecord(Record):
         spectrogram: likewise, of recordings.
         known_future: likewise, of series of which columns are known of the future.
         tokens: it makes numbers of characters wider, as an embedding takes them.
+        table: what became of the columns of a table.
         unprepared: it does nothing to them.
         notes: what was guessed, changed or left out when the data were read.
         finish: what the task does to outputs, in files that are shipped; None where that is nothing.
@@ -116,6 +119,7 @@ class DataRecord(Record):
     spectrogram: SpectrogramRecord | None = None
     known_future: KnownFutureRecord | None = None
     tokens: bool = False
+    table: TableRecord | None = None
     unprepared: bool = False
     notes: tuple[str, ...] = ()
     finish: RescaleRecord | None = None
@@ -158,6 +162,8 @@ def _prepared(prepare: nn.Module) -> dict[str, Any]:
         return {"unprepared": True}
     if type(prepare) is Tokens:
         return {"tokens": True}
+    if type(prepare) is TableColumns:
+        return {"table": prepare.record}
     if type(prepare) not in (Standardise, Spectrogram, KnownFuture):
         return {}
     assert isinstance(prepare, Standardise | Spectrogram | KnownFuture)
@@ -219,6 +225,8 @@ def in_words(record: DataRecord) -> str:
 
 def prepare_of(record: DataRecord) -> nn.Module | None:
     """What the task does to stored examples, without its data; None where only the task knows."""
+    if record.table:
+        return TableColumns(record.table, any(column.dtype == "float64" for column in record.columns.values()))
     if list(record.columns) != [""]:
         return None
     if record.spectrogram:

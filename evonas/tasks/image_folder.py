@@ -8,7 +8,10 @@ import numpy as np
 
 from evonas.paths import expanded
 from evonas.tasks.class_folders import class_folders, natural
+from evonas.tasks.class_weights import ClassWeights
 from evonas.tasks.constructors import classification
+from evonas.tasks.dealing import SplitBy
+from evonas.tasks.file_groups import keys_of_classes
 from evonas.tasks.images import Channels, Pictures, Size, pillow
 from evonas.tasks.splitting import completed
 from evonas.tasks.task import Split, Task
@@ -23,6 +26,8 @@ def image_folder(
     path: str,
     size: Size = 32,
     channels: Channels = 3,
+    split: SplitBy | None = None,
+    class_weights: ClassWeights = None,
     valid_fraction: float = 0.1,
     test_fraction: float = 0.1,
     split_seed: int = 0,
@@ -38,6 +43,9 @@ def image_folder(
         path: the folder.
         size: pictures are scaled to so many pixels square, or to [height, width], and held in memory.
         channels: 1 for grey, 3 for RGB, 4 for RGB with transparency.
+        split: {by: EXPRESSION}: files on whose path below the folder a regular expression finds the same, its first
+            group or all of it, are in one part: a speaker, a patient.
+        class_weights: of the classes in the loss: balanced, or a number for each, in their order.
         valid_fraction: of the training examples, where there is no folder `valid`.
         test_fraction: of the training examples, where there is no folder `test`.
         split_seed: of the draw of these.
@@ -53,8 +61,10 @@ def image_folder(
     pictures.check_room("task.path", number, drawn=not {"valid", "test"} <= found.keys())
     given = {part: _read(pictures, files, classes) for part, files in found.items()}
     pictures.check("task.path")
-    splits = completed(given, valid_fraction, test_fraction, split_seed)
-    return classification(root.name, splits, metrics, classes, [*notes, *pictures.notes()])
+    keys = keys_of_classes(split, found["train"], root, notes)
+    splits = completed(given, valid_fraction, test_fraction, split_seed, keys=keys)
+    notes = [*notes, *pictures.notes()]
+    return classification(root.name, splits, metrics, classes, notes, class_weights=class_weights)
 
 
 def _read(pictures: Pictures, files: Mapping[str, Sequence[Path]], classes: Sequence[str]) -> Split:

@@ -1,5 +1,9 @@
 """The losses that networks are trained with where a task has none of its own."""
 
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -7,6 +11,28 @@ from torch.nn import functional as F
 def cross_entropy(output: Tensor, target: Tensor, label_smoothing: float) -> Tensor:
     """Mean cross entropy of logits (n, classes) and classes (n,)."""
     return F.cross_entropy(output, target, label_smoothing=label_smoothing)
+
+
+@dataclass(frozen=True, slots=True)
+class WeightedCrossEntropy:
+    """The cross entropy of logits (n, classes) and classes (n,), its mean weighted by the class of each example.
+
+    Args:
+        weights: of the classes, in order.
+    """
+
+    weights: tuple[float, ...]
+
+    def __call__(self, output: Tensor, target: Tensor, label_smoothing: float) -> Tensor:
+        """Of a batch; a scalar."""
+        return F.cross_entropy(output, target, _on(self.weights, output.device), label_smoothing=label_smoothing)
+
+
+@lru_cache(maxsize=16)
+def _on(weights: tuple[float, ...], device: torch.device) -> Tensor:
+    """Weights on a device, copied there once: a step must not wait for the host, and a CUDA graph cannot."""
+    with torch.inference_mode(False):  # a validation pass may be the first to ask, and training saves it for backward
+        return torch.tensor(weights, device=device)
 
 
 def mean_squared_error(output: Tensor, target: Tensor, label_smoothing: float) -> Tensor:

@@ -11,6 +11,7 @@ from functools import partial
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from evonas.records import check_direction
 
@@ -82,6 +83,11 @@ def accuracy(output: Tensor, target: Tensor) -> Tensor:
     return (output.argmax(1) == target).float()
 
 
+def surprise(output: Tensor, target: Tensor) -> Tensor:
+    """(n,) minus the logarithm of the softmax at the class, in nats; its mean is the log loss."""
+    return F.cross_entropy(output, target, reduction="none")
+
+
 def squared_error(output: Tensor, target: Tensor) -> Tensor:
     """(n,) squared error of each example, mean over its outputs."""
     return (output - target).square().flatten(1).mean(1)
@@ -120,6 +126,31 @@ def macro_f1(statistics: Tensor, classes: int) -> Tensor:
     return multiclass_f1_score(predicted, true, num_classes=classes, average="macro")
 
 
+def macro_precision(statistics: Tensor, classes: int) -> Tensor:
+    """The mean of the precisions of all classes, from `predicted_and_true`."""
+    from torchmetrics.functional.classification import multiclass_precision
+
+    predicted, true = statistics.long().unbind(1)
+    return multiclass_precision(predicted, true, num_classes=classes, average="macro")
+
+
+def balanced_error(statistics: Tensor, classes: int) -> Tensor:
+    """1 minus the mean of the recalls of the classes that are there, from `predicted_and_true`."""
+    from torchmetrics.functional.classification import multiclass_recall
+
+    predicted, true = statistics.long().unbind(1)
+    recalls = multiclass_recall(predicted, true, num_classes=classes, average="none")
+    return 1 - recalls[torch.bincount(true, minlength=classes) > 0].double().mean()
+
+
+def average_precision(statistics: Tensor, classes: int) -> Tensor:
+    """The mean over classes of the area under the curve of precision and recall, from `probabilities_and_true`."""
+    from torchmetrics.functional.classification import multiclass_average_precision
+
+    probabilities, true = statistics[:, :-1].float(), statistics[:, -1].long()
+    return multiclass_average_precision(probabilities, true, num_classes=classes, average="macro")
+
+
 def macro_auc(statistics: Tensor, classes: int) -> Tensor:
     """The mean over classes of the area under the ROC curve of one against all, from `probabilities_and_true`."""
     from torchmetrics.functional.classification import multiclass_auroc
@@ -142,7 +173,13 @@ CLASSIFICATION_METRICS: dict[str, Callable[[int], TaskMetric]] = {
     "error": lambda classes: TaskMetric(error, share=True),
     "accuracy": lambda classes: TaskMetric(accuracy, direction="maximize", share=True),
     "f1": lambda classes: TaskMetric(predicted_and_true, partial(macro_f1, classes=classes), "maximize"),
+    "precision": lambda classes: TaskMetric(predicted_and_true, partial(macro_precision, classes=classes), "maximize"),
+    "balanced_error": lambda classes: TaskMetric(predicted_and_true, partial(balanced_error, classes=classes)),
+    "log_loss": lambda classes: TaskMetric(surprise),
     "auc": lambda classes: TaskMetric(probabilities_and_true, partial(macro_auc, classes=classes), "maximize"),
+    "average_precision": lambda classes: TaskMetric(
+        probabilities_and_true, partial(average_precision, classes=classes), "maximize"
+    ),
 }
 """Name -> the metric for so many classes."""
 

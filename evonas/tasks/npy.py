@@ -8,6 +8,7 @@ import numpy as np
 from evonas.errors import UserError
 from evonas.paths import expanded
 from evonas.tasks.arrays import Layout, Target, assembled, check_array, check_names, images_first
+from evonas.tasks.class_weights import ClassWeights
 from evonas.tasks.stored_array import held_dtype
 from evonas.tasks.task import Array, Task
 
@@ -17,6 +18,7 @@ def npy(
     path: str,
     target: Target = "classes",
     layout: Layout = "auto",
+    class_weights: ClassWeights = None,
     valid_fraction: float = 0.1,
     test_fraction: float = 0.1,
     split_seed: int = 0,
@@ -31,6 +33,7 @@ def npy(
         path: the folder.
         target: what y holds, integer classes (n,) from 0, or values (n,) or (n, outputs) to predict.
         layout: of x, as for `npz`; channels that stand last are moved in each batch, so store them first.
+        class_weights: of the classes in the loss: balanced, or a number for each, in their order.
         valid_fraction: of the training examples, for a split that is not in the folder.
         test_fraction: of the training examples, for a split that is not in the folder.
         split_seed: of the draw of these.
@@ -46,7 +49,7 @@ def npy(
         check_array(name, _opened(file))
     x = {name: NpyFile(file, layout) for name, file in files.items() if name.startswith("x_")}
     y = {name: np.array(_opened(file)) for name, file in files.items() if name.startswith("y_")}
-    return assembled(folder.name, x, y, target, (valid_fraction, test_fraction), split_seed, metrics)
+    return assembled(folder.name, x, y, target, (valid_fraction, test_fraction), split_seed, metrics, class_weights)
 
 
 class NpyFile:

@@ -8,6 +8,7 @@ import numpy as np
 from evonas.errors import UserError
 from evonas.paths import expanded
 from evonas.tasks.arrays import Layout, Target, assembled, check_array, check_names, images_first
+from evonas.tasks.class_weights import ClassWeights
 from evonas.tasks.room import STREAMED, check_room
 from evonas.tasks.task import Array, Task
 
@@ -17,6 +18,7 @@ def npz(
     path: str,
     target: Target = "classes",
     layout: Layout = "auto",
+    class_weights: ClassWeights = None,
     valid_fraction: float = 0.1,
     test_fraction: float = 0.1,
     split_seed: int = 0,
@@ -29,6 +31,7 @@ def npz(
         target: what y holds, integer classes (n,) from 0, or values (n,) or (n, outputs) to predict.
         layout: of x. auto: (n, height, width) gets one channel; (n, a, b, c) is channels last where c is 1, 3 or 4
             and a is not; anything else is taken as it is, e.g. (n, features). as_is: whatever the axes are.
+        class_weights: of the classes in the loss: balanced, or a number for each, in their order.
         valid_fraction: of the training examples, for a split that is not in the file.
         test_fraction: of the training examples, for a split that is not in the file.
         split_seed: of the draw of these.
@@ -40,7 +43,7 @@ def npz(
     file = expanded(path, "task.path")
     arrays = _arrays(file)
     x = {name: images_first(array, layout) for name, array in arrays.items() if name.startswith("x_")}
-    return assembled(file.stem, x, arrays, target, (valid_fraction, test_fraction), split_seed, metrics)
+    return assembled(file.stem, x, arrays, target, (valid_fraction, test_fraction), split_seed, metrics, class_weights)
 
 
 def _arrays(path: Path) -> dict[str, Array]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from evonas.errors import UserError
 from evonas.seeding import stream
+from evonas.tasks.dealing import Keys, dealt
 from evonas.tasks.labels import labels
 from evonas.tasks.task import Array, Split, Splits
 
@@ -61,32 +62,50 @@ def labelled(given: Mapping[str, Split]) -> tuple[dict[str, Split], list[str]]:
 
 
 def completed(
-    given: Mapping[str, Split], valid_fraction: float, test_fraction: float, seed: int, stratify: bool = True
+    given: Mapping[str, Split],
+    valid_fraction: float,
+    test_fraction: float,
+    seed: int,
+    stratify: bool = True,
+    keys: Keys | None = None,
 ) -> Splits:
     """The splits that are given, and those that are not taken out of the training examples.
 
     given: "train" and maybe "valid", "test". The fractions are of the training examples given; one whose split is
     given is not used. The same seed gives the same split. stratify: y holds classes, and every part keeps their mix.
+    keys: of the training examples, where groups of them stay together or the latest are taken.
     """
     fractions = {"valid": valid_fraction, "test": test_fraction}
     missing = [name for name in fractions if name not in given]
     if stratify:
         given = {name: Split(split.x, labels(split.y, name)) for name, split in given.items()}
-    parts = divided(given["train"], tuple(fractions[name] for name in missing), seed, stratify)
+    parts = divided(given["train"], tuple(fractions[name] for name in missing), seed, stratify, keys)
     made = dict(zip(("train", *missing), parts, strict=True))
     return Splits(**{**given, **made}, drawn=tuple(missing))
 
 
-def divided(pool: Split, fractions: tuple[float, ...], seed: int, stratify: bool = True) -> tuple[Split, ...]:
+def divided(
+    pool: Split, fractions: tuple[float, ...], seed: int, stratify: bool = True, keys: Keys | None = None
+) -> tuple[Split, ...]:
     """A pool in disjoint parts: one for each fraction, after the rest; each keeps the pool's mix of classes.
+
+    Args:
+        pool: the examples.
+        fractions: of them, one a part.
+        seed: the same one gives the same parts.
+        stratify: y holds classes, whose mix is kept.
+        keys: of the examples, where groups of them stay together or the latest are taken.
 
     Raises:
         ValueError: a fraction is not above 0, or nothing is left for the rest.
+        UserError: there are too few groups or times.
     """
     check_fractions(fractions)
     if not fractions:
         return (pool,)
     groups = pool.y if stratify else np.zeros(len(pool.y), np.int64)
+    if keys is not None:
+        return tuple(pool[rows] for rows in dealt(keys, groups, fractions, seed))
     random = stream(seed, "split")
     parts: list[list[Array]] = [[] for _ in range(len(fractions) + 1)]
     for group in np.unique(groups):

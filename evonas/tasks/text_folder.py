@@ -1,6 +1,7 @@
 """Task kind `text_folder`: a folder of .txt files for each class."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,10 @@ from evonas.errors import UserError
 from evonas.paths import expanded
 from evonas.records import InputSpec, TaskSpec
 from evonas.tasks.class_folders import class_folders, count, natural, unreadable
+from evonas.tasks.class_weights import ClassWeights
 from evonas.tasks.constructors import classification
-from evonas.tasks.losses import cross_entropy
+from evonas.tasks.dealing import SplitBy
+from evonas.tasks.file_groups import keys_of_classes
 from evonas.tasks.metrics import directions
 from evonas.tasks.splitting import completed
 from evonas.tasks.task import Array, Split, Task
@@ -22,6 +25,8 @@ def text_folder(
     path: str,
     characters: int = 256,
     most_characters: int = 255,
+    split: SplitBy | None = None,
+    class_weights: ClassWeights = None,
     valid_fraction: float = 0.1,
     test_fraction: float = 0.1,
     split_seed: int = 0,
@@ -36,6 +41,9 @@ def text_folder(
         path: the folder; see `image_folder`.
         characters: texts are cut to so many, or filled up with 0 in front.
         most_characters: how many have a number of their own, the most frequent ones; all others are 0.
+        split: {by: EXPRESSION}: files on whose path below the folder a regular expression finds the same, its first
+            group or all of it, are in one part: a speaker, a patient.
+        class_weights: of the classes in the loss: balanced, or a number for each, in their order.
         valid_fraction: of the training examples, where there is no folder `valid`.
         test_fraction: of the training examples, where there is no folder `test`.
         split_seed: of the draw of these.
@@ -61,11 +69,12 @@ def text_folder(
     notes += _lengths([len(text) for own in texts.values() for text, _ in own], characters)
     joined = {part: np.concatenate(own) for part, own in numbers.items()}
     notes += notes_on(vocabulary, joined, len(np.unique(code_points(whole))))
-    splits = completed(given, valid_fraction, test_fraction, split_seed)
-    task = classification(root.name, splits, metrics, classes, notes)
+    keys = keys_of_classes(split, found["train"], root, notes)
+    splits = completed(given, valid_fraction, test_fraction, split_seed, keys=keys)
+    task = classification(root.name, splits, metrics, classes, notes, class_weights=class_weights)
     inputs = InputSpec((characters,), "int64", vocabulary.size)
     spec = TaskSpec(task.spec.name, inputs, task.spec.output_shape, directions(task.metrics))
-    return Task(spec, task.splits, Tokens(), cross_entropy, task.metrics, task.classes, task.notes)
+    return replace(task, spec=spec, prepare=Tokens())
 
 
 def _read(files: Mapping[str, Sequence[Path]], classes: Sequence[str]) -> list[tuple[str, int]]:

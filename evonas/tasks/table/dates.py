@@ -1,0 +1,69 @@
+"""Dates in tables: which texts are some, and what networks take of them."""
+
+from typing import Any
+
+import numpy as np
+
+from evonas.tasks.task import Array
+
+DAYS = ("%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d")
+TIMES = ("", " %H:%M", " %H:%M:%S", "T%H:%M:%S")
+FORMATS = tuple(day + time for day in DAYS for time in TIMES)
+"""How dates are written that are texts; the first that fits on all is taken."""
+TRIED = 50
+"""Texts by which most formats are found not to fit."""
+
+
+def format_of(column: Any) -> str:
+    """How a column of texts writes dates; empty where it holds none, or some text is no date.
+
+    Args:
+        column: a `pyarrow.ChunkedArray` of texts.
+    """
+    known = column.drop_null()
+    if not len(known) or not any(character.isdigit() for character in str(known[0])):
+        return ""
+    return next((each for each in FORMATS if _fits(known.slice(0, TRIED), each) and _fits(known, each)), "")
+
+
+def _fits(known: Any, written: str) -> bool:
+    from pyarrow import compute
+
+    found: int = compute.strptime(known, format=written, unit="s", error_is_null=True).null_count
+    return found == 0
+
+
+def moments(column: Any, written: str) -> Array:
+    """(n,) datetime64[s], NaT in gaps.
+
+    Args:
+        column: a `pyarrow.ChunkedArray` of dates, or of texts that are some.
+        written: how; empty where they are dates by their type. What does not fit is a gap.
+    """
+    import pyarrow as pa
+    from pyarrow import compute
+
+    if written:
+        column = compute.strptime(column.cast(pa.string()), format=written, unit="s", error_is_null=True)
+    naive = column.cast(pa.timestamp("s"), safe=False)
+    found: Array = naive.to_numpy().astype("datetime64[s]")
+    return found
+
+
+def days(when: Array) -> Array:
+    """(n,) float64 since 1970, NaN in gaps."""
+    return np.where(np.isnat(when), np.nan, when.astype(np.int64) / 86_400)
+
+
+def texts_of(when: Array, part: str) -> Array:
+    """(n,) objects: month, weekday or hour as a text, None in gaps."""
+    seconds = when.astype(np.int64)
+    if part == "month":
+        numbers = when.astype("datetime64[M]").astype(np.int64) % 12 + 1
+    elif part == "weekday":
+        numbers = (seconds // 86_400 + 3) % 7 + 1  # 1970 began with a Thursday
+    else:
+        numbers = seconds % 86_400 // 3600
+    found: Array = numbers.astype(str).astype(object)
+    found[np.isnat(when)] = None
+    return found

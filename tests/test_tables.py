@@ -1,0 +1,229 @@
+"""Task kind `table`: what becomes of columns, of gaps, of dates and of what training has not seen."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn import metrics as known
+
+import evonas
+from evonas.config import PartConfig
+from evonas.config.options import construct
+from evonas.errors import UserError
+from evonas.tasks import TASKS, Task
+from evonas.tasks.data_record import data_record, prepare_of
+from evonas.tasks.losses import WeightedCrossEntropy
+from evonas.tasks.metrics import CLASSIFICATION_METRICS
+from evonas.tasks.table import Encoder
+from evonas.testing import check_task
+
+RNG = np.random.default_rng(0)
+
+
+def stays(rows: int = 240) -> pd.DataFrame:
+    """A table as people have them: gaps, texts, dates of two kinds, true and false, an outlier, a rare class."""
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame(
+        {
+            "patient": np.arange(rows) // 4,
+            "age": np.where(rng.random(rows) < 0.2, np.nan, rng.integers(18, 90, rows)),
+            "pay": np.exp(rng.normal(size=rows)),
+            "city": rng.choice(["Rome", "Oslo", "Lima", None], rows),
+            "member": rng.random(rows) < 0.5,
+            "came": pd.date_range("2021-01-01", periods=rows, freq="D").strftime("%d.%m.%Y"),
+            "seen": pd.date_range("2021-01-01 08:00", periods=rows, freq="7h"),
+            "unit": "ward 3",
+            "note": [f"text {i}" for i in range(rows)],
+        }
+    )
+    frame.loc[3, "pay"] = 1e6
+    frame["stays"] = np.where((frame["city"] == "Rome") & (frame["age"].fillna(0) > 40), "yes", "no")
+    return frame
+
+
+def read(path: Path, **options: Any) -> Task:
+    return construct(TASKS, PartConfig.model_validate({"kind": "table", "path": str(path), **options}), "task")
+
+
+@pytest.fixture(scope="module")
+def task() -> Task:
+    return evonas.table_of(stays(), label="stays", split={"by": "patient"}, valid_fraction=0.2, test_fraction=0.2)
+
+
+def test_what_is_made_of_each_column_is_said(task: Task) -> None:
+    check_task(task)
+    said = "\n".join(task.notes)
+    for line in (
+        "split by patient: 60 groups, each of which is in one part",
+        "columns that are left out: unit (the same in all rows), note (144 different texts in 144 rows)",
+        "dates, taken as days, month, weekday and hour as far as they differ: came (%d.%m.%Y), seen",
+        "gaps are filled with the median, and marked by a feature each, in age",
+        "gaps are a category of their own in city",
+        "5 numbers: age, pay, member, came: days, seen: days",
+        "6 columns of categories: city (3 values), came: month (8 values), came: weekday (7 values), seen: month",
+        "one class has 8",
+    ):
+        assert line in said
+    assert task.classes == ("no", "yes")
+
+
+def test_numbers_are_scaled_robustly_and_gaps_marked(task: Task) -> None:
+    stored = task.splits.train.x["numbers"]
+    assert stored.dtype == np.float32
+    found = task.prepare(mapped(task.splits.train.x))["numbers"]
+    age, low, middle, high = stored[:, 0], *np.nanquantile(stored[:, 0], [0.25, 0.5, 0.75])
+    distance = (np.nan_to_num(age, nan=middle) - middle) / (high - low)
+    assert found[:, 0].numpy() == pytest.approx(distance / np.sqrt(1 + (distance / 3) ** 2), abs=1e-5)
+    assert found.shape[1] == 6
+    assert torch.equal(found[:, 5], torch.from_numpy(np.isnan(age)).float())
+    assert found.abs().max() <= 3, "an outlier of a million"
+
+
+def mapped(x: Any) -> Any:
+    return {name: torch.from_numpy(np.asarray(part)) for name, part in x.items()}
+
+
+def test_what_training_has_not_seen_is_any_other(task: Task) -> None:
+    record = data_record(task).table
+    assert record is not None
+    encoder = Encoder(record)
+    rows = stays().iloc[:4].assign(city=["Rome", "Atlantis", None, "Lima"])
+    assert encoder(rows)["categories"][:, 0].tolist() == [3, 0, 4, 1]
+    assert encoder(rows.assign(came=["1.1.2021", "29.02.2024", "never", None]))["categories"][:, 2].tolist() == [
+        5,  # a Friday
+        4,
+        0,
+        0,
+    ]
+    prepared = task.prepare(mapped(encoder(rows)))["categories"]
+    assert int(prepared.max()) < task.spec.input["categories"].high
+    assert prepared[:, 1].tolist() == [5 + 1] * 4, "months begin where cities end: 3 values, a gap and any other"
+    beyond = {**mapped(encoder(rows)), "categories": torch.full((4, 6), 99, dtype=torch.uint8)}
+    assert torch.equal(task.prepare(beyond)["categories"][0], task.prepare.starts)
+
+
+def test_only_training_rows_decide() -> None:
+    frame = pd.DataFrame({"a": np.arange(100.0), "t": np.arange(100), "c": ["x"] * 40 + ["y"] * 40 + ["new"] * 20})
+    task = evonas.table_of(frame, label="a", target="values", split={"time": "t"}, ignore=["t"])
+    record = data_record(task).table
+    assert record is not None
+    assert record.categories[0].values == ("x", "y")
+    assert "test has rows with values that training has not, or seldom: c (10)" in task.notes
+    assert task.splits.test.y.min() > task.splits.valid.y.max() > task.splits.train.y.max()
+
+
+def test_groups_are_in_one_part_and_a_run_knows_what_prepares(task: Task) -> None:
+    assert [len(split) for split in task.splits.parts.values()] == [144, 48, 48]
+    again = prepare_of(data_record(task))
+    x = mapped(task.splits.valid.x)
+    assert again is not None
+    assert all(torch.equal(part, again(x)[name]) for name, part in task.prepare(x).items())
+
+
+def test_numbers_that_float32_moves_are_float64() -> None:
+    frame = pd.DataFrame({"stamp": 1.7e9 + np.arange(50) / 10, "y": np.arange(50) % 2})
+    task = evonas.table_of(frame, label="y", valid_fraction=0.2, test_fraction=0.2)
+    assert task.splits.train.x.dtype == np.float64
+    found = task.prepare(torch.from_numpy(task.splits.train.x))
+    assert found.dtype == torch.float32
+    assert len(np.unique(found.numpy())) == len(task.splits.train)
+    again = prepare_of(data_record(task))
+    assert again is not None
+    assert torch.equal(again(torch.from_numpy(task.splits.train.x)), found)
+
+
+def test_numbers_that_are_names() -> None:
+    frame = pd.DataFrame({"code": [80331, 80333] * 30, "kind": pd.Categorical(["a", "b", "c"] * 20), "y": [0, 1] * 30})
+    task = evonas.table_of(frame, label="y", categories=["code"])
+    assert "2 columns of categories: code (2 values), kind (3 values)" in task.notes
+    assert list(task.splits.train.x) == ["categories"]
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "says"),
+    [
+        ("age,y\n1,a\n2,a\n", {"label": "y"}, r"task\.label: y is a in all rows of train; there is nothing to learn"),
+        ("age,y\n1,2\n2,2\n", {"label": "y", "target": "values"}, r"task\.label: y is 2 in all rows of train"),
+        ("age,y\n", {"label": "y"}, "has no rows below its names of columns"),
+        ("age,y\n1,a\n2,b\n", {"label": "y", "split": {"by": "agee"}}, r"task\.split\.by: .*did you mean 'age'"),
+        ("age,y\n1,a\n2,b\n", {"label": "y", "split": {"by": "y"}}, r"task\.split\.by: y is the label"),
+        ("age,y\n1,a\n2,b\n", {"label": "y", "split": {}}, "task: split: takes either by or time"),
+        ("age,p,y\n1,,a\n2,3,b\n", {"label": "y", "split": {"by": "p"}}, "1 rows of train have no p; fill or remove"),
+        ("age,t,y\n1,x,a\n2,y,b\n", {"label": "y", "split": {"time": "t"}}, "t holds no times: write dates as"),
+        ("age,y\n" + "1,a\n2,b\n" * 20, {"label": "y", "class_weights": [1]}, "a number above 0 for each of the 2 cl"),
+        ("age,y\n1,2\n2,3\n", {"label": "y", "target": "values", "class_weights": [1]}, "values have no classes"),
+    ],
+)
+def test_bad_input_is_one_line(tmp_path: Path, text: str, options: dict[str, Any], says: str) -> None:
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(UserError, match=says) as error:
+        read(tmp_path / "t.csv", **options)
+    assert "\n" not in str(error.value)
+
+
+def test_what_is_no_frame_is_one_line() -> None:
+    for frame, says in (
+        (np.zeros((3, 2)), "table_of: train: takes a DataFrame of pandas, not a ndarray"),
+        (pd.DataFrame({"a": [], "y": []}), "table_of: train: the frame has no rows"),
+        (pd.DataFrame({"a": [1, "x"], "y": [0, 1]}), "give each column values of one kind"),
+    ):
+        with pytest.raises(UserError, match=says):
+            evonas.table_of(frame, label="y")
+
+
+def test_metrics_are_those_of_scikit_learn() -> None:
+    logits, y = RNG.normal(size=(300, 3)), RNG.choice(3, 300, p=[0.7, 0.2, 0.1])
+    y[y == 2] = 1  # a class that is not there
+    shares = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    found = {}
+    for name in ("balanced_error", "log_loss", "precision"):
+        metric = CLASSIFICATION_METRICS[name](3)
+        rows = metric.statistics(torch.from_numpy(logits).float(), torch.from_numpy(y))
+        found[name] = float(metric.reduce(rows[:, None] if rows.ndim == 1 else rows))
+    guess = logits.argmax(1)
+    recalls = known.recall_score(y, guess, average=None, labels=[0, 1])
+    assert found["balanced_error"] == pytest.approx(1 - recalls.mean(), abs=1e-6)
+    assert found["log_loss"] == pytest.approx(known.log_loss(y, shares, labels=[0, 1, 2]), abs=1e-5)
+    assert found["precision"] == pytest.approx(known.precision_score(y, guess, average="macro"), abs=1e-5)
+    both = CLASSIFICATION_METRICS["average_precision"](2)
+    rows = both.statistics(torch.from_numpy(logits[:, :2]).float(), torch.from_numpy(y))
+    two = np.exp(logits[:, :2]) / np.exp(logits[:, :2]).sum(1, keepdims=True)
+    expected = np.mean([known.average_precision_score(y == each, two[:, each]) for each in (0, 1)])
+    assert float(both.reduce(rows)) == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_loss_weighs_classes_and_metrics_do_not() -> None:
+    frame = pd.DataFrame({"a": RNG.normal(size=120), "y": ["rare" if i % 6 == 0 else "usual" for i in range(120)]})
+    task = evonas.table_of(frame, label="y", class_weights="balanced")
+    assert "the loss weighs classes: rare 3, usual 0.6" in task.notes
+    assert task.loss == WeightedCrossEntropy((3.0, 0.6))
+    output, y = torch.randn(8, 2, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 1] * 4)
+    plain = torch.nn.functional.cross_entropy(output, y, reduction="none")
+    weights = torch.tensor([3.0, 0.6] * 4)
+    assert task.loss(output, y, 0.0).item() == pytest.approx(((plain * weights).sum() / weights.sum()).item())
+    other = evonas.table_of(frame, label="y")
+    assert task.metrics["error"].statistics is other.metrics["error"].statistics
+
+
+@pytest.mark.parametrize("kind", ["npz", "image_folder"])
+def test_other_tasks_take_them_too(kind: str, tmp_path: Path) -> None:
+    x, y = RNG.integers(0, 9, (60, 4, 4), dtype=np.uint8), np.arange(60) % 3 // 2
+    options: dict[str, Any] = {"kind": kind, "path": str(tmp_path), "class_weights": "balanced"}
+    if kind == "npz":
+        np.savez(tmp_path / "data.npz", x_train=x, y_train=y)
+        options["path"] += "/data.npz"
+    else:
+        from PIL import Image
+
+        for i, (pixels, label) in enumerate(zip(x, y, strict=True)):
+            (tmp_path / f"class {label}").mkdir(exist_ok=True)
+            Image.fromarray(pixels).save(tmp_path / f"class {label}" / f"patient{i // 6}-{i}.png")
+        options["split"] = {"by": "patient[0-9]+"}
+    task = construct(TASKS, PartConfig.model_validate(options), "task")
+    assert task.loss == WeightedCrossEntropy(tuple(len(task.splits.train) / 2 / np.bincount(task.splits.train.y)))
+    if kind == "image_folder":
+        assert "split by patient[0-9]+: 10 groups, each of which is in one part" in task.notes
+        assert {len(split) % 6 for split in task.splits.parts.values()} == {0}
