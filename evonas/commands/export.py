@@ -106,6 +106,10 @@ def export(folder: str, candidate: int, wanted: Wanted = Wanted()) -> Iterator[s
         file, checked = quantised.file, f"in float32 {checked}"
     _write("--out", path, file)
     yield _told(path, exporter, shipped, checked)
+    if told := shipped.labels.get("columns"):
+        beside = columns_path(path)
+        _write("--out", beside, told.encode())
+        yield f"{beside}: which column each number of its inputs is, and which number each text"
     if quantised:
         yield str(quantised)
     row = run.evaluations[run.evaluations["candidate"] == candidate].iloc[0]
@@ -124,6 +128,13 @@ def export(folder: str, candidate: int, wanted: Wanted = Wanted()) -> Iterator[s
 def default_name(candidate: int, form: str) -> str:
     """The file of a candidate where no other is named; Python can import it where it is one of Python's."""
     return f"candidate_{candidate}.py" if form == "py" else f"candidate-{candidate}.{form}"
+
+
+def columns_path(path: str) -> str:
+    """The file beside an exported one that says how rows of a table become its inputs."""
+    from evonas.exporters.columns import SUFFIX
+
+    return str(Path(path).with_suffix(SUFFIX))
 
 
 def _check(wanted: Wanted, form: str) -> None:

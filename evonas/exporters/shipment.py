@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from evonas.errors import UserError
+from evonas.exporters.columns import columns
 from evonas.exporters.exporter import named, shipped
 from evonas.inputs import called, example, mapped
 from evonas.records import Inputs, InputSpec
@@ -64,7 +65,7 @@ class Shipment:
         x: two examples that it takes.
         trained: the network by itself.
         labels: what a file is to say of it: run, candidate, task, classes, inputs, output, weights_sha256,
-            trained_by, evonas.
+            trained_by, evonas, and columns where the data are a table.
         note: what there is to know of it; "" where there is nothing.
     """
 
@@ -131,6 +132,7 @@ def _labels(run: Run, candidate: int, trained: Trained, network: nn.Module, x: A
         "weights_sha256": trained.sha256,
         "trained_by": trained.by,
         "evonas": version("evonas"),
+        **({"columns": told} if (told := columns(record)) else {}),
     }
 
 

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import yaml
 
@@ -13,8 +13,11 @@ from evonas.runs.baselines import in_words
 from evonas.runs.run import Run
 from evonas.store import ORIGIN, import_options
 from evonas.tasks.data_record import DataRecord, recorded_data
+from evonas.tasks.table.record import TableRecord
 from evonas.text import counted
 
+FEW = 8
+"""Categories of a column that are named."""
 LISTED = 50
 """Classes that are in the table one by one."""
 
@@ -29,6 +32,8 @@ def data(run: Run, licence: str) -> Iterator[str]:
         if classes := _classes(record):
             yield classes
         yield _prepared(record)
+        if record.table:
+            yield _columns(record.table)
         yield from (f"- {cell(note)}" for note in record.notes)
     yield f"Licence of the data: {cell(licence)}" if licence else "Licence of the data: not given."
 
@@ -130,8 +135,32 @@ def _classes(record: DataRecord) -> str:
     return table(["output", "class", *record.splits], rows)
 
 
+def _columns(record: TableRecord) -> str:
+    """A table of what became of each column."""
+    rows: list[list[object]] = [
+        ["numbers", place, each.name, f"gaps become {each.middle:.4g}{', marked' if each.gaps else ''}"]
+        for place, each in enumerate(record.numbers)
+    ]
+    rows += [
+        ["categories", place, each.name, f"{_few(each.values)}; any other: 0{', a gap: the last' if each.gaps else ''}"]
+        for place, each in enumerate(record.categories)
+    ]
+    return table(["input", "place", "column", "values"], rows)
+
+
+def _few(values: Sequence[str]) -> str:
+    named = ", ".join(f"{number} {value}" for number, value in enumerate(values[:FEW], start=1))
+    return named + (f" and {len(values) - FEW:,} more" if len(values) > FEW else "")
+
+
 def _prepared(record: DataRecord) -> str:
-    if record.standardise:
+    if record.table:
+        what = (
+            "rows of numbers and categories as the file of columns beside it says (`*.columns.json`, also in the file's "
+            "own texts as `columns`), by hand or by evonas.tasks.table.Encoder.load; numbers are as the table has them: "
+            "the network scales them by median and quartiles, clips them smoothly, and fills and marks gaps"
+        )
+    elif record.standardise:
         what = "standardised by the mean and deviation of the training examples"
     elif record.spectrogram:
         what = "made log-mel spectrograms, standardised per band"
