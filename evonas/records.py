@@ -130,17 +130,23 @@ class TaskSpec:
         input: one tensor, or several by name, which the network gets as keyword arguments.
         output_shape: of one example's output, e.g. (classes,), (1,) for a scalar, (tokens, vocabulary).
         metrics: of the validation examples, each with "minimize" or "maximize"; the first is the task's main one.
+        units: of values to predict, mean and deviation of each output: what a space builds gives deviations from the
+            mean, and what is trained, measured and exported gives values. Empty where outputs are taken as they are.
 
     Raises:
-        ValueError: the name is no text, a metric has a name that none can have, or another direction.
+        ValueError: the name is no text, a metric has a name that none can have, or another direction, or there are not
+            as many units as outputs.
     """
 
     name: str
     input: Inputs
     output_shape: tuple[int, ...]
     metrics: Mapping[str, str] = field(default_factory=lambda: {"error": "minimize"})
+    units: tuple[tuple[float, float], ...] = ()
 
     def __post_init__(self) -> None:
+        if self.units and self.output_shape != (len(self.units),):
+            raise ValueError(f"units are a mean and a deviation for each output {self.output_shape}, not {self.units}")
         if not isinstance(self.name, str):
             raise ValueError(f"the name of a task is a text, not {self.name!r}")
         for name, direction in self.metrics.items():

@@ -219,7 +219,8 @@ def _validation(task: Task | None) -> dict[str, Any] | None:
 def describe_task(spec: TaskSpec) -> dict[str, Any]:
     """A task's spec as plain data."""
     shape, metrics = list(spec.output_shape), dict(spec.metrics)
-    return {"name": spec.name, "input": to_plain(spec.input), "output_shape": shape, "metrics": metrics}
+    units = {"units": [list(each) for each in spec.units]} if spec.units else {}
+    return {"name": spec.name, "input": to_plain(spec.input), "output_shape": shape, "metrics": metrics, **units}
 
 
 _version = cache(version)

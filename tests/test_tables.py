@@ -13,6 +13,7 @@ import evonas
 from evonas.config import PartConfig
 from evonas.config.options import construct
 from evonas.errors import UserError
+from evonas.spaces.units import built
 from evonas.tasks import TASKS, Task
 from evonas.tasks.data_record import data_record, prepare_of
 from evonas.tasks.losses import WeightedCrossEntropy
@@ -113,6 +114,22 @@ def test_only_training_rows_decide() -> None:
     assert record.categories[0].values == ("x", "y")
     assert "test has rows with values that training has not, or seldom: c (10)" in task.notes
     assert task.splits.test.y.min() > task.splits.valid.y.max() > task.splits.train.y.max()
+
+
+def test_values_are_learned_in_deviations_and_given_as_they_are() -> None:
+    frame = pd.DataFrame({"a": RNG.normal(size=200)})
+    frame["price"] = 250_000 + 80_000 * frame["a"]
+    task = evonas.table_of(frame, label="price", target="values", metrics=["rmse", "r2"])
+    check_task(task)
+    y = torch.from_numpy(task.splits.train.y)
+    assert task.spec.units[0] == pytest.approx((y.mean().item(), y.std(correction=0).item()), rel=1e-4)
+    assert task.loss(y + task.spec.units[0][1], y, 0.0).item() == pytest.approx(1, rel=1e-4)
+    space = evonas.spaces.MLP(layers=(1, 1), widths=8)
+    network = built(space, space.sample(np.random.default_rng(0)), task.spec).eval()
+    given = network(task.prepare(torch.from_numpy(task.splits.train.x)))
+    assert abs(given.mean() - y.mean()) < 80_000, "before it has learned anything"
+    with pytest.raises(ValueError, match="a mean and a deviation for each output"):
+        evonas.TaskSpec("t", evonas.InputSpec((1,)), (2,), units=((0.0, 1.0),))
 
 
 def test_groups_are_in_one_part_and_a_run_knows_what_prepares(task: Task) -> None:

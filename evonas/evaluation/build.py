@@ -10,6 +10,7 @@ from evonas.measuring.torch_state import cpu_threads, seeded
 from evonas.records import Candidate, Genome, TaskSpec
 from evonas.seeding import seed_for
 from evonas.spaces.space import Space
+from evonas.spaces.units import built
 
 
 class Builder:
@@ -35,7 +36,7 @@ class Builder:
         """
         name = type(self._space).__name__
         with cpu_threads(self._threads), seeded(seed_for(candidate.seed, "build"), self._device):
-            network = self._space.build(self._space.decode(candidate.genome), self._spec)
+            network = built(self._space, candidate.genome, self._spec)
             if not isinstance(network, nn.Module):
                 raise BuildError(f"{name}.build returned {network!r}, not an nn.Module")
             network.to(self._device)
@@ -47,7 +48,7 @@ class Builder:
     def untrained(self, genome: Genome) -> nn.Module:
         """A network as it is first measured: training changes how its weights lie in memory."""
         with cpu_threads(self._threads), seeded(0, self._device):
-            return self._space.build(self._space.decode(genome), self._spec).to(self._device)
+            return built(self._space, genome, self._spec).to(self._device)
 
     def _check_output(self, network: nn.Module) -> None:
         spec = self._spec

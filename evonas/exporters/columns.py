@@ -6,9 +6,10 @@ from evonas.tasks.data_record import DataRecord
 
 SUFFIX = ".columns.json"
 HOW = (
-    "An example is a row. `numbers` has the columns of table.numbers in their order, as they are, NaN in a gap; false 0, "
-    "true 1; where part is days, days since 1970-01-01. `categories` has the columns of table.categories: the place of "
-    "the text in values, counted from 1; 0 is any other; a gap is one more than there are values where gaps is true, "
+    "An example is a row. `numbers` has the columns of table.numbers in their order, as they are, NaN in a gap; false "
+    "is 0, true 1; where part is days, days since 1970-01-01. `categories` has the columns of table.categories: the "
+    "place of the text in values, counted from 1; 0 is any other; a gap is one more than there are "
+    "values where gaps is true, "
     "else 0; where part is month (1 to 12), weekday (1 Monday to 7 Sunday) or hour (0 to 23), that of the date. "
     "table.dates says how texts are read as dates. middle and scale are in the network: numbers go in as they are. "
     "evonas.tasks.table.Encoder.load(THIS FILE)(DATAFRAME) does all of it."

@@ -25,8 +25,8 @@ CALIBRATED_BY = 512
 """Training examples by which the ranges of activations are found; fewer where there are no more."""
 BATCH = 64
 PREPARED = ("/prepare/", "/network/prepare/")
-"""How the nodes of `prepare` are called. Those of a table stay as they are: its numbers have units of their own, outliers
-and gaps, of which 8 bits leave nothing."""
+"""How the nodes of `prepare` are called. Those of a table stay as they are: its numbers have units of their own,
+outliers and gaps, of which 8 bits leave nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from evonas.measuring.device_lock import DeviceLock
 from evonas.measuring.identity import identity, of_rows, unlike
 from evonas.objectives.objectives import Objectives
 from evonas.runs.rebuild import config_of, space_of, task_of
+from evonas.spaces.units import built
 
 if TYPE_CHECKING:
     from evonas.records import Endpoint, Genome, Measurement
@@ -61,7 +62,7 @@ def measuring(
 
     def measure(genome: "Genome") -> "Iterator[tuple[str, Measurement]]":
         for name in names:
-            whole, inputs = targets.whole(name, own.build(own.decode(genome), spec))
+            whole, inputs = targets.whole(name, built(own, genome, spec))
             try:
                 found = targets.part(name, whole, inputs, endpoints)
             except TargetUnavailable as away:

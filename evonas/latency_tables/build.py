@@ -21,6 +21,7 @@ from evonas.measuring.torch_state import seeded
 from evonas.records import Genome, Inputs, Measurement, TaskSpec
 from evonas.seeding import stream
 from evonas.spaces.space import Space
+from evonas.spaces.units import built
 from evonas.tasks.shipped import Preparation
 from evonas.text import describe_error
 
@@ -288,7 +289,7 @@ class _Builder:
     def _network(self, genome: Genome) -> nn.Module:
         """The same weights every time; torch's random state is left as it was. Lazy layers are given their sizes."""
         with seeded(0):
-            network = self._space.build(self._space.decode(genome), self._spec).eval()
+            network = built(self._space, genome, self._spec).eval()
             if any(map(is_lazy, network.parameters())):
                 called(network, mapped(torch.from_numpy, example(self._spec.input, 1)))
         return self._preparation.around(network).eval() if self._preparation else network

@@ -22,6 +22,7 @@ from evonas.records import TaskSpec
 from evonas.runs.verify import Verdict, verify
 from evonas.spaces import SPACES
 from evonas.spaces.space import Space
+from evonas.spaces.units import built
 from evonas.store import Folder, read_retrained, read_starts, weights_name
 from evonas.store.final import read_weights
 from evonas.tasks import TASKS, Task
@@ -67,7 +68,7 @@ def _with_weights(
     description: Mapping[str, Any], row: "pd.Series[Any]", space: Space | None, data: bytes, path: str
 ) -> nn.Module:
     space = space_of(description, space)
-    network = space.build(space.decode(tuple(row["genome"])), task_of(description))
+    network = built(space, tuple(row["genome"]), task_of(description))
     try:
         state = safetensors.torch.load(data)
     except (safetensors.SafetensorError, ValueError, KeyError) as error:
@@ -91,14 +92,14 @@ def recount(verdict: Verdict, evaluations: pd.DataFrame, space: Space, spec: Tas
     """Build the networks of some rows again, of those with weights (the front) and of a sample of the others: each must
     have as many parameters as its row says. Rows that no network was built for, as in tabular benchmarks, say nothing.
     """
-    built = evaluations[evaluations["params"].notna() & evaluations["conditions"].map(lambda c: "torch" in c)]
-    kept = built["weights_sha256"].fillna("") != ""
-    others = built[~kept]
-    chosen = pd.concat([built[kept], others.iloc[:: max(1, -(-len(others) // RECOUNTED))]])
+    rows = evaluations[evaluations["params"].notna() & evaluations["conditions"].map(lambda c: "torch" in c)]
+    kept = rows["weights_sha256"].fillna("") != ""
+    others = rows[~kept]
+    chosen = pd.concat([rows[kept], others.iloc[:: max(1, -(-len(others) // RECOUNTED))]])
     for row in chosen.sort_values("candidate").to_dict("records"):
         index = row["candidate"]
         try:
-            count = parameters(space.build(space.decode(tuple(row["genome"])), spec))
+            count = parameters(built(space, tuple(row["genome"]), spec))
         except Exception as error:
             return replace(verdict, difference=f"candidate {index} cannot be built any more: {describe_error(error)}")
         if count != row["params"]:
@@ -115,8 +116,9 @@ def config_of(folder: Folder, description: Mapping[str, Any]) -> Config:
 def task_of(description: Mapping[str, Any]) -> TaskSpec:
     task = description["task"]
     try:
-        return TaskSpec(task["name"], from_plain(task["input"]), tuple(task["output_shape"]), task["metrics"])
-    except ValueError as error:  # recorded when that was not checked
+        units = tuple((float(mean), float(deviation)) for mean, deviation in task.get("units", ()))
+        return TaskSpec(task["name"], from_plain(task["input"]), tuple(task["output_shape"]), task["metrics"], units)
+    except (ValueError, TypeError) as error:  # recorded when that was not checked
         raise UserError(f"the task of this run: {error}") from None
 
 

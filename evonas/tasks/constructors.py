@@ -13,7 +13,7 @@ from evonas.records import Inputs, InputSpec, TaskSpec
 from evonas.tasks.baselines import same_for_all
 from evonas.tasks.class_weights import ClassWeights, weights_of
 from evonas.tasks.labels import labels, renumbered
-from evonas.tasks.losses import WeightedCrossEntropy, cross_entropy, mean_squared_error
+from evonas.tasks.losses import ErrorInDeviations, WeightedCrossEntropy, cross_entropy, mean_squared_error
 from evonas.tasks.metrics import CLASSIFICATION_METRICS, REGRESSION_METRICS, directions
 from evonas.tasks.stored_array import Column, chunks
 from evonas.tasks.task import Array, Loss, Split, Splits, Standardise, Task
@@ -92,6 +92,7 @@ def regression(
     notes: Sequence[str] = (),
     *,
     prepared: Prepared | None = None,
+    in_units: bool = False,
 ) -> Task:
     """A task of predicting values (n,) or (n, outputs) from standardised inputs.
 
@@ -101,6 +102,7 @@ def regression(
         metrics: names in `REGRESSION_METRICS`; the first is the main one.
         notes: what was guessed, changed or left out when the data were read.
         prepared: what is done to examples instead of standardising them.
+        in_units: networks learn deviations from the mean of the training targets, and give values.
 
     Raises:
         UserError: some number is not finite, or a metric is unknown.
@@ -108,17 +110,26 @@ def regression(
     splits = splits.mapped(lambda part, split: Split(_examples(split, prepared), _values(split.y)))
     chosen = chosen_metrics(metrics, REGRESSION_METRICS)
     ready = prepared or _standardised(splits)
-    spec = TaskSpec(name, ready.inputs, splits.train.y.shape[1:], directions(chosen))
-    middle = splits.train.y.mean(0, dtype=np.float64).astype(np.float32)
+    y = splits.train.y
+    units = units_of(y) if in_units else ()
+    loss: Loss = ErrorInDeviations(tuple(deviation for _, deviation in units)) if units else mean_squared_error
+    spec = TaskSpec(name, ready.inputs, y.shape[1:], directions(chosen), units)
+    middle = y.mean(0, dtype=np.float64).astype(np.float32)
     return Task(
         spec,
         splits,
         ready.module,
-        mean_squared_error,
+        loss,
         chosen,
         notes=tuple(notes),
         baselines=same_for_all("training mean", chosen, splits, middle),
     )
+
+
+def units_of(y: Array) -> tuple[tuple[float, float], ...]:
+    """Mean and deviation of values (n, outputs), each; an output that is always the same has the deviation 1."""
+    mean, deviation = y.mean(0, dtype=np.float64), y.std(0, dtype=np.float64)
+    return tuple(zip(mean.tolist(), np.where(deviation > 0, deviation, 1.0).tolist(), strict=True))
 
 
 def _examples(split: Split, prepared: Prepared | None) -> Column | Mapping[str, Column]:

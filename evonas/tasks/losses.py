@@ -29,10 +29,25 @@ class WeightedCrossEntropy:
 
 
 @lru_cache(maxsize=16)
-def _on(weights: tuple[float, ...], device: torch.device) -> Tensor:
-    """Weights on a device, copied there once: a step must not wait for the host, and a CUDA graph cannot."""
+def _on(numbers: tuple[float, ...], device: torch.device) -> Tensor:
+    """Numbers on a device, copied there once: a step must not wait for the host, and a CUDA graph cannot."""
     with torch.inference_mode(False):  # a validation pass may be the first to ask, and training saves it for backward
-        return torch.tensor(weights, device=device)
+        return torch.tensor(numbers, device=device)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorInDeviations:
+    """The mean squared error of (n, outputs) and (n, outputs), in deviations of the targets of each output.
+
+    Args:
+        deviations: of the outputs.
+    """
+
+    deviations: tuple[float, ...]
+
+    def __call__(self, output: Tensor, target: Tensor, label_smoothing: float) -> Tensor:
+        """Of a batch; a scalar."""
+        return ((output - target) / _on(self.deviations, output.device)).square().mean()
 
 
 def mean_squared_error(output: Tensor, target: Tensor, label_smoothing: float) -> Tensor:

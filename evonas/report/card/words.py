@@ -156,9 +156,9 @@ def _few(values: Sequence[str]) -> str:
 def _prepared(record: DataRecord) -> str:
     if record.table:
         what = (
-            "rows of numbers and categories as the file of columns beside it says (`*.columns.json`, also in the file's "
-            "own texts as `columns`), by hand or by evonas.tasks.table.Encoder.load; numbers are as the table has them: "
-            "the network scales them by median and quartiles, clips them smoothly, and fills and marks gaps"
+            "rows of numbers and categories as the file of columns beside it says (`*.columns.json`, also in the "
+            "file's own texts as `columns`), by hand or by evonas.tasks.table.Encoder.load; numbers are as the table "
+            "has them: the network scales them by median and quartiles, clips them smoothly, and fills and marks gaps"
         )
     elif record.standardise:
         what = "standardised by the mean and deviation of the training examples"

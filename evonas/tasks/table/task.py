@@ -166,7 +166,7 @@ def assembled(name: str, tables: Mapping[str, Any], wanted: Wanted) -> Task:
             notes.append(f"{part} has rows with values that training has not, or seldom: {', '.join(new)}")
     prepared = TableColumns(encoder.record, encoder.wide).prepared
     if wanted.target == "values":
-        return regression(name, encoded, wanted.metrics or ("mse",), notes, prepared=prepared)
+        return regression(name, encoded, wanted.metrics or ("mse",), notes, prepared=prepared, in_units=True)
     metrics = wanted.metrics or ("error",)
     notes += _imbalance(encoded.train.y, metrics)
     return classification(name, encoded, metrics, classes, notes, class_weights=wanted.class_weights, prepared=prepared)

@@ -1,0 +1,36 @@
+"""The last layer of networks whose outputs have units. See units.py."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from evonas.inputs import called
+
+
+class InUnits(nn.Module):
+    """A network whose outputs are multiplied by deviations, and moved by means: (n, outputs) in the data's own units.
+
+    Args:
+        network: which gives numbers around 0.
+        units: mean and deviation of each output.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, network: nn.Module, units: Sequence[tuple[float, float]]) -> None:
+        super().__init__()
+        self.network = network
+        mean, deviation = (torch.tensor(numbers, dtype=torch.float32) for numbers in zip(*units, strict=True))
+        self.register_buffer("mean", mean)
+        self.register_buffer("deviation", deviation)
+
+    def forward(self, *parts: Tensor, **named: Tensor) -> Any:
+        return called(self.network, named or parts[0]) * self.deviation + self.mean
+
+
+def in_units(network: nn.Module, units: Sequence[tuple[float, float]]) -> nn.Module:
+    """The network in units; what a space returned that is none is left to whoever finds fault with it."""
+    return InUnits(network, units) if isinstance(network, nn.Module) else network
