@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from evonas.errors import UserError
 from evonas.seeding import stream
@@ -26,8 +26,13 @@ class SplitBy(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    by: str | None = None
-    time: str | None = None
+    by: str | None = Field(
+        default=None,
+        description="what examples have in common that stay in one part: a column; of files a regular expression",
+    )
+    time: str | None = Field(
+        default=None, description="a column of times: the latest are the test split, those before the validation split"
+    )
 
     @model_validator(mode="after")
     def _one(self) -> "SplitBy":
