@@ -68,7 +68,8 @@ def test_a_wrong_option_is_named(ask: Callable[..., Any], options: dict[str, Any
 def test_every_part_of_ours_has_options_that_can_be_checked(registry: dict[str, Any]) -> None:
     for kind, part in registry.items():
         model = options_model(part)
-        required = {name: "x" for name, field in model.model_fields.items() if field.is_required()}
+        needed = {name: field.annotation for name, field in model.model_fields.items() if field.is_required()}
+        required = {name: "x" if kind_of is str else ("x",) for name, kind_of in needed.items()}
         assert check_options(registry, PartConfig(kind=kind, **required), "part") == required
 
 

@@ -26,7 +26,7 @@ def baseline(
 
     Returns:
         The name -> metric -> its value on the validation examples, and `test[METRIC]`, that on the test examples;
-        without those that are not finite.
+        without those that are not finite, or not known of such examples, which who tries the metrics says.
     """
     found = {metric: scored(own, outputs["valid"], splits.valid.y) for metric, own in metrics.items()}
     found |= {f"test[{metric}]": scored(own, outputs["test"], splits.test.y) for metric, own in metrics.items()}
@@ -43,7 +43,7 @@ def same_for_all(
 
 @torch.inference_mode()
 def scored(metric: TaskMetric, output: Array, target: Array) -> float:
-    """A metric of outputs (n, *output_shape) float32 and targets (n, ...)."""
+    """A metric of outputs (n, *output_shape) float32 and targets (n, ...); NaN where it raises ValueError."""
     found = [
         metric.statistics(*(torch.from_numpy(np.array(part[start : start + BATCH])) for part in (output, target)))
         for start in range(0, len(target), BATCH)
@@ -51,4 +51,7 @@ def scored(metric: TaskMetric, output: Array, target: Array) -> float:
     rows = torch.cat(found)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a class that is not among the examples
-        return float(metric.reduce(rows if rows.ndim > 1 else rows[:, None]))
+        try:
+            return float(metric.reduce(rows if rows.ndim > 1 else rows[:, None]))
+        except ValueError:  # torchmetrics of too few examples
+            return math.nan

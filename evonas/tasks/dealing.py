@@ -18,10 +18,9 @@ DRAWS = 32
 class SplitBy(BaseModel):
     """A config's `split`: by what examples belong together, or follow each other.
 
-    Args:
-        by: examples that are alike in this stay in one part: a column of a table (a patient), a regular expression on
-            the path of a file below its class, whose first group, or all of it, names the speaker.
-        time: a column: the latest training examples are the test split, those before them the validation split.
+    Examples that are alike in `by` stay in one part: a column of a table (a patient), or a regular expression on the
+    path of a file below its class, whose first group, or all of it, names the speaker. Of the column `time` the latest
+    training examples are the test split, those before them the validation split.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -125,7 +125,7 @@ def test_the_key_is_new_and_older_fingerprints_stay() -> None:
     assert "includes" not in network.trajectory()["targets"]["cpu"]
     assert prepare.trajectory()["targets"]["cpu"]["includes"] == "prepare"
     assert network.fingerprint != prepare.fingerprint
-    older = {"targets": {"cpu": {"includes": "network"}}}
+    older = {**prepare.model_dump(mode="json"), "targets": {"cpu": {"includes": "network"}}}
     assert as_begun(prepare, older).fingerprint == network.fingerprint
     assert as_begun(config(includes="prepare"), older).fingerprint == prepare.fingerprint
 
