@@ -7,6 +7,8 @@ from evonas.launch.order import Order
 from evonas.launch.provider import Provider
 from evonas.launch.tunnel import close
 
+NOTHING_HERE = "nothing is there that was started from this folder"
+
 
 def down(
     order: Order, provider: Provider, sure: bool = False, dry: bool = False, ask: Callable[[str], str] = input
@@ -21,14 +23,15 @@ def down(
         ask: puts a question.
 
     Returns:
-        1 where something is left, else 0.
+        1 where something is left, also what this folder knows nothing of; else 0.
 
     Raises:
         UserError: Somebody else started it, or nobody is there to be asked.
     """
-    there = provider.left()
+    there, others = provider.left(), provider.others()
     if dry:
-        print(*([f"would go: {line}" for line in there] or ["nothing is there"]), sep="\n")
+        print(*([f"would go: {line}" for line in there] or [NOTHING_HERE if others else "nothing is there"]), sep="\n")
+        print(*(f"would stay: {line}" for line in others), sep="\n", end="\n" if others else "")
         return 0
     if there and not provider.is_own() and not order.anyway:
         raise UserError(
@@ -41,13 +44,13 @@ def down(
         return 0
     close(order.folder)
     provider.down()
-    left = provider.left()
-    print(*([f"still there: {line}" for line in left] or ["nothing is left"]), sep="\n")
+    left, others = provider.left(), provider.others()
+    print(*([f"still there: {line}" for line in [*left, *others]] or ["nothing is left"]), sep="\n")
     for line in provider.kept():
         print(f"kept: {line}")
     if left:
         print(f"again: {order.again('down')}")
-    return int(bool(left))
+    return int(bool(left or others))
 
 
 def _agreed(ask: Callable[[str], str]) -> bool:

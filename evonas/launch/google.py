@@ -136,6 +136,9 @@ class Google:
         lines = list(dict.fromkeys(found))
         return [*lines, "account evonas-head"] if gcloud.has_account(project) else lines
 
+    def others(self) -> list[str]:
+        return []  # the cloud knows one cluster of this name, and `left` names all of it
+
     def kept(self) -> list[str]:
         name = read(self._order.folder).given.get("bucket")
         bucket = f"bucket {name} with its runs: what it stores is paid for; gcloud storage rm -r gs://{name}"

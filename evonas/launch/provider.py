@@ -64,5 +64,8 @@ class Provider(Protocol):
     def left(self) -> list[str]:
         """What there still is of that, a line each."""
 
+    def others(self) -> list[str]:
+        """What there is of this user's clusters that `down` from here leaves alone, a line each, with how it goes."""
+
     def kept(self) -> list[str]:
         """What `down` does not take, and what it costs."""

@@ -3,7 +3,7 @@
 import os
 import shlex
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from evonas.clusters.shipped import shipped
@@ -12,6 +12,7 @@ from evonas.launch import costs, programs
 from evonas.launch.order import Order
 from evonas.launch.provider import Plan
 from evonas.launch.sbatch_options import asked
+from evonas.launch.squeue import ALIVE, Job, jobs_of_user, of_job
 from evonas.launch.state import change, read
 from evonas.prices import REST
 
@@ -19,7 +20,8 @@ FILE = "slurm.sbatch"
 POLL_S = 2.0
 ENDS_S = 120.0
 """After scancel; the script gives the search a minute to close its record."""
-ALIVE = ("PENDING", "RUNNING", "CONFIGURING", "COMPLETING", "SUSPENDED", "REQUEUED", "REQUEUE_HOLD", "STOPPED")
+NAMED = "evonas-"
+"""How the name of a job of a search begins."""
 
 
 class Slurm:
@@ -92,22 +94,29 @@ class Slurm:
         return self.run_folder() or "RUN"
 
     def nodes(self) -> list[str]:
-        return [f"job {job}, {self._state(job).lower()}: {run}" for run, job in self._alive()]
+        return [f"job {job.number}, {job.state.lower()}: {run}" for run, job in self._own(jobs_of_user())]
 
     def is_own(self) -> bool:
-        return True  # only jobs of its own state are known
+        return True  # only jobs of its own state are ended
 
     def down(self) -> None:
-        for _, job in self._alive():
-            programs.run("scancel", job)
+        for _, job in self._own(jobs_of_user()):
+            programs.run("scancel", job.number)
         waited = 0.0
-        while list(self._alive()) and waited < ENDS_S:
+        while self._own(jobs_of_user()) and waited < ENDS_S:
             self._sleep(POLL_S)
             waited += POLL_S
         change(self._order.folder, started=False)
 
     def left(self) -> list[str]:
-        return [f"job {job}" for _, job in self._alive()]
+        return [f"job {job.number}" for _, job in self._own(jobs_of_user())]
+
+    def others(self) -> list[str]:
+        """The other searches of this user, as of another folder or of a state that was lost."""
+        numbers, here = read(self._order.folder).jobs.values(), self._order.folder
+        found = [job for job in jobs_of_user() if job.name.startswith(NAMED) and job.number not in numbers]
+        way = "not started from {}; scancel {} ends it"
+        return [f"job {j.number}, {j.state.lower()}: {j.name}, {way.format(here, j.number)}" for j in found]
 
     def kept(self) -> list[str]:
         jobs = read(self._order.folder).jobs
@@ -129,21 +138,16 @@ class Slurm:
 
     def _name(self) -> str:
         """A job's name of its run's own, so that --dependency=singleton waits for jobs of the same run."""
-        return f"--job-name=evonas-{Path(self._run).name}"
+        return f"--job-name={NAMED}{Path(self._run).name}"
 
-    def _alive(self) -> Iterator[tuple[str, str]]:
-        for run, job in read(self._order.folder).jobs.items():
-            if self._state(job) in ALIVE:
-                yield run, job
+    def _own(self, queue: list[Job]) -> list[tuple[str, Job]]:
+        """Those that were started from this folder, each with its run folder."""
+        runs = {number: run for run, number in read(self._order.folder).jobs.items()}
+        return [(runs[job.number], job) for job in queue if job.number in runs]
 
     def _state(self, job: str | None) -> str:
         """As squeue says it; empty for what it knows no more."""
-        if job is None:
-            return ""
-        code, said = programs.ask("squeue", "--noheader", f"--jobs={job}", "--format=%T")
-        if code and "nvalid job id" not in said:
-            raise UserError(f"squeue: {said}")
-        return "" if code else said.partition("\n")[0].strip()
+        return "" if job is None else of_job(job)
 
     def _why(self, job: str) -> str:
         code, said = programs.ask("squeue", "--noheader", f"--jobs={job}", "--format=%r")

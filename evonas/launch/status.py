@@ -11,7 +11,7 @@ def status(order: Order, provider: Provider) -> int:
     Returns:
         0, also where nothing runs.
     """
-    print(*(provider.nodes() or ["nothing runs"]), sep="\n")
+    print(*([*provider.nodes(), *provider.others()] or ["nothing runs"]), sep="\n")
     if run := provider.run_folder():
         print(f"{run}: {_search(run)}")
     print(f"to go on: evonas cluster up {order.cloud} CONFIG; to take it down: {order.again('down')}")

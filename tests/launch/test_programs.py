@@ -92,6 +92,7 @@ SLURM = {
     "sbatch": """*) echo "7$(cat "$HERE/number" 2> /dev/null);alpha"; echo RUNNING > "$HERE/queue" ;;""",
     "squeue": """
 *%r*) echo None ;;
+*--me*) [ ! -s "$HERE/queue" ] || echo "7$(cat "$HERE/number" 2> /dev/null)|$(cat "$HERE/queue")|evonas-c" ;;
 *) [ -s "$HERE/queue" ] || { echo "slurm_load_jobs error: Invalid job id specified" >&2; exit 1; }; cat "$HERE/queue" ;;
 """,
     "scancel": """*) rm -f "$HERE/queue" ;;""",
@@ -184,6 +185,26 @@ def test_a_squeue_that_fails_does_not_say_that_a_job_is_gone(
         assert main(["cluster", *line]) == 2
         assert "squeue: Unable to contact" in capsys.readouterr().err
     assert told.lines("sbatch") == []
+
+
+@pytest.mark.usefixtures("user")
+def test_slurm_is_asked_for_jobs_that_no_state_knows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = stand_in(tmp_path, monkeypatch, **SLURM)
+    (tmp_path / "queue").write_text("RUNNING")
+    line = "job 7, running: evonas-c, not started from cluster-slurm; scancel 7 ends it"
+    assert main(["cluster", "status", "slurm"]) == 0
+    assert capsys.readouterr().out.startswith(f"{line}\n")
+    assert main(["cluster", "down", "slurm", "--dry-run"]) == 0
+    assert f"would stay: {line}" in capsys.readouterr().out
+    assert main(["cluster", "down", "slurm", "--yes"]) == 1
+    assert f"still there: {line}" in capsys.readouterr().out
+    assert told.lines("scancel") == []
+    (tmp_path / "bin/squeue").unlink()
+    for action in ("status", "down"):
+        assert main(["cluster", action, "slurm"]) == 2
+        assert "squeue: no such program in the PATH" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("user")

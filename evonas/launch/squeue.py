@@ -1,0 +1,48 @@
+"""What Slurm's queue says of jobs."""
+
+from dataclasses import dataclass
+
+from evonas.errors import UserError
+from evonas.launch import programs
+
+ALIVE = ("PENDING", "RUNNING", "CONFIGURING", "COMPLETING", "SUSPENDED", "REQUEUED", "REQUEUE_HOLD", "STOPPED")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job that has not ended.
+
+    Args:
+        number: as scancel takes it.
+        state: in Slurm's words, one of `ALIVE`.
+        name: as sbatch was given it.
+    """
+
+    number: str
+    state: str
+    name: str
+
+
+def jobs_of_user() -> list[Job]:
+    """The jobs of this user that have not ended, whoever has started them.
+
+    Raises:
+        UserError: There is no squeue, or it says no.
+    """
+    lines = programs.ask("squeue", "--me", "--noheader", "--states=all", "--format=%A|%T|%j")
+    if lines[0]:
+        raise UserError(f"squeue: {lines[1]}")
+    rows = (line.strip().split("|", 2) for line in lines[1].splitlines() if line.count("|") >= 2)
+    return list({row[0]: Job(*row) for row in rows if row[1] in ALIVE}.values())  # tasks of an array are one job
+
+
+def of_job(number: str) -> str:
+    """The state of a job; empty for one that squeue knows no more.
+
+    Raises:
+        UserError: There is no squeue, or it does not answer.
+    """
+    code, said = programs.ask("squeue", "--noheader", f"--jobs={number}", "--format=%T")
+    if code and "nvalid job id" not in said:
+        raise UserError(f"squeue: {said}")
+    return "" if code else said.partition("\n")[0].strip()
