@@ -80,6 +80,7 @@ def lines(
     longest_h: float | None,
     stays: bool = False,
     region: str = "",
+    together: int | None = None,
 ) -> list[str]:
     """What it costs, for people.
 
@@ -90,17 +91,19 @@ def lines(
         longest_h: after which the machines end by themselves, hours; None: they do not.
         stays: whether what is up from the start outlives the search.
         region: of the machines, where list prices are of another one.
+        together: how many there can be beside the head, of all types; None where the launch file does not say.
     """
     first = [machine for machine in machines if machine.least]
     least, unpriced = _sum([(machine, machine.least) for machine in first])
-    always = [*first, *(machine for machine in machines if machine.board and _measures(config))]
-    most, unknown = _sum([*((machine, machine.most) for machine in always), *_dearest(machines, workers)])
+    coming = [machine for machine in machines if not machine.least and (not machine.board or _measures(config))]
+    room = math.inf if together is None else together + 1 - sum(machine.most for machine in first)  # 1: the head
+    most, unknown = _sum([*((machine, machine.most) for machine in first), *_dearest(coming, workers, room)])
     what = ", ".join(map(_named, first))
     hours, why = _longest(config, longest_h)
     elastic = f"with all machines that {workers} workers can ask for: at most {_money(most, unknown)} an hour"
     found = [
         f"from the start: {_money(least, unpriced)} an hour ({what})",
-        *([elastic] if len(_dearest_first(machines)) else []),
+        *([elastic] if any(machine.most and not machine.board for machine in coming) else []),
         f"in {hours:g} hours, {why}: at most {_money(most * hours, unknown)}",
         *(_after(config, longest_h, least, most, unknown) if stays else []),
         *_stop(config),
@@ -141,19 +144,25 @@ def _measures(config: Config | None) -> bool:
     return bool(config and any(target.resource for target in config.targets.values()))
 
 
-def _dearest(machines: Sequence[Machine], workers: int) -> Iterator[tuple[Machine, int]]:
-    """The dearest machines that so many workers can come to. One without a price takes no place from the others."""
-    rest = workers
-    for machine in _dearest_first(machines):
-        count = min(workers if machine.usd is None else rest, machine.most)
-        if count > 0:
+def _dearest(machines: Sequence[Machine], workers: float, room: float) -> Iterator[tuple[Machine, int]]:
+    """The dearest machines that can come at once. One without a price takes no place from the others.
+
+    Args:
+        machines: that are not there from the start.
+        workers: each can have a machine of its own; boards are not for them.
+        room: for how many machines there is place in all.
+    """
+    for machine in (machine for machine in machines if machine.usd is None):
+        if count := _at_most(machine, workers, room):
             yield machine, count
-        rest -= 0 if machine.usd is None else count
+    for machine in sorted((m for m in machines if m.usd is not None), key=lambda m: -(m.usd or 0)):
+        if count := _at_most(machine, workers, room):
+            yield machine, count
+        room, workers = room - count, workers - (0 if machine.board else count)
 
 
-def _dearest_first(machines: Sequence[Machine]) -> list[Machine]:
-    elastic = [machine for machine in machines if not machine.least and machine.most and not machine.board]
-    return sorted(elastic, key=lambda machine: -(machine.usd or 0))
+def _at_most(machine: Machine, workers: float, room: float) -> int:
+    return max(0, int(min(machine.most, room, math.inf if machine.board else workers)))
 
 
 def _sum(counted: Sequence[tuple[Machine, int]]) -> tuple[float, list[str]]:

@@ -161,11 +161,15 @@ def test_what_it_costs_adds_up() -> None:
         kind["labels"] = {}
         kind["node_config"] = {"InstanceType": "none"}
     search = {**yaml.safe_load(CONFIG), "targets": {"gpu": {"device": "cuda", "resource": "latency_l4"}}}
-    text = costs.lines(costs.of_launch_file(file, Prices(own)), 16, load_config(search), 48.0)
+    machines, config = costs.of_launch_file(file, Prices(own)), load_config(search)
+    text = costs.lines(machines, 16, config, 48.0, together=18)
     assert text[0] == "from the start: $1.00 an hour (1 x none at $1.00)"
     assert text[1].endswith("at most $105.00 an hour")
     assert text[2].endswith("at most $5,040.00")
     assert len(text) == 3
+    # Of 40 workers 18 machines can come, the boards among them if they were dearer: 1 + 4 x 10 + 14 x 5.
+    assert costs.lines(machines, 40, config, 48.0, together=18)[1].endswith("at most $111.00 an hour")
+    assert costs.lines(machines, 40, config, 48.0, together=2)[1].endswith("at most $21.00 an hour")
 
 
 def test_a_price_that_is_not_known_is_said() -> None:
