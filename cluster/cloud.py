@@ -18,6 +18,7 @@ from evonas.clusters.aws import ending as aws_ending
 from evonas.clusters.aws import network as aws_network
 from evonas.clusters.aws.clients import client
 from evonas.clusters.aws.prepare import prepare
+from evonas.clusters.forms import require_form
 from evonas.clusters.google import ending as google_ending
 from evonas.clusters.google import network as google_network
 from evonas.clusters.google.clients import compute
@@ -48,6 +49,8 @@ def _file(name: str) -> Any:
 
 def _aws_prepare(options: argparse.Namespace) -> None:
     given = pairs(options.values)
+    for name, value in given.items():
+        require_form("aws", name, value, name)
     done = prepare(client, HERE / "aws.yaml", HERE / "aws-policy.json", given, _address(options), options.replace)
     for quota in done.quotas:
         print(quota.line())

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from evonas.clusters.forms import is_plain
 from evonas.did_you_mean import unknown
 from evonas.errors import UserError
 
@@ -42,6 +43,8 @@ def fill(text: str, values: Mapping[str, str]) -> str:
             raise UserError(unknown(name, {*wanted, *usual}))
         if not _VALUE.fullmatch(value) or ": " in value or value.endswith(":") or value != value.strip():
             raise UserError(f"{name}={value!r}: a value is letters, digits and ./:@+=,_- in one line, no ': '")
+        if not is_plain(value):
+            raise UserError(f"{name}={value!r}: YAML takes this for something else than text")
     if missing := [f"{name}=..." for name in wanted if name not in values]:
         raise UserError(f"also wanted: {' '.join(missing)}")
     other = {old: _other(name, old, usual, values) for name, old in usual.items()}

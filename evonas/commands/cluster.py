@@ -81,14 +81,17 @@ def run(options: argparse.Namespace) -> int:
 
 def _order(options: argparse.Namespace) -> "Order":
     from evonas.launch.order import Order, default_folder
+    from evonas.launch.settled import settled
 
     folder = Path(options.folder) if options.folder else default_folder(options.cloud)
+    state = _state(options, folder)
+    given = {name: value for name in REMEMBERED if (value := getattr(options, name))}
     order = Order(
         options.cloud,
         options.line,
         folder,
-        _state(options, folder),
-        {name: value for name in REMEMBERED if (value := getattr(options, name))},
+        state,
+        settled(options.cloud, given, state.given),
         options.config,
         tuple(options.overrides),
         tuple(imported(options.modules)),
@@ -117,10 +120,15 @@ def _state(options: argparse.Namespace, folder: Path) -> "State":
 
 
 def _check_options(options: argparse.Namespace) -> None:
-    """Raises UserError for an option of another cloud."""
+    """Raises UserError for an option of another cloud, and for a value that cannot be one of this."""
+    from evonas.clusters.forms import require_form
+
     for name, clouds in OF.items():
         if getattr(options, name) and options.cloud not in clouds:
             raise UserError(f"--{name} is of {' and '.join(clouds)}, and not of {options.cloud}")
+    for name in REMEMBERED:
+        if value := getattr(options, name):
+            require_form(options.cloud, name, value, f"--{name}")
 
 
 def _address(given: str | None) -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from evonas.clusters import regions
 from evonas.clusters.address import own_address
 from evonas.clusters.aws import ending
 from evonas.clusters.aws.bucket import account, bucket
@@ -66,7 +67,8 @@ class Aws:
         machines = costs.of_launch_file(launch, costs.own_prices(order.config))
         name = order.value("bucket") or f"evonas-ACCOUNT-{self._region}"
         asks = _asks(order, self._region, name, self._copy)
-        return Plan(files, machines, asks, most=launch.get("max_workers"), region=self._region)
+        known = regions.notes("aws", self._region)
+        return Plan(files, machines, asks, most=launch.get("max_workers"), region=self._region, notes=known)
 
     def missing(self) -> list[str]:
         lines = [*absent(boto3="pip install boto3"), *programs.absent("ray", "ssh", "rsync")]

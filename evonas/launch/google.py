@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from evonas.clusters import regions
 from evonas.clusters.address import own_address
 from evonas.clusters.google import ending
 from evonas.clusters.google.clients import compute as google_client
@@ -56,7 +57,8 @@ class Google:
         machines = costs.of_launch_file(launch, costs.own_prices(order.config))
         bucket = order.value("bucket") or f"{project}-evonas"
         asks = _asks(order, project, bucket, self._copy)
-        return Plan({f"my-{FILE}": text}, machines, asks, most=launch.get("max_workers"), region=self._region)
+        files, known = {f"my-{FILE}": text}, regions.notes("gcp", self._region)
+        return Plan(files, machines, asks, most=launch.get("max_workers"), region=self._region, notes=known)
 
     def missing(self) -> list[str]:
         order = self._order

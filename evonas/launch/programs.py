@@ -25,7 +25,9 @@ def run(*words: str) -> None:
     """
     print(f"$ {shlex.join(words)}", flush=True)
     if code := subprocess.run(_found(words), check=False).returncode:
-        raise Halted(f"{' '.join(words[:2])} ended with status {code}; the same line goes on")
+        raise Halted(
+            f"{' '.join(words[:2])} ended with status {code}, and said why above; when that is mended, the same line goes on"
+        )
 
 
 def ask(*words: str, text: str | None = None) -> tuple[int, str]:

@@ -169,9 +169,9 @@ def test_the_newest_machine_image_is_taken() -> None:
     ("words", "expected"),
     [
         (["aws", "prepare", "image=a", "--address", "1.2.3.4"], "aws prepare: also wanted: bucket=..."),
-        (["aws", "prepare", "imgae=a", "bucket=b", "--address", "1.2.3.4"], "did you mean 'image'?"),
-        (["aws", "prepare", "image=a", "bucket=b", "--address", "1.2.3.4"], "no credentials of AWS"),
-        (["aws", "prepare", "image=a", "bucket=b", "--address", "0.0.0.0/0"], "it is one address, 203.0.113.7"),
+        (["aws", "prepare", "imgae=a", "bucket=mine", "--address", "1.2.3.4"], "did you mean 'image'?"),
+        (["aws", "prepare", "image=a", "bucket=mine", "--address", "1.2.3.4"], "no credentials of AWS"),
+        (["aws", "prepare", "image=a", "bucket=mine", "--address", "0.0.0.0/0"], "it is one address, 203.0.113.7"),
         (["aws", "admit", "--address", "1.2.3.4"], "my-aws.yaml: README.md has the line that writes it"),
         (["gcp", "down"], "my-gcp.yaml: README.md has the line that writes it"),
         (["gcp", "quotas"], "google-api-python-client is missing: pip install"),

@@ -29,7 +29,7 @@ KUBECTL = """
 *"get pods"*) [ ! -e "$HERE/cluster" ] || printf 'headgroup Running\\nspot-l4 Running\\nspot-l4 Running\\n' ;;
 *port-forward*) last=; for last in "$@"; do :; done; exec $FORWARD "${last%:*}" "$API" ;;
 """
-KUBERNETES = ["kubernetes", "c.yaml", "--image", "me/evonas:9", "--bucket", "b"]
+KUBERNETES = ["kubernetes", "c.yaml", "--image", "me/evonas:9", "--bucket", "mine"]
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_kubernetes_up_again_status_and_down(
     (auth / "token").write_text(TOKEN)
     assert main(["cluster", "up", *KUBERNETES, "--yes"]) == 0
     (job,) = api.jobs.values()
-    assert job["metadata"]["run"] == "gs://b/c"
+    assert job["metadata"]["run"] == "gs://mine/c"
     assert told.lines("create secret generic evonas-auth", f"auth_token={auth / 'token'}")
     (forward,) = told.lines("port-forward service/evonas-head-svc")
     assert "8265:8265" not in forward
@@ -66,7 +66,7 @@ def test_kubernetes_up_again_status_and_down(
     assert main(["cluster", "status", "kubernetes"]) == 0
     out = capsys.readouterr().out
     assert "2 x spot-l4 Running\n1 x headgroup\n2 x spot-l4\n$0.00 an hour, without headgroup, spot-l4, of" in out
-    assert "\ngs://b/c: " in out  # that of the last `up`
+    assert "\ngs://mine/c: " in out  # that of the last `up`
     for _ in range(2):
         assert main(["cluster", "down", "kubernetes", "--yes"]) == 0
         assert "nothing is left" in capsys.readouterr().out

@@ -6,7 +6,10 @@ import pytest
 import yaml
 
 from evonas.cli import main
+from evonas.clusters import regions
+from evonas.clusters.forms import require_form
 from evonas.launch import aws
+from evonas.launch.settled import settled
 from tests.launch.stand_ins import user  # noqa: F401 - a fixture
 
 NODE = {"InstanceType": "m7i.xlarge"}
@@ -46,14 +49,72 @@ def test_a_launch_file_that_was_changed_wrongly_is_said(
 
 
 @pytest.mark.usefixtures("user")
-@pytest.mark.parametrize("cloud", ["aws", "gcp"])
-@pytest.mark.parametrize("words", [("--image", "me/e:1 x: y"), ("--region", "us west: x"), ("--image", "me/e:")])
-def test_a_value_that_yaml_takes_for_something_else_is_said(
-    cloud: str, words: tuple[str, str], capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("aws", "--image", "true"), "--image 'true': YAML, of which the launch files are, takes this for"),
+        (("gcp", "--image", "1e-3"), "--image '1e-3': "),
+        (("gcp", "--image", "me/e:1 x: y"), "--image 'me/e:1 x: y': an image of a registry is as"),
+        (("kubernetes", "--image", "a b:1"), "--image 'a b:1': an image"),
+        (("aws", "--image", "me/e:"), "--image 'me/e:': an image"),
+        (("aws", "--bucket", "UPPER_case"), "--bucket 'UPPER_case': a bucket of S3"),
+        (("gcp", "--bucket", "UPPER"), "--bucket 'UPPER': a bucket of Google"),
+        (("kubernetes", "--bucket", "gs://UPPER"), "--bucket 'gs://UPPER': a bucket"),
+        (("aws", "--ami", "notanami"), "--ami 'notanami': a machine image is ami- and"),
+        (("aws", "--region", "us west: x"), "--region 'us west: x': a region is as us-west-2"),
+        (("aws", "--region", "mars-1"), "a region is as us-west-2; unknown 'mars-1'"),
+        (("gcp", "--region", "us-centrl"), "did you mean 'us-central1'? (known: africa-south1, "),
+        (("gcp", "--zone", "us-central1"), "--zone 'us-central1': a zone is as us-central1-a"),
+        (
+            ("gcp", "--region", "us-central1", "--zone", "europe-west4-a"),
+            "--zone europe-west4-a is in europe-west4, and not in --region us-central1",
+        ),
+        (
+            ("aws", "c.yaml", "--bucket", "mine", "--run", "s3://other/x"),
+            "run folder s3://other/x is not in the bucket mine, the only one that the head may use: --bucket other",
+        ),
+    ],
+)
+def test_a_value_that_cannot_be_one_is_said_before_anything(
+    words: tuple[str, ...], expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["cluster", "up", cloud, *words, "--dry-run"]) == 2
+    assert main(["cluster", "up", *words, "--dry-run"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert f"{words[1]!r}: a value is" in line
+    assert expected in line
+
+
+def test_true_names_pass() -> None:
+    digest = "a" * 64
+    for cloud, name, value in (
+        ("aws", "image", f"ghcr.io:443/me/evonas_x:0.1.0-GPU@sha256:{digest}"),
+        ("aws", "image", "123456789012.dkr.ecr.us-west-2.amazonaws.com/evonas"),
+        ("gcp", "image", "us-central1-docker.pkg.dev/my-project/evonas/evonas:9"),
+        ("kubernetes", "bucket", "s3://my.bucket/runs/of-mine"),
+        ("gcp", "project", "example.com:my-project"),
+        ("aws", "region", "us-gov-east-1"),
+        *(("aws", "region", region) for region in regions.AWS),
+        *(("gcp", "region", region) for region in regions.GOOGLE),
+    ):
+        require_form(cloud, name, value, name)
+
+
+def test_what_follows_from_options() -> None:
+    assert settled("gcp", {"zone": "europe-west4-b"}, {}) == {"zone": "europe-west4-b", "region": "europe-west4"}
+    assert settled("gcp", {"region": "us-east1"}, {"zone": "us-east1-c"}) == {"region": "us-east1"}
+    assert settled("gcp", {"region": "us-east1"}, {"zone": "europe-west4-b"})["zone"] == "us-east1-a"
+    assert settled("aws", {"run": "s3://mine/x"}, {})["bucket"] == "mine"
+    assert "bucket" not in settled("aws", {"run": "s3://mine/x"}, {"bucket": "other"})
+
+
+@pytest.mark.usefixtures("user")
+def test_a_region_that_nobody_knows_is_said_and_whose_prices_these_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cluster", "up", "aws", "--region", "us-west-9", "--dry-run"]) == 0
+    assert "region: unknown 'us-west-9'; did you mean 'us-west-" in capsys.readouterr().out
+    assert main(["cluster", "up", "gcp", "--zone", "europe-west4-b", "--dry-run"]) == 0
+    out = capsys.readouterr().out
+    assert "those of europe-west4 differ: yours in runtime.prices" in out
+    assert "region: unknown" not in out
+    assert "availability_zone: europe-west4-b" in out
 
 
 @pytest.mark.usefixtures("user")
