@@ -124,7 +124,9 @@ class Aws:
     def nodes(self) -> list[str]:
         with refusals():
             found = running(self._client, self._region, self._cluster())
-        return bill.lines(found, costs.own_prices(self._order.config), self._region)
+        prices = costs.own_prices(self._order.config)
+        disks = bill.of_launch_file(costs.of_launch_file(self._launch(), prices))
+        return bill.lines(found, prices, self._region, disks=disks)
 
     def is_own(self) -> bool:
         with refusals():
@@ -184,9 +186,11 @@ class Aws:
         given = {name: value for name in ("image", "region", "ami") if (value := self._order.value(name))}
         return {**others, **given}
 
+    def _launch(self) -> dict[str, Any]:
+        return parsed(self._copy.read_text() if self._copy.exists() else shipped(FILE), self._copy)
+
     def _cluster(self) -> str:
-        text = self._copy.read_text() if self._copy.exists() else shipped(FILE)
-        return str(parsed(text, self._copy)["cluster_name"])
+        return str(self._launch()["cluster_name"])
 
     def _tunnel(self, port: int) -> list[str]:
         return ["ray", "dashboard", "--port", str(port), str(self._copy)]

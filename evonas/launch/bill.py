@@ -1,31 +1,61 @@
 """What the machines cost that run now."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from evonas.clusters.running import Running
 from evonas.launch import costs
 from evonas.prices import Prices
 
 
-def lines(found: Sequence[Running], prices: Prices, region: str = "", now: datetime | None = None) -> list[str]:
-    """Machines by type, and what they cost an hour and since they were started; nothing where none runs."""
+def lines(
+    found: Sequence[Running],
+    prices: Prices,
+    region: str = "",
+    now: datetime | None = None,
+    disks: Mapping[str, float | None] = MappingProxyType({}),
+) -> list[str]:
+    """Machines by type, and what they cost an hour and since they were started; nothing where none runs.
+
+    Args:
+        found: what runs.
+        prices: of machines.
+        region: of the machines, where list prices are of another one.
+        now: the time; None: as the clock has it.
+        disks: type of machine -> what its disks cost an hour, US dollars, None where that is not known.
+    """
     now = now or datetime.now(UTC)
-    hourly, usd, unknown = 0.0, 0.0, set[str]()
-    for machine in found:
-        price = prices.of(tuple(filter(None, (machine.type, machine.group))))
-        if price is None:
-            unknown.add(machine.type)
-            continue
-        hourly += price
-        usd += price * (now - machine.since).total_seconds() / 3600 if machine.since else 0
+    hourly, usd = 0.0, 0.0
+    priced = [(machine, price) for machine in found if (price := prices.of(_names(machine))) is not None]
+    for machine, price in priced:
+        whole = price + (disks.get(machine.type) or 0)
+        hourly += whole
+        usd += whole * (now - machine.since).total_seconds() / 3600 if machine.since else 0
     text = f"{costs.dollars(hourly)} an hour"
     if all(machine.since for machine in found):
         text += f", {costs.dollars(usd)} since these were started"
-    if unknown:
-        text += f", without {', '.join(sorted(unknown))}, of which no price is known"
+    text += _of_disks({machine.type for machine, _ in priced}, disks)
+    if unknown := sorted({machine.type for machine in found if prices.of(_names(machine)) is None}):
+        text += f", without {', '.join(unknown)}, of which no price is known"
     if region and region not in costs.HOME:
         text += f"; list prices are of {costs.HOME}, and others in {region}"
     counts = sorted(Counter(machine.type for machine in found).items())
     return [*(f"{count} x {name}" for name, count in counts), text] if found else []
+
+
+def of_launch_file(machines: Sequence[costs.Machine]) -> dict[str, float | None]:
+    """Type of machine -> what its disks cost an hour, US dollars, as a launch file has it."""
+    return {machine.type: machine.disk_usd for machine in machines}
+
+
+def _names(machine: Running) -> tuple[str, ...]:
+    return tuple(filter(None, (machine.type, machine.group)))
+
+
+def _of_disks(types: Collection[str], disks: Mapping[str, float | None]) -> str:
+    bare = sorted(name for name in types if disks.get(name) is None)
+    if not bare:
+        return ", with disks" if types else ""
+    return ", without disks" if len(bare) == len(types) else f", with disks but those of {', '.join(bare)}"

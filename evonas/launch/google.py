@@ -111,7 +111,9 @@ class Google:
     def nodes(self) -> list[str]:
         with refusals():
             found = running(self._client(), self._known_project())
-        return bill.lines(found, costs.own_prices(self._order.config), self._region)
+        prices = costs.own_prices(self._order.config)
+        disks = bill.of_launch_file(costs.of_launch_file(self._launch(), prices))
+        return bill.lines(found, prices, self._region, disks=disks)
 
     def is_own(self) -> bool:
         project, key = self._known_project(), _key_file().with_suffix(".pub")
@@ -168,6 +170,9 @@ class Google:
 
     def _values(self, others: dict[str, str]) -> dict[str, str]:
         return {**others, **{name: value for name in KEEPS if (value := self._order.value(name))}}
+
+    def _launch(self) -> dict[str, Any]:
+        return parsed(self._copy.read_text() if self._copy.exists() else shipped(FILE), self._copy)
 
     def _tunnel(self, port: int) -> list[str]:
         return ["ray", "dashboard", "--port", str(port), str(self._copy)]

@@ -25,9 +25,8 @@ def run(*words: str) -> None:
     """
     print(f"$ {shlex.join(words)}", flush=True)
     if code := subprocess.run(_found(words), check=False).returncode:
-        raise Halted(
-            f"{' '.join(words[:2])} ended with status {code}, and said why above; when that is mended, the same line goes on"
-        )
+        ended = f"{' '.join(words[:2])} ended with status {code}, and has said why above"
+        raise Halted(f"{ended}; when that is mended, the same line goes on")
 
 
 def ask(*words: str, text: str | None = None) -> tuple[int, str]:

@@ -116,14 +116,20 @@ def test_what_runs_is_said_by_type_with_what_it_costs() -> None:
     instances["head"]["machineType"] = f"{here}/machineTypes/e2-standard-4"
     for entry in instances.values():
         entry["creationTimestamp"] = "2026-11-29T02:00:00.000-07:00"
-    lines = bill.lines(running(cloud, PROJECT), Prices({}), now=datetime(2026, 11, 29, 11, tzinfo=UTC))
+    now = datetime(2026, 11, 29, 11, tzinfo=UTC)
+    lines = bill.lines(running(cloud, PROJECT), Prices({}), now=now)
     assert lines == [
         "1 x e2-standard-4",
         "1 x g2-standard-4.spot",
         "1 x n1-standard-4.nvidia-tesla-t4",
         "1 x x9",
-        "$0.96 an hour, $1.91 since these were started, without x9, of which no price is known",
+        "$0.96 an hour, $1.91 since these were started, without disks, without x9, of which no price is known",
     ]
+    disks = {"e2-standard-4": 0.02, "g2-standard-4.spot": 0.02, "n1-standard-4.nvidia-tesla-t4": 0.02}
+    *_, text = bill.lines(running(cloud, PROJECT), Prices({}), now=now, disks=disks)
+    assert text.startswith("$1.02 an hour, $2.03 since these were started, with disks, without x9, ")
+    *_, text = bill.lines(running(cloud, PROJECT), Prices({}), now=now, disks={**disks, "e2-standard-4": None})
+    assert ", with disks but those of e2-standard-4, " in text
 
 
 def test_what_is_left_is_named_and_taken_down_and_nothing_else() -> None:

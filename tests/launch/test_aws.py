@@ -169,7 +169,7 @@ def test_the_same_line_goes_on_and_says_what_runs(clients: Clients, capsys: pyte
     started, order = list[tuple[str, ...]](), _order()
     assert status(order, Aws(order, clients)) == 0
     out = capsys.readouterr().out
-    assert "1 x m7i.xlarge\n$0.20 an hour, $0.00 since" in out
+    assert "1 x m7i.xlarge\n$0.24 an hour, $0.00 since these were started, with disks\n" in out
     assert "/run: " not in out  # there was no CONFIG, so there is no run
     assert up(order, Aws(order, clients, lambda *words: started.append(words)), sure=True) == 0
     assert len(started) == 1

@@ -92,8 +92,7 @@ def test_true_names_pass() -> None:
         ("kubernetes", "bucket", "s3://my.bucket/runs/of-mine"),
         ("gcp", "project", "example.com:my-project"),
         ("aws", "region", "us-gov-east-1"),
-        *(("aws", "region", region) for region in regions.AWS),
-        *(("gcp", "region", region) for region in regions.GOOGLE),
+        *((cloud, "region", region) for cloud, names in regions.KNOWN.items() for region in names),
     ):
         require_form(cloud, name, value, name)
 
