@@ -94,6 +94,7 @@ class Aws:
                 replace=order.replace,
                 keep=True,
                 gone=[read(order.folder).address or address],
+                need=order.need(CPUS),
             )
             change(order.folder, address=address)
             config = parsed(done.copy.read_text(), done.copy)
@@ -217,7 +218,7 @@ def _asks(order: Order, region: str, bucket_name: str, copy: Path) -> list[str]:
         f"IAM: role and instance profile evonas-head, which may do what {order.folder}/aws-policy.json says",
         f"EC2: the newest machine image with NVIDIA's driver in {region}",
         f"EC2: security group evonas: SSH from {order.address or 'this machine as it is seen'}, all between machines",
-        "Service Quotas: virtual CPUs of machines with a GPU, on demand and on spot",
+        "Service Quotas: virtual CPUs of the machines with a GPU that the search asks for",
         "EC2, as a dry run: may these credentials start machines and make a key pair",
         f"EC2, by `ray up -y {file}`: key pair evonas (~/.ssh/evonas.pem), the head and what is there from the start",
         "EC2, by the head: spot machines while the search asks for them",

@@ -12,6 +12,7 @@ from evonas.clusters.google import ending
 from evonas.clusters.google.clients import compute as google_client
 from evonas.clusters.google.quotas import quotas
 from evonas.clusters.google.running import running
+from evonas.clusters.needed import needed
 from evonas.clusters.refusal import refusals
 from evonas.clusters.shipped import shipped
 from evonas.clusters.template import by_hand, defaults, own_copy
@@ -87,7 +88,7 @@ class Google:
         values["family"] = order.value("family") or gcloud.family(project)
         copy = own_copy(template, values, order.replace, keep=True)
         with refusals():
-            found = quotas(self._client(), parsed(copy.read_text(), copy))
+            found = quotas(self._client(), needed(parsed(copy.read_text(), copy), order.need(CPUS)))
         check(found, [], order.anyway)
         hand = by_hand(copy, template.read_text())
         return [

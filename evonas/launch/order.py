@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 
+from evonas.clusters.needed import Need
 from evonas.config import Config
 from evonas.config.loading import load_config
 from evonas.errors import UserError
@@ -85,6 +86,18 @@ class Order:
         """The custom resources that the search's targets want."""
         targets = self.config.targets.values() if self.config else ()
         return {target.resource for target in targets if target.resource}
+
+    def need(self, cpus: float) -> Need:
+        """What the search asks of a cluster.
+
+        Args:
+            cpus: of a worker, where the config does not say; it gets a GPU then, as of `run_search`.
+        """
+        runtime = self.config.runtime if self.config else None
+        said = runtime.model_fields_set if runtime else set[str]()
+        gpus = runtime.gpus_at_first if runtime and "gpus_per_worker" in said else 1.0
+        cores = runtime.cpus_per_worker if runtime and "cpus_per_worker" in said else cpus
+        return Need(self.workers, cores, gpus, frozenset(self.resources))
 
     @property
     def title(self) -> str:

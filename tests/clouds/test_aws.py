@@ -22,7 +22,9 @@ from evonas.clusters.aws import ending, network
 from evonas.clusters.aws.clients import client
 from evonas.clusters.aws.images import NAMES, newest_image
 from evonas.clusters.aws.prepare import prepare
+from evonas.clusters.aws.quotas import NAMES as VCPUS
 from evonas.clusters.aws.quotas import ON_DEMAND, SPOT, quotas
+from evonas.clusters.needed import Need, needed
 from evonas.clusters.template import fill
 from evonas.errors import UserError
 from tests.clouds.test_plans import autoscaling
@@ -147,6 +149,21 @@ def test_an_account_that_may_have_no_gpu_is_told_before_the_head_costs(granted: 
     assert "64 are wanted" in lines[1]
     if marks == "·✗":
         assert f"--region {REGION} --quota-code {SPOT} --desired-value 64" in lines[1]
+
+
+@pytest.mark.parametrize(
+    ("need", "wanted"),
+    [
+        (Need(16, 4, 1, frozenset()), {SPOT: 64}),
+        (Need(3, 4, 1, frozenset()), {SPOT: 12}),
+        (Need(3, 4, 1, frozenset({"latency_l4"})), {ON_DEMAND: 8, SPOT: 12}),
+        (Need(16, 1, 0.25, frozenset()), {SPOT: 16}),  # four on each of four
+        (Need(3, 8, 1, frozenset()), {SPOT: 48}),  # no other machine has eight cores
+    ],
+)
+def test_quotas_are_of_what_the_search_asks_for(need: Need, wanted: dict[str, int]) -> None:
+    found = quotas(_told({}), _machines(), needed(launcher("aws.yaml"), need), REGION)
+    assert {quota.name: quota.wanted for quota in found} == {VCPUS[name]: count for name, count in wanted.items()}
 
 
 def test_the_newest_machine_image_is_taken() -> None:

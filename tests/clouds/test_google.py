@@ -11,6 +11,7 @@ from evonas.clusters.google import ending
 from evonas.clusters.google.network import admit
 from evonas.clusters.google.quotas import quotas
 from evonas.clusters.google.running import running
+from evonas.clusters.needed import Need, needed
 from evonas.errors import UserError
 from evonas.launch import bill
 from evonas.prices import Prices
@@ -178,6 +179,27 @@ ENOUGH = {
 }
 
 
+def _limited(limits: dict[str, float]) -> tuple[Cloud, Any]:
+    """A project that may have so much, and the launch file."""
+    answer = {"quotas": [{"metric": metric, "limit": limit} for metric, limit in limits.items()]}
+    cloud = Cloud(regions={"us-central1": answer}, projects={})
+    cloud.projects = lambda: SimpleNamespace(  # type: ignore[method-assign]
+        get=lambda project: SimpleNamespace(execute=lambda: {"quotas": []})
+    )
+    config = launcher("gcp.yaml")
+    config["provider"]["project_id"] = PROJECT
+    return cloud, config
+
+
+def test_quotas_are_of_what_the_search_asks_for() -> None:
+    cloud, config = _limited(dict(ENOUGH))
+    found = quotas(cloud, needed(config, Need(3, 4, 1, frozenset())))
+    wanted = {"PREEMPTIBLE_NVIDIA_L4_GPUS": 3, "GPUS_ALL_REGIONS": 3, "SSD_TOTAL_GB": 600}
+    assert {quota.name: quota.wanted for quota in found} == wanted
+    found = quotas(cloud, needed(config, Need(3, 4, 1, frozenset({"latency_l4"}))))
+    assert {quota.name: quota.wanted for quota in found}["GPUS_ALL_REGIONS"] == 5
+
+
 @pytest.mark.parametrize(
     ("changed", "marks"),
     [
@@ -193,14 +215,7 @@ ENOUGH = {
 def test_a_project_that_may_have_no_gpu_is_told_before_the_head_costs(
     changed: dict[str, float], marks: dict[str, str]
 ) -> None:
-    limits = {**ENOUGH, **changed}
-    answer = {"quotas": [{"metric": metric, "limit": limit} for metric, limit in limits.items()]}
-    cloud = Cloud(regions={"us-central1": answer}, projects={})
-    cloud.projects = lambda: SimpleNamespace(  # type: ignore[method-assign]
-        get=lambda project: SimpleNamespace(execute=lambda: {"quotas": []})
-    )
-    config = launcher("gcp.yaml")
-    config["provider"]["project_id"] = PROJECT
+    cloud, config = _limited({**ENOUGH, **changed})
     found = {quota.name: quota.line() for quota in quotas(cloud, config)}
     assert {name: line[0] for name, line in found.items()} == dict.fromkeys(ENOUGH, "✓") | marks
     assert all(f"{wanted:g} are wanted" in found[name] for name, wanted in ENOUGH.items())

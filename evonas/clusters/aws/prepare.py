@@ -11,6 +11,7 @@ from evonas.clusters.aws.images import newest_image
 from evonas.clusters.aws.network import security_group
 from evonas.clusters.aws.quotas import quotas
 from evonas.clusters.aws.role import instance_profile
+from evonas.clusters.needed import Need, needed
 from evonas.clusters.quota import Quota
 from evonas.clusters.template import defaults, fill, own_copy
 
@@ -39,6 +40,7 @@ def prepare(
     replace: bool = False,
     keep: bool = False,
     gone: Collection[str] | None = None,
+    need: Need | None = None,
 ) -> Prepared:
     """Makes group and role, looks the machine image up and writes the copy of the launch file. It can be done again.
 
@@ -50,6 +52,7 @@ def prepare(
         address: from where SSH is let in: `203.0.113.7/32`.
         replace, keep: as of `own_copy`.
         gone: addresses that get in no more; None: all others.
+        need: what the search asks for, of which quotas are said; None: of all that the file has.
 
     Raises:
         UserError: A value is missing or unknown, the region has no such image, or as `own_copy` says.
@@ -67,5 +70,6 @@ def prepare(
         **rest,
     }
     copy = own_copy(template, values, replace, keep)
-    asked = quotas(client("service-quotas", region), ec2, yaml.safe_load(copy.read_text()), region)
+    launch = yaml.safe_load(copy.read_text())
+    asked = quotas(client("service-quotas", region), ec2, needed(launch, need) if need else launch, region)
     return Prepared(copy, values, asked)

@@ -6,7 +6,7 @@ from typing import Any
 from evonas.clusters.quota import Quota
 
 ON_DEMAND, SPOT = "L-DB2E81BA", "L-3819A6DF"
-_NAMES = {ON_DEMAND: "vCPUs of on-demand machines with a GPU", SPOT: "vCPUs of spot machines with a GPU"}
+NAMES = {ON_DEMAND: "vCPUs of on-demand machines with a GPU", SPOT: "vCPUs of spot machines with a GPU"}
 
 
 def quotas(service_quotas: Any, ec2: Any, config: Mapping[str, Any], region: str) -> list[Quota]:
@@ -30,7 +30,7 @@ def quotas(service_quotas: Any, ec2: Any, config: Mapping[str, Any], region: str
             asks[SPOT if spot else ON_DEMAND].append((cpus, cpus * int(kind["max_workers"])))
     return [
         Quota(
-            _NAMES[name],
+            NAMES[name],
             max(a for _, a in ask),
             min(c for c, _ in ask),
             _granted(service_quotas, name),
@@ -43,6 +43,8 @@ def quotas(service_quotas: Any, ec2: Any, config: Mapping[str, Any], region: str
 
 def _cores_beside_gpus(ec2: Any, machines: set[str]) -> dict[str, int]:
     """Virtual CPUs of each of these types of machines that has a GPU."""
+    if not machines:
+        return {}  # EC2 would say it of all types
     found = ec2.describe_instance_types(InstanceTypes=sorted(machines))["InstanceTypes"]
     return {kind["InstanceType"]: int(kind["VCpuInfo"]["DefaultVCpus"]) for kind in found if kind.get("GpuInfo")}
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from evonas.clusters.needed import custom_resources
 from evonas.clusters.quota import Quota
 
 MORE = "more: IAM & Admin, Quotas, in the console, or gcloud alpha quotas"
@@ -40,5 +41,6 @@ def _wanted(config: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
     first = disk["initializeParams"]
     if first["diskType"].rpartition("/")[2] in _SSD:
         size = float(first["diskSizeGb"])
-        wanted["SSD_TOTAL_GB"] = ((machines + 1) * size, 3 * size)  # least: head, measuring machine and a worker
+        boards = any(custom_resources(kind) for kind in config["available_node_types"].values())
+        wanted["SSD_TOTAL_GB"] = ((machines + 1) * size, (2 + boards) * size)  # least: head, worker, measuring machine
     return wanted
