@@ -358,7 +358,7 @@ def test_an_open_cluster_elsewhere_must_be_accepted(
     cluster.token = TOKEN
     monkeypatch.setenv("RAY_AUTH_TOKEN", TOKEN)
     assert asked(cluster, run="/runs/c") == 0
-    assert "unencrypted; over an untrusted network use a tunnel: ssh -L 8265:" in capsys.readouterr().out
+    assert "unencrypted; over an untrusted network use a tunnel: ssh -L 8266:" in capsys.readouterr().out
 
 
 def test_the_same_submission_is_one_job(user: Path, cluster: Pretended, capsys: pytest.CaptureFixture[str]) -> None:

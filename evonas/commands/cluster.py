@@ -105,13 +105,13 @@ def _order(options: argparse.Namespace) -> "Order":
 
 
 def _state(options: argparse.Namespace, folder: Path) -> "State":
-    """What is known; of a damaged state nothing where a cloud knows itself what is to be taken down."""
+    """What is known; of a damaged state nothing where a cloud knows itself what is there."""
     from evonas.launch.state import NAME, State, read
 
     try:
         return read(folder)
     except UserError as error:
-        if options.action != "down" or options.dry_run or options.cloud == "slurm":
+        if options.action == "up" or options.dry_run or options.cloud == "slurm":
             raise
         damaged = folder / f"{NAME}.damaged"
         (folder / NAME).replace(damaged)

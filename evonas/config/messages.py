@@ -15,6 +15,10 @@ YAML_WORDS = {
     "tuple_type": "takes a list",
     "list_type": "takes a list",
     "is_instance_of": "takes a list",
+    "float_parsing": "takes a number",
+    "float_type": "takes a number",
+    "int_parsing": "takes a whole number",
+    "int_type": "takes a whole number",
     "too_short": "takes a list with something in it",
 }
 """What pydantic says in the terms of Python, in those of YAML."""

@@ -216,7 +216,7 @@ def _asks(order: Order, region: str, bucket_name: str, copy: Path) -> list[str]:
         "STS: whose account it is",
         f"S3: bucket {bucket_name} in {region}: is it there and yours, else it is made",
         f"IAM: role and instance profile evonas-head, which may do what {order.folder}/aws-policy.json says",
-        f"EC2: the newest machine image with NVIDIA's driver in {region}",
+        *([] if order.value("ami") else [f"EC2: the newest machine image with NVIDIA's driver in {region}"]),
         f"EC2: security group evonas: SSH from {order.address or 'this machine as it is seen'}, all between machines",
         "Service Quotas: virtual CPUs of the machines with a GPU that the search asks for",
         "EC2, as a dry run: may these credentials start machines and make a key pair",

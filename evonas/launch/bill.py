@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from evonas.clusters.running import Running
 from evonas.launch import costs
+from evonas.launch.totals import dollars
 from evonas.prices import Prices
 
 
@@ -33,9 +34,9 @@ def lines(
         whole = price + (disks.get(machine.type) or 0)
         hourly += whole
         usd += whole * (now - machine.since).total_seconds() / 3600 if machine.since else 0
-    text = f"{costs.dollars(hourly)} an hour"
+    text = f"{dollars(hourly)} an hour"
     if all(machine.since for machine in found):
-        text += f", {costs.dollars(usd)} since these were started"
+        text += f", {dollars(usd)} since these were started"
     text += _of_disks({machine.type for machine, _ in priced}, disks)
     if unknown := sorted({machine.type for machine in found if prices.of(_names(machine)) is None}):
         text += f", without {', '.join(unknown)}, of which no price is known"

@@ -9,13 +9,12 @@ from typing import Any
 from evonas.config import Config
 from evonas.errors import UserError
 from evonas.launch import disks
+from evonas.launch.totals import Rates, dollars, in_all, money
 from evonas.prices import NODE_TYPE_LABEL, REST, Prices, list_prices
-from evonas.text import in_usd
+from evonas.text import counted
 
 HOME = "us-west-2 (AWS) and us-central1 (Google)"
 """Where list prices are of."""
-IDLE_H = 1 / 6
-"""After which the launch files end a machine that does nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +98,11 @@ def lines(
     room = math.inf if together is None else together + 1 - sum(machine.most for machine in first)  # 1: the head
     most, unknown = _sum([*((machine, machine.most) for machine in first), *_dearest(coming, workers, room)])
     what = ", ".join(map(_named, first))
-    hours, why = _longest(config, longest_h)
-    elastic = f"with all machines that {workers} workers can ask for: at most {_money(most, unknown)} an hour"
+    elastic = f"with all machines that {workers} workers can ask for: {money(most, unknown, 'at most ', ' an hour')}"
     found = [
-        f"from the start: {_money(least, unpriced)} an hour ({what})",
+        f"from the start: {money(least, unpriced, rate=' an hour')} ({what})",
         *([elastic] if any(machine.most and not machine.board for machine in coming) else []),
-        f"in {hours:g} hours, {why}: at most {_money(most * hours, unknown)}",
-        *(_after(config, longest_h, least, most, unknown) if stays else []),
-        *_stop(config),
+        *in_all(Rates(least, most, _with_disks([*first, *coming]), unknown), config, longest_h, stays),
         *_source(machines, region),
     ]
     return found + ([f"no price is known of {_remedy(unknown)}"] if unknown else [])
@@ -125,7 +121,7 @@ def require_prices(machines: Sequence[Machine], config: Config | None) -> None:
 
 def _named(machine: Machine) -> str:
     """As `1 x m7i.xlarge at $0.20`, or nodes of which no type is known."""
-    name = f"{machine.least} nodes" if machine.type == REST else f"{machine.least} x {machine.type}"
+    name = counted(machine.least, "node") if machine.type == REST else f"{machine.least} x {machine.type}"
     if machine.usd is None:
         return f"{name}, whose price is not known"
     return f"{name} at {dollars(machine.usd)}" + (
@@ -171,37 +167,8 @@ def _sum(counted: Sequence[tuple[Machine, int]]) -> tuple[float, list[str]]:
     return usd, sorted({machine.type for machine, _ in counted if machine.usd is None})
 
 
-def dollars(usd: float) -> str:
-    """US dollars to the cent."""
-    return f"${usd:,.2f}"
-
-
-def _money(usd: float, unknown: Sequence[str]) -> str:
-    if unknown and not usd:
-        return "what is not known"
-    return dollars(usd) + (" and what has no known price" if unknown else "")
-
-
-def _longest(config: Config | None, longest_h: float | None) -> tuple[float, str]:
-    """Hours that a search can take, and what ends it."""
-    given = config.budget.hours if config else None
-    if given and given < (longest_h or math.inf):
-        return given, "the budget of the search"
-    return (longest_h, "after which they end by themselves") if longest_h else (24.0, "and nothing ends them but you")
-
-
-def _after(
-    config: Config | None, longest_h: float | None, least: float, most: float, unknown: Sequence[str]
-) -> list[str]:
-    """What it is in the end where a search's own budget ends it, and the cluster waits to be taken down."""
-    hours = config.budget.hours if config else None
-    if hours is None or hours >= (longest_h or math.inf):
-        return []
-    then = f"workers stay {IDLE_H * 60:g} minutes longer, and what is up from the start until `down`"
-    if longest_h is None:
-        return [f"{then}: {_money(least, unknown)} an hour"]
-    usd = most * min(hours + IDLE_H, longest_h) + least * max(longest_h - hours - IDLE_H, 0)
-    return [f"{then}, {longest_h:g} hours at most: at most {_money(usd, unknown)}"]
+def _with_disks(machines: Sequence[Machine]) -> float:
+    return max((1 + (m.disk_usd or 0) / m.usd for m in machines if m.usd), default=1.0)
 
 
 def _source(machines: Sequence[Machine], region: str) -> list[str]:
@@ -217,8 +184,3 @@ def _source(machines: Sequence[Machine], region: str) -> list[str]:
     )
     elsewhere = f"; those of {region or 'other regions'} differ: yours in runtime.prices"
     return [*found, text + ("" if region and region in HOME else elsewhere)]
-
-
-def _stop(config: Config | None) -> list[str]:
-    usd = config.budget.usd if config else None
-    return [f"the search ends when it has cost {in_usd(usd)} (budget.usd)"] if usd else []

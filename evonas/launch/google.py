@@ -218,7 +218,7 @@ def _asks(order: Order, project: str, bucket: str, copy: Path) -> list[str]:
         f"gcloud storage: bucket {bucket}: is it there, else it is made",
         f"gcloud compute: network and subnetwork evonas; SSH from {address}, all between machines",
         f"gcloud iam: role evonasHead, which may do what {order.folder}/gcp-role.yaml says, and account evonas-head",
-        "gcloud compute: the newest machine image with NVIDIA's driver",
+        *([] if order.value("family") else ["gcloud compute: the newest machine image with NVIDIA's driver"]),
         "Compute Engine: quotas of GPUs and disks",
         f"Compute Engine, by `ray up -y {shlex.quote(str(copy))}`: the head and what is there from the start",
         "Compute Engine, by the head: spot machines while the search asks for them",

@@ -53,7 +53,7 @@ def answer(*words: str, text: str | None = None) -> str:
     """
     code, said = ask(*words, text=text)
     if code:
-        raise UserError(f"{shlex.join(words[:4])}: {said}")
+        raise UserError(f"{shlex.join(words)}: {said}")
     return said
 
 

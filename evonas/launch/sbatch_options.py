@@ -5,6 +5,8 @@ import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from evonas.errors import UserError
+
 _SHORT = {"N": "nodes", "t": "time", "n": "ntasks", "w": "nodelist", "F": "nodefile", "a": "array"}
 _UNCOUNTED = ("ntasks", "nodelist", "nodefile", "array")
 """Options that can change how many nodes there are, beside --nodes."""
@@ -19,7 +21,7 @@ class Asked:
     Args:
         nodes: how many at most.
         hours: how long at most; None where nothing says it.
-        notes: what was not understood or is not counted, a line each.
+        notes: what is not counted, a line each.
     """
 
     nodes: int
@@ -34,20 +36,23 @@ def asked(script: str, words: Iterable[str], environment: Mapping[str, str]) -> 
         script: of the job, with its lines `#SBATCH`.
         words: of the command line, which come before those of the environment, and those before the script's.
         environment: of sbatch.
+
+    Raises:
+        UserError: The nodes or the time are not as sbatch takes them.
     """
     limit = environment.get("SBATCH_TIMELIMIT")
     found = {**_found(_of_script(script)), **({"time": limit} if limit else {}), **_found(words)}
     others = [f"--{name}={found[name]}" for name in _UNCOUNTED if name in found]
     notes = [f"{option} can change how many nodes come, which is not counted" for option in others]
-    nodes, hours = 1, None
     try:
         nodes = most_nodes(found.get("nodes", "1"))
     except ValueError:
-        notes.append(f"--nodes={found['nodes']} is not understood: one node is counted")
+        raise UserError(f"--nodes={found['nodes']}: sbatch takes a number, as 8, or a range, as 2-8") from None
     try:
         hours = most_hours(found.get("time", "0"))
     except ValueError:
-        notes.append(f"--time={found['time']} is not understood")
+        takes = "minutes, hours:minutes:seconds or days-hours, as 90, 1:30:00 and 1-12"
+        raise UserError(f"--time={found['time']}: sbatch takes {takes}") from None
     return Asked(nodes, hours, tuple(notes))
 
 

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from evonas.errors import UserError
+from evonas.errors import Halted, UserError
 from evonas.launch import costs
 from evonas.launch.before import check_search, too_many
 from evonas.launch.order import Order
@@ -53,11 +53,13 @@ def up(order: Order, provider: Provider, sure: bool = False, ask: Callable[[str]
         print("nothing was started")
         return 0
     change(order.folder, agreed=asked)
+    begun = order.state.started
     try:
         for line in provider.prepare():
             print(line, flush=True)
         if order.config_path:
             print(f"{order.config_path} runs in {provider.run_folder()}", flush=True)
+        begun = True
         provider.start()
         order.remember(provider.run_folder())
         status = provider.search()
@@ -65,9 +67,9 @@ def up(order: Order, provider: Provider, sure: bool = False, ask: Callable[[str]
         print("\ninterrupted")
         status = INTERRUPTED
     except BaseException:
-        print(*_ways_on(order), sep="\n", file=sys.stderr)
+        print(*_ways_on(order, begun and _is_up(provider)), sep="\n", file=sys.stderr)
         raise
-    print(*_ways_on(order), sep="\n")
+    print(*_ways_on(order, begun and (plan.stays or _is_up(provider))), sep="\n")
     return status
 
 
@@ -97,9 +99,18 @@ def _agreed(ask: Callable[[str], str]) -> bool:
         raise UserError("nobody is there to say yes; --yes starts it") from None
 
 
-def _ways_on(order: Order) -> list[str]:
+def _is_up(provider: Provider) -> bool:
+    """Whether anything runs; where nobody says it, it may."""
+    try:
+        return bool(provider.nodes())
+    except (UserError, Halted, OSError):
+        return True
+
+
+def _ways_on(order: Order, is_up: bool) -> list[str]:
+    up = "what is up stays up and costs" if is_up else "nothing of it runs"
     return [
-        f"what is up stays up and costs. To go on: {order.line}",
+        f"{up}. To go on: {order.line}",
         f"how it is: {order.again('status')}",
         f"to take it down: {order.again('down')}",
     ]

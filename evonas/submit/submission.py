@@ -134,7 +134,7 @@ def _risks(jobs: RayJobs, insecure: bool) -> Iterator[str]:
         yield f"--header {', '.join(names)}: whoever is on this machine reads it in the list of processes; {better}"
     sent = ["the token"] * jobs.has_token + ["the headers"] * bool(jobs.access.headers)
     if sent and address.scheme == "http" and not address.is_loopback:
-        tunnel = f"ssh -L 8265:127.0.0.1:{address.port or 80} {address.host}"
+        tunnel = f"ssh -L 8266:127.0.0.1:{address.port or 80} {address.host}, then --address http://127.0.0.1:8266"
         goes = f"{' and '.join(sent)} {'goes' if sent == ['the token'] else 'go'} to {address} unencrypted"
         yield f"{goes}; over an untrusted network use a tunnel: {tunnel}"
 

@@ -178,7 +178,7 @@ def test_the_newest_machine_image_is_taken() -> None:
     assert newest_image(ec2) == "ami-2"
     assert asked == [{"Owners": ["amazon"], "Filters": [{"Name": "name", "Values": [NAMES]}]}]
     images.clear()
-    with pytest.raises(UserError, match="us-gone-1; give one: ami=ami-"):
+    with pytest.raises(UserError, match="us-gone-1; give one: --ami ami-"):
         newest_image(ec2)
 
 

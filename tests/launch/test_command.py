@@ -172,6 +172,26 @@ def test_what_it_costs_adds_up() -> None:
     assert costs.lines(machines, 40, config, 48.0, together=2)[1].endswith("at most $21.00 an hour")
 
 
+def test_a_budget_of_money_is_what_it_costs_and_the_head_then() -> None:
+    """By hand: a head at 1 and workers at 10, a machine's disks at 1 an hour at most as much as the head itself."""
+    machines = [
+        costs.Machine("a", "head", 1, 1, 1.0, disk_usd=1.0),
+        costs.Machine("b", "spot", 0, 9, 10.0, disk_usd=1.0),
+    ]
+
+    def said(longest_h: float | None, stays: bool, **budget: float) -> list[str]:
+        search = load_config({**yaml.safe_load(CONFIG), "budget": budget})
+        return [line for line in costs.lines(machines, 4, search, longest_h, stays) if "until" in line or "in " in line]
+
+    until = "until the search has cost $5 (budget.usd): at most $10.00, with disks"
+    head = "workers stay 10 minutes longer, and what is up from the start until `down`"
+    # 5 with disks; 4 workers and the head for ten minutes: 46 / 6; the head for 48 hours
+    assert said(48, True, usd=5) == [until, f"{head}, 48 hours at most: at most $113.67"]
+    assert said(None, True, usd=5) == [until, f"{head}: $2.00 an hour"]
+    assert said(48, False, usd=5) == [until]
+    assert said(48, False, usd=5, hours=1 / 6)[0].startswith("in 10 minutes, the budget of the search: at most $7.67")
+
+
 def test_a_price_that_is_not_known_is_said() -> None:
     file = yaml.safe_load(launch_file("aws.yaml", set()))
     file["available_node_types"]["spot_l4"]["labels"] = {"evonas-node-type": "g99.spot"}
@@ -201,7 +221,8 @@ def test_a_dry_run_says_what_would_be_refused_and_its_files_can_be_cut_out(capsy
     assert main(["cluster", "up", "slurm", "c.yaml", "--set", "budget.usd=50", "--sbatch=-N2-8", "--dry-run"]) == 0
     out = capsys.readouterr().out
     assert "`up` refuses this: budget.usd cannot be kept: no price is known of nodes" in out
-    assert "(8 nodes, whose price is not known)" in out
+    assert "from the start: not known (8 nodes, whose price is not known)\n" in out
+    assert "by themselves: not known\n" in out
     assert out.startswith("=== cluster-slurm/slurm.sbatch\n#!/bin/bash\n")
     assert "\n=== end of cluster-slurm/slurm.sbatch\n" in out
 
@@ -226,10 +247,14 @@ def test_options_of_sbatch_are_read_as_sbatch_does(words: list[str], nodes: int,
     assert found.hours == (None if hours is None else pytest.approx(hours))
 
 
-def test_an_option_of_sbatch_that_is_not_understood_is_said() -> None:
-    found = asked("#SBATCH -N 3 -t 5  # a user's", ["--time=soon", "--nodes=many", "-w", "a[1-9]"], {})
-    assert (found.nodes, found.hours) == (1, None)
-    assert [note.partition(" ")[0] for note in found.notes] == ["--nodelist=a[1-9]", "--nodes=many", "--time=soon"]
+def test_an_option_of_sbatch_that_is_not_understood_is_refused() -> None:
+    script = "#SBATCH -N 3 -t 5  # a user's"
+    found = asked(script, ["-w", "a[1-9]"], {})
+    assert (found.nodes, found.hours) == (3, pytest.approx(5 / 60))
+    assert [note.partition(" ")[0] for note in found.notes] == ["--nodelist=a[1-9]"]
+    for word in ("--time=soon", "--time=", "--nodes=many"):
+        with pytest.raises(UserError, match=f"^{word}: sbatch takes "):
+            asked(script, [word], {})
     found = asked("#SBATCH -N 3 -t 5  # a user's", [], {"SBATCH_TIMELIMIT": "60"})
     assert (found.nodes, found.hours, found.notes) == (3, 1, ())
 

@@ -133,16 +133,20 @@ def test_an_option_of_another_cloud_is_refused(
 
 
 @pytest.mark.usefixtures("user")
-def test_down_goes_on_without_a_state_that_is_damaged(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("action", "said"), [("down", "nothing is left"), ("status", "1 x m7i.xlarge")])
+def test_down_and_status_go_on_without_a_state_that_is_damaged(
+    action: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     state = Path("my cluster/state.json")
     state.parent.mkdir()
     state.write_text('{"given": ')
     monkeypatch.setattr(aws.Aws, "left", lambda _: [])
     monkeypatch.setattr(aws.Aws, "down", lambda _: None)
-    assert main(["cluster", "status", "aws", "--folder", "my cluster"]) == 2
+    monkeypatch.setattr(aws.Aws, "nodes", lambda _: ["1 x m7i.xlarge"])
+    assert main(["cluster", "up", "aws", "--folder", "my cluster", "--image", "me/evonas:9"]) == 2
     assert "my cluster/state.json is not as evonas wrote it: remove it" in capsys.readouterr().err
-    assert main(["cluster", "down", "aws", "--folder", "my cluster"]) == 0
-    assert "nothing is left" in capsys.readouterr().out
+    assert main(["cluster", action, "aws", "--folder", "my cluster"]) == 0
+    out = capsys.readouterr().out
+    assert "note: my cluster/state.json is not as evonas wrote it" in out
+    assert said in out
     assert not state.exists()
