@@ -18,7 +18,7 @@ class Rates:
     Args:
         least: those that are up from the start, US dollars an hour.
         most: all that can come at once, US dollars an hour.
-        with_disks: how many times what a machine alone costs it costs with its disks, at most; a search counts machines.
+        with_disks: how many times as much a machine costs with its disks, at most; a search counts machines alone.
         unknown: types that have no price.
     """
 

@@ -58,7 +58,9 @@ def test_google_starts_nothing_that_could_not_come(
     monkeypatch.setattr(google.Google.__init__, "__defaults__", (object,))
     line = ["cluster", "up", "gcp", "--image", "me/evonas:9", "--address", "198.51.100.7", "--yes"]
     assert main(line) == 2
-    assert "no machine would come" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "no machine would come" in err
+    assert "nothing of it runs. To go on: " in err
     assert told.lines("ray up") == []
 
 

@@ -85,6 +85,9 @@ def test_kubernetes_without_its_operator_gets_nothing(
     (tmp_path / "no-operator").touch()
     assert main(["cluster", "up", *KUBERNETES, "--yes"]) == 2
     assert "helm install kuberay-operator" in capsys.readouterr().err
+    (tmp_path / "bin/kubectl").write_text("#!/bin/sh\necho no way >&2; exit 1\n")
+    assert main(["cluster", "status", "kubernetes"]) == 2
+    assert "get pods -l ray.io/cluster=evonas -o " in capsys.readouterr().err
     assert told.lines("create") == told.lines("apply -f") == []
 
 

@@ -15,7 +15,6 @@ def newest_image(ec2: Any) -> str:
     """
     found = ec2.describe_images(Owners=["amazon"], Filters=[{"Name": "name", "Values": [NAMES]}])["Images"]
     if not found:
-        raise UserError(
-            f"no image {NAMES!r} of Amazon in {ec2.meta.region_name}; give one: --ami ami-... (cloud.py: ami=ami-...)"
-        )
+        cure = "give one: --ami ami-... (cloud.py: ami=ami-...)"
+        raise UserError(f"no image {NAMES!r} of Amazon in {ec2.meta.region_name}; {cure}")
     return str(max(found, key=lambda image: image["CreationDate"])["ImageId"])
