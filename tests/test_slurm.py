@@ -340,8 +340,14 @@ def test_a_head_that_fails_is_followed_by_another(job: Jobs) -> None:
     assert run.lines("events").count(f"{NODES[1]} up") == 2
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("count", "takes"), [("", False), ("0", False), ("1", True)])
+@pytest.mark.parametrize(
+    ("count", "takes"),
+    [
+        pytest.param("", False, marks=pytest.mark.slow),
+        pytest.param("0", False, marks=pytest.mark.slow),
+        ("1", True),
+    ],
+)
 def test_a_job_that_is_queued_again_takes_the_folder_over(job: Jobs, count: str, takes: bool) -> None:
     """Its first try may have left a lock that nobody frees, on NFS; and its token."""
     run = job(1, **({"SLURM_RESTART_COUNT": count} if count else {}))

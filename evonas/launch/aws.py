@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -146,6 +147,7 @@ class Aws:
 
     def left(self) -> list[str]:
         with refusals():
+            print("asking all regions of the account for machines and disks", file=sys.stderr, flush=True)
             first, *others = places = self._places()
             lines = ending.left(self._client, first, self._cluster())
             for place in others:

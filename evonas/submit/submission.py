@@ -11,6 +11,7 @@ from evonas.submit.access import NOTHING, Access
 from evonas.submit.following import Following
 from evonas.submit.ray_jobs import RayJob, RayJobs, connect, parse
 from evonas.submit.staging import Submission, stage
+from evonas.submit.this_machine import is_own_ray
 
 POLL_S = 1.0
 PACE = 1e5
@@ -127,6 +128,8 @@ def _risks(jobs: RayJobs, insecure: bool) -> Iterator[str]:
         raise UserError(
             f"--address: {address} runs whatever anybody sends who reaches it, as it asks for no token; {cure}"
         )
+    if address.is_loopback and is_own_ray(address.port or 80):
+        yield f"{address} is a Ray of this machine: the search runs here, and on no cluster to which a tunnel was meant"
     if not closed:
         yield f"{address} asks for no token: whoever reaches it can run anything there"
     if names := jobs.access.in_the_open:

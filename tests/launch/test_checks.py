@@ -1,5 +1,6 @@
 """What an account may not do or have stops `up` before the head costs."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,13 @@ def test_what_is_left_is_looked_for_in_every_region(clients: Clients) -> None:  
     there.run_instances(ImageId="ami-1", MinCount=1, MaxCount=1, TagSpecifications=_tags("instance", "evonas"))
     regions = [{"RegionName": name} for name in (REGION, "eu-west-1")]
     clients("ec2", REGION).describe_regions = lambda: {"Regions": regions}
-    (line,) = ending.left(clients, REGION)
+    asked = set[tuple[str, bool]]()
+
+    def client(service: str, region: str) -> Any:
+        asked.add((region, threading.current_thread() is threading.main_thread()))
+        return clients(service, region)
+
+    (line,) = ending.left(client, REGION)
     assert line.endswith(" in eu-west-1")
+    assert asked == {(REGION, True), (REGION, False), ("eu-west-1", False)}  # side by side
     assert aws.ending is ending
