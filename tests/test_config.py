@@ -65,6 +65,7 @@ def test_custom_yaml_shows_every_key() -> None:
         ("schedule.mode=no", "not False (quote it: YAML reads no and off as false)"),
         ("budget={gpu_hours: 1}", "config: budget.gpu_hours is never used up"),
         ("targets.cpu.screen=true", "config: targets.cpu.screen: takes a number, not true"),
+        ("runtime.prices={m7i.xlarge: dear}", "config: runtime.prices.m7i.xlarge: takes a number, not 'dear'"),
         ("schedule.mode=fast", "schedule.mode: input should be 'window', 'async' or 'generation', not 'fast'"),
         ("budget={}", "a budget needs evaluations, trained, hours, gpu_hours or usd"),
         ("objectives=[]", "objectives"),

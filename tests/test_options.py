@@ -52,7 +52,7 @@ def test_options_are_checked_without_making_the_part() -> None:
     [
         ({"widht": 3}, "part: unknown 'widht'; did you mean 'width'?"),
         ({"width": True}, "part: width: takes a number, not true"),
-        ({"width": "wide"}, "part: width: input should be a valid integer"),
+        ({"width": "wide"}, "part: width: takes a whole number"),
         ({"depth": 0}, "part: depth: input should be greater than or equal to 1, not 0"),
         ({"problem": "mine"}, "part: 'problem' of Part is no option: options are keyword-only parameters, behind a *"),
     ],
