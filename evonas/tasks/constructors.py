@@ -143,10 +143,9 @@ def _standardised(splits: Splits) -> Prepared:
 
 
 def _majority(y: Array, classes: int) -> Array:
-    """(classes,) float32: logits that say the most frequent class of the training labels (n,)."""
-    counts = np.bincount(y, minlength=classes)
-    logits: Array = (np.arange(classes) == counts.argmax()).astype(np.float32)
-    return logits
+    """(classes,) float32: the logarithms of the classes' shares of the training labels (n,), as logits."""
+    shares: Array = np.log(np.bincount(y, minlength=classes) / len(y)).astype(np.float32)
+    return shares
 
 
 def chosen_metrics(names: Sequence[str], known: Mapping[str, T]) -> dict[str, T]:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from evonas.tasks import TaskMetric
+from evonas.tasks import Split, Splits, TaskMetric, classification
 from evonas.tasks.metrics import CLASSIFICATION_METRICS, REGRESSION_METRICS
 
 RNG = np.random.default_rng(0)
@@ -72,3 +72,11 @@ def test_two_classes(known: Any) -> None:
     )
     score = logits[:, 1] - logits[:, 0]
     assert of(auc, logits, labels, 100) == pytest.approx(known.roc_auc_score(labels, score), abs=1e-4)
+
+
+def test_the_majority_class_stands_beside_a_classification_with_the_shares_as_probabilities() -> None:
+    split = Split(np.arange(8, dtype=np.float32)[:, None], np.array([0, 1, 1, 1] * 2))
+    task = classification("mostly ones", Splits(split, split, split), ("error", "log_loss"))
+    own = task.baselines["majority class"]
+    assert own["error"] == own["test[error]"] == 0.25
+    assert own["log_loss"] == pytest.approx(-(0.25 * np.log(0.25) + 0.75 * np.log(0.75)), abs=1e-6)
