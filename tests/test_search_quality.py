@@ -68,3 +68,35 @@ def test_a_search_goes_on_until_enough_is_trained(quality: Any) -> None:
     assert len(points) == 30
     assert (points[:, 1] <= limited.limit).all()
     assert len(np.unique(points, axis=0)) == 30
+
+
+def test_a_mutant_keeps_the_inactive_genes_of_its_parent(quality: Any) -> None:
+    """Else a peer would have the first value of each gene there, a good one where the good values are written first."""
+    problem, peers = next(iter(quality("problems").problems(None))), quality("peers")
+    changes = 0
+    for seed in range(20):
+        proposed: list[tuple[int, ...]] = []
+
+        class Recorder(peers.Trainer):  # type: ignore[name-defined, misc]
+            def __call__(self, genome: tuple[int, ...]) -> Any:
+                proposed.append(genome)  # noqa: B023
+                return super().__call__(genome)
+
+        with pytest.raises(peers.Enough):
+            peers.pareto_evolution(problem, Recorder(problem, 2), seed, founders=1)
+        changes += sum(a != b for a, b in zip(*proposed[:2], strict=True))
+    assert 10 <= changes <= 30, "one gene of a child changes on average"
+
+
+def test_twins_are_told_apart_by_their_networks(quality: Any) -> None:
+    """Two cells that differ in an edge nothing reaches are one network, and each has a row in the table."""
+    problem = next(iter(quality("problems").problems(quality("problems").made_up("raspi4"), ["raspi4"])))
+    peers, identity = quality("peers"), problem.space.identity
+    trained = []
+    for twins in (True, False):
+        trainer = peers.Trainer(problem, 60)
+        with pytest.raises(peers.Enough):
+            peers.pareto_evolution(problem, trainer, 1, twins=twins)
+        trained.append([*map(identity, trainer.trained)])
+    assert [len(networks) for networks in trained] == [60, 60]
+    assert len({*trained[0]}) < len({*trained[1]}) == 60

@@ -29,6 +29,9 @@ from quality.problems import Problem
 PROPOSALS = 4
 """A peer ends after so many for each trained network that is asked for: it may repeat itself for ever."""
 
+DRAWS = 100_000
+"""Children at most of a search that trains no network twice: at the end there may be no new one among them."""
+
 
 class Enough(Exception):
     """As many networks are trained as were asked for."""
@@ -82,16 +85,36 @@ def random_draws(problem: Problem, trainer: Trainer, seed: int) -> None:
         trainer(problem.space.sample(rng))
 
 
-def pareto_evolution(problem: Problem, trainer: Trainer, seed: int, founders: int = 10) -> None:
-    """Ten random networks, then one-gene mutants of members of the front of all trained so far, as Archai breeds."""
+def pareto_evolution(problem: Problem, trainer: Trainer, seed: int, founders: int = 10, twins: bool = True) -> None:
+    """Ten random networks, then one-gene mutants of members of the front of all trained so far, as Archai breeds.
+
+    Parents keep the inactive genes that they were born with: a table's canonical form has the first value there, which
+    is a good or a bad one by the order in which a gene's values are written down.
+
+    Args:
+        problem: what is searched.
+        trainer: takes what is proposed.
+        seed: of the draws.
+        founders: random networks.
+        twins: whether a genome that builds the same network as one before is trained, with that genome's own noise in
+            the table. No strategy of evonas does it.
+    """
     rng, rate = np.random.default_rng(seed), 1 / len(problem.space.genes)
-    while True:
+    born: dict[Genome, Genome] = {}  # the table's genome -> the one that was proposed
+    networks: set[str] = set()
+    for _ in range(DRAWS):
         trained = list(trainer.trained.items())
         if len(trained) < founders:
-            trainer(problem.space.sample(rng))
-            continue
-        front = np.flatnonzero(moocore.is_nondominated(np.array([values for _, values in trained])))
-        trainer(mutate(problem.space, trained[rng.choice(front)][0], rate, rng))
+            child = problem.space.sample(rng)
+        else:
+            front = np.flatnonzero(moocore.is_nondominated(np.array([values for _, values in trained])))
+            child = mutate(problem.space, born[trained[rng.choice(front)][0]], rate, rng)
+        if not twins:
+            if (network := problem.space.identity(child)) in networks:
+                continue
+            networks.add(network)
+        born.setdefault(problem.key(child), child)
+        trainer(child)
 
 
 class _Genes(ElementwiseProblem):
@@ -161,6 +184,7 @@ def peers() -> Mapping[str, Search]:
     found: dict[str, Search] = {
         "random draws": random_draws,
         "pareto evolution": pareto_evolution,
+        "... without twins": partial(pareto_evolution, twins=False),
         "pymoo NSGA-II": pymoo_nsga2,
     }
     return {**found, **optuna} if find_spec("optuna") else found

@@ -17,7 +17,14 @@ from quality.problems import LATENCY, Problem
 SPEC = TaskSpec("table", InputSpec((3, 32, 32)), (10,))
 BIRTHS = 20
 """At most so many candidates are bred for a trained one that is asked for: most may be over a limit."""
-METHODS: dict[str, Mapping[str, Any]] = {name: {"strategy": {"kind": name}} for name in STRATEGIES}
+METHODS: dict[str, Mapping[str, Any]] = {
+    **{name: {"strategy": {"kind": name}} for name in STRATEGIES},
+    "nsga2, rung 0": {"training": {"epochs": 200, "rungs": [0]}},
+    "bayes, rung 0": {
+        "strategy": {"kind": "bayes"},
+        "training": {"epochs": 200, "rungs": [0], "before": {"promote": 0.5}},
+    },
+}
 """Name -> the sections of a config in which it differs from the default."""
 
 
