@@ -9,7 +9,7 @@ own breeder and ledger, nsga2 and bayes with rung 0 as well, and peers (`quality
 it is not installed (pip install optuna); of its Gaussian process, which takes a minute a run, only 3 seeds are run, up
 to 100 networks. Regularised evolution is the aging evolution of Real et al. 2019. No strategy of evonas trains one
 network twice; peers do, with the twin's own noise in the table, which lifts what caps them: "... without twins" is the
-Pareto evolution that does not.
+Pareto evolution that does not, --cap prints what the others cannot exceed, and --means takes the noise away.
 
 Printed: the share of the true front's hypervolume, in percent, after 50 to 1,000 trained networks, mean and half the 95
 % interval of it over the seeds (`quality/metric.py` says the metric and what caps it); then the median number of
@@ -31,7 +31,7 @@ import pandas as pd
 from _common import parse
 from quality import peers, searches
 from quality.metric import Metric, Points, mean_and_interval
-from quality.problems import DEVICES, Problem, made_up, problems
+from quality.problems import DEVICES, Problem, made_up, one_each, problems
 
 SHARES = (95, 98, 99)
 SLOW = {"optuna GP": (3, 100)}
@@ -46,8 +46,7 @@ def main() -> None:
     methods = {name: method for name, method in all_methods().items() if name in options.methods}
     table = pd.read_parquet(options.table) if options.table else made_up(DEVICES[0]) if options.smoke else None
     devices = options.devices if options.table else DEVICES[:1]
-    todo = [problem for problem in problems(table, devices) if any(part in problem.group for part in options.problems)]
-    todo = [problem for problem in todo if not (options.unlimited and problem.limit)]
+    todo = [problem for problem in problems(table, devices, options.means) if _wanted(problem, options)]
     if table is None:
         print("NAS-Bench-201 is left out: no --table says where it is")
     if left_out := [name for name in options.methods if name not in methods]:
@@ -57,8 +56,21 @@ def main() -> None:
         of_group = [problem for problem in todo if problem.group == group]
         rows += found(of_group, methods, options)
         _show(group, [row for row in rows if row["group"] == group], options)
+        if options.cap:
+            print(f"all networks, one genome of each: {_cap(of_group):.1f}")
     if options.csv:
         pd.DataFrame(rows).to_csv(options.csv, index=False)
+
+
+def _wanted(problem: Problem, options: argparse.Namespace) -> bool:
+    named = any(part in problem.group for part in options.problems)
+    return named and not (options.unlimited and problem.limit is not None)
+
+
+def _cap(of_group: Sequence[Problem]) -> float:
+    """What a search that trains each network once reaches with all of them, mean of devices and 5 draws of genomes."""
+    shares = [Metric.of(p.points()).share(one_each(p, seed)) for p in of_group for seed in range(5)]
+    return float(np.mean(shares))
 
 
 def all_methods() -> dict[str, Method]:
@@ -153,6 +165,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--at", type=int, nargs="+", default=[50, 100, 200, 400, 1000], help="trained networks")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--each", action="store_true", help="print every device, too")
+    parser.add_argument("--cap", action="store_true", help="print what all networks have, one genome of each")
+    parser.add_argument("--means", action="store_true", help="genomes of one network have their mean, and no noise")
     parser.add_argument("--csv", metavar="FILE", help="write a row for each search")
     return parse(parser, seeds=1, at=[12, 24], methods=[name for name in every if name not in SLOW])
 

@@ -100,3 +100,15 @@ def test_twins_are_told_apart_by_their_networks(quality: Any) -> None:
         trained.append([*map(identity, trainer.trained)])
     assert [len(networks) for networks in trained] == [60, 60]
     assert len({*trained[0]}) < len({*trained[1]}) == 60
+
+
+def test_twins_have_their_mean_or_one_of_them_counts(quality: Any) -> None:
+    """Of two rows of one chain, whose second block is none in both, and one of another."""
+    problems, space = quality("problems"), quality("chain").Chain()
+    one, twin, other = (0, 0, 3, 0, *(0,) * 8), (0, 0, 3, 0, 1, 1, *(0,) * 6), (1, 0, 3, 0, *(0,) * 8)
+    values = {one: (0.5, 1.0), twin: (0.3, 3.0), other: (0.4, 2.0)}
+    averaged = problems.averaged(values, space)
+    assert [averaged[genome] for genome in (one, twin, other)] == [pytest.approx((0.4, 2.0))] * 3
+    problem = problems.Problem("", "", space, ("error", "latency_ms[board]"), values, limit=2.5)
+    found = {tuple(map(tuple, problems.one_each(problem, seed).tolist())) for seed in range(10)}
+    assert {frozenset(rows) for rows in found} == {frozenset({(0.5, 1.0), (0.4, 2.0)}), frozenset({(0.4, 2.0)})}

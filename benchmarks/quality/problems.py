@@ -53,20 +53,55 @@ class Problem:
         return everything[everything[:, self.columns.index(LATENCY)] <= self.limit]
 
 
-def problems(table: pd.DataFrame | None, devices: Sequence[str] = DEVICES) -> Iterator[Problem]:
+def problems(table: pd.DataFrame | None, devices: Sequence[str] = DEVICES, means: bool = False) -> Iterator[Problem]:
     """All of them: with two and with three objectives, without and with a limit at the median latency.
 
     Args:
         table: of NAS-Bench-201; None: it is left out.
         devices: whose latencies are taken of it.
+        means: whether genomes that build one network have the mean of their values, and no noise of their own.
     """
-    tables = [("NAS-Bench-201", device, Cell(), nb201_values(table, device)) for device in devices if table is not None]
+    cell, present = Cell(), devices if table is not None else ()
+    tables = [("NAS-Bench-201", device, cell, nb201_values(table, device)) for device in present]
+    if means:
+        tables = [(name, device, space, averaged(values, space)) for name, device, space, values in tables]
     tables.append(("chain", "", Chain(), chain_values()))
     for (name, device, space, values), limited, columns in itertools.product(tables, (False, True), (TWO, THREE)):
         own = {genome: row[: len(columns)] for genome, row in values.items()}
         limit = float(np.median([row[1] for row in own.values()])) if limited else None
         group = f"{name}, {len(columns)} objectives{', limit' if limited else ''}"
         yield Problem(group, device, space, columns, own, limit)
+
+
+def averaged(values: Mapping[Genome, tuple[float, ...]], space: Space) -> dict[Genome, tuple[float, ...]]:
+    """The values, each the mean over the genomes that build the same network."""
+    genomes, table = list(values), np.array(list(values.values()))
+    own = twins(genomes, space)
+    sums = np.array([np.bincount(own, column) for column in table.T]).T
+    means = (sums / np.bincount(own)[:, None])[own]
+    return {genome: tuple(row) for genome, row in zip(genomes, means.tolist(), strict=True)}
+
+
+def one_each(problem: Problem, seed: int) -> np.ndarray:
+    """What a search that trains each network once has in the end: the values of one genome of each, within the limit.
+
+    Args:
+        problem: what is searched.
+        seed: of the draws of genomes.
+
+    Returns:
+        Shape (networks, objectives).
+    """
+    genomes = list(problem.values)
+    order = np.random.default_rng(seed).permutation(len(genomes))
+    first = np.unique(twins(genomes, problem.space)[order], return_index=True)[1]
+    rows = [problem.values[genomes[place]] for place in order[first]]
+    return np.array([row for row in rows if problem.excess(row) <= 0])
+
+
+def twins(genomes: Sequence[Genome], space: Space) -> np.ndarray:
+    """The number of the network that each genome builds, shape (genomes,)."""
+    return np.unique([space.identity(genome) for genome in genomes], return_inverse=True)[1]
 
 
 def nb201_values(frame: pd.DataFrame, device: str) -> dict[Genome, tuple[float, ...]]:
