@@ -174,7 +174,7 @@ def _is_audio_folder(path: Path) -> bool:
 
 
 def _recordings(path: Path) -> Iterator[Path]:
-    from evonas.tasks.audio_folder import SUFFIXES
+    from evonas.tasks.audio.recordings import SUFFIXES
 
     return (file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and not file.name.startswith("."))
 

@@ -7,7 +7,8 @@ fit into memory are a `StoredArray` (stored_array.py) in the place of an array; 
 
 from collections.abc import Callable
 
-from evonas.tasks.audio_folder import audio_folder
+from evonas.tasks.audio.arrays import audio
+from evonas.tasks.audio.folder import audio_folder
 from evonas.tasks.characters import characters
 from evonas.tasks.digits import digits
 from evonas.tasks.huggingface import huggingface
@@ -29,6 +30,7 @@ TASKS: dict[str, Callable[..., Task]] = {
     "audio_folder": audio_folder,
     "series": series,
     "recommendation": recommendation,
+    "audio": audio,
     "characters": characters,
     "text_folder": text_folder,
     "huggingface": huggingface,
