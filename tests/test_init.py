@@ -289,10 +289,10 @@ def test_recordings_that_cannot_be_read_are_in_one_message(tmp_path: Path) -> No
     (folder / "low" / "x.wav").write_bytes(b"no sound")
     wavfile.write(folder / "low" / "y.wav", 8000, np.zeros(100, np.int16))
     with pytest.raises(
-        UserError, match=r"cannot read 2 WAV files: .*x\.wav: .*; .*y\.wav: it has 8,000 samples a"
+        UserError, match=r"cannot read 2 recordings: .*x\.wav: .*; .*y\.wav: it has 8,000 samples a"
     ) as error:
         sound(folder)
     assert "\n" not in str(error.value)
     (folder / "low" / "y.wav").unlink()
-    with pytest.raises(UserError, match=r"cannot read 1 WAV file: .*x\.wav"):
+    with pytest.raises(UserError, match=r"cannot read 1 recording: .*x\.wav"):
         sound(folder)

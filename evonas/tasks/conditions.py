@@ -5,8 +5,6 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-
 from evonas.did_you_mean import unknown
 from evonas.errors import UserError
 from evonas.tasks.task import Array

@@ -10,7 +10,7 @@ from evonas.did_you_mean import unknown
 from evonas.errors import UserError
 from evonas.paths import expanded
 from evonas.tasks.audio.sounds import Sounds, as_int16, lengths
-from evonas.tasks.class_folders import listed, natural
+from evonas.tasks.class_folders import natural
 from evonas.tasks.class_weights import ClassWeights
 from evonas.tasks.conditions import rows_where
 from evonas.tasks.dealing import Keys, SplitBy, note_of
@@ -74,28 +74,33 @@ def audio(
     file, sounds = expanded(path, "task.path"), Sounds(seconds, bands, mask_bands, mask_frames, masks)
     arrays = _arrays(file)
     found, starts = _recordings(arrays, samples, offsets, file)
-    named = {"label": label, **({"split.by": split.by} if split and split.by else {})}
-    named |= {"split.time": split.time} if split and split.time else {}
     known = {name: array for name, array in arrays.items() if array.shape == (len(starts) - 1,)}
-    for key, name in named.items():
+    by = (split.by or split.time or "") if split else ""
+    for key, name in (("label", label), ("split", by or label)):
         if name not in known:
             raise UserError(f"task.{key}: {unknown(name, known)}, of the arrays of {len(starts) - 1:,} in {file}")
     hertz = _rate(rate, arrays, file)
     x, notes = _cut(found, starts, sounds, hertz)
     y, classes = _classes(known[label])
-    rows = {"train": np.ones(len(x), bool)}
-    for part, condition in (("test", test), ("valid", valid)):
-        if condition is not None:
-            rows[part] = rows_where(condition, known, f"task.{part}") & rows["train"]
-            rows["train"] &= ~rows[part]
-            notes.append(f"{part}: {np.count_nonzero(rows[part]):,} recordings with {condition.strip()}")
+    rows = _rows(known, {"test": test, "valid": valid}, len(x), notes)
     keys = None
     if split is not None:
-        keys = Keys(known[split.by or split.time or ""][rows["train"]], split.by is None)
+        keys = Keys(known[by][rows["train"]], split.by is None)
         notes.append(note_of(keys, split))
     given = {part: Split(x[own], y[own]) for part, own in rows.items()}
     splits = completed(given, valid_fraction, test_fraction, split_seed, keys=keys)
     return sounds.task(file.stem, splits, hertz, metrics, classes, notes, class_weights)
+
+
+def _rows(known: Mapping[str, Array], wanted: Mapping[str, str | None], n: int, notes: list[str]) -> dict[str, Array]:
+    """Part -> (n,) which recordings are its own: those with its condition, and all others for training; adds notes."""
+    rows = {"train": np.ones(n, bool)}
+    for part, condition in wanted.items():
+        if condition is not None:
+            rows[part] = rows_where(condition, known, f"task.{part}") & rows["train"]
+            rows["train"] &= ~rows[part]
+            notes.append(f"{part}: {np.count_nonzero(rows[part]):,} recordings with {condition.strip()}")
+    return rows
 
 
 def _arrays(file: Path) -> dict[str, Array]:
@@ -111,7 +116,9 @@ def _arrays(file: Path) -> dict[str, Array]:
     except FileNotFoundError:
         raise UserError(f"task.path: no file {file.absolute()}") from None
     except (ValueError, EOFError):
-        raise UserError(f"task.path: {file} is not an npz file of numbers and texts: write it with numpy.savez") from None
+        raise UserError(
+            f"task.path: {file} is not an npz file of numbers and texts: write it with numpy.savez"
+        ) from None
     except OSError as error:
         raise UserError(f"task.path: {file} cannot be read: {error.strerror or error}") from None
     except zipfile.BadZipFile as error:
@@ -124,19 +131,21 @@ def _recordings(arrays: Mapping[str, Array], samples: str, offsets: str, file: P
         raise UserError(f"task.samples: {unknown(samples, arrays)}, in {file}")
     found = arrays[samples]
     if found.dtype.kind not in "iuf" or found.ndim not in (1, 2) or not found.size:
-        raise UserError(f"task.samples: {samples} must be numbers (samples,) or (n, samples), not {found.dtype} {found.shape}")
+        shape = f"{found.dtype} {found.shape}"
+        raise UserError(f"task.samples: {samples} must be numbers (samples,) or (n, samples), not {shape}")
     if found.ndim == 2:
         return found.reshape(-1), np.arange(len(found) + 1) * found.shape[1]
     if offsets not in arrays:
         raise UserError(f"task.offsets: {unknown(offsets, arrays)}, in {file}: it says where each recording begins")
     starts = arrays[offsets]
     if starts.ndim != 1 or starts.dtype.kind not in "iu" or not len(starts):
-        raise UserError(f"task.offsets: {offsets} must be whole numbers (n,) or (n + 1,), not {starts.dtype} {starts.shape}")
+        shape = f"{starts.dtype} {starts.shape}"
+        raise UserError(f"task.offsets: {offsets} must be whole numbers (n,) or (n + 1,), not {shape}")
     starts = starts.astype(np.int64)
     starts = starts if starts[-1] == len(found) else np.append(starts, len(found))
     if starts[0] < 0 or (np.diff(starts) <= 0).any():
         raise UserError(
-            f"task.offsets: {offsets} must ascend from 0 to the {len(found):,} samples; a recording without one is left out"
+            f"task.offsets: {offsets} must ascend and end by the {len(found):,} samples, with some for each recording"
         )
     return found, starts
 
@@ -146,8 +155,8 @@ def _rate(given: int | None, arrays: Mapping[str, Array], file: Path) -> int:
     if found is None:
         raise UserError(f"task.rate: {file} has no array rate: say how many samples a second has")
     if found.size != 1 or found.dtype.kind not in "iuf" or not 1 <= found.item() <= LARGEST_RATE:
-        raise UserError(f"task.rate: takes one number of samples a second from 1 to {LARGEST_RATE:,}, not {str(found)[:40]}")
-    return round(found.item())
+        raise UserError(f"task.rate: takes one number from 1 to {LARGEST_RATE:,}, not {str(found)[:40]}")
+    return round(float(found.item()))
 
 
 def _cut(found: Array, starts: Array, sounds: Sounds, rate: int) -> tuple[Array, list[str]]:

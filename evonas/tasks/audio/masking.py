@@ -31,4 +31,5 @@ def _some(n: int, length: int, most: int, generator: Generator) -> Tensor:
     width = (width * (most + 1)).floor()
     start = (place * (length - width + 1)).floor()
     at = torch.arange(length, device=generator.device)
-    return (at >= start) & (at < start + width)
+    inside: Tensor = (at >= start) & (at < start + width)
+    return inside

@@ -13,8 +13,7 @@ from evonas.tasks.audio.spectrogram import WINDOW_S, Spectrogram
 from evonas.tasks.class_weights import ClassWeights
 from evonas.tasks.constructors import classification
 from evonas.tasks.metrics import directions
-from evonas.tasks.splitting import Splits
-from evonas.tasks.task import Array, Task
+from evonas.tasks.task import Array, Splits, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +70,12 @@ class Sounds:
         return replace(made, spec=spec, prepare=prepare, augment=self._masking(shape))
 
     def _masking(self, shape: tuple[int, ...]) -> Masking | None:
-        wanted = {"bands": self.mask_bands, "frames": self.mask_frames}
-        for (what, widest), there in zip(wanted.items(), shape[1:], strict=True):
+        wanted = (("bands", self.mask_bands), ("frames", self.mask_frames))
+        for (what, widest), there in zip(wanted, shape[1:], strict=True):
             if widest > there:
                 raise UserError(f"task.mask_{what}: {widest} is more than the {there} {what} of a spectrogram")
-        return Masking(*wanted.values(), self.masks) if any(wanted.values()) else None
+        some = self.mask_bands or self.mask_frames
+        return Masking(self.mask_bands, self.mask_frames, self.masks) if some else None
 
 
 def as_int16(samples: Array) -> Array:
