@@ -25,11 +25,11 @@ class WeightedCrossEntropy:
 
     def __call__(self, output: Tensor, target: Tensor, label_smoothing: float) -> Tensor:
         """Of a batch; a scalar."""
-        return F.cross_entropy(output, target, _on(self.weights, output.device), label_smoothing=label_smoothing)
+        return F.cross_entropy(output, target, on(self.weights, output.device), label_smoothing=label_smoothing)
 
 
 @lru_cache(maxsize=16)
-def _on(numbers: tuple[float, ...], device: torch.device) -> Tensor:
+def on(numbers: tuple[float, ...], device: torch.device) -> Tensor:
     """Numbers on a device, copied there once: a step must not wait for the host, and a CUDA graph cannot."""
     with torch.inference_mode(False):  # a validation pass may be the first to ask, and training saves it for backward
         return torch.tensor(numbers, device=device)
@@ -47,7 +47,7 @@ class ErrorInDeviations:
 
     def __call__(self, output: Tensor, target: Tensor, label_smoothing: float) -> Tensor:
         """Of a batch; a scalar."""
-        return ((output - target) / _on(self.deviations, output.device)).square().mean()
+        return ((output - target) / on(self.deviations, output.device)).square().mean()
 
 
 def mean_squared_error(output: Tensor, target: Tensor, label_smoothing: float) -> Tensor:

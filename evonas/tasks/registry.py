@@ -20,6 +20,7 @@ from evonas.tasks.series import series
 from evonas.tasks.table import table
 from evonas.tasks.task import Task
 from evonas.tasks.text_folder import text_folder
+from evonas.tasks.text_table import text_table
 
 TASKS: dict[str, Callable[..., Task]] = {
     "digits": digits,
@@ -33,6 +34,7 @@ TASKS: dict[str, Callable[..., Task]] = {
     "audio": audio,
     "characters": characters,
     "text_folder": text_folder,
+    "text_table": text_table,
     "huggingface": huggingface,
 }
 """PartConfig -> function of the keyword options of a config's `task` section."""

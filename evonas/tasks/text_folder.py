@@ -1,28 +1,24 @@
 """Task kind `text_folder`: a folder of .txt files for each class."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
 
 from evonas.errors import UserError
 from evonas.paths import expanded
-from evonas.records import InputSpec, TaskSpec
 from evonas.tasks.class_folders import class_folders, count, natural, unreadable
 from evonas.tasks.class_weights import ClassWeights
-from evonas.tasks.constructors import classification
 from evonas.tasks.dealing import SplitBy
 from evonas.tasks.file_groups import keys_of_classes
-from evonas.tasks.metrics import directions
-from evonas.tasks.splitting import completed
-from evonas.tasks.task import Array, Split, Task
-from evonas.tasks.vocabulary import SUFFIXES, Tokens, check_text_room, code_points, counted, notes_on, read_text
+from evonas.tasks.task import Task
+from evonas.tasks.texts import Drawn, Labelled, text_task
+from evonas.tasks.units import read
+from evonas.tasks.vocabulary import SUFFIXES, check_text_room
 
 
 def text_folder(
     *,
     path: str,
+    unit: str = "characters",
     characters: int = 256,
     most_characters: int = 255,
     split: SplitBy | None = None,
@@ -35,11 +31,13 @@ def text_folder(
     """PATH/CLASS/*.txt in UTF-8, or PATH/train/CLASS/*.txt beside PATH/valid and PATH/test: which class a text is of.
 
     A network takes a text as whole numbers, one a character. The vocabulary is that of all training files, those from
-    which a split is drawn included.
+    which a split is drawn included. In the place of characters there may be bytes, or the tokens of a tokenizer.
 
     Args:
         path: the folder; see `image_folder`.
-        characters: texts are cut to so many, or filled up with 0 in front.
+        unit: characters, bytes (of any file), or the path of a tokenizer.json, which takes the extra `tokenizers`.
+        characters: texts are cut to so many, or to so many other units, or filled up in front: with 0, or with the
+            token that a tokenizer has for it.
         most_characters: how many have a number of their own, the most frequent ones; all others are 0.
         split: {by: EXPRESSION}: files on whose path below the folder a regular expression finds the same, its first
             group or all of it, are in one part: a speaker, a patient.
@@ -50,64 +48,36 @@ def text_folder(
         metrics: computed of the validation examples, the main one first.
 
     Raises:
-        UserError: no such folder, no .txt files in it, or files that cannot be read.
+        UserError: no such folder, no .txt files in it, files that are empty or cannot be read, or the unit is none.
     """
-    if characters < 1 or most_characters < 1:
-        raise ValueError(f"characters and most_characters take 1 or more, not {characters} and {most_characters}")
     root = expanded(path, "task.path")
     found, classes, notes = class_folders(root, SUFFIXES, ".txt files")
     check_text_room([file for own in found.values() for files in own.values() for file in files])
-    texts = {part: _read(files, classes) for part, files in found.items()}
-    kept = {part: [text[:characters] for text, _ in own] for part, own in texts.items()}
-    whole = "".join(kept["train"])
-    vocabulary = counted(whole, most_characters)
-    numbers = {part: [vocabulary.encoded(text) for text in own] for part, own in kept.items()}
-    given = {
-        part: Split(_filled(own, characters), np.array([label for _, label in texts[part]], np.int64))
-        for part, own in numbers.items()
-    }
-    notes += _lengths([len(text) for own in texts.values() for text, _ in own], characters)
-    joined = {part: np.concatenate(own) for part, own in numbers.items()}
-    notes += notes_on(vocabulary, joined, len(np.unique(code_points(whole))))
+    texts = {part: _read(files, classes, unit) for part, files in found.items()}
     keys = keys_of_classes(split, found["train"], root, notes)
-    splits = completed(given, valid_fraction, test_fraction, split_seed, keys=keys)
-    task = classification(root.name, splits, metrics, classes, notes, class_weights=class_weights)
-    inputs = InputSpec((characters,), "int64", vocabulary.size)
-    spec = TaskSpec(task.spec.name, inputs, task.spec.output_shape, directions(task.metrics))
-    return replace(task, spec=spec, prepare=Tokens())
+    drawn = Drawn(valid_fraction, test_fraction, split_seed, keys)
+    return text_task(
+        root.name, texts, classes, (unit, characters, most_characters), drawn, metrics, class_weights, notes
+    )
 
 
-def _read(files: Mapping[str, Sequence[Path]], classes: Sequence[str]) -> list[tuple[str, int]]:
+def _read(files: Mapping[str, Sequence[Path]], classes: Sequence[str], unit: str) -> Labelled:
     """Each text with the number of its class.
 
     Raises:
-        UserError: files that cannot be read; it names them.
+        UserError: files that are empty or cannot be read; it names them.
     """
-    found: list[tuple[str, int]] = []
+    found, labels = [], []
     failed: list[str] = []
     for name in sorted(files, key=natural):
         for file in files[name]:
             try:
-                found.append((read_text(file), classes.index(name)))
+                found.append(read(file, unit))
+                labels.append(classes.index(name))
+                if not found[-1].strip():
+                    failed.append(f"{file} is empty")
             except UserError as error:
                 failed.append(str(error).removeprefix("task.path: "))
     if failed:
         raise unreadable("task.path", count(len(failed), ".txt file"), failed)
-    return found
-
-
-def _filled(texts: Sequence[Array], characters: int) -> Array:
-    """(n, characters), with 0 in front of what is shorter: a network that reads on has the text's end at its end."""
-    x = np.zeros((len(texts), characters), texts[0].dtype)
-    for row, numbers in zip(x, texts, strict=True):
-        row[characters - len(numbers) :] = numbers
-    return x
-
-
-def _lengths(lengths: Sequence[int], characters: int) -> list[str]:
-    """Notes of the texts that are not as long as a task holds them."""
-    changed = {
-        "cut to": sum(length > characters for length in lengths),
-        "filled up in front to": sum(length < characters for length in lengths),
-    }
-    return [f"{n:,} of {len(lengths):,} texts are {how} {characters:,} characters" for how, n in changed.items() if n]
+    return Labelled(found, labels)

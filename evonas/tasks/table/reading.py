@@ -15,11 +15,12 @@ LATIN = "perhaps Latin-1 (Windows-1252)"
 """What a table with bytes that are no UTF-8 most often is."""
 
 
-def table_files(where: Path) -> dict[str, Path]:
-    """Part -> its file, of a file or a folder; UserError where there is none of training examples."""
+def table_files(where: Path, kind: str = "table") -> dict[str, Path]:
+    """Part -> its file, of a file or a folder; UserError where there is none of training examples. kind: of the task,
+    for messages."""
     if not where.is_dir():
         if where.exists() and where.suffix.lower() not in SUFFIXES:
-            raise UserError(f"task.path: {where}: kind table reads {', '.join(SUFFIXES)}")
+            raise UserError(f"task.path: {where}: kind {kind} reads {', '.join(SUFFIXES)}")
         return {"train": where}
     files = {file.stem: file for file in sorted(where.iterdir()) if file.suffix.lower() in SUFFIXES}
     parts = parts_among(files, f"task.path: {where}")
