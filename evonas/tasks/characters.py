@@ -101,8 +101,8 @@ class BitsAndBytes:
 
 def ratio(statistics: Tensor) -> Tensor:
     """The sum of the first statistic over that of the second."""
-    first, second = statistics.double().sum(0)
-    return first / second
+    sums = statistics.double().sum(0)
+    return sums[0] / sums[1]
 
 
 def metrics_of(own: Coding) -> dict[str, TaskMetric]:

@@ -82,7 +82,7 @@ def _rows(found: Any, file: str, part: str, text: str, label: str, notes: list[s
         if name not in found.column_names:
             raise UserError(f"task.{key}: {unknown(name, found.column_names)}, in {file}")
     kind = found.schema.field(text).type
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind)):
         raise UserError(f"task.text: {text} of {file} holds {kind}, no texts (columns: {listed(found.column_names)})")
     for name in (text, label):
         found = found.set_column(found.column_names.index(name), name, found.column(name).cast(pa.string()))
