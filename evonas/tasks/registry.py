@@ -17,6 +17,7 @@ from evonas.tasks.npy import npy
 from evonas.tasks.npz import npz
 from evonas.tasks.recommendation import recommendation
 from evonas.tasks.series import series
+from evonas.tasks.segmentation import segmentation
 from evonas.tasks.table import table
 from evonas.tasks.task import Task
 from evonas.tasks.text_folder import text_folder
@@ -35,6 +36,7 @@ TASKS: dict[str, Callable[..., Task]] = {
     "characters": characters,
     "text_folder": text_folder,
     "text_table": text_table,
+    "segmentation": segmentation,
     "huggingface": huggingface,
 }
 """PartConfig -> function of the keyword options of a config's `task` section."""

@@ -1,0 +1,97 @@
+"""Task kind `segmentation`: pictures, and for each a mask with the class of every pixel."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from evonas.errors import UserError
+from evonas.paths import expanded
+from evonas.records import InputSpec, TaskSpec
+from evonas.tasks.class_folders import listed
+from evonas.tasks.class_weights import ClassWeights
+from evonas.tasks.constructors import chosen_metrics
+from evonas.tasks.dealing import SplitBy, note_of
+from evonas.tasks.file_groups import keys_of_files
+from evonas.tasks.images import Channels, Pictures, Size, pillow
+from evonas.tasks.masks import Masks, classes_of, shares, values_of
+from evonas.tasks.metrics import directions
+from evonas.tasks.picture_pairs import Pair, pairs
+from evonas.tasks.pixels import PixelCrossEntropy, metrics_of, pixel_weights
+from evonas.tasks.splitting import completed
+from evonas.tasks.task import Array, Effect, Split, Standardise, Task
+
+AUGMENTATIONS: dict[str, Effect] = {"crop": "transformed", "flip": "transformed", "cutout": "unchanged"}
+
+
+def segmentation(
+    *,
+    path: str,
+    size: Size = 64,
+    channels: Channels = 3,
+    values: tuple[int, ...] | None = None,
+    classes: tuple[str, ...] = (),
+    unknown_value: int | None = None,
+    split: SplitBy | None = None,
+    class_weights: ClassWeights = None,
+    valid_fraction: float = 0.1,
+    test_fraction: float = 0.1,
+    split_seed: int = 0,
+    metrics: tuple[str, ...] = ("mean_iou", "pixel_error"),
+) -> Task:
+    """PATH/images/* and PATH/masks/*.png of the same names, or both in PATH/train beside PATH/valid and PATH/test.
+
+    A mask is as large as its picture, of one channel or a palette; each of its values is a class. Both are scaled to
+    `size`, a mask to the nearest of its pixels. A network gives logits (classes, height, width), as those of `unet` do.
+    In training, masks are cropped and flipped with their pictures (`training.augment`).
+
+    Args:
+        path: the folder.
+        size: pictures and masks are scaled to so many pixels square, or to [height, width], and held in memory.
+        channels: of a picture: 1 for grey, 3 for RGB, 4 for RGB with transparency.
+        values: of masks, one for each class, in their order; default: all that the training masks have.
+        classes: what the classes are called, in the order of their values.
+        unknown_value: of pixels of which nobody knows the class: neither loss nor metrics look at them.
+        split: {by: EXPRESSION}: pictures on whose path below the folder a regular expression finds the same, its first
+            group or all of it, are in one part: a patient.
+        class_weights: of the classes in the loss: balanced, or a number for each, in their order.
+        valid_fraction: of the training examples, where there is no folder `valid`.
+        test_fraction: of the training examples, where there is no folder `test`.
+        split_seed: of the draw of these.
+        metrics: of `mean_iou`, the mean over classes of the pixels of which output and mask say the class, over those
+            of which one of them does, and `pixel_error`, the share of wrong pixels of a picture; the main one first.
+
+    Raises:
+        UserError: no such folder, a picture without a mask or one of another size, a value that is of no class,
+            unreadable files, or Pillow is missing.
+    """
+    root, image = expanded(path, "task.path"), pillow("segmentation", "images")
+    found, notes = pairs(root)
+    pictures, masks = Pictures(image, size, channels), Masks(image, size)
+    pictures.check_room("task.path", 2 * sum(map(len, found.values())), drawn=not {"valid", "test"} <= found.keys())
+    read = {part: _read(pictures, masks, own) for part, own in found.items()}
+    pictures.check("task.path")
+    masks.check()
+    known = values_of(values, unknown_value, read["train"][1])
+    given = {
+        part: Split(x, classes_of(y, known, unknown_value, [pair.mask for pair in found[part]]))
+        for part, (x, y) in read.items()
+    }
+    if (keys := keys_of_files(split, [pair.picture for pair in found["train"]], root)) is not None and split:
+        notes.append(note_of(keys, split))
+    splits = completed(given, valid_fraction, test_fraction, split_seed, stratify=False, keys=keys)
+    names = tuple(classes) or tuple(map(str, known))
+    if len(names) != len(known):
+        raise UserError(f"task.classes: {len(names)} names for the {len(known)} values {listed(map(str, known))}")
+    weights, said = pixel_weights(class_weights, splits.train.y, names)
+    chosen = chosen_metrics(metrics, metrics_of(len(known)))
+    notes = [*notes, *pictures.notes(), *shares(splits.train.y, names), *said]
+    shape = (len(known), *splits.train.y.shape[1:])
+    spec = TaskSpec(root.name, InputSpec(splits.train.columns[""].shape[1:]), shape, directions(chosen))
+    prepare, loss = Standardise(splits.train.columns[""]), PixelCrossEntropy(weights)
+    return Task(spec, splits, prepare, loss, chosen, names, tuple(notes), augmentations=AUGMENTATIONS)
+
+
+def _read(pictures: Pictures, masks: Masks, own: Sequence[Pair]) -> tuple[Array, Array]:
+    """Pictures, and masks as the values that they have."""
+    image = pillow("segmentation", "images")
+    x = pictures.read([(str(pair.picture), partial(image.open, pair.picture)) for pair in own])
+    return x, masks.read(own)

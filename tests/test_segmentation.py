@@ -1,0 +1,134 @@
+"""Pictures with masks: pairs by name, values as classes, and pixels that loss and metrics count as they should."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from evonas.cli import main
+from evonas.config import AugmentConfig, PartConfig
+from evonas.config.options import construct
+from evonas.errors import UserError
+from evonas.evaluation.augment import augment
+from evonas.tasks import TASKS, Task
+from evonas.tasks.data_record import data_record, prepare_of
+from evonas.tasks.pixels import UNKNOWN, PixelCrossEntropy, mean_iou, overlaps, wrong_pixels
+from evonas.testing import check_task
+
+N, SIDE = 20, 12
+
+
+def shapes(folder: Path, n: int = N) -> Path:
+    """Bright rectangles on a dark ground, 255 in the mask; on their left edge, 7."""
+    rng = np.random.default_rng(0)
+    for name in ("images", "masks"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    for i in range(n):
+        mask = np.zeros((SIDE, SIDE), np.uint8)
+        top, left = rng.integers(0, SIDE - 4, 2)
+        mask[top : top + 4, left : left + 4], mask[top : top + 4, left] = 255, 7
+        picture = rng.integers(0, 60, (SIDE, SIDE, 3)) + 150 * (mask > 0)[..., None]
+        Image.fromarray(picture.astype(np.uint8)).save(folder / "images" / f"{i}.bmp")
+        Image.fromarray(mask).save(folder / "masks" / f"{i}.png")
+    return folder
+
+
+def made(path: Path, **options: Any) -> Task:
+    given = {"kind": "segmentation", "path": str(path), "size": SIDE, **options}
+    return construct(TASKS, PartConfig.model_validate(given), "task")
+
+
+def mask(folder: Path, name: str, change: Any) -> None:
+    file = folder / "masks" / name
+    change(Image.open(file)).save(file)
+
+
+def test_masks_are_classes_of_pixels(tmp_path: Path) -> None:
+    task = made(shapes(tmp_path), valid_fraction=0.2, test_fraction=0.2)
+    check_task(task)
+    assert task.classes == ("0", "7", "255")
+    assert (task.spec.input_shape, task.spec.output_shape) == ((3, SIDE, SIDE), (3, SIDE, SIDE))
+    assert [len(split) for split in task.splits.parts.values()] == [12, 4, 4]
+    for split in task.splits.parts.values():
+        bright = split.x.mean(1) > 100
+        assert np.array_equal(bright, split.y > 0)
+        assert [np.bincount(own.ravel()).tolist() for own in split.y] == [[128, 4, 12]] * len(split)
+    again = prepare_of(data_record(task))
+    assert again is not None
+    assert any("0 88.9 %, 7 2.78 %, 255 8.33 %" in note for note in task.notes)
+
+
+def test_a_mask_moves_with_its_picture(tmp_path: Path) -> None:
+    task = made(shapes(tmp_path))
+    x, y = torch.from_numpy(task.splits.train.x).float(), torch.from_numpy(task.splits.train.y)
+    generator = torch.Generator().manual_seed(0)
+    moved, own = augment(x, y, AugmentConfig(crop=3, flip=True), task.effects, generator)
+    assert not torch.equal(own, y)
+    assert torch.equal(moved.mean(1) > 100, own > 0)
+
+
+def test_parts_that_are_given_and_pixels_that_nobody_knows(tmp_path: Path) -> None:
+    for part in ("train", "val", "test"):
+        shapes(tmp_path / part, 4)
+    task = made(tmp_path, values=[0, 255], classes=["ground", "shape"], unknown_value=7, class_weights="balanced")
+    check_task(task)
+    assert (task.classes, task.splits.drawn) == (("ground", "shape"), ())
+    assert np.bincount(task.splits.valid.y.ravel()).nonzero()[0].tolist() == [0, 1, UNKNOWN]
+    assert task.loss == PixelCrossEntropy((140 / (2 * 128), 140 / (2 * 12)))
+
+
+def test_loss_and_metrics_of_known_pixels() -> None:
+    target = torch.tensor([[[0, 1], [1, UNKNOWN]], [[0, 0], [2, 2]]], dtype=torch.uint8)
+    found = torch.tensor([[[0, 1], [0, 2]], [[0, 0], [2, 1]]])
+    output = 5 * F.one_hot(found, 4).movedim(3, 1).float()
+    assert wrong_pixels(output, target).tolist() == pytest.approx([1 / 3, 1 / 4])
+    counts = overlaps(output, target, 4)
+    assert counts.tolist() == [[1, 1, 0, 0, 2, 2, 0, 0], [2, 0, 1, 0, 2, 1, 2, 0]]
+    assert float(mean_iou(counts)) == pytest.approx((3 / 4 + 1 / 3 + 1 / 2) / 3)  # class 3 is nowhere
+    weights = torch.tensor([1.0, 2.0, 3.0, 4.0])
+    for smoothing in (0.0, 0.1):
+        wanted = F.cross_entropy(output, target.long(), weights, ignore_index=UNKNOWN, label_smoothing=smoothing)
+        assert PixelCrossEntropy((1.0, 2.0, 3.0, 4.0))(output, target, smoothing) == pytest.approx(float(wanted))
+    assert PixelCrossEntropy()(output, torch.full_like(target, UNKNOWN), 0.0) == 0
+
+
+def test_scaled_masks_have_no_new_values(tmp_path: Path) -> None:
+    task = made(shapes(tmp_path), size=[5, 9], values=[0, 7, 255])
+    assert task.spec.output_shape == (3, 5, 9)
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "says"),
+    [
+        (lambda own: own.resize((6, 12)), {}, r"cannot read 1 mask: .*3.png: it is of 12 x 6 .*, its picture of 12 x 12"),
+        (lambda own: own.convert("RGB"), {}, r"3.png: it is of mode RGB; a mask has one channel"),
+        (lambda own: own.point(lambda value: 9), {"values": [0, 7, 255]}, r"1 mask with values of no class, 9 .*: 3.png"),
+        (lambda own: own, {"values": [0]}, "task.values: takes different values of 2 to"),
+        (lambda own: own, {"classes": ["a", "b"]}, "task.classes: 2 names for the 3 values 0, 7, 255"),
+        (lambda own: own, {"metrics": ["iou"]}, "task.metrics: unknown 'iou'; did you mean 'mean_iou'"),
+        (lambda own: Image.fromarray(np.arange(144, dtype=np.uint8).reshape(12, 12)), {}, "have 1.. different values"),
+    ],
+)
+def test_what_masks_cannot_be_is_one_line(change: Any, options: dict[str, Any], says: str, tmp_path: Path) -> None:
+    mask(shapes(tmp_path), "3.png", change)
+    with pytest.raises(UserError, match=says) as error:
+        made(tmp_path, valid_fraction=0.05, test_fraction=0.05, **options)
+    assert "\n" not in str(error.value)
+
+
+def test_a_picture_without_a_mask_ends_a_search_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (shapes(tmp_path / "data") / "masks" / "3.png").unlink()
+    config = tmp_path / "c.yaml"
+    config.write_text(
+        f"space: {{kind: mobile}}\ntask: {{kind: segmentation, path: {tmp_path / 'data'}}}\n"
+        "objectives: [{metric: mean_iou}, {metric: params}]\nbudget: {evaluations: 2}\n"
+    )
+    assert main(["search", str(config), "--run", str(tmp_path / "run")]) == 2
+    said = capsys.readouterr().err.strip()
+    assert "1 picture of" in said
+    assert said.endswith("without a mask of the same name in " + str(tmp_path / "data" / "masks") + ": 3")
+    assert len(said.splitlines()) == 1
