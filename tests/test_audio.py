@@ -116,9 +116,11 @@ def test_a_spectrogram_is_that_of_torch(rate: int, samples: int) -> None:
     x = torch.randint(-9000, 9000, (3, samples), generator=torch.Generator().manual_seed(0)).short()
     module = Spectrogram(rate, 8)
     window = torch.from_numpy(np.hanning(module.window)).float()
-    power = torch.stft(
-        x / 2**15, module.window, module.hop, window=window, center=False, return_complex=True
-    ).abs().square()
+    power = (
+        torch.stft(x / 2**15, module.window, module.hop, window=window, center=False, return_complex=True)
+        .abs()
+        .square()
+    )
     wanted = (power.transpose(1, 2) @ module.filters + 1e-6).log().transpose(1, 2)[:, None]
     torch.testing.assert_close(module(x), wanted, atol=2e-3, rtol=1e-3)
 

@@ -18,7 +18,18 @@ SCRIPTS = [
     and path.stem != "gpu_session"  # below
 ]
 SLOW = {
-    *("audit", "latency", "quiet_search", "recipe", "soak", "training", "forecasts", "recommendations"),
+    *(
+        "audit",
+        "latency",
+        "quiet_search",
+        "recipe",
+        "soak",
+        "training",
+        "forecasts",
+        "recommendations",
+        "sounds",
+        "texts",
+    ),
     # which run as a whole in test_examples.py
     *("pictures", "parameter_limit", "table", "speech", "series", "tune_searcher"),
 }

@@ -104,9 +104,17 @@ def test_scaled_masks_have_no_new_values(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "options", "says"),
     [
-        (lambda own: own.resize((6, 12)), {}, r"cannot read 1 mask: .*3.png: it is of 12 x 6 .*, its picture of 12 x 12"),
+        (
+            lambda own: own.resize((6, 12)),
+            {},
+            r"cannot read 1 mask: .*3.png: it is of 12 x 6 .*, its picture of 12",
+        ),
         (lambda own: own.convert("RGB"), {}, r"3.png: it is of mode RGB; a mask has one channel"),
-        (lambda own: own.point(lambda value: 9), {"values": [0, 7, 255]}, r"1 mask with values of no class, 9 .*: 3.png"),
+        (
+            lambda own: own.point(lambda value: 9),
+            {"values": [0, 7, 255]},
+            r"1 mask with values of no class, 9.*: 3.png",
+        ),
         (lambda own: own, {"values": [0]}, "task.values: takes different values of 2 to"),
         (lambda own: own, {"classes": ["a", "b"]}, "task.classes: 2 names for the 3 values 0, 7, 255"),
         (lambda own: own, {"metrics": ["iou"]}, "task.metrics: unknown 'iou'; did you mean 'mean_iou'"),

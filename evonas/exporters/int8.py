@@ -17,6 +17,7 @@ from evonas.inputs import mapped
 from evonas.installing import how_to_install
 from evonas.measuring.backends.export import silent
 from evonas.seeding import stream
+from evonas.tasks.audio.spectrogram import Spectrogram
 from evonas.tasks.table.prepare import TableColumns
 from evonas.tasks.task import Split, Task
 from evonas.text import describe_error
@@ -26,7 +27,7 @@ CALIBRATED_BY = 512
 BATCH = 64
 PREPARED = ("/prepare/", "/network/prepare/")
 """How the nodes of `prepare` are called. Those of a table stay as they are: its numbers have units of their own,
-outliers and gaps, of which 8 bits leave nothing."""
+outliers and gaps, of which 8 bits leave nothing. So do those of recordings: 8 bits have no room for powers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def quantised(file: bytes, task: Task, x: Any) -> Quantised:
     count = min(CALIBRATED_BY, len(train))
     chosen = np.sort(stream(0, "calibration").permutation(len(train))[:count])
     try:
-        exact = PREPARED if isinstance(task.prepare, TableColumns) else ()
+        exact = PREPARED if isinstance(task.prepare, TableColumns | Spectrogram) else ()
         made = _statically(file, _batches(train, chosen, x), exact)
         metric = next(iter(task.metrics))
         before, after = (judged(session(which), task, metric, x) for which in (file, made))

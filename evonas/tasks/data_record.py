@@ -11,9 +11,9 @@ from torch import nn
 
 from evonas.config.messages import validated
 from evonas.errors import UserError
+from evonas.tasks.audio.spectrogram import Spectrogram
 from evonas.tasks.rescale import Rescale
 from evonas.tasks.series.inputs import KnownFuture
-from evonas.tasks.audio.spectrogram import Spectrogram
 from evonas.tasks.stored_array import Column, chunks, nbytes, taken
 from evonas.tasks.table.prepare import TableColumns
 from evonas.tasks.table.record import TableRecord

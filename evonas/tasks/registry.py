@@ -16,8 +16,8 @@ from evonas.tasks.image_folder import image_folder
 from evonas.tasks.npy import npy
 from evonas.tasks.npz import npz
 from evonas.tasks.recommendation import recommendation
-from evonas.tasks.series import series
 from evonas.tasks.segmentation import segmentation
+from evonas.tasks.series import series
 from evonas.tasks.table import table
 from evonas.tasks.task import Task
 from evonas.tasks.text_folder import text_folder

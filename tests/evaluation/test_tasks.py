@@ -88,6 +88,18 @@ def _text_folder(folder: Path) -> dict[str, Any]:
     return {"path": str(folder), "characters": 12}
 
 
+def _audio(folder: Path) -> dict[str, Any]:
+    noise = np.random.default_rng(0).normal(0, 1000, (60, 800)).astype(np.int16)
+    np.savez(folder / "sounds.npz", pcm16=noise, label=np.arange(60) % 3, rate=8000)
+    return {"path": str(folder / "sounds.npz"), "seconds": 0.1, "bands": 8}
+
+
+def _text_table(folder: Path) -> dict[str, Any]:
+    lines = [f"{'abc'[i % 3] * 10}{i},class {i % 3}" for i in range(60)]
+    (folder / "texts.csv").write_text("\n".join(["text,label", *lines]))
+    return {"path": str(folder / "texts.csv"), "characters": 12}
+
+
 GIVEN: dict[str, Callable[[Path], dict[str, Any]]] = {
     "digits": lambda folder: {},
     "npz": _npz,
@@ -95,12 +107,16 @@ GIVEN: dict[str, Callable[[Path], dict[str, Any]]] = {
     "table": _table,
     "image_folder": _image_folder,
     "audio_folder": _audio_folder,
+    "audio": _audio,
     "text_folder": _text_folder,
+    "text_table": _text_table,
     "huggingface": _huggingface,
 }
 
 
-@pytest.fixture(params=sorted(set(TASKS) - {"characters", "series", "recommendation"}))  # of files of their own
+@pytest.fixture(
+    params=sorted(set(TASKS) - {"characters", "segmentation", "series", "recommendation"})
+)  # of files of their own
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., Task]:
     """Makes a task of the kind, with options beside those that it needs."""
     given = GIVEN[request.param](tmp_path)
