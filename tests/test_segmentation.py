@@ -59,6 +59,9 @@ def test_masks_are_classes_of_pixels(tmp_path: Path) -> None:
         assert [np.bincount(own.ravel()).tolist() for own in split.y] == [[128, 4, 12]] * len(split)
     again = prepare_of(data_record(task))
     assert again is not None
+    nothing = task.baselines["most frequent class"]
+    assert nothing["mean_iou"] == pytest.approx(128 / 144 / 3)
+    assert nothing["pixel_error"] == pytest.approx(16 / 144)
     assert any("0 88.9 %, 7 2.78 %, 255 8.33 %" in note for note in task.notes)
 
 

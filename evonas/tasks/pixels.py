@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -50,6 +51,13 @@ def pixel_weights(wanted: ClassWeights, y: Array, names: Sequence[str]) -> tuple
         return (), []
     weights, note = weights_of(wanted, y[y != UNKNOWN].ravel(), names)
     return weights, [note]
+
+
+def most_frequent(y: Array, shape: tuple[int, ...]) -> Array:
+    """Logits (classes, height, width) that say the most frequent class everywhere."""
+    output = np.zeros(shape, np.float32)
+    output[np.bincount(y[y != UNKNOWN].ravel(), minlength=shape[0]).argmax()] = 1
+    return output
 
 
 def wrong_pixels(output: Tensor, target: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from functools import partial
 from evonas.errors import UserError
 from evonas.paths import expanded
 from evonas.records import InputSpec, TaskSpec
+from evonas.tasks.baselines import same_for_all
 from evonas.tasks.class_folders import listed
 from evonas.tasks.class_weights import ClassWeights
 from evonas.tasks.constructors import chosen_metrics
@@ -15,7 +16,7 @@ from evonas.tasks.images import Channels, Pictures, Size, pillow
 from evonas.tasks.masks import Masks, classes_of, shares, values_of
 from evonas.tasks.metrics import directions
 from evonas.tasks.picture_pairs import Pair, pairs
-from evonas.tasks.pixels import PixelCrossEntropy, metrics_of, pixel_weights
+from evonas.tasks.pixels import PixelCrossEntropy, metrics_of, most_frequent, pixel_weights
 from evonas.tasks.splitting import completed
 from evonas.tasks.task import Array, Effect, Split, Standardise, Task
 
@@ -86,8 +87,17 @@ def segmentation(
     notes = [*notes, *pictures.notes(), *shares(splits.train.y, names), *said]
     shape = (len(known), *splits.train.y.shape[1:])
     spec = TaskSpec(root.name, InputSpec(splits.train.columns[""].shape[1:]), shape, directions(chosen))
-    prepare, loss = Standardise(splits.train.columns[""]), PixelCrossEntropy(weights)
-    return Task(spec, splits, prepare, loss, chosen, names, tuple(notes), augmentations=AUGMENTATIONS)
+    return Task(
+        spec,
+        splits,
+        Standardise(splits.train.columns[""]),
+        PixelCrossEntropy(weights),
+        chosen,
+        names,
+        tuple(notes),
+        augmentations=AUGMENTATIONS,
+        baselines=same_for_all("most frequent class", chosen, splits, most_frequent(splits.train.y, shape)),
+    )
 
 
 def _read(pictures: Pictures, masks: Masks, own: Sequence[Pair]) -> tuple[Array, Array]:
