@@ -1,16 +1,18 @@
 """Spoken digits: the networks of a search, and a small published one, trained alike on all that is not test.
 
-    python benchmarks/sounds.py [FILE.npz] [--run RUN] [--epochs 48] [--seeds 3]
+    python benchmarks/sounds.py [FILE.npz] [--run RUN] [--candidates 1] [--epochs 16] [--seeds 3]
 
-The published network is M5 (Dai et al. 2017), which takes samples, in the form of torchaudio's tutorial (32 channels).
-With --run, the run folder of `configs/audio.yaml`, networks of its front are trained beside it. Each by the recipe of
-that config, for so many epochs, from --seeds initial weights; the test part is looked at after the last epoch. Errors
-are means over the seeds, in %. Times are not compared. Without FILE, made-up tones stand for words.
+Without --run, M5 (Dai et al. 2017), which takes samples, in the form of torchaudio's tutorial (32 channels). With the
+run folder of a search with `configs/audio.yaml`, networks of its front. Each by the recipe of that config, from --seeds
+initial weights; the test part is looked at after the last epoch. Errors are in %. Times are not compared.
+Without FILE, made-up tones stand for words.
 """
 
 import argparse
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -73,23 +75,22 @@ def trained(task: Task, network: nn.Module, training: TrainingConfig, seed: int)
     return 100 * last.valid_metric
 
 
-def networks(run: str | None, task: Task) -> dict[str, object]:
-    """Name -> what makes a network: M5, and three of the front, from the most accurate one."""
-    made: dict[str, object] = {"M5": lambda: m5(task.spec.outputs)}
-    if run:
-        space = SPACES["mobile"](**{key: value for key, value in CONFIG["space"].items() if key != "kind"})
-        front = evonas.load(run).front().sort_values("error")
-        for _, row in front.iloc[np.unique(np.linspace(0, len(front) // 2, 3, dtype=int))].iterrows():
-            arch = space.decode(tuple(row["genome"]))
-            made[f"candidate {row['candidate']}"] = lambda arch=arch: space.build(arch, task.spec)
-    return made
+def networks(run: str | None, count: int, task: Task) -> dict[str, Callable[[], nn.Module]]:
+    """Name -> what makes a network: M5 or, of a run, so many of its front, the most accurate ones."""
+    if run is None:
+        return {"M5": lambda: m5(task.spec.outputs)}
+    space = SPACES["mobile"](**{key: value for key, value in CONFIG["space"].items() if key != "kind"})
+    front = evonas.load(run).front().sort_values("error").head(count)
+    genomes = {f"candidate {row['candidate']}": tuple(row["genome"]) for _, row in front.iterrows()}
+    return {name: partial(space.build, space.decode(genome), task.spec) for name, genome in genomes.items()}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", nargs="?", type=Path, help="npz as spoken_digits.npz")
     parser.add_argument("--run", help="run folder of a search with configs/audio.yaml")
-    parser.add_argument("--epochs", type=int, default=48)
+    parser.add_argument("--candidates", type=int, default=1, help="of its front, the most accurate ones")
+    parser.add_argument("--epochs", type=int, default=16)
     parser.add_argument("--seeds", type=int, default=3)
     options = parse(parser, epochs=1, seeds=1)
     torch.set_num_threads(1)
@@ -111,7 +112,7 @@ def main() -> None:
     print(
         f"{len(whole.train):,} recordings to train, {len(whole.valid):,} to test, {options.epochs} epochs", flush=True
     )
-    for name, make in networks(options.run, task).items():
+    for name, make in networks(options.run, options.candidates, task).items():
         own, training = (sampled, recipe | {"augment": {}}) if name == "M5" else (task, recipe)
         found = []
         for seed in range(options.seeds):

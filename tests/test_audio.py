@@ -50,6 +50,7 @@ def test_recordings_of_any_length_become_rows(tmp_path: Path) -> None:
     assert (test.x[:, 0].tolist(), test.y.tolist()) == (list(range(12)), [0, 1, 2] * 4)
     assert test.x[5].tolist() == [5] * 105 + [0] * 15
     assert task.splits.train.x.shape[1:] == (120,)
+    assert min(task.splits.train.x[:, 0].min(), task.splits.valid.x[:, 0].min()) == 12, "nothing else"
     assert task.spec.input_shape == (1, 6, 4)
     assert task.splits.drawn == ("valid",)
     assert "39 of 60 recordings are cut to 0.06 s" in task.notes

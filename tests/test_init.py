@@ -82,9 +82,30 @@ def texts(folder: Path) -> Path:
     return folder / "data"
 
 
+def masks(folder: Path) -> Path:
+    for name in ("images", "masks"):
+        (folder / "data" / name).mkdir(parents=True)
+    for i in range(40):
+        mask = np.zeros((8, 12), np.uint8)
+        mask[i % 5 : i % 5 + 3] = 1
+        Image.fromarray(mask).save(folder / "data" / "masks" / f"{i}.png")
+        Image.fromarray(mask * 90 + 60).save(folder / "data" / "images" / f"{i}.png")
+    return folder / "data"
+
+
+def recordings(folder: Path) -> Path:
+    label, size = np.arange(40) % 2, 500 + np.arange(40)
+    noise = [RNG.normal(0, 1000 * (1 + of), n) for of, n in zip(label, size, strict=True)]
+    offset = np.append(0, size.cumsum())
+    np.savez(folder / "data.npz", pcm16=np.concatenate(noise).astype(np.int16), offset=offset, label=label, rate=1000)
+    return folder / "data.npz"
+
+
 FOUND: list[tuple[Any, dict[str, Any], str]] = [
     (pictures, {"kind": "image_folder", "size": [12, 16], "channels": 1}, "2 classes (cat: 20, dog: 20)"),
     (wav, {"kind": "audio_folder", "seconds": 0.5}, "each 2000 of int16; 2 classes (high: 20, low: 20)"),
+    (masks, {"kind": "segmentation", "size": [8, 12], "channels": 1}, "each 1 x 8 x 12 of uint8"),
+    (recordings, {"kind": "audio"}, "each 1000 of int16"),
     (txt, {"kind": "characters"}, "each 64 of uint8"),
     (texts, {"kind": "text_folder", "characters": 30}, "2 classes (cooking: 20, sailing: 20)"),
     (npz, {"kind": "npz"}, "3 x 8 x 8 of float64"),

@@ -1,6 +1,7 @@
 """What data are, by looking at how they lie there: the section `task` of a config for them."""
 
 import itertools
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -66,6 +67,31 @@ def _is_table(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES
 
 
+def _is_sounds(path: Path) -> bool:
+    """An npz file with arrays that are called as the task `audio` calls them."""
+    import numpy as np
+
+    if path.suffix.lower() != ".npz":
+        return False
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {"pcm16", "label", "rate"} <= {*file.files}
+    except (zipfile.BadZipFile, OSError, ValueError, EOFError, AttributeError):
+        return False  # the task says what is wrong with it
+
+
+def _are_pairs(path: Path) -> bool:
+    from evonas.tasks.picture_pairs import MASKS, PICTURES
+
+    return any((folder / PICTURES).is_dir() and (folder / MASKS).is_dir() for folder in (path, path / "train"))
+
+
+def _pairs(data: str, path: Path) -> Guess:
+    """As large as pictures in class folders are taken."""
+    found = _image_folder(data, path if (path / "images").is_dir() else path / "train").section
+    return Guess({**found, "kind": "segmentation"})
+
+
 def _is_image_folder(path: Path) -> bool:
     return path.is_dir() and next(_pictures(path), None) is not None
 
@@ -77,8 +103,6 @@ def _pictures(path: Path) -> Iterator[Path]:
 
 
 def _npz(data: str, path: Path) -> Guess:
-    import zipfile
-
     import numpy as np
 
     try:
@@ -224,6 +248,8 @@ def _text_folder(data: str, path: Path) -> Guess:
 
 
 GUESSES: list[tuple[Callable[[Path], bool], Callable[[str, Path], Guess]]] = [
+    (_is_sounds, lambda data, path: Guess({"kind": "audio", "path": data})),
+    (_are_pairs, _pairs),
     (lambda path: path.suffix.lower() == ".npz", _npz),
     (_is_npy_folder, _npy),
     (_is_table, _table),

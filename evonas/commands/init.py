@@ -18,11 +18,17 @@ SPACES = {
     "mobile": "{kind: mobile, stages: 3, widths: [8, 16, 24, 32], depths: [0, 1, 2]}",
     "mlp": "{kind: mlp, layers: [1, 3], widths: [8, 16, 32, 64]}",
     "tcn": "{kind: tcn, widths: [16, 32, 64], layers: [1, 4]}",
+    "unet": "{kind: unet, levels: [1, 3], widths: [4, 8, 16]}",
 }
 """Networks to search."""
 SPACE_FOR = {1: "mlp", 2: "tcn", 3: "mobile"}
 """Axes of an example of floating-point numbers -> the space for it."""
-RATES = {"mobile": "learning_rate: 0.1", "mlp": "learning_rate: 0.02", "tcn": "optimizer: adamw, learning_rate: 0.01"}
+RATES = {
+    "mobile": "learning_rate: 0.1",
+    "mlp": "learning_rate: 0.02",
+    "tcn": "optimizer: adamw, learning_rate: 0.01",
+    "unet": "optimizer: adamw, learning_rate: 0.005",
+}
 """How the networks of a space are trained at first."""
 CONFIG = """\
 # Made by `evonas init`. It runs as it is:  evonas search {file}
@@ -93,7 +99,7 @@ def init(data: str, out: str = "config.yaml") -> Iterator[str]:
     yield f"{section['kind']}: {found}"
     yield from decisions
     yield from (f"note: {note}" for note in task.notes)
-    space, note = _space_for(task.spec.input)
+    space, note = ("unet", "") if section["kind"] == "segmentation" else _space_for(task.spec.input)
     if note:
         yield f"note: {note}"
     text = CONFIG.format(
