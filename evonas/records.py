@@ -132,10 +132,12 @@ class TaskSpec:
         metrics: of the validation examples, each with "minimize" or "maximize"; the first is the task's main one.
         units: of values to predict, mean and deviation of each output: what a space builds gives deviations from the
             mean, and what is trained, measured and exported gives values. Empty where outputs are taken as they are.
+        starts: likewise, the place in the flattened input from which each output starts: what a space builds gives
+            the difference, such as from the value of a season ago.
 
     Raises:
         ValueError: the name is no text, a metric has a name that none can have, or another direction, or there are not
-            as many units as outputs.
+            as many units or starts as outputs.
     """
 
     name: str
@@ -143,8 +145,11 @@ class TaskSpec:
     output_shape: tuple[int, ...]
     metrics: Mapping[str, str] = field(default_factory=lambda: {"error": "minimize"})
     units: tuple[tuple[float, float], ...] = ()
+    starts: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
+        if self.starts and (self.units or self.output_shape != (len(self.starts),)):
+            raise ValueError(f"starts are a place for each output {self.output_shape}, without units: {self.starts}")
         if self.units and self.output_shape != (len(self.units),):
             raise ValueError(f"units are a mean and a deviation for each output {self.output_shape}, not {self.units}")
         if not isinstance(self.name, str):

@@ -220,7 +220,15 @@ def describe_task(spec: TaskSpec) -> dict[str, Any]:
     """A task's spec as plain data."""
     shape, metrics = list(spec.output_shape), dict(spec.metrics)
     units = {"units": [list(each) for each in spec.units]} if spec.units else {}
-    return {"name": spec.name, "input": to_plain(spec.input), "output_shape": shape, "metrics": metrics, **units}
+    starts = {"starts": list(spec.starts)} if spec.starts else {}
+    return {
+        "name": spec.name,
+        "input": to_plain(spec.input),
+        "output_shape": shape,
+        "metrics": metrics,
+        **units,
+        **starts,
+    }
 
 
 _version = cache(version)

@@ -117,7 +117,9 @@ def task_of(description: Mapping[str, Any]) -> TaskSpec:
     task = description["task"]
     try:
         units = tuple((float(mean), float(deviation)) for mean, deviation in task.get("units", ()))
-        return TaskSpec(task["name"], from_plain(task["input"]), tuple(task["output_shape"]), task["metrics"], units)
+        starts = tuple(int(place) for place in task.get("starts", ()))
+        shape = tuple(task["output_shape"])
+        return TaskSpec(task["name"], from_plain(task["input"]), shape, task["metrics"], units, starts)
     except (ValueError, TypeError) as error:  # recorded when that was not checked
         raise UserError(f"the task of this run: {error}") from None
 

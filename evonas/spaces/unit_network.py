@@ -1,4 +1,4 @@
-"""The last layer of networks whose outputs have units. See units.py."""
+"""The last layer of networks whose outputs have units, or start from what they see. See units.py."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -34,3 +34,27 @@ class InUnits(nn.Module):
 def in_units(network: nn.Module, units: Sequence[tuple[float, float]]) -> nn.Module:
     """The network in units; what a space returned that is none is left to whoever finds fault with it."""
     return InUnits(network, units) if isinstance(network, nn.Module) else network
+
+
+class FromStarts(nn.Module):
+    """A network that gives differences: (n, outputs), each added to a number of the input.
+
+    Args:
+        network: which takes one tensor (n, ...) of numbers.
+        starts: place in the flattened input, for each output.
+    """
+
+    starts: Tensor
+
+    def __init__(self, network: nn.Module, starts: Sequence[int]) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("starts", torch.tensor(starts), persistent=False)
+
+    def forward(self, x: Tensor) -> Any:
+        return self.network(x) + x.flatten(1).index_select(1, self.starts)
+
+
+def from_starts(network: nn.Module, starts: Sequence[int]) -> nn.Module:
+    """The network from these starts; what a space returned that is none is left to whoever finds fault with it."""
+    return FromStarts(network, starts) if isinstance(network, nn.Module) else network

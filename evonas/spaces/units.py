@@ -1,4 +1,4 @@
-"""Networks that predict values in units: they are built for numbers around 0, and give them as the data have them."""
+"""Networks that predict values: they are built for numbers around 0, and give them as the data have them."""
 
 from typing import TYPE_CHECKING
 
@@ -15,14 +15,15 @@ def built(space: Space, genome: Genome, task: TaskSpec) -> "nn.Module":
     Args:
         space: whose `build` is called.
         genome: of the network.
-        task: where its outputs have units, what `build` returns gives them in deviations from the mean.
+        task: where its outputs have units, what `build` returns gives them in deviations from the mean; where they have
+            starts, differences from these.
 
     Raises:
         Exception: whatever `build` raises.
     """
     network = space.build(space.decode(genome), task)
-    if not task.units:
+    if not task.units and not task.starts:
         return network
-    from evonas.spaces.unit_network import in_units  # a driver samples and breeds without torch
+    from evonas.spaces.unit_network import from_starts, in_units  # a driver samples and breeds without torch
 
-    return in_units(network, task.units)
+    return in_units(network, task.units) if task.units else from_starts(network, task.starts)

@@ -16,6 +16,9 @@ from evonas.config.options import construct
 from evonas.errors import UserError
 from evonas.exporters.shipment import shipment
 from evonas.report.card import Exported, card
+from evonas.run_identity import describe_task
+from evonas.runs.rebuild import task_of
+from evonas.spaces.unit_network import from_starts
 from evonas.tasks import TASKS, Task
 from evonas.tasks.data_record import DataRecord, data_record, finish_of, prepare_of
 from evonas.tasks.series.forecasting import seasonal_naive
@@ -117,6 +120,42 @@ def test_of_the_future_a_network_sees_what_is_known_and_nothing_else(tmp_path: P
     spoilt = x.clone()
     spoilt[:, :2, 12:] = torch.nan
     assert torch.equal(task.prepare(spoilt), seen)
+
+
+class Nothing(torch.nn.Module):
+    """(n, outputs) zeros: no difference from where a forecast starts."""
+
+    def __init__(self, outputs: int) -> None:
+        super().__init__()
+        self.outputs = outputs
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.new_zeros(len(x), self.outputs)
+
+
+@pytest.mark.parametrize("known", [[], ["plan"]])
+@pytest.mark.parametrize(("context", "season", "horizon", "naive"), [(48, 24, 30, 24), (6, 4, 9, 1), (12, 1, 3, 1)])
+def test_no_difference_is_the_naive_forecast(
+    context: int, season: int, horizon: int, naive: int, known: list[str], tmp_path: Path
+) -> None:
+    """Of the season where the context reaches back so far, else of the last value."""
+    own = {"targets": ["load", "cost"], "known": known, "context": context, "horizon": horizon}
+    task = made(two_seasons(), tmp_path, **own, season=season, differences=True)
+    last = made(two_seasons(), tmp_path, **own, season=naive)
+    x, y = task.splits.valid.read(np.arange(len(task.splits.valid)))
+    forecast = from_starts(Nothing(task.spec.outputs), task.spec.starts)(task.prepare(torch.from_numpy(x)))
+    found = task.metrics["mae"].statistics(forecast, torch.from_numpy(y)).mean()
+    assert float(found) == pytest.approx(next(iter(last.baselines.values()))["mae"], rel=1e-5)
+    assert any("learn the difference from" in note for note in task.notes)
+
+
+def test_differences_are_learned_where_the_naive_forecast_is_better_than_the_mean(tmp_path: Path) -> None:
+    assert made(two_seasons(), tmp_path, season=24, context=24).spec.starts
+    assert not made(two_seasons(), tmp_path, season=24, context=24, differences=False).spec.starts
+    noise = two_seasons().assign(load=lambda table: table["wind"])
+    assert not made(noise, tmp_path).spec.starts
+    spec = made(two_seasons(), tmp_path, season=24, context=24).spec
+    assert task_of({"task": json.loads(json.dumps(describe_task(spec)))}) == spec
 
 
 def test_several_series_are_cut_at_the_same_times(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ class Forecast:
         season: rows of a season.
         fractions: of valid and test.
         metrics: the main one first.
+        differences: whether networks learn differences from the naive forecast; None: where that is worth it.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Forecast:
     season: int
     fractions: tuple[float, float]
     metrics: tuple[str, ...]
+    differences: bool | None = None
 
     @property
     def targets(self) -> int:
@@ -75,13 +77,15 @@ def forecast(wanted: Forecast, found: list[Series], notes: list[str]) -> Task:
     chosen = {name: make(units) for name, make in chosen_metrics(wanted.metrics, METRICS).items()}
     splits = _splits(wanted, windows, units)
     prepare, inputs = _prepare(wanted, mean, deviation)
+    starts, note = starts_of(wanted, windows["train"], splits.train.y, units)
+    outputs = (wanted.targets * wanted.shape.ahead,)
     return Task(
-        TaskSpec(wanted.name, inputs, (wanted.targets * wanted.shape.ahead,), directions(chosen)),
+        TaskSpec(wanted.name, inputs, outputs, directions(chosen), starts=starts),
         splits,
         prepare,
         absolute_loss,
         chosen,
-        notes=(*notes, *_notes(wanted, found)),
+        notes=(*notes, *_notes(wanted, found), *note),
         finish=Rescale(units.mean, units.deviation, wanted.shape.ahead),
         baselines=baseline(_naive_name(wanted), chosen, splits, _naive(wanted, windows, units)),
     )
@@ -146,6 +150,34 @@ def _naive(wanted: Forecast, windows: Windows, units: Units) -> dict[str, Array]
     """What the seasonal naive forecast says of valid and test."""
     given = wanted.targets, wanted.shape.ahead, wanted.season
     return {part: _standardised(seasonal_naive(windows[part], *given), units) for part in ("valid", "test")}
+
+
+def starts_of(
+    wanted: Forecast, train: Sequence[Place], y: Array, units: Units
+) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """The place in a flattened window from which each output starts, and what is said of that; nothing where networks
+    learn values.
+
+    Args:
+        wanted: what is to be forecast.
+        train: windows.
+        y: their targets, (n, columns x horizon) standardised.
+        units: by which they are.
+    """
+    before, ahead = wanted.shape.before, wanted.shape.ahead
+    reaches = wanted.season * ((ahead - 1) // wanted.season + 1) <= before
+    lag = wanted.season if reaches else 1
+    what = f"the value {lag:,} rows before" if lag > 1 else "the last value"
+    if wanted.differences is None:
+        off = np.abs(_standardised(seasonal_naive(train, wanted.targets, ahead, lag), units) - y).mean()
+        if not off < np.abs(y).mean():
+            return (), ()
+    elif not wanted.differences:
+        return (), ()
+    length = before + ahead * bool(wanted.known)
+    row = [before + step - lag * (step // lag + 1) for step in range(ahead)]
+    starts = tuple(channel * length + place for channel in range(wanted.targets) for place in row)
+    return starts, (f"networks learn the difference from {what}",)
 
 
 def _naive_name(wanted: Forecast) -> str:

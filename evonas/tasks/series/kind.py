@@ -29,6 +29,7 @@ def series(
     valid_fraction: float = 0.15,
     test_fraction: float = 0.15,
     split_seed: int = 0,
+    differences: bool | None = None,
     metrics: tuple[str, ...] | None = None,
 ) -> Task:
     """A CSV or Parquet table with a row for each time: forecasts of columns, or classes of windows.
@@ -57,6 +58,9 @@ def series(
         valid_fraction: share of the times, before those of `test`; of whole series, of these.
         test_fraction: share of the times, the last ones; of whole series, of these.
         split_seed: of the draw of whole series.
+        differences: whether a network learns the difference from the value of a season ago, or from the last value
+            where its context does not reach back so far; default: where that forecasts the training part better than
+            its mean does.
         metrics: of the validation examples, the main one first. Of forecasts, in the units of the table and as the
             mean over its columns: mae (the default), rmse, mase (mae in multiples of what the seasonal naive forecast
             has one step ahead in training, Hyndman & Koehler 2006), smape (in percent). Of classes: error and so on.
@@ -81,4 +85,5 @@ def series(
         splits, classes = labelled(found, shape, fractions, split_seed, notes)
         return classification(where.stem, splits, metrics or ("error",), classes, notes)
     shape = Shape(context, horizon, stride or 1)
-    return forecast(Forecast(where.stem, columns, shape, season, fractions, metrics or ("mae",)), found, notes)
+    wanted = Forecast(where.stem, columns, shape, season, fractions, metrics or ("mae",), differences)
+    return forecast(wanted, found, notes)
