@@ -243,9 +243,13 @@ def versions() -> dict[str, str]:
 def resolved(config: Mapping[str, Any]) -> dict[str, Any]:
     """With the options that its parts have by default, whether they are given or not, and keys of `training` that are
     younger than the config."""
-    later = {key: TrainingConfig.model_fields[key].default for key in LATER_TRAINING_KEYS}
+    default = TrainingConfig()
+    later = {key: getattr(default, key) for key in (*LATER_TRAINING_KEYS, *default.unused) if key != "augment"}
     parts = {name: with_defaults(PARTS[name], own) if name in PARTS else own for name, own in config.items()}
-    return {**parts, "training": {**later, **config["training"]}} if "training" in config else parts
+    if "training" not in config:
+        return parts
+    augment = {**default.augment.model_dump(mode="json"), **config["training"].get("augment", {})}
+    return {**parts, "training": {**later, **config["training"], "augment": augment}}
 
 
 def different_key(recorded: Mapping[str, Any], wanted: Mapping[str, Any], path: str = "") -> str:

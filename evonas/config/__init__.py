@@ -5,10 +5,10 @@ noun (`SPACES`, `TASKS`, `STRATEGIES`); `options.construct` checks a section's o
 so the built-in parts and a user's own are validated alike.
 """
 
+from evonas.config.augment import AugmentConfig
 from evonas.config.config import GENERATION, LATER_TRAINING_KEYS, MUTABLE_SECTIONS, Config
 from evonas.config.section import PartConfig, Section
 from evonas.config.sections import (
-    AugmentConfig,
     BudgetConfig,
     LimitConfig,
     ObjectiveConfig,

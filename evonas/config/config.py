@@ -111,7 +111,8 @@ class Config(Section):
         unused = (*MUTABLE_SECTIONS, *(() if self.founders else ("founders",)))
         own, default = self.training, TrainingConfig.model_fields
         fixed: dict[str, Any] = {} if self.schedule.grows else {"schedule": {"grows"}}
-        later = {"training": {key for key in LATER_TRAINING_KEYS if getattr(own, key) == default[key].default}}
+        early = {key: True for key in LATER_TRAINING_KEYS if getattr(own, key) == default[key].default}
+        later = {"training": {**early, **own.unused}}
         return self.model_dump(mode="json", exclude={**dict.fromkeys(unused, True), **endpoints, **fixed, **later})
 
     @property

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from evonas.config.augment import AugmentConfig
 from evonas.config.section import PartConfig, Section
 from evonas.prices import read_prices
 from evonas.text import UNITS, in_time, in_usd, seconds_of
@@ -41,16 +42,8 @@ class LimitConfig(Section):
         return self
 
 
-class AugmentConfig(Section):
-    """Augmentation of training batches, on the device. All off by default."""
-
-    crop: int = Field(default=0, ge=0, description="pad by so many pixels, then crop back at random")
-    flip: Literal[False, True, "alternating"] = Field(
-        default=False,
-        description="mirror half of the images left to right; alternating: each image every other epoch, half of them "
-        "in the first (Jordan 2024)",
-    )
-    cutout: int = Field(default=0, ge=0, description="side of the square set to zero (DeVries & Taylor 2017)")
+YOUNG_KEYS = ("warm_up", "ema", "accumulate", "stochastic_depth")
+"""Keys of `training` that came after runs were recorded, besides LATER_TRAINING_KEYS."""
 
 
 class BeforeConfig(Section):
@@ -80,9 +73,13 @@ class TrainingConfig(Section):
 
     epochs: int = Field(default=8, ge=1, description="of full training")
     batch_size: int = Field(default=64, ge=1, description="examples in one step; halved once where memory runs out")
-    optimizer: Literal["sgd", "adamw"] = Field(default="sgd", description="sgd has Nesterov momentum")
+    optimizer: Literal["sgd", "adamw", "muon"] = Field(
+        default="sgd",
+        description="sgd has Nesterov momentum; muon: of hidden matrices and kernels, all else by adamw, at adamw's "
+        "learning rates (Jordan et al. 2024; Liu et al. 2025)",
+    )
     learning_rate: float = Field(default=0.1, gt=0, description="the peak of the schedule")
-    momentum: float = Field(default=0.9, ge=0, lt=1, description="of sgd")
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="of sgd and muon; of adamw its first beta")
     weight_decay: float = Field(default=5e-4, ge=0, description="not on biases and norms")
     batchnorm_bias_rate: float = Field(
         default=1.0,
@@ -92,6 +89,12 @@ class TrainingConfig(Section):
     schedule: Literal["one_cycle", "cosine"] = Field(
         default="one_cycle", description="of the learning rate, over full training whatever the rungs"
     )
+    warm_up: float | None = Field(
+        default=None,
+        ge=0,
+        description="in which the learning rate rises: below 1 a share of full training, from 1 epochs; default: 0.3 "
+        "of one_cycle, nothing of cosine",
+    )
     label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="of a classification")
     grad_clip: float = Field(default=5.0, ge=0, description="largest gradient norm; 0 turns clipping off")
     average: float = Field(
@@ -100,6 +103,26 @@ class TrainingConfig(Section):
         lt=1,
         description="share of the steps, the last ones, whose weights are averaged; the mean is what is validated and "
         "kept (Izmailov et al. 2018)",
+    )
+    ema: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="share of the averaged weights that is kept from step to step, e.g. 0.999; this mean is what is "
+        "validated and kept. In the first steps less is kept. In the place of average",
+    )
+    accumulate: int = Field(
+        default=1,
+        ge=1,
+        description="parts in which a batch is computed, one after another, its gradients added up: less memory for "
+        "the same step, but that BatchNorm sees a part",
+    )
+    stochastic_depth: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="how often the last residual branch is left out for an example, those before it less often in "
+        "proportion (Huang et al. 2016)",
     )
     augment: AugmentConfig = Field(default=AugmentConfig(), description="of training batches")
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
@@ -139,9 +162,27 @@ class TrainingConfig(Section):
             what = f"must ascend and lie between 1 and epochs - 1 = {self.epochs - 1}"
             where = what if self.epochs > 1 else "is for trainings of 2 epochs or more"
             raise ValueError(f"rungs is {list(self.rungs)}; it {where}, e.g. training.rungs={fitting}")
+        if self.average and self.ema:
+            raise ValueError("average and ema are two means of the weights; keep one of them")
+        if self.warm_up and self.warm_up >= max(1, self.epochs):
+            raise ValueError(f"warm_up takes {self.warm_up:g} epochs of {self.epochs}; give less, or a share below 1")
         if self.before and not self.begins_at_0:
             raise ValueError("before decides at rung 0, and rungs has none: e.g. training.rungs=[0]")
         return self
+
+    @property
+    def unused(self) -> dict[str, Any]:
+        """Keys of a recipe that are younger than run folders, and at the defaults which configs of then mean, as
+        `model_dump` leaves them out."""
+        own = {key: True for key in YOUNG_KEYS if getattr(self, key) == type(self).model_fields[key].default}
+        return {**own, "augment": self.augment.unused}
+
+    @property
+    def rises_for(self) -> float | None:
+        """Share of full training in which the learning rate rises; None: as the schedule has it."""
+        if self.warm_up is None or self.warm_up < 1:
+            return self.warm_up
+        return self.warm_up / self.epochs
 
     @property
     def begins_at_0(self) -> bool:

@@ -16,8 +16,9 @@ from torch import Generator, Tensor
 
 from evonas.config import AugmentConfig
 from evonas.errors import UserError
+from evonas.evaluation.random_ops import random_ops
 from evonas.inputs import in_words, mapped
-from evonas.tasks.task import Effect, Task
+from evonas.tasks.task import MIXING, Effect, Task
 from evonas.text import describe_error
 
 FEW = 4
@@ -30,7 +31,11 @@ def check(config: AugmentConfig, task: Task) -> None:
     Raises:
         UserError: it does not; says what would be right.
     """
-    for name in _asked(config):
+    for name in config.asked:
+        if name == "mixup" and name in task.effects:
+            continue
+        if name in MIXING:
+            _check_mixing(name, task)
         if not task.image_shape:
             raise UserError(
                 "training.augment is for images (channels, height, width), not for examples "
@@ -50,8 +55,14 @@ def check(config: AugmentConfig, task: Task) -> None:
         _check_own(task)
 
 
-def _asked(config: AugmentConfig) -> list[str]:
-    return [name for name, amount in config.model_dump().items() if amount]
+def _check_mixing(name: str, task: Task) -> None:
+    if name not in task.effects:
+        raise UserError(
+            f"training.augment.{name} mixes the classes of two examples, and their numbers"
+            f"{'' if name == 'mixup' else ', which must be images'}; the examples of {task.spec.name} are "
+            f"{in_words(task.spec.input)}, their targets {task.splits.train.y.dtype} {task.splits.train.y.shape[1:]}; "
+            "leave it out"
+        )
 
 
 def _check_own(task: Task) -> None:
@@ -87,7 +98,7 @@ def augment(
     generator: Generator,
     mirrored: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Pad and crop, then flip, then cutout, each where the config asks for it.
+    """Pad and crop, then flip, then random operations, then cutout, each where the config asks for it.
 
     Args:
         x: (n, channels, height, width) float images.
@@ -108,6 +119,8 @@ def augment(
             mirrored = _draw(2, (len(x),), generator).bool()
         x = flip(x, mirrored)
         y = flip(y, mirrored) if effects.get("flip") == "transformed" else y
+    if config.random_ops:
+        x = random_ops(x, config.random_ops, config.magnitude, generator)
     if config.cutout:
         x = cutout(x, config.cutout, generator)
     return x, y

@@ -1,4 +1,5 @@
-"""Averaged weights: the mean over the last steps of a training (Izmailov et al. 2018; Polyak & Juditsky 1992)."""
+"""Averaged weights: the mean over the last steps of a training (Izmailov et al. 2018; Polyak & Juditsky 1992), or one
+that forgets exponentially."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,10 +16,13 @@ class WeightAverage:
     Args:
         network: that is trained.
         begin: steps before the first that counts.
+        decay: share of an exponential mean that is kept from step to step, less in the first steps (10 / (9 + step) is
+            the least weight of a new one), so that a short training is not averaged with its beginning; 0: the plain
+            mean.
     """
 
-    def __init__(self, network: nn.Module, begin: int) -> None:
-        self._network, self.begin = network, begin
+    def __init__(self, network: nn.Module, begin: int, decay: float = 0.0) -> None:
+        self._network, self.begin, self._decay = network, begin, decay
         self.steps = 0
         self._mean: dict[str, Tensor] = {}
 
@@ -32,7 +36,11 @@ class WeightAverage:
             if count == 1 or not tensor.is_floating_point():
                 self._mean[name] = tensor.detach().clone()
             else:
-                self._mean[name].lerp_(tensor, 1 / count)
+                self._mean[name].lerp_(tensor, self._weight(count))
+
+    def _weight(self, count: int) -> float:
+        """Of the newest of so many steps."""
+        return max(1 - self._decay, 10 / (9 + count)) if self._decay else 1 / count
 
     @contextmanager
     def applied(self) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""SGD and AdamW by torch's own functions, without its optimiser classes.
+"""SGD, AdamW and Muon by torch's own functions, without its optimiser classes.
 
 Those import torch's compiler (`torch._dynamo`) with the first step: 3 s of a processor and 70 MB in each process that
 trains (torch 2.13), which on a cluster is each worker.
@@ -14,6 +14,7 @@ from torch.optim.adamw import adamw
 from torch.optim.sgd import sgd
 
 from evonas.config import TrainingConfig
+from evonas.evaluation.muon import hidden_matrices, muon
 
 
 class Group(NamedTuple):
@@ -22,14 +23,16 @@ class Group(NamedTuple):
     parameters: list[Tensor]
     weight_decay: float
     rate: float
+    muon: bool = False
 
 
 class Optimizer:
-    """SGD with Nesterov momentum, or AdamW. Biases and norms (vectors and scalars) do not decay.
+    """SGD with Nesterov momentum, AdamW, or Muon, which leaves to AdamW what is no hidden matrix. Biases and norms
+    (vectors and scalars) do not decay.
 
     Args:
         network: the one that is trained; its parameters that need a gradient.
-        config: which of the two, its learning rate, momentum and weight decay.
+        config: which of them, its learning rate, momentum and weight decay.
         fused: one kernel updates a group, of which nothing waits for the host: the learning rate is a tensor on the
             device, and a step whose gradients overflowed is left out there.
     """
@@ -45,7 +48,7 @@ class Optimizer:
         self.state: dict[Tensor, dict[str, Tensor]] = {}
         """Parameter -> what is kept for it from step to step, by the names that torch's classes have for it."""
         self._momentum = config.momentum
-        self._update = self._adamw if config.optimizer == "adamw" else self._sgd
+        self._update = self._sgd if config.optimizer == "sgd" else self._adamw
 
     @property
     def rate(self) -> float:
@@ -74,7 +77,8 @@ class Optimizer:
         for index, group in enumerate(self.groups):
             if trained := [p for p in group.parameters if p.grad is not None]:
                 rate = self._rates[index] if self._fused else self.rate * group.rate
-                self._update(trained, [p.grad for p in trained if p.grad is not None], group.weight_decay, rate)
+                update = self._muon if group.muon else self._update
+                update(trained, [p.grad for p in trained if p.grad is not None], group.weight_decay, rate)
 
     def state_dict(self) -> dict[str, Tensor]:
         """The state as tensors alone, named INDEX.NAME with the index of the parameter."""
@@ -155,14 +159,30 @@ class Optimizer:
             maximize=False,
         )
 
+    def _muon(self, parameters: list[Tensor], gradients: list[Tensor], weight_decay: float, rate: Any) -> None:
+        for p in parameters:
+            self.state.setdefault(p, {"momentum_buffer": torch.zeros_like(p, requires_grad=False)})
+        muon(
+            parameters,
+            gradients,
+            [self.state[p]["momentum_buffer"] for p in parameters],
+            momentum=self._momentum,
+            weight_decay=weight_decay,
+            lr=rate,
+            found_inf=self._found_inf,
+        )
+
 
 def _groups(network: nn.Module, config: TrainingConfig) -> list[Group]:
-    """Weights; other vectors and scalars; and, where they learn at a rate of their own, the biases of BatchNorm."""
+    """Weights; other vectors and scalars; where they learn at a rate of their own, the biases of BatchNorm; and what
+    Muon is for."""
     parameters: list[Tensor] = [p for p in network.parameters() if p.requires_grad]
     apart = config.batchnorm_bias_rate != 1
     shifts = {m.bias for m in network.modules() if apart and isinstance(m, _BatchNorm) and m.bias is not None}
+    hidden = hidden_matrices(network) if config.optimizer == "muon" else set()
     return [
-        Group([p for p in parameters if p.ndim > 1], config.weight_decay, 1.0),
+        Group([p for p in parameters if p.ndim > 1 and p not in hidden], config.weight_decay, 1.0),
         Group([p for p in parameters if p.ndim <= 1 and p not in shifts], 0.0, 1.0),
         *([Group([p for p in parameters if p in shifts], 0.0, config.batchnorm_bias_rate)] if apart else []),
+        *([Group([p for p in parameters if p in hidden], config.weight_decay, 1.0, muon=True)] if hidden else []),
     ]

@@ -5,6 +5,7 @@ the learning rate, the state of the optimiser and of the generator. So it can be
 """
 
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import torch
@@ -16,8 +17,9 @@ from evonas.evaluation.data_parallel import DataParallel
 from evonas.evaluation.device_data import DeviceData
 from evonas.evaluation.distillation import Teacher
 from evonas.evaluation.mixed_precision import LossScale, autocast
+from evonas.evaluation.mixing import mixed
 from evonas.evaluation.optimizers import Optimizer
-from evonas.inputs import called
+from evonas.inputs import called, mapped
 from evonas.tasks.task import Task
 
 
@@ -64,11 +66,16 @@ class Step:
             The loss before it, a scalar.
         """
         inputs, y = self._augmented(x, y, generator, mirrored)
+        other, own = y, None
+        if self.config.augment.mixes:
+            other = y.flip(0)
+            inputs, own = mixed(inputs, self.config.augment, generator)
         self.optimizer.zero_grad()
-        loss = self._loss(inputs, y)
-        (self.scale.scaled(loss) if self.scale else loss).backward()  # type: ignore[no-untyped-call]
+        parts = _slices(len(y), self.config.accumulate)
+        losses = [self._backward(mapped(itemgetter(part), inputs), y[part], other[part], own, len(y)) for part in parts]
         self._update()
-        return self.parallel.mean(loss.detach()) if self.parallel else loss.detach()
+        loss = losses[0] if len(losses) == 1 else torch.stack(losses).sum()
+        return self.parallel.mean(loss) if self.parallel else loss
 
     def _augmented(self, x: Any, y: Tensor, generator: Generator, mirrored: Tensor | None) -> tuple[Any, Tensor]:
         if self.parallel:
@@ -81,10 +88,30 @@ class Step:
         x, y = augment(x, y, self.config.augment, self.task.effects, generator, mirrored)
         return to_channels_last(x), y
 
-    def _loss(self, inputs: Any, y: Tensor) -> Tensor:
+    def _backward(self, inputs: Any, y: Tensor, other: Tensor, own: Tensor | None, batch: int) -> Tensor:
+        """Add up the gradients of a part of a batch.
+
+        Args:
+            inputs, y: the part.
+            other: (n,) classes that it is mixed with.
+            own: share of its own classes in the loss; None: nothing is mixed.
+            batch: examples of the whole batch.
+
+        Returns:
+            Its loss, weighted by its share of the batch.
+        """
+        loss = self._loss(inputs, y, other, own)
+        if len(y) < batch:
+            loss = loss * (len(y) / batch)
+        (self.scale.scaled(loss) if self.scale else loss).backward()  # type: ignore[no-untyped-call]
+        return loss.detach()
+
+    def _loss(self, inputs: Any, y: Tensor, other: Tensor, own: Tensor | None) -> Tensor:
         with autocast(self.precision, self.data.device):
             output = called(self.network, inputs)
         loss = self.task.loss(output.float(), y, self.config.label_smoothing)
+        if own is not None:
+            loss = own * loss + (1 - own) * self.task.loss(output.float(), other, self.config.label_smoothing)
         return self.teacher.mixed(loss, inputs, output.float()) if self.teacher else loss
 
     def _update(self) -> None:
@@ -99,3 +126,9 @@ class Step:
             return
         self.optimizer.step(self.scale.found_inf)
         self.scale.update()
+
+
+def _slices(count: int, parts: int) -> list[slice]:
+    """So many parts of a batch, as equal as can be; fewer of a batch that is smaller."""
+    parts = min(parts, count)
+    return [slice(count * i // parts, count * (i + 1) // parts) for i in range(parts)]

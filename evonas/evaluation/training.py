@@ -29,7 +29,9 @@ from evonas.evaluation.examples import Examples, Resident
 from evonas.evaluation.graph import Capture, CudaCapture, Replayed
 from evonas.evaluation.mixed_precision import LossScale, autocast
 from evonas.evaluation.optimizers import Optimizer
+from evonas.evaluation.schedules import SCHEDULES
 from evonas.evaluation.step import Step, to_channels_last
+from evonas.evaluation.stochastic_depth import StochasticDepth
 from evonas.evaluation.task_metrics import rows
 from evonas.inputs import called
 from evonas.measuring.identity import lacks_bfloat16
@@ -38,33 +40,12 @@ from evonas.records import Epoch, InputSpec, RunKind
 from evonas.seeding import seed_for
 from evonas.tasks.task import Task
 
-WARM_UP = 0.3
-"""Share of a one-cycle training in which the learning rate rises."""
-
 GPU_NUMBERS = 2**26
 """Numbers that go into a validation pass on a GPU, unless a training batch has more: 256 MB in float32."""
 
 
 class Diverged(Exception):
     """A loss or a metric became infinite or not a number."""
-
-
-def one_cycle(progress: float) -> float:
-    """Share of the peak learning rate at `progress` in [0, 1]: a linear rise from 1/25, then a half cosine to 0.
-
-    Smith, "Super-convergence", 2018; momentum is held, where the paper lowers it at the peak.
-    """
-    if progress < WARM_UP:
-        return 0.04 + 0.96 * progress / WARM_UP
-    return cosine((progress - WARM_UP) / (1 - WARM_UP))
-
-
-def cosine(progress: float) -> float:
-    """Half a cosine from 1 to 0 (Loshchilov & Hutter, "SGDR", 2017, without restarts)."""
-    return 0.5 * (1 + math.cos(math.pi * progress))
-
-
-SCHEDULES: dict[str, Callable[[float], float]] = {"one_cycle": one_cycle, "cosine": cosine}
 
 
 def precision(config: TrainingConfig, device: torch.device) -> str:
@@ -147,7 +128,9 @@ class Trainer:
         self.optimizer = Optimizer(network, config, fused)
         self._step = Step(network, data, task, config, dtype, self.optimizer, scale, teacher, parallel)
         self._flips = AlternatingFlip(len(data.train), seed, data.device) if _alternates(config) else None
-        self._average = WeightAverage(network, round(self.steps * config.epochs * (1 - config.average)))
+        begin = 0 if config.ema else round(self.steps * config.epochs * (1 - config.average))
+        self._average = WeightAverage(network, begin, config.ema) if config.average or config.ema else None
+        self._depth = StochasticDepth(network, config.stochastic_depth)
         self._checkpoint, self._stepped = checkpoint, stepped
         self._rate = SCHEDULES[config.schedule]
         self._total = torch.zeros(1, dtype=torch.float64, device=data.device)
@@ -177,6 +160,12 @@ class Trainer:
             The loss before it, a scalar.
         """
         return self._step(x, y, generator)
+
+    @property
+    def depth_note(self) -> str:
+        """That there is nothing for stochastic depth to leave out; empty where there is, or nobody asked for it."""
+        asked = self.config.stochastic_depth and not self._depth.branches
+        return "off: the network has no residual branches" if asked else ""
 
     @property
     def graph_note(self) -> str:
@@ -210,16 +199,16 @@ class Trainer:
 
     def _states(self) -> dict[str, Any]:
         """What has a state besides the network."""
-        average = {"average": self._average} if self.config.average else {}
+        average = {"average": self._average} if self._average else {}
         return {"optimizer": self.optimizer, **average, **({"scale": self._step.scale} if self._step.scale else {})}
 
     def _one_epoch(self, epoch: int, seed: int) -> tuple[list[float], dict[str, bytes]]:
         """Training loss, validation loss and metrics; and the scores of the examples, since a learner may end here."""
         trained = self._train(epoch, seed)
         ends = epoch + 1 == self.config.epochs
-        if ends:
+        if ends and self._average:
             self._average.apply()
-        with nullcontext() if ends else self._average.applied():
+        with nullcontext() if ends or not self._average else self._average.applied():
             validated, statistics = self._scored(self.data.valid)
         keep, sums = to_keep(self.task.metrics, statistics), [trained, validated]
         found = torch.cat([*sums, *keep.values()]).cpu()  # the only wait of the host for the device in an epoch
@@ -231,13 +220,14 @@ class Trainer:
         self._generator.manual_seed(seed)
         self._total.zero_()
         self.network.train()
-        for i, batch in enumerate(self._batches(epoch, seed)):
-            self._set_rate((epoch * self.steps + i) / (self.config.epochs * self.steps))
-            (self._graph or self._learn)(*batch)
-            if self.config.average:
-                self._average.update()
-            self._stepped()
-            self._checkpoint()
+        with self._depth.applied():
+            for i, batch in enumerate(self._batches(epoch, seed)):
+                self._set_rate((epoch * self.steps + i) / (self.config.epochs * self.steps))
+                (self._graph or self._learn)(*batch)
+                if self._average:
+                    self._average.update()
+                self._stepped()
+                self._checkpoint()
         return self._total / self.steps
 
     def _batches(self, epoch: int, seed: int) -> Iterator[tuple[Any, ...]]:
@@ -263,7 +253,7 @@ class Trainer:
             self._total += self._step(x, y, self._generator, mirrored)
 
     def _set_rate(self, progress: float) -> None:
-        self.optimizer.rate = self.config.learning_rate * self._rate(progress)
+        self.optimizer.rate = self.config.learning_rate * self._rate(progress, self.config.rises_for)
 
     def _scored(self, examples: Examples) -> tuple[Tensor, dict[str, Tensor]]:
         return scored(self.network, examples, self.data, self.task, self.config, self._checkpoint)

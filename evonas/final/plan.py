@@ -64,7 +64,7 @@ class FinalPlan:
     def key(self) -> str:
         """Names how the network is trained; the same for the same line."""
         said = [self.run_id, list(self.genome), self.config.seed, self.final.decisive]
-        said.append(self.config.training.model_dump(mode="json"))
+        said.append(self.config.training.model_dump(mode="json", exclude=self.config.training.unused))
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:8]
 
     @property

@@ -140,7 +140,8 @@ class _Training:
                 network,
                 data,
                 work.task,
-                job.training.model_copy(update={"average": 0.0}),  # `final.average` says which steps are averaged
+                # `final.average` says which steps are averaged
+                job.training.model_copy(update={"average": 0.0, **({"ema": 0.0} if work.final.average else {})}),
                 job.seed,
                 self._lock.checkpoint,
                 teacher,

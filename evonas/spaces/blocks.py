@@ -50,6 +50,8 @@ def relu_conv_bn(inputs: int, outputs: int, kernel: int, stride: Size = (1, 1)) 
 class Residual(nn.Module):
     """body(x) + shortcut(x)."""
 
+    residual_branches = ("body",)
+
     def __init__(self, body: nn.Module, shortcut: nn.Module | None = None) -> None:
         super().__init__()
         self.body = body

@@ -59,6 +59,8 @@ class CausalConv(nn.Conv1d):
 class Block(nn.Module):
     """x + what a causal convolution and a pointwise one make of it, normalised before."""
 
+    residual_branches = ("body",)
+
     def __init__(
         self, width: int, kernel: int, dilation: int, convolution: str, activation: str, dropout: float
     ) -> None:

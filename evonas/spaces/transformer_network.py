@@ -105,6 +105,8 @@ class Start(nn.Module):
 class Block(nn.Module):
     """x + mixed tokens, then x + a network for each token, both normalised before (Xiong et al. 2020)."""
 
+    residual_branches = ("mixer", "forwards")
+
     def __init__(self, arch: Arch, block: Arch, tokens: Tokens) -> None:
         super().__init__()
         self.mixer = nn.Sequential(_norm(arch), _mixer(arch, block.mixer, tokens), nn.Dropout(arch.dropout))

@@ -7,7 +7,7 @@ for memory are a `StoredArray` in the place of an array.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -29,11 +29,12 @@ C = TypeVar("C", bound=Column)
 Loss = Callable[[Tensor, Tensor, float], Tensor]
 Baselines = Mapping[str, Mapping[str, float]]
 """Name of what needs no network -> metric -> its value of the validation examples; `test[METRIC]`: of the test ones."""
-AUGMENTATIONS = ("crop", "flip", "cutout")
-"""Keys of a config's `training.augment`."""
-Effect = Literal["unchanged", "transformed"]
-"""What an augmentation of an image does to its target: nothing, or the same as to the image (targets (..., height,
-width), such as masks)."""
+MIXING = ("mixup", "cutmix")
+AUGMENTATIONS = ("crop", "flip", "cutout", "random_ops", *MIXING)
+"""Keys of a config's `training.augment`; those of MIXING mix two examples and their classes."""
+Effect = Literal["unchanged", "transformed", "mixed"]
+"""What an augmentation of an example does to its target: nothing, the same as to the image (targets (..., height,
+width), such as masks), or it is learned beside the class of another example."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -192,7 +193,7 @@ class Task:
         classes: what the classes are called, in order of their numbers; they are recorded with a run.
         notes: what was guessed, changed or left out when the data were read; a search says each of them at its start.
         augmentations: name of a key of `training.augment` -> what it does to the target; what is not named is refused.
-            None: images with classes take all of them, `unchanged`, and everything else takes none.
+            None: images with classes take all of them, other numbers with classes `mixup`, everything else none.
         augment: the task's own augmentation of training batches, on the device: (prepared inputs, targets, generator)
             -> both, changed and of the same shapes; all randomness comes from the generator.
         finish: what makes the units of the data of a network's output, in files that are shipped; loss and metrics take
@@ -228,9 +229,16 @@ class Task:
         """The augmentations that the task can take, with what each does to the target."""
         if self.augmentations is not None:
             return self.augmentations
+        if not self._classes or not isinstance(self.spec.input, InputSpec) or self.spec.input.is_integer:
+            return {}
+        every: dict[str, Effect] = {name: "mixed" if name in MIXING else "unchanged" for name in AUGMENTATIONS}
+        return every if self.image_shape else {"mixup": "mixed"}
+
+    @property
+    def _classes(self) -> bool:
+        """Whether each example is of one class."""
         y = self.splits.train.y
-        classes = y.ndim == 1 and np.issubdtype(y.dtype, np.integer)
-        return dict.fromkeys(AUGMENTATIONS, "unchanged") if self.image_shape and classes else {}
+        return y.ndim == 1 and np.issubdtype(y.dtype, np.integer)
 
     @property
     def image_shape(self) -> tuple[int, ...]:
@@ -243,15 +251,19 @@ class Task:
         where = f"task {self.spec.name}: augmentations"
         if name not in AUGMENTATIONS:
             raise UserError(f"{where}: {unknown(name, AUGMENTATIONS)}")
-        if effect not in get_args(Effect):
+        if name in MIXING and effect != "mixed":
+            raise UserError(f"{where}: {name} is 'mixed', not {effect!r}")
+        if name not in MIXING and effect not in ("unchanged", "transformed"):
             raise UserError(f"{where}: {name} leaves a target 'unchanged' or is 'transformed' with it, not {effect!r}")
-        if not self.image_shape:
+        if effect == "mixed" and not self._classes:
+            raise UserError(f"{where}: {name} mixes classes (n,), and targets are {self.splits.train.y.shape[1:]}")
+        if not self.image_shape and name != "mixup":
             raise UserError(f"{where}: {name} is for images (channels, height, width); give a module as `augment`")
-        if effect == "unchanged":
+        if effect != "transformed":
             return
-        if name == "cutout":
+        if name not in ("crop", "flip"):
             raise UserError(
-                f"{where}: cutout leaves a target 'unchanged'; give a module as `augment` for anything else"
+                f"{where}: {name} leaves a target 'unchanged'; give a module as `augment` for anything else"
             )
         shape = self.splits.train.y.shape[1:]
         if len(shape) < 2 or shape[-2:] != self.image_shape[1:]:

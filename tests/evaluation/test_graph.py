@@ -20,6 +20,7 @@ from evonas.evaluation.learners import FromScratch, TrainingSetup, scratch
 from evonas.evaluation.training import Trainer
 from evonas.measuring.torch_state import seeded
 from evonas.records import Candidate, Epoch, Evaluation
+from evonas.spaces.blocks import Residual
 from tests.evaluation.recorder import RecordedCapture, RefusedOperator, Spy
 from tests.evaluation.small import bars_task, conv_net, evaluator, job, run
 
@@ -33,11 +34,18 @@ RECIPE: dict[str, Any] = {
     "batchnorm_bias_rate": 4.0,
     "average": 0.5,
 }
+MORE: dict[str, Any] = {
+    "average": 0.0,
+    "ema": 0.9,
+    "stochastic_depth": 0.5,
+    "augment": {"random_ops": 2, "mixup": 0.4, "cutmix": 1.0, "flip": True},
+}
+"""What a recipe may have besides."""
 
 
 def network(*more: nn.Module) -> nn.Module:
     with seeded(5):
-        return nn.Sequential(nn.Dropout(0.2), conv_net(4, TASK.spec), *more)
+        return nn.Sequential(nn.Dropout(0.2), Residual(nn.Conv2d(1, 1, 3, padding=1)), conv_net(4, TASK.spec), *more)
 
 
 def config(**changes: Any) -> TrainingConfig:
@@ -66,7 +74,14 @@ class AsItIs(RecordedCapture):
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"optimizer": "adamw", "learning_rate": 0.01}, {"precision": "float16"}, {"momentum": 0.0, "grad_clip": 0}],
+    [
+        {},
+        {"optimizer": "adamw", "learning_rate": 0.01},
+        {"precision": "float16"},
+        {"momentum": 0.0, "grad_clip": 0},
+        {"optimizer": "muon", "learning_rate": 0.01, "accumulate": 3, **MORE},
+        {"optimizer": "muon", "precision": "float16", "learning_rate": 0.01},
+    ],
     ids=str,
 )
 def test_a_captured_step_trains_like_one_that_is_not(changes: dict[str, Any]) -> None:
@@ -93,13 +108,14 @@ def test_the_step_of_a_graph_gives_the_curve_of_the_step_of_a_cpu(optimizer: str
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
 @pytest.mark.parametrize("taught", [False, True])
-def test_a_step_asks_no_tensor_what_it_is(precision: str, taught: bool) -> None:
+@pytest.mark.parametrize("more", [{}, {**MORE, "optimizer": "muon", "accumulate": 2}], ids=["", "more"])
+def test_a_step_asks_no_tensor_what_it_is(precision: str, taught: bool, more: dict[str, Any]) -> None:
     teacher = Teacher(conv_net(4, TASK.spec).eval(), 0.5, 2.0, classes=True) if taught else None
     net = network().train()
-    trainer = Trainer(net, DATA, TASK, config(precision=precision), 3, teacher=teacher, capture=AsItIs(list))
+    trainer = Trainer(net, DATA, TASK, config(precision=precision, **more), 3, teacher=teacher, capture=AsItIs(list))
     x, y = DATA.sample(16)
     trainer.step(x, y, Generator().manual_seed(0))
-    with Spy() as spy:
+    with Spy() as spy, trainer._depth.applied():
         trainer.step(x, y, Generator().manual_seed(0))
     assert len(spy.calls) > 20
 

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from evonas.config import AugmentConfig, TrainingConfig
 from evonas.evaluation.device_data import to_device
 from evonas.evaluation.optimizers import Optimizer
-from evonas.evaluation.training import Diverged, Trainer, cosine, one_cycle
+from evonas.evaluation.schedules import cosine, one_cycle
+from evonas.evaluation.training import Diverged, Trainer
 from evonas.measuring.torch_state import seeded
 from evonas.records import Epoch
 from evonas.tasks import Split, Splits, classification, regression

@@ -20,4 +20,6 @@ class FromScratch:
         for epoch in trainer.epochs():
             if how := trainer.graph_note:
                 setup.note("train_step", how)
+            if off := trainer.depth_note:
+                setup.note("stochastic_depth", off)
             yield epoch
