@@ -4,11 +4,13 @@ import dataclasses
 import os
 from collections.abc import Iterable, Mapping
 from functools import partial
+from typing import Any
 
 from torch import nn
 
 from evonas.config import Config
 from evonas.config.options import check_options, construct
+from evonas.config.recipe import with_recipe
 from evonas.errors import TargetUnavailable, UserError
 from evonas.evaluation import Evaluator, agreement, augment
 from evonas.evaluation.costs import resolve
@@ -75,6 +77,7 @@ def assemble(
     evaluator: EvaluatorFactory | None = None,
     owner: str = "",
     begun: RunKind = UNKNOWN,
+    recorded: Mapping[str, Any] | None = None,
 ) -> Components:
     """Load the data and make the space, unless they are given.
 
@@ -84,6 +87,7 @@ def assemble(
         evaluator: what evaluates candidates instead of building and training networks.
         owner: of the search's measurements, for others that wait for the device.
         begun: what the rows of the run so far have alike.
+        recorded: `training` of the run that goes on; in it stands what a task recommended when it began.
 
     Raises:
         UserError: a section names a part that does not exist, or asks it for what it cannot do, or the space does not
@@ -96,6 +100,8 @@ def assemble(
         noun, kind = ("space", config.space.kind) if space is None else ("task", config.task.kind)
         raise UserError(f"{noun}: {kind} returns None; return a {noun.capitalize()}")
     spec = task if isinstance(task, TaskSpec) else task.spec
+    if isinstance(task, Task) and not evaluator:
+        config = with_recipe(config, task.recipe, recorded)
     objectives = Objectives(config, spec)
     for name in objectives.targets:
         check_device(name, config.targets[name])

@@ -100,6 +100,12 @@ def as_begun(config: Config, recorded: Mapping[str, Any]) -> Config:
     return config.model_copy(update={"schedule": schedule, "strategy": strategy})
 
 
+def recorded_training(folder: Folder) -> Mapping[str, Any] | None:
+    """The section `training` of the run in a folder; None where there is none."""
+    training: Mapping[str, Any] | None = read_run(folder)["config"].get("training") if is_run(folder) else None
+    return training
+
+
 def _target_as_begun(target: TargetConfig, recorded: Mapping[str, Any]) -> TargetConfig:
     then = {key: value for key, value in {**BEFORE, "graph": False}.items() if recorded.get(key) == value}
     then["any_device"] = recorded.get("any_device", True)

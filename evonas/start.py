@@ -14,7 +14,7 @@ from typing import Any
 
 from evonas.code_owner import is_user_module
 from evonas.components import Components, assemble, check_endpoints, check_given
-from evonas.config import MUTABLE_SECTIONS, Config
+from evonas.config import MUTABLE_SECTIONS, Config, recipe
 from evonas.config.loading import load_config
 from evonas.driver.account import check_prices
 from evonas.driver.finishing import finish
@@ -27,7 +27,16 @@ from evonas.objectives.metrics import METRICS
 from evonas.records import RunKind, TaskSpec
 from evonas.reuse import Reuse, architectures, reuse, run_id
 from evonas.reuse.architectures import Architectures
-from evonas.run_identity import as_begun, check_run, create_or_check, data_path, default_folder, moved_data, versions
+from evonas.run_identity import (
+    as_begun,
+    check_run,
+    create_or_check,
+    data_path,
+    default_folder,
+    moved_data,
+    recorded_training,
+    versions,
+)
 from evonas.runs.empty_front import why_empty
 from evonas.runs.run import Run
 from evonas.runtime import RUNTIMES, Runtime
@@ -160,7 +169,9 @@ def prepare(
         raise UserError(lacking)
     found = _modules_of(_own_code(components, evaluator))
     data = components.data
-    notes = (*(data.notes if data else ()), *_notes(folder, components), *begins_with.notes)
+    advised = recipe.recommended(wanted, components.config)
+    said = [f"the config leaves to the task: training: {{{recipe.in_words(advised)}}}"] if advised else []
+    notes = (*(data.notes if data else ()), *said, *_notes(folder, components), *begins_with.notes)
     words = in_words(data) if data else ""
     return PreparedSearch(components, folder, tuple(dict.fromkeys((*modules, *found))), notes, words, begins_with)
 
@@ -174,7 +185,9 @@ def _assembled(
 ) -> Components:
     """The parts of a search; where its data are not found any more, the error says how a run goes on elsewhere."""
     try:
-        return assemble(config, space, task, evaluator, owner_of(folder), begun(folder, config))
+        return assemble(
+            config, space, task, evaluator, owner_of(folder), begun(folder, config), recorded_training(folder)
+        )
     except UserError as error:
         if not (is_run(folder) and str(error).startswith("task.path: ")):
             raise

@@ -51,7 +51,7 @@ objectives:
 #   - {{metric: params, at_most: 100_000}}
 strategy: {{kind: nsga2, population: 16}}
 # A candidate trains for so many epochs; at a rung it stops where too many others are better in every objective.
-training: {{epochs: 8, batch_size: {batch}, {rate}, rungs: [2], promote: 0.5}}
+training: {{epochs: 8, batch_size: {batch}, {rate}rungs: [2], promote: 0.5}}
 # How many networks are tried. The same line with more of them goes on.
 budget: {{evaluations: 64}}
 # A worker a core; {{kind: serial}} is one process, for a debugger.
@@ -110,7 +110,7 @@ def init(data: str, out: str = "config.yaml") -> Iterator[str]:
         space=SPACES[space],
         metric=task.spec.metric,
         batch=_batch(task),
-        rate=RATES[space],
+        rate="" if task.recipe else f"{RATES[space]}, ",
     )
     try:
         with open(out, "x", encoding="utf-8") as file:

@@ -43,6 +43,7 @@ def describe_space(config_path: str, overrides: Sequence[str]) -> "Iterator[str 
 
     from evonas.config.loading import load_config
     from evonas.config.options import construct
+    from evonas.config.recipe import in_words, recommended, with_recipe
     from evonas.seeding import stream
     from evonas.spaces import SPACES
     from evonas.tasks import TASKS
@@ -54,7 +55,8 @@ def describe_space(config_path: str, overrides: Sequence[str]) -> "Iterator[str 
         table.add_row(row["gene"], ", ".join(map(str, row["values"])))
     yield table
     yield f"{counted(len(space.genes), 'gene')}, {_about(space.size())} networks"
-    task = construct(TASKS, config.task, "task").spec
+    made = construct(TASKS, config.task, "task")
+    task = made.spec
     rng = stream(config.seed, "example")
     for genome in (space.sample(rng) for _ in range(EXAMPLES)):
         try:
@@ -63,6 +65,8 @@ def describe_space(config_path: str, overrides: Sequence[str]) -> "Iterator[str 
             wrong = f"{type(error).__name__}: {error}".splitlines()[0]
             raise UserError(f"{config.space.kind}.build fails for {space.describe(genome)}: {wrong}") from error
         yield f"{parameters:>9,} parameters: {_brief(space.describe(genome))}"
+    if advised := recommended(config, with_recipe(config, made.recipe)):
+        yield f"the config leaves to the task: training: {{{in_words(advised)}}}"
 
 
 def space_genes(config_path: str, overrides: Sequence[str]) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from evonas.doctor.context import ROOM_S, Context, Finding, need_ray, parts_of, 
 from evonas.doctor.throughput import for_trials, rooms
 from evonas.errors import UserError
 from evonas.evaluation.device_memory import placed
-from evonas.run_identity import check_run
+from evonas.run_identity import check_run, recorded_training
 from evonas.runtime import RUNTIMES, Remotes
 from evonas.runtime.ray_pool import probe
 from evonas.runtime.ray_pool.cluster import startable
@@ -83,7 +83,8 @@ def data(context: Context) -> Iterator[Finding]:
     except UserError as error:
         yield Finding("data", "error", str(error), "put it there, or correct the section task; the driver reads it")
         return
-    whole = assemble(config, task=task)
+    recorded = recorded_training(open_folder(context.run)) if context.run else None
+    whole = assemble(config, task=task, recorded=recorded)
     context.components = assemble(for_trials(config), task=task)
     splits = task.splits
     size = (splits.train.nbytes + splits.valid.nbytes) / 1e6

@@ -15,6 +15,7 @@ from evonas.tasks.huggingface import huggingface
 from evonas.tasks.image_folder import image_folder
 from evonas.tasks.npy import npy
 from evonas.tasks.npz import npz
+from evonas.tasks.recipes import ADAMW, trained_by
 from evonas.tasks.recommendation import recommendation
 from evonas.tasks.segmentation import segmentation
 from evonas.tasks.series import series
@@ -27,15 +28,15 @@ TASKS: dict[str, Callable[..., Task]] = {
     "digits": digits,
     "npz": npz,
     "npy": npy,
-    "table": table,
+    "table": trained_by(ADAMW, table),
     "image_folder": image_folder,
-    "audio_folder": audio_folder,
-    "series": series,
+    "audio_folder": trained_by(ADAMW, audio_folder),
+    "series": trained_by(ADAMW, series),
     "recommendation": recommendation,
-    "audio": audio,
-    "characters": characters,
-    "text_folder": text_folder,
-    "text_table": text_table,
+    "audio": trained_by(ADAMW, audio),
+    "characters": trained_by(ADAMW, characters),
+    "text_folder": trained_by(ADAMW, text_folder),
+    "text_table": trained_by(ADAMW, text_table),
     "segmentation": segmentation,
     "huggingface": huggingface,
 }

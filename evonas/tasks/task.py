@@ -200,6 +200,8 @@ class Task:
             the output without it.
         baselines: what the metrics are without a network, to compare with; they are recorded with a run, and its front,
             report and model cards show them.
+        recipe: keys of a config's `training` and values with which networks learn these data without tuning; they hold
+            where a config does not set them.
 
     Raises:
         UserError: the metrics of `spec` are not these; an unknown augmentation, or one that the targets cannot take.
@@ -216,6 +218,7 @@ class Task:
     augment: nn.Module | None = None
     finish: Rescale | None = None
     baselines: Baselines = field(default_factory=dict)
+    recipe: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         own = directions(self.metrics)

@@ -21,8 +21,9 @@ from evonas.evaluation.random_ops import OPS, random_ops
 from evonas.evaluation.schedules import cosine, one_cycle
 from evonas.evaluation.stochastic_depth import StochasticDepth
 from evonas.evaluation.training import Trainer
-from evonas.measuring.torch_state import seeded
+from evonas.measuring.torch_state import cpu_threads, seeded
 from evonas.run_identity import different_key, resolved
+from evonas.seeding import seed_for
 from evonas.spaces.blocks import Residual
 from tests.evaluation.small import bars_task, conv_net
 from tests.evaluation.small import config as search_config
@@ -231,3 +232,21 @@ def test_run_folders_from_before_the_options_go_on() -> None:
     assert other.fingerprint != own.fingerprint
     assert "mixup is 0.0 there, 0.1 here" in different_key(resolved(recorded), resolved(other.model_dump(mode="json")))
     assert load_config(own.model_dump(mode="json")).fingerprint == own.fingerprint
+
+
+def test_a_default_training_is_the_plain_loop_to_the_bit() -> None:
+    """Options that are off leave no trace: what is recorded comes out again."""
+    ours, theirs, training = conv_net(4, TASK.spec), conv_net(4, TASK.spec), config(epochs=1)
+    theirs.load_state_dict(ours.state_dict())
+    ours, theirs = (net.to(memory_format=torch.channels_last) for net in (ours, theirs))  # type: ignore[call-overload]
+    list(Trainer(ours, DATA, TASK, training, 3).epochs())
+    optimizer, generator = Optimizer(theirs, training), seed(seed_for(3, "epoch", 0))
+    batches = list(DATA.train.shuffled(16, generator))
+    with cpu_threads(1):
+        for i, (x, y) in enumerate(batches):
+            optimizer.rate = 0.1 * one_cycle(i / len(batches))
+            optimizer.zero_grad()
+            TASK.loss(theirs(DATA.prepare(x).contiguous(memory_format=torch.channels_last)), y, 0.0).backward()
+            nn.utils.clip_grad_norm_(theirs.parameters(), 5.0)
+            optimizer.step()
+    assert all(torch.equal(a, b) for a, b in zip(ours.state_dict().values(), theirs.state_dict().values(), strict=True))
