@@ -26,6 +26,11 @@ def shrunk(size: Size, stride: Size) -> Size:
     return -(-size[0] // stride[0]), -(-size[1] // stride[1])
 
 
+def scaled(size: Size, height: int) -> Size:
+    """The size of images that are scaled to a height, their proportions kept; 0: as they are."""
+    return (height, max(1, round(size[1] * height / size[0]))) if height else size
+
+
 def conv(
     inputs: int, outputs: int, kernel: int, stride: Size = (1, 1), dilation: int = 1, groups: int = 1
 ) -> nn.Conv2d:
@@ -59,6 +64,17 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.body(x) + self.shortcut(x)  # type: ignore[no-any-return]
+
+
+class Resize(nn.Module):
+    """Images scaled to a size, between their pixels."""
+
+    def __init__(self, size: Size) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.interpolate(x, self.size, mode="bilinear", align_corners=False)
 
 
 class SqueezeExcite(nn.Module):

@@ -38,6 +38,8 @@ class Mobile(Space):
         activations: of the whole network.
         per: what has a block, its kernel, expansion and squeeze of its own: a stage, or each block of it. For blocks,
             depths are evenly spaced.
+        resolutions: heights to which a network scales its pictures first, their proportions kept (Tan & Le 2019), none
+            above that of the task; none: they stay as the task gives them.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Mobile(Space):
         squeeze: Sequence[bool] = (False, True),
         activations: Sequence[Activation] = ("relu", "hardswish", "silu"),
         per: Literal["stage", "block"] = "stage",
+        resolutions: Sequence[int] = (),
     ) -> None:
         at_least("stages", stages, 1)
         if any(kernel % 2 == 0 for kernel in listed("kernels", kernels)):
@@ -89,17 +92,27 @@ class Mobile(Space):
         for name, own in zip(self._stages, per_stage("widths", widths, stages), strict=True):
             stage = Group(width=Choice(*own), **body)
             setattr(self, name, Optional(stage) if self._optional else stage)
+        self._resolutions = listed("resolutions", resolutions, least=4) if resolutions else ()
+        if self._resolutions:
+            self.resolution = Choice(*self._resolutions)
 
     def identity(self, genome: Genome) -> str:
         """Absent stages have no place: a network is told by its stages that are there."""
         if not self._optional:
             return super().identity(genome)
         arch = self.decode(genome)
-        return json.dumps([arch.stem.to_dict(), arch.activation, *(stage.to_dict() for stage in self._present(arch))])
+        resolution = [self._resolution(arch)] if self._resolutions else []
+        stages = (stage.to_dict() for stage in self._present(arch))
+        return json.dumps([arch.stem.to_dict(), arch.activation, *resolution, *stages])
 
     def check_task(self, task: TaskSpec) -> None:
-        """Raises ValueError where the task's inputs are no images."""
-        image_shape("mobile", task)
+        """Raises ValueError where the task's inputs are no images, or smaller than a resolution."""
+        _, height, _ = image_shape("mobile", task)
+        if self._resolutions and max(self._resolutions) > height:
+            raise ValueError(
+                f"resolutions: {max(self._resolutions)} is more than the pictures have, {height}; give the task a "
+                "larger size, or leave it out"
+            )
 
     def build(self, arch: Arch, task: TaskSpec) -> "nn.Module":
         """Raises ValueError where the task's inputs are no images."""
@@ -110,7 +123,11 @@ class Mobile(Space):
             Stage(stage.width, stage.blocks if self._per_block else (stage,) * stage.depth)
             for stage in self._present(arch)
         ]
-        return mobile_network(shape, task.outputs, arch.stem, arch.activation, stages)
+        return mobile_network(shape, task.outputs, arch.stem, arch.activation, stages, self._resolution(arch))
+
+    def _resolution(self, arch: Arch) -> int:
+        """0: pictures stay as they are."""
+        return int(arch.resolution) if self._resolutions else 0
 
     def _present(self, arch: Arch) -> list[Arch]:
         stages = (getattr(arch, name) for name in self._stages)

@@ -9,11 +9,13 @@ from evonas.spaces.blocks import (
     ACTIVATIONS,
     Head,
     Residual,
+    Resize,
     Size,
     SqueezeExcite,
     conv_bn,
     halving,
     initialise,
+    scaled,
     shrunk,
 )
 from evonas.spaces.genes import Arch
@@ -103,13 +105,15 @@ class Stage:
 
 
 def mobile_network(
-    shape: tuple[int, int, int], outputs: int, stem: Arch, act: str, stages: Sequence[Stage]
+    shape: tuple[int, int, int], outputs: int, stem: Arch, act: str, stages: Sequence[Stage], resolution: int = 0
 ) -> nn.Module:
-    """(N, *shape) -> (N, outputs). stem: width, stride, and pool where that is searched."""
-    size, channels = shape[1:], stem.width
+    """(N, *shape) -> (N, outputs). stem: width, stride, and pool where that is searched. resolution: the height that
+    images are scaled to first; 0: they stay."""
+    size, channels = scaled(shape[1:], resolution), stem.width
+    resize = [Resize(size)] if size != shape[1:] else []
     stride = halving(size, stem.stride)
     size = shrunk(size, stride)
-    layers: list[nn.Module] = [conv_bn(shape[0], channels, 3, stride, act=act)]
+    layers: list[nn.Module] = [*resize, conv_bn(shape[0], channels, 3, stride, act=act)]
     if stem.to_dict().get("pool"):
         stride = halving(size)
         size = shrunk(size, stride)

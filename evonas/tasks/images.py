@@ -18,6 +18,9 @@ Size = int | tuple[int, int]
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 GREY = ("1", "L", "LA", "La", "I", "F")
 ALPHA = ("RGBA", "RGBa", "LA", "La", "PA")
+ORIENTATION = 0x0112
+TURNS = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}
+"""EXIF's orientation -> PIL.Image.Transpose that undoes it; 1 is upright."""
 BACKGROUND = 128
 """Of pictures with transparency: neither a black nor a white shape disappears on it."""
 
@@ -60,7 +63,7 @@ class Pictures:
         self._deep: bool | None = None  # whether they have more than 8 bits
         self._first = ""
         self._failed: list[str] = []
-        self._read = self._grey = self._transparent = 0
+        self._read = self._grey = self._transparent = self._turned = 0
         self._sizes: Counter[tuple[int, int]] = Counter()
 
     def read(self, sources: Sequence[tuple[str, Callable[[], Any]]]) -> Array:
@@ -76,7 +79,7 @@ class Pictures:
         for row, (name, opened) in enumerate(sources):
             try:
                 with opened() as picture:
-                    pixels = self._pixels(picture, name)
+                    pixels = self._pixels(self._upright(picture), name)
             except (OSError, ValueError, SyntaxError, AttributeError, TypeError, self._bomb) as error:
                 self._failed.append(f"{name}: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
                 continue
@@ -129,6 +132,8 @@ class Pictures:
                 f"{count(self._transparent, 'picture')} with transparency are laid on grey ({BACKGROUND} of 255); "
                 "channels: 4 keeps transparency as a channel"
             )
+        if self._turned:
+            yield f"{count(self._turned, 'picture')} are turned upright, as their EXIF orientation says"
         if self._deep:
             yield "the pictures have more than 8 bits a channel: their values are kept, as float32"
 
@@ -136,6 +141,15 @@ class Pictures:
     def _bomb(self) -> type[Exception]:
         bomb: type[Exception] = self._image.DecompressionBombError
         return bomb
+
+    def _upright(self, picture: Any) -> Any:
+        """Turned and mirrored as its camera says (EXIF)."""
+        picture.load()  # with which Pillow turns a TIFF itself
+        way = picture.getexif().get(ORIENTATION, 1)
+        if way not in TURNS:
+            return picture
+        self._turned += 1
+        return picture.transpose(TURNS[way])
 
     def _pixels(self, picture: Any, name: str) -> Array:
         """(channels, height, width)."""

@@ -168,7 +168,9 @@ def test_the_loss_of_a_mixed_batch_is_of_both_classes() -> None:
     output = network(DATA.prepare(x))
     _, own = mixed(DATA.prepare(x), AugmentConfig(mixup=1.0), seed())
     first, other = TASK.loss(output, y, 0.0), TASK.loss(output, y.flip(0), 0.0)
-    assert float(trainer.step(x, y, seed())) == pytest.approx(float(own * first + (1 - own) * other), rel=1e-5)
+    assert float(trainer.step(x, y, seed())) == pytest.approx(
+        float((own * first + (1 - own) * other).detach()), rel=1e-5
+    )
 
 
 class Drawn(list[int]):

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 import evonas
 from evonas.config import PartConfig
@@ -206,6 +206,26 @@ def test_rectangles_and_what_pictures_become(tmp_path: Path) -> None:
     for wrong in (0, [28, 0]):
         with pytest.raises(UserError, match=r"task\.size: must be 1 or more"):
             made("image_folder", tmp_path, size=wrong)
+
+
+@pytest.mark.parametrize(("way", "suffix"), [*((way, "png") for way in range(1, 9)), (6, "tif")])
+def test_pictures_are_turned_as_their_camera_says(tmp_path: Path, way: int, suffix: str) -> None:
+    """To what Pillow's own function makes of them."""
+    upright = np.arange(12, dtype=np.uint8).reshape(4, 3) * 20
+    picture = Image.fromarray(upright)
+    exif = picture.getexif()
+    exif[0x0112] = way
+    for name in ("a", "b"):
+        (tmp_path / "x" / name).mkdir(parents=True)
+        for number in range(4):
+            picture.save(tmp_path / "x" / name / f"{number}.{suffix}", exif=exif)
+    with Image.open(tmp_path / "x" / "a" / f"0.{suffix}") as stored:
+        wanted = np.asarray(ImageOps.exif_transpose(stored))
+    task = TASKS["image_folder"](
+        path=str(tmp_path / "x"), size=wanted.shape, channels=1, valid_fraction=0.25, test_fraction=0.25
+    )
+    assert (task.splits.train.x[0, 0] == wanted).all()
+    assert any("turned upright" in note for note in task.notes) is (way > 1 and suffix == "png")
 
 
 def test_pictures_of_a_hub_data_set_are_said_too(tmp_path: Path) -> None:

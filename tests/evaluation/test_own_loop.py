@@ -144,7 +144,7 @@ def test_a_config_names_it_and_its_options(tmp_path: Any, monkeypatch: pytest.Mo
     assert found.evaluations["status"].isin(["ok", "stopped"]).all()
     with pytest.raises(UserError, match=r"^learner: unknown 'rat'; did you mean 'rate'\?"):
         evonas.search({**sections, "learner": {"kind": "plain", "rat": 0.1}}, space=ConvNets(), task=TASK)
-    with pytest.raises(UserError, match=r"^learner: rate: input should be a valid number"):
+    with pytest.raises(UserError, match=r"^learner: rate: .*'fast'"):
         evonas.search({**sections, "learner": {"kind": "plain", "rate": "fast"}}, space=ConvNets(), task=TASK)
 
 

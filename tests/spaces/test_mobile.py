@@ -4,6 +4,7 @@ import hashlib
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
@@ -94,3 +95,28 @@ def test_searches_from_before_there_were_choices_by_block_go_on() -> None:
             strides = [layer.stride for layer in network.modules() if isinstance(layer, nn.Conv2d | nn.MaxPool2d)]
             found.update(repr((genome, space.identity(genome), weights, strides)).encode())
     assert found.hexdigest() == "3a25c7ee8ac47d7993f97183e160f1b2bf28a5d224dc27a9ccbee098680f739d"
+
+
+def test_a_resolution_is_a_gene_of_the_network() -> None:
+    """What a network of it costs is what one costs for pictures of that size, and its weights are the same."""
+    space = SPACES["mobile"](**OPTIONS, resolutions=[4, 8])
+    task = TaskSpec("wide", InputSpec((1, 8, 16)), (3,))
+    arch = {"stem": {"width": 24, "stride": 1}, "activation": "relu", "stage_0": {"width": 32, "depth": 2}}
+    arch["stage_0"] |= block("fused", 4)
+    small, whole = (space.build(space.decode(space.encode({**arch, "resolution": height})), task) for height in (4, 8))
+    assert small(torch.zeros(2, 1, 8, 16)).shape == (2, 3)
+    macs = [multiply_accumulates(net, task.input) for net in (small, whole)]
+    assert macs[0] == multiply_accumulates(whole, InputSpec((1, 4, 8))) < macs[1] / 3
+    x = torch.arange(128.0).reshape(1, 1, 8, 16)
+    assert torch.allclose(small[0](x), nn.functional.avg_pool2d(x, 2)), "half the size is the mean of four pixels"
+    assert dict(SPACES["mobile"](**OPTIONS).leaves).keys() == dict(space.leaves).keys() - {"resolution"}
+    with pytest.raises(ValueError, match="12 is more than the pictures have, 8"):
+        SPACES["mobile"](resolutions=[4, 12]).check_task(task)
+
+
+def test_networks_of_two_resolutions_are_two_where_stages_may_be_absent() -> None:
+    space = SPACES["mobile"](stages=2, depths=[0, 1], resolutions=[4, 8])
+    genome = space.sample(np.random.default_rng(0))
+    place = [name for name, _ in space.leaves].index("resolution")
+    other = (*genome[:place], 1 - genome[place], *genome[place + 1 :])
+    assert space.identity(genome) != space.identity(other)
