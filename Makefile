@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-.PHONY: install demo docs notebooks test test-all test-gpu check format lock vulnerabilities wheel clean
+.PHONY: install demo docs notebooks test test-all test-gpu test-edge check format lock vulnerabilities wheel clean
 
 install: $(VENV)/installed
 
@@ -34,6 +34,11 @@ test: install
 
 test-all: install
 	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m "slow or not slow"
+
+# What needs the extras `executorch` and `litert`, which the lock leaves out: in an environment that has them,
+# make test-edge BIN=/path/to/its/bin; some minutes.
+test-edge:
+	$(BIN)/python -m pytest -m "slow or not slow" -rs tests/measuring/test_edge.py tests/evaluation/test_quantised.py tests/test_int8_search.py
 
 # On a machine with a GPU, where the tests above skip them. One at a time: they share its memory. The environment is the
 # machine's own where its torch is for CUDA: make test-gpu BIN=/path/to/its/bin

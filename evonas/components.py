@@ -245,7 +245,8 @@ def _check_convertible(config: Config, objectives: Objectives, stored: Preparati
         if section.includes == "network" or name in objectives.tables or not takes_file(section):
             continue
         try:
-            to_file(Shipped(stored.module, nn.Identity()), stored.inputs, section)
+            plain = section.model_copy(update={"dtype": "float32"}) if section.dtype == "int8" else section
+            to_file(Shipped(stored.module, nn.Identity()), stored.inputs, plain)
         except ExportError as error:
             raise UserError(
                 f"targets.{name}: the task's `prepare` is included, and {error}; includes: network measures the "

@@ -47,9 +47,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_run(parser)
     parser.add_argument("candidate", type=int, metavar="CANDIDATE", help="its index")
     parser.add_argument("--out", metavar="FILE", help="default: candidate-N.pt2; its suffix decides the format")
-    forms = "pt2, onnx, safetensors or py (a Python file that needs torch alone), where the suffix does not say"
+    forms = (
+        "pt2, onnx, safetensors, py (a Python file that needs torch alone), pte (executorch) or tflite (litert), where "
+        "the suffix does not say"
+    )
     parser.add_argument("--format", metavar="FORMAT", help=forms)
-    eight = "of onnx, in 8 bits: calibrated on training examples, with the metric before and after"
+    eight = "of onnx, pte and tflite, in 8 bits: calibrated on training examples, with the metric before and after"
     parser.add_argument("--int8", action="store_true", help=eight)
     measured = "measure the file on the targets of the run that can run it on this machine"
     parser.add_argument("--measure", action="store_true", help=measured)
@@ -101,7 +104,7 @@ def export(folder: str, candidate: int, wanted: Wanted = Wanted()) -> Iterator[s
     if shipped.note:
         yield f"note: {shipped.note}"
     file, checked = written(exporter, shipped.network, shipped.x, shipped.labels)
-    quantised = _quantised(run, file, shipped, wanted) if wanted.int8 else None
+    quantised = _quantised(run, exporter, file, shipped, wanted) if wanted.int8 else None
     if quantised:
         file, checked = quantised.file, f"in float32 {checked}"
     _write("--out", path, file)
@@ -115,7 +118,9 @@ def export(folder: str, candidate: int, wanted: Wanted = Wanted()) -> Iterator[s
     row = run.evaluations[run.evaluations["candidate"] == candidate].iloc[0]
     measured = []
     if wanted.measure:
-        for found in latencies(config_of(run.folder, run.description), row, exporter, file, shipped.inputs):
+        for found in latencies(
+            config_of(run.folder, run.description), row, exporter, file, shipped.inputs, wanted.int8
+        ):
             measured.append(found)
             yield str(found)
     if wanted.card:
@@ -142,8 +147,11 @@ def _check(wanted: Wanted, form: str) -> None:
     Raises:
         UserError: options that do not go together.
     """
-    if wanted.int8 and form != "onnx":
-        raise UserError(f"--int8 is for onnx, not for {form}: give --format onnx, or --out FILE.onnx")
+    from evonas.exporters import EXPORTERS
+
+    if wanted.int8 and EXPORTERS[form].int8 is None:
+        able = ", ".join(name for name, exporter in EXPORTERS.items() if exporter.int8)
+        raise UserError(f"--int8 is for {able}, not for {form}: give --format onnx, or --out FILE.onnx")
     if wanted.licence and not wanted.card:
         raise UserError("--licence stands in the model card: give --card FILE, too")
     if wanted.overrides and not wanted.int8:
@@ -152,18 +160,17 @@ def _check(wanted: Wanted, form: str) -> None:
         raise UserError(f"--card {wanted.card} is the file of --out; give the card a name of its own")
 
 
-def _quantised(run: "Run", file: bytes, shipped: "Shipment", wanted: Wanted) -> "Quantised":
+def _quantised(run: "Run", exporter: "Exporter", file: bytes, shipped: "Shipment", wanted: Wanted) -> "Quantised":
     from dataclasses import replace
 
     from evonas.exporters.exporter import labelled
     from evonas.exporters.int8 import quantised
-    from evonas.exporters.onnx import ONNX
 
     if shipped.note:
         raise UserError(f"--int8: calibrates on examples as they are stored, and {shipped.note}")
-    found = quantised(file, run.task(wanted.overrides), shipped.x)
+    found = quantised(exporter, shipped.network, file, run.task(wanted.overrides), shipped.x)
     found = replace(found, learned_from=shipped.trained.learned_from_valid)
-    return replace(found, file=labelled(ONNX, found.file, {**shipped.labels, "quantised": str(found)}))
+    return replace(found, file=labelled(exporter, found.file, {**shipped.labels, "quantised": str(found)}))
 
 
 def _write(option: str, path: str, data: bytes) -> None:
@@ -177,7 +184,7 @@ def _told(path: str, exporter: "Exporter", shipped: "Shipment", checked: str) ->
     from evonas.exporters.exporter import in_words
 
     opened = f"{exporter.hint.format(path=path)}; " if exporter.hint else ""
-    return f"{path}: takes {in_words(shipped.x)}; {opened}{checked}; weights of {shipped.trained.by}"
+    return f"{path}: takes {in_words(shipped.x, exporter.examples)}; {opened}{checked}; weights of {shipped.trained.by}"
 
 
 def chosen(out: str | None, form: str | None) -> "tuple[str, Exporter]":
@@ -187,8 +194,9 @@ def chosen(out: str | None, form: str | None) -> "tuple[str, Exporter]":
         UserError: it is unknown, or the two do not agree.
     """
     from evonas.did_you_mean import unknown
-    from evonas.exporters import EXPORTERS, Exporter
+    from evonas.exporters import ALSO_CALLED, EXPORTERS, Exporter
 
+    form = ALSO_CALLED.get(form or "", form)
     suffix = Path(out).suffix.removeprefix(".") if out else ""
     if out and not suffix and not form:
         raise UserError(f"--out {out}: its suffix decides the format: .{', .'.join(EXPORTERS)}; or give --format")

@@ -11,10 +11,14 @@ LONGEST_TIMEOUT_S = 7 * 86400.0
 """A week: longest wait for a measuring server that can be asked for."""
 
 
+QUANTISING = ("onnxruntime", "executorch", "litert")
+"""Backends with a quantiser of their own for `dtype: int8`."""
+
+
 class TargetConfig(Section):
     """A device that a network runs on, how it runs there, and how it is measured."""
 
-    backend: Literal["torch", "torch.compile", "onnxruntime", "openvino"] = Field(
+    backend: Literal["torch", "torch.compile", "onnxruntime", "openvino", "executorch", "litert"] = Field(
         default="torch", description="what runs the network"
     )
     device: str = Field(
@@ -22,8 +26,11 @@ class TargetConfig(Section):
         pattern=r"^(cpu|cuda(:\d+)?|gpu(\.\d+)?|npu)$",
         description="cpu, cuda, cuda:1; of openvino also gpu, gpu.1, npu",
     )
-    dtype: Literal["float32", "float16", "bfloat16"] = Field(
-        default="float32", description="type of weights and inputs while it is measured"
+    dtype: Literal["float32", "float16", "bfloat16", "int8"] = Field(
+        default="float32",
+        description="type of weights and inputs while it is measured; int8: quantised by the runtime's own quantiser, "
+        "with onnxruntime, executorch and litert. What that costs in quality is a metric of the task with this target, "
+        "e.g. error[T]",
     )
     includes: Literal["prepare", "network"] = Field(
         default="prepare",
@@ -100,6 +107,10 @@ class TargetConfig(Section):
             raise ValueError("a target is at an address or at a resource of the cluster, not both")
         if self.remote and self.max_seconds >= self.timeout_s:
             raise ValueError(f"max_seconds must be below timeout_s, which is {self.timeout_s:g}")
+        if self.dtype == "int8" and self.backend not in QUANTISING:
+            raise ValueError(f"dtype int8 is for backends {', '.join(QUANTISING)}, not for {self.backend}")
+        if self.dtype in ("float16", "bfloat16") and self.backend in ("executorch", "litert"):
+            raise ValueError(f"{self.backend} takes dtype float32 or int8, not {self.dtype}")
         if self.graph and not (self.device.startswith("cuda") and self.backend == "torch"):
             raise ValueError("graph is for backend torch on cuda")
         return self

@@ -32,6 +32,7 @@ from evonas.evaluation.learn import Learning, OutOfTime
 from evonas.evaluation.learners import FromScratch, Learner, TrainingSetup
 from evonas.evaluation.measure import CostMeasurement
 from evonas.evaluation.out_of_memory import after_alone, after_half, halved
+from evonas.evaluation.quantised import QuantisedQuality
 from evonas.evaluation.refinement import Refinement
 from evonas.evaluation.step_clock import clocked
 from evonas.evaluation.targets import Targets, prepared
@@ -111,7 +112,7 @@ class Evaluator:
                 tables or {},
                 self.device_lock,
                 task.spec.input,
-                prepared(config, objectives, task),
+                (preparation := prepared(config, objectives, task)),
                 begun,
             )
             self.targets.prepare()
@@ -121,7 +122,8 @@ class Evaluator:
         refinement = Refinement(objectives, self.targets, self._builder)
         self._costs = CostMeasurement(objectives, self.targets, metrics, task, self.data, self.training, refinement)
         ties = TieBreaker(objectives, self.targets, self._builder, again)
-        self._learning = Learning(learner or FromScratch(), objectives, refinement, ties)
+        quality = QuantisedQuality(objectives, config, task, preparation)
+        self._learning = Learning(learner or FromScratch(), objectives, refinement, ties, quality)
         gpus = [torch.device(target.device) for target in local if target.device.startswith("cuda")]
         self.gpus = GpuProbe([self.device, *(gpus if torch.cuda.is_available() else [])])
         self.conditions = self._conditions()

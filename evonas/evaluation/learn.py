@@ -11,6 +11,7 @@ from evonas.config import TrainingConfig
 from evonas.evaluation.draft import Draft
 from evonas.evaluation.learners.learner import Learner, TrainingSetup
 from evonas.evaluation.pulse import Pulse
+from evonas.evaluation.quantised import QuantisedQuality
 from evonas.evaluation.refinement import Refinement
 from evonas.evaluation.task_metrics import MetricError
 from evonas.evaluation.ties import TieBreaker
@@ -32,10 +33,19 @@ class Learning:
         objectives: by which a candidate is compared at a rung.
         refinement: what measures a latency to the end where it decides.
         ties: what settles ties before the last rung is reported.
+        quality: what finds out how good the network is in 8 bits.
     """
 
-    def __init__(self, learner: Learner, objectives: Objectives, refinement: Refinement, ties: TieBreaker) -> None:
+    def __init__(
+        self,
+        learner: Learner,
+        objectives: Objectives,
+        refinement: Refinement,
+        ties: TieBreaker,
+        quality: QuantisedQuality,
+    ) -> None:
         self._learner, self._objectives, self._refinement, self._ties = learner, objectives, refinement, ties
+        self._quality = quality
 
     def learn(self, network: nn.Module, job: Job, draft: Draft, setup: TrainingSetup) -> Iterator[RungReport]:
         """Train the network in place.
@@ -54,6 +64,7 @@ class Learning:
 
         Raises:
             Diverged: a metric that is named by an objective, a limit or `record` is not finite.
+            ExportError: the network cannot be converted to 8 bits.
             MetricError: the learner did not report a metric of the task, or, though it trains, no epoch.
             OutOfTime: the job's time came between two steps or epochs.
         """
@@ -79,6 +90,7 @@ class Learning:
             rung = rungs.get(epoch.epoch)
             if rung is None or rung in known:  # a rung reported before was passed
                 continue
+            metrics = {**metrics, **self._quality.at_rung(network, draft)}
             self._refinement.at_rung(job, draft, metrics, _cutoff(job, rung))
             report = RungReport(job.candidate.index, rung, {**draft.metrics, **metrics})
             draft.reached.append(report)
@@ -90,7 +102,7 @@ class Learning:
         if self._learner.trains and not draft.curve:
             raise MetricError("the learner trains (`trains`) and reported no epoch; yield an Epoch after each")
         draft.scores = {name: data for name, data in scores.items() if name in metrics}
-        self._finish(job, draft, metrics, setup.training)
+        self._finish(network, job, draft, metrics, setup.training)
 
     def _checked(self, epoch: Epoch, setup: TrainingSetup) -> Mapping[str, float]:
         """The metrics that are finite, which are all that are named."""
@@ -104,11 +116,14 @@ class Learning:
                 raise Diverged(f"metric {name} is {value} after epoch {epoch.epoch}; it is not defined there")
         return {name: value for name, value in epoch.metrics.items() if math.isfinite(value)}
 
-    def _finish(self, job: Job, draft: Draft, metrics: Mapping[str, float], training: TrainingConfig) -> None:
+    def _finish(
+        self, network: nn.Module, job: Job, draft: Draft, metrics: Mapping[str, float], training: TrainingConfig
+    ) -> None:
         """Report full training."""
         full = len(training.rungs)
         if draft.reached and draft.reached[-1].rung == full:  # by an attempt before this one
             return
+        metrics = {**metrics, **self._quality.at_end(network, draft)}
         draft.metrics = self._ties.remeasured(job, draft, {**draft.metrics, **metrics})
         draft.reached.append(RungReport(job.candidate.index, full, dict(draft.metrics)))
 

@@ -58,7 +58,9 @@ class CostMeasurement:
         """
         if draft.reached and job.kind == "evaluate":
             known = draft.reached[0].metrics
-            draft.metrics.update({name: value for name, value in known.items() if name not in self._task.metrics})
+            draft.metrics.update(
+                {name: value for name, value in known.items() if name.partition("[")[0] not in self._task.metrics}
+            )
             for name in self._targets.measured:  # the attempt before did not say how far it had measured
                 if self._targets.screens(name) and not known.get(f"settled[{name}]", 1.0):
                     draft.screened.add(name)

@@ -39,13 +39,17 @@ class Exporter:
 
     Args:
         write: (network in evaluation mode on the CPU, its input with two examples) -> the file. The number of examples
-            must stay free. The network is left as it was.
+            must stay free, but for `examples`. The network is left as it was.
         run: (the file, an input as numpy arrays) -> the output, by the runtime that the file is for; None where nothing
             can run it. A missing library is an ImportError.
         hint: how a person opens the file, with `{path}` in it; "" where nothing is to be said.
         labels: how metadata get into the file (the classes, and where the network is from); None where they cannot.
         backends: those of a target that run such a file, by their names in a config.
         loaded: the file -> what these backends load: the file itself, or a module.
+        examples: how many a file takes; None: any number, which must stay free when it is written.
+        int8: (network, its file, batches of inputs as numpy arrays to calibrate by) -> the file in 8 bits; None where
+            the format has none.
+        session: the file -> what runs it as often as one likes, of a format with `int8`.
 
     Raises:
         ValueError: the hint has another field than `{path}`.
@@ -57,6 +61,9 @@ class Exporter:
     labels: Labels | None = None
     backends: tuple[str, ...] = ()
     loaded: Callable[[bytes], Any] = bytes
+    examples: int | None = None
+    int8: Callable[[nn.Module, bytes, Any], bytes] | None = None
+    session: Callable[[bytes], Callable[[Any], Array]] | None = None
 
     def __post_init__(self) -> None:
         try:
@@ -141,9 +148,11 @@ def _checked(exporter: Exporter, file: bytes, network: nn.Module, x: Any) -> str
     return f"its output differs by {off:.1g} of the largest from the network's ({TOLERANCE:g} is allowed)"
 
 
-def in_words(x: Any) -> str:
-    """What a network takes in, for people: "uint8 (N, 1, 8, 8)", "image: float32 (N, 3), tokens: int64 (N, 6)"."""
-    kinds = {name: f"{str(part.dtype).removeprefix('torch.')} {shape_of(part)}" for name, part in named(x).items()}
+def in_words(x: Any, examples: int | None = None) -> str:
+    """What a network takes in, for people: "uint8 (N, 1, 8, 8)", "image: float32 (N, 3), tokens: int64 (N, 6)"; a
+    number in the place of N where it is the only one."""
+    shapes = {name: shape_of(part).replace("N", str(examples or "N"), 1) for name, part in named(x).items()}
+    kinds = {name: f"{str(part.dtype).removeprefix('torch.')} {shapes[name]}" for name, part in named(x).items()}
     return ", ".join(f"{name}: {kind}" for name, kind in kinds.items()) if isinstance(x, Mapping) else kinds["input"]
 
 

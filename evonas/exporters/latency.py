@@ -46,7 +46,7 @@ class Latency:
 
 
 def latencies(
-    config: Config, row: "pd.Series[Any]", exporter: Exporter, file: bytes, inputs: Inputs
+    config: Config, row: "pd.Series[Any]", exporter: Exporter, file: bytes, inputs: Inputs, int8: bool = False
 ) -> Iterator[Latency]:
     """Measure a file on each target of its run.
 
@@ -56,6 +56,7 @@ def latencies(
         exporter: of the file's format.
         file: what is measured.
         inputs: what it takes.
+        int8: it is in 8 bits.
 
     Yields:
         One of each target, in the order of the config.
@@ -63,7 +64,7 @@ def latencies(
     for name, target in config.targets.items():
         known = row.get(f"latency_ms[{name}]")
         recorded = float(known) if isinstance(known, float) and known == known else None
-        if why := _obstacle(target, exporter):
+        if why := _obstacle(target, exporter, int8):
             yield Latency(name, None, recorded, why)
             continue
         try:
@@ -81,13 +82,15 @@ def latencies(
             yield Latency(name, found, recorded, alone)
 
 
-def _obstacle(target: TargetConfig, exporter: Exporter) -> str:
+def _obstacle(target: TargetConfig, exporter: Exporter, int8: bool) -> str:
     """Why a target cannot measure files of a format here; "" where it can."""
     if target.remote:
         return "the target is on another machine"
     if target.backend not in exporter.backends:
         forms = " or ".join(exporter.backends) or "no backend"
         return f"the target runs {target.backend}, and {forms} runs such a file"
-    if target.dtype != "float32":
+    if exporter.examples not in (None, target.batch):
+        return f"the target takes batches of {target.batch}, the file of {exporter.examples}"
+    if target.dtype != "float32" and not (int8 and target.dtype == "int8"):
         return f"the target computes in {target.dtype}, the file in float32"
     return ""

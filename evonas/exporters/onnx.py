@@ -11,6 +11,7 @@ from torch import nn
 
 from evonas.exporters.exporter import Array, Exporter, InOrder, Labels, named
 from evonas.installing import how_to_install
+from evonas.measuring.backends import onnx_int8
 from evonas.measuring.backends.export import Positional, silent
 
 
@@ -87,6 +88,18 @@ def get(file: bytes) -> dict[str, str]:
     return {entry.key: entry.value for entry in onnx.load_from_string(file).metadata_props}
 
 
+def int8(network: nn.Module, file: bytes, calibration: Any) -> bytes:
+    """Weights per channel, activations per tensor. See `Exporter`."""
+    with silent():
+        return onnx_int8.quantised(file, (named(x) for x in calibration))  # type: ignore[misc]
+
+
 ONNX = Exporter(
-    write, run, "onnxruntime.InferenceSession({path!r})", Labels(put, get), backends=("onnxruntime", "openvino")
+    write,
+    run,
+    "onnxruntime.InferenceSession({path!r})",
+    Labels(put, get),
+    backends=("onnxruntime", "openvino"),
+    int8=int8,
+    session=session,
 )

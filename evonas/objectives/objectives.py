@@ -47,6 +47,7 @@ class Objectives:
 
     names: the metric of each objective. targets: those that some objective or limit needs. tables: target -> file, of
     those whose latency is not measured. extras: target -> what is to be found out there besides the latency.
+    judged: target of dtype int8 -> metrics of the task that are to be found out there, of the trained network.
     metrics: the columns of a row. named: those that an objective, a limit or `record` names. network_metrics: those
     that are computed of the network. needs_training: those named that are known only after training.
 
@@ -84,6 +85,10 @@ class Objectives:
         self.needs_training = sorted({part.metric for part in parts if self._metrics[part.metric].trained})
         self.extras = {
             name: tuple(e for e in EXTRAS if any(p.target == name and p.metric == e for p in parts))
+            for name in self.targets
+        }
+        self.judged = {
+            name: tuple(m for m in task.metrics if any(p.target == name and p.metric == m for p in parts))
             for name in self.targets
         }
         named = {part.metric for part in parts}
@@ -164,7 +169,7 @@ class Objectives:
         return _recorded(kind)
 
     def _columns(self, target: str) -> tuple[str, ...]:
-        return (*(TABULATED if target in self.tables else MEASURED), *self.extras[target])
+        return (*(TABULATED if target in self.tables else MEASURED), *self.extras[target], *self.judged[target])
 
     def _objective(self, i: int, config: ObjectiveConfig) -> Objective:
         metric, key = self._resolve(f"objectives.{i}", config)
@@ -184,11 +189,11 @@ class Objectives:
             raise UserError(f"{where}.metric: {unknown(config.metric, self._metrics)}")
         metric = self._metrics[config.metric]
         if not metric.per_target:
-            if config.target is not None:
-                raise UserError(f"{where}.target: {config.metric} does not depend on a target; remove it")
             if config.table is not None:
                 raise UserError(f"{where}.from: {config.metric} is known without a table; remove it")
-            return metric, config.metric
+            if config.target is None:
+                return metric, config.metric
+            return metric, self._judged_on(where, config, metric)
         if config.table is not None and config.metric not in TABULATED:
             raise UserError(f"{where}.from: a table holds latencies, {config.metric} is measured; remove it")
         if not self._config.targets:
@@ -199,6 +204,19 @@ class Objectives:
         if config.target not in self._config.targets:
             raise UserError(f"{where}.target: {unknown(config.target, self._config.targets)}")
         return metric, f"{config.metric}[{config.target}]"
+
+    def _judged_on(self, where: str, config: ObjectiveConfig | LimitConfig, metric: Metric) -> str:
+        """The column of a metric of the task in the 8 bits of a target."""
+        if not metric.trained:
+            raise UserError(f"{where}.target: {config.metric} does not depend on a target; remove it")
+        if config.target not in self._config.targets:
+            raise UserError(f"{where}.target: {unknown(str(config.target), self._config.targets)}")
+        if (dtype := self._config.targets[config.target].dtype) != "int8":
+            raise UserError(
+                f"{where}.target: {config.metric} does not depend on a target of {dtype}; remove it, or give "
+                f"targets.{config.target}.dtype: int8"
+            )
+        return f"{config.metric}[{config.target}]"
 
 
 def _text(value: float) -> str:

@@ -98,7 +98,10 @@ CONDITIONS: Mapping[str, str] = {
     "until[T]": "how far its latency was measured, if not to the end: `first S s`, a screen, or `decided`, as far as "
     "something depended on it",
     "device[T]": "model that its latency was measured on; `backend[T]`, `dtype[T]`, `batch[T]`, `threads[T]`, "
-    "`graph[T]`, `torch[T]`, `cuda[T]`, `driver[T]`, `onnxruntime[T]`, `openvino[T]`: how it ran there",
+    "`graph[T]`, `torch[T]`, `cuda[T]`, `driver[T]`, `onnxruntime[T]`, `openvino[T]`, "
+    "`executorch[T]`, `litert[T]`: how it ran there",
+    "judged_by[T]": "validation examples that the task's metrics in 8 bits are of, of how many; `calibrated_by[T]`: "
+    "training examples that the ranges of activations are of",
     "host[T]": "the machine, where it is another one; `address[T]`: of its measuring server",
     "includes[T]": "`prepare` or `network`: what was measured",
     "quiet[T]": "whether nobody else that evonas knows of used the device",
@@ -131,6 +134,9 @@ PER_METRIC: Mapping[str, Column] = {
 """Columns of `evaluations` that do not depend on a target."""
 
 OF_THE_TASK = Column("", "the task's metric on the validation part; empty where the candidate was not trained")
+IN_8_BITS = Column(
+    "", "the task's metric of the network quantised for the target, on validation examples, as it ran there"
+)
 
 PER_TARGET: Mapping[str, Column] = {
     "latency_ms": Column(
@@ -187,4 +193,4 @@ def described(column: str) -> Column:
     if name not in known and name in METRICS:
         says = METRICS[name].compute.__doc__ or ""
         return Column(METRICS[name].unit, " ".join(says.partition("\n\n")[0].split()))
-    return known.get(name, OF_THE_TASK)
+    return known.get(name, IN_8_BITS if target else OF_THE_TASK)

@@ -6,6 +6,7 @@ import psutil
 import torch
 from torch import Tensor, nn
 
+from evonas.measuring.backends.backend import BACKENDS
 from evonas.records import Inputs, InputSpec
 
 INPUT = InputSpec((3, 8, 8))
@@ -90,3 +91,8 @@ def state_of(network: nn.Module) -> list[Any]:
     hooks = [len(module._forward_hooks) for module in network.modules()]
     torchs = torch.get_rng_state().tolist(), torch.get_num_threads(), torch.is_grad_enabled()
     return [tensors, modes, hooks, torchs, [child.pid for child in psutil.Process().children()]]
+
+
+EDGE = ["executorch", "litert"]
+"""Backends that the environment of the tests lacks; `test_edge.py` is theirs, where their extras are."""
+COMMON = [name for name in BACKENDS if name not in EDGE]

@@ -21,9 +21,9 @@ from evonas.measuring.backends.backend import BACKENDS, RUNS_ON, Array, Backend,
 from evonas.measuring.backends.export import TOLERANCE
 from evonas.records import Inputs
 from evonas.testing import check_backend
-from tests.measuring.small import INPUT, Applied, by_the_sign, noisy, small
+from tests.measuring.small import COMMON, INPUT, Applied, by_the_sign, noisy, small
 
-FAST = [name for name in BACKENDS if name != "torch.compile"]
+FAST = [name for name in COMMON if name != "torch.compile"]
 CONVERTING = ["onnxruntime", "openvino"]
 
 
@@ -40,7 +40,7 @@ def eager(network: nn.Module, config: TargetConfig, inputs: Inputs = INPUT) -> A
     return found
 
 
-@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("name", COMMON)
 def test_a_backend_keeps_its_contract(name: str) -> None:
     children = [child.pid for child in psutil.Process().children()]
     kinds = ["images", "tokens", "several inputs"] if name in FAST else ["images"]
@@ -48,7 +48,7 @@ def test_a_backend_keeps_its_contract(name: str) -> None:
     assert [child.pid for child in psutil.Process().children()] == children
 
 
-@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("name", COMMON)
 def test_conditions_are_complete(name: str) -> None:
     found = backend(name, batch=2)
     library = "torch" if name.startswith("torch") else name
@@ -59,7 +59,7 @@ def test_conditions_are_complete(name: str) -> None:
     assert all(float(value) > 0 for value in found.state.values())
 
 
-@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("name", COMMON)
 def test_a_file_gives_what_the_network_gives(name: str) -> None:
     config, network = TargetConfig(backend=name, batch=2), small()  # type: ignore[arg-type]
     loaded = backend(name, batch=2).load(export.to_file(network, INPUT, config), INPUT)
@@ -67,7 +67,7 @@ def test_a_file_gives_what_the_network_gives(name: str) -> None:
     assert len(loaded.passes(3)) == 3
 
 
-@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("name", COMMON)
 @pytest.mark.parametrize("device", ["cuda", "cuda:7", "npu"])
 def test_a_device_that_is_not_there(name: str, device: str) -> None:
     if device == "cuda" and torch.cuda.is_available():

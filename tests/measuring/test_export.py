@@ -19,7 +19,7 @@ from evonas.inputs import example
 from evonas.measuring.backends import aten_graph
 from evonas.measuring.backends.backend import BACKENDS
 from evonas.measuring.backends.export import ExportError, check, file_size, to_file
-from tests.measuring.small import INPUT, Applied, by_the_sign, noisy, small, state_of
+from tests.measuring.small import COMMON, INPUT, Applied, by_the_sign, noisy, small, state_of
 from tests.measuring.test_backends import eager
 
 ONNX = ["onnxruntime", "openvino"]
@@ -94,7 +94,7 @@ def test_the_calls_of_a_network_are_the_network(name: str, batch: int) -> None:
     np.testing.assert_allclose(found, eager(network, target), atol=1e-6)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", COMMON)
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
 def test_the_network_is_left_as_it_was(backend: str, dtype: str) -> None:
     network = small()
@@ -106,7 +106,7 @@ def test_the_network_is_left_as_it_was(backend: str, dtype: str) -> None:
     assert to_file(network, INPUT, config(backend, dtype=dtype)) == first
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", COMMON)
 def test_the_random_state_is_left_as_it_was(backend: str) -> None:
     network, target = Applied(noisy), config(backend)
     expected = eager(network, target)
@@ -116,7 +116,7 @@ def test_the_random_state_is_left_as_it_was(backend: str) -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", COMMON)
 def test_nothing_is_written_to_the_terminal(
     backend: str,
     capfd: pytest.CaptureFixture[str],
@@ -224,6 +224,6 @@ def test_a_copy_is_converted() -> None:
 
     network = Counting()
     before = copy.deepcopy(network.state_dict())
-    for backend in BACKENDS:
+    for backend in COMMON:
         to_file(network, INPUT, config(backend))
     assert all(torch.equal(network.state_dict()[name], tensor) for name, tensor in before.items())

@@ -11,18 +11,17 @@ from torch import Tensor, nn
 from evonas.config import TargetConfig
 from evonas.inputs import called, example, from_plain, in_dtype, in_words, mapped, to_plain
 from evonas.measuring.backends import aten_graph
-from evonas.measuring.backends.backend import BACKENDS
 from evonas.measuring.backends.export import TOLERANCE, ExportError, check, file_size, to_file
 from evonas.measuring.benchmark import Baseline, LatencyBenchmark
 from evonas.measuring.device_lock import DeviceLock
 from evonas.measuring.reference import reference
 from evonas.records import DTYPES, Inputs, InputSpec
-from tests.measuring.small import INPUT, OTHERS, WORDS, other
+from tests.measuring.small import COMMON, INPUT, OTHERS, WORDS, other
 from tests.measuring.test_backends import backend, eager
 
 NAMES = pytest.mark.parametrize("name", OTHERS)
 KINDS = pytest.mark.parametrize(
-    "kind", [pytest.param(kind, marks=pytest.mark.slow if kind == "torch.compile" else ()) for kind in BACKENDS]
+    "kind", [pytest.param(kind, marks=pytest.mark.slow if kind == "torch.compile" else ()) for kind in COMMON]
 )
 """Compiling takes a quarter of a minute; a network of pictures is compiled in test_backends.py."""
 

@@ -97,6 +97,8 @@ BACKENDS: dict[str, Callable[[str, TargetConfig], Backend]] = {
     "torch.compile": _later("pytorch", "Compiled"),
     "onnxruntime": _later("onnx_runtime", "OnnxRuntime"),
     "openvino": _later("openvino", "OpenVino"),
+    "executorch": _later("executorch", "ExecuTorch"),
+    "litert": _later("litert", "LiteRt"),
 }
 """Name in a config -> constructor."""
 RUNS_ON: dict[str, tuple[str, ...]] = {
@@ -104,6 +106,8 @@ RUNS_ON: dict[str, tuple[str, ...]] = {
     "torch.compile": ("cpu", "cuda"),
     "onnxruntime": ("cpu", "cuda"),
     "openvino": ("cpu", "gpu", "npu"),
+    "executorch": ("cpu",),
+    "litert": ("cpu",),
 }
 """Name in a config -> the kinds of devices that there can be for it; one that is left out says itself what it lacks."""
 

@@ -22,7 +22,7 @@ from evonas.config import TargetConfig
 from evonas.errors import UserError
 from evonas.inputs import called, example, mapped
 from evonas.installing import how_to_install
-from evonas.measuring.backends import aten_graph
+from evonas.measuring.backends import aten_graph, executorch_file, litert_file, onnx_int8
 from evonas.measuring.backends.backend import Loaded
 from evonas.records import Inputs
 from evonas.text import describe_error
@@ -30,9 +30,14 @@ from evonas.text import describe_error
 TOLERANCE = {"float32": 0.01, "float16": 0.05, "bfloat16": 0.2}
 """Largest difference of an output, as a share of the largest output. The rounding of each layer (2^-24, 2^-11, 2^-8 of
 its values) adds up over some ten layers, and a GPU multiplies float32 with the precision of float16 (TF32). A network
-that was traced wrongly is off by the size of its outputs."""
+that was traced wrongly is off by the size of its outputs. 8 bits have no such bound: how far they are off depends on
+the weights, is of no concern before training, and is a metric behind it."""
 
 
+MADE_UP = 64
+"""Examples that a network in 8 bits is calibrated by where there are no others, at least. Which ones, and whether it is
+trained, is nothing to its latency and size: scales and weights are other numbers in the same operators and types, and
+the kernels of 8 bits take the same time for all numbers."""
 OTHER_SEED = 1
 """The seed of the example that a network is traced with, which is not that of its check."""
 
@@ -41,8 +46,8 @@ class ExportError(Exception):
     """The network cannot be converted for a backend, or is another one afterwards. The message is one line."""
 
 
-def to_file(network: nn.Module, inputs: Inputs, config: TargetConfig) -> bytes:
-    """Convert a network in evaluation mode, for inputs of config.batch examples: to ONNX for onnxruntime and openvino,
+def to_file(network: nn.Module, inputs: Inputs, config: TargetConfig, calibration: Sequence[Any] = ()) -> bytes:
+    """Convert a network in evaluation mode, for inputs of config.batch examples: to what `FORMS` has for the backend,
     else to what `aten_graph` makes of it. The network and torch's random state are left as they were.
 
     The example that it is traced with is not that of `check`, so that a network which computes with what it reads from
@@ -52,26 +57,29 @@ def to_file(network: nn.Module, inputs: Inputs, config: TargetConfig) -> bytes:
         network: on any device.
         inputs: what it takes in.
         config: the target's.
+        calibration: of dtype int8: inputs of config.batch examples, as numpy arrays; none: made-up ones.
 
     Raises:
         ExportError: it cannot be converted.
         UserError: a library is missing.
     """
-    form = _onnx if _takes_onnx(config) else aten_graph.to_bytes
     dtype = _dtype(config)
+    by = _calibration(inputs, config, calibration) if config.dtype == "int8" else ()
     x = mapped(lambda array: _cast(torch.from_numpy(array), dtype), example(inputs, config.batch, seed=OTHER_SEED))
     with silent(), torch.random.fork_rng(devices=[]):
         probe = copy.deepcopy(network).to("cpu", dtype).eval()
         try:
-            return form(probe, x)
+            return FORMS[config.backend](probe, x, by) if takes_form(config) else aten_graph.to_bytes(probe, x)
         except (UserError, MemoryError, torch.OutOfMemoryError):
             raise
+        except ImportError as error:
+            raise UserError(str(error)) from None
         except Exception as error:
             raise ExportError(f"it cannot be converted for {config.backend}: {describe_error(error)}") from error
 
 
 def check(network: nn.Module, inputs: Inputs, config: TargetConfig, output: npt.ArrayLike) -> None:
-    """Compare what a network gives before and after its conversion, as a whole.
+    """Compare what a network gives before and after its conversion, as a whole; in 8 bits only that it is an output.
 
     Args:
         network: the one that was converted.
@@ -88,6 +96,10 @@ def check(network: nn.Module, inputs: Inputs, config: TargetConfig, output: npt.
     found = np.asarray(output, np.float32)
     if found.shape != expected.shape:
         raise ExportError(f"on {config.backend} its output has the shape {found.shape} instead of {expected.shape}")
+    if config.dtype == "int8":
+        if not np.isfinite(found).all():
+            raise ExportError(f"on {config.backend} its output in 8 bits is not finite")
+        return
     largest = np.abs(expected).max()
     off = np.abs(found - expected).max() / largest if largest else np.abs(found).max()
     allowed = TOLERANCE[config.dtype]
@@ -115,8 +127,8 @@ def checked(network: nn.Module, inputs: Inputs, config: TargetConfig, load: Call
 
 
 def file_size(network: nn.Module, inputs: Inputs, config: TargetConfig) -> int:
-    """The size of the file that a user would deploy: ONNX, or for PyTorch the weights as a safetensors file holds them.
-    Tensors that are equal, as those of an untrained network may be, are in an ONNX file once.
+    """The size of the file that a user would deploy: that of the backend, or for PyTorch the weights as a safetensors
+    file holds them. Tensors that are equal, as those of an untrained network may be, are in an ONNX file once.
 
     Args:
         network: a module.
@@ -129,7 +141,7 @@ def file_size(network: nn.Module, inputs: Inputs, config: TargetConfig) -> int:
     Raises:
         ExportError, UserError: as `to_file` does.
     """
-    if _takes_onnx(config):
+    if takes_form(config):
         return len(to_file(network, inputs, config))
     held = [t for t in network.state_dict().values() if isinstance(t, Tensor)]
     dtype = _dtype(config)
@@ -138,18 +150,29 @@ def file_size(network: nn.Module, inputs: Inputs, config: TargetConfig) -> int:
 
 
 def takes_file(config: TargetConfig) -> bool:
-    """Whether networks reach the target as a file: through ONNX, or on another machine."""
-    return config.remote or _takes_onnx(config)
+    """Whether networks reach the target as a file: because of its backend, or on another machine."""
+    return config.remote or takes_form(config)
 
 
-def _takes_onnx(config: TargetConfig) -> bool:
-    return config.backend in ("onnxruntime", "openvino")
+def takes_form(config: TargetConfig) -> bool:
+    """Whether the backend has a form of files that is not torch's."""
+    return config.backend in FORMS
 
 
 def _dtype(config: TargetConfig) -> torch.dtype:
-    """The dtype of the weights in the file. ONNX has few operators for bfloat16: OpenVINO converts by itself."""
+    """The dtype of the weights before they are in the file. ONNX has few operators for bfloat16: OpenVINO converts by
+    itself, as quantisers do."""
+    if config.dtype == "int8" or (takes_form(config) and config.dtype == "bfloat16"):
+        return torch.float32
     dtype: torch.dtype = getattr(torch, config.dtype)
-    return torch.float32 if _takes_onnx(config) and dtype == torch.bfloat16 else dtype
+    return dtype
+
+
+def _calibration(inputs: Inputs, config: TargetConfig, given: Sequence[Any]) -> Sequence[Any]:
+    """Batches of tensors."""
+    count = -(-MADE_UP // config.batch)
+    found = given or [example(inputs, config.batch, seed=OTHER_SEED + 1 + i) for i in range(count)]
+    return [mapped(lambda array: torch.from_numpy(np.ascontiguousarray(array)), x) for x in found]
 
 
 def _cast(x: Tensor, dtype: torch.dtype) -> Tensor:
@@ -168,7 +191,15 @@ class Positional(nn.Module):
         return self.network(**dict(zip(self.names, parts, strict=True)))
 
 
-def _onnx(network: nn.Module, x: Any) -> bytes:
+def _onnx(network: nn.Module, x: Any, calibration: Sequence[Any] = ()) -> bytes:
+    """In 8 bits where there are inputs to calibrate by."""
+    file = _onnx_float(network, x)
+    if not calibration:
+        return file
+    return onnx_int8.quantised(file, (onnx_int8.by_name(file, mapped(Tensor.numpy, x)) for x in calibration))
+
+
+def _onnx_float(network: nn.Module, x: Any) -> bytes:
     """The network is traced, which takes a tenth of a second; what that does not know, the slower exporter of today
     converts."""
     if importlib.util.find_spec("onnx") is None:
@@ -185,6 +216,15 @@ def _onnx(network: nn.Module, x: Any) -> bytes:
     program: Any = torch.onnx.export(traced, parts, input_names=names, dynamo=True, verbose=False)
     found: bytes = program.model_proto.SerializeToString()
     return found
+
+
+FORMS: Mapping[str, Callable[[nn.Module, Any, Sequence[Any]], bytes]] = {
+    "onnxruntime": _onnx,
+    "openvino": _onnx,
+    "executorch": executorch_file.write,
+    "litert": litert_file.write,
+}
+"""Backend -> (network on the CPU, its input, inputs to calibrate 8 bits by) -> the file that it loads."""
 
 
 @contextmanager

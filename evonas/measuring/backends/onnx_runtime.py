@@ -2,10 +2,12 @@
 
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from evonas.config import TargetConfig
 from evonas.errors import UserError
@@ -13,7 +15,7 @@ from evonas.inputs import example, in_dtype, mapped
 from evonas.installing import how_to_install
 from evonas.measuring import nvml
 from evonas.measuring.backends import devices, onnx_file
-from evonas.measuring.backends.backend import Loaded
+from evonas.measuring.backends.backend import Array, Loaded
 from evonas.measuring.backends.heard import heard, reason
 from evonas.measuring.backends.onnx_file import LoadedFile
 from evonas.records import Inputs
@@ -97,7 +99,8 @@ class OnnxRuntime:
     def _bound(self, session: Any, inputs: Inputs) -> Any:
         """The session's input, which lies on the device, and where its output is to lie."""
         device = self._kind, devices.index(self._config)
-        x = mapped(lambda array: in_dtype(array, self._config.dtype), example(inputs, self._config.batch))
+        dtype = "float16" if self._config.dtype == "float16" else "float32"  # what is in 8 bits takes float32
+        x = mapped(lambda array: in_dtype(array, dtype), example(inputs, self._config.batch))
         bound = session.io_binding()
         for taken in session.get_inputs():  # none where the output is the same whatever the input
             own = x[taken.name] if isinstance(x, Mapping) else x
@@ -113,6 +116,33 @@ class OnnxRuntime:
         options.log_severity_level = QUIET
         options.add_session_config_entry("session.force_spinning_stop", "1")  # or its threads disturb the next network
         return options
+
+
+def runner(file: bytes, threads: int) -> Callable[[Any], Array]:
+    """What runs a file on the CPU as often as one likes.
+
+    Args:
+        file: ONNX.
+        threads: of a pass.
+
+    Returns:
+        A function (input as numpy arrays) -> the output.
+
+    Raises:
+        ImportError: onnxruntime is not installed.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads, options.log_severity_level = threads, 1, QUIET
+    made = onnxruntime.InferenceSession(file, options, providers=[PROVIDERS["cpu"]])
+    taken = [part.name for part in made.get_inputs()]  # none where the output is the same whatever the input
+
+    def run(x: Any) -> Array:
+        (output,) = made.run(None, {name: x[name] if isinstance(x, Mapping) else x for name in taken})
+        return np.asarray(output, np.float32)
+
+    return run
 
 
 def _how_to_install() -> str:

@@ -2,6 +2,7 @@
 
 import json
 
+from evonas.exporters import EXPORTERS
 from evonas.exporters.exporter import in_words
 from evonas.figures.labels import blocks
 from evonas.figures.labels import in_words as genes_in_words
@@ -51,7 +52,7 @@ def _file(run: Run, candidate: int, exported: Exported) -> str:
             ["file", f"`{exported.path}`, {exported.form}, {len(exported.file) / 1e3:,.0f} kB"],
             ["SHA-256", f"`{exported.sha256}`"],
             ["task", f"{task['name']}: {', '.join(task['metrics'])}"],
-            ["takes", f"{in_words(shipment.x)}, as the data are stored; N: any number of examples"],
+            ["takes", _taken(exported)],
             ["gives", f"({', '.join(map(str, json.loads(labels['output'])['shape']))})"],
             ["checked", exported.checked],
             ["weights", f"of {shipment.trained.by}, SHA-256 `{shipment.trained.sha256}`"],
@@ -59,6 +60,12 @@ def _file(run: Run, candidate: int, exported: Exported) -> str:
             *note,
         ],
     )
+
+
+def _taken(exported: Exported) -> str:
+    fixed = EXPORTERS[exported.form].examples
+    how = f"{fixed} at a time" if fixed else "N: any number of examples"
+    return f"{in_words(exported.shipment.x, fixed)}, as the data are stored; {how}"
 
 
 def _genes(run: Run, candidate: int) -> str:

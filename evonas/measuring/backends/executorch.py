@@ -1,0 +1,135 @@
+"""ExecuTorch with XNNPACK as a backend: what phones run PyTorch's networks by."""
+
+import importlib
+import platform
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from evonas.config import TargetConfig
+from evonas.errors import UserError
+from evonas.inputs import example
+from evonas.installing import how_to_install
+from evonas.measuring.backends import devices
+from evonas.measuring.backends.backend import Array, Loaded
+from evonas.measuring.backends.heard import heard
+from evonas.measuring.backends.onnx_file import LoadedFile
+from evonas.records import Inputs
+
+if TYPE_CHECKING:
+    from torch import nn
+
+MISSING = "Missing operator: "
+"""What the runtime says before the name of an operator that it has no kernel for."""
+_threads: list[int] = []
+"""What this process's pool has; XNNPACK holds on to it, so that it is never made anew."""
+
+
+class ExecuTorch:
+    """ExecuTorch runs networks that were lowered to XNNPACK, as far as that has their operators, and else by its
+    portable kernels.
+
+    Args:
+        name: of the target, for messages.
+        config: the target's.
+
+    Raises:
+        UserError: executorch is not installed, or another target of this process has other threads.
+    """
+
+    def __init__(self, name: str, config: TargetConfig) -> None:
+        self._config = config
+        try:
+            _need(config.threads)
+        except ImportError:
+            what = f"targets.{name}.backend: executorch is not installed on {platform.node()}"
+            raise UserError(f"{what}; {how_to_install('executorch')}") from None
+        except ValueError as error:
+            raise UserError(f"targets.{name}.threads: {error}") from None
+
+    @property
+    def device(self) -> str:
+        return "cpu"
+
+    @property
+    def conditions(self) -> Mapping[str, str]:
+        return devices.described(self._config, devices.cpu()) | {"executorch": version("executorch")}
+
+    @property
+    def state(self) -> Mapping[str, str]:
+        return devices.cpu_state()
+
+    def load(self, network: "nn.Module | bytes", inputs: Inputs) -> Loaded:
+        if isinstance(network, bytes):
+            return self._read(network, inputs)
+        from evonas.measuring.backends import export
+
+        return export.checked(network, inputs, self._config, lambda file: self._read(file, inputs))
+
+    def _read(self, file: bytes, inputs: Inputs) -> Loaded:
+        method, x = _method(file), _tensors(example(inputs, self._config.batch))
+        given: list[Any] = []
+
+        def run() -> None:
+            given[:] = method.execute(x)
+
+        return LoadedFile(file, inputs, self._config, run, lambda: given[0].numpy())
+
+
+def runner(file: bytes, threads: int) -> Callable[[Any], Array]:
+    """What runs a file as often as one likes.
+
+    Args:
+        file: the program.
+        threads: of a pass.
+
+    Returns:
+        A function (input as numpy arrays, as many examples as the file is made for) -> the output.
+
+    Raises:
+        ImportError: executorch is not installed.
+        ValueError: it has no kernel for an operator of the file, which is named.
+    """
+    _need(threads)
+    method = _method(file)
+    return lambda x: np.array(method.execute(_tensors(x))[0].numpy(), np.float32)
+
+
+def _need(threads: int) -> None:
+    """
+    Raises:
+        ImportError: there is no executorch.
+        ValueError: the process's pool has another number of threads.
+    """
+    with heard():  # it tells of each file of the system that this processor does not have
+        importlib.import_module("executorch.runtime")
+        library = importlib.import_module("executorch.extension.pybindings.portable_lib")
+        if not _threads:
+            library._unsafe_reset_threadpool(threads)
+            _threads.append(threads)
+    if _threads != [threads]:
+        raise ValueError(
+            f"executorch has one pool of threads in a process, here of {_threads[0]}, not of {threads}; give all of "
+            "its targets the same threads"
+        )
+
+
+def _method(file: bytes) -> Any:
+    from executorch.runtime import Runtime
+
+    with heard() as said:
+        try:
+            return Runtime.get().load_program(file).load_method("forward")
+        except RuntimeError as error:
+            failure = error
+    named = sorted({line.partition(MISSING)[2].partition("] ")[2] for line in said if MISSING in line})
+    raise ValueError(f"executorch has no kernel for {', '.join(named)}" if named else str(failure)) from None
+
+
+def _tensors(x: Any) -> tuple[Any, ...]:
+    import torch
+
+    parts = x.values() if isinstance(x, Mapping) else (x,)
+    return tuple(torch.from_numpy(np.ascontiguousarray(part)) for part in parts)

@@ -1,0 +1,63 @@
+"""A network becomes a program of ExecuTorch, lowered to XNNPACK; in 8 bits by XNNPACK's own quantiser."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from evonas.installing import how_to_install
+
+
+def write(network: nn.Module, x: Any, calibration: Sequence[Any] = ()) -> bytes:
+    """A program for as many examples as `x` has.
+
+    Args:
+        network: in evaluation mode on the CPU.
+        x: its input, tensors.
+        calibration: inputs by which the ranges of activations are found; none: in float32.
+
+    Raises:
+        ImportError: a library is missing.
+        Exception: whatever the conversion raises; the first line of an operator without a kernel names it.
+    """
+    try:
+        from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+        from executorch.exir import to_edge_transform_and_lower
+    except ImportError:
+        raise ImportError(f"networks are converted with executorch; {how_to_install('executorch')}") from None
+    parts = positional(x)
+    program = torch.export.export(ordered(network, x), parts, strict=False)
+    if calibration:
+        program = torch.export.export(_quantised(program.module(), calibration), parts, strict=False)
+    found: bytes = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()]).to_executorch().buffer
+    return found
+
+
+def positional(x: Any) -> tuple[Any, ...]:
+    """The inputs in order."""
+    return tuple(x.values()) if isinstance(x, Mapping) else (x,)
+
+
+def ordered(network: nn.Module, x: Any) -> nn.Module:
+    """A network that takes its inputs in order."""
+    from evonas.measuring.backends.export import Positional
+
+    return Positional(network, list(x)) if isinstance(x, Mapping) else network
+
+
+def _quantised(module: nn.Module, calibration: Sequence[Any]) -> nn.Module:
+    """Weights per channel and activations per tensor, as XNNPACK has kernels for."""
+    from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
+        XNNPACKQuantizer,
+        get_symmetric_quantization_config,
+    )
+    from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+
+    quantiser = XNNPACKQuantizer().set_global(get_symmetric_quantization_config(is_per_channel=True))
+    observed = prepare_pt2e(module, quantiser)
+    with torch.no_grad():
+        for x in calibration:
+            observed(*positional(x))
+    made: nn.Module = convert_pt2e(observed)
+    return made

@@ -1,0 +1,159 @@
+"""ExecuTorch and LiteRT, in float32 and in 8 bits. Most of it needs their extras: `make test-edge`."""
+
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from evonas.commands.export import chosen
+from evonas.config import TargetConfig
+from evonas.errors import UserError
+from evonas.exporters import EXPORTERS, shipped, written
+from evonas.inputs import example
+from evonas.measuring.backends.backend import BACKENDS, Backend
+from evonas.measuring.backends.export import check, to_file
+from evonas.measuring.backends.running import RUNNERS
+from evonas.testing import check_backend, check_exporter
+from tests.measuring.small import EDGE, INPUT, Applied, by_the_sign, small
+from tests.measuring.test_backends import eager
+
+LIBRARY = {"executorch": "executorch", "litert": "litert_torch"}
+IMPORTED = {"executorch": "executorch.runtime", "litert": "ai_edge_litert.interpreter"}
+FORMAT = {"executorch": "pte", "litert": "tflite"}
+BOTH = pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(
+            name,
+            marks=[
+                pytest.mark.slow,
+                pytest.mark.skipif(find_spec(LIBRARY[name]) is None, reason=f"needs the extra {name}"),
+            ],
+        )
+        for name in EDGE
+    ],
+)
+
+
+def config(name: str, **options: Any) -> TargetConfig:
+    return TargetConfig.model_validate({"backend": name, **options})
+
+
+def backend(name: str, **options: Any) -> Backend:
+    return BACKENDS[name]("pi", config(name, **options))
+
+
+@pytest.mark.parametrize("name", EDGE)
+def test_a_library_that_is_not_installed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, IMPORTED[name], None)
+    with pytest.raises(UserError, match=rf"^targets\.pi\.backend: {name} is not installed on .*\[{name}\]'.*$"):
+        backend(name)
+    monkeypatch.setitem(sys.modules, LIBRARY[name], None)
+    monkeypatch.setitem(sys.modules, "executorch.exir", None)
+    with pytest.raises(UserError, match=rf"^networks are converted with .*\[{name}\]'"):
+        to_file(small(), INPUT, config(name))
+    with pytest.raises(UserError, match=rf"^export: networks are converted with .*\[{name}\]'"):
+        written(EXPORTERS[FORMAT[name]], small().eval(), torch.zeros(2, 3, 8, 8))
+
+
+@BOTH
+def test_a_backend_keeps_its_contract(name: str) -> None:
+    check_backend(BACKENDS[name], config(name, batch=2))
+
+
+@BOTH
+def test_conditions_are_complete(name: str) -> None:
+    found = backend(name, batch=2)
+    assert set(found.conditions) == {"backend", "device", "dtype", "threads", "batch", name}
+    assert found.device == "cpu"
+
+
+@BOTH
+def test_a_network_that_is_another_one_when_it_is_converted(name: str) -> None:
+    with pytest.raises(Exception, match=r"output differs from PyTorch's|cannot be converted|data-dependent"):
+        backend(name).load(Applied(by_the_sign), INPUT)
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("operator", "function"),
+    [("digamma", torch.digamma), ("(?i:sort)", lambda x: x.sort(1).values)],  # of the conversion and of the runtime
+)
+def test_an_operator_that_it_has_not_is_named(name: str, operator: str, function: Callable[[Tensor], Tensor]) -> None:
+    with pytest.raises(Exception, match=operator) as caught:
+        backend(name).load(Applied(function), INPUT)
+    assert operator.strip("(?i:)") in str(caught.value).lower().splitlines()[0]
+
+
+@BOTH
+def test_8_bits_give_nearly_the_same_in_a_smaller_file(name: str) -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 32, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(32 * 64, 5))
+    exact, eight = (backend(name, dtype=dtype, batch=2).load(network, INPUT) for dtype in ("float32", "int8"))
+    expected = eager(network, config(name, batch=2))
+    off = np.abs(eight.output() - expected).max() / np.abs(expected).max()
+    assert 1e-4 < off < 0.05, off
+    assert eight.size_mb < 0.5 * exact.size_mb  # type: ignore[attr-defined]
+
+
+@BOTH
+def test_a_file_runs_on_examples_of_ones_own(name: str) -> None:
+    network, target = small(), config(name, batch=2)
+    run = RUNNERS[name](to_file(network, INPUT, target), 1)
+    for seed in (0, 1):
+        x = example(INPUT, 2, seed)
+        with torch.no_grad():
+            expected = network.eval()(torch.from_numpy(x)).numpy()  # type: ignore[arg-type]
+        np.testing.assert_allclose(run(x), expected, atol=1e-5)
+    check(network, INPUT, target, run(example(INPUT, 2)))
+
+
+@BOTH
+def test_an_exporter_keeps_its_contract(name: str) -> None:
+    check_exporter(EXPORTERS[FORMAT[name]])
+
+
+@BOTH
+def test_an_exported_file_in_8_bits(name: str) -> None:
+    class Scaled(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x.float() / 255
+
+    torch.manual_seed(0)
+    network = shipped(Scaled(), nn.Sequential(nn.Flatten(), nn.Linear(64, 5)))
+    x = np.random.default_rng(0).integers(0, 255, (70, 1, 8, 8), dtype=np.uint8)
+    exporter = EXPORTERS[FORMAT[name]]
+    assert exporter.int8
+    assert exporter.session
+    file = exporter.int8(network, b"", [x[:64], x[64:]])
+    expected = network(torch.from_numpy(x)).detach().numpy()
+    assert 0 < np.abs(exporter.session(file)(x) - expected).max() / np.abs(expected).max() < 0.05
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("executorch") is None, reason="needs the extra executorch")
+def test_one_process_has_one_pool_of_threads() -> None:
+    backend("executorch")
+    with pytest.raises(UserError, match=r"^targets\.pi\.threads: executorch has one pool .* of 1, not of 2; give all"):
+        backend("executorch", threads=2)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"dtype": "int8"}, "dtype int8 is for backends onnxruntime, executorch, litert, not for torch"),
+        ({"backend": "litert", "dtype": "float16"}, "litert takes dtype float32 or int8, not float16"),
+    ],
+)
+def test_a_dtype_that_a_backend_has_not(options: dict[str, str], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        TargetConfig.model_validate(options)
+
+
+def test_a_format_goes_by_the_name_of_its_runtime_too() -> None:
+    assert [chosen(None, name) for name in EDGE] == [(FORMAT[name], EXPORTERS[FORMAT[name]]) for name in EDGE]
