@@ -12,13 +12,13 @@ from evonas.installing import how_to_install
 
 Array = npt.NDArray[Any]
 PREPARED = ("/prepare/", "/network/prepare/")
-"""How the nodes of a task's `prepare` are called, which stay as they are: numbers as they are stored have units of their
-own, outliers and gaps, of which 8 bits leave nothing."""
+"""How the nodes of a task's `prepare` are called, which stay as they are: numbers as they are stored have units of
+their own, outliers and gaps, of which 8 bits leave nothing."""
 
 
 def quantised(file: bytes, calibration: Iterator[Mapping[str, Array]]) -> bytes:
-    """Weights per channel and activations per tensor as int8, with QuantizeLinear and DequantizeLinear beside each; what
-    the task's `prepare` does stays in float32.
+    """Weights per channel and activations per tensor as int8, with QuantizeLinear and DequantizeLinear beside each;
+    what the task's `prepare` does stays in float32.
 
     Args:
         file: ONNX, in float32.
