@@ -1,8 +1,10 @@
 """ExecuTorch with XNNPACK as a backend: what phones run PyTorch's networks by."""
 
 import importlib
+import io
 import platform
 from collections.abc import Callable, Mapping
+from contextlib import redirect_stderr
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -119,12 +121,13 @@ def _need(threads: int) -> None:
 def _method(file: bytes) -> Any:
     from executorch.runtime import Runtime
 
-    with heard() as said:
+    with heard() as said, redirect_stderr(io.StringIO()) as told:  # it writes to the one or to the other
         try:
             return Runtime.get().load_program(file).load_method("forward")
         except RuntimeError as error:
             failure = error
-    named = sorted({line.partition(MISSING)[2].partition("] ")[2] for line in said if MISSING in line})
+    lines = [line for line in (*said, *told.getvalue().splitlines()) if MISSING in line]
+    named = sorted({line.partition(MISSING)[2].partition("] ")[2] for line in lines})
     raise ValueError(f"executorch has no kernel for {', '.join(named)}" if named else str(failure)) from None
 
 
