@@ -19,12 +19,15 @@ from evonas.strategies import (
     NSGA2,
     STRATEGIES,
     Exhausted,
+    LocalSearch,
     NSGA2Selection,
     Problem,
     RegularisedEvolution,
+    Reinforce,
     Report,
     Strategy,
     mutate,
+    neighbours,
     survivors,
     uniform_crossover,
 )
@@ -33,7 +36,7 @@ from evonas.testing import check_strategy
 from tests.synthetic import Toy
 
 Make = Callable[[Problem], Strategy]
-SMALL = {"population": 6, "pool": 6, "networks": 16}
+SMALL = {"population": 6, "pool": 6, "networks": 16, "starts": 3}
 """Options for a short test, of those strategies that have them."""
 COUNTS = {"Bayes": 40}
 """Candidates of a strategy that thinks for long; 200 of the others."""
@@ -44,7 +47,9 @@ def factory(kind: str) -> partial[Strategy]:
     return partial(STRATEGIES[kind], **{name: value for name, value in SMALL.items() if name in known})
 
 
-every = pytest.mark.parametrize("make", [factory(kind) for kind in STRATEGIES], ids=STRATEGIES)
+KINDS = {make: kind for kind, make in STRATEGIES.items()}.values()
+"""One name of each strategy; one has two."""
+every = pytest.mark.parametrize("make", [factory(kind) for kind in KINDS], ids=KINDS)
 
 
 class Tiny(Space):
@@ -212,6 +217,135 @@ class TestRegularisedEvolution:
         for index, error in enumerate(self.ERRORS):
             selection.add(Fitness(index, 0, (error,)))
         assert [(member.index, member.rank) for member in selection.members()] == [(5, 0), (3, 1), (4, 2)]
+
+
+class Letters(Space):
+    """Six unordered genes of five values: 15,625 genomes, as of the cell of NAS-Bench-201."""
+
+    a, b, c, d, e, f = (Choice(*"vwxyz", ordered=False) for _ in range(6))
+
+    def build(self, arch: Arch, task: object) -> None: ...
+
+
+def told(strategy: Strategy, index: int, genome: Genome, *values: float, over: float = 0) -> None:
+    strategy.register(index, genome)
+    strategy.tell(Report(index, Fitness(index, 0, values, over), {}))
+
+
+class TestLocalSearch:
+    BEST = (1, 2, 3, 4, 0, 1)
+
+    def error(self, genome: Genome) -> float:
+        return float(sum(a != b for a, b in zip(genome, self.BEST, strict=True)))
+
+    def test_it_climbs_and_ends_at_the_best_of_a_separable_error(self) -> None:
+        """Of each genome 24 are beside it; at worst it asks for all of them at each of six steps."""
+        strategy, found = LocalSearch(problem(Letters()), starts=1), []
+        for index in range(150):
+            proposal = strategy.ask(index)
+            told(strategy, index, proposal.genome, self.error(proposal.genome))
+            found.append(proposal)
+            if proposal.genome == self.BEST:
+                return
+            if proposal.parents:
+                assert self.error(found[proposal.parents[0]].genome) == min(self.error(p.genome) for p in found[:-1])
+        pytest.fail("the best is not found")
+
+    def test_a_climb_goes_on_from_an_improvement_and_not_from_what_is_worse(self) -> None:
+        strategy = LocalSearch(problem(Letters()), starts=1)
+        told(strategy, 0, (0, 0, 0, 0, 0, 0), 0.5)
+        told(strategy, 1, (0, 0, 0, 0, 0, 1), 0.6)
+        assert strategy.ask(2).parents == (0,)
+        told(strategy, 2, (0, 0, 0, 0, 1, 0), 0.4)
+        assert strategy.ask(3).parents == (2,)
+        strategy.tell_failed(2)
+        assert strategy.ask(3).parents == (0,)
+
+    def test_where_all_climbs_have_ended_another_starts(self) -> None:
+        strategy = LocalSearch(problem(Letters()), starts=1)
+        start = (0, 0, 0, 0, 0, 0)
+        for index, genome in enumerate([start, *neighbours(Letters(), start)]):
+            told(strategy, index, genome, 0.9 if index else 0.5)
+        assert strategy.ask(25).operator == "random"
+
+    def test_of_several_objectives_those_on_the_front_are_climbed_from(self) -> None:
+        strategy = LocalSearch(problem(Letters()), starts=1)
+        told(strategy, 0, (0, 0, 0, 0, 0, 0), 1.0, 9.0)
+        told(strategy, 1, (0, 0, 0, 0, 0, 1), 9.0, 1.0)
+        told(strategy, 2, (0, 0, 0, 0, 0, 2), 9.0, 9.0)
+        told(strategy, 3, (4, 4, 4, 4, 4, 4), 0.0, 0.0, over=1.0)
+        steps = {strategy.ask(4).parents}
+        around = neighbours(Letters(), (0, 0, 0, 0, 0, 0))
+        for index, genome in enumerate([*around[:20], *around[22:]], start=4):
+            told(strategy, index, genome, 9.0, 9.0)
+            steps.add(strategy.ask(index + 1).parents)
+        assert steps <= {(0,), (1,)}
+        assert len(steps) == 2
+
+    def test_the_neighbours_of_a_genome_are_one_step_away(self) -> None:
+        class Mixed(Space):
+            width, op = Integer(1, 4), Choice("a", "b", "c", ordered=False)
+
+            def build(self, arch: Arch, task: object) -> None: ...
+
+        assert neighbours(Mixed(), (0, 1)) == [(1, 1), (0, 0), (0, 2)]
+        assert neighbours(Mixed(), (2, 0)) == [(1, 0), (3, 0), (2, 1), (2, 2)]
+
+
+class TestReinforce:
+    BEST = (1, 2, 3, 4, 0, 1)
+
+    def learnt(self, count: int, seed: int = 0) -> Reinforce:
+        """Reward: one for each gene that is as in the best genome."""
+        strategy = Reinforce(Problem(Letters(), seed, (Objective("error", "", 1),), generation=8))
+        for index in range(count):
+            genome = strategy.ask(index).genome
+            told(strategy, index, genome, float(sum(a != b for a, b in zip(genome, self.BEST, strict=True))))
+        return strategy
+
+    @pytest.mark.parametrize("seed", [0, 1])
+    def test_a_separable_reward_is_learnt_within_300(self, seed: int) -> None:
+        assert self.learnt(0).chance(self.BEST, np.ones(1)) == pytest.approx(5**-6)
+        assert self.learnt(300, seed).chance(self.BEST, np.ones(1)) > 0.9
+
+    def test_it_does_not_matter_when_something_was_told(self) -> None:
+        early, late = self.learnt(0), self.learnt(0)
+        genomes = [Letters().sample(np.random.default_rng(i)) for i in range(12)]
+        for index, genome in enumerate(genomes):
+            told(early, index, genome, float(sum(genome)))
+            early.ask(index + 1)
+            late.register(index, genome)
+        early.tell_failed(5)
+        for index in (7, 3, 11, 0, 1, 2, 4, 6, 8, 9, 10):
+            late.tell(Report(index, Fitness(index, 0, (float(sum(genomes[index])),)), {}))
+            late.ask(12)
+        assert early.ask(12) == late.ask(12)
+        np.testing.assert_array_equal(early.policy().tables, late.policy().tables)
+
+    def test_weights_of_the_objectives_draw_along_a_front(self) -> None:
+        """The first gene is good for one objective and bad for the other, the last the other way round."""
+        strategy = Reinforce(problem(Letters()))
+        for index in range(300):
+            genome = strategy.ask(index).genome
+            told(strategy, index, genome, float((genome[0] != 1) + (genome[5] == 2)), float(genome[5] != 2))
+        one, other = (
+            strategy.chance((1, 0, 0, 0, 0, 0), np.array(w)) / strategy.chance((1, 0, 0, 0, 0, 2), np.array(w))
+            for w in ((1.0, 0.0), (0.0, 1.0))
+        )
+        assert one > 2
+        assert other < 0.5
+
+    def test_who_is_over_a_limit_is_behind_all_others(self) -> None:
+        strategy = self.learnt(0)
+        for index in range(60):
+            genome = strategy.ask(index).genome
+            over = genome[0] == 3
+            strategy.register(index, genome)
+            strategy.tell(Report(index, Fitness(index, 0, () if over else (1.0,), float(over)), {}))
+        genes = (0, 1, 2, 4)
+        assert strategy.chance((3, 0, 0, 0, 0, 0), np.ones(1)) < 0.5 * min(
+            strategy.chance((gene, 0, 0, 0, 0, 0), np.ones(1)) for gene in genes
+        )
 
 
 @given(

@@ -43,3 +43,21 @@ def uniform_crossover(a: Genome, b: Genome, rng: np.random.Generator) -> Genome:
         The child's genome.
     """
     return tuple(np.where(rng.random(len(a)) < 0.5, b, a).tolist())
+
+
+def neighbours(space: Space, genome: Genome) -> list[Genome]:
+    """All genomes that one step leads to: an ordered gene by one value, any other to another value.
+
+    Args:
+        space: says of each gene how many values it has and whether they are ordered.
+        genome: from which the step is; inactive genes are changed, too.
+
+    Returns:
+        By gene, then by value.
+    """
+    found = []
+    for place, (gene, own) in enumerate(zip(space.genes, genome, strict=True)):
+        values = (own - 1, own + 1) if gene.ordered else range(gene.size)
+        steps = [value for value in values if value != own and 0 <= value < gene.size]
+        found += [(*genome[:place], value, *genome[place + 1 :]) for value in steps]
+    return found
