@@ -14,7 +14,7 @@ from evonas.config.recipe import with_recipe
 from evonas.errors import TargetUnavailable, UserError
 from evonas.evaluation import Evaluator, agreement, augment
 from evonas.evaluation.costs import resolve
-from evonas.evaluation.learners import LEARNERS, Learner
+from evonas.evaluation.learners import LEARNERS, Cached, Learner
 from evonas.evaluation.targets import prepared
 from evonas.evaluation.task_inputs import check_inputs
 from evonas.evaluation.task_loss import check_loss
@@ -122,9 +122,10 @@ def assemble(
     if stored:
         _check_convertible(config, objectives, stored)
     tables = {name: _table(name, path, config, space, spec, inputs) for name, path in objectives.tables.items()}
-    factory = _training(config, space, task, objectives, tables, owner, begun)
+    data = data_record(task)
+    factory = _training(config, space, task, objectives, tables, owner, begun, data)
     endpoints = remotes(config, objectives.targets)
-    return Components(config, space, spec, objectives, factory, tables, endpoints, task=task, data=data_record(task))
+    return Components(config, space, spec, objectives, factory, tables, endpoints, task=task, data=data)
 
 
 def check_given(space: object, task: object) -> None:
@@ -151,6 +152,7 @@ def _training(
     tables: Mapping[str, Table],
     owner: str,
     begun: RunKind,
+    data: DataRecord,
 ) -> Factory:
     """What builds, measures and trains networks. What a user may have registered is resolved here, on the driver."""
     learner = construct(LEARNERS, config.learner, "learner")
@@ -168,12 +170,32 @@ def _training(
         objectives,
         "cuda" if config.runtime.gpus_per_worker else "cpu",
         {name: table.entries for name, table in tables.items()},
-        learner=learner,
+        learner=_with_cache(learner, config, space, data, owner),
         metrics=resolve(objectives.network_metrics),
         expected=agreement(space, task),
         owner=owner,
         begun=begun,
     )
+
+
+def _with_cache(learner: Learner, config: Config, space: Space, data: DataRecord, owner: str) -> Learner:
+    """
+    Raises:
+        UserError: the folder of the cache cannot be written into.
+    """
+    if not config.runtime.cache or not learner.trains:
+        return learner
+    folder = expanded(config.runtime.cache, "runtime.cache").absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"runtime.cache: {folder} is no folder to write into: {error.strerror}") from None
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"runtime.cache: {folder} is no folder to write into; give another")
+    recipe = config.model_dump(mode="json", include={"task", "learner", "seed"})
+    recipe["task"].pop("path", None)  # what is there is in the record of the data
+    recipe |= {"space": space.signature(), "data": data.model_dump(mode="json")}
+    return Cached(learner, folder, space, recipe, owner)
 
 
 def name_of(evaluator: object) -> str:

@@ -23,7 +23,7 @@ from evonas.driver.progress import shown
 from evonas.errors import UserError
 from evonas.evaluation.learners import LEARNERS
 from evonas.measuring.identity import of_rows
-from evonas.objectives.metrics import METRICS
+from evonas.objectives.metrics import METRICS, SCORES
 from evonas.records import RunKind, TaskSpec
 from evonas.reuse import Reuse, architectures, reuse, run_id
 from evonas.reuse.architectures import Architectures
@@ -171,7 +171,13 @@ def prepare(
     data = components.data
     advised = recipe.recommended(wanted, components.config)
     said = [f"the config leaves to the task: training: {{{recipe.in_words(advised)}}}"] if advised else []
-    notes = (*(data.notes if data else ()), *said, *_notes(folder, components), *begins_with.notes)
+    notes = (
+        *(data.notes if data else ()),
+        *said,
+        *_scores_as_objectives(components),
+        *_notes(folder, components),
+        *begins_with.notes,
+    )
     words = in_words(data) if data else ""
     return PreparedSearch(components, folder, tuple(dict.fromkeys((*modules, *found))), notes, words, begins_with)
 
@@ -346,6 +352,16 @@ def _notes(folder: Folder, components: Components) -> Iterator[str]:
         )
     elif record.torn:
         yield f"the journal of {folder} ends in half a line, as a crash leaves it; the rest is intact"
+
+
+def _scores_as_objectives(components: Components) -> Iterator[str]:
+    """What an objective is worth that is only a guess."""
+    for name in components.objectives.names:
+        if name in SCORES:
+            yield (
+                f"objective {name} is a guess at what an untrained network could learn, and grows with its size: "
+                f"beside a cost it finds the largest that is allowed; training.before: {name} is the place for it"
+            )
 
 
 def _own_code(components: Components, evaluator: EvaluatorFactory | None) -> Iterator[object]:

@@ -1,6 +1,7 @@
 """Real networks of an earlier run: what is left of the weights is taken along, the others are trained again."""
 
 import hashlib
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -93,3 +94,17 @@ def test_any_number_of_ray_workers(workers: int, earlier: evonas.Run, tmp_path: 
     assert content(several) == content(one)
     assert weights(several) == weights(one)
     assert several.verify().difference == ""
+
+
+def test_runs_that_share_a_cache_train_nothing_twice(tmp_path: Path) -> None:
+    """Of one seed with other strategies: what both have trained to the end has the same curve and weights."""
+    runtime, training = {"cache": str(tmp_path / "cache")}, {**CONFIG["training"], "rungs": []}
+    first = run(tmp_path / "first", None, runtime, training=training, budget={"evaluations": 3})
+    old = first.front().iloc[0]
+    other = {"strategy": {"kind": "random"}, "founders": [json.loads(old["arch"])], "budget": {"evaluations": 1}}
+    again = run(tmp_path / "again", None, runtime, training=training, **other)
+    (row,) = again.evaluations.to_dict("records")
+    assert row["conditions"]["trained_by"].startswith(f"candidate {old['candidate']} of ")
+    assert row["error"] == old["error"]
+    assert weights(again)[row["arch_hash"]] == weights(first)[old["arch_hash"]]
+    assert again.verify().difference == ""

@@ -340,6 +340,11 @@ class RuntimeConfig(Section):
         description="folder of measurements that runs share: what is in it is not measured again; containers of one "
         "machine find in it how fast that is, which else takes each of them 4 to 15 s",
     )
+    cache: str | None = Field(
+        default=None,
+        description="folder of trainings that runs share: a network that was trained before, by the same recipe on the "
+        "same data with the same seed, costs no training; on a cluster a folder that all machines reach",
+    )
     pass_env: tuple[str, ...] = Field(
         default=(),
         description="environment variables that candidates get besides those of Python and numerical libraries",

@@ -13,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode, _FlopCounterMode
 
 from evonas.config import TrainingConfig
 from evonas.errors import UserError
+from evonas.evaluation import block_scores, zero_cost
 from evonas.evaluation.device_data import DeviceData
 from evonas.evaluation.task_metrics import MetricError
 from evonas.evaluation.training import Trainer, outputs
@@ -188,5 +189,13 @@ COMPUTED: dict[str, Compute] = {
     "macs": _macs,
     TRAIN_MEMORY: train_memory_mb,
     "kv_cache_mb": kv_cache_mb,
+    "grad_norm": zero_cost.grad_norm,
+    "snip": zero_cost.snip,
+    "synflow": zero_cost.synflow,
+    "naswot": zero_cost.naswot,
+    "zico": zero_cost.zico,
+    "az_expressivity": block_scores.az_expressivity,
+    "az_progressivity": block_scores.az_progressivity,
+    "az_trainability": block_scores.az_trainability,
 }
 """What computes the metrics of stage "network" that are evonas's own."""

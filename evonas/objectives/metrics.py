@@ -66,6 +66,14 @@ METRICS: dict[str, Metric] = {
     "macs": Metric("multiply-accumulates an example", always=True),
     "train_memory_mb": Metric("MB", always=True),
     "kv_cache_mb": Metric("MB"),
+    "grad_norm": Metric("", "maximize"),
+    "snip": Metric("", "maximize"),
+    "synflow": Metric("", "maximize"),
+    "naswot": Metric("", "maximize"),
+    "zico": Metric("", "maximize"),
+    "az_expressivity": Metric("nats", "maximize"),
+    "az_progressivity": Metric("nats", "maximize"),
+    "az_trainability": Metric("", "maximize"),
     "latency_ms": Metric("ms", stage="target"),
     "latency_p90_ms": Metric("ms", stage="target"),
     "examples_per_s": Metric("examples/s", "maximize", stage="target"),
@@ -74,6 +82,18 @@ METRICS: dict[str, Metric] = {
     "energy_mj": Metric("mJ", stage="target"),
 }
 """Metrics that a config can name with every task. The task adds its own."""
+
+SCORES = (
+    "grad_norm",
+    "snip",
+    "synflow",
+    "naswot",
+    "zico",
+    "az_expressivity",
+    "az_progressivity",
+    "az_trainability",
+)
+"""Those that are guesses at what an untrained network could learn."""
 
 MEASURED = (
     "latency_ms",

@@ -87,6 +87,8 @@ CONDITIONS: Mapping[str, str] = {
     "threads": "of a processor, for its training",
     "graph": "whether steps were replayed as one CUDA graph, or why not",
     "examples": "`streamed`, and why, where the GPU had no room for them",
+    "trained_by": "where its training was taken from (`runtime.cache`): candidate, run and seed",
+    "cache": "why its training was not written into `runtime.cache`",
     "gpus": "its worker's share of a GPU",
     "gpu_s": "seconds for which GPUs were held since the row before",
     "gpu_wh": "energy that the GPU took while it trained, of a shared one the worker's share",
@@ -119,6 +121,8 @@ CONDITIONS: Mapping[str, str] = {
 }
 """What may stand in `conditions`, with `[T]` of a measurement on target T; a backend says more of how it ran there."""
 
+UNTRAINED = "of the untrained network on the first 64 training examples"
+"""What zero-cost scores are of."""
 PER_METRIC: Mapping[str, Column] = {
     "params": Column(METRICS["params"].unit, "trainable parameters"),
     "macs": Column(METRICS["macs"].unit, "multiply-accumulate operations of one example in a forward pass"),
@@ -129,6 +133,27 @@ PER_METRIC: Mapping[str, Column] = {
         METRICS["kv_cache_mb"].unit,
         "what a causal transformer keeps of a text as long as its input to go on with it: keys, values and states, in "
         "the network's precision, MB of 10^6 bytes; 0 of a network that says of no part what it keeps",
+    ),
+    "grad_norm": Column("", "sum of the norms of the loss's gradients by the weights, " + UNTRAINED),
+    "snip": Column("", "sum of |weight x gradient of the loss| (Lee et al. 2019), " + UNTRAINED),
+    "synflow": Column(
+        "",
+        "log(1 + sum of weight x gradient) of the output for inputs of 1 with positive weights, of the untrained "
+        "network (Tanaka et al. 2020)",
+    ),
+    "naswot": Column("", "log det of how many units agree on each two examples (Mellor et al. 2021), " + UNTRAINED),
+    "zico": Column(
+        "", "sum over layers of log of the sum of mean |gradient| / its deviation (Li et al. 2023), " + UNTRAINED
+    ),
+    "az_expressivity": Column(
+        "nats", "sum over blocks of the entropy of their features' components (Lee & Ham 2024), " + UNTRAINED
+    ),
+    "az_progressivity": Column(
+        "nats", "by how much that entropy grows from a block to the next at least (Lee & Ham 2024), " + UNTRAINED
+    ),
+    "az_trainability": Column(
+        "",
+        "how near 1 the largest singular value of blocks' Jacobians is; 0 is best (Lee & Ham 2024), " + UNTRAINED,
     ),
 }
 """Columns of `evaluations` that do not depend on a target."""

@@ -5,6 +5,7 @@ To add one: a file here and a line in LEARNERS, or a function that trains: `LEAR
 
 from collections.abc import Callable
 
+from evonas.evaluation.learners.cached import Cached
 from evonas.evaluation.learners.learner import Learner, TrainingSetup
 from evonas.evaluation.learners.none import NoTraining
 from evonas.evaluation.learners.own_loop import own_loop
@@ -13,4 +14,4 @@ from evonas.evaluation.learners.scratch import FromScratch
 LEARNERS: dict[str, Callable[..., Learner]] = {"scratch": FromScratch, "none": NoTraining}
 """Kind -> constructor, whose parameters are the options of a config's `learner` section."""
 
-__all__ = ["LEARNERS", "FromScratch", "Learner", "NoTraining", "TrainingSetup", "own_loop"]
+__all__ = ["LEARNERS", "Cached", "FromScratch", "Learner", "NoTraining", "TrainingSetup", "own_loop"]

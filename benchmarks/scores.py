@@ -1,0 +1,113 @@
+"""How well do zero-cost scores rank networks? On 300 of NAS-Bench-201, built by the space `cell` and not trained.
+
+    python benchmarks/scores.py TABLE.parquet CIFAR10.npz [--networks 300] [--channels 16] [--cells 5]
+
+Printed: Kendall's tau and Spearman's rho of each score with the validation accuracy after 200 epochs (mean of the
+trained seeds), of all networks and of the best tenth, and beside them what was published for all 15,625 networks on
+CIFAR-10. The networks are each 52nd by accuracy, so chance-level ones are among them as they are among all. `az_nas` is
+the sum of the logarithms of ranks of az_expressivity, az_progressivity, az_trainability and macs among the networks.
+
+Table: NAS-Bench-201 (Dong & Yang 2020) with columns e0..e5 and valid_acc_200ep. Pictures: x_train (n, 3, 32, 32) of
+uint8, y_train (n,).
+"""
+
+import argparse
+import time
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from _common import parse
+from nb201 import made_up
+from scipy.stats import kendalltau, rankdata, spearmanr
+
+from evonas.config import TrainingConfig
+from evonas.evaluation.costs import COMPUTED
+from evonas.evaluation.device_data import to_device
+from evonas.objectives.metrics import SCORES
+from evonas.spaces.cell import Cell
+from evonas.tasks import Split, Splits, Task, classification
+
+PUBLISHED = {"params": 0.535, "synflow": 0.561, "zico": 0.607, "az_nas": 0.712}
+"""Kendall's tau on CIFAR-10; params: of the table itself. The others are quoted from InTrain (CVPR 2026)."""
+PARTS = ("az_expressivity", "az_progressivity", "az_trainability", "macs")
+
+
+def main() -> None:
+    options = _options()
+    frame = pd.read_parquet(options.table) if options.table else made_up("latency")
+    chosen = stratified(frame, options.networks)
+    task = pictures(options.pictures)
+    torch.set_num_threads(options.threads)
+    began = time.perf_counter()
+    rows = [scores(genome, task, options) for genome in chosen[[f"e{i}" for i in range(6)]].to_numpy().tolist()]
+    took = (time.perf_counter() - began) / len(rows)
+    found = pd.DataFrame(rows)
+    found["az_nas"] = aggregate(found)
+    print(f"{len(rows)} networks, {options.channels} channels, {options.cells} cells, {took:.1f} s each")
+    print(f"{'score':18s}{'tau':>8s}{'rho':>8s}{'tau, best tenth':>18s}{'published tau':>16s}")
+    accuracies = chosen["valid_acc_200ep"].to_numpy()
+    for name in ("params", "macs", *SCORES, "az_nas"):
+        print(line(name, found[name].to_numpy(), accuracies))
+
+
+def stratified(frame: pd.DataFrame, count: int) -> pd.DataFrame:
+    """As many networks, evenly spread by accuracy."""
+    order = frame.sort_values(["valid_acc_200ep", *(f"e{i}" for i in range(6))])
+    places = np.linspace(0, len(order) - 1, count).round().astype(int)
+    return order.iloc[places]
+
+
+def scores(genome: Sequence[int], task: Task, options: argparse.Namespace) -> Mapping[str, float]:
+    """Of one network."""
+    space = Cell(channels=options.channels, cells=options.cells)
+    torch.manual_seed(options.seed)
+    network = space.build(space.decode(tuple(genome)), task.spec)
+    data, training = to_device(task, "cpu"), TrainingConfig(threads=options.threads)
+    return {name: COMPUTED[name](network, task, data, training) for name in ("params", "macs", *SCORES)}
+
+
+def aggregate(found: pd.DataFrame) -> np.ndarray:
+    """AZ-NAS: sum of log of rank / networks, the worst having rank 1 (Lee & Ham 2024, equation 11)."""
+    return sum(np.log(rankdata(found[name]) / len(found)) for name in PARTS)
+
+
+def line(name: str, values: np.ndarray, accuracies: np.ndarray) -> str:
+    """A score's correlations."""
+    best = accuracies >= np.sort(accuracies)[-max(2, len(accuracies) // 10)]
+    tau, top = kendalltau(values, accuracies).statistic, kendalltau(values[best], accuracies[best]).statistic
+    known = f"{PUBLISHED[name]:16.3f}" if name in PUBLISHED else ""
+    return f"{name:18s}{tau:8.3f}{spearmanr(values, accuracies).statistic:8.3f}{top:18.3f}{known}"
+
+
+def pictures(file: str | None) -> Task:
+    """A task of pictures in a random order, of which scores look at the first 64."""
+    if file:
+        held = np.load(file)
+        x, y = held["x_train"], held["y_train"]
+    else:
+        rng = np.random.default_rng(0)
+        x, y = rng.integers(0, 256, (640, 3, 32, 32), dtype=np.uint8), np.arange(640) % 10
+    order = np.random.default_rng(0).permutation(len(y))
+    split = Split(x[order], y[order])
+    return classification("cifar10", Splits(split, split, split))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("table", metavar="TABLE.parquet", nargs="?", help="with --smoke it may be left out")
+    parser.add_argument("pictures", metavar="CIFAR10.npz", nargs="?", help="with --smoke they may be left out")
+    parser.add_argument("--networks", type=int, default=300)
+    parser.add_argument("--channels", type=int, default=16, help="of the first stage, as published")
+    parser.add_argument("--cells", type=int, default=5, help="in each of three stages, as published")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=0, help="of the weights")
+    options = parse(parser, networks=6, channels=2, cells=1)
+    if not options.smoke and not (options.table and options.pictures):
+        parser.error("TABLE.parquet and CIFAR10.npz are missing: the table of NAS-Bench-201, and pictures")
+    return options
+
+
+if __name__ == "__main__":
+    main()
