@@ -12,6 +12,7 @@ uint8, y_train (n,).
 """
 
 import argparse
+import itertools
 import time
 from collections.abc import Mapping, Sequence
 
@@ -19,7 +20,6 @@ import numpy as np
 import pandas as pd
 import torch
 from _common import parse
-from nb201 import made_up
 from scipy.stats import kendalltau, rankdata, spearmanr
 
 from evonas.config import TrainingConfig
@@ -36,7 +36,7 @@ PARTS = ("az_expressivity", "az_progressivity", "az_trainability", "macs")
 
 def main() -> None:
     options = _options()
-    frame = pd.read_parquet(options.table) if options.table else made_up("latency")
+    frame = pd.read_parquet(options.table) if options.table else made_up()
     chosen = stratified(frame, options.networks)
     task = pictures(options.pictures)
     torch.set_num_threads(options.threads)
@@ -50,6 +50,12 @@ def main() -> None:
     accuracies = chosen["valid_acc_200ep"].to_numpy()
     for name in ("params", "macs", *SCORES, "az_nas"):
         print(line(name, found[name].to_numpy(), accuracies))
+
+
+def made_up() -> pd.DataFrame:
+    """A table of all genomes in which more operations are better."""
+    frame = pd.DataFrame(itertools.product(range(5), repeat=6), columns=[f"e{i}" for i in range(6)])
+    return frame.assign(valid_acc_200ep=90 - 30 / (1 + frame.sum(axis=1)))
 
 
 def stratified(frame: pd.DataFrame, count: int) -> pd.DataFrame:
