@@ -394,6 +394,8 @@ class Job:
             much others slow it down.
         precision: what `training.precision: auto` is in this run; "": what it is on the worker's device.
         before: what decides at rung 0, where there is one.
+        pause: the rung at which training is paused: it ends there, with a checkpoint; None: it is not.
+        start: the checkpoint from which training goes on; empty: from the first epoch.
     """
 
     candidate: Candidate
@@ -407,6 +409,8 @@ class Job:
     clocked: bool = False
     precision: str = ""
     before: Before | None = None
+    pause: int | None = None
+    start: bytes = field(default=b"", repr=False)
 
 
 @_pickled_as_a_call
@@ -428,6 +432,7 @@ class Evaluation:
         scores: of a fully trained candidate: metric -> what it is made of, one number a validation example, in bytes
             of `evonas.scores`. Nothing is decided by them.
         weights: the trained network in safetensors bytes, where it may be on the front; never stored in a table.
+        checkpoint: of one that is paused at a rung: all that its training goes on from; never stored in a table.
         log: what it printed, and the traceback of its failure; for people, stored in a file of its own.
         measure_s: seconds that measuring took.
         train_s: seconds that training took.
@@ -457,4 +462,5 @@ class Evaluation:
     usd: float | None = None
     scores: Mapping[str, bytes] = field(default_factory=dict, compare=False, repr=False)
     weights: bytes | None = None
+    checkpoint: bytes | None = field(default=None, compare=False, repr=False)
     log: str = field(default="", compare=False)

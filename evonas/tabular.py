@@ -12,6 +12,7 @@ from evonas.config import Config
 from evonas.objectives.before_training import is_stopped_before, report_before
 from evonas.objectives.early_stopping import is_stopped
 from evonas.objectives.objectives import Objectives
+from evonas.objectives.promotion import promoted_to
 from evonas.records import Epoch, Evaluation, Genome, Job, RungReport, Status
 from evonas.spaces.space import Space
 from evonas.text import describe_error
@@ -81,10 +82,10 @@ class _Lookup:
             reports.append(RungReport(index, rung, {**costs, **trained}))
             if rung == len(job.cutoffs):
                 yield self._evaluation(job, Status.OK, curve, reports)
-            elif is_stopped(self.objectives.fitness(reports[-1]), job.cutoffs[rung]):
+            elif rung == job.pause or is_stopped(self.objectives.fitness(reports[-1]), job.cutoffs[rung]):
                 yield self._evaluation(job, Status.STOPPED, curve, reports)
                 return
-            elif rung >= len(job.reached):
+            elif rung >= max(len(job.reached), promoted_to(job.candidate) or 0):
                 yield reports[-1]
 
     def _evaluation(self, job: Job, status: Status, curve: list[Epoch], reports: list[RungReport]) -> Evaluation:

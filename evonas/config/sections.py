@@ -138,6 +138,18 @@ class TrainingConfig(Section):
     threads: int = Field(default=1, ge=1, description="CPU threads of one worker's training")
     rungs: tuple[int, ...] = Field(default=(), description="epochs at which a candidate may be stopped early")
     promote: float = Field(default=0.5, gt=0, le=1, description="share of candidates that passes a rung")
+    stopping: Literal["cutoff", "pause"] = Field(
+        default="cutoff",
+        description="cutoff: at a rung a candidate trains on at once if it is among the best known there, else it is "
+        "stopped for good; pause: it is paused there with a checkpoint, and before a network is bred, the best of those "
+        "that are paused train on",
+    )
+    checkpoints_mb: float = Field(
+        default=2000.0,
+        ge=0,
+        description="MB of 10^6 bytes that the checkpoints of paused candidates may take in the run folder; of those "
+        "without one, training begins anew",
+    )
     before: BeforeConfig | None = Field(
         default=None, description="what decides at rung 0; its kind alone, or a section; default: surrogate"
     )
@@ -166,6 +178,9 @@ class TrainingConfig(Section):
             raise ValueError("average and ema are two means of the weights; keep one of them")
         if self.warm_up and self.warm_up >= max(1, self.epochs):
             raise ValueError(f"warm_up takes {self.warm_up:g} epochs of {self.epochs}; give less, or a share below 1")
+        if self.stopping == "pause" and (not self.rungs or self.begins_at_0):
+            wrong = "goes without rung 0 and its before" if self.rungs else "needs rungs to pause at"
+            raise ValueError(f"stopping: pause {wrong}; e.g. training.rungs={[1, 3, 9][: max(1, self.epochs // 4)]}")
         if self.before and not self.begins_at_0:
             raise ValueError("before decides at rung 0, and rungs has none: e.g. training.rungs=[0]")
         return self
@@ -193,6 +208,11 @@ class TrainingConfig(Section):
     def milestones(self) -> tuple[int, ...]:
         """The epochs at which a candidate reports: the rungs, then full training."""
         return (*self.rungs, self.epochs)
+
+    @property
+    def spans(self) -> tuple[int, ...]:
+        """Epochs from one milestone to the next."""
+        return tuple(end - start for start, end in zip((0, *self.milestones), self.milestones, strict=False))
 
     @property
     def mean_epochs(self) -> float:

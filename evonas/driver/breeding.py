@@ -17,10 +17,11 @@ from evonas.driver.own_parts import calling
 from evonas.driver.reorder_buffer import Failed, ReorderBuffer, View
 from evonas.errors import UserError
 from evonas.objectives.objectives import Objectives
+from evonas.objectives.promotion import PROMOTED, Promotions, promoted_to
 from evonas.records import Candidate, Genome, Job, RungReport
 from evonas.seeding import seed_for
 from evonas.spaces.space import Space
-from evonas.strategies import STRATEGIES, Problem, Proposal, Strategy, Survivor
+from evonas.strategies import STRATEGIES, Problem, Proposal, Report, Strategy, Survivor
 from evonas.text import one_line
 
 
@@ -61,6 +62,13 @@ class Breeder:
         if objectives.before:
             last = len(config.training.milestones) - 1
             self._expecting = Expecting(objectives.before, config.seed, space, objectives, last)
+        self._promotions: Promotions | None = None
+        if config.training.stopping == "pause":
+            learnt = next((i for i, one in enumerate(objectives.objectives) if one.trained), 0)
+            self._promotions = Promotions(len(config.training.rungs), config.training.promote, learnt)
+        self._seeds: list[int] = []
+        self._parent: dict[int, int] = {}  # promotion -> whom it promotes
+        self._first: dict[int, int] = {}  # promotion -> the candidate whose network it trains on
         self.begun = 0
         """Candidates that passed rung 0, of those that the last one to be bred sees; 0 without rung 0."""
         self.next = 0
@@ -85,6 +93,8 @@ class Breeder:
             Halted: the strategy is the user's own and raises.
         """
         view = self._look(visible)
+        if promotion := self._promotion(view):
+            return self._born(promotion, view)
         proposal = self._checked(self._proposed())
         candidate = Candidate(
             index=self.next,
@@ -121,6 +131,8 @@ class Breeder:
             As of `breed`, had the strategy made this choice.
         """
         view = self._look(candidate.visible)
+        if promotion := self._promotion(view):
+            return self._born(promotion, view)
         return self._born(replace(candidate, visible=view.visible, seed=self._seed(candidate.index)), view)
 
     def founder(self, index: int) -> Founder | None:
@@ -129,11 +141,11 @@ class Breeder:
 
     def retrain(self, index: int, reached: Sequence[RungReport]) -> Job:
         """A job to train a candidate again by its seed, and nothing else: all that it `reached` is known."""
-        return Job(Candidate(index, self._genomes[index], (), "retrain", 0, self._seed(index)), reached=tuple(reached))
+        return Job(Candidate(index, self._genomes[index], (), "retrain", 0, self._seeds[index]), reached=tuple(reached))
 
     def check(self, index: int) -> Job:
         """A job to measure a candidate that was bred before once more, and nothing else."""
-        return Job(Candidate(index, self._genomes[index], (), "measure", 0, self._seed(index)), kind="measure")
+        return Job(Candidate(index, self._genomes[index], (), "measure", 0, self._seeds[index]), kind="measure")
 
     def population(self, count: int) -> list[Survivor]:
         """The population, as the strategy selects it.
@@ -148,7 +160,26 @@ class Breeder:
             for fitness in self.buffer.final(self.buffer.order[self._selected : count]):
                 self._selection.add(fitness)
             self._selected = count
-            return self._selection.members()
+            members = self._selection.members()
+        gone = self._promoted_among(self.buffer.order[:count]) if self._first else ()
+        return [member for member in members if member.index not in gone]
+
+    @property
+    def paused(self) -> list[int]:
+        """Candidates that may be promoted soon, the next ones first."""
+        return self._promotions.waiting() if self._promotions else []
+
+    def _promoted_among(self, order: Sequence[int]) -> set[int]:
+        """Those in whose place a promotion stands among candidates in the order that counts."""
+        return {self._parent[index] for index in order if index in self._parent}
+
+    def _promotion(self, view: View) -> Candidate | None:
+        """The paused candidate that trains on before another network is bred."""
+        if self._promotions is None or self.founder(self.next) or not (found := self._promotions.next()):
+            return None
+        parent, rung = found
+        operator, seed = f"{PROMOTED}{rung + 1}", self._seeds[parent]
+        return Candidate(self.next, self._genomes[parent], (parent,), operator, view.visible, seed)
 
     def _checked(self, proposal: object) -> Proposal:
         if fault := self._fault(proposal):
@@ -175,6 +206,8 @@ class Breeder:
             return f"the parents {parents!r}, not a tuple of candidates before it"
         if not isinstance(proposal.operator, str) or not proposal.operator:
             return f"the operator {proposal.operator!r}, not a word"
+        if proposal.operator.startswith(PROMOTED):
+            return f"the operator {proposal.operator!r}, which says that a paused candidate trains on; take another"
         for name, value in proposal.predicted.items():
             if name.removesuffix(".std") not in self._columns:
                 return f"a prediction of {unknown(name, self._columns)}"
@@ -198,7 +231,10 @@ class Breeder:
 
     def _look(self, visible: int | None = None) -> View:
         view = self.buffer.view(self.next, visible)
-        for news in view.news:
+        for told in view.news:
+            if self._promotions and isinstance(told, Report):
+                self._promotions.add(told.fitness)
+            news = self._of_network(told)
             if isinstance(news, Failed):
                 with calling(self._part, f"tell_failed of candidate {news.index}"):
                     self.strategy.tell_failed(news.index)
@@ -212,9 +248,21 @@ class Breeder:
         self.begun = view.begun
         return view
 
+    def _of_network(self, news: Report | Failed) -> Report | Failed:
+        """What a promotion has reached, its network has: a strategy knows the candidate that it proposed."""
+        first = self._first.get(news.index)
+        if first is None:
+            return news
+        return Failed(first) if isinstance(news, Failed) else Report(first, replace(news.fitness, index=first), news.metrics)
+
     def _born(self, candidate: Candidate, view: View, reached: Sequence[RungReport] = (), decided: bool = False) -> Job:
-        with calling(self._part, f"register of candidate {candidate.index}"):
-            self.strategy.register(candidate.index, candidate.genome)
+        rung = promoted_to(candidate)
+        if rung is None:
+            with calling(self._part, f"register of candidate {candidate.index}"):
+                self.strategy.register(candidate.index, candidate.genome)
+        else:
+            self._promote(candidate, rung)
+        self._seeds.append(candidate.seed)
         identity = self._identity(candidate)
         self._born_as.setdefault(identity, candidate.index)
         self.identities.append(identity)
@@ -224,7 +272,20 @@ class Breeder:
         before = None
         if self._expecting and not decided:
             before = self._expecting.before(candidate.index, candidate.genome, self._genomes, view)
-        return Job(candidate, view.cutoffs, view.front, tuple(reached), genomes=genomes, before=before)
+        job = Job(candidate, view.cutoffs, view.front, tuple(reached), genomes=genomes, before=before)
+        return replace(job, pause=self._pause(rung)) if self._promotions else job
+
+    def _pause(self, rung: int | None) -> int | None:
+        """The rung at which a candidate is paused that is promoted to one, or to none."""
+        return rung or 0 if (rung or 0) < self.buffer.rungs - 1 else None
+
+    def _promote(self, candidate: Candidate, rung: int) -> None:
+        parent = candidate.parents[0]
+        self._parent[candidate.index] = parent
+        self._first[candidate.index] = self._first.get(parent, parent)
+        self.buffer.promoted(candidate.index, rung)
+        if self._promotions:
+            self._promotions.gone(parent, rung - 1)
 
     def _identity(self, candidate: Candidate) -> str:
         if self._checked_last and self._checked_last[0] is candidate.genome:

@@ -13,6 +13,7 @@ from evonas.driver.breeding import Breeder
 from evonas.driver.circuit_breaker import CircuitBreaker
 from evonas.driver.founders import Founder, is_reused, taken_over
 from evonas.driver.own_parts import calling
+from evonas.driver.paused import Paused
 from evonas.objectives.objectives import Objectives
 from evonas.records import Evaluation, Job, RungReport
 from evonas.runtime import Message, Runtime
@@ -49,6 +50,7 @@ class Search:
         self.owner = ""
         """Of its measurements, as the device lock has it."""
         self._space, self._store, self._watch = space, store, watch
+        self._paused = Paused(store, config.training.checkpoints_mb)
         self._waiting: list[Job] = []  # bred before a restart and not evaluated
         self._committed = 0
         self.screened: dict[int, Mapping[str, str]] = {}
@@ -102,6 +104,7 @@ class Search:
             job = self.breeder.recall(candidate, reached or (), decided=reached is None)
             if reached is not None:
                 self._waiting.append(job)
+        self._paused.restore(record.evaluated)
         self._store.restore(record)
         self._account.restore(record.rest_usd)
         self._committed, self._earlier_s = record.committed, record.elapsed_s
@@ -160,7 +163,7 @@ class Search:
         self._store.flush()
         until = time.time() + self.config.budget.seconds - self.elapsed_s
         for job in jobs:
-            self.runtime.submit(replace(job, until=until))
+            self.runtime.submit(replace(self._paused.job(job), until=until))
 
     def _next(self) -> Job | None:
         if self._waiting:
@@ -201,6 +204,7 @@ class Search:
         self.breeder.buffer.add_evaluation(message)
         if message.weights and message.candidate.index in self.front():  # before the decision can become durable
             self._store.save_weights(message.candidate.index, message.weights)
+        self._paused.hear(message)
         self._store.save_log(message.candidate.index, message.log, message.status.failed)
         identity = self.breeder.identities[message.candidate.index]
         self._store.record_evaluation(to_row(message, arch, identity, violation), self.elapsed_s)
@@ -218,6 +222,7 @@ class Search:
             self._store.commit(block, self._committed, population, self.elapsed_s)
             self._committed = end
             self._store.keep_weights(self.front())
+            self._paused.tidy(self.breeder.paused)
 
     def tell(self, doing: str) -> None:
         """Say what is done after the last candidate."""

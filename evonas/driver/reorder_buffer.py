@@ -13,13 +13,14 @@ The rules themselves are in `orders`. Knows nothing of genomes, networks or file
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from evonas.config import Config
 from evonas.driver.visibility import ORDERS
 from evonas.objectives import pareto
 from evonas.objectives.levels import RungCutoff
 from evonas.objectives.objectives import BEFORE, Objectives
+from evonas.objectives.promotion import promoted_to
 from evonas.records import Evaluation, Fitness, RungReport, Status
 from evonas.strategies import Report
 
@@ -74,6 +75,7 @@ class ReorderBuffer:
         self._settled: dict[int, int] = {}  # candidate -> rungs it has reached or will never reach
         self._prefix = [0] * self.rungs  # leading candidates settled at each rung
         self._told = [0] * self.rungs
+        self._pauses = config.training.stopping == "pause"
         self._cutoffs = [RungCutoff(config.training.promote) for _ in range(self.rungs - 1)]
         self._front: tuple[Fitness, ...] = ()
         self.front: list[Fitness] = []
@@ -99,11 +101,12 @@ class ReorderBuffer:
 
     def add_evaluation(self, evaluation: Evaluation) -> None:
         """Take in a candidate's final result. What it reached before stands as it was told."""
-        index = evaluation.candidate.index
-        for report in evaluation.rungs:
+        index, due = evaluation.candidate.index, len(evaluation.rungs)
+        begins = promoted_to(evaluation.candidate) or 0  # what it was promoted with is known of its parent
+        for report in evaluation.rungs[begins:]:
             if index not in self._at[report.rung]:
-                self._keep(report)
-        due = len(evaluation.rungs)
+                self._keep(report if report.index == index else replace(report, index=index))
+        due = max(due, begins)
         if self._begun is not None and due == 1 and evaluation.status is Status.STOPPED:
             self._untrained.add(index)
         elif due:
@@ -117,6 +120,10 @@ class ReorderBuffer:
         self._settle(index, self.rungs)
         self._arrived.add(index)
         self._rule.extend(self.order, self._arrived)
+
+    def promoted(self, index: int, rung: int) -> None:
+        """Take in that a candidate is the promotion of another: it reports at a rung, and at none before."""
+        self._settle(index, rung)
 
     @property
     def trained(self) -> int | None:
@@ -142,7 +149,7 @@ class ReorderBuffer:
                 for decided in self._rule.sequence(self._told[rung], horizon, self.order):
                     self._believed.pop(decided, None)
             new = [*self._news(rung, horizon)]
-            if rung < self.rungs - 1:
+            if rung < self.rungs - 1 and not self._pauses:
                 self._cutoffs[rung].add(_valued(new))
             news += self._expected(new) if rung == 0 and self._begun is not None else new
         finals = [fitness for fitness in _valued(news) if fitness.rung == self.rungs - 1]

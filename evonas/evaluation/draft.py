@@ -33,6 +33,7 @@ class Draft:
     train_s: float = 0.0
     scores: Mapping[str, bytes] = field(default_factory=dict)
     weights: bytes | None = None
+    checkpoint: bytes | None = None
     log: str = ""
     started: float = field(default_factory=time.time)
     epoch_began: float | None = None
@@ -59,7 +60,7 @@ class Draft:
     def begin_again(self, full: int) -> None:
         """For another attempt. What was measured or reported before rung `full` stays; that one comes with the end."""
         self.status, self.message, self.curve, self.built, self.log = Status.OK, "", [], False, ""
-        self.scores = {}
+        self.scores, self.checkpoint = {}, None
         self.reached = [report for report in self.reached if report.rung < full]
 
     def finished(self, job: Job, conditions: Mapping[str, str], paused_s: float) -> Evaluation:
@@ -87,5 +88,6 @@ class Draft:
             finished_at=time.time(),
             scores=self.scores,
             weights=self.weights,
+            checkpoint=self.checkpoint,
             log=self.log,
         )

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from torch import nn
@@ -56,7 +56,8 @@ class Learning:
         Args:
             network: on the training device.
             job: whose candidate it is, with the cutoffs of the rungs.
-            draft: gets curve, rungs and metrics; status STOPPED where a rung is not passed.
+            draft: gets curve, rungs and metrics; status STOPPED where a rung is not passed, or where it is paused,
+                with a checkpoint.
             setup: task, data and config of this attempt.
 
         Yields:
@@ -81,7 +82,8 @@ class Learning:
             wait()
             pulse.step()
 
-        setup = replace(setup, checkpoint=checkpoint)
+        states: list[Callable[[], bytes]] = []
+        setup = replace(setup, checkpoint=checkpoint, start=job.start, offer=states.append)
         for epoch in _timed(self._learner.epochs(network, job.candidate, setup), draft, pulse):
             metrics, scores = self._checked(epoch, setup), epoch.scores
             if epoch.epoch < setup.training.epochs:  # of a learner that has no checkpoints
@@ -94,7 +96,9 @@ class Learning:
             self._refinement.at_rung(job, draft, metrics, _cutoff(job, rung))
             report = RungReport(job.candidate.index, rung, {**draft.metrics, **metrics})
             draft.reached.append(report)
-            if is_stopped(self._objectives.fitness(report), _cutoff(job, rung)):
+            if rung == job.pause:
+                draft.checkpoint = states[-1]() if states else None
+            if rung == job.pause or is_stopped(self._objectives.fitness(report), _cutoff(job, rung)):
                 draft.status = Status.STOPPED
                 draft.metrics = dict(report.metrics)
                 return

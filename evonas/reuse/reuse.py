@@ -76,6 +76,11 @@ def reuse(source: str | Path | None, folder: Folder, components: Components) -> 
         rows = read_reused(folder, description)
     elif source is None:
         return Reuse(all_founders(config, space))
+    elif config.training.stopping == "pause":
+        raise UserError(
+            f"--from {source} takes over no evaluations where training.stopping is pause; its architectures can be: "
+            f"--founders {source}"
+        )
     else:
         rows, origin, notes = _taken(source, components)
     genomes = [tuple(genome) for genome in origin.get("founders", ())]

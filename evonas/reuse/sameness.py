@@ -12,7 +12,7 @@ from evonas.run_identity import describe, different_key, resolved
 from evonas.store import Folder
 from evonas.tasks.data_record import data_difference, recorded_data
 
-ONLY_STOPS = {"promote"}
+ONLY_STOPS = {"promote", "stopping", "checkpoints_mb"}
 """Keys of `training` that decide who is stopped and not what is reached; the cutoffs of a search decide that anew."""
 NOT_MEASURED = ENDPOINT_KEYS | {"max_remeasurements", "screen"}
 """Keys of a target that say where it is and whom ties are settled with, and not what is measured."""

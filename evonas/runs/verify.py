@@ -140,15 +140,19 @@ def _check_stop(evaluation: Evaluation, job: Job, objectives: Objectives, settle
             if not settled:
                 _check_before(report, stopped, job, objectives)
             continue
-        if settled <= report.rung < last and stopped != is_stopped(
-            objectives.fitness(report), job.cutoffs[report.rung]
-        ):
+        if settled <= report.rung < last and stopped != _ends_at(report, job, objectives):
             verb = "stopped at" if stopped else "passed"
-            raise _Differs(f"candidate {report.index} {verb} rung {report.rung}, which its cutoff does not give")
+            which = "its cutoff does not give" if job.pause is None else "is not as it is paused"
+            raise _Differs(f"candidate {evaluation.candidate.index} {verb} rung {report.rung}, which {which}")
     reached = evaluation.rungs[-1].rung if evaluation.rungs else -1
     fits = {Status.OK: reached == last, Status.STOPPED: 0 <= reached < last}
     if not fits.get(evaluation.status, True):
         raise _Differs(f"candidate {evaluation.candidate.index} is {evaluation.status}, but not by its rungs")
+
+
+def _ends_at(report: RungReport, job: Job, objectives: Objectives) -> bool:
+    """Whether a candidate is paused at a rung, or outside its cutoff."""
+    return report.rung == job.pause or is_stopped(objectives.fitness(report), job.cutoffs[report.rung])
 
 
 def _check_before(report: RungReport, stopped: bool, job: Job, objectives: Objectives) -> None:

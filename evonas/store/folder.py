@@ -25,6 +25,7 @@ REUSED = "reused.parquet"
 """The one table that is no generation: what a run re-uses of another one."""
 MOST_BYTES = {
     "weights": 2**37,
+    "checkpoints": 2**37,
     "evaluations": 2**30,
     "populations": 2**28,
     "journal": 2**31,
@@ -40,6 +41,7 @@ FOLDERS = (
     "populations",
     "manifest",
     "weights",
+    "checkpoints",
     "retrained",
     "logs",
     "measured",

@@ -43,6 +43,11 @@ def weights_name(index: int) -> str:
     return f"weights/{index:06d}.safetensors"
 
 
+def checkpoint_name(index: int) -> str:
+    """Where the training of a paused candidate goes on from, behind the SHA-256 of it."""
+    return f"checkpoints/{index:06d}.safetensors"
+
+
 def retrained_name(index: int) -> str:
     """Where it is said that a candidate was trained again for its weights."""
     return f"retrained/{index:06d}.json"

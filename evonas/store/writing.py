@@ -9,13 +9,13 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from evonas.errors import Halted, Replaced
+from evonas.errors import Halted, Replaced, UserError
 from evonas.excerpt import MOST_BYTES, shortened
 from evonas.records import Candidate, Evaluation, RungReport
 from evonas.store.description import RUN, RUN_COPY, run_document
 from evonas.store.documents import from_document, to_document
 from evonas.store.folder import FOLDERS, REUSED, Folder, digits
-from evonas.store.generations import generation_name, log_name, retrained_name, weights_name
+from evonas.store.generations import checkpoint_name, generation_name, log_name, retrained_name, weights_name
 from evonas.store.journal import Journal
 from evonas.store.lease import LEASE
 from evonas.store.reading import FROM_COMMAND, last_start
@@ -107,6 +107,8 @@ class Store:
         self._journal: Journal | None = None
         self._open: dict[int, dict[str, dict[str, Any]]] = {}  # candidate -> its journal entries, by kind
         self._weights: set[int] = set()
+        self.checkpoints: dict[int, int] = {}
+        """Candidates of whom there is a checkpoint -> its bytes."""
         self._logs: set[int] = set()
         self._generations = 0
         self._digest = ""  # of the newest manifest
@@ -138,6 +140,8 @@ class Store:
         self._generations, self._digest = recovered.generations, recovered.tables.digest
         self._clear(aside=recovered.damage is not None)
         self._weights = {index for name in self.folder.names("weights") if (index := digits(name)) >= 0}
+        for name in self.folder.names("checkpoints"):
+            self.checkpoints[digits(name)] = len(self.checkpoint(digits(name)))
         self._logs = {index for name in self.folder.names("logs") if (index := digits(name)) >= 0}
         self._open = {row["candidate"]: {"evaluation": row} for row in recovered.rows}
         for candidate in recovered.pending:
@@ -213,6 +217,28 @@ class Store:
     def save_weights(self, index: int, data: bytes) -> None:
         self._put(weights_name(index), data)
         self._weights.add(index)
+
+    @_recorded
+    def save_checkpoint(self, index: int, data: bytes) -> None:
+        """Keep what the training of a candidate goes on from. It is no part of the record, and may be removed."""
+        self._put(checkpoint_name(index), hashlib.sha256(data).digest() + data)
+        self.checkpoints[index] = len(data)
+
+    def checkpoint(self, index: int) -> bytes:
+        """What the training of a candidate goes on from; empty where it is not there, or damaged."""
+        try:
+            kept = self.folder.read(checkpoint_name(index))
+        except (OSError, UserError):
+            return b""
+        digest, data = kept[:32], kept[32:]
+        return data if hashlib.sha256(data).digest() == digest else b""
+
+    @_recorded
+    def remove_checkpoint(self, index: int) -> None:
+        """Nothing happens where there is none."""
+        if self.checkpoints.pop(index, None) is not None:
+            self._check_start()
+            self.folder.remove(checkpoint_name(index))
 
     @_recorded
     def retrained(self, evaluation: Evaluation, message: str) -> None:

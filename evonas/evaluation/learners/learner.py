@@ -22,6 +22,10 @@ class TrainingSetup:
         training: the config's section; the batch may be halved where memory ran out.
         checkpoint: to be called between two steps: measurements on the machine may make it wait.
         note: takes a name and a text for the conditions of the candidate's row.
+        start: what an earlier training of this candidate was paused with; the first epoch is then the one behind it.
+            Empty: from the beginning.
+        offer: takes what gives, between two epochs, all that training can go on from. A learner that offers nothing
+            and looks at no `start` trains again from the beginning where a candidate was paused.
     """
 
     task: Task
@@ -29,6 +33,8 @@ class TrainingSetup:
     training: TrainingConfig
     checkpoint: Callable[[], None] = lambda: None
     note: Callable[[str, str], None] = lambda name, text: None
+    start: bytes = b""
+    offer: Callable[[Callable[[], bytes]], None] = lambda state: None
 
 
 class Learner(Protocol):

@@ -17,6 +17,9 @@ class FromScratch:
     def epochs(self, network: nn.Module, candidate: Candidate, setup: TrainingSetup) -> Iterator[Epoch]:
         """Train, and say after each epoch how it went; see `Learner`."""
         trainer = Trainer(network, setup.data, setup.task, setup.training, candidate.seed, setup.checkpoint)
+        if setup.start:
+            trainer.load(setup.start)
+        setup.offer(trainer.state)
         for epoch in trainer.epochs():
             if how := trainer.graph_note:
                 setup.note("train_step", how)

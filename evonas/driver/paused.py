@@ -1,0 +1,66 @@
+"""Candidates whose training is paused at a rung: what they had reached, and the checkpoints that they go on from.
+
+A checkpoint saves time and decides nothing: a candidate that has none any more is trained from its first epoch, to the
+same result where the device computes the same each time. So what is kept may be bounded, and lost.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from evonas.objectives.promotion import promoted_to
+from evonas.records import Evaluation, Job, RungReport, Status
+from evonas.store import Store
+
+MB = 10**6
+
+
+class Paused:
+    """Args:
+    store: where checkpoints are.
+    most_mb: that they may take there, in MB of 10^6 bytes.
+    """
+
+    def __init__(self, store: Store, most_mb: float) -> None:
+        self._store, self._most = store, int(most_mb * MB)
+        self._reached: dict[int, tuple[RungReport, ...]] = {}
+
+    def restore(self, evaluated: Iterable[Evaluation]) -> None:
+        """Take up what was recorded; promotions come behind those that they promote."""
+        for evaluation in sorted(evaluated, key=lambda one: one.candidate.index):
+            self._note(evaluation)
+
+    def hear(self, evaluation: Evaluation) -> None:
+        """Keep what a paused candidate goes on from; that of one which is evaluated at its next rung goes."""
+        self._note(evaluation)
+        if promoted_to(evaluation.candidate) is not None:
+            self._store.remove_checkpoint(evaluation.candidate.parents[0])
+        if evaluation.checkpoint:
+            self._store.save_checkpoint(evaluation.candidate.index, evaluation.checkpoint)
+
+    def job(self, job: Job) -> Job:
+        """A job as a worker needs it: of a promotion, with what was reached and the checkpoint, where there is one."""
+        if promoted_to(job.candidate) is None:
+            return job
+        parent = job.candidate.parents[0]
+        return replace(job, reached=self._reached[parent], start=self._store.checkpoint(parent))
+
+    def tidy(self, wanted: Iterable[int]) -> None:
+        """Remove checkpoints that there is no room for.
+
+        Args:
+            wanted: candidates, the most wanted first; others that are there come behind them.
+        """
+        sizes = dict(self._store.checkpoints)
+        room = self._most
+        for index in (*(index for index in wanted if index in sizes), *sorted(sizes, reverse=True)):
+            if index not in sizes:
+                continue
+            room -= sizes.pop(index)
+            if room < 0:
+                self._store.remove_checkpoint(index)
+
+    def _note(self, evaluation: Evaluation) -> None:
+        if promoted_to(evaluation.candidate) is not None:
+            self._reached.pop(evaluation.candidate.parents[0], None)
+        if evaluation.status is Status.STOPPED:
+            self._reached[evaluation.candidate.index] = tuple(evaluation.rungs)
