@@ -204,7 +204,7 @@ class Search:
         self.breeder.buffer.add_evaluation(message)
         if message.weights and message.candidate.index in self.front():  # before the decision can become durable
             self._store.save_weights(message.candidate.index, message.weights)
-        self._paused.hear(message)
+        self._paused.hear(message, lambda: self.breeder.paused)
         self._store.save_log(message.candidate.index, message.log, message.status.failed)
         identity = self.breeder.identities[message.candidate.index]
         self._store.record_evaluation(to_row(message, arch, identity, violation), self.elapsed_s)
@@ -222,7 +222,6 @@ class Search:
             self._store.commit(block, self._committed, population, self.elapsed_s)
             self._committed = end
             self._store.keep_weights(self.front())
-            self._paused.tidy(self.breeder.paused)
 
     def tell(self, doing: str) -> None:
         """Say what is done after the last candidate."""

@@ -4,7 +4,7 @@ A checkpoint saves time and decides nothing: a candidate that has none any more 
 same result where the device computes the same each time. So what is kept may be bounded, and lost.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from evonas.objectives.promotion import promoted_to
@@ -29,13 +29,21 @@ class Paused:
         for evaluation in sorted(evaluated, key=lambda one: one.candidate.index):
             self._note(evaluation)
 
-    def hear(self, evaluation: Evaluation) -> None:
-        """Keep what a paused candidate goes on from; that of one which is evaluated at its next rung goes."""
+    def hear(self, evaluation: Evaluation, wanted: Callable[[], Sequence[int]]) -> None:
+        """Keep what a paused candidate goes on from; that of one which is evaluated at its next rung goes, and what
+        there is no room for.
+
+        Args:
+            evaluation: of a candidate.
+            wanted: gives those that may be promoted soon, the next ones first.
+        """
         self._note(evaluation)
         if promoted_to(evaluation.candidate) is not None:
             self._store.remove_checkpoint(evaluation.candidate.parents[0])
         if evaluation.checkpoint:
             self._store.save_checkpoint(evaluation.candidate.index, evaluation.checkpoint)
+            if sum(self._store.checkpoints.values()) > self._most:
+                self._make_room(wanted())
 
     def job(self, job: Job) -> Job:
         """A job as a worker needs it: of a promotion, with what was reached and the checkpoint, where there is one."""
@@ -44,19 +52,12 @@ class Paused:
         parent = job.candidate.parents[0]
         return replace(job, reached=self._reached[parent], start=self._store.checkpoint(parent))
 
-    def tidy(self, wanted: Iterable[int]) -> None:
-        """Remove checkpoints that there is no room for.
-
-        Args:
-            wanted: candidates, the most wanted first; others that are there come behind them.
-        """
-        sizes = dict(self._store.checkpoints)
-        room = self._most
-        for index in (*(index for index in wanted if index in sizes), *sorted(sizes, reverse=True)):
-            if index not in sizes:
-                continue
-            room -= sizes.pop(index)
-            if room < 0:
+    def _make_room(self, wanted: Sequence[int]) -> None:
+        """Those that are not wanted yet, of which the search may not even know, come behind: the youngest first."""
+        sizes, room = dict(self._store.checkpoints), self._most
+        for index in (*wanted, *sorted(sizes, reverse=True)):
+            room -= (size := sizes.pop(index, 0))
+            if size and room < 0:
                 self._store.remove_checkpoint(index)
 
     def _note(self, evaluation: Evaluation) -> None:
