@@ -14,7 +14,7 @@ from typing import Any
 
 from evonas.code_owner import is_user_module
 from evonas.components import Components, assemble, check_endpoints, check_given
-from evonas.config import MUTABLE_SECTIONS, Config, recipe
+from evonas.config import MUTABLE_SECTIONS, Config, TrainingConfig, recipe
 from evonas.config.loading import load_config
 from evonas.driver.account import check_prices
 from evonas.driver.finishing import finish
@@ -176,6 +176,7 @@ def prepare(
         *said,
         *_scores_as_objectives(components),
         *_notes(folder, components),
+        *_checkpoints(folder, components.config.training),
         *begins_with.notes,
     )
     words = in_words(data) if data else ""
@@ -362,6 +363,18 @@ def _scores_as_objectives(components: Components) -> Iterator[str]:
                 f"objective {name} is a guess at what an untrained network could learn, and grows with its size: "
                 f"beside a cost it finds the largest that is allowed; training.before: {name} is the place for it"
             )
+
+
+def _checkpoints(folder: Folder, training: TrainingConfig) -> Iterator[str]:
+    """What pausing at rungs costs in space and transfer."""
+    if training.stopping != "pause":
+        return
+    each = {"sgd": 8, "adamw": 12, "muon": 12}[training.optimizer] + 4 * bool(training.average or training.ema)
+    yield (
+        f"training is paused at epochs {', '.join(map(str, training.rungs))}; a checkpoint has {each} bytes a parameter, "
+        f"comes from a worker and goes to one, and all of them take {training.checkpoints_mb:,.0f} MB at most in "
+        f"{folder}/checkpoints (training.checkpoints_mb)"
+    )
 
 
 def _own_code(components: Components, evaluator: EvaluatorFactory | None) -> Iterator[object]:

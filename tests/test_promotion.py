@@ -143,7 +143,10 @@ def test_a_search_that_goes_on_is_the_same(run: evonas.Run, tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     ("column", "value", "says"),
-    [("status", "ok", "passed rung 1, which is not as it is paused"), ("parents", lambda parents: [parents[0] - 1], "parents is")],
+    [
+        ("status", "ok", "passed rung 1, which is not as it is paused"),
+        ("parents", lambda parents: [parents[0] - 1], "parents is"),
+    ],
 )
 def test_what_was_changed_is_named(column: str, value: Any, says: str, tmp_path: Path) -> None:
     run = searched(tmp_path / "run", budget={"evaluations": 40})

@@ -49,7 +49,11 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> evonas.Run:
 def reached(run: evonas.Run) -> list[tuple[Any, ...]]:
     """What a search decided, and what training gave to the bit."""
     rows = run.evaluations.sort_values("candidate")
-    return [*zip(rows["candidate"], rows["operator"], map(tuple, rows["genome"]), rows["error"], rows["status"])]
+    return [
+        *zip(
+            rows["candidate"], rows["operator"], map(tuple, rows["genome"]), rows["error"], rows["status"], strict=True
+        )
+    ]
 
 
 def test_training_goes_on_from_a_checkpoint_as_if_it_had_never_paused(reference: evonas.Run, tmp_path: Path) -> None:
@@ -98,7 +102,9 @@ def killed_after(count: int) -> Any:
 @pytest.mark.slow
 def test_killed_in_its_trainings_it_goes_on_as_the_same(binaries: Path, reference: evonas.Run, tmp_path: Path) -> None:
     for count in (3, 7, 10):
-        program = f"from tests.test_promotion_trained import *; run(Path({str(tmp_path / 'run')!r}), killed_after({count}))"
+        program = (
+            f"from tests.test_promotion_trained import *; run(Path({str(tmp_path / 'run')!r}), killed_after({count}))"
+        )
         killed = subprocess.run([binaries / "run-code", program], cwd=ROOT, capture_output=True, text=True, check=False)
         assert killed.returncode != 0, killed.stderr
     assert reached(run(tmp_path / "run")) == reached(reference)

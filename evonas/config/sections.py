@@ -141,8 +141,8 @@ class TrainingConfig(Section):
     stopping: Literal["cutoff", "pause"] = Field(
         default="cutoff",
         description="cutoff: at a rung a candidate trains on at once if it is among the best known there, else it is "
-        "stopped for good; pause: it is paused there with a checkpoint, and before a network is bred, the best of those "
-        "that are paused train on",
+        "stopped for good; pause: it is paused there with a checkpoint, and before another network is bred, "
+        "the best of those that are paused train on",
     )
     checkpoints_mb: float = Field(
         default=2000.0,

@@ -253,7 +253,11 @@ class Breeder:
         first = self._first.get(news.index)
         if first is None:
             return news
-        return Failed(first) if isinstance(news, Failed) else Report(first, replace(news.fitness, index=first), news.metrics)
+        return (
+            Failed(first)
+            if isinstance(news, Failed)
+            else Report(first, replace(news.fitness, index=first), news.metrics)
+        )
 
     def _born(self, candidate: Candidate, view: View, reached: Sequence[RungReport] = (), decided: bool = False) -> Job:
         rung = promoted_to(candidate)
