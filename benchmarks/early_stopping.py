@@ -79,6 +79,8 @@ NB201_RULES = _rules(
     ("pause", "pause", THIRD, (12,)),
     ("pause", "pause", 0.5, (12,)),
     ("pause", "pause", 0.1, (12,)),
+    ("cutoff", "cutoff", 0.1, (12,)),
+    ("ASHA", "pause", 0.1, (12,)),
 )
 
 
