@@ -23,7 +23,7 @@ from evonas.evaluation.training import copied, precision
 from evonas.records import Candidate, Epoch
 from evonas.spaces.space import Space
 
-ONLY_STOPS = {"rungs", "promote", "before"}
+ONLY_STOPS = {"rungs", "promote", "before", "stopping", "checkpoints_mb"}
 """Keys of `training` that decide who is stopped, and not what is reached."""
 CACHED = "trained_by"
 """Condition of a row that says where its network was trained."""
@@ -96,7 +96,7 @@ class Cached:
 
 def _write(path: Path, training: Training, setup: TrainingSetup) -> None:
     """A cache that cannot be written costs no candidate its row."""
-    if not training.epochs:
+    if not training.epochs or training.epochs[0].epoch > 1:  # went on from where it was paused
         return
     epochs = [[e.epoch, e.train_loss, e.valid_loss, e.valid_metric, dict(e.metrics)] for e in training.epochs]
     scores = {name: data.hex() for name, data in training.epochs[-1].scores.items()}
