@@ -103,7 +103,7 @@ def test_the_table_sorts_and_filters(browser: Browser, found: evonas.Run) -> Non
     browser.type("#filter", "paramz<5")
     assert browser.ask("document.getElementById('count').innerText").startswith("there is no column paramz")
     browser.type("#filter", "status=failed")
-    assert len(rows(browser)) == 2
+    assert set(rows(browser)) == set(map(str, frame[frame["status"].str.startswith("failed")]["candidate"])) >= {"7"}
     browser.type("#filter", "layer fit")
     assert rows(browser) == ["7"]
     browser.click("#table tbody tr")

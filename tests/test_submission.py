@@ -193,7 +193,7 @@ def test_what_is_sent_is_code_and_config(user: Path, modules: Sequence[ModuleTyp
     archive = zipfile.ZipFile(io.BytesIO(staged.packed()))
     assert archive.testzip() is None
     assert {name: archive.read(name) for name in archive.namelist()} == staged.files
-    assert len(staged.packed()) < 1e6
+    assert len(staged.packed()) < 2e6
 
 
 def test_the_config_is_the_same_search_on_the_cluster(user: Path) -> None:
