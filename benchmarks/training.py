@@ -33,7 +33,8 @@ from torch.utils.data import DataLoader, Dataset
 from evonas.config import AugmentConfig, TrainingConfig
 from evonas.evaluation.costs import multiply_accumulates, parameters
 from evonas.evaluation.device_data import to_device
-from evonas.evaluation.training import Trainer, one_cycle
+from evonas.evaluation.schedules import one_cycle
+from evonas.evaluation.training import Trainer
 from evonas.spaces import SPACES
 from evonas.tasks import Split, Splits, Task, classification
 

@@ -275,7 +275,9 @@ def test_a_serial_search_says_for_how_long_its_candidates_waited(
 )
 def test_only_a_search_whose_budget_is_used_up_asks_for_a_larger_one(state: str, says: str) -> None:
     run = SimpleNamespace(
-        evaluations=pd.DataFrame({"status": ["ok", "ok"], "conditions": [{}, {}]}), state=state, unfinished=[2]
+        evaluations=pd.DataFrame({"status": ["ok", "ok"], "epochs": [1, 1], "conditions": [{}, {}]}),
+        state=state,
+        unfinished=[2],
     )
     assert outcomes(run).endswith(says)  # type: ignore[arg-type]
 

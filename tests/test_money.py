@@ -30,6 +30,7 @@ from evonas.runtime.ray_pool.cluster import names_of
 from evonas.runtime.ray_pool.nodes import ClusterNode
 from evonas.runtime.ray_pool.worker import WorkerHandle
 from evonas.runtime.retries import Attempt, Place
+from evonas.store.migration import strategy_before
 from evonas.text import in_usd
 from tests.synthetic import Toy
 from tests.test_fleet import Launcher, settled
@@ -389,6 +390,8 @@ def test_a_run_of_before_goes_on_without_costs(tmp_path: Path) -> None:
     assert found.status()["spent_usd"] is None
     assert found.verify().difference == ""
     settings: dict[str, Any] = {"budget": {"evaluations": 26}, "work": work}
-    whole = run(tmp_path / "whole", **settings)
+    strategy = {"kind": "nsga2", "population": 8}
+    then = {"strategy": {**strategy_before(strategy), **strategy}, "schedule": {"grows": False}}
+    whole = run(tmp_path / "whole", **settings, **then)
     assert content(run(folder, runtime={"prices": {"*": 3600}}, **settings)) == content(whole)
     assert evonas.load(folder, Toy()).evaluations["usd"].notna().sum() == 13

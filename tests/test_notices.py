@@ -144,16 +144,24 @@ def test_a_try_hands_on_that_it_shall_stop(tmp_path: Path) -> None:
         assert process.wait() == 7
 
 
-def test_a_try_that_shall_stop_before_it_has_begun_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    begin, before = subprocess.Popen, signal.getsignal(signal.SIGTERM)
+ASKED_FIRST = """
+import signal, subprocess, sys
+from evonas.clusters.attempt import attempt
 
-    def asked_first(line: list[str]) -> "subprocess.Popen[bytes]":
-        signal.raise_signal(signal.SIGTERM)
-        return begin(line)
+begin, before = subprocess.Popen, signal.getsignal(signal.SIGTERM)
 
-    monkeypatch.setattr(subprocess, "Popen", asked_first)
-    assert attempt(["sleep", "9"]) == 128 + signal.SIGTERM
-    assert signal.getsignal(signal.SIGTERM) is before
+def asked_first(line):
+    signal.raise_signal(signal.SIGTERM)
+    return begin(line)
+
+subprocess.Popen = asked_first
+status = attempt(["sleep", "9"])
+sys.exit(status if signal.getsignal(signal.SIGTERM) is before else 1)
+"""
+
+
+def test_a_try_that_shall_stop_before_it_has_begun_does() -> None:
+    assert subprocess.run([sys.executable, "-c", ASKED_FIRST], check=False).returncode == 128 + signal.SIGTERM
 
 
 def test_the_launch_files_start_one_watcher_a_machine(tmp_path: Path) -> None:

@@ -193,10 +193,11 @@ def test_a_run_is_not_gone_on_with_on_another_device(tmp_path: Path, monkeypatch
 
 
 def test_runs_from_before_the_keys_go_on_as_they_were() -> None:
-    old = {"targets": {"gpu": {"device": "cuda", "graph": False}}}
+    whole = config(device="cuda").model_dump(mode="json")
+    old = {**whole, "targets": {"gpu": {"device": "cuda", "graph": False}}}
     then = as_begun(config(device="cuda"), old).targets["gpu"]
     assert (then.any_device, then.graph) == (True, False)
-    new = {"targets": {"gpu": {"device": "cuda", "graph": True, "any_device": False}}}
+    new = {**whole, "targets": {"gpu": {"device": "cuda", "graph": True, "any_device": False}}}
     assert as_begun(config(device="cuda"), new).targets["gpu"] == config(device="cuda").targets["gpu"]
     assert as_begun(config(device="cuda", any_device=True), new).targets["gpu"].any_device
 

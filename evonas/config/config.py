@@ -24,7 +24,7 @@ GROWS_UP_TO = 24
 """The longest lookahead with which a window grows by default, that of six workers: more would wait at the start."""
 _GENERATION = TypeAdapter(Annotated[int, Field(ge=2)])
 
-LATER_TRAINING_KEYS = ("batchnorm_bias_rate", "average", "graph", "before")
+LATER_TRAINING_KEYS = ("batchnorm_bias_rate", "average", "graph", "before", "stopping", "checkpoints_mb")
 """Keys of `training` whose defaults are what configs meant before they existed."""
 MUTABLE_SECTIONS = ("budget", "runtime", "tracking")
 """The sections that may change from one start of a search to the next."""

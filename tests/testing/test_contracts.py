@@ -65,7 +65,8 @@ def test_right_spaces_are_accepted() -> None:
 @pytest.mark.parametrize("kind", SPACES)
 def test_the_spaces_that_come_with_it_are_accepted(kind: str) -> None:
     series, masks = TaskSpec("series", InputSpec((2, 8)), (3,)), TaskSpec("masks", InputSpec((2, 7, 9)), (3, 7, 9))
-    spec = {"tcn": series, "conv1d": series, "unet": masks}.get(kind, wrong.SPEC)
+    users = TaskSpec("shop", InputSpec((), "int64", 20), (12,))
+    spec = {"tcn": series, "conv1d": series, "unet": masks, "two_tower": users}.get(kind, wrong.SPEC)
     check_space(SPACES[kind](), spec, networks=2)
 
 
