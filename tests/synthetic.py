@@ -22,6 +22,7 @@ from evonas.runtime import Message
 from evonas.scores import encoded
 from evonas.spaces.genes import Arch, Choice, Integer, Repeat
 from evonas.spaces.space import Space
+from evonas.tabular import Tabular
 
 if TYPE_CHECKING:
     from torch import nn
@@ -30,6 +31,11 @@ if TYPE_CHECKING:
 
 CURVE = [Epoch(epoch, 1.0, 1.0, 0.5) for epoch in range(1, 100)]
 SPEC = TaskSpec("synthetic", InputSpec((1, 8, 8)), (10,))
+CURVES = Tabular(
+    lambda genome, epochs: {"error": (1 + sum(genome[1:])) / (2 + genome[0]) / (30 + epochs)},
+    lambda genome: {"params": 10.0 + 5 * genome[0] + sum(genome)},
+)
+"""Errors that fall with the epochs, of any genome, and params that a small error costs."""
 
 
 class Toy(Space):

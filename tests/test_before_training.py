@@ -16,9 +16,8 @@ from evonas.objectives.before_training import is_stopped_before, report_before
 from evonas.objectives.objectives import Objectives
 from evonas.records import Before, Candidate, Evaluation, Genome, Job, RungReport
 from evonas.surrogate.stand_ins import STAND_INS
-from evonas.tabular import Tabular
 from tests.forging import forge_cell
-from tests.synthetic import SPEC, Toy
+from tests.synthetic import CURVES, SPEC, Toy
 
 CONFIG: dict[str, Any] = {
     "space": {"kind": "Toy"},
@@ -29,14 +28,10 @@ CONFIG: dict[str, Any] = {
     "budget": {"evaluations": 90},
     "runtime": {"kind": "serial"},
 }
-TABLE = Tabular(
-    lambda genome, epochs: {"error": (1 + sum(genome[1:])) / (2 + genome[0]) / (30 + epochs)},
-    lambda genome: {"params": 10.0 + 5 * genome[0] + sum(genome)},
-)
 
 
 def searched(folder: Path, **changes: Any) -> evonas.Run:
-    return evonas.search({**CONFIG, **changes}, space=Toy(), task=SPEC, evaluator=TABLE, run=folder)
+    return evonas.search({**CONFIG, **changes}, space=Toy(), task=SPEC, evaluator=CURVES, run=folder)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +43,7 @@ def births(in_flight: int, count: int, **changes: Any) -> list[Genome]:
     """Genomes of a search in which evaluations come as late as `in_flight` candidates allow, the youngest first."""
     config = load_config({**CONFIG, **changes})
     objectives = Objectives(config, SPEC)
-    breeder, evaluate = Breeder(config, Toy(), objectives), TABLE(Toy(), config, objectives)
+    breeder, evaluate = Breeder(config, Toy(), objectives), CURVES(Toy(), config, objectives)
     waiting: list[Job] = []
     genomes = []
     while len(genomes) < count:

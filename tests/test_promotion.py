@@ -14,9 +14,8 @@ from evonas.errors import UserError
 from evonas.objectives.objectives import Objectives, dominates
 from evonas.objectives.promotion import Promotions
 from evonas.records import Evaluation, Fitness, Job, RungReport
-from evonas.tabular import Tabular
 from tests.forging import forge_cell
-from tests.synthetic import SPEC, Toy
+from tests.synthetic import CURVES, SPEC, Toy
 
 CONFIG: dict[str, Any] = {
     "space": {"kind": "Toy"},
@@ -27,14 +26,10 @@ CONFIG: dict[str, Any] = {
     "budget": {"evaluations": 90},
     "runtime": {"kind": "serial"},
 }
-TABLE = Tabular(
-    lambda genome, epochs: {"error": (1 + sum(genome[1:])) / (2 + genome[0]) / (30 + epochs)},
-    lambda genome: {"params": 10.0 + 5 * genome[0] + sum(genome)},
-)
 
 
 def searched(folder: Path, **changes: Any) -> evonas.Run:
-    return evonas.search({**CONFIG, **changes}, space=Toy(), task=SPEC, evaluator=TABLE, run=folder)
+    return evonas.search({**CONFIG, **changes}, space=Toy(), task=SPEC, evaluator=CURVES, run=folder)
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +114,7 @@ def births(in_flight: int, mode: str, count: int = 80) -> list[tuple[Any, str]]:
     """Of a search in which evaluations come as late as `in_flight` candidates allow, the youngest first."""
     config = load_config({**CONFIG, "schedule": {"mode": mode}})
     objectives = Objectives(config, SPEC)
-    breeder, evaluate = Breeder(config, Toy(), objectives), TABLE(Toy(), config, objectives)
+    breeder, evaluate = Breeder(config, Toy(), objectives), CURVES(Toy(), config, objectives)
     waiting: list[Job] = []
     born: list[tuple[Any, str]] = []
     while len(born) < count:
@@ -170,4 +165,4 @@ def test_what_cannot_be_is_said(training: dict[str, Any], says: str, tmp_path: P
 
 def test_what_another_run_evaluated_is_not_taken_over(run: evonas.Run, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--founders"):
-        evonas.search(CONFIG, space=Toy(), task=SPEC, evaluator=TABLE, run=tmp_path / "run", from_run=run.folder)
+        evonas.search(CONFIG, space=Toy(), task=SPEC, evaluator=CURVES, run=tmp_path / "run", from_run=run.folder)
