@@ -2,26 +2,18 @@
 
 import importlib
 import io
-import platform
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stderr
-from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from evonas.config import TargetConfig
-from evonas.errors import UserError
 from evonas.inputs import example
-from evonas.installing import how_to_install
-from evonas.measuring.backends import devices
 from evonas.measuring.backends.backend import Array, Loaded
+from evonas.measuring.backends.edge import EdgeRuntime
 from evonas.measuring.backends.heard import heard
 from evonas.measuring.backends.onnx_file import LoadedFile
 from evonas.records import Inputs
-
-if TYPE_CHECKING:
-    from torch import nn
 
 MISSING = "Missing operator: "
 """What the runtime says before the name of an operator that it has no kernel for."""
@@ -29,7 +21,7 @@ _threads: list[int] = []
 """What this process's pool has; XNNPACK holds on to it, so that it is never made anew."""
 
 
-class ExecuTorch:
+class ExecuTorch(EdgeRuntime):
     """ExecuTorch runs networks that were lowered to XNNPACK, as far as that has their operators, and else by its
     portable kernels.
 
@@ -41,34 +33,11 @@ class ExecuTorch:
         UserError: executorch is not installed, or another target of this process has other threads.
     """
 
-    def __init__(self, name: str, config: TargetConfig) -> None:
-        self._config = config
-        try:
-            _need(config.threads)
-        except ImportError:
-            what = f"targets.{name}.backend: executorch is not installed on {platform.node()}"
-            raise UserError(f"{what}; {how_to_install('executorch')}") from None
-        except ValueError as error:
-            raise UserError(f"targets.{name}.threads: {error}") from None
+    kind = "executorch"
+    package = "executorch"
 
-    @property
-    def device(self) -> str:
-        return "cpu"
-
-    @property
-    def conditions(self) -> Mapping[str, str]:
-        return devices.described(self._config, devices.cpu()) | {"executorch": version("executorch")}
-
-    @property
-    def state(self) -> Mapping[str, str]:
-        return devices.cpu_state()
-
-    def load(self, network: "nn.Module | bytes", inputs: Inputs) -> Loaded:
-        if isinstance(network, bytes):
-            return self._read(network, inputs)
-        from evonas.measuring.backends import export
-
-        return export.checked(network, inputs, self._config, lambda file: self._read(file, inputs))
+    def _find(self) -> None:
+        _need(self._config.threads)
 
     def _read(self, file: bytes, inputs: Inputs) -> Loaded:
         method, x = _method(file), _tensors(example(inputs, self._config.batch))

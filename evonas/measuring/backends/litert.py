@@ -1,28 +1,20 @@
 """LiteRT, which was TensorFlow Lite, as a backend. It needs no torch where a network comes as a file."""
 
 import importlib
-import platform
 from collections.abc import Callable, Mapping
-from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from evonas.config import TargetConfig
-from evonas.errors import UserError
 from evonas.inputs import example
-from evonas.installing import how_to_install
-from evonas.measuring.backends import devices
 from evonas.measuring.backends.backend import Array, Loaded
+from evonas.measuring.backends.edge import EdgeRuntime
 from evonas.measuring.backends.heard import heard
 from evonas.measuring.backends.onnx_file import LoadedFile
 from evonas.records import Inputs
 
-if TYPE_CHECKING:
-    from torch import nn
 
-
-class LiteRt:
+class LiteRt(EdgeRuntime):
     """LiteRT runs networks by its delegate to XNNPACK, and what that has no kernel for by its own.
 
     Args:
@@ -33,32 +25,11 @@ class LiteRt:
         UserError: ai-edge-litert is not installed.
     """
 
-    def __init__(self, name: str, config: TargetConfig) -> None:
-        self._config = config
-        try:
-            _interpreter()
-        except ImportError:
-            what = f"targets.{name}.backend: litert is not installed on {platform.node()}"
-            raise UserError(f"{what}; {how_to_install('litert')}") from None
+    kind = "litert"
+    package = "ai-edge-litert"
 
-    @property
-    def device(self) -> str:
-        return "cpu"
-
-    @property
-    def conditions(self) -> Mapping[str, str]:
-        return devices.described(self._config, devices.cpu()) | {"litert": version("ai-edge-litert")}
-
-    @property
-    def state(self) -> Mapping[str, str]:
-        return devices.cpu_state()
-
-    def load(self, network: "nn.Module | bytes", inputs: Inputs) -> Loaded:
-        if isinstance(network, bytes):
-            return self._read(network, inputs)
-        from evonas.measuring.backends import export
-
-        return export.checked(network, inputs, self._config, lambda file: self._read(file, inputs))
+    def _find(self) -> None:
+        _interpreter()
 
     def _read(self, file: bytes, inputs: Inputs) -> Loaded:
         session = Session(file, self._config.threads)
