@@ -14,7 +14,7 @@ from typing import Any
 
 from evonas.code_owner import is_user_module
 from evonas.components import Components, assemble, check_endpoints, check_given
-from evonas.config import MUTABLE_SECTIONS, Config, TrainingConfig, recipe
+from evonas.config import MUTABLE_SECTIONS, Config
 from evonas.config.loading import load_config
 from evonas.driver.account import check_prices
 from evonas.driver.finishing import finish
@@ -23,7 +23,7 @@ from evonas.driver.progress import shown
 from evonas.errors import UserError
 from evonas.evaluation.learners import LEARNERS
 from evonas.measuring.identity import of_rows
-from evonas.objectives.metrics import METRICS, SCORES
+from evonas.objectives.metrics import METRICS
 from evonas.records import RunKind, TaskSpec
 from evonas.reuse import Reuse, architectures, reuse, run_id
 from evonas.reuse.architectures import Architectures
@@ -33,7 +33,6 @@ from evonas.run_identity import (
     create_or_check,
     data_path,
     default_folder,
-    moved_data,
     recorded_training,
     versions,
 )
@@ -42,6 +41,7 @@ from evonas.runs.run import Run
 from evonas.runtime import RUNTIMES, Runtime
 from evonas.spaces import SPACES
 from evonas.spaces.space import Space
+from evonas.start_notes import start_notes
 from evonas.store import (
     ORIGIN,
     Folder,
@@ -169,16 +169,7 @@ def prepare(
         raise UserError(lacking)
     found = _modules_of(_own_code(components, evaluator))
     data = components.data
-    advised = recipe.recommended(wanted, components.config)
-    said = [f"the config leaves to the task: training: {{{recipe.in_words(advised)}}}"] if advised else []
-    notes = (
-        *(data.notes if data else ()),
-        *said,
-        *_scores_as_objectives(components),
-        *_notes(folder, components),
-        *_checkpoints(folder, components.config.training),
-        *begins_with.notes,
-    )
+    notes = (*start_notes(wanted, components, folder), *begins_with.notes)
     words = in_words(data) if data else ""
     return PreparedSearch(components, folder, tuple(dict.fromkeys((*modules, *found))), notes, words, begins_with)
 
@@ -334,48 +325,6 @@ def _start(prepared: PreparedSearch) -> dict[str, Any]:
     who["modules"] = [module.__name__ for module in prepared.modules]  # for who goes on with it elsewhere
     who["data_path"] = data_path(prepared.components.config)  # they may have moved since the run began
     return {**prepared.components.config.model_dump(mode="json", include=set(MUTABLE_SECTIONS)), **who}
-
-
-def _notes(folder: Folder, components: Components) -> Iterator[str]:
-    """What is to be known of a run that is to go on: where its data are, and what is wrong with its record."""
-    if not is_run(folder):
-        return
-    if not has_own_description(folder):
-        yield f"{folder}/run.json is damaged or lost; its copy in starts/0001.json takes its place"
-    if before := moved_data(folder, read_run(folder), components):
-        now = data_path(components.config)
-        yield f"the data are those of the search, which was begun with task.path {before} and goes on with {now}"
-    record = recover(folder, components.objectives.metrics, components.objectives.targets, salvage=True)
-    if record.damage:
-        yield (
-            f"{folder}/{record.damage.name} {record.damage.what}; going on from generation {record.generations} and "
-            f"{len(record.rows)} candidates after it; copies of what does not count are kept in {folder}/damaged"
-        )
-    elif record.torn:
-        yield f"the journal of {folder} ends in half a line, as a crash leaves it; the rest is intact"
-
-
-def _scores_as_objectives(components: Components) -> Iterator[str]:
-    """What an objective is worth that is only a guess."""
-    for name in components.objectives.names:
-        if name in SCORES:
-            yield (
-                f"objective {name} is a guess at what an untrained network could learn, and grows with its size: "
-                f"beside a cost it finds the largest that is allowed; training.before: {name} is the place for it"
-            )
-
-
-def _checkpoints(folder: Folder, training: TrainingConfig) -> Iterator[str]:
-    """What pausing at rungs costs in space and transfer."""
-    if training.stopping != "pause":
-        return
-    each = {"sgd": 8, "adamw": 12, "muon": 12}[training.optimizer] + 4 * bool(training.average or training.ema)
-    epochs = ", ".join(map(str, training.rungs))
-    yield (
-        f"training is paused at epochs {epochs}; a checkpoint has {each} bytes a parameter, comes from a worker and "
-        f"goes to one; all of them take {training.checkpoints_mb:,.0f} MB at most in {folder}/checkpoints "
-        "(training.checkpoints_mb)"
-    )
 
 
 def _own_code(components: Components, evaluator: EvaluatorFactory | None) -> Iterator[object]:
