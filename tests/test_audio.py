@@ -15,7 +15,9 @@ from evonas.config import PartConfig
 from evonas.config.options import construct
 from evonas.errors import UserError
 from evonas.tasks import TASKS, Task
+from evonas.tasks.audio.arrays import _recordings
 from evonas.tasks.audio.masking import Masking
+from evonas.tasks.audio.sounds import as_int16
 from evonas.tasks.audio.spectrogram import Spectrogram
 from evonas.tasks.data_record import data_record, prepare_of
 from evonas.testing import check_task
@@ -87,6 +89,7 @@ def test_rows_of_one_length_and_classes_with_names(tmp_path: Path) -> None:
         ({}, {"split": {"by": "singer"}}, "task.split: unknown 'singer'"),
         ({}, {"mask_bands": 7}, "task.mask_bands: 7 is more than the 6 bands of a spectrogram"),
         ({"label": np.zeros(N, int)}, {}, "all labels are alike"),
+        ({"speaker": np.array(list("ab") * (N // 2))}, {"split": {"time": "speaker"}}, "must be numbers, .* not <U1"),
     ],
 )
 def test_what_arrays_cannot_be_is_one_line(
@@ -186,3 +189,11 @@ def test_what_is_no_sound_ends_a_search_with_2(tmp_path: Path, capsys: pytest.Ca
     assert "cannot read 1 recording" in said
     assert "0.wav" in said
     assert len(said.splitlines()) == 1
+
+
+def test_whole_numbers_are_as_loud_as_they_are_and_floats_must_be() -> None:
+    assert as_int16(np.array([0, 2**15, 2**16 - 1], np.uint16)).tolist() == [-(2**15), 0, 2**15 - 1]
+    assert as_int16(np.array([0, 2**31], np.uint32)).tolist() == [-(2**15), 0]
+    loud = {"pcm16": np.full((4, 8), 300.0), "label": np.arange(4)}
+    with pytest.raises(UserError, match="has floats up to 300, and floats run from -1 to 1"):
+        _recordings(loud, "pcm16", "offset", Path("x.npz"))

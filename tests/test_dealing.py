@@ -4,10 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from evonas.errors import UserError
-from evonas.tasks.dealing import Keys, SplitBy, dealt
+from evonas.tasks.class_weights import weights_of
+from evonas.tasks.dealing import Keys, SplitBy, dealt, notes_of
 from evonas.tasks.file_groups import keys_of_files
+from evonas.tasks.losses import WeightedCrossEntropy
 from evonas.tasks.splitting import completed
 from evonas.tasks.task import Split
 
@@ -68,3 +71,27 @@ def test_only_what_is_not_given_is_dealt() -> None:
     assert splits.drawn == ("valid",)
     sizes = [len(split) for split in splits.parts.values()]
     assert sizes in ([28, 12, 40], [32, 8, 40]), "a quarter of 10 groups of 4"
+
+
+def test_what_is_said_of_a_split_is_what_was_done() -> None:
+    groups, times = Keys(np.arange(6) // 2), Keys(np.arange(6), in_time=True)
+    by, time = SplitBy(by="speaker"), SplitBy(time="when")
+    assert notes_of(None, None, ("valid", "test")) == []
+    assert notes_of(groups, by, ()) == ["split is not used: valid and test are given"]
+    assert notes_of(groups, by, ("valid",)) == [
+        "split by speaker: 3 groups, each of which is in one part of train and valid"
+    ]
+    assert notes_of(times, time, ("valid",)) == [
+        "split in time by when: the latest training examples are the validation split"
+    ]
+    assert notes_of(times, time, ("test",)) == [
+        "split in time by when: the latest training examples are the test split"
+    ]
+
+
+def test_balanced_weights_need_an_example_of_each_class() -> None:
+    with pytest.raises(UserError, match="balanced needs a training example of each class, and c has none"):
+        weights_of("balanced", np.array([0, 1, 1]), ["a", "b", "c"])
+    weights, _ = weights_of("balanced", np.array([0, 1, 1, 1]), ["a", "b"])
+    loss = WeightedCrossEntropy(weights)(torch.zeros(2, 2, dtype=torch.float64), torch.tensor([0, 1]), 0.0)
+    assert loss.item() == pytest.approx(np.log(2))

@@ -16,6 +16,9 @@ from evonas.errors import UserError
 from evonas.evaluation.augment import augment
 from evonas.tasks import TASKS, Task
 from evonas.tasks.data_record import data_record, prepare_of
+from evonas.tasks.images import ORIENTATION
+from evonas.tasks.masks import Masks
+from evonas.tasks.picture_pairs import Pair
 from evonas.tasks.pixels import UNKNOWN, PixelCrossEntropy, mean_iou, overlaps, wrong_pixels
 from evonas.testing import check_task
 
@@ -143,3 +146,31 @@ def test_a_picture_without_a_mask_ends_a_search_with_2(tmp_path: Path, capsys: p
     assert "1 picture of" in said
     assert said.endswith("without a mask of the same name in " + str(tmp_path / "data" / "masks") + ": 3")
     assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("way", "mask_turned"), [(6, True), (6, False), (1, False)])
+def test_a_mask_is_turned_as_its_picture_is(way: int, mask_turned: bool, tmp_path: Path) -> None:
+    """A phone stores a picture on its side; its mask may be of what is stored, or of what is seen."""
+    seen = np.zeros((6, 4), np.uint8)
+    seen[:2] = 1  # the top
+    stored = np.rot90(seen, 1) if way == 6 else seen  # 6: to be turned clockwise
+    picture, mask = Image.fromarray(stored * 255), Image.fromarray(stored if mask_turned or way == 1 else seen)
+    exif = Image.Exif()
+    exif[ORIENTATION] = way
+    picture.save(tmp_path / "a.png", exif=exif)
+    mask.save(tmp_path / "m.png")
+    masks = Masks(Image, (6, 4))
+    found = masks.read([Pair(tmp_path / "a.png", tmp_path / "m.png")])
+    masks.check()
+    assert (found[0] == seen).all()
+
+
+def test_a_mask_of_which_nothing_tells_whether_it_is_turned_is_refused(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = 3
+    Image.new("L", (4, 4)).save(tmp_path / "a.png", exif=exif)
+    Image.new("L", (4, 4)).save(tmp_path / "m.png")
+    masks = Masks(Image, 4)
+    masks.read([Pair(tmp_path / "a.png", tmp_path / "m.png")])
+    with pytest.raises(UserError, match="nothing tells whether the mask is"):
+        masks.check()

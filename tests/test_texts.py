@@ -212,3 +212,12 @@ def test_texts_that_are_empty_end_a_search_with_2(tmp_path: Path, capsys: pytest
     assert "cannot read 2 .txt files" in said
     assert "0.txt is empty" in said
     assert len(said.splitlines()) == 1
+
+
+def test_dates_that_are_texts_are_in_the_order_of_time(tmp_path: Path) -> None:
+    days = pd.date_range("2019-11-01", periods=60, freq="D")
+    task = made("text_table", table(tmp_path, ROWS.assign(when=days.strftime("%d.%m.%Y"))), split={"time": "when"})
+    plain = made("text_table", table(tmp_path, ROWS.assign(when=range(60))), split={"time": "when"})
+    assert (task.splits.test.x == plain.splits.test.x).all()
+    with pytest.raises(UserError, match=r"task\.split\.time: when holds no times"):
+        made("text_table", table(tmp_path, ROWS.assign(when="soon")), split={"time": "when"})

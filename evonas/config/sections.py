@@ -115,7 +115,8 @@ class TrainingConfig(Section):
         default=1,
         ge=1,
         description="parts in which a batch is computed, one after another, its gradients added up: less memory for "
-        "the same step, but that BatchNorm sees a part",
+        "the same step, but that BatchNorm sees a part, and a loss with class_weights or unknown pixels is a mean over "
+        "a part",
     )
     stochastic_depth: float = Field(
         default=0.0,

@@ -56,7 +56,7 @@ class QuantisedQuality:
         self._judged = {name: metrics for name, metrics in objectives.judged.items() if metrics}
         self._configs, self._task, self._preparation = config.targets, task, preparation
         self._decisive = {*objectives.names, *(limit.key for limit in objectives.limits)}
-        self._named, self._threads = objectives.named, config.training.threads
+        self._named = objectives.named
         for name in self._judged:
             backend = self._configs[name].backend
             if find_spec(LIBRARIES[backend]) is None:
@@ -98,9 +98,9 @@ class QuantisedQuality:
         config, splits = self._configs[target], self._task.splits
         whole, inputs = self._whole(config, network)
         calibrating, judging = _chosen(splits.train, CALIBRATED_BY), _chosen(splits.valid, JUDGED_BY)
-        with cpu_threads(self._threads):
+        with cpu_threads(config.threads):  # ExecuTorch has one pool of threads in a process: the target's
             batches = [x for x, _, _ in self._batches(splits.train, calibrating, config)]
-            run = RUNNERS[config.backend](to_file(whole, inputs, config, batches), self._threads)
+            run = RUNNERS[config.backend](to_file(whole, inputs, config, batches), config.threads)
             draft.conditions[f"calibrated_by[{target}]"] = f"{len(calibrating)} of {len(splits.train)}"
             draft.conditions[f"judged_by[{target}]"] = f"{len(judging)} of {len(splits.valid)}"
             return self._judge(run, self._batches(splits.valid, judging, config), names)

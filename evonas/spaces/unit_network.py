@@ -1,6 +1,6 @@
 """The last layer of networks whose outputs have units, or start from what they see. See units.py."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -29,6 +29,15 @@ class InUnits(nn.Module):
 
     def forward(self, *parts: Tensor, **named: Tensor) -> Any:
         return called(self.network, named or parts[0]) * self.deviation + self.mean
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "InUnits":
+        """Units stay float32 where a network becomes float16, which ends at 65,504."""
+        units = {"mean": self.mean, "deviation": self.deviation}
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        for name, own in units.items():
+            moved = getattr(self, name)
+            setattr(self, name, own.to(moved.device) if moved.dtype.itemsize < own.dtype.itemsize else moved)
+        return self
 
 
 def in_units(network: nn.Module, units: Sequence[tuple[float, float]]) -> nn.Module:

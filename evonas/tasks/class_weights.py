@@ -24,15 +24,21 @@ def weights_of(wanted: ClassWeights, y: Array, names: Sequence[str]) -> tuple[tu
 
     Args:
         wanted: balanced: n / (classes x examples of the class), as scikit-learn has it: all classes count alike.
-        y: (n,) the classes of the training examples, 0, 1, ... without gaps.
+        y: (n,) the classes of the training examples, 0, 1, ...
         names: of the classes, in order; empty where they have none.
 
     Raises:
-        UserError: another number of weights than of classes, or one that is not above 0.
+        UserError: another number of weights than of classes, or one that is not above 0; balanced, where a class has
+            no training example.
     """
-    counts = np.bincount(y)
+    counts = np.bincount(y, minlength=len(names))
     called = [str(name) for name in names] or [str(number) for number in range(len(counts))]
     if wanted == "balanced":
+        if lacking := [name for name, count in zip(called, counts, strict=True) if not count]:
+            raise UserError(
+                f"task.class_weights: balanced needs a training example of each class, and {', '.join(lacking)} has "
+                "none: give numbers, or another task.split_seed"
+            )
         weights = tuple((len(y) / (len(counts) * counts)).tolist())
     else:
         weights = tuple(map(float, wanted or ()))

@@ -120,9 +120,23 @@ def _off(parts: Array, table: Array, wanted: Array) -> float:
     return float((np.abs(found - wanted) / np.maximum(wanted, 1)).max())
 
 
-def note_of(keys: Keys, split: SplitBy) -> str:
-    """What was split by, for people."""
-    different = len(np.unique(keys.values))
+def notes_of(keys: Keys | None, split: SplitBy | None, drawn: Sequence[str]) -> list[str]:
+    """What examples were split by, for people; nothing where no split is asked for.
+
+    Args:
+        keys: of the training examples.
+        split: of the config.
+        drawn: the parts that were taken out of them; those that are given are as they are.
+    """
+    if keys is None or split is None:
+        return []
+    if not drawn:
+        return ["split is not used: valid and test are given"]
     if keys.in_time:
-        return f"split in time by {split.time}: the latest are the test split, those before them the validation split"
-    return f"split by {split.by}: {different:,} groups, each of which is in one part"
+        behind = {"test": "the latest training examples are the test split", "valid": "those before them"}
+        if drawn == ("valid",):
+            return [f"split in time by {split.time}: the latest training examples are the validation split"]
+        ends = f", {behind['valid']} the validation split" if "valid" in drawn else ""
+        return [f"split in time by {split.time}: {behind['test']}{ends}"]
+    given = "" if len(drawn) == 2 else f" of train and {drawn[0]}"
+    return [f"split by {split.by}: {len(np.unique(keys.values)):,} groups, each of which is in one part{given}"]

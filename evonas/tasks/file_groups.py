@@ -8,7 +8,7 @@ import numpy as np
 
 from evonas.errors import UserError
 from evonas.tasks.class_folders import natural
-from evonas.tasks.dealing import Keys, SplitBy, note_of
+from evonas.tasks.dealing import Keys, SplitBy
 
 
 def keys_of_files(split: SplitBy | None, files: Iterable[Path], root: Path) -> Keys | None:
@@ -39,11 +39,6 @@ def keys_of_files(split: SplitBy | None, files: Iterable[Path], root: Path) -> K
     return Keys(np.array(found))
 
 
-def keys_of_classes(
-    split: SplitBy | None, files: Mapping[str, Sequence[Path]], root: Path, notes: list[str]
-) -> Keys | None:
-    """`keys_of_files` of class folders, class by class in natural order; adds a note."""
-    ordered = [file for name in sorted(files, key=natural) for file in files[name]]
-    if (keys := keys_of_files(split, ordered, root)) is not None and split is not None:
-        notes.append(note_of(keys, split))
-    return keys
+def keys_of_classes(split: SplitBy | None, files: Mapping[str, Sequence[Path]], root: Path) -> Keys | None:
+    """`keys_of_files` of class folders, class by class in natural order."""
+    return keys_of_files(split, [file for name in sorted(files, key=natural) for file in files[name]], root)

@@ -10,7 +10,7 @@ from evonas.paths import expanded
 from evonas.tasks.class_folders import class_folders, natural
 from evonas.tasks.class_weights import ClassWeights
 from evonas.tasks.constructors import classification
-from evonas.tasks.dealing import SplitBy
+from evonas.tasks.dealing import SplitBy, notes_of
 from evonas.tasks.file_groups import keys_of_classes
 from evonas.tasks.images import Channels, Pictures, Size, pillow
 from evonas.tasks.splitting import completed
@@ -61,9 +61,9 @@ def image_folder(
     pictures.check_room("task.path", number, drawn=not {"valid", "test"} <= found.keys())
     given = {part: _read(pictures, files, classes) for part, files in found.items()}
     pictures.check("task.path")
-    keys = keys_of_classes(split, found["train"], root, notes)
+    keys = keys_of_classes(split, found["train"], root)
     splits = completed(given, valid_fraction, test_fraction, split_seed, keys=keys)
-    notes = [*notes, *pictures.notes()]
+    notes = [*notes, *notes_of(keys, split, splits.drawn), *pictures.notes()]
     return classification(root.name, splits, metrics, classes, notes, class_weights=class_weights)
 
 

@@ -21,6 +21,8 @@ ALPHA = ("RGBA", "RGBa", "LA", "La", "PA")
 ORIENTATION = 0x0112
 TURNS = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}
 """EXIF's orientation -> PIL.Image.Transpose that undoes it; 1 is upright."""
+SIDEWAYS = (5, 6, 7, 8)
+"""Orientations whose height and width change places."""
 BACKGROUND = 128
 """Of pictures with transparency: neither a black nor a white shape disappears on it."""
 

@@ -25,7 +25,8 @@ class WeightedCrossEntropy:
 
     def __call__(self, output: Tensor, target: Tensor, label_smoothing: float) -> Tensor:
         """Of a batch; a scalar."""
-        return F.cross_entropy(output, target, on(self.weights, output.device), label_smoothing=label_smoothing)
+        weights = on(self.weights, output.device).to(output.dtype)  # zero-cost scores are computed in float64
+        return F.cross_entropy(output, target, weights, label_smoothing=label_smoothing)
 
 
 @lru_cache(maxsize=16)

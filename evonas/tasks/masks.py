@@ -9,7 +9,7 @@ import numpy as np
 
 from evonas.errors import UserError
 from evonas.tasks.class_folders import count, listed, unreadable
-from evonas.tasks.images import Size, sides
+from evonas.tasks.images import ORIENTATION, SIDEWAYS, TURNS, Size, sides
 from evonas.tasks.picture_pairs import Pair
 from evonas.tasks.pixels import UNKNOWN
 from evonas.tasks.task import Array
@@ -43,18 +43,31 @@ class Masks:
         for row, pair in enumerate(pairs):
             try:
                 with self._image.open(pair.mask) as mask, self._image.open(pair.picture) as picture:
-                    y[row] = self._values(mask, picture.size)
+                    y[row] = self._values(self._upright(mask, picture))
             except (OSError, ValueError, SyntaxError, AttributeError, TypeError, self._bomb) as error:
                 said = str(error).splitlines()[0] if str(error) else type(error).__name__
                 self._failed.append(f"{pair.mask}: {said}")
         return y
 
-    def _values(self, mask: Any, size: tuple[int, int]) -> Array:
+    def _upright(self, mask: Any, picture: Any) -> Any:
+        """As its picture stands once that is turned as its camera says."""
+        stored, way = picture.size, picture.getexif().get(ORIENTATION, 1)
+        shown = stored[::-1] if way in SIDEWAYS else stored
+        if mask.size not in (stored, shown):
+            (width, height), (wide, high) = mask.size, shown
+            raise ValueError(f"it is of {height} x {width} (height x width), its picture of {high} x {wide}")
+        if way not in TURNS or mask.size != stored:
+            return mask
+        if stored == shown:
+            raise ValueError(
+                f"its picture is to be turned (EXIF orientation {way}), and nothing tells whether the mask is: save "
+                "the picture as it is to be seen, without EXIF"
+            )
+        return mask.transpose(TURNS[way])
+
+    def _values(self, mask: Any) -> Array:
         if mask.mode not in MODES:
             raise ValueError(f"it is of mode {mask.mode}; a mask has one channel with the class of each pixel")
-        if mask.size != size:
-            (width, height), (wide, high) = mask.size, size
-            raise ValueError(f"it is of {height} x {width} (height x width), its picture of {high} x {wide}")
         wanted = self._width, self._height
         scaled = mask if mask.size == wanted else mask.resize(wanted, resample=0)  # 0 is the nearest in any Pillow
         values = np.asarray(scaled).astype(np.int64)

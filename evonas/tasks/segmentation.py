@@ -10,7 +10,7 @@ from evonas.tasks.baselines import same_for_all
 from evonas.tasks.class_folders import listed
 from evonas.tasks.class_weights import ClassWeights
 from evonas.tasks.constructors import chosen_metrics
-from evonas.tasks.dealing import SplitBy, note_of
+from evonas.tasks.dealing import SplitBy, notes_of
 from evonas.tasks.file_groups import keys_of_files
 from evonas.tasks.images import Channels, Pictures, Size, pillow
 from evonas.tasks.masks import Masks, classes_of, shares, values_of
@@ -76,15 +76,14 @@ def segmentation(
         part: Split(x, classes_of(y, known, unknown_value, [pair.mask for pair in found[part]]))
         for part, (x, y) in read.items()
     }
-    if (keys := keys_of_files(split, [pair.picture for pair in found["train"]], root)) is not None and split:
-        notes.append(note_of(keys, split))
+    keys = keys_of_files(split, [pair.picture for pair in found["train"]], root)
     splits = completed(given, valid_fraction, test_fraction, split_seed, stratify=False, keys=keys)
     names = tuple(classes) or tuple(map(str, known))
     if len(names) != len(known):
         raise UserError(f"task.classes: {len(names)} names for the {len(known)} values {listed(map(str, known))}")
     weights, said = pixel_weights(class_weights, splits.train.y, names)
     chosen = chosen_metrics(metrics, metrics_of(len(known)))
-    notes = [*notes, *pictures.notes(), *shares(splits.train.y, names), *said]
+    notes = [*notes, *notes_of(keys, split, splits.drawn), *pictures.notes(), *shares(splits.train.y, names), *said]
     shape = (len(known), *splits.train.y.shape[1:])
     spec = TaskSpec(root.name, InputSpec(splits.train.columns[""].shape[1:]), shape, directions(chosen))
     return Task(

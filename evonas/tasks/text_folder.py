@@ -54,8 +54,8 @@ def text_folder(
     found, classes, notes = class_folders(root, SUFFIXES, ".txt files")
     check_text_room([file for own in found.values() for files in own.values() for file in files])
     texts = {part: _read(files, classes, unit) for part, files in found.items()}
-    keys = keys_of_classes(split, found["train"], root, notes)
-    drawn = Drawn(valid_fraction, test_fraction, split_seed, keys)
+    keys = keys_of_classes(split, found["train"], root)
+    drawn = Drawn(valid_fraction, test_fraction, split_seed, split, keys)
     return text_task(
         root.name, texts, classes, (unit, characters, most_characters), drawn, metrics, class_weights, notes
     )

@@ -2,17 +2,16 @@
 
 from typing import Any
 
-import numpy as np
-
 from evonas.did_you_mean import unknown
 from evonas.errors import UserError
 from evonas.paths import expanded
 from evonas.tasks.class_folders import listed, natural
 from evonas.tasks.class_weights import ClassWeights
-from evonas.tasks.dealing import Keys, SplitBy, note_of
+from evonas.tasks.dealing import Keys, SplitBy
 from evonas.tasks.room import check_room, size_of
+from evonas.tasks.table.keys import key_of
 from evonas.tasks.table.reading import read, table_files
-from evonas.tasks.task import Array, Task
+from evonas.tasks.task import Task
 from evonas.tasks.texts import Drawn, Labelled, text_task
 from evonas.tasks.units import as_read
 
@@ -62,8 +61,8 @@ def text_table(
     rows = {part: _rows(read(file), str(file), part, text, label, notes) for part, file in files.items()}
     classes = sorted(set(rows["train"].column(label).to_pylist()), key=natural)
     given = {part: _labelled(own, text, label, classes, unit, part) for part, own in rows.items()}
-    keys = _keys(split, rows["train"], notes)
-    drawn = Drawn(valid_fraction, test_fraction, split_seed, keys)
+    keys = _keys(split, rows["train"])
+    drawn = Drawn(valid_fraction, test_fraction, split_seed, split, keys)
     return text_task(
         where.stem, given, classes, (unit, characters, most_characters), drawn, metrics, class_weights, notes
     )
@@ -105,21 +104,11 @@ def _labelled(rows: Any, text: str, label: str, classes: list[str], unit: str, p
     return Labelled(texts, [number[name] for name in labels])
 
 
-def _keys(split: SplitBy | None, rows: Any, notes: list[str]) -> Keys | None:
-    """What rows belong to, or when they were; adds a note.
-
-    Raises:
-        UserError: there is no such column, or it has gaps.
-    """
+def _keys(split: SplitBy | None, rows: Any) -> Keys | None:
+    """What rows belong to, or when they were; UserError where there is no such column."""
     if split is None:
         return None
     key, name = ("by", split.by) if split.by is not None else ("time", split.time or "")
     if name not in rows.column_names:
         raise UserError(f"task.split.{key}: {unknown(name, rows.column_names)}")
-    column = rows.column(name)
-    if column.null_count:
-        raise UserError(f"task.split.{key}: {name} has {column.null_count:,} gaps; fill them or leave those rows out")
-    values: Array = np.array(column.to_pylist())
-    keys = Keys(values, key == "time")
-    notes.append(note_of(keys, split))
-    return keys
+    return key_of(rows.column(name), name, split)

@@ -8,7 +8,7 @@ import numpy as np
 from evonas.records import InputSpec, TaskSpec
 from evonas.tasks.class_weights import ClassWeights
 from evonas.tasks.constructors import classification
-from evonas.tasks.dealing import Keys
+from evonas.tasks.dealing import Keys, SplitBy, notes_of
 from evonas.tasks.metrics import directions
 from evonas.tasks.splitting import completed
 from evonas.tasks.task import Array, Split, Task
@@ -33,12 +33,14 @@ class Drawn:
         valid: share of them.
         test: share of them.
         seed: of the draw.
+        split: of the config.
         keys: of the training examples, where groups of them stay together or the latest are taken.
     """
 
     valid: float
     test: float
     seed: int
+    split: SplitBy | None = None
     keys: Keys | None = None
 
 
@@ -82,8 +84,9 @@ def text_task(
         for part, texts in numbers.items()
     }
     joined = {part: np.concatenate(texts) for part, texts in numbers.items()}
-    said = [*notes, *_changed(lengths, length, own.noun), *notes_on(own, read["train"], joined)]
     splits = completed(made, drawn.valid, drawn.test, drawn.seed, keys=drawn.keys)
+    said = [*notes, *notes_of(drawn.keys, drawn.split, splits.drawn)]
+    said += [*_changed(lengths, length, own.noun), *notes_on(own, read["train"], joined)]
     task = classification(name, splits, metrics, classes, said, class_weights=class_weights)
     inputs = InputSpec((length,), "int64", own.size)
     spec = TaskSpec(task.spec.name, inputs, task.spec.output_shape, directions(task.metrics))

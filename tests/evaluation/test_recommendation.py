@@ -165,3 +165,12 @@ def test_what_is_learned_is_far_better_than_what_is_popular(loss: str, tmp_path:
     file, checked = written(EXPORTERS["onnx" if loss == "bpr" else "pt2"], own.network, own.x)
     assert file
     assert "differs" in checked
+
+
+def test_sampled_softmax_is_the_softmax_on_average() -> None:
+    """At equal scores it is the logarithm of the number of items, however few they are."""
+    scores = torch.zeros(2, 3, requires_grad=True)
+    target = torch.tensor([[0, 0, 5, 1], [0, 0, 9, 2]])
+    assert RecommendationLoss("sampled_softmax", 20_000)(scores, target, 0.0).item() == pytest.approx(
+        np.log(3), abs=0.01
+    )

@@ -13,12 +13,14 @@ from evonas.tasks.audio.sounds import Sounds, as_int16, lengths
 from evonas.tasks.class_folders import natural
 from evonas.tasks.class_weights import ClassWeights
 from evonas.tasks.conditions import rows_where
-from evonas.tasks.dealing import Keys, SplitBy, note_of
+from evonas.tasks.dealing import Keys, SplitBy, notes_of
 from evonas.tasks.room import STREAMED, check_room
 from evonas.tasks.splitting import completed
 from evonas.tasks.task import Array, Split, Task
 
 LARGEST_RATE = 10**6
+LOUDEST = 2.0
+"""Of floats, which run from -1 to 1 and may go a little beyond; above it they are whole numbers as floats."""
 
 
 def audio(
@@ -85,10 +87,12 @@ def audio(
     rows = _rows(known, {"test": test, "valid": valid}, len(x), notes)
     keys = None
     if split is not None:
+        if split.time and known[by].dtype.kind not in "iuf":
+            raise UserError(f"task.split.time: {by} must be numbers, such as seconds since 1970, not {known[by].dtype}")
         keys = Keys(known[by][rows["train"]], split.by is None)
-        notes.append(note_of(keys, split))
     given = {part: Split(x[own], y[own]) for part, own in rows.items()}
     splits = completed(given, valid_fraction, test_fraction, split_seed, keys=keys)
+    notes += notes_of(keys, split, splits.drawn)
     return sounds.task(file.stem, splits, hertz, metrics, classes, notes, class_weights)
 
 
@@ -133,6 +137,11 @@ def _recordings(arrays: Mapping[str, Array], samples: str, offsets: str, file: P
     if found.dtype.kind not in "iuf" or found.ndim not in (1, 2) or not found.size:
         shape = f"{found.dtype} {found.shape}"
         raise UserError(f"task.samples: {samples} must be numbers (samples,) or (n, samples), not {shape}")
+    if found.dtype.kind == "f" and (loudest := float(np.nanmax(np.abs(found)))) > LOUDEST:
+        raise UserError(
+            f"task.samples: {samples} has floats up to {loudest:.6g}, and floats run from -1 to 1: divide them, or "
+            "store whole numbers, as int16"
+        )
     if found.ndim == 2:
         return found.reshape(-1), np.arange(len(found) + 1) * found.shape[1]
     if offsets not in arrays:

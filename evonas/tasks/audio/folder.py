@@ -10,7 +10,7 @@ from evonas.tasks.audio.recordings import SUFFIXES, Recordings
 from evonas.tasks.audio.sounds import Sounds
 from evonas.tasks.class_folders import class_folders, natural
 from evonas.tasks.class_weights import ClassWeights
-from evonas.tasks.dealing import SplitBy
+from evonas.tasks.dealing import SplitBy, notes_of
 from evonas.tasks.file_groups import keys_of_classes
 from evonas.tasks.splitting import completed
 from evonas.tasks.task import Split, Task
@@ -63,9 +63,9 @@ def audio_folder(
     recordings.check_room([file for own in found.values() for files in own.values() for file in files], found)
     given = {part: _read(recordings, files, classes) for part, files in found.items()}
     recordings.check()
-    keys = keys_of_classes(split, found["train"], root, notes)
+    keys = keys_of_classes(split, found["train"], root)
     splits = completed(given, valid_fraction, test_fraction, split_seed, keys=keys)
-    notes = [*notes, *recordings.notes()]
+    notes = [*notes, *notes_of(keys, split, splits.drawn), *recordings.notes()]
     return sounds.task(root.name, splits, recordings.rate, metrics, classes, notes, class_weights)
 
 

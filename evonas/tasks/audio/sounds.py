@@ -88,6 +88,8 @@ def as_int16(samples: Array) -> Array:
     if samples.dtype == np.int8:
         return samples.astype(np.int16) * 256
     shifted: Array = samples >> 8 * (samples.dtype.itemsize - 2)
+    if samples.dtype.kind == "u":
+        shifted = shifted.astype(np.int64) - 2**15
     return shifted.astype(np.int16)
 
 

@@ -78,5 +78,5 @@ class RecommendationLoss:
         """(n, most) of scores (n, most) of items and (n, negatives) of what was drawn."""
         if self.kind == "bpr":
             return -F.logsigmoid(own[:, :, None] - others[:, None]).mean(2)
-        rest = others.logsumexp(1, keepdim=True) + math.log((items - 1) / self.negatives)
+        rest = others.logsumexp(1, keepdim=True) + math.log(items / self.negatives)
         return torch.logaddexp(own, rest) - own

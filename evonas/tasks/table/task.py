@@ -14,12 +14,12 @@ from evonas.tasks.arrays import Target
 from evonas.tasks.class_folders import listed, natural
 from evonas.tasks.class_weights import ClassWeights, check_no_weights
 from evonas.tasks.constructors import classification, regression
-from evonas.tasks.dealing import Keys, SplitBy, note_of
+from evonas.tasks.dealing import Keys, SplitBy, notes_of
 from evonas.tasks.room import STREAMED, check_room, size_of
 from evonas.tasks.splitting import completed
-from evonas.tasks.table.dates import DAYS, days, format_of, moments
 from evonas.tasks.table.encoder import texts, unseen, values
-from evonas.tasks.table.fitting import DATED, NOTHING, TEXTUAL, fitted
+from evonas.tasks.table.fitting import NOTHING, fitted
+from evonas.tasks.table.keys import key_of
 from evonas.tasks.table.prepare import TableColumns
 from evonas.tasks.table.reading import of_frame, read, table_files
 from evonas.tasks.task import Array, Split, Task
@@ -158,6 +158,7 @@ def assembled(name: str, tables: Mapping[str, Any], wanted: Wanted) -> Task:
     keys = _keys(tables, wanted, notes) if wanted.split else None
     fractions = (wanted.valid_fraction, wanted.test_fraction)
     splits = completed(rows, *fractions, wanted.split_seed, wanted.target == "classes", keys)
+    notes += notes_of(keys, wanted.split, splits.drawn)
     own = {part: _rows(tables, part).take(np.asarray(split.x)[:, 0]) for part, split in splits.parts.items()}
     encoder = fitted(own["train"], features, wanted.categories, wanted.most_values, notes)
     encoded = splits.mapped(lambda part, split: Split(encoder(own[part], part), split.y))
@@ -249,27 +250,13 @@ def _keys(tables: Mapping[str, Any], wanted: Wanted, notes: list[str]) -> Keys:
     """
     assert wanted.split
     name = wanted.split.by or wanted.split.time or ""
-    keys = _key(tables["train"][name], name, wanted.split)
-    notes.append(note_of(keys, wanted.split))
+    keys = key_of(tables["train"][name], name, wanted.split)
     for part, rows in tables.items():
         if part != "train" and wanted.split.by and name in rows.column_names:
             shared = len({*texts(rows[name]).tolist()} & {*keys.values.tolist()})
             if shared:
                 notes.append(f"{shared:,} values of {name} are in train and in {part}, which are given so")
     return keys
-
-
-def _key(column: Any, name: str, split: SplitBy) -> Keys:
-    where = f"task.split.{'by' if split.by else 'time'}"
-    if column.null_count:
-        raise UserError(f"{where}: {column.null_count:,} rows of train have no {name}; fill or remove them")
-    if split.by:
-        return Keys(texts(column).astype(str))
-    kind = str(column.type)
-    written = format_of(column) if kind.startswith(TEXTUAL) else ""
-    if kind.startswith(TEXTUAL) and not written:
-        raise UserError(f"{where}: {name} holds no times: write dates as {DAYS[0]} or {DAYS[1]}, or numbers")
-    return Keys(days(moments(column, written)) if written or kind.startswith(DATED) else values(column, name), True)
 
 
 def _imbalance(y: Array, metrics: Sequence[str]) -> list[str]:
