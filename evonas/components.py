@@ -170,7 +170,7 @@ def _training(
         objectives,
         "cuda" if config.runtime.gpus_per_worker else "cpu",
         {name: table.entries for name, table in tables.items()},
-        learner=_with_cache(learner, config, space, data, owner),
+        learner=_with_cache(learner, config, objectives, space, data, owner),
         metrics=resolve(objectives.network_metrics),
         expected=agreement(space, task),
         owner=owner,
@@ -178,13 +178,20 @@ def _training(
     )
 
 
-def _with_cache(learner: Learner, config: Config, space: Space, data: DataRecord, owner: str) -> Learner:
+def _with_cache(
+    learner: Learner, config: Config, objectives: Objectives, space: Space, data: DataRecord, owner: str
+) -> Learner:
     """
     Raises:
-        UserError: the folder of the cache cannot be written into.
+        UserError: the folder of the cache cannot be written into, or what is kept there does not suffice.
     """
     if not config.runtime.cache or not learner.trains:
         return learner
+    if config.training.rungs and any(objectives.judged.values()):
+        raise UserError(
+            "runtime.cache: keeps the weights of the end alone, and the error in 8 bits at a rung needs those of then: "
+            "leave the cache or training.rungs out"
+        )
     folder = expanded(config.runtime.cache, "runtime.cache").absolute()
     try:
         folder.mkdir(parents=True, exist_ok=True)

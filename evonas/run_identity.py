@@ -73,8 +73,7 @@ def default_folder(name: str, config: Config, origin: str = "") -> Path:
 def as_begun(config: Config, recorded: Mapping[str, Any]) -> Config:
     """A config as the run meant it that it goes on with: before targets had `includes`, their latency was that of the
     network alone; before they had `screen`, each network was measured to the end at once; before they had `any_device`,
-    devices were mixed; GPUs ran eager; no window grew, and NSGA-II
-    had other defaults.
+    devices were mixed; GPUs ran eager; no window grew, and NSGA-II had other defaults.
 
     Args:
         config: which may leave these keys out.

@@ -1,6 +1,7 @@
 """Rung 0: what was measured is trained only where a stand-in says that it may be worth it."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from evonas.analysis import stopping_audit
 from evonas.commands.search import outcomes
 from evonas.config.loading import load_config
 from evonas.driver.breeding import Breeder
+from evonas.driver.expecting import Expecting
 from evonas.errors import UserError
 from evonas.objectives.before_training import is_stopped_before, report_before
 from evonas.objectives.objectives import Objectives
@@ -187,3 +189,25 @@ def test_what_cannot_be_is_said(training: dict[str, Any], says: str, tmp_path: P
 def test_the_command_line_says_both_numbers(run: evonas.Run) -> None:
     untrained = ((run.evaluations["status"] == "stopped") & (run.evaluations["epochs"] == 0)).sum()
     assert f"stopped, {untrained} of them before training" in outcomes(run)
+
+
+@pytest.mark.parametrize(
+    ("limits", "chance"),
+    [
+        ({"at_least": 0.1}, 1.0),
+        ({"at_most": 0.5}, 1.0),
+        ({"at_least": 0.5}, 0.0),
+        ({"at_most": 0.1}, 0.0),
+        ({"at_least": 0.1, "at_most": 0.5}, 1.0),
+        ({"at_least": 0.3}, 0.5),
+    ],
+)
+def test_the_chance_of_a_limit_is_of_its_own_side(limits: dict[str, float], chance: float) -> None:
+    """Also of an error that must not be too small, and of limits on both sides; 0.3 is expected, within 0.02."""
+    config = load_config({**CONFIG, "limits": [{"metric": "error", side: bound} for side, bound in limits.items()]})
+    objectives = Objectives(config, SPEC)
+    assert objectives.before
+    expecting, genome = Expecting(objectives.before, 0, Toy(), objectives, 2), (0,) * 10
+    expecting._reached = {index: SimpleNamespace(metrics={"error": 0.3}) for index in range(16)}  # type: ignore[misc]
+    expecting._stand_ins = {"error": lambda known, values, asked: (np.array([0.3]), np.array([0.29]))}
+    assert expecting._expected(genome, [genome] * 16)[2] == pytest.approx(chance, abs=1e-6)

@@ -275,7 +275,9 @@ def test_a_serial_search_says_for_how_long_its_candidates_waited(
 )
 def test_only_a_search_whose_budget_is_used_up_asks_for_a_larger_one(state: str, says: str) -> None:
     run = SimpleNamespace(
-        evaluations=pd.DataFrame({"status": ["ok", "ok"], "epochs": [1, 1], "conditions": [{}, {}]}),
+        evaluations=pd.DataFrame(
+            {"status": "ok", "epochs": 1, "operator": "random", "parents": [[]] * 2, "conditions": [{}] * 2}
+        ),
         state=state,
         unfinished=[2],
     )

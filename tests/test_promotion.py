@@ -8,12 +8,14 @@ import pandas as pd
 import pytest
 
 import evonas
+from evonas.commands.search import outcomes
 from evonas.config.loading import load_config
 from evonas.driver.breeding import Breeder
 from evonas.errors import UserError
 from evonas.objectives.objectives import Objectives, dominates
 from evonas.objectives.promotion import Promotions
 from evonas.records import Evaluation, Fitness, Job, RungReport
+from evonas.report.summary import summary
 from tests.forging import forge_cell
 from tests.synthetic import CURVES, SPEC, Toy
 
@@ -95,6 +97,28 @@ def test_no_population_holds_a_network_twice(run: evonas.Run) -> None:
     hashes = run.evaluations.set_index("candidate")["arch_hash"]
     for _, members in run.populations.groupby("generation"):
         assert not hashes[members["candidate"]].duplicated().any()
+
+
+def test_a_population_is_as_large_as_it_is_to_be(run: evonas.Run) -> None:
+    """Nobody loses a place to one whose training went on as another."""
+    sizes = run.populations.groupby("generation").size()
+    assert (sizes[1:] == 8).all()
+
+
+def test_who_went_on_is_told_apart_from_who_was_stopped(run: evonas.Run) -> None:
+    promoted = run.evaluations["operator"].str.startswith("promote:").sum()
+    assert f"{promoted} of them went on as candidates of their own" in outcomes(run)
+    assert f"{promoted} of those stopped early were paused" in " ".join(summary(run, run.front()))
+
+
+def test_a_search_that_takes_a_paused_one_over_has_each_network_once(run: evonas.Run, tmp_path: Path) -> None:
+    config = {**CONFIG, "training": {"epochs": 27, "rungs": [3, 9]}}
+    given: dict[str, Any] = {"space": Toy(), "task": SPEC, "evaluator": CURVES, "from_run": run.folder}
+    found = evonas.search(config, run=tmp_path / "run", **given)
+    assert found.verify().difference == ""
+    before = {"epochs": 27, "rungs": [0, 3], "before": "params"}
+    with pytest.raises(UserError, match=r"takes over no evaluations where training\.rungs has 0.*--founders"):
+        evonas.search({**CONFIG, "training": before}, run=tmp_path / "other", **given)
 
 
 def test_the_record_gives_each_promotion_again(run: evonas.Run) -> None:

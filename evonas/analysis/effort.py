@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from evonas.analysis.frames import able, by_run, minimised, one_run, started
 from evonas.errors import UserError
-from evonas.objectives.promotion import PROMOTED
+from evonas.objectives.promotion import went_on
 
 OUTCOMES = {"ok": "trained", "stopped": "stopped", "infeasible": "infeasible"}
 MOST = 1000
@@ -119,8 +119,8 @@ def stopping_audit(frame: pd.DataFrame, columns: Sequence[str], signs: Sequence[
         UserError: the frame has several runs, the rungs of which need not be the same.
     """
     one_run(frame)
-    promoted = frame.loc[frame["operator"].str.startswith(PROMOTED), "parents"]
-    frame = frame[~frame["candidate"].isin({int(parents[0]) for parents in promoted})]  # they went on in another row
+    gone = went_on(zip(frame["operator"], frame["parents"], strict=True))
+    frame = frame[~frame["candidate"].isin(gone)]  # they went on in another row
     reached = frame["rungs"].map(len)
     trained = able(frame).sort_values("candidate")
     trained = trained.iloc[np.unique(np.linspace(0, len(trained) - 1, min(MOST, len(trained))).astype(int))]

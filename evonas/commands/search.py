@@ -114,9 +114,13 @@ def run_prepared(prepared: "PreparedSearch", options: argparse.Namespace) -> int
 
 def outcomes(run: "Run") -> str:
     """How many candidates were evaluated, and how."""
+    from evonas.objectives.promotion import went_on
+
     counts = run.evaluations["status"].value_counts()
     untrained = int(((run.evaluations["status"] == "stopped") & (run.evaluations["epochs"] == 0)).sum())
-    before = {"stopped": f", {untrained:,} of them before training" if untrained else ""}
+    gone = len(went_on(zip(run.evaluations["operator"], run.evaluations["parents"], strict=True)))
+    paused = f", {gone:,} of them went on as candidates of their own" if gone else ""
+    before = {"stopped": (f", {untrained:,} of them before training" if untrained else "") + paused}
     each = ", ".join(f"{n:,} {status}{before.get(str(status), '')}" for status, n in counts.items())
     reused = int(run.evaluations["conditions"].map(lambda conditions: "from" in conditions).sum())
     evaluated = f"{counted(len(run.evaluations), 'candidate')} evaluated{f' ({each})' if each else ''}"

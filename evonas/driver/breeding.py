@@ -58,6 +58,7 @@ class Breeder:
         with calling(self._part, "selection"):
             self._selection = self.strategy.selection()
         self._selected = 0  # evaluated candidates that the selection was told of
+        self._gone: set[int] = set()  # paused ones whose place a promotion has taken there
         self._expecting: Expecting | None = None
         if objectives.before:
             last = len(config.training.milestones) - 1
@@ -157,12 +158,14 @@ class Breeder:
             Its members, best first.
         """
         with calling(self._part, "the selection"):
+            gone = self._promoted_among(self.buffer.order[:count])
+            if gone - self._gone:  # they must not have taken a place from anybody
+                self._selection, self._selected, self._gone = self.strategy.selection(), 0, gone
             for fitness in self.buffer.final(self.buffer.order[self._selected : count]):
-                self._selection.add(fitness)
+                if fitness.index not in gone:
+                    self._selection.add(fitness)
             self._selected = count
-            members = self._selection.members()
-        gone = self._promoted_among(self.buffer.order[:count]) if self._first else ()
-        return [member for member in members if member.index not in gone]
+            return self._selection.members()
 
     @property
     def paused(self) -> list[int]:

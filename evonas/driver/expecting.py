@@ -21,7 +21,8 @@ from evonas.seeding import stream
 from evonas.spaces.space import Space
 from evonas.strategies import Report
 from evonas.surrogate import FEWEST, scale_of
-from evonas.surrogate.stand_ins import OPTIMISM, STAND_INS
+from evonas.surrogate.stand_ins import STAND_INS
+from evonas.surrogate.surrogate import OPTIMISM
 
 JUDGED = 10
 """Births with a gain before their quantile is what is needed; until then it is any gain."""
@@ -29,11 +30,11 @@ JUDGED = 10
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """A column that is expected; bounds: of the limits on it, minimised."""
+    """A column that is expected; limits: sign (1: at most, -1: at least) and bound of each limit on it."""
 
     key: str
     sign: int
-    bounds: tuple[float, ...]
+    limits: tuple[tuple[int, float], ...]
 
 
 class Expecting:
@@ -105,8 +106,8 @@ class Expecting:
                 mean, low = (float(found[0]) for found in self._stand_ins[one.key](known, values, [genome]))
             expected[one.key], hopeful[one.key] = one.sign * mean, one.sign * low
             deviation = max((mean - low) / OPTIMISM, 1e-9 * (abs(mean) or 1.0))
-            for bound in one.bounds:
-                chance *= float(ndtr((bound - mean) / deviation))
+            for sign, bound in one.limits:
+                chance *= float(ndtr(sign * (bound - one.sign * mean) / deviation))
         return expected, hopeful, round(chance, 9)
 
     def _scales(self) -> tuple[tuple[float, float], ...]:
@@ -123,5 +124,5 @@ class Expecting:
 def _columns(objectives: Objectives) -> list[_Column]:
     signs = {limit.key: limit.sign for limit in objectives.limits if limit.trained}
     signs |= {objective.key: objective.sign for objective in objectives.objectives if objective.trained}
-    bounds = {key: tuple(limit.sign * limit.bound for limit in objectives.limits if limit.key == key) for key in signs}
-    return [_Column(key, sign, bounds[key]) for key, sign in signs.items()]
+    limits = {key: tuple((one.sign, one.bound) for one in objectives.limits if one.key == key) for key in signs}
+    return [_Column(key, sign, limits[key]) for key, sign in signs.items()]

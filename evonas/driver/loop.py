@@ -161,6 +161,7 @@ class Search:
                 jobs.append(left)
             self._look_at_budget()
         self._store.flush()
+        self._paused.tidy()
         until = time.time() + self.config.budget.seconds - self.elapsed_s
         for job in jobs:
             self.runtime.submit(replace(self._paused.job(job), until=until))

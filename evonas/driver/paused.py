@@ -23,6 +23,7 @@ class Paused:
     def __init__(self, store: Store, most_mb: float) -> None:
         self._store, self._most = store, int(most_mb * MB)
         self._reached: dict[int, tuple[RungReport, ...]] = {}
+        self._spent: list[int] = []
 
     def restore(self, evaluated: Iterable[Evaluation]) -> None:
         """Take up what was recorded; promotions come behind those that they promote."""
@@ -30,8 +31,7 @@ class Paused:
             self._note(evaluation)
 
     def hear(self, evaluation: Evaluation, wanted: Callable[[], Sequence[int]]) -> None:
-        """Keep what a paused candidate goes on from; that of one which is evaluated at its next rung goes, and what
-        there is no room for.
+        """Keep what a paused candidate goes on from, without what there is no room for.
 
         Args:
             evaluation: of a candidate.
@@ -39,11 +39,16 @@ class Paused:
         """
         self._note(evaluation)
         if promoted_to(evaluation.candidate) is not None:
-            self._store.remove_checkpoint(evaluation.candidate.parents[0])
+            self._spent.append(evaluation.candidate.parents[0])
         if evaluation.checkpoint:
             self._store.save_checkpoint(evaluation.candidate.index, evaluation.checkpoint)
             if sum(self._store.checkpoints.values()) > self._most:
                 self._make_room(wanted())
+
+    def tidy(self) -> None:
+        """Remove the checkpoints that nobody goes on from, now that what came of them is on disk."""
+        while self._spent:
+            self._store.remove_checkpoint(self._spent.pop())
 
     def job(self, job: Job) -> Job:
         """A job as a worker needs it: of a promotion, with what was reached and the checkpoint, where there is one."""

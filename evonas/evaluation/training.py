@@ -179,7 +179,7 @@ class Trainer:
         tensors = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
         for part, own in self._states().items():
             tensors |= {f"{part}.{name}": tensor for name, tensor in own.state_dict().items()}
-        return save(copied(tensors), {"epoch": str(self.epoch)})
+        return save(copied(tensors), {"epoch": str(self.epoch), "batch": str(self.config.batch_size)})
 
     def load(self, state: bytes) -> None:
         """Go on from a `state`, to the bit where the device computes the same each time.
@@ -194,8 +194,7 @@ class Trainer:
                 own.load_state_dict(_below(f"{part}.", tensors))
         except (RuntimeError, ValueError, KeyError) as error:
             raise ValueError(f"the state is of another network: {str(error).splitlines()[0]}") from None
-        head = int.from_bytes(state[:8], "little")
-        self.epoch = int(json.loads(state[8 : 8 + head])["__metadata__"]["epoch"])
+        self.epoch = int(_about(state)["epoch"])
 
     def _states(self) -> dict[str, Any]:
         """What has a state besides the network."""
@@ -327,6 +326,18 @@ def copied(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _alternates(config: TrainingConfig) -> bool:
     return config.augment.flip == "alternating"
+
+
+def batch_of(state: bytes) -> int:
+    """Examples in a step of the training that a `Trainer.state` is of."""
+    return int(_about(state)["batch"])
+
+
+def _about(state: bytes) -> dict[str, str]:
+    """What a state says of itself."""
+    head = int.from_bytes(state[:8], "little")
+    found: dict[str, str] = json.loads(state[8 : 8 + head])["__metadata__"]
+    return found
 
 
 def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

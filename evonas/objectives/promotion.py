@@ -1,7 +1,7 @@
 """Who trains on, where training is paused at each rung: successive halving without waiting (ASHA, Li et al. 2020), with
 Pareto ranks in the place of one loss."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from evonas.objectives.levels import Levels
 from evonas.records import Candidate, Fitness
@@ -13,6 +13,15 @@ PROMOTED = "promote:"
 def promoted_to(candidate: Candidate) -> int | None:
     """The rung to which a candidate is promoted; None for one that is a network of its own."""
     return int(candidate.operator.removeprefix(PROMOTED)) if candidate.operator.startswith(PROMOTED) else None
+
+
+def went_on(births: Iterable[tuple[str, Sequence[int]]]) -> set[int]:
+    """The paused candidates that trained on as others.
+
+    Args:
+        births: operator and parents of candidates.
+    """
+    return {int(parents[0]) for operator, parents in births if operator.startswith(PROMOTED)}
 
 
 class Promotions:

@@ -10,6 +10,7 @@ import pandas as pd
 from evonas import analysis
 from evonas.inputs import from_plain, in_words
 from evonas.objectives.metrics import METRICS
+from evonas.objectives.promotion import went_on
 from evonas.records import Status
 from evonas.runs.run import Run
 from evonas.spaces import SPACES
@@ -60,6 +61,8 @@ def _cost(frame: pd.DataFrame) -> str:
     if frame.empty:
         return "No candidate has been evaluated yet."
     counts = _and([f"{row['count']:,} {row['name']}" for row in outcomes(frame)])
+    gone = len(went_on(zip(frame["operator"], frame["parents"], strict=True)))
+    paused = f" {gone:,} of those stopped early were paused, and went on as candidates of their own." if gone else ""
     training, measuring = frame["train_s"].sum(), frame["measure_s"].sum()
     saved_s = 3600 * analysis.outcomes(frame)["saved_hours"].sum()
     saved = f"; {duration(saved_s)} of measuring was saved, for it was known from before" if saved_s else ""
@@ -68,7 +71,7 @@ def _cost(frame: pd.DataFrame) -> str:
     evaluated = f"{len(frame):,} candidate{' was' if len(frame) == 1 else 's were'} evaluated"
     return (
         f"{evaluated}: {counts}. They took {duration(training)} of training and {duration(measuring)} of measuring, "
-        f"summed over the workers{where}, and {frame['epochs'].sum():,} epochs{_when(frame)}{saved}."
+        f"summed over the workers{where}, and {frame['epochs'].sum():,} epochs{_when(frame)}{saved}.{paused}"
     )
 
 

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from evonas.components import Components
+from evonas.config import TrainingConfig
 from evonas.driver.founders import Founder, all_founders, no_weights
 from evonas.errors import UserError
+from evonas.objectives.promotion import went_on
 from evonas.records import Genome, Status
 from evonas.reuse.rows import FROM_CANDIDATE, NotReusable, Translator, in_order
 from evonas.reuse.sameness import other_targets, refusal
@@ -76,10 +78,9 @@ def reuse(source: str | Path | None, folder: Folder, components: Components) -> 
         rows = read_reused(folder, description)
     elif source is None:
         return Reuse(all_founders(config, space))
-    elif config.training.stopping == "pause":
+    elif why := _alone(config.training):
         raise UserError(
-            f"--from {source} takes over no evaluations where training.stopping is pause; its architectures can be: "
-            f"--founders {source}"
+            f"--from {source} takes over no evaluations {why}; its architectures can be: --founders {source}"
         )
     else:
         rows, origin, notes = _taken(source, components)
@@ -146,12 +147,22 @@ def _taken(source: str | Path, components: Components) -> tuple[list[dict[str, A
     return in_order(rows), origin, tuple(_notes(there, rows, why_not, len(anew), reasons))
 
 
+def _alone(training: TrainingConfig) -> str:
+    """Why a search takes no evaluations over; empty where it may."""
+    if training.stopping == "pause":
+        return "where training.stopping is pause"
+    return "where training.rungs has 0, which decides by what was expected" if training.begins_at_0 else ""
+
+
 def _rows(folder: Folder, description: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The evaluations of a run, by candidate, with what its search measured to the end after them."""
+    """The evaluations of a run, by candidate, with what its search measured to the end after them; of a network whose
+    training was paused and went on, the last."""
     later = {row["candidate"]: row for row in read_measured(folder, by_search=True) if not row["message"]}
     record = recover(folder, description["metrics"], description["targets"])
     committed = (row for table in record.tables.evaluations for row in table.to_pylist(maps_as_pydicts="strict"))
-    for row in sorted((*committed, *record.rows), key=lambda row: int(row["candidate"])):
+    rows = sorted((*committed, *record.rows), key=lambda row: int(row["candidate"]))
+    gone = went_on((row["operator"], row["parents"]) for row in rows)
+    for row in (row for row in rows if row["candidate"] not in gone):
         yield refined_row(row, later[row["candidate"]]) if row["candidate"] in later else row
 
 

@@ -140,8 +140,11 @@ class Store:
         self._generations, self._digest = recovered.generations, recovered.tables.digest
         self._clear(aside=recovered.damage is not None)
         self._weights = {index for name in self.folder.names("weights") if (index := digits(name)) >= 0}
-        for name in self.folder.names("checkpoints"):
-            self.checkpoints[digits(name)] = len(self.checkpoint(digits(name)))
+        for index in (digits(name) for name in self.folder.names("checkpoints")):
+            if index >= 0:
+                self.checkpoints[index] = len(self.checkpoint(index))
+                if not self.checkpoints[index]:  # damaged: it is none
+                    self.remove_checkpoint(index)
         self._logs = {index for name in self.folder.names("logs") if (index := digits(name)) >= 0}
         self._open = {row["candidate"]: {"evaluation": row} for row in recovered.rows}
         for candidate in recovered.pending:

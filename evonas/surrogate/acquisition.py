@@ -13,11 +13,9 @@ from evonas.objectives.objectives import Limit, Objective
 from evonas.records import Fitness, Genome
 from evonas.spaces.space import Space
 from evonas.surrogate.embedding import Embedding
-from evonas.surrogate.surrogate import FEWEST, MOST, Known, Surrogate
+from evonas.surrogate.surrogate import FEWEST, MOST, OPTIMISM, Known, Surrogate
 
 Matrix = NDArray[np.float64]
-OPTIMISM = 0.5
-"""Standard deviations that a network is taken to be better than expected."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,14 @@ from numpy.typing import NDArray
 from evonas.records import Genome
 from evonas.spaces.space import Space
 from evonas.surrogate.embedding import Embedding
-from evonas.surrogate.surrogate import Known, Surrogate
+from evonas.surrogate.surrogate import OPTIMISM, Known, Surrogate
 
 Vector = NDArray[np.float64]
-OPTIMISM = 0.5
-"""Standard deviations that a network is taken to be better than expected."""
 
 StandIn = Callable[[Sequence[Genome], Vector, Sequence[Genome]], tuple[Vector, Vector]]
 """(genomes that were trained, in index order; what each reached, minimised, shape (n,); genomes, of which nothing is
-known) -> what these are expected to reach, and what they may well reach, both minimised, shape (genomes,).
+known) -> what these are expected to reach, and what they may well reach, half a standard deviation better; both
+minimised, shape (genomes,).
 
 A function of its arguments alone: a search is replayed with it."""
 

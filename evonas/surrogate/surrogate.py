@@ -13,6 +13,8 @@ from evonas.surrogate.scales import Scale, scale_of
 from evonas.surrogate.threads import one_thread
 
 Vector = NDArray[np.float64]
+OPTIMISM = 0.5
+"""Standard deviations that a network is taken to be better than expected."""
 FEWEST = 16
 """Networks that are known before anything is predicted."""
 MOST = 400

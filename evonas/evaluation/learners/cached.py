@@ -68,7 +68,7 @@ class Cached:
     def epochs(self, network: nn.Module, candidate: Candidate, setup: TrainingSetup) -> Iterator[Epoch]:
         """Tell of a training that is known, or train; see `Learner`."""
         path = self._folder / f"{self._key(network, candidate, setup)}.training"
-        if known := _read(path):
+        if not setup.start and (known := _read(path)):  # what is paused goes on with its own training
             network.load_state_dict(dict(known.weights))
             setup.note(CACHED, known.origin)
             yield from known.epochs

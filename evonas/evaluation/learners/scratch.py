@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from torch import nn
 
 from evonas.evaluation.learners.learner import TrainingSetup
-from evonas.evaluation.training import Trainer
+from evonas.evaluation.training import Trainer, batch_of
 from evonas.records import Candidate, Epoch
 
 
@@ -17,7 +17,7 @@ class FromScratch:
     def epochs(self, network: nn.Module, candidate: Candidate, setup: TrainingSetup) -> Iterator[Epoch]:
         """Train, and say after each epoch how it went; see `Learner`."""
         trainer = Trainer(network, setup.data, setup.task, setup.training, candidate.seed, setup.checkpoint)
-        if setup.start:
+        if setup.start and batch_of(setup.start) == setup.training.batch_size:  # memory may have halved it since
             trainer.load(setup.start)
         setup.offer(trainer.state)
         for epoch in trainer.epochs():
