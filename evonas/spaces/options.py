@@ -54,10 +54,10 @@ def positive(name: str, values: Sequence[float]) -> tuple[float, ...]:
     return tuple(values)
 
 
-def first_and_last(name: str, counts: tuple[int, int]) -> tuple[int, int]:
-    """The least and the largest number of something, of 1 or more."""
-    if not 1 <= counts[0] <= counts[1]:
-        raise ValueError(f"{name}: takes the least, of 1 or more, and the largest number, not {list(counts)}")
+def first_and_last(name: str, counts: tuple[int, int], least: int = 1) -> tuple[int, int]:
+    """The least and the largest number of something, of `least` or more."""
+    if not least <= counts[0] <= counts[1]:
+        raise ValueError(f"{name}: takes the least, of {least} or more, and the largest number, not {list(counts)}")
     return counts
 
 

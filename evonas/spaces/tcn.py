@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from evonas.inputs import in_words
 from evonas.records import InputSpec, TaskSpec
 from evonas.spaces.genes import Arch, Choice, Integer, Repeat
-from evonas.spaces.options import listed
+from evonas.spaces.options import first_and_last, listed, shares, some
 from evonas.spaces.space import Space
 
 if TYPE_CHECKING:
@@ -44,19 +44,15 @@ class TCN(Space):
         activations: Sequence[Activation] = get_args(Activation),
         dropout: Sequence[float] = (0.0, 0.1),
     ) -> None:
-        if not 1 <= layers[0] <= layers[1]:
-            raise ValueError(f"layers: takes the least, of 1 or more, and the largest number, not {list(layers)}")
-        if not dropout or not all(0 <= share < 1 for share in dropout):
-            raise ValueError(f"dropout: takes shares from 0 to below 1, not {list(dropout)}")
         self.width = Choice(*listed("widths", widths))
         self.blocks = Repeat(
-            Integer(*layers),
-            convolution=Choice(*different("convolutions", convolutions, get_args(Convolution))),
+            Integer(*first_and_last("layers", layers)),
+            convolution=Choice(*some("convolutions", convolutions, get_args(Convolution))),
             kernel=Choice(*listed("kernels", kernels, least=2)),
             dilation=Choice(*listed("dilations", dilations)),
         )
-        self.activation = Choice(*different("activations", activations, get_args(Activation)))
-        self.dropout = Choice(*dropout)
+        self.activation = Choice(*some("activations", activations, get_args(Activation)))
+        self.dropout = Choice(*shares("dropout", dropout))
 
     def check_task(self, task: TaskSpec) -> None:
         """Raises ValueError where the input is neither tokens nor a series, or the output has other axes."""
@@ -76,17 +72,6 @@ class TCN(Space):
 
         self.check_task(task)
         return network(arch, task)
-
-
-def different(name: str, values: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
-    """Some of the words that are known, each once.
-
-    Raises:
-        ValueError: another word, one that is there twice, or none at all.
-    """
-    if not values or len(set(values)) < len(values) or not set(values) <= set(known):
-        raise ValueError(f"{name}: takes different ones of {', '.join(known)}, not {list(values)}")
-    return tuple(values)
 
 
 def _takes(inputs: object) -> bool:

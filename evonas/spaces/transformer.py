@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from evonas.inputs import in_words
 from evonas.records import InputSpec, TaskSpec
+from evonas.spaces.columns import are_columns
 from evonas.spaces.genes import Arch, Choice, Group, Integer, OneOf, Repeat
-from evonas.spaces.options import listed
+from evonas.spaces.options import first_and_last, listed, shares, some
 from evonas.spaces.space import Space
-from evonas.spaces.tcn import different
 
 if TYPE_CHECKING:
     from torch import nn
@@ -71,14 +71,8 @@ class Transformer(Space):
         pools: Sequence[Pool] = ("mean",),
         dropout: Sequence[float] = (0.0, 0.1),
     ) -> None:
-        if not 1 <= layers[0] <= layers[1]:
-            raise ValueError(f"layers: takes the least, of 1 or more, and the largest number, not {list(layers)}")
-        if not dropout or not all(0 <= share < 1 for share in dropout):
-            raise ValueError(f"dropout: takes shares from 0 to below 1, not {list(dropout)}")
         if any(size % 2 for size in listed("head_sizes", head_sizes)):
             raise ValueError(f"head_sizes: takes even numbers, not {head_sizes}")
-        if not gated or len(set(gated)) < len(gated):
-            raise ValueError(f"gated: takes different ones of False, True, not {list(gated)}")
         attention = {"heads": Choice(*listed("heads", heads)), "queries": Choice(*listed("queries", queries))}
         branches = {
             "full": Group(**attention),
@@ -86,29 +80,36 @@ class Transformer(Space):
             "linear": Group(**attention),
             "conv": Group(kernel=Choice(*listed("kernels", kernels, least=2))),
         }
-        known = different("mixers", mixers, get_args(Mixer))
+        known = some("mixers", mixers, get_args(Mixer))
         self.width = Choice(*listed("widths", widths))
         self.blocks = Repeat(
-            Integer(*layers),
+            Integer(*first_and_last("layers", layers)),
             mixer=OneOf(**{name: branches[name] for name in known}),
             ratio=Choice(*listed("ratios", ratios)),
         )
         self.head_size = Choice(*listed("head_sizes", head_sizes))
-        self.gated = Choice(*gated)
-        self.norm = Choice(*different("norms", norms, get_args(Norm)))
-        self.positions = Choice(*different("positions", positions, get_args(Positions)))
+        self.gated = Choice(*some("gated", gated, (False, True)))
+        self.norm = Choice(*some("norms", norms, get_args(Norm)))
+        self.positions = Choice(*some("positions", positions, get_args(Positions)))
         self.patch = Choice(*listed("patches", patches))
         self.frame = Choice(*listed("frames", frames))
-        self.pool = Choice(*different("pools", pools, get_args(Pool)))
-        self.dropout = Choice(*dropout)
+        self.pool = Choice(*some("pools", pools, get_args(Pool)))
+        self.dropout = Choice(*shares("dropout", dropout))
 
     def check_task(self, task: TaskSpec) -> None:
         """Raises ValueError where the input is none of these, the output has other axes, or a place has no token."""
         inputs = task.input
+        if are_columns(inputs):
+            if len(task.output_shape) != 1:
+                raise ValueError(
+                    f"transformer gives (outputs,) for rows of a table, not outputs of {task.output_shape}"
+                )
+            return
         if not isinstance(inputs, InputSpec) or not 1 <= len(inputs.shape) <= (1 if inputs.is_integer else 3):
             raise ValueError(
                 "transformer builds networks for tokens (length,) of whole numbers, series (channels, length), images "
-                f"(channels, height, width) and vectors (features,), not for inputs of {in_words(inputs)}"
+                "(channels, height, width), vectors (features,) and rows of a table with categories, not for inputs of "
+                f"{in_words(inputs)}"
             )
         if len(task.output_shape) == 1:
             return

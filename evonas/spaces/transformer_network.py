@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from evonas.records import InputSpec, TaskSpec
+from evonas.spaces.column_network import ColumnTokens, OnColumns
 from evonas.spaces.genes import Arch
 from evonas.spaces.mixers import Attention, Convolution, Full, Linear, Local, Rotary
 
@@ -35,9 +36,12 @@ def network(arch: Arch, task: TaskSpec) -> nn.Module:
         arch: of the space `transformer`.
         task: that the space takes.
     """
-    inputs = task.input
-    assert isinstance(inputs, InputSpec)
-    stem, length = _stem(arch, inputs)
+    inputs, columns = task.input, None
+    if isinstance(inputs, InputSpec):
+        stem, length = _stem(arch, inputs)
+    else:
+        columns = ColumnTokens(inputs, arch.width)
+        stem, length = nn.Identity(), columns.tokens
     pool = "places" if len(task.output_shape) == 2 else arch.pool
     length += pool == "class"
     tokens = Tokens(length, causal=pool == "places")
@@ -48,7 +52,8 @@ def network(arch: Arch, task: TaskSpec) -> nn.Module:
         _norm(arch),
         Head(arch.width, task.output_shape[-1], pool),
     )
-    return initialise(made, len(arch.blocks))
+    initialise(made, len(arch.blocks))
+    return OnColumns(columns, made) if columns else made
 
 
 def _stem(arch: Arch, inputs: InputSpec) -> tuple[nn.Module, int]:

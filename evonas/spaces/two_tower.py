@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from evonas.inputs import in_words
 from evonas.records import InputSpec, TaskSpec
 from evonas.spaces.genes import Arch, Choice, Integer, Repeat
-from evonas.spaces.options import listed
+from evonas.spaces.options import first_and_last, listed, shares, some
 from evonas.spaces.space import Space
 
 if TYPE_CHECKING:
@@ -43,22 +43,15 @@ class TwoTower(Space):
         similarities: Sequence[Similarity] = get_args(Similarity),
         dropout: Sequence[float] = (0.0, 0.2),
     ) -> None:
-        if not 0 <= layers[0] <= layers[1]:
-            raise ValueError(f"layers: takes the least and the largest number, of 0 or more, not {list(layers)}")
-        if not activations or not set(activations) <= set(get_args(Activation)):
-            raise ValueError(f"activations: takes some of {', '.join(get_args(Activation))}, not {list(activations)}")
-        if not similarities or not set(similarities) <= set(get_args(Similarity)):
-            raise ValueError(f"similarities: takes some of {', '.join(get_args(Similarity))}, not {list(similarities)}")
-        if not dropout or not all(0 <= share < 1 for share in dropout):
-            raise ValueError(f"dropout: takes shares from 0 to below 1, not {list(dropout)}")
+        first_and_last("layers", layers, least=0)
         self.embedding = Choice(*listed("embeddings", embeddings))
         self._has_layers = layers[1] > 0
         if self._has_layers:
             self.user = Repeat(Integer(*layers), width=Choice(*listed("widths", widths)))
             self.item = Repeat(Integer(*layers), width=Choice(*listed("widths", widths)))
-        self.activation = Choice(*activations)
-        self.similarity = Choice(*similarities)
-        self.dropout = Choice(*dropout)
+        self.activation = Choice(*some("activations", activations, get_args(Activation)))
+        self.similarity = Choice(*some("similarities", similarities, get_args(Similarity)))
+        self.dropout = Choice(*shares("dropout", dropout))
 
     def check_task(self, task: TaskSpec) -> None:
         """Raises ValueError where the input is no single whole number, or the output is not a score for each item."""

@@ -10,6 +10,7 @@ from evonas.records import InputSpec, TaskSpec
 from evonas.spaces import MLP
 from evonas.spaces.column_network import ColumnFeatures, ColumnTokens, embedding_width
 from evonas.spaces.columns import are_columns, columns_of
+from evonas.spaces.transformer import Transformer
 from evonas.testing import check_space
 
 NUMBERS, CATEGORIES = InputSpec((3,)), InputSpec((2,), "int64", 10)
@@ -70,3 +71,14 @@ def test_mlp_takes_rows_with_categories() -> None:
     assert network(**made_up(BOTH)).shape == (5, 4)
     with pytest.raises(ValueError, match=r"not for inputs of numbers: 3, .*image: 1 x 8 x 8"):
         space.check_task(TaskSpec("other", {**BOTH, "image": InputSpec((1, 8, 8))}, (4,)))
+
+
+def test_a_transformer_has_a_token_for_each_column_and_may_have_one_for_the_class() -> None:
+    space = Transformer(widths=8, layers=(1, 2), head_sizes=4, pools=("mean", "class"))
+    check_space(space, SPEC)
+    arch = space.decode(space.sample(np.random.default_rng(0)))
+    network = space.build(arch, SPEC)
+    assert isinstance(network.columns, ColumnTokens)
+    assert network(**made_up(BOTH)).shape == (5, 4)
+    with pytest.raises(ValueError, match="rows of a table"):
+        space.check_task(TaskSpec("rows", BOTH, (5, 4)))

@@ -226,7 +226,7 @@ def test_what_a_space_takes_is_checked(space):
     if type(space) is SPACES["conv1d"]:
         wrong, says = (InputSpec((16,)), r"^conv1d builds networks for series \(channels, length\), tokens")
     if type(space) is SPACES["transformer"]:
-        wrong, says = (InputSpec((1, 1, 8, 8)), r"images \(channels, height, width\) and vectors")
+        wrong, says = (InputSpec((1, 1, 8, 8)), r"images \(channels, height, width\), vectors")
     if type(space) is SPACES["mlp"]:
         wrong, says = (InputSpec((16,), "int64", 5), r"vectors \(features\), not for inputs of 16 of int64 below 5")
     with pytest.raises(ValueError, match=says):
