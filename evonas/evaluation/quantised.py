@@ -30,7 +30,8 @@ from evonas.tasks.shipped import Preparation, Shipped
 from evonas.tasks.task import Array, Split, Task
 
 CALIBRATED_BY = 128
-"""Training examples by which the ranges of activations are found."""
+"""Training examples by which the ranges of activations are found, of every candidate; a file that is shipped has more
+(exporters/int8.py), these among them."""
 JUDGED_BY = 2000
 """Validation examples that a network in 8 bits is tried with, at most: the same ones for all networks."""
 LIBRARIES = {"onnxruntime": "onnxruntime", "executorch": "executorch", "litert": "ai_edge_litert"}
@@ -97,7 +98,7 @@ class QuantisedQuality:
     def _of(self, target: str, network: nn.Module, names: list[str], draft: Draft) -> dict[str, float]:
         config, splits = self._configs[target], self._task.splits
         whole, inputs = self._whole(config, network)
-        calibrating, judging = _chosen(splits.train, CALIBRATED_BY), _chosen(splits.valid, JUDGED_BY)
+        calibrating, judging = chosen(splits.train, CALIBRATED_BY), chosen(splits.valid, JUDGED_BY)
         with cpu_threads(config.threads):  # ExecuTorch has one pool of threads in a process: the target's
             batches = [x for x, _, _ in self._batches(splits.train, calibrating, config)]
             run = RUNNERS[config.backend](to_file(whole, inputs, config, batches), config.threads)
@@ -122,10 +123,10 @@ class QuantisedQuality:
         assert self._preparation is not None, "given where a target includes it"
         return Shipped(self._preparation.module, network), self._preparation.inputs
 
-    def _batches(self, split: Split, chosen: Array, config: TargetConfig) -> Iterator[tuple[Any, Array, int]]:
+    def _batches(self, split: Split, examples: Array, config: TargetConfig) -> Iterator[tuple[Any, Array, int]]:
         """Inputs and targets of `config.batch` examples, and how many of them count: the last batch is filled up."""
-        for start in range(0, len(chosen), config.batch):
-            some = chosen[start : start + config.batch]
+        for start in range(0, len(examples), config.batch):
+            some = examples[start : start + config.batch]
             x, y = split.read(np.resize(some, config.batch))
             if config.includes == "network":
                 x = mapped(torch.Tensor.numpy, self._prepared(x))
@@ -137,8 +138,8 @@ class QuantisedQuality:
         return mapped(lambda part: part.clone(), found)
 
 
-def _chosen(split: Split, most: int) -> Array:
-    """Rows of a split, the same ones each time, in order."""
+def chosen(split: Split, most: int) -> Array:
+    """Rows of a split, the same ones each time, in order; more of them hold those that are chosen where it is fewer."""
     return np.sort(stream(0, "quantised").permutation(len(split))[: min(most, len(split))])
 
 

@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from evonas.errors import UserError
+from evonas.evaluation.quantised import chosen
 from evonas.evaluation.task_metrics import MetricError, rows
 from evonas.exporters.exporter import Array, Exporter, named
 from evonas.inputs import mapped
-from evonas.seeding import stream
 from evonas.tasks.task import Split, Task
 from evonas.text import describe_error
 
@@ -69,10 +69,9 @@ def quantised(exporter: Exporter, network: nn.Module, file: bytes, task: Task, x
     assert exporter.int8 is not None, "the format has one"
     assert exporter.session is not None, "as a format with `int8` has"
     train, valid = task.splits.train, task.splits.valid
-    count = min(CALIBRATED_BY, len(train))
-    chosen = np.sort(stream(0, "calibration").permutation(len(train))[:count])
+    examples = chosen(train, CALIBRATED_BY)
     try:
-        made = exporter.int8(network, file, _batches(train, chosen, x))
+        made = exporter.int8(network, file, _batches(train, examples, x))
         metric = next(iter(task.metrics))
         before, after = (judged(exporter.session(which), task, metric, x) for which in (file, made))
     except ImportError as error:
@@ -83,7 +82,7 @@ def quantised(exporter: Exporter, network: nn.Module, file: bytes, task: Task, x
         raise UserError(
             f"--int8: {exporter.backends[0]} cannot quantise the network: {describe_error(error)}"
         ) from error
-    return Quantised(made, count, metric, before, after, len(valid), len(file))
+    return Quantised(made, len(examples), metric, before, after, len(valid), len(file))
 
 
 def judged(run: Callable[[Any], Array], task: Task, metric: str, x: Any) -> float:
@@ -105,9 +104,9 @@ def judged(run: Callable[[Any], Array], task: Task, metric: str, x: Any) -> floa
     return float(own.reduce(torch.cat(found)))
 
 
-def _batches(split: Split, chosen: Array, x: Any) -> Iterator[Any]:
-    for start in range(0, len(chosen), BATCH):
-        yield _read(split, chosen[start : start + BATCH], x)[0]
+def _batches(split: Split, examples: Array, x: Any) -> Iterator[Any]:
+    for start in range(0, len(examples), BATCH):
+        yield _read(split, examples[start : start + BATCH], x)[0]
 
 
 def _read(split: Split, some: Array, x: Any) -> tuple[Any, Array]:
