@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import evonas
 from evonas.commands import COMMANDS, tracebacks
 from evonas.commands.arguments import printable
+from evonas.commands.garbage import look_later
 from evonas.errors import Halted, UserError
 from evonas.platforms import check_platform
 from evonas.signals import not_lost, status_of
@@ -20,6 +21,8 @@ SHELLS = ("bash", "zsh", "tcsh")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit status: 0 done, 1 not as it should be, 2 wrong input, 130 or 143 interrupted."""
+    if arguments is None:  # the process is ours
+        look_later()
     words = sys.argv[1:] if arguments is None else list(arguments)
     try:
         parser, line = _parser(words[:1]), shlex.join(["evonas", *words])

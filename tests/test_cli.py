@@ -1,5 +1,6 @@
 """The command line as a user types it: in processes of its own, or in this one where that makes no difference."""
 
+import gc
 import json
 import os
 import platform
@@ -20,6 +21,7 @@ import pytest
 import evonas as package
 from evonas import load
 from evonas.cli import main
+from evonas.commands.garbage import IMPORTED
 from evonas.measuring import benchmark
 from evonas.measuring.backends import devices
 
@@ -51,6 +53,17 @@ def evonas(binaries: Path) -> Evonas:
         return subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
 
     return run
+
+
+def test_garbage_is_looked_for_once_what_a_command_imports_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual, frozen = gc.get_threshold(), gc.get_freeze_count()
+    monkeypatch.setattr("sys.argv", ["evonas", "--version"])
+    with pytest.raises(SystemExit):
+        main()
+    assert gc.get_threshold() == (IMPORTED, *usual[1:])
+    gc.collect()
+    assert gc.get_threshold() == usual
+    assert gc.get_freeze_count() > frozen
 
 
 @pytest.fixture(scope="module")

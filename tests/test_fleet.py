@@ -9,7 +9,7 @@ import pytest
 from evonas.config import RuntimeConfig
 from evonas.errors import Halted, UserError
 from evonas.records import Candidate, Evaluation, RunKind, Status
-from evonas.runtime.ray_pool.fleet import LOST_ACTORS, LOST_STARTS, Fleet
+from evonas.runtime.ray_pool.fleet import LACKING_S, LOST_ACTORS, LOST_STARTS, Fleet
 from evonas.runtime.ray_pool.launcher import Fault, Start, StartError
 from evonas.runtime.ray_pool.nodes import SHUNNED_S, ClusterNode
 from evonas.runtime.retries import Place
@@ -132,6 +132,26 @@ def test_idle_workers_are_let_go_once_little_is_left() -> None:
     assert [worker.actor for worker in made.workers] == ["worker 2"]
     assert sorted(launcher.killed) == ["worker 1", "worker 3"]
     assert made.size == 1
+
+
+def test_a_few_jobs_at_the_end_are_no_reason_for_a_worker_more_and_many_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when a front is measured to the end, after all but one were let go."""
+    launcher, now = Launcher([A, B]), time.monotonic()
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    made = settled(launcher, pending=1, workers=3)
+    made.draining = True
+    made.scale()
+    made._pending = lambda: 2
+    now += LACKING_S - 1
+    made.scale()
+    assert (len(made.workers), len(launcher.started)) == (1, 3)
+    now += 2
+    made.scale()
+    assert (len(made.starting), len(launcher.started)) == (1, 4)
+    made.kill(made.workers[0])
+    made._pending = lambda: 3
+    made.scale()
+    assert len(launcher.started) == 6, "without a worker nothing is waited for"
 
 
 def test_silent_workers_are_ended_with_those_that_start_on_their_nodes() -> None:

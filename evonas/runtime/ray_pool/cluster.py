@@ -27,6 +27,8 @@ STARTS = 4
 """Tries to start a Ray."""
 PATIENCE = {"RAY_agent_register_timeout_ms": "300000", "RAY_raylet_start_wait_time_s": "300"}
 """How long Ray's processes wait for each other; by themselves about half a minute."""
+AS_ASKED = {"RAY_prestart_worker_first_driver": "0"}
+"""A Ray starts a process for each core ahead, of which those are in vain that no worker is asked for."""
 TIMED_OUT = "timed out during startup"
 """What Ray says when it did not start in time."""
 GROUP_LABEL = "ray.io/node-group"
@@ -68,7 +70,7 @@ def connect(config: RuntimeConfig) -> OwnRay | None:
 
 def _init(address: str, options: Mapping[str, Any]) -> OwnRay | None:
     """Starts Ray, which gives up after half a minute; that is too soon where others use the machine."""
-    for name, time in PATIENCE.items():
+    for name, time in (PATIENCE | (AS_ASKED if address == "local" else {})).items():
         os.environ.setdefault(name, time)  # Ray's processes read it when they start
     for _ in range(STARTS):
         before = {child.pid for child in psutil.Process().children()}

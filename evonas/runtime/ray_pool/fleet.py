@@ -27,6 +27,9 @@ LOST_STARTS = 5
 """So many workers in a row whose processes were ended while they started: then it is no accident."""
 LOST_ACTORS = 15
 """So many actors in a row that were lost while they started, before any worker was there: then none can start."""
+LACKING_S = 15.0
+"""A lack of workers that lasts so long at the end of a search is worth a start: a few measurements of its front are
+done before a worker is ready, which would disturb them meanwhile."""
 
 
 class Fleet:
@@ -58,6 +61,7 @@ class Fleet:
         self._was_up = False
         self._lost_starts = 0  # in a row
         self._refused_because, self._tried_again = "", False
+        self._enough_at = time.monotonic()  # when there were last as many workers as there should be
         self.demand = Demand(config)
         self.nodes = self.demand.nodes
         self._prices = Prices(config.own_prices)
@@ -221,7 +225,12 @@ class Fleet:
         return not (worker.jobs or self.nodes.lives(worker.node))
 
     def _scale_up(self) -> None:
-        for _ in range(self.size - len(self._usable) - len(self._starting)):
+        lacking = self.size - len(self._usable) - len(self._starting)
+        if lacking <= 0 or not (self.draining and self._usable):
+            self._enough_at = time.monotonic()
+        elif time.monotonic() - self._enough_at < LACKING_S:
+            return
+        for _ in range(lacking):
             self._starting.append(self._launcher.start(self.demand.gpus, self.nodes.avoided))
 
     def _scale_down(self) -> None:
