@@ -12,6 +12,7 @@ from ray._private.authentication.authentication_token_setup import (
     enable_token_auth_by_default,
     ensure_token_if_auth_enabled,
 )
+from ray._private.node import Node
 from ray.cluster_utils import Cluster
 
 from evonas.runtime.ray_pool.lean_ray import AGENTS, idle_agents
@@ -20,6 +21,17 @@ LEAN = {"include_dashboard": False, "no_monitor": True, "include_log_monitor": F
 """No autoscaler and no copies of logs: processes that no test looks at, each with a start of its own."""
 
 
+HEAD_FOR_JOBS = """
+import sys
+from ray.scripts.scripts import main
+here = sys.path[:]
+sys.path.insert(0, {root!r})
+from tests.clusters import only_jobs
+sys.path[:] = here
+with only_jobs():
+    main()
+"""
+"""`ray`, whose head serves jobs and their logs, as code of `python -c`."""
 PATIENCE_S = 600.0
 
 
@@ -37,6 +49,26 @@ def without_agents() -> Iterator[None]:
     metrics and environments of actors and cost more than all else of a node, such as do nothing."""
     agents = {**AGENTS, "--runtime_env_agent_command=": ("RUNTIME_ENV_AGENT_PORT_NAME",)}
     with idle_agents(agents), patch.object(services, "start_api_server", lambda *_, **__: (None, None)):
+        yield
+
+
+@contextmanager
+def only_jobs() -> Iterator[None]:
+    """A head that is started meanwhile has of its dashboard what serves jobs and their logs: each other part of it is
+    a process, and so are its autoscaler, what copies logs to drivers and what serves Ray's client."""
+    start = services.start_ray_process
+
+    def lean(command: list[str], *words: Any, **options: Any) -> Any:
+        if any(word.endswith("dashboard.py") for word in command):
+            command = [*command, "--modules-to-load=JobHead,NodeHead,StateHead"]
+        return start(command, *words, **options)
+
+    with (
+        patch.object(services, "start_ray_process", lean),
+        patch.object(Node, "start_monitor"),
+        patch.object(Node, "start_log_monitor"),
+        patch.object(Node, "start_ray_client_server"),
+    ):
         yield
 
 

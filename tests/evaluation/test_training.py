@@ -1,7 +1,7 @@
 import copy
 import itertools
 import subprocess
-import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -145,7 +145,7 @@ def test_a_step_is_that_of_torchs_own_class(kind: str, momentum: float) -> None:
     assert all(torch.equal(state[name], wanted[name]) for name in state)
 
 
-def test_training_imports_no_compiler() -> None:
+def test_training_imports_no_compiler(binaries: Path) -> None:
     """Which takes seconds, in each worker."""
     program = """
 import sys
@@ -154,7 +154,8 @@ from tests.evaluation.small import evaluator, job, run
 assert last.status == "ok", last
 print([name for name in ("torch._dynamo", "sympy") if name in sys.modules])
 """
-    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    command = [str(binaries / "run-code"), program]
+    answer = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
     assert answer.stdout == "[]\n", answer.stderr
 
 

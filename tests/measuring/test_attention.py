@@ -31,8 +31,12 @@ print(os.getpriority(os.PRIO_PROCESS, 0))
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="how memory is given back is the C library's business")
 def test_memory_that_is_freed_and_taken_again_costs_no_page_faults() -> None:
     code = """
+import gc
 import resource
+gc.disable()
 import torch
+gc.freeze()
+gc.enable()
 from evonas.measuring.cpu_affinity import keep_memory
 def passes():
     for _ in range(20):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from evonas.records import InputSpec, TaskSpec
 from evonas.spaces import Arch, Cell, Choice, Integer, Mobile, Repeat, Space
 from evonas.spaces.blocks import Head, Residual, SqueezeExcite, conv_bn
 
+ROOT = Path(__file__).parents[2]
 IMAGES = TaskSpec("images", InputSpec((3, 16, 16)), (10,))
 
 
@@ -225,13 +227,18 @@ def test_the_order_and_the_weights_of_an_lstm_do_not_tell_it_apart() -> None:
     assert keys(nn.LSTM(6, 4, batch_first=True), (5, 6)) == keys(nn.LSTM(6, 4, batch_first=True), (5, 6))
 
 
-def test_keys_are_the_same_in_another_process() -> None:
-    code = "from tests.measuring.test_blocks import *; print(*of_two_networks(), sep='\\n')"
-    seed = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
-    there = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": seed}
-    )
-    assert there.stdout.splitlines() == [str(key) for key in of_two_networks()]
+def test_keys_are_the_same_in_another_process(binaries: Path) -> None:
+    """In which sets have another order."""
+    code = "from tests.measuring.test_blocks import *; print(hash('set'), *of_two_networks(), sep='\\n')"
+    seed = os.environ.get("PYTHONHASHSEED", "random")
+    line = [str(binaries / "run-code"), code]
+    if seed != "random":  # then all processes have the same
+        line = [sys.executable, "-c", code]
+    environment = {**os.environ, "PYTHONHASHSEED": "2" if seed == "1" else "1"}
+    done = subprocess.run(line, capture_output=True, text=True, check=True, env=environment, cwd=ROOT)
+    order, *there = done.stdout.splitlines()
+    assert order != str(hash("set"))
+    assert there == [str(key) for key in of_two_networks()]
 
 
 def of_two_networks() -> list[str]:
