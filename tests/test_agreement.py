@@ -79,7 +79,7 @@ def test_rows_on_ray_are_of_the_networks_that_they_name(module: "object", tmp_pa
             "schedule": {"generation": 6},
             "training": {"epochs": 1},
             "budget": {"evaluations": 6},
-            "runtime": {"kind": "ray", "workers": 2, "cpus_per_worker": 0.5},
+            "runtime": {"kind": "ray", "workers": 1, "cpus_per_worker": 0.5},
         },
         space=space,
         run=tmp_path / "run",

@@ -214,7 +214,7 @@ def test_a_users_own_reaches_the_workers_of_a_cluster_by_value(own: Own, tmp_pat
         file.unlink()
     sys.path[:] = [entry for entry in sys.path if entry != str(tmp_path / "user")]
     importlib.invalidate_caches()
-    config = {**serial.description["config"], "runtime": {"kind": "ray", "workers": 2}}
+    config = {**serial.description["config"], "runtime": {"kind": "ray", "workers": 1}}
     config["objectives"] = [{"metric": "error"}, {"metric": "params"}]
     prepared = prepare(config, run=tmp_path / "cluster")
     assert {module.__name__ for module in prepared.modules} == set(names)
