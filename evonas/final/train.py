@@ -29,6 +29,7 @@ from evonas.spaces.space import Space
 from evonas.store import weights_name
 from evonas.store.final import KIND, FinalRecorder, write_final
 from evonas.tasks import Task
+from evonas.tasks.splitting import are_joinable
 from evonas.text import counted
 
 
@@ -118,7 +119,7 @@ def prepare_final(
         raise UserError(f"{run.folder} was evaluated by {evaluator}: there is nothing to train its networks with")
     if not len(task.splits.test):
         raise UserError(f"the task {task.spec.name} has no test examples; give some, or a test_fraction")
-    if final.fit_on == "train+valid" and (task.splits.train.is_stored or task.splits.valid.is_stored):
+    if final.fit_on == "train+valid" and not are_joinable(task.splits.train, task.splits.valid):
         raise UserError("these data are streamed from files, which cannot be joined: --set fit_on=train")
     if final.processes > 1 and runtime.kind == "serial":
         raise UserError("processes: several train one network on Ray; give runtime.kind=ray, or processes=1")

@@ -8,6 +8,7 @@ from evonas.errors import UserError
 from evonas.seeding import stream
 from evonas.tasks.dealing import Keys, dealt
 from evonas.tasks.labels import labels
+from evonas.tasks.stored_array import Column, source, together
 from evonas.tasks.task import Array, Split, Splits
 
 NAMES = {
@@ -118,17 +119,28 @@ def divided(
 
 
 def joined(first: Split, second: Split) -> Split:
-    """The examples of two splits as one, in memory.
+    """The examples of two splits as one: of arrays in memory, of a stored one where it is the same of both.
 
     Raises:
-        UserError: some of them are not in memory.
+        UserError: they are stored in different places.
     """
-    if first.is_stored or second.is_stored:
-        raise UserError("examples that are streamed from files cannot be joined; train on the training examples alone")
     others = second.columns
-    columns = {name: np.concatenate([column, others[name]]) for name, column in first.columns.items()}
-    x = columns if isinstance(first.x, Mapping) else columns[""]
-    return Split(x, np.concatenate([first.y, second.y]))
+    columns: dict[str, Column] = {}
+    for name, column in first.columns.items():
+        both = together(column, others[name])
+        if both is None:
+            raise UserError(
+                "examples that are streamed from different files cannot be joined; train on the training examples alone"
+            )
+        columns[name] = both
+    return Split(columns if isinstance(first.x, Mapping) else columns[""], np.concatenate([first.y, second.y]))
+
+
+def are_joinable(first: Split, second: Split) -> bool:
+    """Whether `joined` takes them."""
+    others = second.columns
+    pairs = [(source(column), source(others[name])) for name, column in first.columns.items()]
+    return all(a is b or (isinstance(a, np.ndarray) and isinstance(b, np.ndarray)) for a, b in pairs)
 
 
 def check_fractions(fractions: tuple[float, ...]) -> None:

@@ -65,21 +65,21 @@ class Selected:
     """
 
     def __init__(self, array: StoredArray, chosen: Array) -> None:
-        self._array, self._chosen = array, chosen
+        self.array, self.chosen = array, chosen
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return (len(self._chosen), *self._array.shape[1:])
+        return (len(self.chosen), *self.array.shape[1:])
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return self._array.dtype
+        return self.array.dtype
 
     def __len__(self) -> int:
-        return len(self._chosen)
+        return len(self.chosen)
 
     def rows(self, indices: Array) -> Array:
-        return self._array.rows(self._chosen[indices])
+        return self.array.rows(self.chosen[indices])
 
 
 def taken(column: Column, indices: Array) -> Array:
@@ -102,7 +102,31 @@ def taken(column: Column, indices: Array) -> Array:
 
 def selected(column: Column, indices: Array) -> Column:
     """Rows of a column: of an array as a copy, of a stored array to be read later."""
-    return taken(column, indices) if isinstance(column, np.ndarray) else Selected(column, indices)
+    if isinstance(column, np.ndarray):
+        return taken(column, indices)
+    if isinstance(column, Selected):
+        return Selected(column.array, column.chosen[indices])
+    return Selected(column, indices)
+
+
+def source(column: Column) -> Column:
+    """The array whose rows a column is of: its own, where none were selected."""
+    return column.array if isinstance(column, Selected) else column
+
+
+def together(first: Column, second: Column) -> Column | None:
+    """The rows of two columns, one behind the other: of arrays as a copy, of one stored array to be read later. None
+    where they are of different stored arrays, or one of them is stored."""
+    if isinstance(first, np.ndarray) and isinstance(second, np.ndarray):
+        return np.concatenate([first, second])
+    stored = source(first)
+    if isinstance(stored, np.ndarray) or stored is not source(second):
+        return None
+    return Selected(stored, np.concatenate([_chosen(first), _chosen(second)]))
+
+
+def _chosen(column: Column) -> Array:
+    return column.chosen if isinstance(column, Selected) else np.arange(len(column))
 
 
 def chunks(column: Column, numbers: int = 2**22) -> Iterator[Array]:
