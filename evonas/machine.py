@@ -1,6 +1,8 @@
-"""The control groups of this process, and the memory that they and the machine leave it."""
+"""The control groups of this process, and the memory and cores that they and the machine leave it."""
 
 import contextlib
+import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,3 +33,21 @@ def own_groups() -> Iterator[Path]:
         innermost = CGROUP / own.lstrip("/")
         yield from (folder for folder in (innermost, *innermost.parents) if folder.is_relative_to(CGROUP))
     yield CGROUP / "cpu"
+
+
+def machine_cores() -> int:
+    """Returns the cores that this process may use: of the machine, of its affinity, and of its container's quota."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quotas = [quota for folder in own_groups() if (quota := _quota(folder))]
+    return max(1, math.floor(min([cores, *quotas])))
+
+
+def _quota(folder: Path) -> float:
+    """The cores of a control group, of version 2 or 1; 0 where it has no limit."""
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = (folder / "cpu.max").read_text().split()
+        return int(quota) / int(period)  # "max" is no number
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = ((folder / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+        return max(0.0, int(quota) / int(period))  # -1 is no limit
+    return 0.0

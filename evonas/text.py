@@ -31,6 +31,13 @@ def figures(value: float) -> str:
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4g}"
 
 
+def clock(seconds: float) -> str:
+    """Hours, minutes and seconds as H:MM:SS, or M:SS below an hour."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
 def printable_lines(text: str) -> str:
     """The lines of a text as a terminal would leave them, and nothing that steers one.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import evonas
+from evonas import machine
 from evonas.cli import main
 from evonas.config import Config
 from evonas.doctor.dry_run import workers
@@ -77,5 +78,5 @@ def test_a_serial_search_needs_nothing_of_linux(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("without_linux")
 def test_cores_are_counted_without_an_affinity() -> None:
-    assert processes.machine_cores() >= 1
+    assert machine.machine_cores() >= 1
     assert workers(Config.model_validate({**CONFIG, "runtime": {"kind": "ray"}})) >= 1

@@ -21,9 +21,9 @@ from ray._private.node import Node
 from evonas import machine
 from evonas.config import RuntimeConfig
 from evonas.errors import RuntimeNotStarted, UserError
+from evonas.machine import machine_cores
 from evonas.runtime.ray_pool import cluster
 from evonas.runtime.ray_pool.lean_ray import UNUSED, idle_agent, lean_ray
-from evonas.runtime.sandbox.processes import machine_cores
 
 NODE = "ab" * 28
 KINDS = ("--dashboard_agent_command", "--runtime_env_agent_command")

@@ -6,8 +6,8 @@ from evonas.doctor.throughput import DAY_S, alone, for_trials, per_day, trials
 from evonas.driver.budget_forecast import forecast
 from evonas.driver.cost_forecast import cost_forecast
 from evonas.errors import UserError
+from evonas.machine import machine_cores
 from evonas.prices import Prices, names_of_this_machine
-from evonas.runtime.sandbox.processes import machine_cores
 from evonas.runtime.serial import Serial
 
 

@@ -14,7 +14,7 @@ from evonas.driver.loop import Search, Watch
 from evonas.driver.snapshot import ProgressMeter
 from evonas.paths import from_here
 from evonas.records import Evaluation
-from evonas.text import in_usd
+from evonas.text import clock, in_usd
 
 LINE_EVERY_S = 10.0
 """Between two lines where lines stay, as in the log of a job."""
@@ -173,10 +173,3 @@ def _in_notebook() -> bool:
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
     return hasattr(shell, "kernel")
-
-
-def clock(seconds: float) -> str:
-    """Hours, minutes and seconds as H:MM:SS, or M:SS below an hour."""
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

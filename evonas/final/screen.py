@@ -9,8 +9,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from evonas.driver.progress import LINE_EVERY_S, REFRESH_S, clock
+from evonas.driver.progress import LINE_EVERY_S, REFRESH_S
 from evonas.final.progress import FinalProgress, Watch
+from evonas.text import clock
 
 
 @contextmanager

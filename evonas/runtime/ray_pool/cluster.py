@@ -16,12 +16,12 @@ from ray.exceptions import AuthenticationError, RayError
 
 from evonas.config import RuntimeConfig
 from evonas.errors import RuntimeNotStarted, UserError
+from evonas.machine import machine_cores
 from evonas.prices import NODE_TYPE_LABEL, NODE_TYPE_VARIABLE
 from evonas.runtime.ray_pool.asking import check_reachable, why_not
 from evonas.runtime.ray_pool.lean_ray import lean_ray
 from evonas.runtime.ray_pool.nodes import ClusterNode
 from evonas.runtime.ray_pool.own_ray import OwnRay
-from evonas.runtime.sandbox.processes import machine_cores
 
 STARTS = 4
 """Tries to start a Ray."""

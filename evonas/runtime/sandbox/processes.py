@@ -1,20 +1,16 @@
-"""The processes below this one: which there are, and how all of them are ended; what this machine may give them.
+"""The processes below this one: which there are, and how all of them are ended.
 
 On Linux this process adopts those whose parents have died (`ipc/lifetime.py`), so that none gets out of sight.
 """
 
 import contextlib
-import math
 import os
 import signal
 import sys
 import time
 from collections.abc import Collection, Iterator
-from pathlib import Path
 
 import psutil
-
-from evonas.machine import own_groups
 
 LINUX = sys.platform == "linux"
 END_S = 5.0
@@ -62,24 +58,6 @@ def reap() -> dict[int, int]:
         while (child := os.waitpid(-1, os.WNOHANG)) != (0, 0):
             ended[child[0]] = child[1]
     return ended
-
-
-def machine_cores() -> int:
-    """Returns the cores that this process may use: of the machine, of its affinity, and of its container's quota."""
-    cores = len(os.sched_getaffinity(0)) if LINUX else os.cpu_count() or 1
-    quotas = [quota for folder in own_groups() if (quota := _quota(folder))]
-    return max(1, math.floor(min([cores, *quotas])))
-
-
-def _quota(folder: Path) -> float:
-    """The cores of a control group, of version 2 or 1; 0 where it has no limit."""
-    with contextlib.suppress(OSError, ValueError):
-        quota, period = (folder / "cpu.max").read_text().split()
-        return int(quota) / int(period)  # "max" is no number
-    with contextlib.suppress(OSError, ValueError):
-        quota, period = ((folder / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
-        return max(0.0, int(quota) / int(period))  # -1 is no limit
-    return 0.0
 
 
 def below(pid: int) -> Iterator[int]:
