@@ -2,15 +2,18 @@
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
 
 from evonas.did_you_mean import unknown
 from evonas.errors import UserError
+from evonas.tasks.array_keys import keys_of_array
 from evonas.tasks.class_folders import listed
 from evonas.tasks.class_weights import ClassWeights, check_no_weights
 from evonas.tasks.constructors import classification, regression
+from evonas.tasks.dealing import SplitBy, notes_of
 from evonas.tasks.splitting import NAMES, completed, labelled, parts_among
 from evonas.tasks.stored_array import Column
 from evonas.tasks.task import Array, Split, Task
@@ -30,6 +33,8 @@ def assembled(
     split_seed: int,
     metrics: tuple[str, ...] | None,
     class_weights: ClassWeights = None,
+    split: SplitBy | None = None,
+    beside: Mapping[str, Array | None] = MappingProxyType({}),
 ) -> Task:
     """A task from its arrays.
 
@@ -42,6 +47,8 @@ def assembled(
         split_seed: the same one makes the same splits.
         metrics: the main one first; default: error, or mse of values.
         class_weights: of the classes in the loss.
+        split: what training examples belong to, or when they were: the name of an array.
+        beside: other arrays by name; all but that one may be left unread.
 
     Raises:
         UserError: shapes do not fit, or `classification` or `regression` refuses the arrays.
@@ -52,7 +59,9 @@ def assembled(
     if len(shapes) > 1:
         raise UserError(f"task.path: examples of {', '.join(x)} must have one shape, not {sorted(shapes)}")
     given, notes = labelled(given)
-    splits = completed(given, *fractions, split_seed, stratify=target == "classes")
+    keys = keys_of_array(split, beside, len(given["train"]), name)
+    splits = completed(given, *fractions, split_seed, stratify=target == "classes", keys=keys)
+    notes += notes_of(keys, split, splits.drawn)
     if target == "classes":
         return classification(name, splits, metrics or ("error",), notes=notes, class_weights=class_weights)
     check_no_weights(class_weights)

@@ -9,6 +9,7 @@ from evonas.errors import UserError
 from evonas.paths import expanded
 from evonas.tasks.arrays import Layout, Target, assembled, check_array, check_names, images_first
 from evonas.tasks.class_weights import ClassWeights
+from evonas.tasks.dealing import SplitBy
 from evonas.tasks.stored_array import held_dtype
 from evonas.tasks.task import Array, Task
 
@@ -18,6 +19,7 @@ def npy(
     path: str,
     target: Target = "classes",
     layout: Layout = "auto",
+    split: SplitBy | None = None,
     class_weights: ClassWeights = None,
     valid_fraction: float = 0.1,
     test_fraction: float = 0.1,
@@ -33,6 +35,8 @@ def npy(
         path: the folder.
         target: what y holds, integer classes (n,) from 0, or values (n,) or (n, outputs) to predict.
         layout: of x, as for `npz`; channels that stand last are moved in each batch, so store them first.
+        split: {by: ARRAY}: training examples that are alike in an array (n,) ARRAY.npy are in one part, such as a
+            patient's; or {time: ARRAY}: the latest are the test split.
         class_weights: of the classes in the loss: balanced, or a number for each, in their order.
         valid_fraction: of the training examples, for a split that is not in the folder.
         test_fraction: of the training examples, for a split that is not in the folder.
@@ -43,13 +47,16 @@ def npy(
         UserError: no such folder, an array missing or of Python objects, or shapes that do not fit.
     """
     folder = expanded(path, "task.path").absolute()
-    files = _files(folder)
+    files, others = _files(folder)
     check_names(files, folder)
     for name, file in files.items():
         check_array(name, _opened(file))
     x = {name: NpyFile(file, layout) for name, file in files.items() if name.startswith("x_")}
     y = {name: np.array(_opened(file)) for name, file in files.items() if name.startswith("y_")}
-    return assembled(folder.name, x, y, target, (valid_fraction, test_fraction), split_seed, metrics, class_weights)
+    wanted = (split.by, split.time) if split else ()
+    beside = {name: np.array(_opened(file)) if name in wanted else None for name, file in others.items()}
+    fractions = valid_fraction, test_fraction
+    return assembled(folder.name, x, y, target, fractions, split_seed, metrics, class_weights, split, beside)
 
 
 class NpyFile:
@@ -109,14 +116,16 @@ class NpyFile:
         return images_first(self._mapped[indices], self.layout).astype(self.dtype, copy=False)
 
 
-def _files(folder: Path) -> dict[str, Path]:
+def _files(folder: Path) -> tuple[dict[str, Path], dict[str, Path]]:
+    """Name -> file, of arrays of examples, and of others."""
     if not folder.is_dir():
         wanted = "kind npy takes a folder with x_train.npy, y_train.npy"
         raise UserError(
             f"task.path: {folder} is a file; {wanted}" if folder.exists() else f"task.path: no folder {folder}"
         )
-    found = (file for file in folder.iterdir() if file.suffix == ".npy" and file.name[:2] in ("x_", "y_"))
-    return {file.stem: file for file in sorted(found)}
+    found = {file.stem: file for file in sorted(folder.iterdir()) if file.suffix == ".npy"}
+    own = {name: file for name, file in found.items() if name[:2] in ("x_", "y_")}
+    return own, {name: file for name, file in found.items() if name not in own}
 
 
 def _opened(path: Path) -> Array:

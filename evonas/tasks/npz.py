@@ -9,6 +9,7 @@ from evonas.errors import UserError
 from evonas.paths import expanded
 from evonas.tasks.arrays import Layout, Target, assembled, check_array, check_names, images_first
 from evonas.tasks.class_weights import ClassWeights
+from evonas.tasks.dealing import SplitBy
 from evonas.tasks.room import STREAMED, check_room
 from evonas.tasks.task import Array, Task
 
@@ -18,6 +19,7 @@ def npz(
     path: str,
     target: Target = "classes",
     layout: Layout = "auto",
+    split: SplitBy | None = None,
     class_weights: ClassWeights = None,
     valid_fraction: float = 0.1,
     test_fraction: float = 0.1,
@@ -31,6 +33,8 @@ def npz(
         target: what y holds, integer classes (n,) from 0, or values (n,) or (n, outputs) to predict.
         layout: of x. auto: (n, height, width) gets one channel; (n, a, b, c) is channels last where c is 1, 3 or 4
             and a is not; anything else is taken as it is, e.g. (n, features). as_is: whatever the axes are.
+        split: {by: ARRAY}: training examples that are alike in an array (n,) of the file are in one part, such as a
+            patient's; or {time: ARRAY}: the latest are the test split.
         class_weights: of the classes in the loss: balanced, or a number for each, in their order.
         valid_fraction: of the training examples, for a split that is not in the file.
         test_fraction: of the training examples, for a split that is not in the file.
@@ -41,12 +45,14 @@ def npz(
         UserError: no such file, an array missing or of Python objects, shapes that do not fit, or no room in memory.
     """
     file = expanded(path, "task.path")
-    arrays = _arrays(file)
+    arrays, beside = _arrays(file, split)
     x = {name: images_first(array, layout) for name, array in arrays.items() if name.startswith("x_")}
-    return assembled(file.stem, x, arrays, target, (valid_fraction, test_fraction), split_seed, metrics, class_weights)
+    fractions = valid_fraction, test_fraction
+    return assembled(file.stem, x, arrays, target, fractions, split_seed, metrics, class_weights, split, beside)
 
 
-def _arrays(path: Path) -> dict[str, Array]:
+def _arrays(path: Path, split: SplitBy | None) -> tuple[dict[str, Array], dict[str, Array | None]]:
+    """Those of examples, and those beside them, of which the one that `split` names is read."""
     try:
         loaded = np.load(path, mmap_mode="r", allow_pickle=False)  # of one array without a name nothing is read
         if isinstance(loaded, np.ndarray):
@@ -55,6 +61,8 @@ def _arrays(path: Path) -> dict[str, Array]:
             _check_room(path, file)
             others = [name for name in file.files if name[:2] not in ("x_", "y_")]
             arrays = {name: _array(file, name, path) for name in file.files if name not in others}
+            wanted = (split.by, split.time) if split else ()
+            beside = {name: _array(file, name, path) if name in wanted else None for name in others}
     except FileNotFoundError:
         raise UserError(f"task.path: no file {path.absolute()}") from None
     except (ValueError, EOFError):  # numpy takes what it does not know for a pickle
@@ -64,7 +72,7 @@ def _arrays(path: Path) -> dict[str, Array]:
     except zipfile.BadZipFile as error:
         raise UserError(f"task.path: {path} is a damaged npz file: {error}; copy or write it again") from None
     check_names(arrays, path, others)
-    return arrays
+    return arrays, beside
 
 
 def _check_room(path: Path, file: "np.lib.npyio.NpzFile") -> None:
