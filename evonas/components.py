@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from evonas.config import Config
+from evonas.config import PLACES, Config
 from evonas.config.options import check_options, construct
 from evonas.config.recipe import with_recipe
 from evonas.errors import TargetUnavailable, UserError
@@ -200,7 +200,8 @@ def _with_cache(
     if not os.access(folder, os.W_OK):
         raise UserError(f"runtime.cache: {folder} is no folder to write into; give another")
     recipe = config.model_dump(mode="json", include={"task", "learner", "seed"})
-    recipe["task"].pop("path", None)  # what is there is in the record of the data
+    for key in ("path", *PLACES.get(config.task.kind, ())):
+        recipe["task"].pop(key, None)  # what is there is in the record of the data
     recipe |= {"space": space.signature(), "data": data.model_dump(mode="json")}
     return Cached(learner, folder, space, recipe, owner)
 

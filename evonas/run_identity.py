@@ -15,6 +15,7 @@ from evonas.config import (
     ENDPOINT_KEYS,
     LATER_TRAINING_KEYS,
     MUTABLE_SECTIONS,
+    PLACES,
     Config,
     TargetConfig,
     TrainingConfig,
@@ -251,6 +252,9 @@ def resolved(config: Mapping[str, Any]) -> dict[str, Any]:
     default = TrainingConfig()
     later = {key: getattr(default, key) for key in (*LATER_TRAINING_KEYS, *default.unused) if key != "augment"}
     parts = {name: with_defaults(PARTS[name], own) if name in PARTS else own for name, own in config.items()}
+    if "task" in parts:
+        kept_out = PLACES.get(parts["task"].get("kind", ""), ())
+        parts["task"] = {key: value for key, value in parts["task"].items() if key not in kept_out}
     if "training" not in config:
         return parts
     augment = {**default.augment.model_dump(mode="json"), **config["training"].get("augment", {})}

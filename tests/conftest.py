@@ -96,6 +96,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="evo")  # short: names of sockets must fit into 107 bytes
     tempfile.tempdir = None
     os.environ |= QUICK_COMPILER | ONE_THREAD
+    os.environ["XDG_CACHE_HOME"] = os.path.join(os.environ["TMPDIR"], "cache")  # not where the person's pictures are
     # Each of hundreds of processes would compile evonas, and each that shares the tests would rewrite their assertions.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False

@@ -6,7 +6,7 @@ so the built-in parts and a user's own are validated alike.
 """
 
 from evonas.config.augment import AugmentConfig
-from evonas.config.config import GENERATION, LATER_TRAINING_KEYS, MUTABLE_SECTIONS, Config
+from evonas.config.config import GENERATION, LATER_TRAINING_KEYS, MUTABLE_SECTIONS, PLACES, Config
 from evonas.config.section import PartConfig, Section
 from evonas.config.sections import (
     BudgetConfig,
@@ -26,6 +26,7 @@ __all__ = [
     "LATER_TRAINING_KEYS",
     "LONGEST_TIMEOUT_S",
     "MUTABLE_SECTIONS",
+    "PLACES",
     "AugmentConfig",
     "BudgetConfig",
     "Config",

@@ -26,6 +26,8 @@ _GENERATION = TypeAdapter(Annotated[int, Field(ge=2)])
 
 LATER_TRAINING_KEYS = ("batchnorm_bias_rate", "average", "graph", "before", "stopping", "checkpoints_mb")
 """Keys of `training` whose defaults are what configs meant before they existed."""
+PLACES = {"image_folder": frozenset({"cache"}), "huggingface": frozenset({"cache"})}
+"""Kind of a task -> options that say where something is kept, and not what the data are."""
 MUTABLE_SECTIONS = ("budget", "runtime", "tracking")
 """The sections that may change from one start of a search to the next."""
 
@@ -102,7 +104,8 @@ class Config(Section):
         return self.schedule.lookahead or max(1, self.generation // 2)
 
     def trajectory(self) -> dict[str, Any]:
-        """What shapes the search, as plain data: not budget, runtime and tracking, nor where a target is reached.
+        """What shapes the search, as plain data: not budget, runtime and tracking, nor where a target is reached
+        and where pictures are kept.
 
         `includes: network`, `screen: 1`, no founders, a window that does not grow and later keys of `training` at their
         defaults are left out: it is what configs meant before the keys existed, so that fingerprints stay.
@@ -113,7 +116,9 @@ class Config(Section):
         fixed: dict[str, Any] = {} if self.schedule.grows else {"schedule": {"grows"}}
         early = {key: True for key in LATER_TRAINING_KEYS if getattr(own, key) == default[key].default}
         later = {"training": {**early, **own.unused}}
-        return self.model_dump(mode="json", exclude={**dict.fromkeys(unused, True), **endpoints, **fixed, **later})
+        places = {"task": PLACES[self.task.kind]} if self.task.kind in PLACES else {}
+        left_out: dict[str, Any] = {**dict.fromkeys(unused, True), **endpoints, **fixed, **later, **places}
+        return self.model_dump(mode="json", exclude=left_out)
 
     @property
     def fingerprint(self) -> str:

@@ -12,9 +12,10 @@ from torch import nn
 from evonas.config.messages import validated
 from evonas.errors import UserError
 from evonas.tasks.audio.spectrogram import Spectrogram
+from evonas.tasks.pictures.stored import DecodedPictures
 from evonas.tasks.rescale import Rescale
 from evonas.tasks.series.inputs import KnownFuture
-from evonas.tasks.stored_array import Column, chunks, nbytes, taken
+from evonas.tasks.stored_array import Column, chunks, nbytes, source, taken
 from evonas.tasks.table.prepare import TableColumns
 from evonas.tasks.table.record import TableRecord
 from evonas.tasks.task import Split, Standardise, Task
@@ -278,8 +279,8 @@ def _digest(split: Split) -> str:
 
 
 def _hashed(column: Column) -> Iterator[Any]:
-    """All rows of an array in memory, some of one that is stored."""
-    if isinstance(column, np.ndarray):
+    """All rows of an array in memory, some of one that is stored; all of pictures, which lie in memory elsewhere."""
+    if isinstance(column, np.ndarray) or isinstance(source(column), DecodedPictures):
         yield from chunks(column)
     else:
         yield taken(column, np.arange(0, len(column), max(1, -(-nbytes(column) // SAMPLED_BYTES))))

@@ -25,12 +25,17 @@ def check_room(
     Raises:
         UserError: they do not; says what would be right.
     """
-    memory = machine_memory()
-    if size * (2 if drawn else 1) > memory:
+    if not fits(size, drawn):
+        memory = machine_memory()
         twice = ", and twice that while splits are drawn" if drawn else ""
         raise UserError(
             f"{key}: {what} take {size / 1e9:.3g} GB in memory{twice}; there are {memory / 1e9:.3g} GB: {instead}"
         )
+
+
+def fits(size: int, drawn: bool) -> bool:
+    """Whether examples of so many bytes fit into the memory of this machine, or of its container; see `check_room`."""
+    return size * (2 if drawn else 1) <= machine_memory()
 
 
 def size_of(files: Iterable[Path]) -> int:

@@ -1,7 +1,6 @@
 """Task kind `segmentation`: pictures, and for each a mask with the class of every pixel."""
 
-from collections.abc import Sequence
-from functools import partial
+import numpy as np
 
 from evonas.errors import UserError
 from evonas.paths import expanded
@@ -12,13 +11,17 @@ from evonas.tasks.class_weights import ClassWeights
 from evonas.tasks.constructors import chosen_metrics
 from evonas.tasks.dealing import SplitBy, notes_of
 from evonas.tasks.file_groups import keys_of_files
-from evonas.tasks.images import Channels, Pictures, Size, pillow
+from evonas.tasks.images import Channels, Form, Size, pillow, sides
 from evonas.tasks.masks import Masks, classes_of, shares, values_of
 from evonas.tasks.metrics import directions
-from evonas.tasks.picture_pairs import Pair, pairs
+from evonas.tasks.picture_pairs import pairs
+from evonas.tasks.pictures.collected import check_pictures_fit, in_memory
+from evonas.tasks.pictures.progress import Spoken
+from evonas.tasks.pictures.sources import Files
 from evonas.tasks.pixels import PixelCrossEntropy, metrics_of, most_frequent, pixel_weights
+from evonas.tasks.room import STREAMED
 from evonas.tasks.splitting import completed
-from evonas.tasks.task import Array, Effect, Split, Standardise, Task
+from evonas.tasks.task import Effect, Split, Standardise, Task
 
 AUGMENTATIONS: dict[str, Effect] = {"crop": "transformed", "flip": "transformed", "cutout": "unchanged"}
 
@@ -66,10 +69,15 @@ def segmentation(
     """
     root, image = expanded(path, "task.path"), pillow("segmentation", "images")
     found, notes = pairs(root)
-    pictures, masks = Pictures(image, size, channels), Masks(image, size)
-    pictures.check_room("task.path", 2 * sum(map(len, found.values())), drawn=not {"valid", "test"} <= found.keys())
-    read = {part: _read(pictures, masks, own) for part, own in found.items()}
-    pictures.check("task.path")
+    form, masks, drawn = Form(*sides(size), channels), Masks(image, size), not {"valid", "test"} <= found.keys()
+    every = [pair for own in found.values() for pair in own]
+    check_pictures_fit(
+        2 * len(every), form, "task.path", drawn=drawn, instead=f"set a smaller task.size, or {STREAMED}"
+    )
+    files = Files(root, [pair.picture for pair in every])
+    pictures, tally = in_memory(files, form, "task.path", drawn=drawn, progress=Spoken())
+    parts = np.split(pictures, np.cumsum([len(own) for own in found.values()])[:-1])
+    read = {part: (x, masks.read(own)) for (part, own), x in zip(found.items(), parts, strict=True)}
     masks.check()
     known = values_of(values, unknown_value, read["train"][1])
     given = {
@@ -83,7 +91,7 @@ def segmentation(
         raise UserError(f"task.classes: {len(names)} names for the {len(known)} values {listed(map(str, known))}")
     weights, said = pixel_weights(class_weights, splits.train.y, names)
     chosen = chosen_metrics(metrics, metrics_of(len(known)))
-    notes = [*notes, *notes_of(keys, split, splits.drawn), *pictures.notes(), *shares(splits.train.y, names), *said]
+    notes = [*notes, *notes_of(keys, split, splits.drawn), *tally.notes(form), *shares(splits.train.y, names), *said]
     shape = (len(known), *splits.train.y.shape[1:])
     spec = TaskSpec(root.name, InputSpec(splits.train.columns[""].shape[1:]), shape, directions(chosen))
     return Task(
@@ -97,10 +105,3 @@ def segmentation(
         augmentations=AUGMENTATIONS,
         baselines=same_for_all("most frequent class", chosen, splits, most_frequent(splits.train.y, shape)),
     )
-
-
-def _read(pictures: Pictures, masks: Masks, own: Sequence[Pair]) -> tuple[Array, Array]:
-    """Pictures, and masks as the values that they have."""
-    image = pillow("segmentation", "images")
-    x = pictures.read([(str(pair.picture), partial(image.open, pair.picture)) for pair in own])
-    return x, masks.read(own)

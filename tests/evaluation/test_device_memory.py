@@ -121,10 +121,11 @@ def test_pictures_that_memory_has_no_room_for_are_refused_before_one_is_read(
             (tmp_path / name / f"{i}.png").write_bytes(b"no picture: reading it would be an error of its own")
     monkeypatch.setattr(room, "machine_memory", lambda: 100_000)
     with pytest.raises(UserError) as caught:
-        TASKS["image_folder"](path=str(tmp_path), size=64)
+        TASKS["image_folder"](path=str(tmp_path), size=64, cache=False)
     assert str(caught.value) == (
         "task.path: 20 pictures of 3 x 64 x 64 take 0.000246 GB in memory, and twice that while splits are drawn; "
-        "there are 0.0001 GB: set a smaller task.size, or write them to .npy files, which task: {kind: npy} streams"
+        "there are 0.0001 GB: set a smaller task.size, or let task.cache keep them on the disk, from which they are "
+        "streamed"
     )
     with pytest.raises(UserError, match="cannot read 20 pictures"):
         TASKS["image_folder"](path=str(tmp_path), size=8)
