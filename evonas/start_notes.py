@@ -59,7 +59,7 @@ def _checkpoints(folder: Folder, training: TrainingConfig) -> Iterator[str]:
     if training.stopping != "pause":
         return
     each = {"sgd": 8, "adamw": 12, "muon": 12}[training.optimizer] + 4 * bool(training.average or training.ema)
-    epochs = ", ".join(map(str, training.rungs))
+    epochs = ", ".join(map(str, filter(None, training.rungs)))
     yield (
         f"training is paused at epochs {epochs}; a checkpoint has {each} bytes a parameter, comes from a worker and "
         f"goes to one; all of them take {training.checkpoints_mb:,.0f} MB at most in {folder}/checkpoints "

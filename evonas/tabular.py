@@ -64,6 +64,10 @@ class _Lookup:
             return
         reports: list[RungReport] = []
         curve: list[Epoch] = []
+        begins = promoted_to(job.candidate) or 0
+        if begins and self.objectives.before:  # what was decided of its parent
+            reports.extend(job.reached[:1] or [RungReport(index, 0, costs)])
+            costs = dict(reports[0].metrics)
         if job.before:
             report = report_before(job, costs, self.objectives)
             reports.append(report)
@@ -85,7 +89,7 @@ class _Lookup:
             elif rung == job.pause or is_stopped(self.objectives.fitness(reports[-1]), job.cutoffs[rung]):
                 yield self._evaluation(job, Status.STOPPED, curve, reports)
                 return
-            elif rung >= max(len(job.reached), promoted_to(job.candidate) or 0):
+            elif rung >= max(len(job.reached), begins):
                 yield reports[-1]
 
     def _evaluation(self, job: Job, status: Status, curve: list[Epoch], reports: list[RungReport]) -> Evaluation:

@@ -178,7 +178,7 @@ def test_what_was_changed_is_named(column: str, value: Any, says: str, tmp_path:
     ("training", "says"),
     [
         ({"epochs": 9, "stopping": "pause"}, "needs rungs to pause at"),
-        ({"epochs": 9, "rungs": [0, 3], "stopping": "pause"}, "goes without rung 0"),
+        ({"epochs": 9, "rungs": [0], "stopping": "pause"}, r"behind rung 0; e\.g\. training\.rungs=\[0, 1, 3\]"),
         ({"epochs": 9, "rungs": [3], "stopping": "paus"}, "stopping"),
     ],
 )

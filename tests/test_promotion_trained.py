@@ -47,8 +47,8 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> evonas.Run:
 
 
 def reached(run: evonas.Run) -> list[tuple[Any, ...]]:
-    """What a search decided, and what training gave to the bit."""
-    rows = run.evaluations.sort_values("candidate")
+    """What a search decided, and what training gave to the bit; -1 of those that were not trained."""
+    rows = run.evaluations.sort_values("candidate").fillna({"error": -1.0})
     return [
         *zip(
             rows["candidate"], rows["operator"], map(tuple, rows["genome"]), rows["error"], rows["status"], strict=True
@@ -117,3 +117,23 @@ def test_any_number_of_ray_workers(workers: int, reference: evonas.Run, tmp_path
     found = run(tmp_path / "run", runtime={"workers": workers, "cpus_per_worker": 0.5})
     assert reached(found) == reached(reference)
     assert (found.evaluations.loc[found.evaluations["status"] == "ok", "curve"].map(len) == 2).all()
+
+
+BOTH: dict[str, Any] = {"rungs": [0, 1, 2], "before": {"kind": "naswot", "promote": 0.4, "always": 0}}
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("local_ray")
+def test_with_rung_0_interrupted_and_on_workers_of_ray_it_is_the_same(tmp_path: Path) -> None:
+    alone = run(tmp_path / "alone", **BOTH)
+    rows = alone.evaluations
+    assert ((rows["status"] == "stopped") & (rows["epochs"] == 0)).any()
+    assert rows["operator"].str.startswith("promote:").sum() >= 2
+    with pytest.raises(Stop):
+        run(tmp_path / "parts", stopping_after(5), **BOTH)
+    for name, runtime in (("parts", {"kind": "serial"}), ("ray", {"workers": 3, "cpus_per_worker": 0.5})):
+        found = run(tmp_path / name, runtime=runtime, **BOTH)
+        assert reached(found) == reached(alone)
+        assert found.verify().difference == ""
+    curves = alone.evaluations.loc[alone.evaluations["operator"].str.startswith("promote:"), "curve"]
+    assert set(curves.map(len)) <= {1, 2}, "promotions go on from their checkpoints"

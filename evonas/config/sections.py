@@ -179,9 +179,11 @@ class TrainingConfig(Section):
             raise ValueError("average and ema are two means of the weights; keep one of them")
         if self.warm_up and self.warm_up >= max(1, self.epochs):
             raise ValueError(f"warm_up takes {self.warm_up:g} epochs of {self.epochs}; give less, or a share below 1")
-        if self.stopping == "pause" and (not self.rungs or self.begins_at_0):
-            wrong = "goes without rung 0 and its before" if self.rungs else "needs rungs to pause at"
-            raise ValueError(f"stopping: pause {wrong}; e.g. training.rungs={[1, 3, 9][: max(1, self.epochs // 4)]}")
+        if self.stopping == "pause" and not any(self.rungs):
+            needed, behind = [1, 3, 9][: max(1, self.epochs // 4)], " behind rung 0" if self.rungs else ""
+            raise ValueError(
+                f"stopping: pause needs rungs to pause at{behind}; e.g. training.rungs={[*self.rungs, *needed]}"
+            )
         if self.before and not self.begins_at_0:
             raise ValueError("before decides at rung 0, and rungs has none: e.g. training.rungs=[0]")
         return self

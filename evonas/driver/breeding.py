@@ -64,6 +64,7 @@ class Breeder:
             last = len(config.training.milestones) - 1
             self._expecting = Expecting(objectives.before, config.seed, space, objectives, last)
         self._promotions: Promotions | None = None
+        self._first_pause = 1 if objectives.before else 0  # nobody waits at rung 0
         if config.training.stopping == "pause":
             learnt = next((i for i, one in enumerate(objectives.objectives) if one.trained), 0)
             self._promotions = Promotions(len(config.training.rungs), config.training.promote, learnt)
@@ -71,7 +72,7 @@ class Breeder:
         self._parent: dict[int, int] = {}  # promotion -> whom it promotes
         self._first: dict[int, int] = {}  # promotion -> the candidate whose network it trains on
         self.begun = 0
-        """Candidates that passed rung 0, of those that the last one to be bred sees; 0 without rung 0."""
+        """Networks that passed rung 0, of those that the last one to be bred sees; 0 without rung 0."""
         self.next = 0
         """Index of the next candidate."""
 
@@ -277,14 +278,15 @@ class Breeder:
         self._genomes.append(candidate.genome)
         genomes = tuple(self._genomes[member.index] for member in view.front) if self._noisy else ()
         before = None
-        if self._expecting and not decided:
+        if self._expecting and not decided and rung is None:
             before = self._expecting.before(candidate.index, candidate.genome, self._genomes, view)
         job = Job(candidate, view.cutoffs, view.front, tuple(reached), genomes=genomes, before=before)
         return replace(job, pause=self._pause(rung)) if self._promotions else job
 
     def _pause(self, rung: int | None) -> int | None:
         """The rung at which a candidate is paused that is promoted to one, or to none."""
-        return rung or 0 if (rung or 0) < self.buffer.rungs - 1 else None
+        at = self._first_pause if rung is None else rung
+        return at if at < self.buffer.rungs - 1 else None
 
     def _promote(self, candidate: Candidate, rung: int) -> None:
         parent = candidate.parents[0]

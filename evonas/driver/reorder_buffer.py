@@ -45,8 +45,9 @@ class View:
         cutoffs: by rung before the last, the fitnesses that a candidate must not be dominated by to go on.
         front: of the fully trained candidates that it sees.
         gains: of the last candidates whose rung 0 it sees, what each was expected to add; none without rung 0.
-        believed: fitnesses, as expected at rung 0, of those that passed it and are not known at the end.
-        begun: how many candidates passed rung 0, of those that it sees there.
+        believed: fitnesses, as expected at rung 0, of those that passed it and are neither known at the end nor stopped
+            or paused.
+        begun: how many networks passed rung 0, of those that it sees there.
     """
 
     visible: int
@@ -88,6 +89,7 @@ class ReorderBuffer:
             self._cutoffs[0] = RungCutoff(before.promote)
         self._begun: list[int] | None = [] if before else None  # passed rung 0, in order
         self._untrained: set[int] = set()  # stopped there
+        self._promoted: set[int] = set()  # who train on a network that passed it
         self._seen = 0
         self._gains: deque[float] = deque(maxlen=RECENT)
         self._believed: dict[int, Fitness] = {}
@@ -107,6 +109,8 @@ class ReorderBuffer:
             if index not in self._at[report.rung]:
                 self._keep(report if report.index == index else replace(report, index=index))
         due = max(due, begins)
+        if begins:
+            self._promoted.add(index)
         if self._begun is not None and due == 1 and evaluation.status is Status.STOPPED:
             self._untrained.add(index)
         elif due:
@@ -122,13 +126,16 @@ class ReorderBuffer:
         self._rule.extend(self.order, self._arrived)
 
     def promoted(self, index: int, rung: int) -> None:
-        """Take in that a candidate is the promotion of another: it reports at a rung, and at none before."""
+        """Take in that a candidate is the promotion of another: it reports at a rung, and at none before. In windows
+        behind rung 0 it counts as one that passed it, for it trains as they do."""
+        self._promoted.add(index)
+        self._begin(index)
         self._settle(index, rung)
 
     @property
     def trained(self) -> int | None:
-        """How many candidates have passed rung 0 by now; None in a search without one."""
-        return None if self._begun is None else len(self._begun)
+        """How many networks have passed rung 0 by now; None in a search without one."""
+        return None if self._begun is None else len(self._begun) - len(self._promoted)
 
     def ready(self, index: int) -> bool:
         """Whether all that candidate `index` is to see has happened."""
@@ -148,10 +155,10 @@ class ReorderBuffer:
             if rung == self.rungs - 1:  # known at the end, however they ended
                 for decided in self._rule.sequence(self._told[rung], horizon, self.order):
                     self._believed.pop(decided, None)
-            new = [*self._news(rung, horizon)]
-            if rung < self.rungs - 1 and not self._pauses:
+            before, new = rung == 0 and self._begun is not None, [*self._news(rung, horizon)]
+            if rung < self.rungs - 1 and (before or not self._pauses):
                 self._cutoffs[rung].add(_valued(new))
-            news += self._expected(new) if rung == 0 and self._begun is not None else new
+            news += self._expected(new) if before else new
         finals = [fitness for fitness in _valued(news) if fitness.rung == self.rungs - 1]
         if finals:  # a front of a front and what is new: fitnesses at one rung never change
             self._front = tuple(pareto.extended(self._front, finals))

@@ -145,15 +145,16 @@ def lookaheads(config: Config) -> tuple[int, ...]:
     A rung at epoch e gets lookahead x (1 + 0.75 e / m), where m is the mean number of epochs that a candidate trains.
 
     Where training is paused at rungs, a candidate or its promotion trains from one rung to the next: e is the length of
-    that, and m the mean of those lengths.
+    that, and m the mean of those lengths, of those that are trained.
 
     Returns:
         Candidates by rung, shape (rungs,); the last is full training.
     """
     training = config.training
     if training.stopping == "pause":
-        shares = [training.promote**rung for rung in range(len(training.spans))]
-        mean = sum(share * span for share, span in zip(shares, training.spans, strict=True)) / sum(shares)
+        spans = [span for span in training.spans if span]
+        shares = [training.promote**rung for rung in range(len(spans))]
+        mean = sum(share * span for share, span in zip(shares, spans, strict=True)) / sum(shares)
         return tuple(int(config.lookahead * (1 + 0.75 * span / mean)) for span in training.spans)
     return tuple(int(config.lookahead * (1 + 0.75 * end / training.mean_epochs)) for end in training.milestones)
 

@@ -7,6 +7,7 @@ genomes, parents, stop decisions and survivors.
 import hashlib
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -19,6 +20,7 @@ from evonas.errors import UserError
 from evonas.objectives.before_training import is_stopped_before, report_before
 from evonas.objectives.early_stopping import is_stopped
 from evonas.objectives.objectives import BEFORE, Objectives
+from evonas.objectives.promotion import promoted_to
 from evonas.records import Candidate, Evaluation, Job, RungReport, Status
 from evonas.runs.origin import founders_of
 from evonas.spaces.space import Space
@@ -109,6 +111,7 @@ def _check_births(record: Recovered, breeder: Breeder, objectives: Objectives) -
         _compare(candidate, job.candidate)
         if candidate.index in evaluated:
             _check_reused(evaluated[candidate.index], founder)
+            _check_promoted(evaluated[candidate.index], evaluated)
             _check_stop(evaluated[candidate.index], job, objectives, settled_rungs(founder))
 
 
@@ -124,6 +127,19 @@ def _check_reused(evaluation: Evaluation, founder: Founder | None) -> None:
             raise _Differs(f"candidate {evaluation.candidate.index}: {name} is not what {REUSED} has")
 
 
+def _check_promoted(evaluation: Evaluation, evaluated: Mapping[int, Evaluation]) -> None:
+    """What a candidate was promoted with is what its parent had reached."""
+    if not (begins := promoted_to(evaluation.candidate)):
+        return
+    parent = evaluation.candidate.parents[0]
+    for own, known in zip(evaluation.rungs[:begins], evaluated[parent].rungs, strict=False):
+        if own.metrics != known.metrics:
+            raise _Differs(
+                f"candidate {evaluation.candidate.index}: what it has at rung {own.rung} is not what candidate "
+                f"{parent}, which it promotes, had reached there"
+            )
+
+
 def _compare(recorded: Candidate, derived: Candidate) -> None:
     for field in (field for field in fields(Candidate) if field.compare):
         have, want = getattr(recorded, field.name), getattr(derived, field.name)
@@ -133,11 +149,11 @@ def _compare(recorded: Candidate, derived: Candidate) -> None:
 
 def _check_stop(evaluation: Evaluation, job: Job, objectives: Objectives, settled: int) -> None:
     """A candidate stopped exactly where it was outside the cutoff of a rung, those aside that it had passed before."""
-    last = len(job.cutoffs)
+    last, begins = len(job.cutoffs), promoted_to(evaluation.candidate) or 0
     for report in evaluation.rungs:
         stopped = evaluation.status is Status.STOPPED and report is evaluation.rungs[-1]
         if objectives.before and report.rung == 0:
-            if not settled:
+            if not settled and not begins:
                 _check_before(report, stopped, job, objectives)
             continue
         if settled <= report.rung < last and stopped != _ends_at(report, job, objectives):
@@ -145,7 +161,7 @@ def _check_stop(evaluation: Evaluation, job: Job, objectives: Objectives, settle
             which = "its cutoff does not give" if job.pause is None else "is not as it is paused"
             raise _Differs(f"candidate {evaluation.candidate.index} {verb} rung {report.rung}, which {which}")
     reached = evaluation.rungs[-1].rung if evaluation.rungs else -1
-    fits = {Status.OK: reached == last, Status.STOPPED: 0 <= reached < last}
+    fits = {Status.OK: reached == last, Status.STOPPED: begins <= reached < last}
     if not fits.get(evaluation.status, True):
         raise _Differs(f"candidate {evaluation.candidate.index} is {evaluation.status}, but not by its rungs")
 
