@@ -24,6 +24,7 @@ SLOW = {
         "quiet_search",
         "recipe",
         "soak",
+        "pausing",
         "training",
         "forecasts",
         "recommendations",
