@@ -66,6 +66,8 @@ def test_custom_yaml_shows_every_key() -> None:
         ("budget={gpu_hours: 1}", "config: budget.gpu_hours is never used up"),
         ("targets.cpu.screen=true", "config: targets.cpu.screen: takes a number, not true"),
         ("runtime.prices={m7i.xlarge: dear}", "config: runtime.prices.m7i.xlarge: takes a number, not 'dear'"),
+        ("runtime.prices={a: true}", "config: runtime.prices: a: takes a number, not true"),
+        ("training.rungs=[true]", "config: training.rungs: takes a number, not true"),
         ("schedule.mode=fast", "schedule.mode: input should be 'window', 'async' or 'generation', not 'fast'"),
         ("budget={}", "a budget needs evaluations, trained, hours, gpu_hours or usd"),
         ("objectives=[]", "objectives"),
@@ -89,6 +91,13 @@ def test_custom_yaml_shows_every_key() -> None:
 )
 def test_a_wrong_value(override: str, says: str) -> None:
     assert says in wrong(override)
+
+
+def test_members_of_a_union_are_one_problem() -> None:
+    for prices, others in (("{a: x}", ""), ("5", ""), ("{a: x, b: y}", " (and 1 more)")):
+        said = wrong(f"runtime.prices={prices}")
+        assert (said.partition(" (and ")[2] != "") == bool(others), said
+        assert said.endswith(others)
 
 
 def test_all_keys_that_are_missing_are_named() -> None:

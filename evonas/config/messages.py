@@ -34,19 +34,20 @@ def validated(model: type[M], data: Mapping[str, Any], what: str) -> M:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise UserError(f"{what}: {_first_error(error, model)}") from None
+        raise UserError(f"{what}: {_first_error(error, model, data)}") from None
 
 
-def _first_error(error: ValidationError, model: type[BaseModel]) -> str:
+def _first_error(error: ValidationError, model: type[BaseModel], data: Mapping[str, Any]) -> str:
     problems = error.errors(include_url=False)
     first = problems[0]
     # without the names that pydantic has for the types of a union
     where = [str(part) for part in first["loc"] if "[" not in str(part) or part == "[key]"]
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    others = {place for problem in problems if (place := _place(problem, data)) != _place(first, data)[: len(place)]}
+    more = f" (and {len(others)} more)" if others else ""
     if first["type"] == "missing":
         lacking = [".".join(map(str, problem["loc"])) for problem in problems if problem["type"] == "missing"]
-        others = len(problems) - len(lacking)
-        return f"{', '.join(lacking)}: required{f' (and {others} more)' if others else ''}"
+        rest = len(problems) - len(lacking)
+        return f"{', '.join(lacking)}: required{f' (and {rest} more)' if rest else ''}"
     if first["type"] == "extra_forbidden":
         section = ".".join(where[:-1])
         names = _fields_at(model, where[:-1])
@@ -61,6 +62,18 @@ def _first_error(error: ValidationError, model: type[BaseModel]) -> str:
         given += f" (quote it: YAML reads {READS_AS[first['input']]})"
     section = f"{'.'.join(where)}: " if where else ""
     return f"{section}{message[0].lower()}{message[1:]}{given}{more}"
+
+
+def _place(problem: Mapping[str, Any], data: Any) -> tuple[int | str, ...]:
+    """The keys down to a problem; those of several members of a union, whose names pydantic adds, are alike."""
+    if problem["type"] == "missing":
+        return tuple(problem["loc"])
+    found = []
+    for part in problem["loc"]:
+        if part in data if isinstance(data, Mapping) else isinstance(data, list | tuple) and isinstance(part, int):
+            data = data[part]
+            found.append(part)
+    return tuple(found)
 
 
 def _fields_at(model: type[BaseModel], path: list[str]) -> Iterable[str]:

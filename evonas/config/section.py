@@ -1,6 +1,8 @@
 """What all sections of a config are: strict, frozen models."""
 
-from typing import Any, get_args
+from collections.abc import Iterator, Mapping, Sequence
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
@@ -11,11 +13,34 @@ class Checked(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _no_boolean_as_number(cls, value: Any, info: ValidationInfo) -> Any:
-        annotation = cls.model_fields[info.field_name or ""].annotation
-        kinds = {annotation, *get_args(annotation)}
-        if isinstance(value, bool) and kinds & {int, float} and bool not in kinds:
-            raise ValueError(f"takes a number, not {str(value).lower()}")
+        for where, wrong in _booleans(value, cls.model_fields[info.field_name or ""].annotation):
+            raise ValueError(f"{where}takes a number, not {str(wrong).lower()}")
         return value
+
+
+def _booleans(value: Any, *annotations: Any) -> Iterator[tuple[str, bool]]:
+    """The booleans in a value that stand where only a number belongs, each with where it is, as `a: `."""
+    kinds = [kind for annotation in annotations for kind in _members(annotation)]
+    if isinstance(value, bool):
+        yield from [("", value)] if {int, float} & {*kinds} and bool not in kinds else []
+    elif isinstance(value, Mapping):
+        within = [get_args(kind)[1] for kind in kinds if get_origin(kind) in (dict, Mapping)]
+        for key, entry in value.items():
+            yield from ((f"{key}: {where}", wrong) for where, wrong in _booleans(entry, *within))
+    elif isinstance(value, list | tuple):
+        within = [part for kind in kinds if get_origin(kind) in (list, tuple, Sequence) for part in get_args(kind)]
+        for entry in value:
+            yield from _booleans(entry, *within)
+
+
+def _members(annotation: Any) -> Iterator[Any]:
+    """The types that a field can have, one by one."""
+    parts = {Annotated: get_args(annotation)[:1], Union: get_args(annotation), UnionType: get_args(annotation)}
+    if (origin := get_origin(annotation)) in parts:
+        for part in parts[origin]:
+            yield from _members(part)
+    else:
+        yield annotation
 
 
 class Section(Checked):
