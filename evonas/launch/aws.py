@@ -4,6 +4,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ from evonas.clusters.address import own_address
 from evonas.clusters.aws import ending
 from evonas.clusters.aws.bucket import account, bucket
 from evonas.clusters.aws.clients import client as boto3_client
+from evonas.clusters.aws.keys import own_key_pairs
 from evonas.clusters.aws.network import admitted, find_group
 from evonas.clusters.aws.permissions import refused
 from evonas.clusters.aws.prepare import prepare
+from evonas.clusters.aws.role import buckets
 from evonas.clusters.aws.running import running
 from evonas.clusters.refusal import refusals
 from evonas.clusters.shipped import shipped
@@ -25,6 +28,7 @@ from evonas.launch.launch_files import filled, launch_file, parsed, put
 from evonas.launch.libraries import absent
 from evonas.launch.order import Order
 from evonas.launch.owned import claim, give_up, owns
+from evonas.launch.places import in_each
 from evonas.launch.provider import Plan
 from evonas.launch.quota_check import check
 from evonas.launch.ray_search import run_search
@@ -34,8 +38,6 @@ from evonas.launch.tokens import token
 
 FILE = "aws.yaml"
 CPUS = 4
-TRIES = 3
-"""Of taking down, while machines that the head has just asked for still appear."""
 
 
 class Aws:
@@ -72,7 +74,7 @@ class Aws:
         return Plan(files, machines, asks, most=launch.get("max_workers"), region=self._region, notes=known)
 
     def missing(self) -> list[str]:
-        lines = [*absent(boto3="pip install boto3"), *programs.absent("ray", "ssh", "rsync")]
+        lines = [*absent(boto3="pip install boto3"), *programs.absent("ray", "ssh", "ssh-keygen", "rsync")]
         lines += [] if self._order.value("image") else ["image: --image NAME/evonas:0.1.0, built of cluster/Dockerfile"]
         return lines if lines and "boto3" in lines[0] else [*lines, *_credentials()]
 
@@ -80,10 +82,11 @@ class Aws:
         order, region = self._order, self._region
         order.folder.mkdir(parents=True, exist_ok=True)
         with refusals():
-            owner = account(self._client("sts", region))
+            owner = self._account
             address = order.address or own_address()
-            claim(order.folder, region, self._is_mine(region), self._of_others(address))
             name = order.value("bucket") or f"evonas-{owner}-{region}"
+            self._check_role(name)
+            claim(order.folder, f"{owner}/{region}", self._is_mine(region), self._of_others(address))
             change(order.folder, given={**order.remembered, "region": region, "bucket": name})
             made = bucket(self._client("s3", region), name, owner, region)
             done = prepare(
@@ -125,25 +128,26 @@ class Aws:
 
     def nodes(self) -> list[str]:
         with refusals():
-            found = running(self._client, self._region, self._cluster())
+            return self._running(self._region)
+
+    def _running(self, place: str) -> list[str]:
         prices = costs.own_prices(self._order.config)
         disks = bill.of_launch_file(costs.of_launch_file(self._launch(), prices))
-        return bill.lines(found, prices, self._region, disks=disks)
+        return bill.lines(running(self._client, place, self._cluster()), prices, place, disks=disks)
 
     def is_own(self) -> bool:
         with refusals():
             return all(self._is_mine(place) for place in self._places())
 
     def down(self) -> None:
-        cluster = self._cluster()
-        with refusals():
-            for place in self._places():
-                for _ in range(TRIES):
-                    ending.take_down(self._client, place, cluster)
-                    if not ending.machines(self._client("ec2", place), cluster):
-                        give_up(self._order.folder, place)
-                        break
+        in_each(self._places(), self._take_down)
         change(self._order.folder, started=False)
+
+    def _take_down(self, place: str) -> None:
+        with refusals():
+            ending.take_down(self._client, place, self._cluster())
+            if not ending.machines(self._client("ec2", place), self._cluster()):
+                give_up(self._order.folder, f"{self._account}/{place}")
 
     def left(self) -> list[str]:
         with refusals():
@@ -160,13 +164,36 @@ class Aws:
         away = inside and place not in places
         return f"{line}, which goes by {self._order.again('down')} --region {place}" if away else line
 
+    @cached_property
+    def _account(self) -> str:
+        with refusals():
+            return account(self._client("sts", self._region))
+
     def _places(self) -> list[str]:
         """The regions that are meant: that of this line, else all in which a cluster was started from this folder."""
         given = self._order.given.get("region")
-        return [given] if given else list(read(self._order.folder).owns) or [self._region]
+        return [given] if given else self._owned() or [self._region]
+
+    def _owned(self) -> list[str]:
+        places = (place.partition("/") for place in read(self._order.folder).owns)
+        return [region for owner, _, region in places if owner == self._account]
 
     def _is_mine(self, place: str) -> bool:
-        return owns(self._order.folder, place) or bool(ending.own_key_pairs(self._client("ec2", place)))
+        own = owns(self._order.folder, f"{self._account}/{place}")
+        return own or bool(own_key_pairs(self._client("ec2", place)))
+
+    def _check_role(self, bucket_name: str) -> None:
+        """Lets no `up` take the bucket from a search that runs: an account has the role once.
+
+        Raises:
+            UserError: Machines are there whose head may use another bucket.
+        """
+        used = [name for name in buckets(self._client("iam", self._region)) if name != bucket_name]
+        if used and (there := ending.machines_anywhere(self._client, self._region, self._cluster())):
+            raise UserError(
+                f"{there[0]} is of a cluster whose head may use bucket {used[0]} by the role evonas-head, which this "
+                f"account has once: --bucket {used[0]}, or take that cluster down first"
+            )
 
     def _of_others(self, address: str) -> list[str]:
         """What there is in the region that an `up` would take over."""
@@ -177,7 +204,14 @@ class Aws:
         return [*lines, *(f"security group {group}, which lets {other} in," for other in others)]
 
     def others(self) -> list[str]:
-        return []  # the cloud knows one cluster of this name, and `left` names all of it
+        places = (place.partition("/") for place in read(self._order.folder).owns)
+        way = f"may run: it was started from here, and goes by its credentials and {self._order.again('down')}"
+        return [f"a cluster in {place} of account {owner} {way}" for owner, _, place in places if place and owner != self._account]
+
+    def elsewhere(self) -> list[str]:
+        places = [place for place in self._places() if place != self._region]
+        with refusals():
+            return [f"{line} in {place}" for place in places for line in self._running(place)]
 
     def kept(self) -> list[str]:
         given = read(self._order.folder).given

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from evonas.errors import UserError
+from evonas.errors import Halted, UserError
 from evonas.launch.order import Order
 from evonas.launch.provider import Provider
 from evonas.launch.tunnel import close
@@ -43,7 +43,11 @@ def down(
         print("nothing was taken down")
         return 0
     close(order.folder)
-    provider.down()
+    try:
+        provider.down()
+    except (UserError, Halted):
+        print(*(f"still there: {line}" for line in provider.left()), sep="\n")
+        raise
     left, others = provider.left(), provider.others()
     print(*([f"still there: {line}" for line in [*left, *others]] or ["nothing is left"]), sep="\n")
     for line in provider.kept():

@@ -116,6 +116,9 @@ class Google:
         disks = bill.of_launch_file(costs.of_launch_file(self._launch(), prices))
         return bill.lines(found, prices, self._region, disks=disks)
 
+    def elsewhere(self) -> list[str]:
+        return []  # `nodes` looks in all zones
+
     def is_own(self) -> bool:
         project, key = self._known_project(), _key_file().with_suffix(".pub")
         if any(place.startswith(f"{project}/") for place in read(self._order.folder).owns):

@@ -124,6 +124,9 @@ class Kubernetes:
         on = [Running(types.get(group, group), None, group) for group in groups]
         return [*pods, *bill.lines(on, costs.own_prices(self._order.config))]
 
+    def elsewhere(self) -> list[str]:
+        return []  # a folder has one context
+
     def is_own(self) -> bool:
         """By the state, or by the token that is both in the cluster's secret and this user's."""
         if owns(self._order.folder, self._context() or ""):

@@ -53,7 +53,10 @@ class Provider(Protocol):
         """Where the search is recorded."""
 
     def nodes(self) -> list[str]:
-        """What runs now, a line each."""
+        """What runs now where this order is, a line each."""
+
+    def elsewhere(self) -> list[str]:
+        """What runs in other places that `down` takes down too, a line each."""
 
     def is_own(self) -> bool:
         """Whether what `left` names was started from this folder, or with a key of this machine."""

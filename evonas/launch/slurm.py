@@ -96,6 +96,9 @@ class Slurm:
     def nodes(self) -> list[str]:
         return [f"job {job.number}, {job.state.lower()}: {run}" for run, job in self._own(jobs_of_user())]
 
+    def elsewhere(self) -> list[str]:
+        return []  # `nodes` has all jobs
+
     def is_own(self) -> bool:
         return True  # only jobs of its own state are ended
 

@@ -11,7 +11,8 @@ def status(order: Order, provider: Provider) -> int:
     Returns:
         0, also where nothing runs.
     """
-    print(*([*provider.nodes(), *provider.others()] or ["nothing runs"]), sep="\n")
+    found = [*provider.nodes(), *provider.elsewhere(), *provider.others()]
+    print(*(found or ["nothing runs"]), sep="\n")
     if run := provider.run_folder():
         print(f"{run}: {_search(run)}")
     print(f"to go on: evonas cluster up {order.cloud} CONFIG; to take it down: {order.again('down')}")

@@ -72,9 +72,13 @@ def test_an_account_is_made_ready_twice_and_left_as_it_was(clients: Callable[[st
     assert network.admit(ec2, group, THERE) == [HERE]
     assert network.admit(ec2, group, THERE) == []
     assert _ssh_from(ec2, group) == [THERE]
-    for name in ("evonas", "evonas_key-1", "ray-autoscaler_us-west-2"):
-        ec2.create_key_pair(KeyName=name)
-    (tmp_path / ".ssh" / "evonas_key-1.pem").touch()  # the first one is a colleague's
+    ec2.describe_regions = lambda: {"Regions": [{"RegionName": REGION}]}
+    halves = dict[str, str]()
+    for name in ("evonas", "evonas_key-1", "ray-autoscaler_us-west-2"):  # the first one is a colleague's
+        halves[name] = ec2.create_key_pair(KeyName=name)["KeyMaterial"]
+    mine = tmp_path / ".ssh" / "evonas_key-1.pem"
+    mine.write_text(halves[mine.stem])
+    mine.chmod(0o600)
     ec2.create_volume(AvailabilityZone="us-west-2a", Size=1, TagSpecifications=_tags("volume", "evonas"))
     ec2.create_volume(AvailabilityZone="us-west-2a", Size=1, TagSpecifications=_tags("volume", "another"))
     ec2.run_instances(

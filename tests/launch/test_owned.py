@@ -7,11 +7,16 @@ from typing import Any
 import pytest
 
 from evonas.clusters.aws.network import admitted, security_group
+from evonas.clusters.aws.role import buckets, instance_profile
+from evonas.clusters.shipped import shipped
+from evonas.clusters.template import fill
 from evonas.errors import UserError
 from evonas.launch import aws
 from evonas.launch.aws import Aws
 from evonas.launch.down import down
+from evonas.launch.places import in_each
 from evonas.launch.state import change, read
+from evonas.launch.status import status
 from evonas.launch.up import up
 from tests.clouds.test_aws import REGION, THERE, _tags
 from tests.launch.stand_ins import user  # noqa: F401 - a fixture
@@ -24,14 +29,19 @@ Clients = Callable[[str, str], Any]
 def others(clients: Clients, monkeypatch: pytest.MonkeyPatch) -> Clients:  # noqa: F811
     """An account in which somebody else has a cluster."""
     monkeypatch.setattr(aws.ending, "left", lambda c, r, n, left=aws.ending.left, **_: left(c, r, n, regions=[r]))
+    monkeypatch.setattr(aws.ending, "regions_of", lambda _: [REGION])
     ec2 = clients("ec2", REGION)
-    ec2.create_key_pair(KeyName="evonas")
+    (Path.home() / "its.pem").write_text(ec2.create_key_pair(KeyName="evonas")["KeyMaterial"])
+    (Path.home() / "its.pem").chmod(0o600)
     security_group(ec2, THERE)
     ec2.run_instances(ImageId="ami-03cf127a", MinCount=1, MaxCount=1, TagSpecifications=_tags("instance", "evonas"))
     return clients
 
 
 def test_anothers_cluster_is_neither_taken_down_nor_taken_over(others: Clients) -> None:
+    mine = others("ec2", "eu-west-1").create_key_pair(KeyName="evonas")["KeyMaterial"]  # has the same name
+    (Path.home() / ".ssh/evonas.pem").write_text(mine)
+    (Path.home() / ".ssh/evonas.pem").chmod(0o600)
     before, order = counted(others), _order()
     with pytest.raises(UserError, match=r"^machine i-\w+ in us-west-2: neither .* --anyway takes it down$"):
         down(order, Aws(order, others), sure=True)
@@ -51,7 +61,7 @@ def test_anothers_cluster_is_neither_taken_down_nor_taken_over(others: Clients) 
 
 
 def test_down_asks_and_its_dry_run_touches_nothing(others: Clients, capsys: pytest.CaptureFixture[str]) -> None:
-    (Path.home() / ".ssh/evonas.pem").touch()
+    (Path.home() / "its.pem").rename(Path.home() / ".ssh/evonas.pem")
     before, order = counted(others), _order()
     assert down(order, Aws(order, others), dry=True) == 0
     assert "would go: machine i-" in capsys.readouterr().out
@@ -63,20 +73,68 @@ def test_down_asks_and_its_dry_run_touches_nothing(others: Clients, capsys: pyte
     assert aws.ending.machines(others("ec2", REGION)) == []
 
 
-def test_down_takes_all_regions_that_the_state_knows_and_names_the_line_for_others(clients: Clients) -> None:  # noqa: F811
+def test_down_takes_all_regions_that_the_state_knows_and_names_the_line_for_others(
+    clients: Clients,  # noqa: F811
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     regions = [REGION, "eu-west-1", "eu-west-2"]
     for place in regions:
         tags, ec2 = _tags("instance", "evonas"), clients("ec2", place)
         ec2.run_instances(ImageId="ami-1", MinCount=1, MaxCount=1, TagSpecifications=tags)
         ec2.describe_regions = lambda: {"Regions": [{"RegionName": region} for region in regions]}
-    change(FOLDER, owns=tuple(regions[:2]), given={"region": "eu-west-1"})
+    owns = tuple(f"123456789012/{region}" for region in regions[:2])
+    change(FOLDER, owns=(*owns, "210987654321/eu-west-2"), given={"region": "eu-west-1"})
     order = _order()
+    assert status(order, Aws(order, clients)) == 0
+    out = capsys.readouterr().out
+    assert "1 x m1.small in us-west-2\n" in out
+    assert "a cluster in eu-west-2 of account 210987654321 may run: it was started from here" in out
     assert len(Aws(order, clients).left()) == 3
     assert down(order, Aws(order, clients), sure=True) == 1
     assert [len(aws.ending.machines(clients("ec2", region))) for region in regions] == [0, 0, 1]
-    assert read(FOLDER).owns == ()
+    assert read(FOLDER).owns == ("210987654321/eu-west-2",)
     (line,) = Aws(_order(), clients).left()
     assert line.endswith(" in eu-west-2, which goes by evonas cluster down aws --region eu-west-2")
+
+
+@pytest.mark.slow
+def test_an_account_has_its_role_once(clients: Clients, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    """Its head in another region would end no worker without it, and write no record in another bucket."""
+    places, tags, ec2 = [REGION, "eu-west-1"], _tags("instance", "evonas"), clients("ec2", REGION)
+    monkeypatch.setattr(aws.ending, "regions_of", lambda _: places)
+    there = clients("ec2", "eu-west-1").run_instances(ImageId="ami-1", MinCount=1, MaxCount=1, TagSpecifications=tags)
+    iam = clients("iam", REGION)
+    instance_profile(iam, fill(shipped("aws-policy.json"), {"bucket": "its"}))
+    order = _order(bucket="mine")
+    with pytest.raises(UserError, match=r"eu-west-1 is of a cluster whose head may use bucket its .*: --bucket its,"):
+        up(order, Aws(order, clients), sure=True)
+    order, ended = _order(region=REGION), list[int]()
+    ec2.run_instances(ImageId="ami-1", MinCount=1, MaxCount=1, TagSpecifications=tags)
+
+    def one_more(**_: Any) -> None:
+        if not ended:  # as the head may have asked for one just before
+            ec2.run_instances(ImageId="ami-1", MinCount=1, MaxCount=1, TagSpecifications=tags)
+        ended.append(1)
+
+    ec2.meta.events.register("after-call.ec2.TerminateInstances", one_more)
+    Aws(order, clients).down()
+    assert (len(ended), aws.ending.machines(ec2), buckets(iam)) == (2, [], ["its"])
+    clients("ec2", "eu-west-1").terminate_instances(InstanceIds=[there["Instances"][0]["InstanceId"]])
+    Aws(order, clients).down()
+    assert buckets(iam) == []
+
+
+def test_a_place_that_fails_keeps_no_other_from_its_end() -> None:
+    done = list[str]()
+
+    def act(place: str) -> None:
+        done.append(place)
+        if place != "c":
+            raise UserError("no")
+
+    with pytest.raises(UserError, match="^a: no; b: no$"):
+        in_each("abc", act)
+    assert done == ["a", "b", "c"]
 
 
 def test_up_closes_the_door_for_its_own_old_address_alone(others: Clients) -> None:

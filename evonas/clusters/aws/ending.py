@@ -5,11 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from evonas.clusters.aws.keys import own_key_pairs, private_half
 from evonas.clusters.aws.network import find_group
 from evonas.clusters.aws.role import has_role, remove_profile
 
-KEYS = "evonas"
-"""Ray names its key pairs so, as the launch file tells it, and `evonas_key-1` where somebody else has that."""
+TRIES = 3
+"""Of ending machines, while those that the head has just asked for still appear."""
 ASKED_AT_ONCE = 8
 """Regions, each by a client and a thread of its own."""
 _ALIVE = ["pending", "running", "shutting-down", "stopping", "stopped"]
@@ -45,13 +46,6 @@ def disks(ec2: Any, cluster: str = "evonas") -> list[str]:
     ]
 
 
-def own_key_pairs(ec2: Any, folder: Path | None = None) -> list[str]:
-    """The key pairs of clusters of this name whose private half is on this machine; others are somebody else's."""
-    names = [pair["KeyName"] for pair in ec2.describe_key_pairs()["KeyPairs"]]
-    mine = [name for name in names if name == KEYS or name.startswith(f"{KEYS}_key-")]
-    return [name for name in mine if _private_half(name, folder).exists()]
-
-
 def left(
     client: Callable[[str, str], Any], region: str, cluster: str = "evonas", regions: Iterable[str] | None = None
 ) -> list[str]:
@@ -64,14 +58,30 @@ def left(
         regions: where to look for machines and disks; None: wherever the account may have some.
     """
     home = client("ec2", region)
-    places = list(regions or sorted(entry["RegionName"] for entry in home.describe_regions()["Regions"]))
-    with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:  # an answer takes half a second, from some regions longer
-        there = pool.map(lambda place: _paid(client("ec2", place), place, cluster), places)
-        lines = [line for some in there for line in some]
+    lines = _everywhere(client, regions or regions_of(home), lambda ec2, place: _paid(ec2, place, cluster))
     group = find_group(home)
     lines += [f"security group {group} in {region}"] if group else []
     lines += [f"key pair {name} in {region}" for name in own_key_pairs(home)]
     return lines + (["role evonas-head"] if has_role(client("iam", region)) else [])
+
+
+def regions_of(ec2: Any) -> list[str]:
+    """The regions that the account may have machines in."""
+    return sorted(entry["RegionName"] for entry in ec2.describe_regions()["Regions"])
+
+
+def machines_anywhere(client: Callable[[str, str], Any], region: str, cluster: str = "evonas") -> list[str]:
+    """The machines of clusters of this name in all regions, a line each, whoever has started them."""
+    places = regions_of(client("ec2", region))
+    return _everywhere(client, places, lambda ec2, place: [f"machine {name} in {place}" for name in machines(ec2, cluster)])
+
+
+def _everywhere(
+    client: Callable[[str, str], Any], places: Iterable[str], ask: Callable[[Any, str], list[str]]
+) -> list[str]:
+    with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:  # an answer takes half a second, from some regions longer
+        there = pool.map(lambda place: ask(client("ec2", place), place), places)
+        return [line for some in there for line in some]
 
 
 def _paid(ec2: Any, place: str, cluster: str) -> list[str]:
@@ -83,21 +93,21 @@ def _paid(ec2: Any, place: str, cluster: str) -> list[str]:
 def take_down(client: Callable[[str, str], Any], region: str, cluster: str = "evonas") -> None:
     """Ends what `left` names in the region: machines first, because a group that is in use cannot be deleted.
 
-    Buckets and images are left alone. What is not there is no error, so it can be done again.
+    Buckets and images are left alone, and so is the role while machines of other regions need it, which could not end
+    their workers without. What is not there is no error, so it can be done again.
     """
     ec2 = client("ec2", region)
-    if running := machines(ec2, cluster):
-        ec2.terminate_instances(InstanceIds=running)
-        ec2.get_waiter("instance_terminated").wait(InstanceIds=running)
+    for _ in range(TRIES):
+        if running := machines(ec2, cluster):
+            ec2.terminate_instances(InstanceIds=running)
+            ec2.get_waiter("instance_terminated").wait(InstanceIds=running)
     for disk in disks(ec2, cluster):
         ec2.delete_volume(VolumeId=disk)
     if group := find_group(ec2):
         ec2.delete_security_group(GroupId=group)
     for name in own_key_pairs(ec2):
         ec2.delete_key_pair(KeyName=name)
-        _private_half(name).unlink()
-    remove_profile(client("iam", region))
-
-
-def _private_half(name: str, folder: Path | None = None) -> Path:
-    return (folder or Path.home() / ".ssh") / f"{name}.pem"
+        private_half(name).unlink()
+    iam = client("iam", region)
+    if has_role(iam) and not machines_anywhere(client, region, cluster):
+        remove_profile(iam)

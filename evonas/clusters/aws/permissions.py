@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from evonas.clusters.aws.clients import code
-from evonas.clusters.aws.ending import KEYS
+from evonas.clusters.aws.keys import KEYS
 
 _MAY_NOT = ("UnauthorizedOperation", "AccessDenied")
 

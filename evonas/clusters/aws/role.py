@@ -6,6 +6,7 @@ from typing import Any
 from evonas.clusters.aws.clients import code
 
 NAME = "evonas-head"
+_S3 = "arn:aws:s3:::"
 _TRUST = {
     "Version": "2012-10-17",
     "Statement": [
@@ -48,6 +49,18 @@ def remove_profile(iam: Any) -> None:
     _unless("NoSuchEntity", iam.delete_instance_profile, InstanceProfileName=NAME)
     _unless("NoSuchEntity", iam.delete_role_policy, RoleName=NAME, PolicyName=NAME)
     _unless("NoSuchEntity", iam.delete_role, RoleName=NAME)
+
+
+def buckets(iam: Any) -> list[str]:
+    """The buckets that the role may use; none where it is not there."""
+    try:
+        policy = iam.get_role_policy(RoleName=NAME, PolicyName=NAME)["PolicyDocument"]
+    except Exception as error:
+        if code(error) != "NoSuchEntity":
+            raise
+        return []
+    where = [part.get("Resource", "") for part in policy["Statement"]]
+    return sorted({str(arn).removeprefix(_S3).partition("/")[0] for arn in where if str(arn).startswith(_S3)})
 
 
 def has_role(iam: Any) -> bool:

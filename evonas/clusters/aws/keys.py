@@ -1,0 +1,34 @@
+"""The key pairs by which Ray's launcher enters machines, and whose they are."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+KEYS = "evonas"
+"""Ray names its key pairs so, as the launch file tells it, and `evonas_key-1` where somebody else has that."""
+
+
+def own_key_pairs(ec2: Any, folder: Path | None = None) -> list[str]:
+    """The key pairs of clusters of this name whose private half is on this machine.
+
+    Others are somebody else's, of whatever name: each region and account can have one that is called `evonas`.
+    """
+    pairs = ec2.describe_key_pairs(IncludePublicKey=True)["KeyPairs"]
+    named = [p for p in pairs if p["KeyName"] == KEYS or p["KeyName"].startswith(f"{KEYS}_key-")]
+    return [p["KeyName"] for p in named if _is_half(private_half(p["KeyName"], folder), p.get("PublicKey", ""))]
+
+
+def private_half(name: str, folder: Path | None = None) -> Path:
+    """Where Ray puts the private half of a key pair."""
+    return (folder or Path.home() / ".ssh") / f"{name}.pem"
+
+
+def _is_half(path: Path, public: str) -> bool:
+    """Whether a file is the private half of a public key; where nothing says so, it is not."""
+    try:
+        said = subprocess.run(
+            ["ssh-keygen", "-y", "-P", "", "-f", str(path)], capture_output=True, text=True, check=False
+        ).stdout
+    except OSError:
+        return False
+    return path.exists() and said.split()[:2] == public.split()[:2] != []
