@@ -90,13 +90,13 @@ def _gcp_admit(options: argparse.Namespace) -> None:
 def _gcp_left(options: argparse.Namespace) -> None:
     config = _file("gcp.yaml")
     place = config["provider"]
-    _left(google_ending.left(compute(), place["project_id"], place["region"], config["cluster_name"]))
+    _left(google_ending.left(compute(), place["project_id"], config["cluster_name"]))
 
 
 def _gcp_down(options: argparse.Namespace) -> None:
     config = _file("gcp.yaml")
     place = config["provider"]
-    google_ending.take_down(compute(), place["project_id"], place["region"], config["cluster_name"])
+    google_ending.take_down(compute(), place["project_id"], config["cluster_name"])
     _gcp_left(options)
 
 

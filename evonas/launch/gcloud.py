@@ -63,7 +63,7 @@ def make(project: str, region: str, bucket: str, address: str, role: Path, befor
         role: `gcp-role.yaml`.
         before: from where it was let in before, and is not any more.
     """
-    account = f"evonas-head@{project}.iam.gserviceaccount.com"
+    account = _account(project)
     programs.run(*_line(project, "services enable", *(f"{name}.googleapis.com" for name in SERVICES)))
     for describe, create in _things(project, region, bucket, address, role, account):
         if programs.ask(*_line(project, *describe))[0]:
@@ -80,16 +80,24 @@ def make(project: str, region: str, bucket: str, address: str, role: Path, befor
 
 def unmake(project: str) -> None:
     """Takes the head's account away, with what it may do. The role stays: its name would be nobody's for weeks."""
-    account = f"evonas-head@{project}.iam.gserviceaccount.com"
-    if not programs.ask(*_line(project, f"iam service-accounts describe {account}"))[0]:
+    if has_account(project):
+        account = _account(project)
         programs.ask(*_line(project, f"projects remove-iam-policy-binding {project}", *_binding(project, account)))
         programs.run(*_line(project, f"iam service-accounts delete {account}", "--quiet"))
 
 
 def has_account(project: str) -> bool:
-    """Whether the head's account is there."""
-    account = f"evonas-head@{project}.iam.gserviceaccount.com"
-    return not programs.ask(*_line(project, f"iam service-accounts describe {account}"))[0]
+    """Whether the head's account is there.
+
+    Raises:
+        UserError: gcloud does not say.
+    """
+    line = _line(project, "iam service-accounts list", f"--filter=email:{_account(project)}", "--format=value(email)")
+    return _account(project) in programs.answer(*line).split()
+
+
+def _account(project: str) -> str:
+    return f"evonas-head@{project}.iam.gserviceaccount.com"
 
 
 def _things(

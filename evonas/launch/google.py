@@ -11,7 +11,7 @@ from evonas.clusters.address import own_address
 from evonas.clusters.google import ending
 from evonas.clusters.google.clients import compute as google_client
 from evonas.clusters.google.quotas import quotas
-from evonas.clusters.google.running import running
+from evonas.clusters.google.running import running, stopped
 from evonas.clusters.needed import needed
 from evonas.clusters.refusal import refusals
 from evonas.clusters.shipped import shipped
@@ -76,7 +76,7 @@ class Google:
         bucket = order.value("bucket") or f"{project}-evonas"
         place, address = f"{project}/{region}", order.address or own_address()
         with refusals():
-            there = [f"machine {name} in {zone}" for name, zone in _machines(self._client, project)]
+            there = [f"machine {name} in {zone}" for name, zone in _machines(self._client, project, self._cluster())]
             claim(order.folder, place, self.is_own(), [*there, *gcloud.others(project, address)])
         role = put(order.folder, "gcp-role.yaml", shipped("gcp-role.yaml"))
         template = put(order.folder, FILE, launch_file(FILE, order.resources))
@@ -99,7 +99,7 @@ class Google:
 
     def start(self) -> None:
         with refusals():
-            runs = ending.head_runs(self._client(), self._known_project())
+            runs = ending.head_runs(self._client(), self._known_project(), self._cluster())
         ray_up(self._order.folder, self._copy, runs, programs.run)
 
     def search(self) -> int:
@@ -111,10 +111,12 @@ class Google:
 
     def nodes(self) -> list[str]:
         with refusals():
-            found = running(self._client(), self._known_project())
+            client, project, cluster = self._client(), self._known_project(), self._cluster()
+            found, ended = running(client, project, cluster), stopped(client, project, cluster)
         prices = costs.own_prices(self._order.config)
         disks = bill.of_launch_file(costs.of_launch_file(self._launch(), prices))
-        return bill.lines(found, prices, self._region, disks=disks)
+        lines = bill.lines(found, prices, self._region, disks=disks)
+        return [*lines, *([f"{len(ended)} stopped, whose disks are paid for until `down`"] if ended else [])]
 
     def elsewhere(self) -> list[str]:
         return []  # `nodes` looks in all zones
@@ -126,26 +128,28 @@ class Google:
         if not key.exists():
             return False
         with refusals():
-            return any(key.read_text().strip() in known for known in ending.keys(self._client(), project))
+            return any(key.read_text().strip() in known for known in ending.keys(self._client(), project, self._cluster()))
 
     def down(self) -> None:
-        project = self._known_project()
-        for region in self._regions():
-            with refusals():
-                ending.take_down(self._client(), project, region)
-            give_up(self._order.folder, f"{project}/{region}")
+        project, folder = self._known_project(), self._order.folder
+        with refusals():
+            ending.take_down(self._client(), project, self._cluster())
+        for place in read(folder).owns:
+            if place.startswith(f"{project}/"):
+                give_up(folder, place)
         gcloud.unmake(project)
-        change(self._order.folder, started=False)
+        change(folder, started=False)
 
     def left(self) -> list[str]:
         project = self._known_project()
         with refusals():
-            found = [line for region in self._regions() for line in ending.left(self._client(), project, region)]
-        lines = list(dict.fromkeys(found))
+            lines = ending.left(self._client(), project, self._cluster())
         return [*lines, "account evonas-head"] if gcloud.has_account(project) else lines
 
     def others(self) -> list[str]:
-        return []  # the cloud knows one cluster of this name, and `left` names all of it
+        projects = dict.fromkeys(place.split("/")[0] for place in read(self._order.folder).owns)
+        way = f"may run: it was started from here, and goes by {self._order.again('down')} --project"
+        return [f"a cluster in project {name} {way} {name}" for name in projects if name != self._known_project()]
 
     def kept(self) -> list[str]:
         name = read(self._order.folder).given.get("bucket")
@@ -166,26 +170,23 @@ class Google:
             raise UserError("no project: --project")
         return project
 
-    def _regions(self) -> list[str]:
-        """The regions that are meant: that of this line, else all in which a cluster was started from this folder."""
-        given, project = self._order.given.get("region"), self._known_project()
-        known = [place.split("/")[1] for place in read(self._order.folder).owns if place.startswith(f"{project}/")]
-        return [given] if given else known or [self._region]
-
     def _values(self, others: dict[str, str]) -> dict[str, str]:
         return {**others, **{name: value for name in KEEPS if (value := self._order.value(name))}}
 
     def _launch(self) -> dict[str, Any]:
         return parsed(self._copy.read_text() if self._copy.exists() else shipped(FILE), self._copy)
 
+    def _cluster(self) -> str:
+        return str(self._launch()["cluster_name"])
+
     def _tunnel(self, port: int) -> list[str]:
         return ["ray", "dashboard", "--port", str(port), str(self._copy)]
 
 
-def _machines(client: Callable[[], Any], project: str) -> list[tuple[str, str]]:
+def _machines(client: Callable[[], Any], project: str, cluster: str) -> list[tuple[str, str]]:
     """Those of the cluster; none where Compute Engine is not switched on yet, which `gcloud.make` does."""
     try:
-        return ending.machines(client(), project)
+        return ending.machines(client(), project, cluster)
     except Exception as error:
         if "SERVICE_DISABLED" in str(error) or "has not been used" in str(error):
             return []

@@ -10,7 +10,7 @@ import pytest
 from evonas.clusters.google import ending
 from evonas.clusters.google.network import admit
 from evonas.clusters.google.quotas import quotas
-from evonas.clusters.google.running import running
+from evonas.clusters.google.running import running, stopped
 from evonas.clusters.needed import Need, needed
 from evonas.errors import UserError
 from evonas.launch import bill
@@ -101,7 +101,7 @@ def _cloud() -> Cloud:
             evonas_ssh={"sourceRanges": ["198.51.100.7/32"]}, evonas_inside={}, another={"sourceRanges": []}
         ),
         subnetworks=_named(evonas={}, another={}),
-        networks=_named(evonas={}, another={}),
+        networks=_named(evonas={"subnetworks": [f"https://x/projects/p/regions/{REGION}/subnetworks/evonas"]}, another={}),
     )
 
 
@@ -118,6 +118,7 @@ def test_what_runs_is_said_by_type_with_what_it_costs() -> None:
     for entry in instances.values():
         entry["creationTimestamp"] = "2026-11-29T02:00:00.000-07:00"
     now = datetime(2026, 11, 29, 11, tzinfo=UTC)
+    assert stopped(cloud, PROJECT) == ["worker"]
     lines = bill.lines(running(cloud, PROJECT), Prices({}), now=now)
     assert lines == [
         "1 x e2-standard-4",
@@ -135,7 +136,7 @@ def test_what_runs_is_said_by_type_with_what_it_costs() -> None:
 
 def test_what_is_left_is_named_and_taken_down_and_nothing_else() -> None:
     cloud = _cloud()
-    lines = ending.left(cloud, PROJECT, REGION)
+    lines = ending.left(cloud, PROJECT)
     assert sorted(lines) == [
         "disk lost in us-central1-a",
         "firewall rule evonas-inside",
@@ -146,21 +147,53 @@ def test_what_is_left_is_named_and_taken_down_and_nothing_else() -> None:
         "subnetwork evonas in us-central1",
     ]
     waited = list[float]()
-    ending.take_down(cloud, PROJECT, REGION, sleep=waited.append)
-    assert ending.left(cloud, PROJECT, REGION) == []
+    ending.take_down(cloud, PROJECT, sleep=waited.append)
+    assert ending.left(cloud, PROJECT) == []
     assert set(cloud.deleted[:2]) == {"head", "worker"}
     assert cloud.deleted[2:] == ["lost", "evonas-ssh", "evonas-inside", "evonas", "evonas"]
     assert waited == [ending.WAIT_S] * 7
     assert [len(cloud.things[kind]) for kind in ("instances", "disks", "firewalls", "networks")] == [1, 2, 1, 1]
-    ending.take_down(cloud, PROJECT, REGION, sleep=waited.append)  # again, and there is nothing to do
+    ending.take_down(cloud, PROJECT, sleep=waited.append)  # again, and there is nothing to do
     assert len(waited) == 7
+
+
+def test_a_network_goes_after_its_subnetworks_of_all_regions() -> None:
+    cloud, asked = _cloud(), list[str]()
+    (network,) = [item for item in cloud.things["networks"].values() if item["name"] == "evonas"]
+    network["subnetworks"] = [f"https://x/regions/{name}/subnetworks/evonas" for name in (REGION, "europe-west4")]
+    assert [line for line in ending.left(cloud, PROJECT) if "europe-west4" in line] == ["subnetwork evonas in europe-west4"]
+    real = Collection.delete
+
+    class Asked(Collection):
+        def delete(self, project: str, **words: str) -> Any:
+            asked.append(words.get("region") or self.kind)
+            return real(self, project, **words)
+
+    cloud.__dict__.update({kind: (lambda kind=kind: Asked(cloud, kind)) for kind in ("subnetworks", "networks")})
+    ending.take_down(cloud, PROJECT, sleep=lambda _: None)
+    assert asked == [REGION, "europe-west4", "networks"]
+
+
+def test_a_machine_that_cannot_be_deleted_keeps_no_other() -> None:
+    cloud = _cloud()
+
+    class Locked(Collection):
+        def _deleted(self, name: str) -> Any:
+            if name == "worker":
+                raise ValueError("protected")
+            return super()._deleted(name)
+
+    cloud.__dict__["instances"] = lambda: Locked(cloud, "instances")
+    with pytest.raises(ValueError, match="protected"):
+        ending.take_down(cloud, PROJECT, sleep=lambda _: None)
+    assert cloud.deleted == ["head"]
 
 
 def test_what_google_refuses_to_delete_is_said() -> None:
     cloud = _cloud()
     cloud.operations = [{"status": "DONE", "error": {"errors": [{"message": "in use by another"}]}}]
     with pytest.raises(UserError, match="in use by another"):
-        ending.take_down(cloud, PROJECT, REGION, sleep=lambda s: None)
+        ending.take_down(cloud, PROJECT, sleep=lambda s: None)
 
 
 def test_only_todays_address_gets_in() -> None:

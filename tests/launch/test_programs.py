@@ -244,6 +244,7 @@ KEYGEN = """*) for last in "$@"; do :; done; echo "ssh-ed25519 AAAA evonas" > "$
 GCLOUD = """
 *"config get-value project"*) echo my-project ;;
 *"images list"*) printf 'common-cu129-ubuntu-2204-nvidia-570\\ncommon-cu130-ubuntu-2204-nvidia-580\\n' ;;
+*"iam service-accounts list"*) [ ! -e "$HERE/made" ] || echo evonas-head@my-project.iam.gserviceaccount.com ;;
 *" describe "*) [ -e "$HERE/made" ] || { echo NOT_FOUND >&2; exit 1; } ;;
 *"iam service-accounts create"*) touch "$HERE/made" ;;
 *"iam service-accounts delete"*) rm "$HERE/made" ;;
@@ -283,6 +284,13 @@ def test_google_up_again_and_down(
     assert (len(told.lines(" create ")), len(told.lines("ray up"))) == (7, 1)
     for _ in range(2):
         assert main(["cluster", "down", "gcp", "--yes"]) == 0
-    assert taken == [(client, "my-project", "us-central1")] * 2
+    assert taken == [(client, "my-project", "evonas")] * 2
     assert len(told.lines("remove-iam-policy-binding")) == len(told.lines("service-accounts delete")) == 1
     assert "nothing is left" in capsys.readouterr().out
+    change(tmp_path / "cluster-gcp", owns=("other-project/us-central1",))
+    assert main(["cluster", "down", "gcp", "--yes"]) == 1
+    said = "still there: a cluster in project other-project may run: it was started from here, and goes by evonas"
+    assert f"{said} cluster down gcp --project other-project\n" in capsys.readouterr().out
+    (tmp_path / "bin/gcloud").write_text("#!/bin/sh\n[ $1 != config ] || { echo my-project; exit; }\necho no way >&2; exit 1\n")
+    assert main(["cluster", "down", "gcp", "--yes"]) == 2  # and not that nothing is left
+    assert "no way" in capsys.readouterr().err

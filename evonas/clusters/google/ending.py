@@ -8,6 +8,8 @@ from evonas.clusters.google.clients import every, missing
 from evonas.errors import UserError
 
 WAIT_S, POLLS = 5.0, 120
+TRIES = 3
+"""Of ending machines, while those that the head has just asked for still appear."""
 FIREWALLS = ("evonas-ssh", "evonas-inside")
 NAME = "evonas"
 
@@ -45,20 +47,19 @@ def disks(compute: Any, project: str, cluster: str = NAME) -> list[tuple[str, st
     return [(disk["name"], zone) for disk, zone in found if not disk.get("users")]
 
 
-def left(compute: Any, project: str, region: str, cluster: str = NAME) -> list[str]:
-    """What there is of the cluster, a line each: machines, disks, firewall rules, subnetwork and network."""
+def left(compute: Any, project: str, cluster: str = NAME) -> list[str]:
+    """What there is of the cluster, a line each: machines, disks, firewall rules, subnetworks and network."""
     lines = [f"machine {name} in {zone}" for name, zone in machines(compute, project, cluster)]
     lines += [f"disk {name} in {zone}" for name, zone in disks(compute, project, cluster)]
     rules = {rule["name"] for rule in every(compute.firewalls(), project=project)}
     lines += [f"firewall rule {name}" for name in FIREWALLS if name in rules]
-    subnets = {subnet["name"] for subnet in every(compute.subnetworks(), project=project, region=region)}
-    lines += [f"subnetwork {NAME} in {region}"] if NAME in subnets else []
-    networks = {network["name"] for network in every(compute.networks(), project=project)}
-    return lines + ([f"network {NAME}"] if NAME in networks else [])
+    for network in _networks(compute, project):
+        lines += [*(f"subnetwork {NAME} in {region}" for region in _regions(network)), f"network {NAME}"]
+    return lines
 
 
 def take_down(
-    compute: Any, project: str, region: str, cluster: str = NAME, sleep: Callable[[float], None] = time.sleep
+    compute: Any, project: str, cluster: str = NAME, sleep: Callable[[float], None] = time.sleep
 ) -> None:
     """Deletes what `left` names, and waits for it: machines first, because a network in use cannot be deleted.
 
@@ -68,19 +69,41 @@ def take_down(
         UserError: Google could not delete something, or not in ten minutes.
     """
     here = {"project": project}
-    for what, found in (("instance", machines), ("disk", disks)):
-        items = getattr(compute, f"{what}s")()
-        started = [
-            (zone, _deleted(items, **here, zone=zone, **{what: name}))
-            for name, zone in found(compute, project, cluster)
-        ]
-        for zone, operation in started:
-            _wait(compute.zoneOperations(), operation, sleep, **here, zone=zone)
+    for what, found in [("instance", machines)] * TRIES + [("disk", disks)]:
+        _end(compute, what, found(compute, project, cluster), sleep, **here)
     for name in FIREWALLS:
         _wait(compute.globalOperations(), _deleted(compute.firewalls(), **here, firewall=name), sleep, **here)
-    subnet = _deleted(compute.subnetworks(), **here, region=region, subnetwork=NAME)
-    _wait(compute.regionOperations(), subnet, sleep, **here, region=region)
+    for region in [region for network in _networks(compute, project) for region in _regions(network)]:
+        subnet = _deleted(compute.subnetworks(), **here, region=region, subnetwork=NAME)
+        _wait(compute.regionOperations(), subnet, sleep, **here, region=region)
     _wait(compute.globalOperations(), _deleted(compute.networks(), **here, network=NAME), sleep, **here)
+
+
+def _end(
+    compute: Any, what: str, found: list[tuple[str, str]], sleep: Callable[[float], None], **here: str
+) -> None:
+    """Deletes instances or disks, each by its name and zone; one that cannot be deleted keeps no other."""
+    started, faults = list[tuple[str, str | None]](), list[Exception]()
+    for name, zone in found:
+        try:
+            started.append((zone, _deleted(getattr(compute, f"{what}s")(), **here, zone=zone, **{what: name})))
+        except Exception as error:
+            faults.append(error)
+    for zone, operation in started:
+        _wait(compute.zoneOperations(), operation, sleep, **here, zone=zone)
+    if faults:
+        raise faults[0]
+
+
+def _networks(compute: Any, project: str) -> list[Any]:
+    """The network of clusters, or nothing."""
+    return [network for network in every(compute.networks(), project=project) if network["name"] == NAME]
+
+
+def _regions(network: Any) -> list[str]:
+    """The regions in which a network has a subnetwork of a cluster; it has to go before the network can."""
+    parts = [url.rsplit("/", 3) for url in network.get("subnetworks", ())]  # .../regions/REGION/subnetworks/NAME
+    return [region for _, region, _, name in parts if name == NAME]
 
 
 def _entries(listing: Any, project: str, what: str, cluster: str) -> list[tuple[Any, str]]:

@@ -16,6 +16,12 @@ def running(compute: Any, project: str, cluster: str = NAME) -> list[Running]:
     return [Running(_type(m), _since(m)) for m in found if m.get("status", "RUNNING") in ON]
 
 
+def stopped(compute: Any, project: str, cluster: str = NAME) -> list[str]:
+    """The names of those that are stopped or about to be, as by the watchdog, which can delete none."""
+    found = (machine for machine, _ in instances(compute, project, cluster))
+    return [str(m["name"]) for m in found if m.get("status", "RUNNING") not in ON]
+
+
 def _type(machine: Mapping[str, Any]) -> str:
     """As the table of prices names it: the GPU is said of those machines that are sold without one."""
     name = str(machine["machineType"]).rpartition("/")[2]
