@@ -7,6 +7,8 @@ from typing import Any
 
 _RAYS = ("CPU", "GPU", "memory", "object_store_memory")
 """Resources that Ray knows itself; the others are of measuring machines."""
+_TOGETHER = 2
+"""How many machines there can be beside the head of a file that does not say it (Ray's `defaults.yaml`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,16 @@ class Need:
     cpus: float
     gpus: float
     resources: frozenset[str]
+
+
+def as_ray_reads(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A launch file with how many machines there can be where it does not say it, as Ray's launcher fills that in."""
+    together = config.get("max_workers", _TOGETHER)
+    kinds = {
+        name: {"min_workers": 0, "max_workers": 0 if name == config["head_node_type"] else together, **kind}
+        for name, kind in config["available_node_types"].items()
+    }
+    return {**config, "max_workers": together, "available_node_types": kinds}
 
 
 def needed(config: Mapping[str, Any], need: Need) -> dict[str, Any]:

@@ -24,11 +24,12 @@ from evonas.clusters.shipped import shipped
 from evonas.clusters.template import by_hand, defaults
 from evonas.errors import UserError
 from evonas.launch import bill, costs, programs
-from evonas.launch.launch_files import filled, launch_file, parsed, put
+from evonas.launch.launch_files import as_up_has_it, check_place, filled, launch_file, parsed, put
 from evonas.launch.libraries import absent
 from evonas.launch.order import Order
 from evonas.launch.owned import claim, give_up, owns
 from evonas.launch.places import in_each
+from evonas.launch.plans import plan_of
 from evonas.launch.provider import Plan
 from evonas.launch.quota_check import check
 from evonas.launch.ray_search import run_search
@@ -62,16 +63,12 @@ class Aws:
     def plan(self, ask: bool) -> Plan:
         order = self._order
         values = self._values({"image": "NAME/evonas:0.1.0", "ami": "ami-...", "group": "sg-..."})
-        text = filled(FILE, order.resources, values)
-        files = {f"my-{FILE}": text}
-        if self._copy.exists() and not order.replace:
-            files[f"my-{FILE}"] = self._copy.read_text()
-        launch = parsed(files[f"my-{FILE}"], self._copy)
-        machines = costs.of_launch_file(launch, costs.own_prices(order.config))
+        text = as_up_has_it(order.folder, FILE, filled(FILE, order.resources, values), order.replace)
+        launch = parsed(text, self._copy)
+        check_place(launch, self._copy, region=self._region)
         name = order.value("bucket") or f"evonas-ACCOUNT-{self._region}"
-        asks = _asks(order, self._region, name, self._copy)
-        known = regions.notes("aws", self._region)
-        return Plan(files, machines, asks, most=launch.get("max_workers"), region=self._region, notes=known)
+        asks, known = _asks(order, self._region, name, self._copy), regions.notes("aws", self._region)
+        return plan_of(f"my-{FILE}", text, launch, order, asks, self._region, known)
 
     def missing(self) -> list[str]:
         lines = [*absent(boto3="pip install boto3"), *programs.absent("ray", "ssh", "ssh-keygen", "rsync")]

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from evonas.clusters.needed import custom_resources
 from evonas.config import Config
 from evonas.errors import UserError
 from evonas.launch import disks
-from evonas.launch.totals import Rates, dollars, in_all, money
+from evonas.launch.totals import IDLE_H, Rates, dollars, in_all, money
 from evonas.prices import NODE_TYPE_LABEL, REST, Prices, list_prices
 from evonas.text import counted
 
@@ -50,25 +51,35 @@ def of_launch_file(config: Mapping[str, Any], prices: Prices) -> list[Machine]:
     found = []
     for group, kind in config["available_node_types"].items():
         is_head = group == config["head_node_type"]
-        least, most = (1, 1) if is_head else (kind.get("min_workers", 0), kind.get("max_workers", 0))
-        name = kind.get("labels", {}).get(NODE_TYPE_LABEL) or _type(kind["node_config"])
+        least, most = (kind[count] + is_head for count in ("min_workers", "max_workers"))
+        name = (kind.get("labels") or {}).get(NODE_TYPE_LABEL) or _type(kind["node_config"])
         disk = disks.usd_per_hour(kind["node_config"])
-        found.append(Machine(name, group, least, most, prices.of((name, group)), is_board(group), disk))
+        found.append(Machine(name, group, least, most, prices.of((name, group)), bool(custom_resources(kind)), disk))
     return found
 
 
-def is_board(group: str) -> bool:
-    """Whether a group of a launch file is one of measuring machines."""
-    return group.startswith("measure")
+def check_labels(config: Mapping[str, Any], name: object) -> None:
+    """Lets go on where machines are what their labels say, by which prices are looked up here and by the search.
+
+    Raises:
+        UserError: A label is another machine's of the list.
+    """
+    for group, kind in config["available_node_types"].items():
+        label, machine = (kind.get("labels") or {}).get(NODE_TYPE_LABEL), _type(kind["node_config"])
+        if label in list_prices().usd_per_hour and label != machine:
+            raise UserError(
+                f"{name}: {group} is {machine}, and its label {NODE_TYPE_LABEL}, by which its price is looked up, says "
+                f"{label}: make them one"
+            )
 
 
 def _type(node: Mapping[str, Any]) -> str:
     """A machine as the table of prices names it, from what the cloud is told."""
     if "InstanceType" in node:
-        spot = node.get("InstanceMarketOptions", {}).get("MarketType") == "spot"
+        spot = (node.get("InstanceMarketOptions") or {}).get("MarketType") == "spot"
         return str(node["InstanceType"]) + (".spot" if spot else "")
-    gpus = "".join(f".{gpu['acceleratorType'].rpartition('/')[2]}" for gpu in node.get("guestAccelerators", ()))
-    spot = node.get("scheduling", {}).get("provisioningModel") == "SPOT"
+    gpus = "".join(f".{gpu['acceleratorType'].rpartition('/')[2]}" for gpu in node.get("guestAccelerators") or ())
+    spot = (node.get("scheduling") or {}).get("provisioningModel") == "SPOT"
     return f"{node['machineType']}{gpus}" + (".spot" if spot else "")
 
 
@@ -80,6 +91,7 @@ def lines(
     stays: bool = False,
     region: str = "",
     together: int | None = None,
+    idle_h: float = IDLE_H,
 ) -> list[str]:
     """What it costs, for people.
 
@@ -91,6 +103,7 @@ def lines(
         stays: whether what is up from the start outlives the search.
         region: of the machines, where list prices are of another one.
         together: how many there can be beside the head, of all types; None where the launch file does not say.
+        idle_h: after which a machine ends that does nothing, hours.
     """
     first = [machine for machine in machines if machine.least]
     least, unpriced = _sum([(machine, machine.least) for machine in first])
@@ -102,7 +115,7 @@ def lines(
     found = [
         f"from the start: {money(least, unpriced, rate=' an hour')} ({what})",
         *([elastic] if any(machine.most and not machine.board for machine in coming) else []),
-        *in_all(Rates(least, most, _with_disks([*first, *coming]), unknown), config, longest_h, stays),
+        *in_all(Rates(least, most, _with_disks([*first, *coming]), unknown, idle_h), config, longest_h, stays),
         *_source(machines, region),
     ]
     return found + ([f"no price is known of {_remedy(unknown)}"] if unknown else [])

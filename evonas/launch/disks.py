@@ -17,13 +17,11 @@ def usd_per_hour(node: Mapping[str, Any]) -> float | None:
     Args:
         node: of a machine, as the cloud is told.
     """
-    total = 0.0
-    for name, count in _parts(node):
-        price = list_prices().disks_usd_per_month.get(name)
-        if price is None:
-            return None
-        total += price * count / HOURS
-    return total
+    prices = list_prices().disks_usd_per_month
+    try:
+        return sum(prices[name] * count / HOURS for name, count in _parts(node))
+    except (KeyError, TypeError, ValueError):  # also one whose size the file leaves to the machine's image
+        return None
 
 
 def _parts(node: Mapping[str, Any]) -> Iterator[tuple[str, float]]:

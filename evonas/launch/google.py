@@ -18,10 +18,11 @@ from evonas.clusters.shipped import shipped
 from evonas.clusters.template import by_hand, defaults, own_copy
 from evonas.errors import UserError
 from evonas.launch import bill, costs, gcloud, programs
-from evonas.launch.launch_files import filled, launch_file, parsed, put
+from evonas.launch.launch_files import as_up_has_it, check_place, filled, launch_file, parsed, put
 from evonas.launch.libraries import absent
 from evonas.launch.order import Order
 from evonas.launch.owned import claim, give_up
+from evonas.launch.plans import plan_of
 from evonas.launch.provider import Plan
 from evonas.launch.quota_check import check
 from evonas.launch.ray_search import run_search
@@ -51,15 +52,12 @@ class Google:
         order = self._order
         project = order.value("project") or "PROJECT"
         values = self._values({"image": "NAME/evonas:0.1.0", "project": project, "family": "...", "key": "..."})
-        text = self._copy.read_text() if self._copy.exists() and not order.replace else None
         new = filled(FILE, order.resources, values)  # what is wrong with the values is said in any case
-        text = new if text is None else text
+        text = as_up_has_it(order.folder, FILE, new, order.replace)
         launch = parsed(text, self._copy)
-        machines = costs.of_launch_file(launch, costs.own_prices(order.config))
-        bucket = order.value("bucket") or f"{project}-evonas"
-        asks = _asks(order, project, bucket, self._copy)
-        files, known = {f"my-{FILE}": text}, regions.notes("gcp", self._region)
-        return Plan(files, machines, asks, most=launch.get("max_workers"), region=self._region, notes=known)
+        check_place(launch, self._copy, region=self._region, project=self._project() if ask else order.value("project"))
+        asks = _asks(order, project, order.value("bucket") or f"{project}-evonas", self._copy)
+        return plan_of(f"my-{FILE}", text, launch, order, asks, self._region, regions.notes("gcp", self._region))
 
     def missing(self) -> list[str]:
         order = self._order

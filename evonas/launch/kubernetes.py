@@ -1,5 +1,6 @@
 """A Kubernetes cluster with KubeRay that is there, through kubectl."""
 
+import json
 import shlex
 from base64 import b64encode
 from collections import Counter
@@ -8,11 +9,12 @@ from tempfile import TemporaryDirectory
 
 import yaml
 
+from evonas.clusters.needed import custom_resources
 from evonas.clusters.running import Running
 from evonas.clusters.template import by_hand, fill, own_copy
 from evonas.errors import UserError
 from evonas.launch import bill, costs, programs
-from evonas.launch.launch_files import check_resources, put
+from evonas.launch.launch_files import as_up_has_it, check_resources, put
 from evonas.launch.order import Order
 from evonas.launch.overlays import PLATFORMS, built, platform_of, write
 from evonas.launch.owned import claim, give_up, owns
@@ -28,6 +30,8 @@ CLUSTER = "evonas"
 SELECTED = f"ray.io/cluster={CLUSTER}"
 PODS = ("get", "pods", "-l", SELECTED)
 SECRET, ACCOUNT = "secret/evonas-auth", "serviceaccount/evonas"
+OBJECTS = ("raycluster/evonas", "configmap/evonas-settings", "networkpolicy/evonas")
+"""Of the launch file."""
 OPERATOR = (
     "helm install kuberay-operator kuberay-operator --repo https://ray-project.github.io/kuberay-helm/ --version 1.7.1"
 )
@@ -42,13 +46,12 @@ class Kubernetes:
 
     def plan(self, ask: bool) -> Plan:
         order = self._order
-        text = self._copy.read_text() if self._copy.exists() and not order.replace else None
-        if text is None:
-            with TemporaryDirectory() as folder:
-                write(Path(folder))
-                text = built(Path(folder), order.value("platform") or (self._platform() if ask else PLATFORMS[0]))
-            check_resources(FILE, text, order.resources)
-            text = fill(text, {"image": order.value("image") or "NAME/evonas:0.1.0"})
+        with TemporaryDirectory() as folder:
+            write(Path(folder))
+            new = built(Path(folder), order.value("platform") or (self._platform() if ask else PLATFORMS[0]))
+        check_resources(FILE, new, order.resources)
+        new = fill(new, {"image": order.value("image") or "NAME/evonas:0.1.0"})
+        text = as_up_has_it(order.folder, FILE, new, order.replace)
         try:
             machines = _machines(text, order)
         except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
@@ -72,10 +75,9 @@ class Kubernetes:
         order, context = self._order, self._context()
         order.folder.mkdir(parents=True, exist_ok=True)
         change(order.folder, given={**order.remembered, "context": context or ""})
-        there = programs.ask(*self._line("get", "raycluster/evonas", "--ignore-not-found", "-o", "name"))
-        claim(order.folder, context or "", self.is_own(), there[1].split() if not there[0] else [])
         if programs.ask(*self._line("get", "crd", "rayclusters.ray.io"))[0]:
             raise UserError(f"KubeRay is not there in {context}: {OPERATOR}")
+        claim(order.folder, context or "", self.is_own(), self._there(OBJECTS[0]))
         code, said = programs.ask(*self._line("auth", "can-i", "create", "rayclusters.ray.io"))
         if code or said != "yes":
             raise UserError(f"you may not create rayclusters.ray.io in {context}")
@@ -139,30 +141,28 @@ class Kubernetes:
         made = read(self._order.folder).made
         if self._copy.exists():
             programs.run(*self._line("delete", "-f", str(self._copy), "--ignore-not-found"))
-        if made:
-            programs.run(*self._line("delete", *made, "--ignore-not-found"))
+        # By name, too: the file may be another folder's, and be lost.
+        programs.run(*self._line("delete", *OBJECTS, *made, "--ignore-not-found"))
         programs.ask(*self._line("wait", "pod", "--for=delete", "-l", SELECTED, "--timeout=300s"))
         change(self._order.folder, started=False, made=())
         give_up(self._order.folder, self._context() or "")
 
     def left(self) -> list[str]:
         pods = programs.answer(*self._line(*PODS, "-o", "name")).split()
-        clusters = programs.answer(
-            *self._line(
-                "get", "raycluster/evonas", "configmap/evonas-settings", "networkpolicy/evonas", SECRET, ACCOUNT
-            ),
-            "--ignore-not-found",
-            "-o",
-            "name",
-        ).split()
-        return [*pods, *clusters]
+        return [*pods, *self._there(*OBJECTS, *read(self._order.folder).made)]
+
+    def _there(self, *names: str) -> list[str]:
+        """Those of these objects that are there. UserError: kubectl does not say."""
+        return programs.answer(*self._line("get", *names, "--ignore-not-found", "-o", "name")).split()
 
     def others(self) -> list[str]:
         return []  # the cloud knows one cluster of this name, and `left` names all of it
 
     def kept(self) -> list[str]:
         runs = read(self._order.folder).runs.values()
+        before = [f"{name}, which no `up` from here has made" for name in self._there(SECRET, ACCOUNT)]
         return [
+            *before,
             *(f"{run}: what it stores is paid for" for run in runs),
             "machines of the pools, until your Kubernetes takes them away, and Kubernetes itself",
             "~/.evonas-cluster: the token of your clusters, which costs nothing",
@@ -208,8 +208,10 @@ def _machines(text: str, order: Order) -> list[costs.Machine]:
     (spec,) = (part["spec"] for part in yaml.safe_load_all(text) if part and part["kind"] == "RayCluster")
     groups = [("headgroup", spec["headGroupSpec"], 1, 1)]
     groups += [(g["groupName"], g, int(g["minReplicas"]), int(g["maxReplicas"])) for g in spec["workerGroupSpecs"]]
-    named = [(name, (group.get("labels") or {}).get(NODE_TYPE_LABEL, name), *count) for name, group, *count in groups]
-    return [
-        costs.Machine(type_, name, least, most, prices.of((type_, name)), costs.is_board(name))
-        for name, type_, least, most in named
-    ]
+    machines = []
+    for name, group, least, most in groups:
+        type_ = (group.get("labels") or {}).get(NODE_TYPE_LABEL, name)
+        own = json.loads(((group.get("rayStartParams") or {}).get("resources") or "{}").strip("'"))
+        board = bool(custom_resources({"resources": json.loads(own) if isinstance(own, str) else own}))
+        machines.append(costs.Machine(type_, name, least, most, prices.of((type_, name)), board))
+    return machines

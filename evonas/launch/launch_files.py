@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from evonas.clusters.needed import as_ray_reads
 from evonas.clusters.shipped import shipped
 from evonas.clusters.template import by_hand, fill
 from evonas.errors import UserError
@@ -75,7 +76,38 @@ def parsed(text: str, name: object) -> dict[str, Any]:
         raise UserError(f"{name} is not YAML: {' '.join(str(error).split())}; {cure}") from None
     if lacking := next(_lacking(found), None):
         raise UserError(f"{name} has no {lacking}; {cure}")
-    return dict(found)
+    return as_ray_reads(found)
+
+
+def as_up_has_it(folder: Path, name: str, new: str, replace: bool) -> str:
+    """The copy of a launch file that `up` starts: what is there where it was changed by hand, else the new text.
+
+    Args:
+        folder: of the cluster.
+        name: of the launch file.
+        new: what would be written.
+        replace: write over a copy that was changed by hand.
+    """
+    template, copy = folder / name, folder / f"my-{name}"
+    old = template.read_text() if template.exists() else ""
+    return copy.read_text() if not replace and by_hand(copy, old, new) else new
+
+
+def check_place(config: Mapping[str, Any], name: object, **places: str | None) -> None:
+    """Lets go on where a launch file starts its machines where they are looked for later.
+
+    Args:
+        config: the file.
+        name: of the file, for people.
+        places: an option -> its value; None: not known yet. `region` and `project` are looked at.
+
+    Raises:
+        UserError: It starts them elsewhere.
+    """
+    for option, key in (("region", "region"), ("project", "project_id")):
+        there, here = config["provider"].get(key), places.get(option)
+        if there and here and there != here:
+            raise UserError(f"{name} was changed by hand and is of {there}, not of {here}: --{option} {there}, or --replace")
 
 
 def _lacking(found: Any) -> Iterator[str]:
@@ -84,6 +116,8 @@ def _lacking(found: Any) -> Iterator[str]:
     for name, kind in {"cluster_name": str, "provider": dict, "available_node_types": dict}.items():
         if not isinstance(sections.get(name), kind):
             yield name
+    if not isinstance(sections.get("max_workers", 0), int):
+        yield "whole max_workers"
     kinds = sections["available_node_types"]
     if sections.get("head_node_type") not in kinds:
         yield "head_node_type that is one of its available_node_types"

@@ -39,7 +39,8 @@ def ask(*words: str, text: str | None = None) -> tuple[int, str]:
     Returns:
         Its exit status, and what it said: where it ended badly, the last line of its errors.
     """
-    done = subprocess.run(_found(words), capture_output=True, text=True, check=False, input=text)
+    # A question that nobody sees, as gcloud's whether an API may be switched on, finds nobody there and does not wait.
+    done = subprocess.run(_found(words), capture_output=True, text=True, check=False, input=text or "")
     if done.returncode:
         return done.returncode, (done.stderr.strip().splitlines() or ["nothing was said"])[-1]
     return 0, done.stdout.strip()

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from evonas.launch.costs import Machine
+from evonas.launch.totals import IDLE_H
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class Plan:
         longest_h: after which its machines end by themselves, hours; None where they do not.
         most: how many machines beside the head the launch file allows; None where it does not say.
         stays: whether what is up from the start outlives the search.
+        idle_h: after which a machine ends that does nothing, hours.
         region: of the machines, where that is known.
         notes: what of the costs is not known or not counted, a line each.
     """
@@ -27,6 +29,7 @@ class Plan:
     longest_h: float | None = 48.0
     most: int | None = None
     stays: bool = True
+    idle_h: float = IDLE_H
     region: str = ""
     notes: tuple[str, ...] = ()
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from evonas.errors import UserError
 
-_SHORT = {"N": "nodes", "t": "time", "n": "ntasks", "w": "nodelist", "F": "nodefile", "a": "array"}
+_SHORT = {"N": "nodes", "t": "time", "n": "ntasks", "w": "nodelist", "F": "nodefile", "a": "array", "M": "clusters"}
 _UNCOUNTED = ("ntasks", "nodelist", "nodefile", "array")
 """Options that can change how many nodes there are, beside --nodes."""
 _NODES = re.compile(r"(?:\d+[km]?-)?(\d+)([km]?)(?::\d+)?", re.IGNORECASE)
@@ -38,11 +38,17 @@ def asked(script: str, words: Iterable[str], environment: Mapping[str, str]) -> 
         environment: of sbatch.
 
     Raises:
-        UserError: The nodes or the time are not as sbatch takes them.
+        UserError: The nodes or the time are not as sbatch takes them, or the job would be another cluster's.
     """
+    words = list(words)
     limit = environment.get("SBATCH_TIMELIMIT")
     found = {**_found(_of_script(script)), **({"time": limit} if limit else {}), **_found(words)}
     others = [f"--{name}={found[name]}" for name in _UNCOUNTED if name in found]
+    if cluster := found.get("clusters") or environment.get("SBATCH_CLUSTERS"):
+        raise UserError(
+            f"--clusters={cluster}: the job would not be in the queue that is looked at: leave it out, on a machine of "
+            f"that cluster, or export SLURM_CLUSTERS={cluster}, which squeue and scancel read too"
+        )
     notes = [f"{option} can change how many nodes come, which is not counted" for option in others]
     try:
         nodes = most_nodes(found.get("nodes", "1"))
@@ -53,6 +59,9 @@ def asked(script: str, words: Iterable[str], environment: Mapping[str, str]) -> 
     except ValueError:
         takes = "minutes, hours:minutes:seconds or days-hours, as 90, 1:30:00 and 1-12"
         raise UserError(f"--time={found['time']}: sbatch takes {takes}") from None
+    again = [word for word in (*_of_script(script), *words) if word in ("--requeue", "--no-requeue")]
+    if again[-1:] == ["--requeue"]:
+        notes.append("a job that Slurm queues again, as after a node that fails, has its time anew, which is not counted")
     return Asked(nodes, hours, tuple(notes))
 
 

@@ -10,9 +10,10 @@ from evonas.clusters.shipped import shipped
 from evonas.errors import UserError
 from evonas.launch import costs, programs
 from evonas.launch.order import Order
+from evonas.launch.places import in_each
 from evonas.launch.provider import Plan
 from evonas.launch.sbatch_options import asked
-from evonas.launch.squeue import ALIVE, Job, jobs_of_user, of_job
+from evonas.launch.squeue import Job, jobs_of_user, of_job
 from evonas.launch.state import change, read
 from evonas.prices import REST
 
@@ -61,7 +62,7 @@ class Slurm:
 
     def start(self) -> None:
         run, jobs = self._run, read(self._order.folder).jobs
-        if self._state(jobs.get(run)) in ALIVE:
+        if self._state(jobs.get(run)):
             of = [path for path, its in self._order.state.runs.items() if its == run]
             if of and of[0] != self._order.whole_path:
                 raise UserError(f"job {jobs[run]} of {of[0]} is still there and writes {run}: --run, another one")
@@ -76,14 +77,14 @@ class Slurm:
         log, shown, before = Path(f"evonas-{job}.log"), 0, ""
         while True:
             state = self._state(job)
-            if state in ALIVE and state != before:
+            if state and state != before:
                 print(f"job {job} is {state.lower()}{self._why(job) if state == 'PENDING' else ''}", flush=True)
             before = state
             text = log.read_text(errors="replace") if log.exists() else ""
             print("".join(c for c in text[shown:] if c.isprintable() or c in "\n\t"), end="", flush=True)
             shown = len(text)
-            if state not in ALIVE:
-                return self._ended(job, state)
+            if not state:
+                return self._ended(job)
             self._sleep(POLL_S)
 
     def run_folder(self) -> str | None:
@@ -103,8 +104,7 @@ class Slurm:
         return True  # only jobs of its own state are ended
 
     def down(self) -> None:
-        for _, job in self._own(jobs_of_user()):
-            programs.run("scancel", job.number)
+        in_each([job.number for _, job in self._own(jobs_of_user())], lambda number: programs.run("scancel", number))
         waited = 0.0
         while self._own(jobs_of_user()) and waited < ENDS_S:
             self._sleep(POLL_S)
@@ -149,14 +149,14 @@ class Slurm:
         return [(runs[job.number], job) for job in queue if job.number in runs]
 
     def _state(self, job: str | None) -> str:
-        """As squeue says it; empty for what it knows no more."""
+        """As squeue says it; empty for what has ended."""
         return "" if job is None else of_job(job)
 
     def _why(self, job: str) -> str:
         code, said = programs.ask("squeue", "--noheader", f"--jobs={job}", "--format=%r")
         return f" ({said})" if not code and said not in ("", "None") else ""
 
-    def _ended(self, job: str, state: str) -> int:
+    def _ended(self, job: str) -> int:
         """Whether the record says that the search is done, which is what the job's own exit status says too."""
         from evonas.runs.run import Run  # what is read by pandas is not needed before
 
@@ -166,7 +166,7 @@ class Slurm:
             how = str(error)
         if how.startswith("finished"):
             return 0
-        print(f"job {job} has ended{f' ({state.lower()})' if state else ''} and the search has not: {how}")
+        print(f"job {job} has ended and the search has not: {how}")
         return 1
 
 

@@ -5,7 +5,11 @@ from dataclasses import dataclass
 from evonas.errors import UserError
 from evonas.launch import programs
 
-ALIVE = ("PENDING", "RUNNING", "CONFIGURING", "COMPLETING", "SUSPENDED", "REQUEUED", "REQUEUE_HOLD", "STOPPED")
+ENDED = (
+    *("COMPLETED", "CANCELLED", "FAILED", "TIMEOUT", "NODE_FAIL", "PREEMPTED", "BOOT_FAIL", "DEADLINE"),
+    *("OUT_OF_MEMORY", "REVOKED", "LAUNCH_FAILED", "RECONFIG_FAIL"),
+)
+"""States of jobs that hold nothing any more. Slurm has many of the others, as SIGNALING, STAGE_OUT and SPECIAL_EXIT."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +18,7 @@ class Job:
 
     Args:
         number: as scancel takes it.
-        state: in Slurm's words, one of `ALIVE`.
+        state: in Slurm's words, none of `ENDED`.
         name: as sbatch was given it.
     """
 
@@ -29,15 +33,15 @@ def jobs_of_user() -> list[Job]:
     Raises:
         UserError: There is no squeue, or it says no.
     """
-    lines = programs.ask("squeue", "--me", "--noheader", "--states=all", "--format=%A|%T|%j")
+    lines = programs.ask("squeue", "--me", "--noheader", "--states=all", "--format=%F|%T|%j")
     if lines[0]:
         raise UserError(f"squeue: {lines[1]}")
     rows = (line.strip().split("|", 2) for line in lines[1].splitlines() if line.count("|") >= 2)
-    return list({row[0]: Job(*row) for row in rows if row[1] in ALIVE}.values())  # tasks of an array are one job
+    return list({row[0]: Job(*row) for row in rows if row[1] not in ENDED}.values())  # tasks of an array are one job
 
 
 def of_job(number: str) -> str:
-    """The state of a job; empty for one that squeue knows no more.
+    """The state of a job; empty for one that has ended, or that squeue knows no more.
 
     Raises:
         UserError: There is no squeue, or it does not answer.
@@ -45,4 +49,5 @@ def of_job(number: str) -> str:
     code, said = programs.ask("squeue", "--noheader", f"--jobs={number}", "--format=%T")
     if code and "nvalid job id" not in said:
         raise UserError(f"squeue: {said}")
-    return "" if code else said.partition("\n")[0].strip()
+    rows = [line.strip() for line in said.splitlines() if not line.startswith("CLUSTER:")]  # as of SLURM_CLUSTERS
+    return "" if code or not rows or rows[0] in ENDED else rows[0]

@@ -20,12 +20,14 @@ class Rates:
         most: all that can come at once, US dollars an hour.
         with_disks: how many times as much a machine costs with its disks, at most; a search counts machines alone.
         unknown: types that have no price.
+        idle_h: after which a machine ends that does nothing, hours.
     """
 
     least: float
     most: float
     with_disks: float
     unknown: Sequence[str]
+    idle_h: float = IDLE_H
 
 
 def in_all(rates: Rates, config: Config | None, longest_h: float | None, stays: bool) -> list[str]:
@@ -42,6 +44,7 @@ def in_all(rates: Rates, config: Config | None, longest_h: float | None, stays: 
     spent = usd * rates.with_disks if usd else math.inf
     if usd and spent < rates.most * hours and not rates.unknown:
         text = f"until the search has cost {in_usd(usd)} (budget.usd): at most {dollars(spent)}, with disks"
+        text += f", without minutes in which machines boot{_behind(config)}"
         return [text, *(_after_usd(rates, spent, longest_h) if stays else [])]
     return [
         f"in {_hours(hours)}, {why}: {money(rates.most * hours, rates.unknown, 'at most ')}",
@@ -73,8 +76,14 @@ def _longest(config: Config | None, longest_h: float | None) -> tuple[float, str
     """Hours that a search can take, and what ends it."""
     given = config.budget.hours if config else None
     if given and given < (longest_h or math.inf):
-        return given, "the budget of the search"
+        return given, f"the budget of the search{_behind(config)}"
     return (longest_h, "after which they end by themselves") if longest_h else (24.0, "and nothing ends them but you")
+
+
+def _behind(config: Config | None) -> str:
+    """That a search which finishes what it has begun goes beyond its budget, which nobody can count before."""
+    finishes = config is not None and config.budget.at_end == "finish"
+    return ", without what trains on behind it (at_end: finish)" if finishes else ""
 
 
 def _after_hours(rates: Rates, config: Config | None, longest_h: float | None) -> list[str]:
@@ -82,18 +91,18 @@ def _after_hours(rates: Rates, config: Config | None, longest_h: float | None) -
     hours = config.budget.hours if config else None
     if hours is None or hours >= (longest_h or math.inf):
         return []
-    busy = min(hours + IDLE_H, longest_h or math.inf)
+    busy = min(hours + rates.idle_h, longest_h or math.inf)
     return [_then(rates, rates.most * busy + rates.least * ((longest_h or busy) - busy), longest_h)]
 
 
 def _after_usd(rates: Rates, spent: float, longest_h: float | None) -> list[str]:
     """The same where its money ends it, which may be at once."""
-    usd = spent + rates.most * IDLE_H + rates.least * (longest_h or 0)
+    usd = spent + rates.most * rates.idle_h + rates.least * (longest_h or 0)
     return [_then(rates, min(usd, rates.most * (longest_h or math.inf)), longest_h)]
 
 
 def _then(rates: Rates, usd: float, longest_h: float | None) -> str:
-    then = f"workers stay {IDLE_H * 60:g} minutes longer, and what is up from the start until `down`"
+    then = f"workers stay {rates.idle_h * 60:g} minutes longer, and what is up from the start until `down`"
     if longest_h is None:
         return f"{then}: {money(rates.least, rates.unknown, rate=' an hour')}"
     return f"{then}, {longest_h:g} hours at most: {money(usd, rates.unknown, 'at most ')}"

@@ -74,7 +74,16 @@ def up(order: Order, provider: Provider, sure: bool = False, ask: Callable[[str]
 
 
 def _costs(order: Order, plan: Plan) -> list[str]:
-    found = costs.lines(plan.machines, order.workers, order.config, plan.longest_h, plan.stays, plan.region, plan.most)
+    found = costs.lines(
+        plan.machines,
+        order.workers,
+        order.config,
+        plan.longest_h,
+        plan.stays,
+        plan.region,
+        plan.most,
+        plan.idle_h,
+    )
     return [*found, *plan.notes, *too_many(order, plan)]
 
 

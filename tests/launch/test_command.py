@@ -18,13 +18,15 @@ from evonas.clusters.template import slots
 from evonas.config.loading import load_config
 from evonas.errors import UserError
 from evonas.launch import costs
-from evonas.launch.launch_files import launch_file
+from evonas.launch.lasting import idle_h, longest_h
+from evonas.launch.launch_files import launch_file, parsed
 from evonas.launch.order import Order
 from evonas.launch.overlays import PLATFORMS, built, platform_of, write
 from evonas.launch.providers import PROVIDERS
 from evonas.launch.quota_check import check
 from evonas.launch.sbatch_options import asked
 from evonas.launch.state import State, change, read
+from evonas.launch.totals import IDLE_H
 from evonas.launch.tunnel import PORTS, close, free_port
 from evonas.prices import Prices
 from tests.launch.stand_ins import CONFIG, stand_in, user  # noqa: F401 - a fixture
@@ -150,7 +152,7 @@ def test_what_is_wrong_is_said_before_a_cloud_is_asked(
 
 
 def _priced(resources: set[str], **own: float) -> list[costs.Machine]:
-    return costs.of_launch_file(yaml.safe_load(launch_file("aws.yaml", resources)), Prices(own))
+    return costs.of_launch_file(parsed(launch_file("aws.yaml", resources), ""), Prices(own))
 
 
 def test_what_it_costs_adds_up() -> None:
@@ -172,6 +174,41 @@ def test_what_it_costs_adds_up() -> None:
     assert costs.lines(machines, 40, config, 48.0, together=2)[1].endswith("at most $21.00 an hour")
 
 
+def test_how_many_machines_can_come_is_counted_as_ray_does() -> None:
+    """By hand, prices an hour: a head at 1 of which two more can come, workers of a type that says no number at 10 and,
+    measuring whatever it is called, a board at 100."""
+    file = {
+        "cluster_name": "evonas",
+        "provider": {},
+        "head_node_type": "head",
+        "idle_timeout_minutes": 60,
+        "available_node_types": {
+            "head": {"node_config": {"InstanceType": "a", "UserData": "shutdown --poweroff +120"}, "max_workers": 2},
+            "any": {"node_config": {"InstanceType": "b", "UserData": "shutdown --poweroff +60"}},
+            "scale": {"node_config": {"InstanceType": "c"}, "resources": {"scale": 1}, "max_workers": 1, "labels": None},
+        },
+    }
+    search = {**yaml.safe_load(CONFIG), "targets": {"gpu": {"device": "cuda", "resource": "scale"}}}
+
+    def most(**changes: Any) -> str:
+        machines = costs.of_launch_file(parsed(yaml.safe_dump({**file, **changes}), "f"), Prices(dict(a=1, b=10, c=100)))
+        together = parsed(yaml.safe_dump({**file, **changes}), "f")["max_workers"]
+        return costs.lines(machines, 4, load_config(search), 48, together=together)[1].split("at most ")[1]
+
+    assert most(max_workers=7) == "$143.00 an hour"
+    assert most() == "$3.00 an hour"  # two beside the head, and those can be of its type
+    assert (longest_h(parsed(yaml.safe_dump(file), "f")), idle_h(file)) == (None, 1)  # the board ends by nothing
+    del file["available_node_types"]["scale"]
+    assert longest_h(parsed(yaml.safe_dump(file), "f")) == 2
+
+
+@pytest.mark.parametrize("name", ["aws.yaml", "gcp.yaml"])
+def test_the_launch_files_end_their_machines(name: str) -> None:
+    file = parsed(launch_file(name, set()), name)
+    assert (longest_h(file), idle_h(file)) == (48, IDLE_H)
+    costs.check_labels(file, name)
+
+
 def test_a_budget_of_money_is_what_it_costs_and_the_head_then() -> None:
     """By hand: a head at 1 and workers at 10, a machine's disks at 1 an hour at most as much as the head itself."""
     machines = [
@@ -179,16 +216,19 @@ def test_a_budget_of_money_is_what_it_costs_and_the_head_then() -> None:
         costs.Machine("b", "spot", 0, 9, 10.0, disk_usd=1.0),
     ]
 
-    def said(longest_h: float | None, stays: bool, **budget: float) -> list[str]:
+    def said(longest_h: float | None, stays: bool, **budget: Any) -> list[str]:
         search = load_config({**yaml.safe_load(CONFIG), "budget": budget})
         return [line for line in costs.lines(machines, 4, search, longest_h, stays) if "until" in line or "in " in line]
 
-    until = "until the search has cost $5 (budget.usd): at most $10.00, with disks"
+    until = "until the search has cost $5 (budget.usd): at most $10.00, with disks, without minutes in which machines boot"
     head = "workers stay 10 minutes longer, and what is up from the start until `down`"
     # 5 with disks; 4 workers and the head for ten minutes: 46 / 6; the head for 48 hours
     assert said(48, True, usd=5) == [until, f"{head}, 48 hours at most: at most $113.67"]
     assert said(None, True, usd=5) == [until, f"{head}: $2.00 an hour"]
     assert said(48, False, usd=5) == [until]
+    more = ", without what trains on behind it (at_end: finish)"
+    assert said(48, False, usd=5, at_end="finish") == [f"{until}{more}"]
+    assert said(48, False, hours=2, at_end="finish")[0].startswith(f"in 2 hours, the budget of the search{more}: ")
     assert said(48, False, usd=5, hours=1 / 6)[0].startswith("in 10 minutes, the budget of the search: at most $7.67")
 
 
@@ -243,7 +283,7 @@ def test_a_dry_run_says_what_would_be_refused_and_its_files_can_be_cut_out(capsy
 )
 def test_options_of_sbatch_are_read_as_sbatch_does(words: list[str], nodes: int, hours: float | None) -> None:
     found = asked(shipped("slurm.sbatch"), words, {})
-    assert (found.nodes, found.notes) == (nodes, ())
+    assert (found.nodes, [note.partition(",")[0] for note in found.notes]) == (nodes, ["a job that Slurm queues again"])
     assert found.hours == (None if hours is None else pytest.approx(hours))
 
 
@@ -252,6 +292,10 @@ def test_an_option_of_sbatch_that_is_not_understood_is_refused() -> None:
     found = asked(script, ["-w", "a[1-9]"], {})
     assert (found.nodes, found.hours) == (3, pytest.approx(5 / 60))
     assert [note.partition(" ")[0] for note in found.notes] == ["--nodelist=a[1-9]"]
+    assert asked(script + "\n#SBATCH --requeue", ["--no-requeue"], {}).notes == ()
+    for words, environment in ((["-M", "b"], {}), (["--clusters=b"], {}), ([], {"SBATCH_CLUSTERS": "b"})):
+        with pytest.raises(UserError, match="^--clusters=b: the job would not be in the queue that is looked at"):
+            asked(script, words, environment)
     for word in ("--time=soon", "--time=", "--nodes=many"):
         with pytest.raises(UserError, match=f"^{word}: sbatch takes "):
             asked(script, [word], {})

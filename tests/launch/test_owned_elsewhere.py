@@ -20,7 +20,7 @@ from tests.launch.test_programs import GCLOUD, KUBECTL, KUBERNETES
 THERE = """
 *"get raycluster/evonas"*) [ -e "$HERE/gone" ] || echo raycluster.ray.io/evonas ;;
 *jsonpath={.data.auth_token}*) cat "$HERE/secret" ;;
-*"delete secret"*|*"delete -f"*) ;;
+*"delete raycluster/evonas "*) touch "$HERE/gone" ;;
 """
 
 
@@ -37,8 +37,10 @@ def test_anothers_raycluster_is_left_alone(
     assert told.lines("delete") == told.lines("apply -f") == told.lines("create secret") == []
     assert told.lines("get pods -l ray.io/cluster=evonas")
     (tmp_path / "secret").write_text(b64encode(token().encode()).decode())  # the folder is lost, the token is not
-    assert main(["cluster", "down", "kubernetes", "--yes"]) == 1
-    assert "to be taken down: raycluster.ray.io/evonas" in capsys.readouterr().out
+    assert main(["cluster", "down", "kubernetes", "--yes"]) == 0
+    out = capsys.readouterr().out
+    assert "to be taken down: raycluster.ray.io/evonas\n" in out
+    assert "\nnothing is left\n" in out
 
 
 def test_anothers_machines_of_google_are_left_alone(

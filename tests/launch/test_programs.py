@@ -1,5 +1,6 @@
 """`evonas cluster` on Kubernetes, Slurm and Google, with stand-ins for their programs."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 
 from evonas.cli import main
-from evonas.launch import google, slurm, up
+from evonas.launch import google, programs, slurm, up
 from evonas.launch.state import change, read
 from evonas.submit import submission
 from tests.launch.stand_ins import CONFIG, stand_in, user  # noqa: F401 - a fixture
@@ -21,10 +22,12 @@ KUBECTL = """
 *"get crd"*) [ ! -e "$HERE/no-operator" ] ;;
 *" get secret/evonas-auth") [ -e "$HERE/secret" ] || { echo NotFound >&2; exit 1; } ;;
 *" get serviceaccount/evonas") ;;
+*"get "*" serviceaccount/evonas --ignore-not-found"*) echo serviceaccount/evonas ;;
+*"get raycluster/evonas "*) [ ! -e "$HERE/cluster" ] || echo raycluster.ray.io/evonas ;;
 *"create secret"*) touch "$HERE/secret" ;;
 *"apply -f"*) touch "$HERE/cluster" ;;
 *"delete -f"*) rm -f "$HERE/cluster" ;;
-*"delete secret/evonas-auth"*) rm -f "$HERE/secret" ;;
+*"delete raycluster/evonas "*) rm -f "$HERE/cluster"; case "$*" in *secret/evonas-auth*) rm -f "$HERE/secret" ;; esac ;;
 *"get pods"*"-o name"*) [ ! -e "$HERE/cluster" ] || echo pod/evonas-head ;;
 *"get pods"*) [ ! -e "$HERE/cluster" ] || printf 'headgroup Running\\nspot-l4 Running\\nspot-l4 Running\\n' ;;
 *port-forward*) last=; for last in "$@"; do :; done; exec $FORWARD "${last%:*}" "$API" ;;
@@ -69,7 +72,9 @@ def test_kubernetes_up_again_status_and_down(
     assert "\ngs://mine/c: " in out  # that of the last `up`
     for _ in range(2):
         assert main(["cluster", "down", "kubernetes", "--yes"]) == 0
-        assert "nothing is left" in capsys.readouterr().out
+        out = capsys.readouterr().out
+        assert "nothing is left" in out
+        assert "kept: serviceaccount/evonas, which no `up` from here has made" in out
     assert not (tmp_path / "secret").exists()
     assert told.lines("delete", "serviceaccount") == []  # it was there before
     assert all(
@@ -89,6 +94,20 @@ def test_kubernetes_without_its_operator_gets_nothing(
     assert main(["cluster", "status", "kubernetes"]) == 2
     assert "get pods -l ray.io/cluster=evonas -o " in capsys.readouterr().err
     assert told.lines("create") == told.lines("apply -f") == []
+
+
+def test_a_question_that_nobody_sees_is_not_waited_for() -> None:
+    there, here = os.pipe()
+    before = os.dup(0)
+    os.dup2(there, 0)
+    try:
+        os.write(here, b"a person's\n")
+        assert programs.ask("head", "-n1") == (0, "")
+        assert programs.ask("head", "-n1", text="said") == (0, "said")
+    finally:
+        os.dup2(before, 0)
+        for file in (there, here, before):
+            os.close(file)
 
 
 SLURM = {
@@ -208,6 +227,27 @@ def test_slurm_is_asked_for_jobs_that_no_state_knows(
     for action in ("status", "down"):
         assert main(["cluster", action, "slurm"]) == 2
         assert "squeue: no such program in the PATH" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("user")
+def test_slurm_takes_no_job_for_ended_that_holds_nodes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    squeue = {**SLURM, "squeue": SLURM["squeue"].replace('cat "$HERE/queue" ;;', 'echo CLUSTER: a; cat "$HERE/queue" ;;')}
+    told = stand_in(tmp_path, monkeypatch, **{**squeue, "scancel": "*7) exit 1 ;;"})
+    change(tmp_path / "cluster-slurm", jobs={str(tmp_path / "runs/c"): "7"})
+    (tmp_path / "queue").write_text("SIGNALING")
+    monkeypatch.setattr(slurm.Slurm.__init__, "__defaults__", (lambda _: (tmp_path / "queue").write_text("TIMEOUT"),))
+    assert main(["cluster", "status", "slurm"]) == 0
+    assert "job 7, signaling: " in capsys.readouterr().out
+    assert main(["cluster", "up", "slurm", "c.yaml", "--yes"]) == 1
+    assert "job 7 has ended and the search has not" in capsys.readouterr().out
+    assert told.lines("sbatch") == []
+    (tmp_path / "queue").write_text("STAGE_OUT")
+    assert main(["cluster", "down", "slurm", "--yes"]) == 2
+    out, err = capsys.readouterr()
+    assert "still there: job 7" in out
+    assert "7: scancel 7 ended with status 1" in err
 
 
 @pytest.mark.usefixtures("user")

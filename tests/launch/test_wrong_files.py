@@ -8,7 +8,10 @@ import yaml
 from evonas.cli import main
 from evonas.clusters import regions
 from evonas.clusters.forms import require_form
+from evonas.clusters.shipped import shipped
+from evonas.clusters.template import own_copy
 from evonas.launch import aws
+from evonas.launch.launch_files import put
 from evonas.launch.settled import settled
 from tests.launch.stand_ins import user  # noqa: F401 - a fixture
 
@@ -26,11 +29,42 @@ WRONG = {
     yaml.safe_dump({**WHOLE, "cluster_name": None}): "has no cluster_name",
     yaml.safe_dump({**WHOLE, "available_node_types": None}): "has no available_node_types",
     yaml.safe_dump({**WHOLE, "head_node_type": "other"}): "has no head_node_type that",
+    yaml.safe_dump({**WHOLE, "max_workers": "many"}): "has no whole max_workers",
     yaml.safe_dump({**WHOLE, "available_node_types": {"head": {}}}): "in the node_config of head",
     yaml.safe_dump(
         {**WHOLE, "available_node_types": {"head": {"node_config": NODE, "max_workers": "x"}}}
     ): "whole min_",
 }
+HAND = {
+    "region: us-west-2": ("region: eu-west-1", "aws/my-aws.yaml was changed by hand and is of eu-west-1, not of us-west-2"),
+    "InstanceType: g5.xlarge}": (
+        "InstanceType: p5.48xlarge}",
+        "spot_a10g is p5.48xlarge.spot, and its label evonas-node-type, by which its price is looked up, says g5.xlarge",
+    ),
+}
+
+
+@pytest.mark.usefixtures("user")
+@pytest.mark.parametrize("text", HAND)
+def test_a_launch_file_that_says_two_things_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    new, expected = HAND[text]
+    copy = Path("cluster-aws/my-aws.yaml")
+    copy.parent.mkdir()
+    copy.write_text(shipped("aws.yaml").replace(text, new))
+    assert main(["cluster", "up", "aws", "--dry-run"]) == 2
+    assert expected in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("user")
+def test_what_is_shown_is_what_up_would_start(capsys: pytest.CaptureFixture[str]) -> None:
+    """A copy that nobody has changed is written anew, of other values or by a newer evonas."""
+    folder = Path("cluster-aws")
+    own_copy(put(folder, "aws.yaml", shipped("aws.yaml")), {"image": "me/old:1", "ami": "ami-1", "group": "sg-1"})
+    assert main(["cluster", "up", "aws", "--image", "me/new:2", "--dry-run"]) == 0
+    assert "&image me/new:2" in capsys.readouterr().out
+    (folder / "my-aws.yaml").write_text((folder / "my-aws.yaml").read_text() + "# mine\n")
+    assert main(["cluster", "up", "aws", "--image", "me/new:2", "--dry-run"]) == 0
+    assert "&image me/old:1" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("user")

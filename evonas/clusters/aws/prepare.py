@@ -11,7 +11,7 @@ from evonas.clusters.aws.images import newest_image
 from evonas.clusters.aws.network import security_group
 from evonas.clusters.aws.quotas import quotas
 from evonas.clusters.aws.role import instance_profile
-from evonas.clusters.needed import Need, needed
+from evonas.clusters.needed import Need, as_ray_reads, needed
 from evonas.clusters.quota import Quota
 from evonas.clusters.template import defaults, fill, own_copy
 
@@ -70,6 +70,6 @@ def prepare(
         **rest,
     }
     copy = own_copy(template, values, replace, keep)
-    launch = yaml.safe_load(copy.read_text())
+    launch = as_ray_reads(yaml.safe_load(copy.read_text()))
     asked = quotas(client("service-quotas", region), ec2, needed(launch, need) if need else launch, region)
     return Prepared(copy, values, asked)

@@ -1,0 +1,30 @@
+"""How long the machines of a launch file of Ray stay, as the file says it."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_POWEROFF = re.compile(r"shutdown --poweroff \+(\d+)")
+"""Of the watchdog of `cluster/aws.yaml`, minutes."""
+_IDLE = 5
+"""Minutes, where a file does not say them (Ray's `defaults.yaml`)."""
+
+
+def longest_h(config: Mapping[str, Any]) -> float | None:
+    """After how many hours the last of the machines has ended by itself; None where one does not."""
+    found = [_end_h(kind["node_config"]) for kind in config["available_node_types"].values()]
+    known = [hours for hours in found if hours is not None]
+    return max(known) if len(known) == len(found) else None
+
+
+def idle_h(config: Mapping[str, Any]) -> float:
+    """How many hours a machine that does nothing stays."""
+    return float(config.get("idle_timeout_minutes", _IDLE)) / 60
+
+
+def _end_h(node: Mapping[str, Any]) -> float | None:
+    """Hours after which a machine ends itself, or Compute Engine does; None where neither is said."""
+    if found := _POWEROFF.search(str(node.get("UserData", ""))):
+        return int(found[1]) / 60
+    run = (node.get("scheduling") or {}).get("maxRunDuration") or {}
+    return float(run["seconds"]) / 3600 if "seconds" in run else None

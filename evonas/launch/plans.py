@@ -1,0 +1,34 @@
+"""What `up` is about to do with a launch file of Ray, as the file says it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from evonas.launch import costs
+from evonas.launch.lasting import idle_h, longest_h
+from evonas.launch.order import Order
+from evonas.launch.provider import Plan
+
+
+def plan_of(
+    name: str, text: str, launch: dict[str, Any], order: Order, asks: list[str], region: str, notes: Sequence[str]
+) -> Plan:
+    """The plan of a launch file.
+
+    Args:
+        name: of the file, in the folder of the cluster.
+        text: of the file.
+        launch: the same, as `parsed` reads it.
+        order: what is asked for.
+        asks: what is asked of the cloud, a line each.
+        region: of its machines.
+        notes: what of the costs is not known, a line each.
+
+    Raises:
+        UserError: A machine's label is another's of the list of prices.
+    """
+    costs.check_labels(launch, order.folder / name)
+    machines = costs.of_launch_file(launch, costs.own_prices(order.config))
+    most, stay = launch["max_workers"], longest_h(launch)
+    return Plan(
+        {name: text}, machines, asks, stay, most, idle_h=idle_h(launch), region=region, notes=tuple(notes)
+    )
