@@ -11,7 +11,8 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from evonas.config import RuntimeConfig
 from evonas.errors import UserError
 from evonas.final.work import FinalWork
-from evonas.runtime.ray_pool.cluster import connect
+from evonas.runtime.ray_pool.cluster import connect, look
+from evonas.runtime.ray_pool.sending import send
 from evonas.runtime.sandbox.packing import pack
 from evonas.store import Folder
 from evonas.store.final import FinalRecorder
@@ -63,7 +64,7 @@ class RaySession:
         self.digest, self.recorder = packed.digest, FinalRecorder(folder)
         self._joined = ray.is_initialized()
         self._own = None if self._joined else connect(runtime)
-        self.payload: Any = ray.put(packed)
+        self.payload: Any = send(packed, look()[0])
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         actor: Any = ray.remote(num_cpus=0)(FinalRecorder)
         self.actor: Any = actor.options(scheduling_strategy=here).remote(folder)

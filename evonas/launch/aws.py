@@ -203,7 +203,11 @@ class Aws:
     def others(self) -> list[str]:
         places = (place.partition("/") for place in read(self._order.folder).owns)
         way = f"may run: it was started from here, and goes by its credentials and {self._order.again('down')}"
-        return [f"a cluster in {place} of account {owner} {way}" for owner, _, place in places if place and owner != self._account]
+        return [
+            f"a cluster in {place} of account {owner} {way}"
+            for owner, _, place in places
+            if place and owner != self._account
+        ]
 
     def elsewhere(self) -> list[str]:
         places = [place for place in self._places() if place != self._region]

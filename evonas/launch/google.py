@@ -126,7 +126,9 @@ class Google:
         if not key.exists():
             return False
         with refusals():
-            return any(key.read_text().strip() in known for known in ending.keys(self._client(), project, self._cluster()))
+            return any(
+                key.read_text().strip() in known for known in ending.keys(self._client(), project, self._cluster())
+            )
 
     def down(self) -> None:
         project, folder = self._known_project(), self._order.folder

@@ -107,7 +107,9 @@ def check_place(config: Mapping[str, Any], name: object, **places: str | None) -
     for option, key in (("region", "region"), ("project", "project_id")):
         there, here = config["provider"].get(key), places.get(option)
         if there and here and there != here:
-            raise UserError(f"{name} was changed by hand and is of {there}, not of {here}: --{option} {there}, or --replace")
+            raise UserError(
+                f"{name} was changed by hand and is of {there}, not of {here}: --{option} {there}, or --replace"
+            )
 
 
 def _lacking(found: Any) -> Iterator[str]:

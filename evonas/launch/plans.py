@@ -29,6 +29,4 @@ def plan_of(
     costs.check_labels(launch, order.folder / name)
     machines = costs.of_launch_file(launch, costs.own_prices(order.config))
     most, stay = launch["max_workers"], longest_h(launch)
-    return Plan(
-        {name: text}, machines, asks, stay, most, idle_h=idle_h(launch), region=region, notes=tuple(notes)
-    )
+    return Plan({name: text}, machines, asks, stay, most, idle_h=idle_h(launch), region=region, notes=tuple(notes))

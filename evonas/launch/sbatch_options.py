@@ -61,7 +61,9 @@ def asked(script: str, words: Iterable[str], environment: Mapping[str, str]) -> 
         raise UserError(f"--time={found['time']}: sbatch takes {takes}") from None
     again = [word for word in (*_of_script(script), *words) if word in ("--requeue", "--no-requeue")]
     if again[-1:] == ["--requeue"]:
-        notes.append("a job that Slurm queues again, as after a node that fails, has its time anew, which is not counted")
+        notes.append(
+            "a job that Slurm queues again, as after a node that fails, has its time anew, which is not counted"
+        )
     return Asked(nodes, hours, tuple(notes))
 
 

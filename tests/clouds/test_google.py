@@ -101,7 +101,9 @@ def _cloud() -> Cloud:
             evonas_ssh={"sourceRanges": ["198.51.100.7/32"]}, evonas_inside={}, another={"sourceRanges": []}
         ),
         subnetworks=_named(evonas={}, another={}),
-        networks=_named(evonas={"subnetworks": [f"https://x/projects/p/regions/{REGION}/subnetworks/evonas"]}, another={}),
+        networks=_named(
+            evonas={"subnetworks": [f"https://x/projects/p/regions/{REGION}/subnetworks/evonas"]}, another={}
+        ),
     )
 
 
@@ -161,7 +163,9 @@ def test_a_network_goes_after_its_subnetworks_of_all_regions() -> None:
     cloud, asked = _cloud(), list[str]()
     (network,) = [item for item in cloud.things["networks"].values() if item["name"] == "evonas"]
     network["subnetworks"] = [f"https://x/regions/{name}/subnetworks/evonas" for name in (REGION, "europe-west4")]
-    assert [line for line in ending.left(cloud, PROJECT) if "europe-west4" in line] == ["subnetwork evonas in europe-west4"]
+    assert [line for line in ending.left(cloud, PROJECT) if "europe-west4" in line] == [
+        "subnetwork evonas in europe-west4"
+    ]
     real = Collection.delete
 
     class Asked(Collection):

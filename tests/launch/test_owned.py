@@ -132,7 +132,7 @@ def test_a_place_that_fails_keeps_no_other_from_its_end() -> None:
         if place != "c":
             raise UserError("no")
 
-    with pytest.raises(UserError, match="^a: no; b: no$"):
+    with pytest.raises(UserError, match=r"^a: no; b: no$"):
         in_each("abc", act)
     assert done == ["a", "b", "c"]
 

@@ -233,7 +233,10 @@ def test_slurm_is_asked_for_jobs_that_no_state_knows(
 def test_slurm_takes_no_job_for_ended_that_holds_nodes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    squeue = {**SLURM, "squeue": SLURM["squeue"].replace('cat "$HERE/queue" ;;', 'echo CLUSTER: a; cat "$HERE/queue" ;;')}
+    squeue = {
+        **SLURM,
+        "squeue": SLURM["squeue"].replace('cat "$HERE/queue" ;;', 'echo CLUSTER: a; cat "$HERE/queue" ;;'),
+    }
     told = stand_in(tmp_path, monkeypatch, **{**squeue, "scancel": "*7) exit 1 ;;"})
     change(tmp_path / "cluster-slurm", jobs={str(tmp_path / "runs/c"): "7"})
     (tmp_path / "queue").write_text("SIGNALING")
@@ -331,6 +334,8 @@ def test_google_up_again_and_down(
     assert main(["cluster", "down", "gcp", "--yes"]) == 1
     said = "still there: a cluster in project other-project may run: it was started from here, and goes by evonas"
     assert f"{said} cluster down gcp --project other-project\n" in capsys.readouterr().out
-    (tmp_path / "bin/gcloud").write_text("#!/bin/sh\n[ $1 != config ] || { echo my-project; exit; }\necho no way >&2; exit 1\n")
+    (tmp_path / "bin/gcloud").write_text(
+        "#!/bin/sh\n[ $1 != config ] || { echo my-project; exit; }\necho no way >&2; exit 1\n"
+    )
     assert main(["cluster", "down", "gcp", "--yes"]) == 2  # and not that nothing is left
     assert "no way" in capsys.readouterr().err

@@ -36,10 +36,13 @@ WRONG = {
     ): "whole min_",
 }
 HAND = {
-    "region: us-west-2": ("region: eu-west-1", "aws/my-aws.yaml was changed by hand and is of eu-west-1, not of us-west-2"),
+    "region: us-west-2": (
+        "region: eu-west-1",
+        "aws/my-aws.yaml was changed by hand and is of eu-west-1, not of us-west-2",
+    ),
     "InstanceType: g5.xlarge}": (
         "InstanceType: p5.48xlarge}",
-        "spot_a10g is p5.48xlarge.spot, and its label evonas-node-type, by which its price is looked up, says g5.xlarge",
+        "spot_a10g is p5.48xlarge.spot, and its label evonas-node-type, by which its price is looked up, says g5.",
     ),
 }
 

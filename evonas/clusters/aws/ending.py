@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 from evonas.clusters.aws.keys import own_key_pairs, private_half
@@ -73,7 +72,9 @@ def regions_of(ec2: Any) -> list[str]:
 def machines_anywhere(client: Callable[[str, str], Any], region: str, cluster: str = "evonas") -> list[str]:
     """The machines of clusters of this name in all regions, a line each, whoever has started them."""
     places = regions_of(client("ec2", region))
-    return _everywhere(client, places, lambda ec2, place: [f"machine {name} in {place}" for name in machines(ec2, cluster)])
+    return _everywhere(
+        client, places, lambda ec2, place: [f"machine {name} in {place}" for name in machines(ec2, cluster)]
+    )
 
 
 def _everywhere(

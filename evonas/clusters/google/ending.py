@@ -58,9 +58,7 @@ def left(compute: Any, project: str, cluster: str = NAME) -> list[str]:
     return lines
 
 
-def take_down(
-    compute: Any, project: str, cluster: str = NAME, sleep: Callable[[float], None] = time.sleep
-) -> None:
+def take_down(compute: Any, project: str, cluster: str = NAME, sleep: Callable[[float], None] = time.sleep) -> None:
     """Deletes what `left` names, and waits for it: machines first, because a network in use cannot be deleted.
 
     What is not there is no error, so it can be done again.
@@ -79,9 +77,7 @@ def take_down(
     _wait(compute.globalOperations(), _deleted(compute.networks(), **here, network=NAME), sleep, **here)
 
 
-def _end(
-    compute: Any, what: str, found: list[tuple[str, str]], sleep: Callable[[float], None], **here: str
-) -> None:
+def _end(compute: Any, what: str, found: list[tuple[str, str]], sleep: Callable[[float], None], **here: str) -> None:
     """Deletes instances or disks, each by its name and zone; one that cannot be deleted keeps no other."""
     started, faults = list[tuple[str, str | None]](), list[Exception]()
     for name, zone in found:

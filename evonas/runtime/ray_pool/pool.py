@@ -23,6 +23,7 @@ from evonas.runtime.ray_pool.dispatcher import Dispatcher
 from evonas.runtime.ray_pool.fleet import Fleet
 from evonas.runtime.ray_pool.launcher import Launcher
 from evonas.runtime.ray_pool.metrics import ClusterMetrics
+from evonas.runtime.ray_pool.sending import send
 from evonas.runtime.ray_pool.worker import START_S
 from evonas.runtime.retries import Retries
 from evonas.runtime.runtime import NO_REMOTES, Factory, Message, Remotes
@@ -79,7 +80,7 @@ class RayPool:
             self._cost = CostClock(Prices(config.own_prices))
             self._cost.hold(node.names for node in alive)
             self._device_servers.open(alive)
-            launcher = Launcher(config, ray.put(pack(factory, modules)), self._check_ray)
+            launcher = Launcher(config, send(pack(factory, modules), alive), self._check_ray)
             self.fleet = Fleet(config, launcher, lambda: self._retries.pending)
             opened.callback(self.fleet.close)
             if remark := self.fleet.demand.remark:

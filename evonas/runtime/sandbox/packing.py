@@ -56,6 +56,11 @@ class Payload:
     preload: str
     digest: str
 
+    @property
+    def size(self) -> int:
+        """Bytes of data and buffers."""
+        return len(self.data) + sum(map(len, self.buffers))
+
 
 def pack(factory: Callable[..., Any], modules: Sequence[ModuleType] = ()) -> Payload:
     """Packs a factory.
@@ -117,8 +122,9 @@ def hold(payload: Payload) -> int:
         if error.errno in (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK):
             text = f"{path.parent} has no locks (flock: {error.strerror}): set TMPDIR=FOLDER to one of this machine"
             raise UserError(f"runtime: {text}") from None
-        size = sum(len(part) for part in _parts(payload)) / 1e6
-        raise UserError(f"runtime: {size:,.0f} MB of data do not get into {path}: {error.strerror}") from None
+        raise UserError(
+            f"runtime: {payload.size / 1e6:,.0f} MB of data do not get into {path}: {error.strerror}"
+        ) from None
 
 
 def sweep() -> None:
