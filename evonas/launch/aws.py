@@ -24,7 +24,7 @@ from evonas.clusters.shipped import shipped
 from evonas.clusters.template import by_hand, defaults
 from evonas.errors import UserError
 from evonas.launch import bill, costs, programs
-from evonas.launch.launch_files import as_up_has_it, check_place, filled, launch_file, parsed, put
+from evonas.launch.launch_files import as_up_has_it, check_place, filled, launch_file, parsed, put, reading
 from evonas.launch.libraries import absent
 from evonas.launch.order import Order
 from evonas.launch.owned import claim, give_up, owns
@@ -68,7 +68,8 @@ class Aws:
         check_place(launch, self._copy, region=self._region)
         name = order.value("bucket") or f"evonas-ACCOUNT-{self._region}"
         asks, known = _asks(order, self._region, name, self._copy), regions.notes("aws", self._region)
-        return plan_of(f"my-{FILE}", text, launch, order, asks, self._region, known)
+        with reading(self._copy):
+            return plan_of(f"my-{FILE}", text, launch, order, asks, self._region, known)
 
     def missing(self) -> list[str]:
         lines = [*absent(boto3="pip install boto3"), *programs.absent("ray", "ssh", "ssh-keygen", "rsync")]
@@ -78,7 +79,7 @@ class Aws:
     def prepare(self) -> list[str]:
         order, region = self._order, self._region
         order.folder.mkdir(parents=True, exist_ok=True)
-        with refusals():
+        with refusals(), reading(self._copy):
             owner = self._account
             address = order.address or own_address()
             name = order.value("bucket") or f"evonas-{owner}-{region}"
@@ -129,7 +130,8 @@ class Aws:
 
     def _running(self, place: str) -> list[str]:
         prices = costs.own_prices(self._order.config)
-        disks = bill.of_launch_file(costs.of_launch_file(self._launch(), prices))
+        with reading(self._copy):
+            disks = bill.of_launch_file(costs.of_launch_file(self._launch(), prices))
         return bill.lines(running(self._client, place, self._cluster()), prices, place, disks=disks)
 
     def is_own(self) -> bool:

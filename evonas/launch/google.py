@@ -18,7 +18,7 @@ from evonas.clusters.shipped import shipped
 from evonas.clusters.template import by_hand, defaults, own_copy
 from evonas.errors import UserError
 from evonas.launch import bill, costs, gcloud, programs
-from evonas.launch.launch_files import as_up_has_it, check_place, filled, launch_file, parsed, put
+from evonas.launch.launch_files import as_up_has_it, check_place, filled, launch_file, parsed, put, reading
 from evonas.launch.libraries import absent
 from evonas.launch.order import Order
 from evonas.launch.owned import claim, give_up
@@ -57,7 +57,8 @@ class Google:
         launch = parsed(text, self._copy)
         check_place(launch, self._copy, region=self._region, project=self._project() if ask else order.value("project"))
         asks = _asks(order, project, order.value("bucket") or f"{project}-evonas", self._copy)
-        return plan_of(f"my-{FILE}", text, launch, order, asks, self._region, regions.notes("gcp", self._region))
+        with reading(self._copy):
+            return plan_of(f"my-{FILE}", text, launch, order, asks, self._region, regions.notes("gcp", self._region))
 
     def missing(self) -> list[str]:
         order = self._order
@@ -85,7 +86,7 @@ class Google:
         values = {**self._values({}), "project": project, "key": _key()}
         values["family"] = order.value("family") or gcloud.family(project)
         copy = own_copy(template, values, order.replace, keep=True)
-        with refusals():
+        with refusals(), reading(copy):
             found = quotas(self._client(), needed(parsed(copy.read_text(), copy), order.need(CPUS)))
         check(found, [], order.anyway)
         hand = by_hand(copy, template.read_text())
@@ -112,7 +113,8 @@ class Google:
             client, project, cluster = self._client(), self._known_project(), self._cluster()
             found, ended = running(client, project, cluster), stopped(client, project, cluster)
         prices = costs.own_prices(self._order.config)
-        disks = bill.of_launch_file(costs.of_launch_file(self._launch(), prices))
+        with reading(self._copy):
+            disks = bill.of_launch_file(costs.of_launch_file(self._launch(), prices))
         lines = bill.lines(found, prices, self._region, disks=disks)
         return [*lines, *([f"{len(ended)} stopped, whose disks are paid for until `down`"] if ended else [])]
 

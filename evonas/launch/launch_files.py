@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from evonas.clusters.needed import as_ray_reads
 from evonas.clusters.shipped import shipped
 from evonas.clusters.template import by_hand, fill
 from evonas.errors import UserError
+
+_CURE = "mend it, or remove it, and it is written anew"
 
 
 def launch_file(name: str, resources: Collection[str]) -> str:
@@ -69,13 +72,12 @@ def parsed(text: str, name: object) -> dict[str, Any]:
     Raises:
         UserError: It is not YAML, or lacks what `ray up` needs.
     """
-    cure = "mend it, or remove it, and it is written anew"
     try:
         found = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise UserError(f"{name} is not YAML: {' '.join(str(error).split())}; {cure}") from None
+        raise UserError(f"{name} is not YAML: {' '.join(str(error).split())}; {_CURE}") from None
     if lacking := next(_lacking(found), None):
-        raise UserError(f"{name} has no {lacking}; {cure}")
+        raise UserError(f"{name} has no {lacking}; {_CURE}")
     return as_ray_reads(found)
 
 
@@ -110,6 +112,22 @@ def check_place(config: Mapping[str, Any], name: object, **places: str | None) -
             raise UserError(
                 f"{name} was changed by hand and is of {there}, not of {here}: --{option} {there}, or --replace"
             )
+
+
+@contextmanager
+def reading(copy: Path) -> Iterator[None]:
+    """Whatever else a launch file that its user has changed lacks is one line.
+
+    Raises:
+        UserError: It lacks something, or has something else in its place.
+    """
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        if not copy.exists():
+            raise
+        why = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise UserError(f"{copy} is not as the launch files are: {why}; {_CURE}") from error
 
 
 def _lacking(found: Any) -> Iterator[str]:

@@ -51,12 +51,20 @@ class Order:
 
     def value(self, name: str) -> str | None:
         """An option as it is given, or as it was given before."""
-        return self.given.get(name) or self.state.given.get(name)
+        return self.given.get(name) or self._known.get(name)
+
+    @property
+    def _known(self) -> dict[str, str]:
+        """What was given before and still holds: a machine image of AWS is its region's."""
+        known, region = dict(self.state.given), self.given.get("region")
+        if region and known.get("region", region) != region:
+            known.pop("ami", None)
+        return known
 
     @property
     def remembered(self) -> dict[str, str]:
         """All options that have a value, but the run folder, which is one CONFIG's."""
-        return {name: value for name, value in {**self.state.given, **self.given}.items() if name != "run"}
+        return {name: value for name, value in {**self._known, **self.given}.items() if name != "run"}
 
     @cached_property
     def config(self) -> Config | None:

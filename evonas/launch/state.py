@@ -48,7 +48,9 @@ def read(folder: Path) -> State:
     path = folder / NAME
     try:
         found = json.loads(path.read_text())
-        if not all(isinstance(found[name], dict) for name in ("given", "jobs")):
+        if not all(isinstance(found.get(name, {}), dict) for name in ("given", "jobs", "runs")):
+            raise TypeError
+        if not isinstance(found.get("tunnel"), int | None):
             raise TypeError
         return State(
             **{
@@ -60,7 +62,7 @@ def read(folder: Path) -> State:
         )
     except FileNotFoundError:
         return State()
-    except (ValueError, TypeError, KeyError, UnicodeDecodeError):
+    except (ValueError, TypeError, KeyError, AttributeError):
         raise UserError(f"{path} is not as evonas wrote it: remove it, and give all options again") from None
 
 

@@ -10,9 +10,12 @@ from evonas.clusters import regions
 from evonas.clusters.forms import require_form
 from evonas.clusters.shipped import shipped
 from evonas.clusters.template import own_copy
+from evonas.errors import UserError
 from evonas.launch import aws
 from evonas.launch.launch_files import put
+from evonas.launch.order import Order
 from evonas.launch.settled import settled
+from evonas.launch.state import State, read
 from tests.launch.stand_ins import user  # noqa: F401 - a fixture
 
 NODE = {"InstanceType": "m7i.xlarge"}
@@ -187,3 +190,36 @@ def test_down_and_status_go_on_without_a_state_that_is_damaged(
     assert "note: my cluster/state.json is not as evonas wrote it" in out
     assert said in out
     assert not state.exists()
+
+
+@pytest.mark.usefixtures("user")
+@pytest.mark.parametrize(
+    ("cloud", "text", "new"),
+    [
+        ("aws", "labels: {evonas-node-type: m7i.xlarge}", "labels: [m7i.xlarge]"),
+        ("gcp", "scheduling: *spot", "scheduling: spot"),
+        ("gcp", "idle_timeout_minutes: 10", "idle_timeout_minutes: ten"),
+    ],
+)
+def test_a_launch_file_that_lacks_anything_else_is_said(
+    cloud: str, text: str, new: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = Path(f"cluster-{cloud}/my-{cloud}.yaml")
+    copy.parent.mkdir()
+    copy.write_text(shipped(f"{cloud}.yaml").replace(text, new))
+    assert main(["cluster", "up", cloud, "--dry-run"]) == 2
+    assert f"evonas: {copy} is not as the launch files are: " in capsys.readouterr().err
+
+
+def test_a_machine_image_is_of_its_region(tmp_path: Path) -> None:
+    state = State(given={"region": "us-west-2", "ami": "ami-1", "image": "me/e:1"})
+    for given, ami in (({}, "ami-1"), ({"region": "us-west-2"}, "ami-1"), ({"region": "eu-west-1"}, None)):
+        order = Order("aws", "", tmp_path, state, given)
+        assert (order.value("ami"), order.remembered.get("ami"), order.value("image")) == (ami, ami, "me/e:1")
+
+
+@pytest.mark.parametrize("text", ['{"runs": []}', '{"tunnel": "x"}', '{"given": 1}', "[]"])
+def test_a_state_of_other_types_is_damaged(text: str, tmp_path: Path) -> None:
+    (tmp_path / "state.json").write_text(text.replace("{", '{"jobs": {}, "made": [], ', 1))
+    with pytest.raises(UserError, match="is not as evonas wrote it"):
+        read(tmp_path)

@@ -35,8 +35,9 @@ def send(payload: Payload, nodes: Sequence[ClusterNode]) -> Any:
         return ray.put(payload)
     except (ObjectStoreFullError, OutOfDiskError) as error:
         raise UserError(
-            f"runtime: {_mb(payload.size)} of data get neither into Ray's object store nor onto the disk behind "
-            f"it: {str(error).strip().splitlines()[0]}; ray start --object-store-memory=BYTES, or RAY_TMPDIR on a larger disk"
+            f"runtime: {_mb(payload.size)} of data get neither into Ray's object store nor onto its disk: "
+            f"{str(error).strip().splitlines()[0]}; "
+            f"ray start --object-store-memory=BYTES, or RAY_TMPDIR on a larger disk"
         ) from None
 
 
