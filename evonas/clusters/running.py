@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+GROUP = "ray-user-node-type"
+"""The tag by which Ray's launcher marks a machine with its name in the launch file."""
+
 
 @dataclass(frozen=True, slots=True)
 class Running:

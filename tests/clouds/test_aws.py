@@ -24,9 +24,13 @@ from evonas.clusters.aws.images import NAMES, newest_image
 from evonas.clusters.aws.prepare import prepare
 from evonas.clusters.aws.quotas import NAMES as VCPUS
 from evonas.clusters.aws.quotas import ON_DEMAND, SPOT, quotas
+from evonas.clusters.aws.running import running
 from evonas.clusters.needed import Need, needed
+from evonas.clusters.running import GROUP
 from evonas.clusters.template import fill
 from evonas.errors import UserError
+from evonas.launch import bill
+from evonas.prices import Prices
 from tests.clouds.test_plans import autoscaling
 from tests.clouds.test_template import script
 from tests.test_cluster_files import CLUSTER, launcher
@@ -97,6 +101,14 @@ def test_an_account_is_made_ready_twice_and_left_as_it_was(clients: Callable[[st
     assert [v["Tags"][0]["Value"] for v in ec2.describe_volumes()["Volumes"] if v.get("Tags")] == ["another"]
     assert list((tmp_path / ".ssh").iterdir()) == []
     ending.take_down(clients, REGION)
+
+
+def test_a_price_can_be_of_a_group() -> None:
+    tags = [{"Key": GROUP, "Value": "mine"}]
+    machine = {"InstanceType": "x9", "InstanceLifecycle": "spot", "LaunchTime": None, "Tags": tags}
+    pages = SimpleNamespace(paginate=lambda **_: [{"Reservations": [{"Instances": [machine]}]}])
+    found = running(lambda *_: SimpleNamespace(get_paginator=lambda _: pages), REGION)
+    assert bill.lines(found, Prices({"mine": 2.0})) == ["1 x x9.spot", "$2.00 an hour, without disks"]
 
 
 def _ssh_from(ec2: Any, group: str) -> list[str]:

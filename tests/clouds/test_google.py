@@ -12,6 +12,7 @@ from evonas.clusters.google.network import admit
 from evonas.clusters.google.quotas import quotas
 from evonas.clusters.google.running import running, stopped
 from evonas.clusters.needed import Need, needed
+from evonas.clusters.running import GROUP
 from evonas.errors import UserError
 from evonas.launch import bill
 from evonas.prices import Prices
@@ -129,6 +130,10 @@ def test_what_runs_is_said_by_type_with_what_it_costs() -> None:
         "1 x x9",
         "$0.96 an hour, $1.91 since these were started, without disks, without x9, of which no price is known",
     ]
+    instances["c"]["labels"] = {**instances["c"]["labels"], GROUP: "mine"}
+    *_, text = bill.lines(running(cloud, PROJECT), Prices({"mine": 1.0}), now=now)
+    assert text == "$1.96 an hour, $3.91 since these were started, without disks"  # by a price of the user's group
+    del instances["c"]["labels"][GROUP]
     disks = {"e2-standard-4": 0.02, "g2-standard-4.spot": 0.02, "n1-standard-4.nvidia-tesla-t4": 0.02}
     *_, text = bill.lines(running(cloud, PROJECT), Prices({}), now=now, disks=disks)
     assert text.startswith("$1.02 an hour, $2.03 since these were started, with disks, without x9, ")

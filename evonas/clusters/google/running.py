@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from evonas.clusters.google.ending import NAME, instances
-from evonas.clusters.running import Running
+from evonas.clusters.running import GROUP, Running
 
 ON = ("PROVISIONING", "STAGING", "RUNNING", "REPAIRING")
 
@@ -13,7 +13,11 @@ ON = ("PROVISIONING", "STAGING", "RUNNING", "REPAIRING")
 def running(compute: Any, project: str, cluster: str = NAME) -> list[Running]:
     """The machines of the cluster, in all zones, that are not stopped."""
     found = (machine for machine, _ in instances(compute, project, cluster))
-    return [Running(_type(m), _since(m)) for m in found if m.get("status", "RUNNING") in ON]
+    return [
+        Running(_type(m), _since(m), m.get("labels", {}).get(GROUP, ""))
+        for m in found
+        if m.get("status", "RUNNING") in ON
+    ]
 
 
 def stopped(compute: Any, project: str, cluster: str = NAME) -> list[str]:
