@@ -1,11 +1,8 @@
 """AWS, through boto3 and Ray's own launcher."""
 
-import os
-import shlex
 import sys
 from collections.abc import Callable
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from evonas.clusters import regions
@@ -17,13 +14,12 @@ from evonas.clusters.aws.keys import own_key_pairs
 from evonas.clusters.aws.network import admitted, find_group
 from evonas.clusters.aws.permissions import refused
 from evonas.clusters.aws.prepare import prepare
-from evonas.clusters.aws.role import buckets
 from evonas.clusters.aws.running import running
 from evonas.clusters.refusal import refusals
 from evonas.clusters.shipped import shipped
 from evonas.clusters.template import by_hand, defaults
-from evonas.errors import UserError
 from evonas.launch import bill, costs, programs
+from evonas.launch.aws_before import asks, check_role, missing_credentials
 from evonas.launch.launch_files import as_up_has_it, check_place, filled, launch_file, parsed, put, reading
 from evonas.launch.libraries import absent
 from evonas.launch.order import Order
@@ -67,14 +63,14 @@ class Aws:
         launch = parsed(text, self._copy)
         check_place(launch, self._copy, region=self._region)
         name = order.value("bucket") or f"evonas-ACCOUNT-{self._region}"
-        asks, known = _asks(order, self._region, name, self._copy), regions.notes("aws", self._region)
+        asked, known = asks(order, self._region, name, self._copy), regions.notes("aws", self._region)
         with reading(self._copy):
-            return plan_of(f"my-{FILE}", text, launch, order, asks, self._region, known)
+            return plan_of(f"my-{FILE}", text, launch, order, asked, self._region, known)
 
     def missing(self) -> list[str]:
         lines = [*absent(boto3="pip install boto3"), *programs.absent("ray", "ssh", "ssh-keygen", "rsync")]
         lines += [] if self._order.value("image") else ["image: --image NAME/evonas:0.1.0, built of cluster/Dockerfile"]
-        return lines if lines and "boto3" in lines[0] else [*lines, *_credentials()]
+        return lines if lines and "boto3" in lines[0] else [*lines, *missing_credentials()]
 
     def prepare(self) -> list[str]:
         order, region = self._order, self._region
@@ -83,7 +79,7 @@ class Aws:
             owner = self._account
             address = order.address or own_address()
             name = order.value("bucket") or f"evonas-{owner}-{region}"
-            self._check_role(name)
+            check_role(self._client, region, self._cluster(), name)
             claim(order.folder, f"{owner}/{region}", self._is_mine(region), self._of_others(address))
             change(order.folder, given={**order.remembered, "region": region, "bucket": name})
             made = bucket(self._client("s3", region), name, owner, region)
@@ -181,19 +177,6 @@ class Aws:
         own = owns(self._order.folder, f"{self._account}/{place}")
         return own or bool(own_key_pairs(self._client("ec2", place)))
 
-    def _check_role(self, bucket_name: str) -> None:
-        """Lets no `up` take the bucket from a search that runs: an account has the role once.
-
-        Raises:
-            UserError: Machines are there whose head may use another bucket.
-        """
-        used = [name for name in buckets(self._client("iam", self._region)) if name != bucket_name]
-        if used and (there := ending.machines_anywhere(self._client, self._region, self._cluster())):
-            raise UserError(
-                f"{there[0]} is of a cluster whose head may use bucket {used[0]} by the role evonas-head, which this "
-                f"account has once: --bucket {used[0]}, or take that cluster down first"
-            )
-
     def _of_others(self, address: str) -> list[str]:
         """What there is in the region that an `up` would take over."""
         ec2 = self._client("ec2", self._region)
@@ -234,31 +217,3 @@ class Aws:
 
     def _tunnel(self, port: int) -> list[str]:
         return ["ray", "dashboard", "--port", str(port), str(self._copy)]
-
-
-def _credentials() -> list[str]:
-    """The parts of AWS's credentials that are not there, a line each."""
-    unset = [name for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY") if not os.environ.get(name)]
-    if len(unset) == 1:
-        return [f"{unset[0]}: is not set, and the other half of the key is"]
-    try:
-        boto3_client("sts", "us-east-1")
-    except UserError:
-        return [f"{name}: is not set, and there is no profile of `aws configure`" for name in unset]
-    return []
-
-
-def _asks(order: Order, region: str, bucket_name: str, copy: Path) -> list[str]:
-    """What `prepare` and `start` ask of AWS, a line each."""
-    file = shlex.quote(str(copy))
-    return [
-        "STS: whose account it is",
-        f"S3: bucket {bucket_name} in {region}: is it there and yours, else it is made",
-        f"IAM: role and instance profile evonas-head, which may do what {order.folder}/aws-policy.json says",
-        *([] if order.value("ami") else [f"EC2: the newest machine image with NVIDIA's driver in {region}"]),
-        f"EC2: security group evonas: SSH from {order.address or 'this machine as it is seen'}, all between machines",
-        "Service Quotas: virtual CPUs of the machines with a GPU that the search asks for",
-        "EC2, as a dry run: may these credentials start machines and make a key pair",
-        f"EC2, by `ray up -y {file}`: key pair evonas (~/.ssh/evonas.pem), the head and what is there from the start",
-        "EC2, by the head: spot machines while the search asks for them",
-    ]
