@@ -50,6 +50,8 @@ PARTS: dict[str, Mapping[str, Callable[..., Any]]] = {
     "strategy": STRATEGIES,
     "learner": LEARNERS,
 }
+FOUNDERS_FROM = "founders_from"
+"""The key of run.json which says where the founders of a search were taken from."""
 
 
 def default_folder(name: str, config: Config, origin: str = "") -> Path:
@@ -69,6 +71,30 @@ def default_folder(name: str, config: Config, origin: str = "") -> Path:
     if own.exists() or origin:
         return own
     return next((folder for folder in sorted(Path("runs").glob(f"{name}-????????")) if _holds(folder, config)), own)
+
+
+def begun_from(name: str, config: Config) -> Path | None:
+    """The run of a search that names no folder and takes its founders from a file or a run, which may be gone by now
+    or hold others than then.
+
+    Args:
+        name: of the config.
+        config: whose `founders` are a source.
+
+    Returns:
+        The folder that this search has begun in; None where it has not begun.
+    """
+    for path in sorted(Path("runs").glob(f"{name}-????????")):
+        try:
+            description = read_run(open_folder(path))
+        except (UserError, OSError):
+            continue
+        then = tuple(description["config"].get("founders", ()))
+        if description.get(FOUNDERS_FROM) == config.founders and _holds(
+            path, config.model_copy(update={"founders": then})
+        ):
+            return path
+    return None
 
 
 def as_begun(config: Config, recorded: Mapping[str, Any]) -> Config:
@@ -175,7 +201,11 @@ def moved_data(folder: Folder, recorded: Mapping[str, Any], components: Componen
 
 
 def create_or_check(
-    folder: Folder, components: Components, origin: Mapping[str, Any], reused: Sequence[Mapping[str, Any]]
+    folder: Folder,
+    components: Components,
+    origin: Mapping[str, Any],
+    reused: Sequence[Mapping[str, Any]],
+    founders_from: str = "",
 ) -> None:
     """Describe a new run in its run.json; what is there by now must be this search. For the holder of the lock.
 
@@ -184,10 +214,13 @@ def create_or_check(
         components: of the search.
         origin: the run that it re-uses, as run.json says it; empty: none.
         reused: rows of that run.
+        founders_from: the file or the run of its founders; empty: the config has listed them.
     """
     check_run(folder, components)
     if not is_run(folder):
         description = {"id": uuid.uuid4().hex, **describe(components)}
+        if founders_from:
+            description[FOUNDERS_FROM] = founders_from
         if origin:
             schema = evaluations_schema(components.objectives.metrics, components.objectives.targets)
             description[ORIGIN] = {**origin, "rows": len(reused), "sha256": write_reused(folder, reused, schema)}

@@ -16,6 +16,7 @@ from evonas.code_owner import is_user_module
 from evonas.components import Components, assemble, check_endpoints, check_given
 from evonas.config import MUTABLE_SECTIONS, Config
 from evonas.config.loading import load_config
+from evonas.config.options import construct
 from evonas.driver.account import check_prices
 from evonas.driver.finishing import finish
 from evonas.driver.loop import Search, Watch
@@ -25,10 +26,11 @@ from evonas.evaluation.learners import LEARNERS
 from evonas.measuring.identity import of_rows
 from evonas.objectives.metrics import METRICS
 from evonas.records import RunKind, TaskSpec
-from evonas.reuse import Reuse, architectures, reuse, run_id
+from evonas.reuse import Chosen, Reuse, architectures, chosen, reuse, run_id
 from evonas.reuse.architectures import Architectures
 from evonas.run_identity import (
     as_begun,
+    begun_from,
     check_run,
     create_or_check,
     data_path,
@@ -70,7 +72,8 @@ class PreparedSearch:
     """A search that can start: its components and its run folder, which may be new.
 
     modules: the user's own, for workers that cannot import them. notes: what a person should know before it starts.
-    data: what each split has, in words; empty where nothing is trained. reuse: what it begins with.
+    data: what each split has, in words; empty where nothing is trained. reuse: what it begins with. founders_from: the
+    file or the run that its founders were taken from.
     """
 
     components: Components
@@ -79,6 +82,7 @@ class PreparedSearch:
     notes: tuple[str, ...] = ()
     data: str = ""
     reuse: Reuse = dataclasses.field(default_factory=Reuse)
+    founders_from: str = ""
 
 
 def search(
@@ -102,8 +106,8 @@ def search(
         evaluator: in the place of measuring and training, e.g. `evonas.tabular.Tabular`.
         run: the folder, or a URL such as s3://bucket/run; default `runs/NAME-FINGERPRINT`.
         from_run: an earlier run of the same space, data and training, whose evaluations are re-used.
-        founders: architectures that are evaluated first, as mappings, a JSON or YAML file of them, or a run, whose
-            front they are then; in the place of the config's.
+        founders: architectures that are evaluated first, as mappings, a JSON, YAML or Parquet file of them, or a run,
+            whose front they are then; in the place of the config's.
         watch: called with the search and each evaluated candidate.
         progress: show how far it is, in one line on the standard error or below a notebook's cell, and what fails
             again and again.
@@ -151,15 +155,16 @@ def prepare(
     """
     name = Path(config).stem if isinstance(config, str | Path) else "search"
     check_given(space, task)
-    given: dict[str, Any] = {} if founders is None else {"founders": architectures(founders)}
+    given: dict[str, Any] = {}
+    if founders is not None:
+        given["founders"] = str(founders) if isinstance(founders, str | Path) else architectures(founders)
     if space:
         names = [kind for kind, part in SPACES.items() if part is type(space)]
         given["space"] = {"kind": names[0] if names else type(space).__name__}
     if task:
         given["task"] = {"kind": (task if isinstance(task, TaskSpec) else task.spec).name}
-    wanted = load_config(config, overrides, given)
-    origin = run_id(open_folder(from_run)) if from_run is not None and run is None else ""
-    folder = open_folder(run if run is not None else default_folder(name, wanted, origin))
+    taken, folder = _placed(load_config(config, overrides, given), space, name, run, from_run)
+    wanted = taken.config
     if is_run(folder):
         wanted = as_begun(wanted, read_run(folder)["config"])
     components = _assembled(wanted, space, task, evaluator, folder)
@@ -169,9 +174,25 @@ def prepare(
         raise UserError(lacking)
     found = _modules_of(_own_code(components, evaluator))
     data = components.data
-    notes = (*start_notes(wanted, components, folder), *begins_with.notes)
+    notes = (*start_notes(wanted, components, folder), *taken.notes, *begins_with.notes)
     words = in_words(data) if data else ""
-    return PreparedSearch(components, folder, tuple(dict.fromkeys((*modules, *found))), notes, words, begins_with)
+    every = tuple(dict.fromkeys((*modules, *found)))
+    return PreparedSearch(components, folder, every, notes, words, begins_with, taken.source)
+
+
+def _placed(
+    wanted: Config, space: Space | None, name: str, run: str | Path | Folder | None, from_run: str | Path | None
+) -> tuple[Chosen, Folder]:
+    """The config with its founders as a list, and where the search is recorded."""
+    if run is None and from_run is None and isinstance(wanted.founders, str):
+        run = begun_from(name, wanted)
+    there = None if run is None else open_folder(run)
+    taken = Chosen(wanted)
+    if isinstance(wanted.founders, str):
+        space = construct(SPACES, wanted.space, "space") if space is None else space
+        taken = chosen(wanted, space, there) if isinstance(space, Space) else taken
+    origin = run_id(open_folder(from_run)) if from_run is not None and run is None else ""
+    return taken, there or open_folder(default_folder(name, taken.config, origin))
 
 
 def _assembled(
@@ -255,7 +276,7 @@ def execute(prepared: PreparedSearch, *, watch: Watch, take_over: bool = False) 
         runtime = _workers(prepared, ends)
         check_prices(components.config.budget.usd, runtime.spent, begun=False)
         ends.callback(store.close)  # before the workers are ended: what is decided is on disk, whatever that takes
-        create_or_check(folder, components, prepared.reuse.origin, prepared.reuse.rows)
+        create_or_check(folder, components, prepared.reuse.origin, prepared.reuse.rows, prepared.founders_from)
         store.started(_start(prepared))
         ends.enter_context(trackers)
         founders = prepared.reuse.founders

@@ -285,12 +285,14 @@ def prepare_again_toy(folder: Path) -> Any:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ('[{"stem": 8}]', r"founders\.0: .*blocks"),
-        ('[{"stem": 9, "blocks": []}]', r"founders\.0: stem"),
-        ('[{"stem": 8, "colour": 1, "blocks": []}]', r"founders\.0: .*colour"),
+        ('[{"stem": 8}]', r"founders: .*known\.json: entry 0: .*blocks"),
+        ('[{"stem": 9, "blocks": []}]', r"founders: .*known\.json: entry 0: stem"),
+        ('[{"stem": 8, "colour": 1, "blocks": []}]', r"founders: .*known\.json: entry 0: .*colour"),
+        ('[{"candidate": 3, "arch": "stem"}]', r"founders: .*: entry 0 is 'stem', not a section of genes"),
         ('{"stem": 8}', r"founders: .* holds dict, not a list of architectures, each as in the column arch"),
         ("[3]", r"founders: .*: entry 0 is 3, not a section of genes"),
-        ("[", r"founders: .* is neither JSON nor YAML"),
+        ("[", r"founders: .* is neither JSON nor YAML nor Parquet"),
+        ("PAR1", r"founders: .* is neither JSON nor YAML nor Parquet"),
         (None, r"founders: there is no file or run .*known\.json"),
     ],
 )

@@ -28,7 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help=text)
     text = "an earlier run of the same space, data and training: its evaluations are re-used, none is done twice"
     parser.add_argument("--from", metavar="RUN", dest="from_run", help=text)
-    text = "architectures to evaluate first: a JSON or YAML list as in the column arch, or a run, whose front they are"
+    text = (
+        "architectures to evaluate first, as founders of the config: a JSON, YAML or Parquet file, or a run (its front)"
+    )
     parser.add_argument("--founders", metavar="FILE|RUN", help=text)
     add_take_over(parser)
     add_set(parser)

@@ -4,7 +4,16 @@ import hashlib
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    Discriminator,
+    Field,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from evonas.config.section import PartConfig, Section
 from evonas.config.sections import (
@@ -31,6 +40,12 @@ PLACES = {"image_folder": frozenset({"cache"}), "huggingface": frozenset({"cache
 MUTABLE_SECTIONS = ("budget", "runtime", "tracking")
 """The sections that may change from one start of a search to the next."""
 
+Founders = Annotated[
+    Annotated[str, Tag("[source]")] | Annotated[tuple[dict[str, Any], ...], Tag("[list]")],
+    Discriminator(lambda value: "[source]" if isinstance(value, str) else "[list]"),
+]
+"""A list, or where one is; the messages about a config leave out what stands in brackets."""
+
 
 class Config(Section):
     """A whole run. All but `budget`, `runtime` and `tracking` shapes the search and is in the fingerprint."""
@@ -45,8 +60,10 @@ class Config(Section):
     )
     targets: dict[str, TargetConfig] = Field(default={}, description="devices to measure on, by names of your own")
     strategy: StrategyConfig = Field(default=StrategyConfig(), description="how candidates are bred")
-    founders: tuple[dict[str, Any], ...] = Field(
-        default=(), description="networks that are evaluated first, each as in the column `arch`"
+    founders: Founders = Field(
+        default=(),
+        description="networks that are evaluated first: a list, each as in the column `arch`; or a JSON, YAML or "
+        "Parquet file of them, or a run, whose front they are: of these as many as a third of the population",
     )
     schedule: ScheduleConfig = Field(
         default=ScheduleConfig(), validate_default=True, description="when a candidate may be bred"
@@ -97,6 +114,11 @@ class Config(Section):
         """Candidates in a block of the record, and in the window of the circuit breaker."""
         assert self.schedule.generation is not None, "resolved by _generation"
         return self.schedule.generation
+
+    @property
+    def population(self) -> int:
+        """How many survivors the strategy keeps; of one that keeps none, as many as there are by default."""
+        return self._population(self.strategy)
 
     @property
     def lookahead(self) -> int:

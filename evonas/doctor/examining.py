@@ -20,9 +20,11 @@ from evonas.doctor.gpus import disk, gpus
 from evonas.doctor.needs import data, folder, remote_targets, worker
 from evonas.doctor.throughput import TRY_MOST_S, TRY_S, speed
 from evonas.errors import UserError
+from evonas.reuse import chosen
 from evonas.run_identity import default_folder
 from evonas.runtime.ray_pool import asking, probe
 from evonas.spaces import SPACES
+from evonas.store import open_folder
 from evonas.strategies import STRATEGIES
 from evonas.tasks import TASKS
 from evonas.text import describe_error
@@ -55,8 +57,9 @@ def examine(
         )
     if found and config:
         found = found.model_copy(update={"runtime": runtime})
+        space = construct(SPACES, found.space, "space")
+        found = chosen(found, space, open_folder(run) if run else None).config
         run = run or str(default_folder(Path(config).stem, found))
-        construct(SPACES, found.space, "space")
         check_options(TASKS, found.task, "task")
         check_options(STRATEGIES, found.strategy, "strategy")
     return _examine(Context(found, runtime, run, modules))

@@ -47,7 +47,7 @@ def all_founders(
     """The founders of a search in the order of their birth, each network once.
 
     Args:
-        config: whose `founders` come last.
+        config: whose `founders`, a list, come last.
         space: of the genomes.
         reused: of another run, with what is known of them.
         genomes: of another run, of which nothing can be taken over; evaluated anew.
@@ -58,6 +58,7 @@ def all_founders(
     Raises:
         UserError: an entry of the config's `founders` is no architecture of the space.
     """
+    assert not isinstance(config.founders, str), "a search has taken them from where they are"
     founders: dict[str, Founder] = {}
     for founder in (*reused, *map(Founder, (*genomes, *encoded(config.founders, space)))):
         founders.setdefault(space.identity(founder.genome), founder)

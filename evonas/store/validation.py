@@ -77,6 +77,7 @@ class RunForm(_Form):
     tables: dict[str, Text] = {}
     id: Text = ""
     origin: _Origin | None = Field(default=None, alias="from")
+    founders_from: Text = ""
 
 
 class StartForm(_Form):

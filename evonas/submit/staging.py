@@ -25,7 +25,9 @@ from evonas.config import Config
 from evonas.config.loading import load_config
 from evonas.config.options import check_options, construct
 from evonas.errors import UserError
+from evonas.reuse import chosen
 from evonas.spaces import SPACES
+from evonas.spaces.space import Space
 from evonas.strategies import STRATEGIES
 from evonas.tasks import TASKS
 
@@ -80,7 +82,8 @@ def stage(config: str, run: str, overrides: Sequence[str] = (), modules: Sequenc
         UserError: the config is wrong, the folder would not outlive the job, or there is too much code.
     """
     wanted = load_config(config, overrides)
-    check(wanted)
+    taken = chosen(wanted, check(wanted))  # where they are from is here, and not there
+    wanted = taken.config
     folder = _folder(run)
     files = {"config.yaml": _resolved(wanted), **_tables(wanted), **own_code()}
     for module in _with_imported([module for module in modules if not is_installed(module)]):
@@ -92,19 +95,20 @@ def stage(config: str, run: str, overrides: Sequence[str] = (), modules: Sequenc
     title = re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(config).stem)[:40]
     names = tuple(module.__name__ for module in modules)
     return Submission(
-        title, search, folder, files, names, wanted.budget.model_dump_json(), tuple(_notes(wanted, folder))
+        title, search, folder, files, names, wanted.budget.model_dump_json(), (*taken.notes, *_notes(wanted, folder))
     )
 
 
-def check(config: Config) -> None:
-    """Raises UserError where a kind does not exist or has not these options; the data is not loaded."""
+def check(config: Config) -> Space:
+    """Its space. Raises UserError where a kind does not exist or has not these options; the data is not loaded."""
     if config.runtime.kind == "serial":
         raise UserError(
             "runtime.kind is serial, one candidate after the other on the head; give --set runtime.kind=ray"
         )
-    construct(SPACES, config.space, "space")
+    space: Space = construct(SPACES, config.space, "space")
     check_options(TASKS, config.task, "task")
     check_options(STRATEGIES, config.strategy, "strategy")
+    return space
 
 
 def _folder(run: str) -> str:
