@@ -19,7 +19,7 @@ import evonas
 from evonas.cli import main
 from evonas.run_identity import default_folder
 from tests.synthetic import Toy, config
-from tests.test_loop import run
+from tests.test_loop import content, run
 
 RECORDED = Path(__file__).parent / "recorded" / "schema3"
 RECORDED_4 = RECORDED.parent / "schema4" / "digits"
@@ -119,3 +119,15 @@ def test_a_run_of_version_4_opens_and_verifies(capsys: pytest.CaptureFixture[str
     assert found.verify().difference == ""
     assert main(["verify", str(RECORDED_4)]) == 0
     assert "6 candidates and 1 generation" in capsys.readouterr().out
+
+
+def test_a_run_whose_strategy_had_another_name_opens_verifies_and_goes_on(tmp_path: Path) -> None:
+    """`recorded/aging` is of commit 1664567, where `aging` was a name of `regularised_evolution` as well."""
+    folder = Path(shutil.copytree(RECORDED.parent / "aging", tmp_path / "run"))
+    assert evonas.load(folder, Toy()).verify().difference == ""
+    section: dict[str, Any] = {"kind": "regularised_evolution", "population": 6, "sample": 3}
+    longer = run(folder, budget={"evaluations": 17}, strategy={**section, "kind": "aging"})
+    assert longer.description["config"]["strategy"]["kind"] == "regularised_evolution"
+    other = run(tmp_path / "other", budget={"evaluations": 17}, strategy=section)
+    assert content(longer) == content(other)
+    assert longer.verify().difference == ""

@@ -12,8 +12,17 @@ from evonas.prices import read_prices
 from evonas.text import UNITS, in_time, in_usd, seconds_of
 
 
+EARLIER_STRATEGIES = {"aging": "regularised_evolution"}
+"""Names that strategies had once -> theirs; configs and runs with one mean that."""
+
+
 class StrategyConfig(PartConfig):
     kind: str = "nsga2"
+
+    @field_validator("kind")
+    @classmethod
+    def _by_its_name(cls, kind: str) -> str:
+        return EARLIER_STRATEGIES.get(kind, kind)
 
 
 class ObjectiveConfig(Section):

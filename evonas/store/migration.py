@@ -9,6 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from evonas.config.sections import EARLIER_STRATEGIES
+
 EARLIER = (3, 4, 5)
 OLDEST = 3
 _LATER_COLUMNS: Mapping[str, Any] = {"scores": {}, "usd": None}
@@ -61,6 +63,8 @@ def with_later_keys(description: Mapping[str, Any]) -> dict[str, Any]:
     if "grows" not in config["schedule"]:
         config["schedule"] = {**_LATER_SCHEDULE_KEYS, **config["schedule"]}
         config["strategy"] = {**strategy_before(config["strategy"]), **config["strategy"]}
+    kind = config["strategy"]["kind"]
+    config["strategy"] = {**config["strategy"], "kind": EARLIER_STRATEGIES.get(kind, kind)}
     return {**description, "config": config}
 
 

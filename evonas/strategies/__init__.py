@@ -13,7 +13,6 @@ from evonas.strategies.survival import NSGA2Selection, survivors
 from evonas.strategies.variation import mutate, neighbours, uniform_crossover
 
 STRATEGIES: dict[str, Callable[..., Strategy]] = {
-    "aging": RegularisedEvolution,
     "bayes": Bayes,
     "local_search": LocalSearch,
     "nsga2": NSGA2,
