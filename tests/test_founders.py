@@ -7,16 +7,22 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 
 import evonas
 from evonas.errors import UserError
 from evonas.reuse.chosen import spread
+from evonas.seeding import stream
+from evonas.spaces import Mobile
 from evonas.spaces.genes import Choice, Integer, Repeat
 from evonas.spaces.space import Space
 from evonas.start import execute, prepare
+from evonas.submit.staging import stage
 from tests.synthetic import SPEC, Toy, config
 from tests.test_loop import content, quiet
 from tests.test_reuse import TABLE
+
+CONFIGS = Path(__file__).parents[1] / "configs"
 
 
 class Narrow(Toy):
@@ -100,7 +106,7 @@ def test_of_a_run_of_a_larger_space_come_those_that_this_one_has(earlier: Path, 
     start = prepared(tmp_path / "run", str(earlier), Narrow())
     assert 1 <= len(start.components.config.founders) <= 2
     assert "left out that this space does not have: candidate" in start.notes[-1]
-    with pytest.raises(UserError, match=r"is a run of another space, Toy\(.*none of its front is one of Other: cand"):
+    with pytest.raises(UserError, match=r"is a run of another space, Toy, and none of its front is one of Other: cand"):
         prepared(tmp_path / "run", str(earlier), Other())
 
 
@@ -150,3 +156,17 @@ def test_the_command_line_is_the_same_mechanism(tmp_path: Path) -> None:
 )
 def test_places_lie_evenly_along_a_front(count: int, most: int, places: list[int]) -> None:
     assert spread(count, most) == places
+
+
+def test_a_submission_has_the_list_and_needs_no_file_there(tmp_path: Path) -> None:
+    networks = [Mobile().decode(Mobile().sample(stream(seed, "known"))).to_dict() for seed in range(12)]
+    (tmp_path / "known.json").write_text(json.dumps(networks))
+    lines = (
+        "runtime.kind=ray",
+        f"founders={tmp_path / 'known.json'}",
+        "space={kind: mobile}",
+        "strategy.population=24",
+    )
+    sent = stage(str(CONFIGS / "digits.yaml"), "s3://bucket/run", lines)
+    assert yaml.safe_load(sent.files["config.yaml"])["founders"] == [networks[i] for i in spread(12, 8)]
+    assert any(note.startswith("founders: 8 of 12 networks of ") for note in sent.notes)
