@@ -1,6 +1,6 @@
 """How good is the front after so many epochs of training? Rules of early stopping, on tables of learning curves.
 
-    python benchmarks/early_stopping.py [--table TABLE.parquet] [--seeds 20] [--rules cutoff ...]
+    python benchmarks/early_stopping.py [--table TABLE.parquet] [--seeds 20] [--rules cutoff ...] [--strategy bayes]
     python benchmarks/early_stopping.py --fit RUN
 
 Problems: the chains of `search_quality.py`, with curves of 27 epochs that are drawn (`quality/curves.py`); and, with
@@ -9,7 +9,7 @@ and after 200, and the latencies of a Raspberry Pi 4. Two objectives, error and 
 
 Rules: full training; the cutoff of `training.stopping: cutoff`; `pause`, which pauses at each rung and promotes; and
 ASHA (Li et al. 2020), which pauses and promotes by the error alone. All through evonas's own breeder and ledger, with
-NSGA-II and otherwise the options that a user gets by default.
+NSGA-II (--strategy takes another) and otherwise the options that a user gets by default.
 
 Printed: the share of the true front's hypervolume in percent (`quality/metric.py`) of the fully trained networks, after
 as many epochs as 25 to 100 full trainings have, mean and half the 95 % interval of it over the seeds. Checkpoints are
@@ -50,6 +50,7 @@ class Curves:
     milestones: tuple[int, ...]
     errors: Mapping[Genome, Sequence[float]]
     rules: Mapping[str, Mapping[str, Any]]
+    strategy: str = "nsga2"
 
     @property
     def epochs(self) -> int:
@@ -96,7 +97,7 @@ def main() -> None:
     if options.fit:
         print(fitted(evonas.load(options.fit).evaluations))
         return
-    for curves in tables(options.table):
+    for curves in (replace(one, strategy=options.strategy) for one in tables(options.table)):
         budgets = [int(curves.epochs * many) for many in options.at]
         names = [name for name in curves.rules if name.startswith(tuple(options.rules))]
         tasks = [(curves, name, seed, budgets) for name in names for seed in range(options.seeds)]
@@ -140,7 +141,7 @@ def _searched(task: tuple[Curves, str, int, Sequence[int]]) -> list[float]:
 def _trained(curves: Curves, rule: str, seed: int, most: int) -> Iterator[tuple[int, tuple[float, ...]]]:
     """The fully trained networks of a search, each with the epochs that the search had trained by then."""
     problem, section = curves.problem, {"epochs": curves.epochs, **curves.rules[rule]}
-    config = load_config(config_of(problem, seed, {"training": section}))
+    config = load_config(config_of(problem, seed, {"training": section, "strategy": {"kind": curves.strategy}}))
     objectives = Objectives(config, SPEC)
     evaluate = _table(curves)(problem.space, config, objectives)
     breeder, spent, ends = Breeder(config, problem.space, objectives), 0, config.training.milestones
@@ -178,6 +179,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--rules", nargs="+", default=[""], help="those that begin with one of these words")
     parser.add_argument("--at", type=float, nargs="+", default=[25, 50, 100], help="budget, in full trainings")
+    parser.add_argument("--strategy", default="nsga2", help="that breeds")
     parser.add_argument("--fit", metavar="RUN", help="print the shape of a run's curves, and do nothing else")
     return parse(parser, seeds=1, at=[2, 5])
 

@@ -21,6 +21,7 @@ from evonas.surrogate import Embedding, GaussianProcess, Kernel, Known, Surrogat
 from evonas.surrogate.acquisition import Acquisition, Told
 from evonas.surrogate.gaussian_process import pair_distances, standardised
 from evonas.surrogate.lbfgs import minimise
+from evonas.surrogate.rungs import PAIRS, ends, monotone
 from evonas.surrogate.surrogate import fitted_of
 
 
@@ -228,3 +229,56 @@ def test_bayes_finds_more_than_random_search_on_a_problem_with_a_known_front() -
 
     best = float(moocore.hypervolume((everything - low) / (high - low), ref=[1.1, 1.1]))
     assert volume("bayes") > 0.97 * best > volume("random")
+
+
+def test_a_map_of_rungs_is_monotone_and_means_where_the_order_is_another() -> None:
+    x, y = np.array([4.0, 1.0, 3.0, 2.0]), np.array([4.0, 1.0, 2.0, 3.0])
+    asked = np.array([0.0, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0])
+    assert monotone(x, y, asked) == pytest.approx([1, 1, 1.75, 2.5, 2.5, 4, 6])  # 3 and 2 are pooled
+
+
+def test_what_stopped_at_a_rung_counts_as_what_it_would_have_had_in_the_end() -> None:
+    whole = [{0: 0.3 + early / 10, 1: 0.1 + early / 20} for early in range(PAIRS)]
+    values, noises = ends([*whole, {0: 0.45}, {0: 1.2}])
+    assert values[:PAIRS].tolist() == [own[1] for own in whole]
+    assert values[PAIRS:] == pytest.approx([0.175, 0.65])  # beyond 1.0 as early errors go
+    assert noises == pytest.approx(1), "the rung says all"
+
+
+def test_a_rung_that_says_little_has_more_noise() -> None:
+    rng = stream(0, "little")
+    whole = [{0: rng.random(), 1: rng.random()} for _ in range(40)]
+    noises = ends([*whole, {0: 0.5}])[1]
+    assert noises[:40] == pytest.approx(1)
+    assert noises[40] > 30
+
+
+def test_until_enough_have_both_a_value_at_a_rung_stands_for_the_end() -> None:
+    whole = [{0: 0.3 + early / 10, 1: 0.1 + early / 20} for early in range(PAIRS - 1)]
+    values, noises = ends([*whole, {0: 0.45}])
+    assert (values[-1], noises[-1]) == (0.45, 1)
+
+
+def test_an_acquisition_maps_what_stopped_at_a_rung() -> None:
+    """Half of the networks are known by their errors at a rung alone, which are all above those of the end."""
+    space, told = Cell(), []
+    for index, genome in enumerate(drawn(space, 40)):
+        reached = {0: (5 + smooth(genome) / 4,), 1: (smooth(genome),)}
+        fitness = Fitness(index, index % 2, reached[index % 2])
+        told.append(Told(genome, fitness, {}, reached if index % 2 else {0: reached[0]}))
+    acquisition = Acquisition(space, (Objective("error", "fraction", 1, trained=True),), ())
+    assert acquisition.learn(told)
+    others = drawn(space, 100, 3)
+    expected = [acquisition.predicted(genome)["error"] for genome in others]
+    assert kendalltau(expected, [smooth(genome) for genome in others])[0] > 0.8  # 0.1 without the map
+
+
+def test_a_strategy_remembers_what_a_network_had_at_rungs(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Told] = []
+    monkeypatch.setattr(Acquisition, "learn", lambda self, told: bool(seen.extend(told)))
+    strategy = STRATEGIES["bayes"](Problem(Cell(), 0, (Objective("error", "fraction", 1, trained=True),), 24))
+    strategy.register(0, (3, 3, 0, 1, 1, 0))
+    for rung, value in enumerate((0.5, 0.4)):
+        strategy.tell(Report(0, Fitness(0, rung, (value,)), {}))
+    strategy.ask(1)
+    assert [one.reached for one in seen] == [{0: (0.5,), 1: (0.4,)}]

@@ -11,7 +11,6 @@ from evonas.config.section import PartConfig, Section
 from evonas.prices import read_prices
 from evonas.text import UNITS, in_time, in_usd, seconds_of
 
-
 EARLIER_STRATEGIES = {"aging": "regularised_evolution"}
 """Names that strategies had once -> theirs; configs and runs with one mean that."""
 

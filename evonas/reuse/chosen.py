@@ -101,8 +101,8 @@ def _of_space(found: Listed, source: str, space: Space) -> tuple[list[int], dict
     if refused and not networks:
         first, why = next(iter(refused.items()))
         raise UserError(
-            f"founders: {source} is a run of another space, {found.space.partition('(')[0]}, and none of its front is one of "
-            f"{type(space).__name__}: {found.names[first]}: {why}"
+            f"founders: {source} is a run of another space, {found.space.partition('(')[0]}, and none of its front is "
+            f"one of {type(space).__name__}: {found.names[first]}: {why}"
         )
     return list(networks.values()), refused
 

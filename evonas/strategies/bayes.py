@@ -49,7 +49,7 @@ class Bayes(Strategy):
         self._novelty = Novelty(self._space)
         self._genomes: dict[int, Genome] = {}
         self._pending: dict[int, Genome] = {}
-        self._told: dict[int, Report] = {}
+        self._told: dict[int, Told] = {}
         self._levels = Levels(lambda count: population)
         self._parents: Ranking | None = None
         self._acquisition = Acquisition(self._space, problem.objectives, problem.limits, networks)
@@ -67,8 +67,10 @@ class Bayes(Strategy):
         self._novelty.add(genome)
 
     def tell(self, report: Report) -> None:
+        before, fitness = self._told.get(report.index), report.fitness
+        reached = {**(before.reached if before else {}), **({fitness.rung: fitness.values} if fitness.values else {})}
         self._forget(report.index)
-        self._told[report.index] = report
+        self._told[report.index] = Told(self._genomes[report.index], fitness, report.metrics, reached)
         self._levels.add(report.fitness)
 
     def tell_failed(self, index: int) -> None:
@@ -87,9 +89,7 @@ class Bayes(Strategy):
         """Fit what is known now, where it is not what was fitted."""
         if self._parents is None:
             self._parents = Ranking(self._levels.needed, self._size)
-            reports = (self._told[index] for index in sorted(self._told))
-            told = [Told(self._genomes[report.index], report.fitness, report.metrics) for report in reports]
-            self._enough = self._acquisition.learn(told)
+            self._enough = self._acquisition.learn([self._told[index] for index in sorted(self._told)])
 
     def _best(self, rng: np.random.Generator) -> Child | None:
         """The new child that is worth most; None where none is new."""

@@ -1,7 +1,7 @@
 """Which of many networks is worth a training: by how much of the hypervolume it is expected to add."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import moocore
 import numpy as np
@@ -13,6 +13,7 @@ from evonas.objectives.objectives import Limit, Objective
 from evonas.records import Fitness, Genome
 from evonas.spaces.space import Space
 from evonas.surrogate.embedding import Embedding
+from evonas.surrogate.rungs import ends
 from evonas.surrogate.surrogate import FEWEST, MOST, OPTIMISM, Known, Surrogate
 
 Matrix = NDArray[np.float64]
@@ -20,11 +21,13 @@ Matrix = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A candidate of which something is known: its genome, fitness, and metrics by column."""
+    """A candidate of which something is known: its genome, fitness, metrics by column, and rung -> the values of its
+    objectives there, of all rungs that it was told of."""
 
     genome: Genome
     fitness: Fitness
     metrics: Mapping[str, float]
+    reached: Mapping[int, Sequence[float]] = field(default_factory=dict)
 
 
 class Acquisition:
@@ -64,10 +67,11 @@ class Acquisition:
         able = [one for one in told if one.fitness.values]
         if len(able) < FEWEST:
             return False
-        values, genomes = np.array([one.fitness.values for one in able]), tuple(one.genome for one in able)
+        known = [self._known(place, able) for place in range(len(self._values))]
+        values = np.array([one.values for one in known]).T
         near = self._near(values)
-        for place, surrogate in enumerate(self._values):
-            surrogate.learn(Known(genomes, values[:, place]), near)
+        for surrogate, one in zip(self._values, known, strict=True):
+            surrogate.learn(one, near)
         for place, limit in enumerate(self._limits):
             self._learn_limit(place, limit, told)
         feasible = [i for i, one in enumerate(able) if one.fitness.violation == 0]
@@ -115,6 +119,14 @@ class Acquisition:
     def _scaled(self, values: Matrix) -> Matrix:
         columns = [surrogate.scale.scaled(values[:, place]) for place, surrogate in enumerate(self._values)]
         return np.array(columns).T
+
+    def _known(self, place: int, able: Sequence[Told]) -> Known:
+        """What is known of an objective; of networks that stopped at a rung, what they would have had in the end."""
+        genomes = tuple(one.genome for one in able)
+        if not self._objectives[place].trained:
+            return Known(genomes, np.array([one.fitness.values[place] for one in able]))
+        reached = [{**one.reached, one.fitness.rung: one.fitness.values} for one in able]
+        return Known(genomes, *ends([{rung: values[place] for rung, values in one.items()} for one in reached]))
 
     def _learn_limit(self, place: int, limit: Limit, told: Sequence[Told]) -> None:
         """A limit that nobody has broken is taken to hold."""

@@ -28,10 +28,12 @@ class Known:
     Args:
         genomes: in the order of their candidates' indices.
         values: minimised, shape (n,).
+        noises: how many times the noise of a fully trained network each has, shape (n,); default: 1 of each.
     """
 
     genomes: tuple[Genome, ...]
     values: Vector
+    noises: Vector | None = None
 
 
 class Surrogate:
@@ -62,16 +64,18 @@ class Surrogate:
             near: places of those that predictions are made of; default: all.
         """
         count = fitted_of(len(known.genomes), self._most)
-        first = known.genomes[:count], known.values[:count].tobytes()
+        noises = np.ones(len(known.values)) if known.noises is None else known.noises
+        hyper = known.values[:count], noises[:count]
+        first = known.genomes[:count], b"".join(one.tobytes() for one in hyper)
         self.scale = scale_of(known.values, self._trained)
         chosen = np.arange(len(known.genomes)) if near is None else near
         with one_thread():
             if first != self._fitted:
-                self._fitted, self._kernel = first, self._fit(known.genomes[:count], known.values[:count])
+                self._fitted, self._kernel = first, self._fit(known.genomes[:count], *hyper)
             assert self._kernel
             points = self._embedding.points([known.genomes[i] for i in chosen])
             targets = self.scale.scaled(known.values[chosen])
-            self._process = GaussianProcess(self._kernel, self._embedding.parts, points, targets)
+            self._process = GaussianProcess(self._kernel, self._embedding.parts, points, targets, noises[chosen])
 
     def predict(self, genomes: Sequence[Genome]) -> tuple[Vector, Vector]:
         """What networks would reach.
@@ -86,9 +90,9 @@ class Surrogate:
         with one_thread():
             return self._process.predict(self._embedding.points(genomes))
 
-    def _fit(self, genomes: Sequence[Genome], values: Vector) -> Kernel:
+    def _fit(self, genomes: Sequence[Genome], values: Vector, noises: Vector) -> Kernel:
         distances = pair_distances(self._embedding.points(genomes), self._embedding.parts)
-        return fit_kernel(distances, standardised(scale_of(values, self._trained).scaled(values)))
+        return fit_kernel(distances, standardised(scale_of(values, self._trained).scaled(values)), noises)
 
 
 def fitted_of(count: int, most: int) -> int:
