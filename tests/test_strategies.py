@@ -18,6 +18,7 @@ from evonas.spaces.space import Space
 from evonas.strategies import (
     NSGA2,
     STRATEGIES,
+    Bayes,
     Exhausted,
     LocalSearch,
     NSGA2Selection,
@@ -367,13 +368,14 @@ def test_nsga2_founds_a_third_of_a_population_then_breeds(options: dict[str, int
     assert {operator for _, _, operator in bred[first:]} == {"mutation", "crossover+mutation"}
 
 
-def test_the_first_of_nsga2_are_far_apart() -> None:
+@pytest.mark.parametrize(("strategy", "options"), [(NSGA2, {"initial": 12}), (Bayes, {})])
+def test_the_first_are_far_apart(strategy: type[Strategy], options: dict[str, int]) -> None:
     """Of 12 random genomes the nearest two share more genes than of 12 that were each the farthest of 50 draws."""
     space = Toy()
 
     def nearest(spread: int) -> int:
-        strategy = NSGA2(problem(space), initial=12, spread=spread)
-        genomes = [np.array(space.canonical(genome)) for genome, *_ in drive(strategy, space, 12)]
+        first = drive(strategy(problem(space), **options, spread=spread), space, 12)
+        genomes = [np.array(space.canonical(genome)) for genome, *_ in first]
         return min(int((a != b).sum()) for a, b in itertools.combinations(genomes, 2))
 
     assert nearest(50) > nearest(1)

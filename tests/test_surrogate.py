@@ -193,6 +193,30 @@ def test_a_descent_finds_the_lowest_point_of_a_valley() -> None:
     assert minimise(valley, np.array([-1.0, 1.0]), 60) == pytest.approx([1, 1], abs=1e-3)
 
 
+def test_costs_count_for_volume_in_their_own_unit() -> None:
+    """By the logarithm of a cost, other networks would be worth most: the smallest."""
+    space = Cell()
+    genomes = drawn(space, 260)
+    stream(0, "order").shuffle(genomes)
+    known, asked = genomes[:120], genomes[120:]
+    values = np.array([(smooth(g), np.exp(sum((0, 0.1, 1, 1.5, 0.3)[op] for op in g))) for g in genomes])
+    told = [Told(g, Fitness(i, 0, (row[0], row[1])), {}) for i, (g, row) in enumerate(zip(known, values, strict=False))]
+    acquisition = Acquisition(space, (Objective("error", "", 1, "", True), Objective("params", "", 1)), ())
+    assert acquisition.learn(told)
+    scores = acquisition.scores(asked, [])
+    error = scale_of(values[:120, 0], trained=True).scaled(values[:, 0])
+
+    def true_gains(cost: np.ndarray) -> np.ndarray:
+        points = np.array([error, cost]).T
+        front = points[:120][moocore.is_nondominated(points[:120])]
+        low, span = front.min(0), np.ptp(front, axis=0)
+        return gains((front - low) / span, (points[120:] - low) / span, np.full(2, 1.1))
+
+    own, logarithmic = true_gains(values[:, 1]), true_gains(np.log(values[:, 1]))
+    some = (own > 1e-6) | (logarithmic > 1e-6)
+    assert kendalltau(scores[some], own[some])[0] > 0.5 > 2 * kendalltau(scores[some], logarithmic[some])[0]
+
+
 def test_where_none_is_within_the_limits_a_network_is_worth_the_chance_that_it_is() -> None:
     space = Cell()
     size = {genome: 1.0 + sum(op == 3 for op in genome) for genome in drawn(space, 150)}

@@ -28,6 +28,7 @@ class Bayes(Strategy):
         population: survivors kept, of which the parents of pools are drawn.
         pool: children of which the best is proposed.
         networks: of which the model is made at most, the best ones.
+        spread: draws for each of the first ones, until the model is made of enough.
         crossover: share of children with two parents.
         mutation: chance of each gene to change; default: one gene a child on average.
     """
@@ -39,11 +40,12 @@ class Bayes(Strategy):
         population: Annotated[int, Field(ge=2, description="survivors kept, of which parents are drawn")] = 24,
         pool: Annotated[int, Field(ge=1, description="children of which the best is proposed")] = 400,
         networks: Annotated[int, Field(ge=FEWEST, description="of which the model is made at most")] = MOST,
+        spread: Annotated[int, Field(ge=1, description="draws for each of the first; the most different is taken")] = 1,
         crossover: Annotated[float, Field(ge=0, le=1, description="share of children with two parents")] = 0.9,
         mutation: Annotated[float, Field(ge=0, le=1, description="chance of each gene to change")] | None = None,
     ) -> None:
         self._space, self._seed = problem.space, problem.seed
-        self._size, self._pool = population, pool
+        self._size, self._pool, self._spread = population, pool, spread
         rate = 1 / len(self._space.genes) if mutation is None else mutation
         self._nursery = Nursery(self._space, crossover, rate)
         self._novelty = Novelty(self._space)
@@ -60,7 +62,7 @@ class Bayes(Strategy):
         self._refresh()
         if self._enough and self._parents and (child := self._best(rng)):
             return Proposal(child.genome, child.parents, child.operator, self._acquisition.predicted(child.genome))
-        return Proposal(self._novelty.sample(rng), (), "random")
+        return Proposal(self._novelty.apart(rng, self._genomes.values(), self._spread), (), "random")
 
     def register(self, index: int, genome: Genome) -> None:
         self._genomes[index] = self._pending[index] = genome

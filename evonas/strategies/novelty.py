@@ -1,6 +1,6 @@
 """Every genome is new in the whole history, not only in the population."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -80,6 +80,27 @@ class Novelty:
         if not self._unseen:
             raise Exhausted(f"all {len(self._seen):,} different networks of the space were evaluated")
         return list(self._unseen.values())[rng.integers(len(self._unseen))]
+
+    def apart(self, rng: np.random.Generator, there: Iterable[Genome], draws: int) -> Genome:
+        """A random new genome that is far from others: max-min distance (Johnson, Moore & Ylvisaker 1990).
+
+        Args:
+            rng: advanced by the draws that are needed.
+            there: the others.
+            draws: of which the one is taken that differs in most genes from all others; of equals, the first.
+
+        Returns:
+            It.
+
+        Raises:
+            Exhausted: as of `sample`.
+        """
+        drawn = [self.sample(rng) for _ in range(draws)]
+        others = np.array([self._space.canonical(genome) for genome in there])
+        if not len(others) or draws == 1:
+            return drawn[0]
+        nearest = [(others != self._space.canonical(genome)).sum(1).min() for genome in drawn]
+        return drawn[int(np.argmax(nearest))]
 
     def _identity(self, genome: Genome) -> str:
         if genome not in self._identities:

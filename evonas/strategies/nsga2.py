@@ -60,7 +60,7 @@ class NSGA2(Strategy):
     def ask(self, index: int) -> Proposal:
         rng = stream(self._seed, "breed", index)
         if len(self._told) < self._initial:
-            return Proposal(self._apart(rng), (), "random")
+            return Proposal(self._novelty.apart(rng, self._genomes.values(), self._spread), (), "random")
         bred: list[Proposal] = []
 
         def child() -> Genome:
@@ -86,15 +86,6 @@ class NSGA2(Strategy):
 
     def selection(self) -> Selection:
         return NSGA2Selection(self._size)
-
-    def _apart(self, rng: np.random.Generator) -> Genome:
-        """A random genome that is far from all there are: max-min distance (Johnson, Moore & Ylvisaker 1990)."""
-        drawn = [self._novelty.sample(rng) for _ in range(self._spread)]
-        if not self._genomes or len(drawn) == 1:
-            return drawn[0]
-        there = np.array([self._space.canonical(genome) for genome in self._genomes.values()])
-        nearest = [(there != self._space.canonical(genome)).sum(1).min() for genome in drawn]
-        return drawn[int(np.argmax(nearest))]
 
     def _breed(self, rng: np.random.Generator) -> Proposal:
         mother = self._parent(rng)

@@ -33,9 +33,10 @@ class Told:
 class Acquisition:
     """Hypervolume improvement of mean - 0.5 deviation, times the chance that the limits hold.
 
-    Each objective and each limit has a surrogate of its own. Volume is that of their scales, normalised by the front;
-    networks that are in work are believed to become what is expected of them (a sequential "kriging believer",
-    Ginsbourger et al. 2010).
+    Each objective and each limit has a surrogate of its own. Volume is of the logarithmic scale of what training gives
+    and of costs in their own unit, normalised by the front: by logarithms of two costs or more, nearly all volume would
+    lie among the smallest networks. Networks that are in work are believed to become what is expected of them (a
+    sequential "kriging believer", Ginsbourger et al. 2010).
 
     Args:
         space: of the genomes.
@@ -47,7 +48,7 @@ class Acquisition:
     def __init__(
         self, space: Space, objectives: Sequence[Objective], limits: Sequence[Limit], most: int = MOST
     ) -> None:
-        embedding = Embedding(space)
+        self._embedding = embedding = Embedding(space)
         self._objectives, self._limits, self._most = objectives, limits, most
         self._values = [Surrogate(embedding, objective.trained, most) for objective in objectives]
         self._bounded = [Surrogate(embedding, limit.trained, most) for limit in limits]
@@ -75,10 +76,10 @@ class Acquisition:
         for place, limit in enumerate(self._limits):
             self._learn_limit(place, limit, told)
         feasible = [i for i, one in enumerate(able) if one.fitness.violation == 0]
-        scaled = self._scaled(values)
-        front = _front(scaled[feasible])
-        self._low = front.min(0) if len(front) else scaled.min(0)
-        spans, all_spans = np.ptp(front, axis=0) if len(front) else 0 * self._low, np.ptp(scaled, axis=0)
+        placed = self._placed([one.scale.scaled(values[:, i]) for i, one in enumerate(self._values)])
+        front = _front(placed[feasible])
+        self._low = front.min(0) if len(front) else placed.min(0)
+        spans, all_spans = np.ptp(front, axis=0) if len(front) else 0 * self._low, np.ptp(placed, axis=0)
         self._span = np.where(spans > 0, spans, np.where(all_spans > 0, all_spans, 1.0))
         self._front = (front - self._low) / self._span
         return True
@@ -93,11 +94,11 @@ class Acquisition:
         Returns:
             Shape (genomes,), more is better; below 0 where no gain is expected, by how far that is.
         """
-        means, deviations = self._expected([*genomes, *pending])
-        hopeful, believed = (means - OPTIMISM * deviations)[: len(genomes)], means[len(genomes) :]
-        chance = self._chances(genomes)
+        points = self._embedding.points([*genomes, *pending])
+        chance = self._chances(points[: len(genomes)])
         if not len(self._front):
             return np.round(chance, 9)
+        hopeful, believed = self._expected(points[: len(genomes)], OPTIMISM), self._expected(points[len(genomes) :], 0)
         front = _front(np.vstack([self._front, believed]))
         return worths(front, hopeful, np.full(len(self._low), REFERENCE), chance)
 
@@ -110,15 +111,17 @@ class Acquisition:
             found |= {objective.key: objective.sign * middle, f"{objective.key}.std": (high - low) / 2}
         return found
 
-    def _expected(self, genomes: Sequence[Genome]) -> tuple[Matrix, Matrix]:
-        """Normalised means and deviations, shape (genomes, objectives)."""
-        both = [surrogate.predict(genomes) for surrogate in self._values]
-        means, deviations = (np.array([pair[k] for pair in both]).T for k in (0, 1))
-        return (means - self._low) / self._span, deviations / self._span
+    def _expected(self, points: Matrix, optimism: float) -> Matrix:
+        """Where networks are expected, so many deviations better, normalised; shape (points, objectives)."""
+        if not len(points):
+            return np.empty((0, len(self._low)))
+        found = [surrogate.at(points) for surrogate in self._values]
+        return (self._placed([mean - optimism * deviation for mean, deviation in found]) - self._low) / self._span
 
-    def _scaled(self, values: Matrix) -> Matrix:
-        columns = [surrogate.scale.scaled(values[:, place]) for place, surrogate in enumerate(self._values)]
-        return np.array(columns).T
+    def _placed(self, scaled: Sequence[Matrix]) -> Matrix:
+        """Where values count for volume, a column an objective in its scale; shape (networks, objectives)."""
+        pairs = zip(self._objectives, self._values, scaled, strict=True)
+        return np.array([one if o.trained else surrogate.scale.value(one) for o, surrogate, one in pairs]).T
 
     def _known(self, place: int, able: Sequence[Told]) -> Known:
         """What is known of an objective; of networks that stopped at a rung, what they would have had in the end."""
@@ -142,12 +145,12 @@ class Acquisition:
         ranks = moocore.pareto_rank(values)
         return np.sort(np.argsort(ranks, kind="stable")[: self._most])
 
-    def _chances(self, genomes: Sequence[Genome]) -> Matrix:
-        """How likely all limits hold, shape (genomes,)."""
-        chance = np.ones(len(genomes))
+    def _chances(self, points: Matrix) -> Matrix:
+        """How likely all limits hold, shape (points,)."""
+        chance = np.ones(len(points))
         for limit, surrogate, sure in zip(self._limits, self._bounded, self._sure, strict=True):
             if not sure:
-                means, deviations = surrogate.predict(genomes)
+                means, deviations = surrogate.at(points)
                 bound = surrogate.scale.scaled(np.array(limit.sign * limit.bound))
                 chance *= ndtr((bound - means) / deviations)
         return chance

@@ -13,6 +13,7 @@ from evonas.surrogate.scales import Scale, scale_of
 from evonas.surrogate.threads import one_thread
 
 Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
 OPTIMISM = 0.5
 """Standard deviations that a network is taken to be better than expected."""
 FEWEST = 16
@@ -86,9 +87,20 @@ class Surrogate:
         Returns:
             Means and standard deviations in `scale`, shape (genomes,) each.
         """
+        return self.at(self._embedding.points(genomes))
+
+    def at(self, points: Matrix) -> tuple[Vector, Vector]:
+        """`predict`, of points of the embedding: several surrogates of one space need them made once.
+
+        Args:
+            points: shape (m, columns).
+
+        Returns:
+            As `predict` does, shape (m,) each.
+        """
         assert self._process, "nothing was learnt"
         with one_thread():
-            return self._process.predict(self._embedding.points(genomes))
+            return self._process.predict(points)
 
     def _fit(self, genomes: Sequence[Genome], values: Vector, noises: Vector) -> Kernel:
         distances = pair_distances(self._embedding.points(genomes), self._embedding.parts)
