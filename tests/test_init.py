@@ -260,20 +260,6 @@ def test_a_wrong_table_is_one_line(tmp_path: Path, text: str, options: dict[str,
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize(
-    ("text", "encoding", "says"),
-    [
-        ("age,city\n1,Köln\n2,Rom\n", "latin-1", "perhaps Latin-1"),
-        ("Größe,city\n1,Bonn\n2,Rom\n", "cp1252", "perhaps Latin-1"),
-        ("age,city\n1,Köln\n2,Rom\n", "utf-16", "UTF-16"),
-    ],
-)
-def test_a_table_in_another_encoding_is_refused(tmp_path: Path, text: str, encoding: str, says: str) -> None:
-    (tmp_path / "t.csv").write_bytes(text.encode(encoding))
-    with pytest.raises(UserError, match=rf"t\.csv is not UTF-8 text but {says}.*; save it as UTF-8$"):
-        table(tmp_path / "t.csv", label="city")
-
-
 # -- task kind audio_folder --
 
 

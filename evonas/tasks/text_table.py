@@ -30,6 +30,7 @@ def text_table(
     test_fraction: float = 0.1,
     split_seed: int = 0,
     metrics: tuple[str, ...] = ("error",),
+    encoding: str = "",
 ) -> Task:
     """A CSV or Parquet file with a text and its class in each row, or a folder with train.csv and maybe valid.csv.
 
@@ -50,6 +51,7 @@ def text_table(
         test_fraction: of the training examples, where there is no file `test`.
         split_seed: of the draw of these.
         metrics: computed of the validation examples, the main one first.
+        encoding: of CSV files; default: UTF-8 or UTF-16, else Windows-1252 where it can be that, which is said.
 
     Raises:
         UserError: there is no such file or column, it cannot be read, or no text is left.
@@ -58,7 +60,9 @@ def text_table(
     files = table_files(where, "text_table")
     check_room("task.path", f"the rows of {where}", size_of(files.values()), True, "give fewer rows")
     notes: list[str] = []
-    rows = {part: _rows(read(file), str(file), part, text, label, notes) for part, file in files.items()}
+    rows = {
+        part: _rows(read(file, encoding, notes), str(file), part, text, label, notes) for part, file in files.items()
+    }
     classes = sorted(set(rows["train"].column(label).to_pylist()), key=natural)
     given = {part: _labelled(own, text, label, classes, unit, part) for part, own in rows.items()}
     keys = _keys(split, rows["train"])

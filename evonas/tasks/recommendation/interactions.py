@@ -11,6 +11,7 @@ from evonas.errors import UserError
 from evonas.tasks.class_folders import natural
 from evonas.tasks.series.table import times_of
 from evonas.tasks.splitting import check_fractions
+from evonas.tasks.table.dates import dated
 from evonas.tasks.task import Array
 
 HoldOut = Literal["last", "time"]
@@ -54,7 +55,7 @@ def interactions(
     named = {option: _texts(rows, columns[option], option) for option in ("user", "item")}
     order = np.arange(len(rows))
     if columns["time"]:
-        order = np.argsort(times_of(rows, columns["time"]), kind="stable")
+        order = np.argsort(times_of(dated(rows, columns["time"]), columns["time"]), kind="stable")
     else:
         notes.append("time: none is named, so rows are taken in their order")
     pairs = np.array([*dict.fromkeys(zip(named["user"][order], named["item"][order], strict=True))], object)

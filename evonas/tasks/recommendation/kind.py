@@ -32,6 +32,7 @@ def recommendation(
     valid_fraction: float = 0.1,
     test_fraction: float = 0.1,
     metrics: tuple[str, ...] = ("ndcg@10", "recall@10"),
+    encoding: str = "",
 ) -> Task:
     """A CSV or Parquet table with a row for each time that a user took an item (implicit feedback).
 
@@ -53,6 +54,7 @@ def recommendation(
         valid_fraction: share of the interactions, for `hold_out: time`.
         test_fraction: share of the interactions, for `hold_out: time`.
         metrics: recall@K and ndcg@K of any K, the main one first.
+        encoding: of a CSV file; default: UTF-8 or UTF-16, else Windows-1252 where it can be that, which is said.
 
     Raises:
         UserError: there is no such file or column, a row names no user or item, or too little is left.
@@ -62,7 +64,7 @@ def recommendation(
     where = expanded(path, "task.path")
     notes: list[str] = []
     columns = {"user": user, "item": item, "time": time}
-    found = interactions(read(where), columns, hold_out, (valid_fraction, test_fraction), notes)
+    found = interactions(read(where, encoding, notes), columns, hold_out, (valid_fraction, test_fraction), notes)
     users, items = len(found.users), len(found.items)
     check_room("task.path", f"what {users:,} users had of {items:,} items", 3 * users * items, False, "give fewer rows")
     chosen = _metrics(metrics, Seen.of(found.pairs, users, items))

@@ -9,6 +9,7 @@ from evonas.tasks.series.forecast import Forecast, forecast
 from evonas.tasks.series.reading import Columns, series_of
 from evonas.tasks.series.windows import Shape
 from evonas.tasks.table import read
+from evonas.tasks.table.as_numbers import Decimal
 from evonas.tasks.task import Task
 
 
@@ -31,6 +32,8 @@ def series(
     split_seed: int = 0,
     differences: bool | None = None,
     metrics: tuple[str, ...] | None = None,
+    decimal: Decimal = "",
+    encoding: str = "",
 ) -> Task:
     """A CSV or Parquet table with a row for each time: forecasts of columns, or classes of windows.
 
@@ -64,6 +67,8 @@ def series(
         metrics: of the validation examples, the main one first. Of forecasts, in the units of the table and as the
             mean over its columns: mae (the default), rmse, mase (mae in multiples of what the seasonal naive forecast
             has one step ahead in training, Hyndman & Koehler 2006), smape (in percent). Of classes: error and so on.
+        decimal: what stands before decimal places, "," or "."; default: what most columns say, else a point.
+        encoding: of a CSV file; default: UTF-8 or UTF-16, else Windows-1252 where it can be that, which is said.
 
     Raises:
         UserError: there is no such file or column, it holds no numbers, times are not in order or have gaps, a target
@@ -79,7 +84,8 @@ def series(
         raise UserError("task.known: a window of classes has no future; name these columns in task.covariates")
     where, columns = expanded(path, "task.path"), Columns(targets, covariates, known, time, group, label)
     notes: list[str] = []
-    found, fractions = series_of(read(where), columns, notes), (valid_fraction, test_fraction)
+    rows = read(where, encoding, notes, decimal, doubtful=True)
+    found, fractions = series_of(rows, columns, notes, decimal), (valid_fraction, test_fraction)
     if target == "classes":
         shape = Shape(context - 1, 1, stride or max(1, context // 2))
         splits, classes = labelled(found, shape, fractions, split_seed, notes)

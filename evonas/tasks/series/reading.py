@@ -10,6 +10,8 @@ import numpy as np
 from evonas.did_you_mean import unknown
 from evonas.errors import UserError
 from evonas.tasks.series.table import Series, check_times, filled, numbers, times_of
+from evonas.tasks.table.as_numbers import Decimal, as_numbers
+from evonas.tasks.table.dates import dated
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,14 @@ class Columns:
                 roles[name] = option
 
 
-def series_of(rows: Any, columns: Columns, notes: list[str]) -> list[Series]:
+def series_of(rows: Any, columns: Columns, notes: list[str], decimal: Decimal = "") -> list[Series]:
     """The series of a `pyarrow.Table`, each in the order of its time; adds notes of what was filled.
+
+    Args:
+        rows: of the table.
+        columns: of it, by what they are.
+        notes: for people.
+        decimal: what its texts write before decimal places; "" where they say it.
 
     Raises:
         UserError: a column is not there or holds something else, or times are none that a forecast can be made of.
@@ -62,6 +70,9 @@ def series_of(rows: Any, columns: Columns, notes: list[str]) -> list[Series]:
     columns.check(rows.column_names)
     if not len(rows):
         raise UserError("task.path: the table has no rows")
+    others = {name for name in rows.column_names if name not in columns.channels}
+    rows = as_numbers({"train": rows}, others, decimal, notes)[0]["train"]
+    rows = dated(rows, columns.time) if columns.time else rows
     options = {name: option for option in ("targets", "covariates", "known") for name in getattr(columns, option)}
     values = np.stack([numbers(rows, name, options[name]) for name in columns.channels], axis=1)
     times = times_of(rows, columns.time) if columns.time else None

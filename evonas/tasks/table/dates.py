@@ -50,6 +50,16 @@ def moments(column: Any, written: str) -> Array:
     return found
 
 
+def dated(rows: Any, name: str) -> Any:
+    """A `pyarrow.Table` whose column of this name holds dates, where it held texts that are some."""
+    import pyarrow as pa
+
+    column = rows[name]
+    if str(column.type) not in ("string", "large_string") or not (written := format_of(column)):
+        return rows
+    return rows.set_column(rows.column_names.index(name), name, pa.array(moments(column, written)))
+
+
 def days(when: Array) -> Array:
     """(n,) float64 since 1970, NaN in gaps."""
     return np.where(np.isnat(when), np.nan, when.astype(np.int64) / 86_400)

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from evonas.errors import UserError
 from evonas.tasks.class_folders import listed
+from evonas.tasks.table.as_numbers import converted
 from evonas.tasks.table.dates import days, moments, texts_of
 from evonas.tasks.table.reading import of_frame
 from evonas.tasks.table.record import CategoryColumn, NumberColumn, TableRecord
@@ -49,7 +50,8 @@ class Encoder:
         """What a network takes in, as it is stored.
 
         Args:
-            rows: a `pyarrow.Table` or a frame of pandas with the columns; others are not looked at.
+            rows: a `pyarrow.Table` or a frame of pandas with the columns; others are not looked at. A column whose
+                texts were read as numbers takes numbers, or texts in the same writing.
             part: what it is, for messages.
 
         Returns:
@@ -58,7 +60,7 @@ class Encoder:
         Raises:
             UserError: a column is not there, or holds something else than it did.
         """
-        rows = of_frame(rows, part)
+        rows = converted(of_frame(rows, part), self.record.written, part)
         numbers = [self._numbers(rows, each, part) for each in self.record.numbers]
         codes = [encoded(each, self._texts(rows, each, part)) for each in self.record.categories]
         found: dict[str, Array] = {}
@@ -99,7 +101,9 @@ def values(column: Any, name: str) -> Array:
     try:
         found = np.array([np.nan if value is None else float(value) for value in column.to_pylist()], np.float64)
     except (TypeError, ValueError):
-        raise UserError(f"task.path: the column {name} must hold numbers, not {column.type}") from None
+        other = next((value for value in column.to_pylist() if isinstance(value, str)), "")
+        shown = f", such as {other[:40]!r}" if other else ""
+        raise UserError(f"task.path: the column {name} must hold numbers, not {column.type}{shown}") from None
     found[np.isinf(found)] = np.nan
     return found
 

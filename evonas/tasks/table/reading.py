@@ -1,18 +1,20 @@
 """Tables as people have them: CSV, TSV, Parquet and frames of pandas become tables of Arrow."""
 
-import codecs
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from evonas.errors import UserError
 from evonas.tasks.splitting import parts_among
+from evonas.tasks.table.encodings import by_start, checked, excel, first_line, head_is_utf8, wrong_encoding
 
 SUFFIXES = (".csv", ".tsv", ".parquet")
 GAPS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "none", "?"]
 """What stands for a value that is not there, in a CSV file."""
-LATIN = "perhaps Latin-1 (Windows-1252)"
-"""What a table with bytes that are no UTF-8 most often is."""
+THOUSANDS = r"^[+-]?(?:[1-9]\d{0,2}(?:\.\d{3})?|0)$"
+"""A number with three decimal places, or a thousand times as much."""
 
 
 def table_files(where: Path, kind: str = "table") -> dict[str, Path]:
@@ -30,8 +32,17 @@ def table_files(where: Path, kind: str = "table") -> dict[str, Path]:
     return {part: files[name] for part, name in parts.items()}
 
 
-def read(file: Path) -> Any:
+def read(
+    file: Path, encoding: str = "", notes: list[str] | None = None, decimal: str = "", doubtful: bool = False
+) -> Any:
     """A `pyarrow.Table` of a CSV, TSV or Parquet file; in a CSV the delimiter is found out.
+
+    Args:
+        file: to read.
+        encoding: of a CSV file; default: UTF-8, else what it looks like, which is said.
+        notes: for people; of a guess.
+        decimal: what a CSV file writes before decimal places; "" for a point.
+        doubtful: numbers of which all have three decimal places, which may be thousands, stay texts.
 
     Raises:
         UserError: there is no such file, it cannot be read, or it has no rows.
@@ -39,8 +50,12 @@ def read(file: Path) -> Any:
     import pyarrow as pa
     import pyarrow.parquet
 
+    said: list[str] = [] if notes is None else notes
     try:
-        found = pyarrow.parquet.read_table(file) if file.suffix.lower() == ".parquet" else _read_csv(file)
+        if file.suffix.lower() == ".parquet":
+            found = pyarrow.parquet.read_table(file)
+        else:
+            found = _read_csv(file, encoding, said, decimal, doubtful)
     except FileNotFoundError:
         raise UserError(f"task.path: no file {file.absolute()}") from None
     except (OSError, pa.ArrowException) as error:
@@ -84,25 +99,60 @@ def check_names(names: Sequence[str], where: str) -> None:
         raise UserError(f"task.path: {where} has two columns that are called {', '.join(twice)}; rename one")
 
 
-def _read_csv(file: Path) -> Any:
+def _read_csv(file: Path, encoding: str, notes: list[str], decimal: str, doubtful: bool) -> Any:
     import pyarrow as pa
-    from pyarrow import csv
 
-    with open(file, "rb") as opened:
-        start = opened.read(len(codecs.BOM_UTF16_LE))
-    if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-        raise _not_utf8(file, "UTF-16")
-    with open(file, encoding="utf-8-sig", errors="surrogateescape") as text:
-        head = text.readline()
-    if any("\udc80" <= character <= "\udcff" for character in head):
-        raise _not_utf8(file, LATIN)
-    delimiter = max(",;\t|", key=head.count)
-    converted = csv.ConvertOptions(null_values=GAPS, strings_can_be_null=True)
-    found = csv.read_csv(file, parse_options=csv.ParseOptions(delimiter=delimiter), convert_options=converted)
-    if any(pa.types.is_binary(kind) for kind in found.schema.types):  # what is no UTF-8 stays bytes
-        raise _not_utf8(file, LATIN)
+    known = checked(encoding) or by_start(file)
+    found = None if not known and not head_is_utf8(file) else _parsed(file, known or "utf-8", decimal)
+    if found is None or any(pa.types.is_binary(kind) for kind in found.schema.types):  # what is no UTF-8 stays bytes
+        if known:
+            raise wrong_encoding(file, known)
+        known, note = excel(file)
+        notes.append(note)
+        found = _parsed(file, known, decimal)
+    check_names(found.column_names, str(file))
+    if doubtful and not decimal and (names := [name for name in found.column_names if _may_be_thousands(found[name])]):
+        as_texts = _parsed(file, known or "utf-8", texts=names)
+        for name in (name for name in names if _are_thousands(as_texts[name])):
+            found = found.set_column(found.column_names.index(name), name, as_texts[name])
     return found
 
 
-def _not_utf8(file: Path, encoding: str) -> UserError:
-    return UserError(f"task.path: {file} is not UTF-8 text but {encoding}; save it as UTF-8")
+def _parsed(file: Path, encoding: str, decimal: str = "", texts: Sequence[str] = ()) -> Any:
+    """The table, or these columns of it as texts."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    head = first_line(file, encoding)
+    delimiter = max(",;\t|", key=head.count)
+    converted = csv.ConvertOptions(
+        null_values=GAPS,
+        strings_can_be_null=True,
+        decimal_point=decimal or ".",
+        include_columns=list(texts) or None,
+        column_types={name: pa.string() for name in texts},
+    )
+    parsed = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
+    try:
+        return csv.read_csv(file, csv.ReadOptions(encoding=encoding), parsed, converted)
+    except UnicodeError:
+        raise wrong_encoding(file, encoding) from None
+
+
+def _may_be_thousands(column: Any) -> bool:
+    """Whether numbers have three decimal places at most, and none is a thousand or more, as 1.234 of 1.234."""
+    if str(column.type) != "double":
+        return False
+    known = column.drop_null().to_numpy()
+    if not len(known) or np.abs(known).max() >= 1000:
+        return False
+    thousands = known * 1000
+    return bool(np.allclose(thousands, np.rint(thousands), rtol=0, atol=1e-6) and (known % 1).any())
+
+
+def _are_thousands(column: Any) -> bool:
+    """Whether numbers of texts have three decimal places each, or none."""
+    from pyarrow import compute
+
+    found: bool = compute.all(compute.match_substring_regex(column, THOUSANDS)).as_py()
+    return found

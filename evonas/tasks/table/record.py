@@ -9,6 +9,21 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, allow_inf_nan=False, extra="ignore")
 
 
+class Writing(Record):
+    """How the texts of a column write numbers.
+
+    Args:
+        decimal: what stands before the places behind the point; the other one, a space or an apostrophe may stand
+            between thousands.
+        before: a currency in front of each number; "" for none.
+        behind: a unit or a currency behind each; "" for none.
+    """
+
+    decimal: Literal[".", ","] = "."
+    before: str = ""
+    behind: str = ""
+
+
 class NumberColumn(Record):
     """A feature of numbers.
 
@@ -65,8 +80,10 @@ class TableRecord(Record):
         numbers: the features of the input of numbers, as they are stored: NaN in a gap.
         categories: the columns of the input of categories.
         dates: column -> how its texts are read as dates; empty where they were dates by their type.
+        written: column -> how its texts are read as numbers, where texts held numbers; numbers are taken as they are.
     """
 
     numbers: tuple[NumberColumn, ...] = ()
     categories: tuple[CategoryColumn, ...] = ()
     dates: dict[str, str] = {}
+    written: dict[str, Writing] = {}

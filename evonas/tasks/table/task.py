@@ -17,7 +17,8 @@ from evonas.tasks.constructors import classification, regression
 from evonas.tasks.dealing import Keys, SplitBy, notes_of
 from evonas.tasks.room import STREAMED, check_room, size_of
 from evonas.tasks.splitting import completed
-from evonas.tasks.table.encoder import texts, unseen, values
+from evonas.tasks.table.as_numbers import Decimal, as_numbers
+from evonas.tasks.table.encoder import Encoder, texts, unseen, values
 from evonas.tasks.table.fitting import NOTHING, fitted
 from evonas.tasks.table.keys import key_of
 from evonas.tasks.table.prepare import TableColumns
@@ -43,6 +44,13 @@ class Wanted:
     test_fraction: float = 0.1
     split_seed: int = 0
     metrics: tuple[str, ...] | None = None
+    decimal: Decimal = ""
+
+    @property
+    def texts(self) -> set[str]:
+        """Columns that stay as they are, though they may hold numbers."""
+        by = [self.split.by] if self.split and self.split.by else []
+        return {*self.ignore, *self.categories, *by, *([self.label] if self.target == "classes" else [])}
 
 
 def table(
@@ -59,13 +67,17 @@ def table(
     test_fraction: float = 0.1,
     split_seed: int = 0,
     metrics: tuple[str, ...] | None = None,
+    decimal: Decimal = "",
+    encoding: str = "",
 ) -> Task:
     """A CSV or Parquet file with a row an example, or a folder with train.csv and maybe valid.csv and test.csv.
 
     Numbers are scaled by median and quartiles and clipped smoothly; a gap becomes the median, and a feature says where
     it was. Texts are categories, which networks embed; a gap is one of its own, and rare values are one together, which
-    also stands for those that training rows do not have. Of dates, which may be texts, networks take days, month,
-    weekday and hour; true and false are 1 and 0. All of it is found out by the training rows alone, and said.
+    also stands for those that training rows do not have. Texts that are numbers as people write them, nearly all in one
+    way (1.234,50 or 12 %), are numbers; the few that are none become gaps. Of dates, which may be texts, networks take
+    days, month, weekday and hour; true and false are 1 and 0. All of it is found out by the training rows alone, and
+    said.
 
     Args:
         path: the file or folder.
@@ -82,6 +94,8 @@ def table(
         test_fraction: of the training examples, where there is no file `test`.
         split_seed: of the draw of these.
         metrics: computed of the validation examples, the main one first; default: error, or mse of values.
+        decimal: what stands before decimal places, "," or "."; default: what most columns say, else a point.
+        encoding: of CSV files; default: UTF-8 or UTF-16, else Windows-1252 where it can be that, which is said.
 
     Raises:
         UserError: there is no such file or column, it cannot be read, or nothing is left to learn from.
@@ -94,7 +108,9 @@ def table(
     wanted = replace(
         wanted, valid_fraction=valid_fraction, test_fraction=test_fraction, split_seed=split_seed, metrics=metrics
     )
-    return assembled(where.stem, {part: read(file) for part, file in files.items()}, wanted)
+    wanted, notes = replace(wanted, decimal=decimal), list[str]()
+    tables = {part: read(file, encoding, notes, decimal, doubtful=True) for part, file in files.items()}
+    return assembled(where.stem, tables, wanted, notes)
 
 
 def table_of(
@@ -114,6 +130,7 @@ def table_of(
     test_fraction: float = 0.1,
     split_seed: int = 0,
     metrics: Sequence[str] | None = None,
+    decimal: Decimal = "",
 ) -> Task:
     """The task of a DataFrame of pandas: `evonas.search(config, task=evonas.table_of(frame, label="price"))`.
 
@@ -135,22 +152,25 @@ def table_of(
     wanted = replace(
         wanted, valid_fraction=valid_fraction, test_fraction=test_fraction, split_seed=split_seed, metrics=chosen
     )
+    wanted = replace(wanted, decimal=decimal)
     return assembled(name, tables, wanted)
 
 
-def assembled(name: str, tables: Mapping[str, Any], wanted: Wanted) -> Task:
+def assembled(name: str, tables: Mapping[str, Any], wanted: Wanted, said: Sequence[str] = ()) -> Task:
     """The task of tables of Arrow.
 
     Args:
         name: for people.
         tables: of train, and maybe valid and test.
         wanted: what is to be made of them.
+        said: notes of how they were read.
 
     Raises:
         UserError: as of `table`.
     """
-    columns, notes = tables["train"].column_names, list[str]()
+    columns, notes = tables["train"].column_names, list(said)
     _check_columns(columns, wanted)
+    tables, written = as_numbers(tables, wanted.texts, wanted.decimal, notes)
     tables = _labelled(tables, wanted.label, notes)
     classes, y = _targets(tables, wanted)
     features = _features(columns, wanted)
@@ -161,6 +181,9 @@ def assembled(name: str, tables: Mapping[str, Any], wanted: Wanted) -> Task:
     notes += notes_of(keys, wanted.split, splits.drawn)
     own = {part: _rows(tables, part).take(np.asarray(split.x)[:, 0]) for part, split in splits.parts.items()}
     encoder = fitted(own["train"], features, wanted.categories, wanted.most_values, notes)
+    used = {each.column for each in encoder.record.numbers}
+    taken = {name: writing for name, writing in written.items() if name in used}
+    encoder = Encoder(encoder.record.model_copy(update={"written": taken}), encoder.wide)
     encoded = splits.mapped(lambda part, split: Split(encoder(own[part], part), split.y))
     for part in ("valid", "test"):
         if new := unseen(encoder.record, encoded.parts[part].x):
