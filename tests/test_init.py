@@ -101,6 +101,31 @@ def recordings(folder: Path) -> Path:
     return folder / "data.npz"
 
 
+def series(folder: Path) -> Path:
+    """Hours as Germans write them, with a yes and no, a number of rows, and a remark."""
+    rows = []
+    for i in range(240):
+        load = f"{50 + i % 24 + RNG.normal():.2f}".replace(".", ",")
+        rows.append(f"{i};{1 + i // 24:02}.03.2024 {i % 24:02}:00;{load};{int(i % 7 == 0)};x")
+    (folder / "data.csv").write_text("\n".join(["nr;hour;load;holiday;remark", *rows]))
+    return folder / "data.csv"
+
+
+def reviews(folder: Path) -> Path:
+    words = (["salt", "butter", "pan"], ["wind", "mast", "sea"])
+    rows = [f"{i},{' '.join(words[i % 2])} {i},{'ab'[i % 2]}" for i in range(80)]
+    (folder / "data.csv").write_text("\n".join(["nr,review,kind", *rows]))
+    return folder / "data.csv"
+
+
+def purchases(folder: Path) -> Path:
+    rows = [f"u{i % 12},{(i % 12 + 3 * (i // 12)) % 9},{i},2.5" for i in range(84)]
+    (folder / "data.csv").write_text("\n".join(["user_id,ProductID,timestamp,price", *rows]))
+    return folder / "data.csv"
+
+
+HOURS = {"time": "hour", "targets": ["load"], "covariates": ["holiday"], "context": 48, "horizon": 24, "season": 24}
+PAIRS = {"user": "user_id", "item": "ProductID", "time": "timestamp"}
 FOUND: list[tuple[Any, dict[str, Any], str]] = [
     (pictures, {"kind": "image_folder", "size": [12, 16], "channels": 1}, "2 classes (cat: 20, dog: 20)"),
     (wav, {"kind": "audio_folder", "seconds": 0.5}, "each 2000 of int16; 2 classes (high: 20, low: 20)"),
@@ -111,6 +136,9 @@ FOUND: list[tuple[Any, dict[str, Any], str]] = [
     (npz, {"kind": "npz"}, "3 x 8 x 8 of float64"),
     (npy, {"kind": "npy", "target": "values"}, "each 5 of float64"),
     (csv, {"kind": "table", "label": "target", "ignore": ["id"]}, "2 classes (no: 180, yes: 20)"),
+    (series, {"kind": "series", **HOURS}, "to predict a column from the others of its row: task: {kind: table, path: "),
+    (reviews, {"kind": "text_table", "text": "review", "label": "kind", "characters": 18}, "not looked at: nr"),
+    (purchases, {"kind": "recommendation", **PAIRS}, "columns that are not looked at: price"),
     (parquet, {"kind": "table", "label": "price", "target": "values"}, "left out: when (the same in all rows)"),
 ]
 

@@ -4,29 +4,18 @@ import itertools
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from evonas.commands.guess import CLASSES, LONGEST, MOST_CLASSES, Guess
+from evonas.commands.table_guesses import of_table
 from evonas.errors import UserError
 
 LOOKED_AT = 200
 """Files whose sizes are looked at."""
 LARGEST = 64
 """Pixels: larger pictures are scaled down to it at first, so that a first search takes minutes."""
-LONGEST = 256
-"""Characters: longer texts are cut to it at first, for the same reason."""
-MOST_CLASSES = 50
-"""Whole numbers of more different values are taken for values to predict."""
 COMES_WITH_IT = "digits"
 """In the place of a path: data to try it with."""
-CLASSES = "; task.target: classes predicts classes, with metric: error in the place of mse"
-LABELS = ("label", "labels", "class", "target", "y", "category", "species", "diagnosis", "outcome")
-
-
-class Guess(NamedTuple):
-    """The section `task` of a config, and what was decided of the target, a line each for people."""
-
-    section: dict[str, Any]
-    decisions: tuple[str, ...] = ()
 
 
 def guessed(data: str) -> Guess:
@@ -145,35 +134,6 @@ def _of_arrays(kind: str, data: str, name: str, y: Any) -> Guess:
     return Guess({**section, "target": "values"}, (f"{name} {what}: values are predicted{classes}",))
 
 
-def _table(data: str, path: Path) -> Guess:
-    from evonas.tasks.labels import whole
-    from evonas.tasks.table import read, table_files
-
-    rows = read(table_files(path)["train"])
-    columns = rows.column_names
-    named = next((name for name in columns if name.lower() in LABELS), None)
-    label = columns[-1] if named is None else named
-    why = "the last column" if named is None else "by its name"
-    decisions = [f"label: {label} ({why}); another one: task.label"]
-    kind = str(rows[label].type)
-    different = len(rows[label].unique())
-    values = kind.startswith(("float", "double")) or (kind.startswith("int") and different > MOST_CLASSES)
-    ignore = [
-        name
-        for name in columns
-        if name != label and str(rows[name].type).startswith("int") and len(rows[name].unique()) == len(rows) > 1
-        and (name.lower() in ("", "id", "index", "unnamed: 0") or name.lower().endswith("_id"))
-    ]  # fmt: skip
-    if values:
-        what = f"has {different:,} different whole numbers" if kind.startswith("int") else "is float"
-        classes = CLASSES if kind.startswith("int") or whole(rows[label].drop_null().to_numpy()) else ""
-        decisions.append(f"{label} {what}: values are predicted{classes}")
-    if ignore:
-        decisions.append(f"ignored: {', '.join(ignore)} (as many values as rows); others: task.ignore")
-    options = {**({"target": "values"} if values else {}), **({"ignore": ignore} if ignore else {})}
-    return Guess({"kind": "table", "path": data, "label": label, **options}, tuple(decisions))
-
-
 def _image_folder(data: str, path: Path) -> Guess:
     from evonas.tasks.images import GREY, pillow
 
@@ -252,7 +212,7 @@ GUESSES: list[tuple[Callable[[Path], bool], Callable[[str, Path], Guess]]] = [
     (_are_pairs, _pairs),
     (lambda path: path.suffix.lower() == ".npz", _npz),
     (_is_npy_folder, _npy),
-    (_is_table, _table),
+    (_is_table, of_table),
     (_is_hub_folder, lambda data, path: Guess({"kind": "huggingface", "name": data})),
     (_is_image_folder, _image_folder),
     (_is_audio_folder, _audio_folder),

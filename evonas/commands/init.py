@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evonas.commands.arguments import printable
+from evonas.commands.guess import in_a_line
 from evonas.commands.guesses import guessed
 from evonas.errors import UserError
 
@@ -19,8 +20,11 @@ SPACES = {
     "mlp": "{kind: mlp, layers: [1, 3], widths: [8, 16, 32, 64]}",
     "tcn": "{kind: tcn, widths: [16, 32, 64], layers: [1, 4]}",
     "unet": "{kind: unet, levels: [1, 3], widths: [4, 8, 16]}",
+    "two_tower": "{kind: two_tower, embeddings: [8, 16, 32, 64], layers: [0, 2], widths: [16, 32, 64]}",
 }
 """Networks to search."""
+SPACE_OF = {"segmentation": "unet", "recommendation": "two_tower"}
+"""Kind of a task -> the space for it."""
 SPACE_FOR = {1: "mlp", 2: "tcn", 3: "mobile"}
 """Axes of an example of floating-point numbers -> the space for it."""
 RATES = {
@@ -28,6 +32,7 @@ RATES = {
     "mlp": "learning_rate: 0.02",
     "tcn": "optimizer: adamw, learning_rate: 0.01",
     "unet": "optimizer: adamw, learning_rate: 0.005",
+    "two_tower": "optimizer: adamw, learning_rate: 0.01, weight_decay: 0.01",
 }
 """How the networks of a space are trained at first."""
 CONFIG = """\
@@ -84,8 +89,6 @@ def init(data: str, out: str = "config.yaml") -> Iterator[str]:
     Raises:
         UserError: nothing is there that evonas reads, it cannot be read, or `out` exists.
     """
-    import yaml
-
     from evonas.config import PartConfig
     from evonas.config.options import construct
     from evonas.tasks import TASKS
@@ -99,14 +102,15 @@ def init(data: str, out: str = "config.yaml") -> Iterator[str]:
     yield f"{section['kind']}: {found}"
     yield from decisions
     yield from (f"note: {note}" for note in task.notes)
-    space, note = ("unet", "") if section["kind"] == "segmentation" else _space_for(task.spec.input)
+    own = SPACE_OF.get(section["kind"])
+    space, note = (own, "") if own else _space_for(task.spec.input)
     if note:
         yield f"note: {note}"
     text = CONFIG.format(
         file=printable(shlex.quote(out)),
         found=printable(found),
         decisions="".join(f"# {printable(decision)}\n" for decision in decisions),
-        task=yaml.safe_dump(section, default_flow_style=True, sort_keys=False, width=10**6).strip(),
+        task=in_a_line(section),
         space=SPACES[space],
         metric=task.spec.metric,
         batch=_batch(task),

@@ -1,5 +1,6 @@
 """Tables as people have them: CSV, TSV, Parquet and frames of pandas become tables of Arrow."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from evonas.tasks.table.encodings import by_start, checked, excel, first_line, h
 SUFFIXES = (".csv", ".tsv", ".parquet")
 GAPS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "none", "?"]
 """What stands for a value that is not there, in a CSV file."""
+INDEX = re.compile(r"__index_level_\d+__")
+"""What pandas calls an index without a name in a Parquet file; it is no column."""
 THOUSANDS = r"^[+-]?(?:[1-9]\d{0,2}(?:\.\d{3})?|0)$"
 """A number with three decimal places, or a thousand times as much."""
 
@@ -54,6 +57,7 @@ def read(
     try:
         if file.suffix.lower() == ".parquet":
             found = pyarrow.parquet.read_table(file)
+            found = found.drop_columns([name for name in found.column_names if INDEX.fullmatch(name)])
         else:
             found = _read_csv(file, encoding, said, decimal, doubtful)
     except FileNotFoundError:

@@ -1,0 +1,126 @@
+"""What `evonas init` takes a table for, and how it says what else there is."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from evonas.commands.guesses import guessed
+from evonas.commands.series_guesses import lengths
+from evonas.config import PartConfig
+from evonas.config.options import construct
+from evonas.tasks import TASKS
+
+DAYS = pd.date_range("2024-01-01", periods=100, freq="D")
+WAVE = np.sin(np.arange(100)) * 3.7
+
+
+def frame(**columns: object) -> pd.DataFrame:
+    return pd.DataFrame({"day": DAYS, "load": WAVE, **columns})
+
+
+def guess(table: pd.DataFrame, folder: Path) -> tuple[dict[str, object], list[str]]:
+    table.to_parquet(folder / "t.parquet")
+    section, decisions = guessed(str(folder / "t.parquet"))
+    return {key: value for key, value in section.items() if key != "path"}, list(decisions)
+
+
+def test_days_are_a_series_and_the_way_to_a_table_is_said(tmp_path: Path) -> None:
+    table = frame(wind=np.cos(WAVE), plan=np.arange(100) % 2, row=np.arange(100), constant=7)
+    section, decisions = guess(table, tmp_path)
+    own = {"targets": ["load", "wind"], "covariates": ["plan"], "context": 28, "horizon": 7, "season": 7}
+    assert section == {"kind": "series", "time": "day", **own}
+    assert "time: day rises by 1 day" in decisions[0].replace("24 h", "1 day")
+    assert "columns that are not looked at: row, constant" in decisions
+    line = decisions[-1].partition("task: ")[2].partition(" with the space mlp and metric: ")
+    other = yaml.safe_load(line[0])
+    assert other == {"kind": "table", "path": str(tmp_path / "t.parquet"), "label": "plan", "ignore": ["row"]}
+    task = construct(TASKS, PartConfig.model_validate(other), "task")
+    assert task.spec.metric == line[2] == "error"
+
+
+def test_series_below_each_other_are_told_apart_by_a_column(tmp_path: Path) -> None:
+    both = pd.concat([frame(shop="A", colour="red"), frame(shop="B", colour="red")])
+    section, decisions = guess(both, tmp_path)
+    assert (section["kind"], section["group"]) == ("series", "shop")
+    assert "in each shop" in decisions[0]
+    assert "columns that are not looked at: colour" in decisions
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        (frame().sample(frac=1, random_state=0), "but the table is no series: the rows are not in the order of day"),
+        (frame().drop(index=[50]), "but the table is no series: there is a gap between 2024-02-19"),
+        (frame()[:30], "but 30 rows are too few for a series"),
+    ],
+)
+def test_why_times_are_no_series_is_said(table: pd.DataFrame, says: str, tmp_path: Path) -> None:
+    section, decisions = guess(table, tmp_path)
+    assert section == {"kind": "table", "label": "load", "target": "values"}
+    assert decisions[-1].startswith(f"day is a column of times, {says}")
+
+
+def test_a_column_that_is_called_a_label_is_predicted_of_rows_in_time(tmp_path: Path) -> None:
+    assert guess(frame(label=["sun", "rain"] * 50), tmp_path)[0] == {"kind": "table", "label": "label"}
+
+
+@pytest.mark.parametrize(
+    ("step", "rows", "expected"),
+    [
+        (60, 5000, (1, 64, 8)),
+        (900, 5000, (96, 96, 24)),
+        (3600, 5000, (24, 48, 24)),
+        (86_400, 5000, (7, 28, 7)),
+        (30.4 * 86_400, 120, (12, 24, 6)),
+        (91 * 86_400, 60, (4, 12, 4)),
+        (365 * 86_400, 60, (1, 8, 1)),
+        (3600, 60, (1, 18, 6)),
+    ],
+)
+def test_lengths_follow_the_step_as_far_as_rows_reach(step: float, rows: int, expected: tuple[int, int, int]) -> None:
+    assert lengths(step, rows) == expected
+
+
+@pytest.mark.parametrize(
+    ("columns", "kind"),
+    [
+        ({}, "text_table"),
+        ({"stars": np.arange(60) % 5, "shop": ["x", "y", "z"] * 20}, "text_table"),
+        ({"a": WAVE[:60], "b": WAVE[:60], "c": WAVE[:60]}, "table"),
+    ],
+)
+def test_texts_beside_many_features_are_a_table(columns: dict[str, object], kind: str, tmp_path: Path) -> None:
+    said = [f"it was a day of number {i}" for i in range(60)]
+    table = pd.DataFrame({"said": said, **columns, "mood": ["good", "bad"] * 30})
+    assert guess(table, tmp_path)[0]["kind"] == kind
+
+
+@pytest.mark.parametrize(
+    ("ids", "ignored"),
+    [
+        ({"Kunden-ID": np.arange(60) * 3 + 100_000}, True),
+        ({"Nr": np.arange(60)[::-1]}, True),
+        ({"zeile": np.arange(60) + 1}, True),
+        ({"year": np.arange(60) + 1960}, False),
+        ({"humid": np.arange(60) * 2}, False),
+    ],
+)
+def test_numbers_of_rows_are_no_features(ids: dict[str, object], ignored: bool, tmp_path: Path) -> None:
+    table = pd.DataFrame({**ids, "size": WAVE[:60], "mood": ["good", "bad"] * 30})
+    assert guess(table, tmp_path)[0].get("ignore", []) == list(ids) * ignored
+
+
+@pytest.mark.parametrize("texts", [["10 mg", "20 mg"], ["0%", "50%", "100%"]])
+def test_few_different_numbers_with_a_unit_are_classes(texts: list[str], tmp_path: Path) -> None:
+    table = pd.DataFrame({"size": WAVE[:60], "dose": texts * (60 // len(texts))})
+    assert guess(table, tmp_path)[0] == {"kind": "table", "label": "dose"}
+    assert guess(table.assign(dose=[f"{i}%" for i in range(60)]), tmp_path)[0]["target"] == "values"
+
+
+def test_who_took_what_is_a_table_where_few_took_something_twice(tmp_path: Path) -> None:
+    table = pd.DataFrame({"customer": np.arange(60), "item": np.arange(60) % 7, "paid": WAVE[:60]})
+    assert guess(table, tmp_path)[0]["kind"] == "table"
+    assert guess(table.assign(customer=np.arange(60) % 9), tmp_path)[0]["kind"] == "recommendation"
