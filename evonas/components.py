@@ -37,6 +37,7 @@ from evonas.strategies import STRATEGIES
 from evonas.tabular import EvaluatorFactory
 from evonas.tasks import TASKS, Task
 from evonas.tasks.data_record import DataRecord, data_record
+from evonas.tasks.offered import check_listed
 from evonas.tasks.shipped import Preparation, Shipped
 from evonas.text import one_line
 
@@ -102,6 +103,8 @@ def assemble(
     spec = task if isinstance(task, TaskSpec) else task.spec
     if isinstance(task, Task) and not evaluator:
         config = with_recipe(config, task.recipe, recorded)
+    if isinstance(task, Task):
+        check_listed(config, task)
     objectives = Objectives(config, spec)
     for name in objectives.targets:
         check_device(name, config.targets[name])

@@ -66,7 +66,7 @@ def characters(
     inputs = InputSpec((context,), "int64", own.size)
     spec = TaskSpec(where.stem, inputs, (context, own.size), directions(chosen))
     said = tuple(notes(own, [texts["train"]], numbers))
-    return Task(spec, splits, Tokens(), next_token_loss, chosen, own.names, said)
+    return Task(spec, splits, Tokens(), next_token_loss, chosen, own.names, said, offered=tuple(known))
 
 
 def next_token_loss(output: Tensor, target: Tensor, label_smoothing: float) -> Tensor:

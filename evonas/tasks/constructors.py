@@ -82,6 +82,7 @@ def classification(
         tuple(classes),
         tuple(notes),
         baselines=same_for_all("majority class", chosen, splits, _majority(splits.train.y, count)),
+        offered=tuple(CLASSIFICATION_METRICS),
     )
 
 
@@ -123,6 +124,7 @@ def regression(
         chosen,
         notes=tuple(notes),
         baselines=same_for_all("training mean", chosen, splits, middle),
+        offered=tuple(REGRESSION_METRICS),
     )
 
 

@@ -1,6 +1,6 @@
 """From what a data set gives to the three splits that a task has."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -105,6 +105,8 @@ def divided(
     if not fractions:
         return (pool,)
     groups = pool.y if stratify else np.zeros(len(pool.y), np.int64)
+    if stratify and keys is None:
+        check_classes(pool.y, fractions, "task: y", "give more examples of each, or larger fractions")
     if keys is not None:
         return tuple(pool[rows] for rows in dealt(keys, groups, fractions, seed))
     random = stream(seed, "split")
@@ -116,6 +118,29 @@ def divided(
             part.append(chosen)
     *given, rest = (pool[np.sort(np.concatenate(part))] for part in parts)
     return rest, *given
+
+
+def check_classes(y: Array, fractions: Sequence[float], what: str, instead: str) -> None:
+    """Make sure that a draw which keeps the mix of classes gives each part examples.
+
+    Args:
+        y: (n,) classes.
+        fractions: of each class, one a part.
+        what: they are, for messages.
+        instead: what to do.
+
+    Raises:
+        ValueError: a fraction is not above 0, or nothing is left for the rest.
+        UserError: the classes have too few examples each.
+    """
+    check_fractions(tuple(fractions))
+    counts = np.unique(y, return_counts=True)[1]
+    bounds = np.rint(np.outer(counts, np.cumsum((0, *fractions)))).sum(0)
+    if (np.diff(bounds) == 0).any():
+        single = f", {(counts == 1).sum():,} of which are there once" if (counts == 1).any() else ""
+        raise UserError(
+            f"{what} has {len(counts):,} classes in {len(y):,} examples{single}: too few of each for a split; {instead}"
+        )
 
 
 def joined(first: Split, second: Split) -> Split:

@@ -202,6 +202,7 @@ class Task:
             report and model cards show them.
         recipe: keys of a config's `training` and values with which networks learn these data without tuning; they hold
             where a config does not set them.
+        offered: metrics that a config may list of data of this kind.
 
     Raises:
         UserError: the metrics of `spec` are not these; an unknown augmentation, or one that the targets cannot take.
@@ -219,6 +220,7 @@ class Task:
     finish: Rescale | None = None
     baselines: Baselines = field(default_factory=dict)
     recipe: Mapping[str, Any] = field(default_factory=dict)
+    offered: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         own = directions(self.metrics)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from evonas.did_you_mean import unknown
 from evonas.errors import UserError
 from evonas.paths import expanded
@@ -9,11 +11,14 @@ from evonas.tasks.class_folders import listed, natural
 from evonas.tasks.class_weights import ClassWeights
 from evonas.tasks.dealing import Keys, SplitBy
 from evonas.tasks.room import check_room, size_of
+from evonas.tasks.splitting import check_classes
 from evonas.tasks.table.keys import key_of
 from evonas.tasks.table.reading import read, table_files
 from evonas.tasks.task import Task
 from evonas.tasks.texts import Drawn, Labelled, text_task
 from evonas.tasks.units import as_read
+
+FEW_OF_EACH = "name a column with fewer different values, or give more rows or larger fractions"
 
 
 def text_table(
@@ -66,6 +71,9 @@ def text_table(
     classes = sorted(set(rows["train"].column(label).to_pylist()), key=natural)
     given = {part: _labelled(own, text, label, classes, unit, part) for part, own in rows.items()}
     keys = _keys(split, rows["train"])
+    if not keys:
+        drawn_parts = [each for part, each in (("valid", valid_fraction), ("test", test_fraction)) if part not in rows]
+        check_classes(np.array(given["train"].classes), drawn_parts, f"task.label: {label}", FEW_OF_EACH)
     drawn = Drawn(valid_fraction, test_fraction, split_seed, split, keys)
     return text_task(
         where.stem, given, classes, (unit, characters, most_characters), drawn, metrics, class_weights, notes

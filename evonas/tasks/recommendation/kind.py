@@ -18,6 +18,8 @@ from evonas.tasks.vocabulary import Tokens
 
 KNOWN = ("ndcg@10", "recall@10", "recall@20")
 """Metrics that a message names; the number may be another one."""
+MOST_OFFERED = 100
+"""Items up to which a metric is known as one of this kind where it is not listed."""
 
 
 def recommendation(
@@ -85,6 +87,7 @@ def recommendation(
         tuple(notes),
         augment=None if loss == "softmax" else Draws(),
         baselines=popular,
+        offered=tuple(f"{name}@{number}" for name in ("ndcg", "recall") for number in range(1, MOST_OFFERED + 1)),
     )
 
 

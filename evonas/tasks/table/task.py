@@ -16,7 +16,7 @@ from evonas.tasks.class_weights import ClassWeights, check_no_weights
 from evonas.tasks.constructors import classification, regression
 from evonas.tasks.dealing import Keys, SplitBy, notes_of
 from evonas.tasks.room import STREAMED, check_room, size_of
-from evonas.tasks.splitting import completed
+from evonas.tasks.splitting import check_classes, completed
 from evonas.tasks.table.as_numbers import Decimal, as_numbers
 from evonas.tasks.table.encoder import Encoder, texts, unseen, values
 from evonas.tasks.table.fitting import NOTHING, fitted
@@ -25,6 +25,7 @@ from evonas.tasks.table.prepare import TableColumns
 from evonas.tasks.table.reading import of_frame, read, table_files
 from evonas.tasks.task import Array, Split, Task
 
+FEW_OF_EACH = "where these are numbers to predict: target: values; else give more rows or larger fractions"
 IMBALANCE = 0.8
 """Share of the largest class from which on a note says that the error tells little."""
 
@@ -177,6 +178,9 @@ def assembled(name: str, tables: Mapping[str, Any], wanted: Wanted, said: Sequen
     rows = {part: Split(np.arange(len(own))[:, None], y[part]) for part, own in tables.items()}
     keys = _keys(tables, wanted, notes) if wanted.split else None
     fractions = (wanted.valid_fraction, wanted.test_fraction)
+    if wanted.target == "classes" and not keys:
+        drawn = [each for part, each in zip(("valid", "test"), fractions, strict=True) if part not in rows]
+        check_classes(y["train"], drawn, f"task.label: {wanted.label}", FEW_OF_EACH)
     splits = completed(rows, *fractions, wanted.split_seed, wanted.target == "classes", keys)
     notes += notes_of(keys, wanted.split, splits.drawn)
     own = {part: _rows(tables, part).take(np.asarray(split.x)[:, 0]) for part, split in splits.parts.items()}
@@ -192,7 +196,7 @@ def assembled(name: str, tables: Mapping[str, Any], wanted: Wanted, said: Sequen
     if wanted.target == "values":
         return regression(name, encoded, wanted.metrics or ("mse",), notes, prepared=prepared, in_units=True)
     metrics = wanted.metrics or ("error",)
-    notes += _imbalance(encoded.train.y, metrics)
+    notes += [*_single(encoded.train.y, wanted.label), *_imbalance(encoded.train.y, metrics)]
     return classification(name, encoded, metrics, classes, notes, class_weights=wanted.class_weights, prepared=prepared)
 
 
@@ -280,6 +284,17 @@ def _keys(tables: Mapping[str, Any], wanted: Wanted, notes: list[str]) -> Keys:
             if shared:
                 notes.append(f"{shared:,} values of {name} are in train and in {part}, which are given so")
     return keys
+
+
+def _single(y: Array, label: str) -> list[str]:
+    counts = np.unique(y, return_counts=True)[1]
+    single = int((counts == 1).sum())
+    if 2 * single <= len(counts):
+        return []
+    return [
+        f"{single:,} of {len(counts):,} classes of {label} are there once in training; where these are numbers to "
+        "predict: target: values"
+    ]
 
 
 def _imbalance(y: Array, metrics: Sequence[str]) -> list[str]:

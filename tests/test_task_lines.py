@@ -1,0 +1,99 @@
+"""A label that is no class, and a metric that a config does not list: the line says what would be right."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from evonas.components import assemble
+from evonas.config import Config, PartConfig
+from evonas.config.options import construct
+from evonas.errors import UserError
+from evonas.tasks import TASKS, Task
+
+WORDS = ["sea", "wind", "mast", "salt"]
+
+
+def made(kind: str, **options: Any) -> Task:
+    return construct(TASKS, PartConfig.model_validate({"kind": kind, **options}), "task")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("lines")
+    rows = [f"{i},{np.sin(i):.3f},{WORDS[i % 4]} a day,{'ab'[i % 2]},{i % 97},{i // 6}" for i in range(240)]
+    (folder / "t.csv").write_text("\n".join(["nr,wave,said,mood,share,part", *rows]))
+    (folder / "t.txt").write_text("the cat sat on the mat and the dog ate the log. " * 40)
+    np.savez(folder / "t.npz", x_train=np.zeros((240, 3)), y_train=np.arange(240))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "says"),
+    [
+        (
+            "table",
+            {"label": "share"},
+            r"task\.label: share has 97 classes in 240 examples: too .*: target: values; else",
+        ),
+        (
+            "table",
+            {"label": "nr"},
+            r"task\.label: nr has 240 classes in 240 examples, 240 of which are there once: too",
+        ),
+        (
+            "text_table",
+            {"text": "said", "label": "nr"},
+            r"task\.label: nr has 240 classes .*; name a column with fewer",
+        ),
+        ("npz", {}, r"task: y has 240 classes in 240 examples, 240 of which are there once: too few of each"),
+    ],
+)
+def test_a_label_that_is_no_class_is_named(kind: str, options: dict[str, Any], says: str, folder: Path) -> None:
+    path = folder / ("t.npz" if kind == "npz" else "t.csv")
+    with pytest.raises(UserError, match=says) as error:
+        made(kind, path=str(path), **options)
+    assert "\n" not in str(error.value)
+
+
+def test_classes_that_are_there_once_beside_large_ones_are_said(tmp_path: Path) -> None:
+    rows = [f"{i},{i if i % 4 == 0 else 'much'}" for i in range(80)]
+    (tmp_path / "t.csv").write_text("\n".join(["a,b", *rows]))
+    notes = made("table", path=str(tmp_path / "t.csv"), label="b").notes
+    assert (
+        "20 of 21 classes of b are there once in training; where these are numbers to predict: target: values" in notes
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "metric", "says"),
+    [
+        ("table", {"label": "mood", "ignore": ["nr"]}, "f1", "[error, f1]"),
+        ("table", {"label": "wave", "target": "values"}, "rmse", "[mse, rmse]"),
+        ("text_table", {"text": "said", "label": "mood"}, "auc", "[error, auc]"),
+        ("series", {"targets": ["wave"]}, "mase", "[mae, mase]"),
+        (
+            "series",
+            {"targets": ["wave"], "target": "classes", "label": "mood", "context": 8, "stride": 3},
+            "f1",
+            "[error, f1]",
+        ),
+        ("recommendation", {"user": "part", "item": "share"}, "recall@7", "[ndcg@10, recall@10, recall@7]"),
+        ("characters", {}, "bits_per_byte", "[error, bits_per_character, bits_per_byte]"),
+    ],
+)
+def test_a_metric_that_is_not_listed_is_one_to_list(
+    kind: str, options: dict[str, Any], metric: str, says: str, folder: Path
+) -> None:
+    task = made(kind, path=str(folder / ("t.txt" if kind == "characters" else "t.csv")), **options)
+    aims = [{"metric": next(iter(task.metrics))}, {"metric": "params"}]
+    given = {"space": {"kind": "mlp"}, "task": {"kind": kind}, "objectives": aims, "budget": {"evaluations": 2}}
+    for where, changed in (
+        ("objectives.0.metric", {"objectives": [{"metric": metric}, {"metric": "params"}]}),
+        ("limits.0.metric", {"limits": [{"metric": metric, "at_most": 1.0}]}),
+        ("record.0", {"record": [metric]}),
+    ):
+        with pytest.raises(UserError) as error:
+            assemble(Config.model_validate({**given, **changed}), task=task)
+        assert str(error.value) == f"{where}: {metric} is not listed by the task; add it to task.metrics: {says}"
