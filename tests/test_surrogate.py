@@ -229,6 +229,54 @@ def test_where_none_is_within_the_limits_a_network_is_worth_the_chance_that_it_i
     assert 1 >= none > 10 * all_ >= 0
 
 
+def convolutions(genome: Genome) -> float:
+    return float(np.exp(sum((0, 0.1, 1, 1.5, 0.3)[op] for op in genome)))
+
+
+def told_of(index: int, genome: Genome, limit: Limit) -> Told:
+    """Within the limit it was trained; else only its cost is known."""
+    cost = convolutions(genome)
+    over = limit.excess(cost)
+    return Told(genome, Fitness(index, 0, () if over else (smooth(genome), cost), over), {"params": cost})
+
+
+def test_what_is_over_a_limit_teaches_what_networks_cost() -> None:
+    space, limit = Cell(), Limit("params", 8.0, 1, trained=False)
+    genomes = drawn(space, 200)
+    stream(0, "order").shuffle(genomes)
+    known, asked = genomes[:140], genomes[140:]
+    told = [told_of(index, genome, limit) for index, genome in enumerate(known)]
+    trained = [one for one in told if one.fitness.values]
+    assert 16 <= len(trained) < 40
+
+    def missed(rows: list[Told]) -> float:
+        acquisition = Acquisition(space, (Objective("error", "", 1, "", True), Objective("params", "", 1)), (limit,))
+        assert acquisition.learn(rows)
+        found = [acquisition.predicted(genome)["params"] / convolutions(genome) for genome in asked]
+        return float(np.abs(np.log(found)).mean())
+
+    assert missed(told) < 0.5 * missed(trained)
+
+
+def test_where_few_keep_a_limit_bayes_breeds_those_that_probably_do() -> None:
+    """One network in fourteen keeps it, and 16 must be trained before an error can be expected."""
+    space, limit = Cell(), Limit("params", 4.0, 1, trained=False)
+    share = np.mean([convolutions(genome) <= 4 for genome in drawn(space, 1000)])
+    assert share < 0.08
+    objectives = (Objective("error", "", 1, "", True), Objective("params", "", 1))
+    strategy = STRATEGIES["bayes"](Problem(space, 3, objectives, 24, (limit,)))
+    within, operators = [], []
+    for index in range(50):
+        proposal = strategy.ask(index)
+        strategy.register(index, proposal.genome)
+        told = told_of(index, proposal.genome, limit)
+        strategy.tell(Report(index, told.fitness, told.metrics))
+        within.append(not told.fitness.violation)
+        operators.append(proposal.operator)
+    assert "random" not in operators[16:]
+    assert np.mean(within[16:]) > 6 * share
+
+
 def test_bayes_finds_more_than_random_search_on_a_problem_with_a_known_front() -> None:
     """The best error at each number of convolutions that is not `none`: 7 points."""
     space = Cell()

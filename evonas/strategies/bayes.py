@@ -102,4 +102,5 @@ class Bayes(Strategy):
         if not pool:
             return None
         scores = self._acquisition.scores([child.genome for child in pool], [*self._pending.values()])
-        return pool[int(np.argmax(scores))]
+        best = np.flatnonzero(scores == scores.max())
+        return pool[int(rng.choice(best) if self._acquisition.of_limits else best[0])]

@@ -17,6 +17,8 @@ from evonas.surrogate.rungs import ends
 from evonas.surrogate.surrogate import FEWEST, MOST, OPTIMISM, Known, Surrogate
 
 Matrix = NDArray[np.float64]
+LIKELY = 0.5
+"""The chance of keeping the limits from which on a network counts as one that does, as long as few are trained."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ class Acquisition:
         self._sure: list[bool] = [False] * len(limits)
         self._front: Matrix = np.empty((0, len(objectives)))
         self._low = self._span = np.empty(0)
+        self.of_limits = False
+        """Whether scores are of the limits alone, because too few networks are trained to expect anything else."""
 
     def learn(self, told: Sequence[Told]) -> bool:
         """Take in all that is known.
@@ -65,16 +69,17 @@ class Acquisition:
         Returns:
             Whether that is enough to predict by.
         """
+        for place, limit in enumerate(self._limits):
+            self._learn_limit(place, limit, told)
         able = [one for one in told if one.fitness.values]
-        if len(able) < FEWEST:
-            return False
+        self.of_limits = len(able) < FEWEST
+        if self.of_limits:
+            return not all(self._sure)
         known = [self._known(place, able) for place in range(len(self._values))]
         values = np.array([one.values for one in known]).T
         near = self._near(values)
-        for surrogate, one in zip(self._values, known, strict=True):
-            surrogate.learn(one, near)
-        for place, limit in enumerate(self._limits):
-            self._learn_limit(place, limit, told)
+        for place, (surrogate, one) in enumerate(zip(self._values, known, strict=True)):
+            surrogate.learn(*self._measured(place, one, near, told))
         feasible = [i for i, one in enumerate(able) if one.fitness.violation == 0]
         placed = self._placed([one.scale.scaled(values[:, i]) for i, one in enumerate(self._values)])
         front = _front(placed[feasible])
@@ -92,10 +97,14 @@ class Acquisition:
             pending: of the networks in work.
 
         Returns:
-            Shape (genomes,), more is better; below 0 where no gain is expected, by how far that is.
+            Shape (genomes,), more is better; below 0 where no gain is expected, by how far that is. `of_limits`: the
+            chance that the limits hold, and 1 where it is `LIKELY`.
         """
         points = self._embedding.points([*genomes, *pending])
         chance = self._chances(points[: len(genomes)])
+        if self.of_limits:
+            chance = np.round(chance, 9)
+            return np.where(chance >= LIKELY, 1.0, chance)
         if not len(self._front):
             return np.round(chance, 9)
         hopeful, believed = self._expected(points[: len(genomes)], OPTIMISM), self._expected(points[len(genomes) :], 0)
@@ -105,6 +114,8 @@ class Acquisition:
     def predicted(self, genome: Genome) -> dict[str, float]:
         """What a network is expected to reach, by column in the columns' own units; `NAME.std`: the deviation."""
         found: dict[str, float] = {}
+        if self.of_limits:
+            return found
         for objective, surrogate in zip(self._objectives, self._values, strict=True):
             mean, deviation = (float(x[0]) for x in surrogate.predict([genome]))
             middle, low, high = surrogate.scale.value(np.array([mean, mean - deviation, mean + deviation])).tolist()
@@ -130,6 +141,22 @@ class Acquisition:
             return Known(genomes, np.array([one.fitness.values[place] for one in able]))
         reached = [{**one.reached, one.fitness.rung: one.fitness.values} for one in able]
         return Known(genomes, *ends([{rung: values[place] for rung, values in one.items()} for one in reached]))
+
+    def _measured(
+        self, place: int, known: Known, near: NDArray[np.int64], told: Sequence[Told]
+    ) -> tuple[Known, NDArray[np.int64]]:
+        """What is known of an objective, and of which places predictions are made. Of a cost, networks over a limit say
+        as much as others; where there are too many, those that are least over it count."""
+        key, sign = self._objectives[place].key, self._objectives[place].sign
+        rows = [one for one in told if one.fitness.values or key in one.metrics]
+        if self._objectives[place].trained or len(rows) == len(known.genomes):
+            return known, near
+        able = np.array([i for i, one in enumerate(rows) if one.fitness.values])
+        values = np.array([0.0 if one.fitness.values else sign * one.metrics[key] for one in rows])
+        values[able] = known.values
+        over = sorted((one.fitness.violation, i) for i, one in enumerate(rows) if not one.fitness.values)
+        chosen = [*able[near].tolist(), *(i for _, i in over[: self._most - len(near)])]
+        return Known(tuple(one.genome for one in rows), values), np.sort(np.array(chosen))
 
     def _learn_limit(self, place: int, limit: Limit, told: Sequence[Told]) -> None:
         """A limit that nobody has broken is taken to hold."""
