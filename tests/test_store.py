@@ -5,6 +5,8 @@ import json
 import resource
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -375,3 +377,22 @@ def test_a_place_where_no_folder_can_be_made_is_told(tmp_path: Path) -> None:
     run = tmp_path / "file" / "run"
     with pytest.raises(UserError, match=f"{run} cannot be a run folder: .*: Not a directory; give another folder"):
         open_folder(run).lock(take_over=False)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted by Linux's /proc")
+def test_reading_a_run_starts_no_thread() -> None:
+    """Arrow's may abort a process that ends soon after, and exit statuses with it."""
+    program = (
+        "import os, sys, scipy.linalg\n"
+        "from evonas.analysis.frames import evaluations, populations\n"
+        "from evonas.store import open_folder, read_run\n"
+        "folder, threads = open_folder(sys.argv[1]), lambda: set(os.listdir('/proc/self/task'))\n"
+        "before, run = threads(), read_run(folder)\n"
+        "print(len(evaluations(folder, run)), len(populations(folder, run)))\n"
+        "print(sorted(threads() - before))\n"
+    )
+    run = Path(__file__).parent / "recorded" / "window"
+    said = subprocess.run([sys.executable, "-c", program, str(run)], capture_output=True, text=True, check=True).stdout
+    rows, threads = said.splitlines()
+    assert min(map(int, rows.split())) > 0
+    assert threads == "[]"

@@ -44,7 +44,7 @@ def recorded(folder: Folder, description: dict[str, Any]) -> pd.DataFrame:
     committed = _table(tables, "evaluations", schema)
     known = set(committed["candidate"].to_pylist())
     loose = pa.Table.from_pylist([row for row in rows if row["candidate"] not in known], schema=schema)
-    frame: pd.DataFrame = pa.concat_tables([committed, loose]).to_pandas(maps_as_pydicts="strict")
+    frame: pd.DataFrame = pa.concat_tables([committed, loose]).to_pandas(maps_as_pydicts="strict", use_threads=False)
     for column in ("generation", "position"):
         frame[column] = frame[column].astype("Int64")
     return _refined(frame.sort_values("candidate", ignore_index=True), folder)
@@ -67,7 +67,7 @@ def _refined(frame: pd.DataFrame, folder: Folder) -> pd.DataFrame:
 def populations(folder: Folder, description: dict[str, Any]) -> pd.DataFrame:
     """The survivors of every generation, best first: generation, candidate, rank, crowding."""
     tables = read_tables(folder, description["metrics"], description["targets"]).populations
-    frame: pd.DataFrame = pa.concat_tables(tables).to_pandas() if tables else pd.DataFrame()
+    frame: pd.DataFrame = pa.concat_tables(tables).to_pandas(use_threads=False) if tables else pd.DataFrame()
     return frame
 
 

@@ -196,7 +196,7 @@ def read(path: str | Path) -> Table:
     """
     try:
         with pq.ParquetFile(Path(path)) as parquet:
-            file = parquet.read()
+            file = parquet.read(use_threads=False)
     except FileNotFoundError:
         raise UserError(f"no latency table {path}; `evonas table` makes one") from None
     except (OSError, pa.ArrowException) as error:

@@ -83,7 +83,7 @@ def _read(path: Path, source: str) -> Any:
     try:
         data = path.read_bytes()
         if data.startswith(PARQUET):
-            return _rows(pq.read_table(pa.BufferReader(data)), source)
+            return _rows(pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False), source)
         return yaml.safe_load(data.decode())  # JSON is YAML
     except FileNotFoundError:
         raise UserError(f"founders: there is no file or run {source}") from None

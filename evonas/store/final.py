@@ -10,7 +10,6 @@ The eight digits name how it was trained: other options are another network. Not
 """
 
 import hashlib
-import io
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -206,7 +205,8 @@ def read_weights(folder: Folder, row: Mapping[str, Any]) -> bytes:
 def _rows(folder: Folder, name: str, schema: pa.Schema) -> Iterable[dict[str, Any]]:
     path = f"{KIND}/{name}"
     try:
-        table = pq.read_table(io.BytesIO(folder.read(path)), page_checksum_verification=True)
+        file = pq.ParquetFile(pa.BufferReader(folder.read(path)), page_checksum_verification=True)
+        table = file.read(use_threads=False)
         recorded = (table.schema.metadata or {}).get(_DIGEST)
         rows: list[dict[str, Any]] = table.cast(schema).to_pylist(maps_as_pydicts="strict")
         if recorded != _digest(rows):

@@ -135,9 +135,10 @@ def unpacked(name: str, data: bytes, rows: int) -> pa.Table:
         if file.metadata.num_rows > rows or max(size, 8 * values) > UNPACKED_BYTES:
             raise Damaged(name, f"is damaged: its {file.metadata.num_rows:,} rows are more than the {rows:,} recorded")
         if file.metadata.num_rows * size <= UNPACKED_BYTES:
-            return file.read()  # read_table, for datasets, takes twice as long
+            # Arrow's threads may abort a process that ends soon after: github.com/apache/arrow/issues/34314
+            return file.read(use_threads=False)  # read_table, for datasets, takes twice as long
         batches, taken = [], 0
-        for batch in file.iter_batches(batch_size=max(1, UNPACKED_BYTES // (16 * max(size, 1)))):
+        for batch in file.iter_batches(max(1, UNPACKED_BYTES // (16 * max(size, 1))), use_threads=False):
             taken += batch.nbytes
             if taken > UNPACKED_BYTES:
                 raise Damaged(name, f"is damaged: it unpacks to more than {UNPACKED_BYTES:,} bytes")
