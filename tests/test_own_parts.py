@@ -31,6 +31,7 @@ from evonas.tasks import TASKS, TaskMetric
 from evonas.tasks.metrics import directions
 from tests.evaluation.small import ConvNets, bars_task, job
 from tests.evaluation.small import config as small_config
+from tests.forging import forge_cell
 from tests.synthetic import SPEC, Toy
 
 CONFIG: dict[str, Any] = {
@@ -145,6 +146,21 @@ def test_a_number_that_nothing_names_and_is_not_finite_is_left_empty(tmp_path: P
     assert run.evaluations["status"].tolist() == ["ok"] * 2
     assert run.evaluations["macs"].isna().all()
     assert run.evaluations["epochs"].tolist() == [4, 4]  # the last of the curve, which has a point a rung
+
+
+def test_what_is_no_column_is_not_recorded_and_a_run_that_has_it_is_verified(tmp_path: Path) -> None:
+    """A table may know more costs than a search asks for."""
+    table = Tabular(lambda genome, epochs: {"error": 0.5, "auc": 1.0}, lambda g: {**costs(g), "latency_ms[board]": 2.0})
+    run = toy_search(table, tmp_path / "run", training={"epochs": 4, "rungs": [1]})
+    known = [set(rung["metrics"]) for rungs in run.evaluations["rungs"] for rung in rungs]
+    assert known == [{"error", "params"}] * 4
+    assert run.verify().difference == ""
+
+    def more(rungs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [{**rung, "metrics": {**dict(rung["metrics"]), "latency_ms[board]": 2.0}} for rung in rungs]
+
+    forge_cell(tmp_path / "run", "evaluations", 1, "rungs", 0, more)  # as it was recorded once
+    assert evonas.load(tmp_path / "run", space=Toy()).verify().difference == ""
 
 
 class Wrong(Random):

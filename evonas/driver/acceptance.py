@@ -1,4 +1,5 @@
-"""What an evaluator says of a candidate, before it is recorded and compared: whoever evaluates, no number is NaN."""
+"""What an evaluator says of a candidate, before it is recorded and compared: whoever evaluates, no number is NaN, and
+there is none that the run has no column for."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -12,7 +13,7 @@ from evonas.scores import decoded
 
 
 def accepted(message: Message, objectives: Objectives) -> Message | None:
-    """A message as it may be recorded. What nothing names and is not finite is left out.
+    """A message as it may be recorded. What is no column, or what nothing names and is not finite, is left out.
 
     Args:
         message: of a runtime.
@@ -26,7 +27,7 @@ def accepted(message: Message, objectives: Objectives) -> Message | None:
         return (
             None
             if _fault(message.metrics, _named(message.rung, objectives), objectives)
-            else replace(message, metrics=_finite(message.metrics))
+            else replace(message, metrics=_kept(message.metrics, objectives))
         )
     evaluated = message.status in (Status.OK, Status.STOPPED)
     last = message.rungs[-1].rung if message.rungs else -1
@@ -44,16 +45,16 @@ def accepted(message: Message, objectives: Objectives) -> Message | None:
         message = replace(message, status=Status.FAILED_ERROR, message=text, rungs=message.rungs[:-1], weights=None)
     if message.status is not Status.OK and message.scores:
         message = replace(message, scores={})
-    return _with_finite(message)
+    return _with_kept(message, objectives)
 
 
-def _with_finite(evaluation: Evaluation) -> Evaluation:
-    """Without what is not finite: most often the same, for to make another costs."""
+def _with_kept(evaluation: Evaluation, objectives: Objectives) -> Evaluation:
+    """Without what is not recorded: most often the same, for to make another costs."""
     everything = (evaluation.metrics, *(rung.metrics for rung in evaluation.rungs))
-    if all(all(map(_is_finite, metrics.values())) for metrics in everything):
+    if all(len(_kept(metrics, objectives)) == len(metrics) for metrics in everything):
         return evaluation
-    rungs = tuple(replace(report, metrics=_finite(report.metrics)) for report in evaluation.rungs)
-    return replace(evaluation, metrics=_finite(evaluation.metrics), rungs=rungs)
+    rungs = tuple(replace(report, metrics=_kept(report.metrics, objectives)) for report in evaluation.rungs)
+    return replace(evaluation, metrics=_kept(evaluation.metrics, objectives), rungs=rungs)
 
 
 def _named(rung: int, objectives: Objectives) -> list[str]:
@@ -86,8 +87,9 @@ def _fault_of_scores(evaluation: Evaluation) -> str:
     return ""
 
 
-def _finite(metrics: Mapping[str, float]) -> Mapping[str, float]:
-    return {name: value for name, value in metrics.items() if _is_finite(value)}
+def _kept(metrics: Mapping[str, float], objectives: Objectives) -> Mapping[str, float]:
+    """What is recorded of metrics: finite values of columns."""
+    return {name: value for name, value in metrics.items() if name in objectives.metrics and _is_finite(value)}
 
 
 def _is_finite(value: object) -> bool:

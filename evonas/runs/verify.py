@@ -8,7 +8,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from typing import Any
 
 import pyarrow as pa
@@ -21,7 +21,7 @@ from evonas.objectives.before_training import is_stopped_before, report_before
 from evonas.objectives.early_stopping import is_stopped
 from evonas.objectives.objectives import BEFORE, Objectives
 from evonas.objectives.promotion import promoted_to
-from evonas.records import Candidate, Evaluation, Job, RungReport, Status
+from evonas.records import Candidate, Epoch, Evaluation, Job, RungReport, Status
 from evonas.runs.origin import founders_of
 from evonas.spaces.space import Space
 from evonas.store import (
@@ -111,7 +111,7 @@ def _check_births(record: Recovered, breeder: Breeder, objectives: Objectives) -
         _compare(candidate, job.candidate)
         if candidate.index in evaluated:
             _check_reused(evaluated[candidate.index], founder)
-            _check_promoted(evaluated[candidate.index], evaluated)
+            _check_promoted(evaluated[candidate.index], evaluated, objectives)
             _check_stop(evaluated[candidate.index], job, objectives, settled_rungs(founder))
 
 
@@ -123,17 +123,17 @@ def _check_reused(evaluation: Evaluation, founder: Founder | None) -> None:
     whole = is_reused(evaluation, founder) or known.status is not Status.STOPPED
     for name in ("status", "metrics", "rungs", "curve", "batch_size") if whole else ("rungs",):
         have, want = getattr(evaluation, name), getattr(known, name)
-        if (have if whole else have[: len(want)]) != want:
+        if not _is_same(have if whole else have[: len(want)], want):
             raise _Differs(f"candidate {evaluation.candidate.index}: {name} is not what {REUSED} has")
 
 
-def _check_promoted(evaluation: Evaluation, evaluated: Mapping[int, Evaluation]) -> None:
+def _check_promoted(evaluation: Evaluation, evaluated: Mapping[int, Evaluation], objectives: Objectives) -> None:
     """What a candidate was promoted with is what its parent had reached."""
     if not (begins := promoted_to(evaluation.candidate)):
         return
     parent = evaluation.candidate.parents[0]
     for own, known in zip(evaluation.rungs[:begins], evaluated[parent].rungs, strict=False):
-        if own.metrics != known.metrics:
+        if _columns(own.metrics, objectives) != _columns(known.metrics, objectives):
             raise _Differs(
                 f"candidate {evaluation.candidate.index}: what it has at rung {own.rung} is not what candidate "
                 f"{parent}, which it promotes, had reached there"
@@ -174,10 +174,10 @@ def _ends_at(report: RungReport, job: Job, objectives: Objectives) -> bool:
 def _check_before(report: RungReport, stopped: bool, job: Job, objectives: Objectives) -> None:
     """What was expected, and that the candidate was stopped before training exactly where that says so."""
     costs = {name: value for name, value in report.metrics.items() if not name.startswith(BEFORE)}
-    derived = report_before(job, costs, objectives).metrics
+    derived = _columns(report_before(job, costs, objectives).metrics, objectives)
     for name in sorted({*derived, *report.metrics}):
-        have, want = report.metrics.get(name, math.nan), derived.get(name, math.nan)
-        if not math.isclose(have, want, rel_tol=1e-6, abs_tol=1e-9):
+        have, want = report.metrics.get(name), derived.get(name)
+        if have is None or want is None or not math.isclose(have, want, rel_tol=1e-6, abs_tol=1e-9):
             raise _Differs(f"candidate {report.index}: {name} at rung 0 is {have}, but the record gives {want}")
     if stopped != is_stopped_before(report, job, objectives):
         verb = "was stopped before training" if stopped else "was trained"
@@ -195,13 +195,30 @@ def _check_rows(record: Recovered, space: Space, objectives: Objectives) -> None
             "arch_hash": space.identity(genome),
             "violation": objectives.violation(metrics),
             "epochs": _epochs(row),
-            **(row["rungs"][-1]["metrics"] if row["status"] in (Status.OK, Status.STOPPED) else {}),
         }
+        if row["status"] in (Status.OK, Status.STOPPED):
+            derived |= _columns(row["rungs"][-1]["metrics"], objectives)
         for name, value in derived.items():
-            if row[name] != value:
+            if row.get(name) != value:
                 raise _Differs(f"candidate {row['candidate']}: {name} is {row[name]}, but it has {value}")
         if row["status"] == Status.INFEASIBLE and (row["rungs"] or not row["violation"]):
             raise _Differs(f"candidate {row['candidate']} is infeasible, but within its limits")
+
+
+def _columns(metrics: Mapping[str, float], objectives: Objectives) -> dict[str, float]:
+    """What is recorded of metrics. In `rungs`, runs of before have what is no column, too."""
+    return {name: value for name, value in metrics.items() if name in objectives.metrics and math.isfinite(value)}
+
+
+def _is_same(have: Any, want: Any) -> bool:
+    """Whether two parts of a record are equal, NaN being equal to NaN."""
+    if isinstance(have, float) and isinstance(want, float):
+        return have == want or (math.isnan(have) and math.isnan(want))
+    if isinstance(have, list | tuple) and isinstance(want, list | tuple):
+        return len(have) == len(want) and all(map(_is_same, have, want))
+    if isinstance(have, Epoch) and isinstance(want, Epoch):
+        return _is_same(astuple(have), astuple(want))
+    return bool(have == want)
 
 
 def _check_populations(tables: Tables, breeder: Breeder) -> None:
@@ -217,7 +234,7 @@ def _check_populations(tables: Tables, breeder: Breeder) -> None:
         end += len(block)
         survivors = [(s.index, s.rank, s.crowding) for s in breeder.population(end)]
         for have, want in zip(_members(population), survivors, strict=False):
-            if have != want:
+            if not _is_same(have, want):
                 raise _Differs(f"generation {number}: survivor {have[0]} (rank {have[1]}) should be {want[0]}")
         if population.num_rows != len(survivors):
             raise _Differs(f"generation {number} has {population.num_rows} survivors instead of {len(survivors)}")
