@@ -18,6 +18,7 @@ from evonas.config import MUTABLE_SECTIONS, Config
 from evonas.config.loading import load_config
 from evonas.config.options import construct
 from evonas.driver.account import check_prices
+from evonas.driver.expecting import expecting_of
 from evonas.driver.finishing import finish
 from evonas.driver.loop import Search, Watch
 from evonas.driver.progress import shown
@@ -168,6 +169,8 @@ def prepare(
     if is_run(folder):
         wanted = as_begun(wanted, read_run(folder)["config"])
     components = _assembled(wanted, space, task, evaluator, folder)
+    if expecting := expecting_of(components.config, components.space, components.objectives):
+        expecting.try_out(components.space)
     check_run(folder, components)
     begins_with = reuse(from_run, folder, components)
     if lacking := missing(components.config.tracking):

@@ -1,5 +1,6 @@
 """Rung 0: what was measured is trained only where a stand-in says that it may be worth it."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,7 @@ from evonas.errors import UserError
 from evonas.objectives.before_training import is_stopped_before, report_before
 from evonas.objectives.objectives import Objectives
 from evonas.records import Before, Candidate, Evaluation, Genome, Job, RungReport
+from evonas.runtime import RUNTIMES, Factory, Serial
 from evonas.surrogate.stand_ins import STAND_INS
 from tests.forging import forge_cell
 from tests.synthetic import CURVES, SPEC, Toy
@@ -113,10 +115,51 @@ def test_a_changed_prediction_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_budget_of_trained_networks_ends_the_search(tmp_path: Path) -> None:
+def test_a_budget_of_trained_networks_is_kept_exactly_and_a_larger_one_goes_on(tmp_path: Path) -> None:
     rows = searched(tmp_path / "run", budget={"trained": 45}).evaluations
-    assert 45 <= (rows["epochs"] > 0).sum() <= 55
+    assert (rows["epochs"] > 0).sum() == 45
     assert len(rows) > 60
+    more = searched(tmp_path / "run", budget={"trained": 50}).evaluations
+    whole = searched(tmp_path / "whole", budget={"trained": 50}).evaluations
+    assert (more["epochs"] > 0).sum() == 50
+    assert list(more["genome"].map(tuple)) == list(whole["genome"].map(tuple))
+
+
+class Youngest(Serial):
+    """Seven workers, of whom the one with the youngest job is the next to report."""
+
+    def __init__(self, factory: Factory, *others: Any) -> None:
+        super().__init__(factory, *others)
+        self._evaluate, self._jobs = factory(), list[Iterator[Any]]()
+
+    @property
+    def free_slots(self) -> int:
+        return 7 - self.pending
+
+    @property
+    def pending(self) -> int:
+        return len(self._jobs)
+
+    def submit(self, job: Job) -> None:
+        self._jobs.append(self._evaluate(job))
+
+    def wait(self, seconds: float) -> Sequence[Any]:
+        message = next(self._jobs[-1])
+        if isinstance(message, Evaluation):
+            self._jobs.pop()
+        return (message,)
+
+
+def test_a_budget_of_trained_networks_is_kept_on_any_number_of_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is bred whom the budget may have no room for, as long as rung 0 is not known of those in work."""
+    training = {"epochs": 9, "rungs": [0, 3], "before": {"kind": "params", "promote": 0.3}}
+    alone = searched(tmp_path / "alone", training=training, budget={"trained": 30}).evaluations
+    monkeypatch.setitem(RUNTIMES, "serial", Youngest)
+    many = searched(tmp_path / "many", training=training, budget={"trained": 30}).evaluations
+    assert (alone["epochs"] > 0).sum() == (many["epochs"] > 0).sum() == 30
+    assert list(many["genome"].map(tuple)) == list(alone["genome"].map(tuple))
 
 
 def test_a_metric_can_stand_in(tmp_path: Path) -> None:
@@ -124,6 +167,35 @@ def test_a_metric_can_stand_in(tmp_path: Path) -> None:
     training = {**CONFIG["training"], "before": "params"}
     rows = searched(tmp_path / "run", training=training, budget={"evaluations": 40}).evaluations
     assert (rows["before.error"] == -rows["params"]).all()
+
+
+@pytest.mark.parametrize(
+    ("made", "says"),
+    [
+        (lambda space: lambda known, values, asked: (np.full(len(asked), np.nan),) * 2, "is \\[nan, nan, nan\\]"),
+        (lambda space: lambda known, values, asked: np.zeros(len(asked)), "an array of shape \\(3,\\)"),
+        (lambda space: lambda known, values, asked: (np.zeros(1), np.zeros(1)), "of shapes \\(1,\\)"),
+        (lambda known, values, asked: (values, values), "missing 2 required"),
+        (lambda space: None, "gives None for a space"),
+    ],
+)
+def test_what_a_stand_in_says_is_tried_before_anything_is_trained(
+    made: Any, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(STAND_INS, "mine", made)
+    with pytest.raises(UserError, match=f"stand-in mine: .*{says}"):
+        searched(tmp_path / "run", training={**CONFIG["training"], "before": "mine"})
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_stand_in_that_says_nan_later_stops_the_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def mine(known: Any, values: np.ndarray, asked: Any) -> tuple[np.ndarray, np.ndarray]:
+        found = np.full(len(asked), np.inf if len(known) > 16 else values.mean())
+        return found, found
+
+    monkeypatch.setitem(STAND_INS, "mine", lambda space: mine)
+    with pytest.raises(UserError, match="stand-in mine: a prediction of error for 1 genome is \\[inf\\]"):
+        searched(tmp_path / "run", training={**CONFIG["training"], "before": "mine"})
 
 
 def test_a_function_of_the_users_can_stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,6 +256,13 @@ def test_what_nothing_is_expected_of_is_trained() -> None:
 def test_what_cannot_be_is_said(training: dict[str, Any], says: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=says):
         searched(tmp_path / "run", training=training)
+
+
+@pytest.mark.parametrize("kind", ["surrogate", "params"])
+def test_where_nothing_hangs_on_training_there_is_nothing_to_stand_in_for(kind: str, tmp_path: Path) -> None:
+    training = {"epochs": 9, "rungs": [0], "before": kind}
+    with pytest.raises(UserError, match="no objective is that"):
+        searched(tmp_path / "run", training=training, objectives=[{"metric": "params"}])
 
 
 def test_the_command_line_says_both_numbers(run: evonas.Run) -> None:

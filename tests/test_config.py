@@ -58,7 +58,7 @@ def test_custom_yaml_shows_every_key() -> None:
         ("training.epochs=0", "training.epochs: input should be greater than or equal to 1, not 0"),
         (
             "training.rungs=[9]",
-            "rungs is [9]; it must ascend and lie between 1 and epochs - 1 = 7, e.g. training.rungs=",
+            "rungs is [9]; it must ascend and lie between 0, which is before training, and epochs - 1 = 7, e.g.",
         ),
         ("training={epochs: 4, rungs: [2, 1, 9]}", "e.g. training.rungs=[1, 2]"),
         ("training={epochs: 1, rungs: [2]}", "it is for trainings of 2 epochs or more, e.g. training.rungs=[]"),

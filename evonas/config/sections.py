@@ -179,8 +179,8 @@ class TrainingConfig(Section):
     @model_validator(mode="after")
     def _rungs_ascend(self) -> "TrainingConfig":
         if list(self.rungs) != sorted(set(self.rungs)) or any(not 0 <= r < self.epochs for r in self.rungs):
-            fitting = sorted({r for r in self.rungs if 0 < r < self.epochs}) or [1][: self.epochs - 1]
-            what = f"must ascend and lie between 1 and epochs - 1 = {self.epochs - 1}"
+            fitting = sorted({r for r in self.rungs if 0 <= r < self.epochs}) or [1][: self.epochs - 1]
+            what = f"must ascend and lie between 0, which is before training, and epochs - 1 = {self.epochs - 1}"
             where = what if self.epochs > 1 else "is for trainings of 2 epochs or more"
             raise ValueError(f"rungs is {list(self.rungs)}; it {where}, e.g. training.rungs={fitting}")
         if self.average and self.ema:
@@ -263,7 +263,8 @@ class BudgetConfig(Section):
     trained: int | None = Field(
         default=None,
         ge=1,
-        description="candidates that were trained, as far as the next one sees; with rung 0 fewer than are evaluated",
+        description="candidates whose training has begun: no more, on any number of workers; with rung 0 fewer than "
+        "are evaluated",
     )
     hours: float | None = Field(default=None, gt=0, description="running time of the search, over all its starts")
     time: str | None = Field(

@@ -11,7 +11,7 @@ from numbers import Real
 from evonas.config import Config
 from evonas.config.options import construct
 from evonas.did_you_mean import unknown
-from evonas.driver.expecting import Expecting
+from evonas.driver.expecting import expecting_of
 from evonas.driver.founders import Founder, all_founders
 from evonas.driver.own_parts import calling
 from evonas.driver.reorder_buffer import Failed, ReorderBuffer, View
@@ -59,10 +59,7 @@ class Breeder:
             self._selection = self.strategy.selection()
         self._selected = 0  # evaluated candidates that the selection was told of
         self._gone: set[int] = set()  # paused ones whose place a promotion has taken there
-        self._expecting: Expecting | None = None
-        if objectives.before:
-            last = len(config.training.milestones) - 1
-            self._expecting = Expecting(objectives.before, config.seed, space, objectives, last)
+        self._expecting = expecting_of(config, space, objectives)
         self._promotions: Promotions | None = None
         self._first_pause = 1 if objectives.before else 0  # nobody waits at rung 0
         if config.training.stopping == "pause":
@@ -71,8 +68,6 @@ class Breeder:
         self._seeds: list[int] = []
         self._parent: dict[int, int] = {}  # promotion -> whom it promotes
         self._first: dict[int, int] = {}  # promotion -> the candidate whose network it trains on
-        self.begun = 0
-        """Networks that passed rung 0, of those that the last one to be bred sees; 0 without rung 0."""
         self.next = 0
         """Index of the next candidate."""
 
@@ -249,7 +244,6 @@ class Breeder:
                     self._expecting.tell(news)
                 with calling(self._part, f"tell of candidate {news.index}"):
                     self.strategy.tell(news)
-        self.begun = view.begun
         return view
 
     def _of_network(self, news: Report | Failed) -> Report | Failed:

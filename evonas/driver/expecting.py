@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr
 
+from evonas.config import Config
 from evonas.config.sections import BeforeConfig
 from evonas.did_you_mean import unknown
-from evonas.driver.own_parts import calling
 from evonas.driver.reorder_buffer import View
+from evonas.driver.standing_in import StandingIn
 from evonas.errors import UserError
 from evonas.objectives.objectives import Objectives
 from evonas.records import Before, Genome
@@ -48,7 +49,8 @@ class Expecting:
         last: the rung of full training.
 
     Raises:
-        UserError: there is no such stand-in.
+        UserError: there is no such stand-in, or it is none.
+        Halted: what makes it raises.
     """
 
     def __init__(self, config: BeforeConfig, seed: int, space: Space, objectives: Objectives, last: int) -> None:
@@ -63,8 +65,26 @@ class Expecting:
                 "its unit; leave rule out"
             )
         self._columns = [] if self._metric else _columns(objectives)
-        self._stand_ins = {one.key: STAND_INS[config.kind](space) for one in self._columns}
+        self._stand_ins = {one.key: StandingIn(config.kind, space, one.key, one.sign) for one in self._columns}
         self._reached: dict[int, Report] = {}
+
+    def try_out(self, space: Space) -> None:
+        """Look whether something can be expected, before anything is trained.
+
+        Args:
+            space: of the genomes.
+
+        Raises:
+            UserError: nothing hangs on training, or a stand-in does not say what it should.
+            Halted: a stand-in raises.
+        """
+        if not (any(one.trained for one in self._objectives.objectives) if self._metric else self._columns):
+            raise UserError(
+                f"training.before: {self._config.kind} stands in for what training gives, and no objective is that; "
+                "take 0 out of training.rungs, or make a metric of the task an objective"
+            )
+        for stand_in in self._stand_ins.values():
+            stand_in.try_out(space)
 
     def tell(self, report: Report) -> None:
         """Learn what a candidate reached."""
@@ -102,8 +122,7 @@ class Expecting:
         expected, hopeful, chance = {}, {}, 1.0
         for one in self._columns:
             values = np.array([one.sign * self._reached[i].metrics[one.key] for i in sorted(self._reached)])
-            with calling(f"stand-in {self._config.kind}", f"a prediction of {one.key}"):
-                mean, low = (float(found[0]) for found in self._stand_ins[one.key](known, values, [genome]))
+            mean, low = (float(found[0]) for found in self._stand_ins[one.key](known, values, [genome]))
             expected[one.key], hopeful[one.key] = one.sign * mean, one.sign * low
             deviation = max((mean - low) / OPTIMISM, 1e-9 * (abs(mean) or 1.0))
             for sign, bound in one.limits:
@@ -119,6 +138,22 @@ class Expecting:
         if len(gains) < JUDGED:
             return 0.0
         return float(np.quantile(gains, 1 - self._config.promote, method="higher"))
+
+
+def expecting_of(config: Config, space: Space, objectives: Objectives) -> Expecting | None:
+    """What decides before training in a search; None where nothing does.
+
+    Args:
+        config: of the search.
+        space: of the genomes.
+        objectives: of the search.
+
+    Raises:
+        UserError, Halted: as of `Expecting`.
+    """
+    if not objectives.before:
+        return None
+    return Expecting(objectives.before, config.seed, space, objectives, len(config.training.milestones) - 1)
 
 
 def _columns(objectives: Objectives) -> list[_Column]:

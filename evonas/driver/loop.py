@@ -15,7 +15,7 @@ from evonas.driver.founders import Founder, is_reused, taken_over
 from evonas.driver.own_parts import calling
 from evonas.driver.paused import Paused
 from evonas.objectives.objectives import Objectives
-from evonas.records import Evaluation, Job, RungReport
+from evonas.records import Evaluation, Job, RungReport, Status
 from evonas.runtime import Message, Runtime
 from evonas.spaces.space import Space
 from evonas.store import Recovered, Store, screened_targets, to_row
@@ -52,7 +52,7 @@ class Search:
         self._space, self._store, self._watch = space, store, watch
         self._paused = Paused(store, config.training.checkpoints_mb)
         self._waiting: list[Job] = []  # bred before a restart and not evaluated
-        self._committed = 0
+        self._committed = self._reused_trained = 0
         self.screened: dict[int, Mapping[str, str]] = {}
         """Conditions of candidates that some target has not measured to the end."""
         self._earlier_s, self._started = 0.0, time.monotonic()
@@ -87,6 +87,12 @@ class Search:
     def evaluated_here(self) -> int:
         """Of these, those that were not taken over from another run; a budget counts them."""
         return self.evaluated - self.reused
+
+    @property
+    def trained_here(self) -> int | None:
+        """Networks that have passed rung 0, but for those that were taken over; None in a search without one."""
+        trained = self.breeder.buffer.trained
+        return None if trained is None else trained - self._reused_trained
 
     @property
     def order(self) -> list[int]:
@@ -149,8 +155,17 @@ class Search:
 
     def _look_at_budget(self) -> None:
         evaluated = self.breeder.next - self.reused
-        budget, trained = self.config.budget, self.breeder.begun if self.objectives.before else evaluated
-        self.ended = self.ended or budget.spent(evaluated, self.elapsed_s, self.gpu_s, self.usd or 0.0, trained)
+        trained = evaluated if self.trained_here is None else self.trained_here
+        spent = self.config.budget.spent(evaluated, self.elapsed_s, self.gpu_s, self.usd or 0.0, trained)
+        self.ended = self.ended or spent
+
+    def _room_to_train(self) -> bool:
+        """Whether the next candidate is within the budget of trained ones, however rung 0 decides of those in work. So
+        who is bred last hangs on no timing."""
+        budget, trained = self.config.budget.trained, self.trained_here
+        if not budget or trained is None:
+            return True
+        return trained + self.breeder.next - self.breeder.buffer.decided < budget
 
     def _submit(self) -> None:
         self._look_at_budget()
@@ -169,7 +184,7 @@ class Search:
     def _next(self) -> Job | None:
         if self._waiting:
             return self._waiting.pop(0)
-        if self.ended or not self.breeder.ready():
+        if self.ended or not (self.breeder.ready() and self._room_to_train()):
             return None
         try:
             job = self.breeder.breed()
@@ -244,6 +259,7 @@ class Search:
             self.screened[evaluation.candidate.index] = evaluation.conditions
         if is_reused(evaluation, self.breeder.founder(evaluation.candidate.index)):
             self.reused += 1
+            self._reused_trained += len(evaluation.rungs) > (evaluation.status is Status.STOPPED)
         else:
             self._account.count(evaluation, self.config.runtime.gpus_at_first)
 

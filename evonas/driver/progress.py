@@ -48,7 +48,7 @@ class StatusLine:
 
     def _trained(self, search: Search) -> list[str]:
         """Of how many the training has begun, where that is not all."""
-        trained, budget = search.breeder.buffer.trained, search.config.budget.trained
+        trained, budget = search.trained_here, search.config.budget.trained
         return [] if trained is None else [f"{trained:,}{f'/{budget:,}' if budget else ''} trained"]
 
     def _money(self, search: Search) -> list[str]:

@@ -47,7 +47,6 @@ class View:
         gains: of the last candidates whose rung 0 it sees, what each was expected to add; none without rung 0.
         believed: fitnesses, as expected at rung 0, of those that passed it and are neither known at the end nor stopped
             or paused.
-        begun: how many networks passed rung 0, of those that it sees there.
     """
 
     visible: int
@@ -56,7 +55,6 @@ class View:
     front: tuple[Fitness, ...]
     gains: tuple[float, ...] = ()
     believed: tuple[Fitness, ...] = ()
-    begun: int = 0
 
 
 class ReorderBuffer:
@@ -90,7 +88,6 @@ class ReorderBuffer:
         self._begun: list[int] | None = [] if before else None  # passed rung 0, in order
         self._untrained: set[int] = set()  # stopped there
         self._promoted: set[int] = set()  # who train on a network that passed it
-        self._seen = 0
         self._gains: deque[float] = deque(maxlen=RECENT)
         self._believed: dict[int, Fitness] = {}
 
@@ -137,6 +134,11 @@ class ReorderBuffer:
         """How many networks have passed rung 0 by now; None in a search without one."""
         return None if self._begun is None else len(self._begun) - len(self._promoted)
 
+    @property
+    def decided(self) -> int:
+        """Of how many candidates it is known whether they passed the first rung."""
+        return len(self._settled)
+
     def ready(self, index: int) -> bool:
         """Whether all that candidate `index` is to see has happened."""
         return self._rule.ready(index, self._prefix, self._begun)
@@ -170,7 +172,6 @@ class ReorderBuffer:
             self._front,
             tuple(self._gains),
             tuple(self._believed.values()),
-            self._seen,
         )
 
     def final(self, indices: Sequence[int]) -> list[Fitness]:
@@ -207,7 +208,6 @@ class ReorderBuffer:
             if one.index in self._untrained:
                 told.append(Failed(one.index))
                 continue
-            self._seen += 1
             if one.fitness.values:
                 self._believed[one.index] = one.fitness
         return told

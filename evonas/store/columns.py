@@ -186,15 +186,21 @@ PER_TARGET: Mapping[str, Column] = {
 BEFORE: Mapping[str, Column] = {
     "before.gain": Column(
         "",
-        "at rung 0: the hypervolume that it was expected to add, the front of its birth being 1 in each objective, in "
-        "logarithms; below 0 where none was: by how far it was behind",
+        "at rung 0: the hypervolume that it was expected to add, in logarithms, the front of its birth going from 0 to "
+        "1 in each objective, times the chance that it keeps the limits on what training tells; where it was expected "
+        "to add none: -1 less how far it was behind. The how-to of limits has the formula",
     ),
     "before.threshold": Column("", "the `before.gain` from which on it is trained; empty: any"),
     "before.always": Column("", "1: drawn to be trained, whatever was expected"),
 }
 """Columns of `evaluations` of a search with rung 0."""
 
-EXPECTED = Column("", "what training was expected to give, in the unit of the column behind the dot; empty: not known")
+EXPECTED = Column(
+    "",
+    "what training was expected to give, in the unit of the column behind the dot; empty: not known. Where "
+    "`training.before` is a metric of the untrained network: that metric, its sign turned if less of the column is "
+    "better; it is no value of the column and has not its unit",
+)
 
 POPULATION: Mapping[str, Column] = {
     "generation": Column("", "generation after which they survived, from 1"),

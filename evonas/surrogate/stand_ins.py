@@ -17,7 +17,8 @@ StandIn = Callable[[Sequence[Genome], Vector, Sequence[Genome]], tuple[Vector, V
 known) -> what these are expected to reach, and what they may well reach, half a standard deviation better; both
 minimised, shape (genomes,).
 
-A function of its arguments alone: a search is replayed with it."""
+A function of its arguments alone: a search is replayed with it. Two finite numbers a genome, or the search stops with a
+line; it is tried on made-up rows at the start."""
 
 
 class Process:
