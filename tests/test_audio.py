@@ -1,6 +1,7 @@
 """Recordings: arrays of any lengths, FLAC, masks that augment, and spectrograms that go wherever the network goes."""
 
 import io
+import struct
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ from evonas.config.options import construct
 from evonas.errors import UserError
 from evonas.tasks import TASKS, Task
 from evonas.tasks.audio.arrays import _recordings
+from evonas.tasks.audio.files import NoSound, rate_of, samples_of
 from evonas.tasks.audio.masking import Masking
+from evonas.tasks.audio.resampling import resampled
 from evonas.tasks.audio.sounds import as_int16
 from evonas.tasks.audio.spectrogram import Spectrogram
 from evonas.tasks.data_record import data_record, prepare_of
@@ -88,6 +91,9 @@ def test_rows_of_one_length_and_classes_with_names(tmp_path: Path) -> None:
         ({}, {"test": "speaker > ann"}, "task.test: texts are compared by == and !="),
         ({}, {"split": {"by": "singer"}}, "task.split: unknown 'singer'"),
         ({}, {"mask_bands": 7}, "task.mask_bands: 7 is more than the 6 bands of a spectrogram"),
+        ({"pcm16": np.full((N, 130), np.nan)}, {}, "task.samples: pcm16 has samples that are no numbers: 7,800 of 7"),
+        ({}, {"rate": 20}, "task.rate: takes samples a second, from 400"),
+        ({"rate": np.full(N, 8000)}, {}, "task.rate: takes one number, samples a second of all"),
         ({"label": np.zeros(N, int)}, {}, "all labels are alike"),
         ({"speaker": np.array(list("ab") * (N // 2))}, {"split": {"time": "speaker"}}, "must be numbers, .* not <U1"),
     ],
@@ -173,6 +179,79 @@ def test_without_soundfile_flac_is_one_line(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setitem(sys.modules, "soundfile", None)
     with pytest.raises(UserError, match=r"reads FLAC with soundfile: pip install .*\[audio\]"):
         construct(TASKS, PartConfig.model_validate({"kind": "audio_folder", "path": str(tmp_path)}), "task")
+
+
+WHOLE = io.BytesIO()
+wavfile.write(WHOLE, 8000, np.zeros((50, 2), np.int16))
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "it is empty"),
+        (b"I am no wav", "File format b'I am' not understood"),
+        (b"RIFF", "no header of sound, or half of one"),
+        (WHOLE.getvalue()[:36] + b"junk" + WHOLE.getvalue()[40:], "no header of sound"),
+        (WHOLE.getvalue()[:24] + bytes(4) + WHOLE.getvalue()[28:], "."),
+        (WHOLE.getvalue()[:36] + b"data" + bytes(4), "it has no samples"),
+        (np.full(9, np.nan, np.float32), "it has samples that are no numbers: 9 of 9"),
+        (np.array([0, np.inf]), "it has samples that are no numbers: 1 of 2"),
+        (np.full(9, 300.0), "it has floats up to 300, and floats run from -1 to 1"),
+    ],
+)
+def test_why_a_file_has_no_samples(tmp_path: Path, content: Any, says: str) -> None:
+    file = tmp_path / "x.wav"
+    if isinstance(content, bytes):
+        file.write_bytes(content)
+    else:
+        wavfile.write(file, 8000, content)
+    rate_of(file)
+    with pytest.raises(NoSound, match=says):
+        samples_of(file)
+
+
+def test_24_bits_are_as_loud(tmp_path: Path) -> None:
+    whole = np.array([0, 2**22, -(2**22), 2**23 - 1])
+    body = b"".join(int(sample).to_bytes(3, "little", signed=True) for sample in whole)
+    header = struct.pack(
+        "<4sI4s4sIHHIIHH4sI", b"RIFF", 36 + 12, b"WAVE", b"fmt ", 16, 1, 1, 8000, 24000, 3, 24, b"data", 12
+    )
+    (tmp_path / "x.wav").write_bytes(header + body)
+    assert as_int16(samples_of(tmp_path / "x.wav")[1]).tolist() == (whole >> 8).tolist()
+
+
+@pytest.mark.parametrize(("rate", "wanted"), [(44100, 16000), (8000, 16000), (16000, 8000)])
+def test_a_tone_is_the_same_at_another_rate_and_one_above_it_is_gone(rate: int, wanted: int) -> None:
+    def tone(hertz: float, at: int) -> Any:
+        return np.rint(9000 * np.sin(2 * np.pi * hertz * np.arange(at // 4) / at)).astype(np.int16)
+
+    length = wanted // 5  # of a fourth of a second: the end of a recording is not in it
+    found = resampled(tone(500, rate), rate, wanted, length)
+    assert found.shape == (length,)
+    assert found[length // 4 :] == pytest.approx(tone(500, wanted)[length // 4 : length], abs=60)
+    if rate > wanted:  # and not an alias of 0.3 wanted, as loud
+        above = resampled(tone(0.7 * wanted, rate), rate, wanted, length)
+        assert abs(above[length // 4 :]).max() < 60
+
+
+def test_recordings_of_several_rates_are_held_at_the_most_frequent(tmp_path: Path) -> None:
+    def write(file: Path, x: Any) -> None:
+        rate = [8000, 8000, 16000, 44100][int(file.stem) // 2 % 4]
+        wave = 9000 * np.sin(2 * np.pi * 500 * np.arange(rate // 4) / rate)
+        wavfile.write(file, rate, np.stack([wave, wave], 1).astype(np.int16))
+
+    options = {"kind": "audio_folder", "path": str(folders(tmp_path, write, ".wav")), "seconds": 0.2}
+    task = construct(TASKS, PartConfig.model_validate(options), "task")
+    assert task.splits.train.x.shape[1] == 1600
+    assert "8 of 20 recordings are resampled to 8,000 samples a second: 4 of 16,000, 4 of 44,100" in task.notes
+    assert "20 recordings of several channels are mixed to one" in task.notes
+    assert "20 of 20 recordings are cut to 0.2 s" in task.notes
+    middle = task.splits.train.x[:, 400:1200].astype(float)
+    assert abs(middle - middle[0]).max() < 60, "one tone, whatever its rate was"
+    higher = construct(TASKS, PartConfig.model_validate({**options, "rate": 16000}), "task")
+    assert higher.splits.train.x.shape[1] == 3200
+    with pytest.raises(UserError, match=r"task.rate: takes samples a second, from 400 to 1,000,000, not 8"):
+        construct(TASKS, PartConfig.model_validate({**options, "rate": 8}), "task")
 
 
 def test_what_is_no_sound_ends_a_search_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

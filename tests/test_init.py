@@ -323,11 +323,8 @@ def test_recordings_that_cannot_be_read_are_in_one_message(tmp_path: Path) -> No
     folder = wav(tmp_path)
     (folder / "low" / "x.wav").write_bytes(b"no sound")
     wavfile.write(folder / "low" / "y.wav", 8000, np.zeros(100, np.int16))
-    with pytest.raises(
-        UserError, match=r"cannot read 2 recordings: .*x\.wav: .*; .*y\.wav: it has 8,000 samples a"
-    ) as error:
+    wavfile.write(folder / "low" / "z.wav", 8000, np.array([0, np.nan, 0], np.float32))
+    with pytest.raises(UserError, match=r"cannot read 2 recordings: .*x\.wav: .*; .*z\.wav: .* no numbers") as error:
         sound(folder)
     assert "\n" not in str(error.value)
-    (folder / "low" / "y.wav").unlink()
-    with pytest.raises(UserError, match=r"cannot read 1 recording: .*x\.wav"):
-        sound(folder)
+    assert "y.wav" not in str(error.value), "another rate is no fault"

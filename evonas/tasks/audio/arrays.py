@@ -9,7 +9,8 @@ import numpy as np
 from evonas.did_you_mean import unknown
 from evonas.errors import UserError
 from evonas.paths import expanded
-from evonas.tasks.audio.sounds import Sounds, as_int16, lengths
+from evonas.tasks.audio.files import wrong_with
+from evonas.tasks.audio.sounds import Sounds, as_int16, check_rate, lengths
 from evonas.tasks.class_folders import natural
 from evonas.tasks.class_weights import ClassWeights
 from evonas.tasks.conditions import rows_where
@@ -17,10 +18,6 @@ from evonas.tasks.dealing import Keys, SplitBy, notes_of
 from evonas.tasks.room import STREAMED, check_room
 from evonas.tasks.splitting import completed
 from evonas.tasks.task import Array, Split, Task
-
-LARGEST_RATE = 10**6
-LOUDEST = 2.0
-"""Of floats, which run from -1 to 1 and may go a little beyond; above it they are whole numbers as floats."""
 
 
 def audio(
@@ -137,11 +134,8 @@ def _recordings(arrays: Mapping[str, Array], samples: str, offsets: str, file: P
     if found.dtype.kind not in "iuf" or found.ndim not in (1, 2) or not found.size:
         shape = f"{found.dtype} {found.shape}"
         raise UserError(f"task.samples: {samples} must be numbers (samples,) or (n, samples), not {shape}")
-    if found.dtype.kind == "f" and (loudest := float(np.nanmax(np.abs(found)))) > LOUDEST:
-        raise UserError(
-            f"task.samples: {samples} has floats up to {loudest:.6g}, and floats run from -1 to 1: divide them, or "
-            "store whole numbers, as int16"
-        )
+    if wrong := wrong_with(found):
+        raise UserError(f"task.samples: {samples} has {wrong}: mend them, or store whole numbers, as int16")
     if found.ndim == 2:
         return found.reshape(-1), np.arange(len(found) + 1) * found.shape[1]
     if offsets not in arrays:
@@ -163,9 +157,9 @@ def _rate(given: int | None, arrays: Mapping[str, Array], file: Path) -> int:
     found = arrays.get("rate") if given is None else np.array(given)
     if found is None:
         raise UserError(f"task.rate: {file} has no array rate: say how many samples a second has")
-    if found.size != 1 or found.dtype.kind not in "iuf" or not 1 <= found.item() <= LARGEST_RATE:
-        raise UserError(f"task.rate: takes one number from 1 to {LARGEST_RATE:,}, not {str(found)[:40]}")
-    return round(float(found.item()))
+    if found.size != 1 or found.dtype.kind not in "iuf":
+        raise UserError(f"task.rate: takes one number, samples a second of all, not {str(found)[:40]}")
+    return check_rate(float(found.item()))
 
 
 def _cut(found: Array, starts: Array, sounds: Sounds, rate: int) -> tuple[Array, list[str]]:

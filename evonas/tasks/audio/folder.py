@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from evonas.paths import expanded
-from evonas.tasks.audio.recordings import SUFFIXES, Recordings
-from evonas.tasks.audio.sounds import Sounds
+from evonas.tasks.audio.recordings import SUFFIXES, Recordings, most_frequent_rate
+from evonas.tasks.audio.sounds import LOWEST_RATE, Sounds, check_rate
 from evonas.tasks.class_folders import class_folders, natural
 from evonas.tasks.class_weights import ClassWeights
 from evonas.tasks.dealing import SplitBy, notes_of
@@ -19,6 +19,7 @@ from evonas.tasks.task import Split, Task
 def audio_folder(
     *,
     path: str,
+    rate: int | None = None,
     seconds: float = 1.0,
     bands: int = 32,
     mask_bands: int = 0,
@@ -33,12 +34,15 @@ def audio_folder(
 ) -> Task:
     """PATH/CLASS/*.wav (or .flac), or PATH/train/CLASS/*.wav beside PATH/valid and PATH/test, as pictures of sound.
 
-    Samples are held as int16, one channel. `prepare` makes a log-mel spectrogram of them (windows of 25 ms, 10 ms
+    Samples are held as int16, one channel, at one rate: files of other rates are resampled, by a filter that leaves
+    nothing above half of either. `prepare` makes a log-mel spectrogram of them (windows of 25 ms, 10 ms
     apart), standardised per band: (1, bands, frames), which the spaces of pictures take, and `conv1d`. So an exported
     network takes samples.
 
     Args:
         path: the folder; see `image_folder`.
+        rate: samples a second that recordings are held with, and that an exported network takes; default: those that
+            most of the training files have.
         seconds: files are cut to so long, or filled up with silence.
         bands: of the spectrogram.
         mask_bands: in training, masks over up to so many neighbouring bands (SpecAugment, Park et al. 2019).
@@ -53,20 +57,26 @@ def audio_folder(
         metrics: computed of the validation examples, the main one first.
 
     Raises:
-        UserError: no such folder, no recordings in it, files that cannot be read or of different rates, or
-            no room for them in memory.
+        UserError: no such folder, no recordings in it, files that cannot be read, or no room for them in memory.
     """
     root = expanded(path, "task.path")
     sounds = Sounds(seconds, bands, mask_bands, mask_frames, masks)
     found, classes, notes = class_folders(root, SUFFIXES, "WAV or FLAC files")
-    recordings = Recordings(sounds)
-    recordings.check_room([file for own in found.values() for files in own.values() for file in files], found)
+    recordings = Recordings(sounds, _rate(found, rate))
+    recordings.check_room(sum(len(files) for own in found.values() for files in own.values()), found)
     given = {part: _read(recordings, files, classes) for part, files in found.items()}
     recordings.check()
     keys = keys_of_classes(split, found["train"], root)
     splits = completed(given, valid_fraction, test_fraction, split_seed, keys=keys)
     notes = [*notes, *notes_of(keys, split, splits.drawn), *recordings.notes()]
     return sounds.task(root.name, splits, recordings.rate, metrics, classes, notes, class_weights)
+
+
+def _rate(found: Mapping[str, Mapping[str, Sequence[Path]]], given: int | None) -> int:
+    """Where no file has a rate, any will do: the reading of files says what is wrong with them."""
+    if given is not None:
+        return check_rate(given)
+    return most_frequent_rate(file for files in found["train"].values() for file in files) or LOWEST_RATE
 
 
 def _read(recordings: Recordings, files: Mapping[str, Sequence[Path]], classes: Sequence[str]) -> Split:

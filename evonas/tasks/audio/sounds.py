@@ -15,6 +15,11 @@ from evonas.tasks.constructors import classification
 from evonas.tasks.metrics import directions
 from evonas.tasks.task import Array, Splits, Task
 
+LOWEST_RATE, HIGHEST_RATE = 400, 10**6
+"""Samples a second; of fewer a window would have less than ten."""
+LOUDEST = 2.0
+"""Of floats, which run from -1 to 1 and may go a little beyond; above it they are whole numbers as floats."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sounds:
@@ -81,7 +86,7 @@ class Sounds:
 def as_int16(samples: Array) -> Array:
     """Samples of any kind, as loud as they are: floats from -1 to 1, uint8 around 128, whole numbers by their range."""
     if samples.dtype.kind == "f":
-        clipped: Array = np.clip(np.nan_to_num(samples), -1, 1) * (2**15 - 1)
+        clipped: Array = np.clip(samples, -1, 1) * (2**15 - 1)
         return clipped.astype(np.int16)
     if samples.dtype == np.uint8:
         return (samples.astype(np.int16) - 128) * 256
@@ -91,6 +96,19 @@ def as_int16(samples: Array) -> Array:
     if samples.dtype.kind == "u":
         shifted = shifted.astype(np.int64) - 2**15
     return shifted.astype(np.int16)
+
+
+def check_rate(rate: float) -> int:
+    """Samples a second as a whole number.
+
+    Raises:
+        UserError: they are too few or too many.
+    """
+    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+        raise UserError(
+            f"task.rate: takes samples a second, from {LOWEST_RATE} to {HIGHEST_RATE:,}, not {str(rate)[:40]}"
+        )
+    return round(rate)
 
 
 def lengths(cut: int, filled: int, of: int, seconds: float) -> list[str]:
