@@ -12,6 +12,7 @@ from torch import Tensor
 from evonas.errors import UserError
 from evonas.paths import expanded
 from evonas.records import InputSpec, TaskSpec
+from evonas.tasks import ngrams
 from evonas.tasks.constructors import chosen_metrics
 from evonas.tasks.losses import on
 from evonas.tasks.metrics import TaskMetric, directions
@@ -37,7 +38,8 @@ def characters(
     gives logits (context, vocabulary): at each place for the character that follows it, so what it says there must not
     depend on characters behind, as in the space `tcn`. Splits that are not given are the end of the training text: the
     last part is `test`, what stands before it `valid`. The vocabulary is that of the training part. In the place of
-    characters there may be bytes, or the tokens of a tokenizer.
+    characters there may be bytes, or the tokens of a tokenizer. Baselines count the training text: `unigrams`, how
+    frequent units are (add-one), and `trigrams`, what follows two (interpolated after Witten and Bell).
 
     Args:
         path: the file or folder.
@@ -66,7 +68,18 @@ def characters(
     inputs = InputSpec((context,), "int64", own.size)
     spec = TaskSpec(where.stem, inputs, (context, own.size), directions(chosen))
     said = tuple(notes(own, [texts["train"]], numbers))
-    return Task(spec, splits, Tokens(), next_token_loss, chosen, own.names, said, offered=tuple(known))
+    counted = ngrams.baselines(splits, own.size, np.array(own.widths), chosen)
+    return Task(
+        spec,
+        splits,
+        Tokens(),
+        next_token_loss,
+        chosen,
+        own.names,
+        said,
+        baselines=counted,
+        offered=tuple(known),
+    )
 
 
 def next_token_loss(output: Tensor, target: Tensor, label_smoothing: float) -> Tensor:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from evonas.records import InputSpec, TaskSpec
+from evonas.tasks import naive_bayes
+from evonas.tasks.baselines import baseline
 from evonas.tasks.class_weights import ClassWeights
 from evonas.tasks.constructors import classification
 from evonas.tasks.dealing import Keys, SplitBy, notes_of
@@ -90,7 +92,9 @@ def text_task(
     task = classification(name, splits, metrics, classes, said, class_weights=class_weights)
     inputs = InputSpec((length,), "int64", own.size)
     spec = TaskSpec(task.spec.name, inputs, task.spec.output_shape, directions(task.metrics))
-    return replace(task, spec=spec, prepare=Tokens())
+    found = naive_bayes.posteriors(task.splits, own.size, own.filler, task.spec.output_shape[0])
+    baselines = {**task.baselines, **baseline("naive Bayes", task.metrics, task.splits, found)}
+    return replace(task, spec=spec, prepare=Tokens(), baselines=baselines)
 
 
 def _lengths(whole: Mapping[str, Sequence[Array]]) -> list[int]:

@@ -1,6 +1,8 @@
 """Text files as tokens: what follows what, and which class a text is of."""
 
 import math
+from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +63,53 @@ def test_the_metrics_of_known_outputs(tmp_path: Path) -> None:
     right[0, 0] = -right[0, 0]
     wrong = made.metrics["error"].statistics(right, y)
     assert wrong.tolist() == [0.25, *[0.0] * (len(y) - 1)]
+
+
+def test_counts_of_a_text_are_a_baseline(tmp_path: Path) -> None:
+    """Against the formulas of Witten and Bell, unit by unit, in plain Python."""
+    letters = np.random.default_rng(0).choice(list("abcd"), 900, p=[0.4, 0.3, 0.2, 0.1])
+    text = "".join("x" if before == "a" else letter for before, letter in pairwise(letters))
+    made = task("characters", written(tmp_path / "a.txt", text), context=7)
+    train, valid = made.splits.train, made.splits.valid
+    seen = [*train.x.flatten().tolist(), int(train.y[-1, -1])]
+    grams = {n: Counter(tuple(seen[i : i + n]) for i in range(len(seen) - n + 1)) for n in (1, 2, 3)}
+
+    def probability(context: tuple[int, ...], unit: int) -> float:
+        if not context:
+            return (grams[1][(unit,)] + 1) / (len(seen) + made.spec.output_shape[1])
+        n, lower = len(context) + 1, probability(context[1:], unit)
+        behind = [count for gram, count in grams[n].items() if gram[:-1] == context]
+        own = grams[n][(*context, unit)]
+        return (own + len(behind) * lower) / (sum(behind) + len(behind)) if behind else lower
+
+    places = [(row, i) for row in range(len(valid)) for i in range(7)]
+    for name, longest in (("unigrams", 0), ("trigrams", 2)):
+        contexts = [tuple(valid.x[row, max(0, i + 1 - longest) : i + 1].tolist()) for row, i in places]
+        bits = [-math.log2(probability(c, int(valid.y[at]))) for c, at in zip(contexts, places, strict=True)]
+        assert made.baselines[name]["bits_per_character"] == pytest.approx(np.mean(bits))
+    assert set(made.baselines["trigrams"]) == {*made.metrics, *(f"test[{metric}]" for metric in made.metrics)}
+    assert made.baselines["trigrams"]["error"] < made.baselines["unigrams"]["error"]
+
+
+def test_naive_bayes_is_a_baseline_of_classes(tmp_path: Path) -> None:
+    from sklearn.naive_bayes import MultinomialNB
+
+    rng = np.random.default_rng(0)
+    for i in range(80):
+        letters = rng.choice(list("abcd"), rng.integers(2, 9), p=[[0.4, 0.3, 0.2, 0.1], [0.2, 0.3, 0.3, 0.2]][i % 2])
+        written(tmp_path / "mn"[i % 2] / f"{i}.txt", "".join(letters))
+    made = task("text_folder", tmp_path, characters=7, metrics=("log_loss", "error"))
+
+    def pairs(x: Any) -> Any:
+        rows = [np.bincount([5 * a + b for a, b in pairwise(row) if a and b], minlength=25) for row in x]
+        return np.stack(rows)
+
+    train, valid = made.splits.train, made.splits.valid
+    found = MultinomialNB().fit(pairs(train.x.astype(int)), train.y).predict_log_proba(pairs(valid.x.astype(int)))
+    known = made.baselines["naive Bayes"]
+    assert known["log_loss"] == pytest.approx(-found[np.arange(len(valid)), valid.y].mean(), abs=1e-5)
+    assert known["error"] == pytest.approx((found.argmax(1) != valid.y).mean())
+    assert "majority class" in made.baselines
 
 
 def test_the_vocabulary_is_that_of_training_and_what_is_not_in_it_is_said(tmp_path: Path) -> None:

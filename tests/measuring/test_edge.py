@@ -135,6 +135,48 @@ def test_an_exported_file_in_8_bits(name: str) -> None:
     assert 0 < np.abs(exporter.session(file)(x) - expected).max() / np.abs(expected).max() < 0.05
 
 
+class Gaps(nn.Module):
+    """As of a table: columns in units of their own, days since 1970 beside ages, with gaps."""
+
+    def forward(self, numbers: Tensor, categories: Tensor) -> Tensor:
+        scaled = (numbers - torch.tensor([19600.0, 50.0])) / torch.tensor([300.0, 12.0])
+        return torch.cat([torch.where(numbers.isnan(), 0.0, scaled), categories.float()], 1)
+
+
+class OfNamed(nn.Module):
+    def forward(self, inputs: dict[str, Tensor]) -> Tensor:
+        return Gaps()(**inputs)
+
+
+class EachColumn(nn.Module):
+    """Weights of its own for each of three columns, as embeddings of numbers have."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights = nn.Parameter(torch.randn(3, 2, 4) * torch.tensor([1.0, 0.01, 3.0, 0.1]))
+
+    def forward(self, x: Tensor) -> Tensor:
+        waves = torch.stack([x.sin(), x.cos()], 2)  # (n, 3, 2)
+        return torch.einsum("ncf,cfd->ncd", waves, self.weights).flatten(1)
+
+
+@BOTH
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_8_bits_leave_units_and_gaps_of_a_table_to_float(name: str) -> None:
+    rng = np.random.default_rng(0)
+    numbers = rng.normal([19600, 50], [300, 12], (60, 2)).astype(np.float32)
+    numbers[::7] = np.nan
+    rows = {"numbers": numbers, "categories": rng.integers(0, 2, (60, 1), dtype=np.uint8)}
+    torch.manual_seed(0)
+    network = shipped(OfNamed(), nn.Sequential(EachColumn(), nn.Linear(12, 16), nn.ReLU(), nn.Linear(16, 2)))
+    exporter = EXPORTERS[FORMAT[name]]
+    assert exporter.int8
+    assert exporter.session
+    found = exporter.session(exporter.int8(network, b"", [rows]))(rows)
+    expected = network(**{key: torch.from_numpy(part) for key, part in rows.items()}).detach().numpy()
+    assert 0 < np.abs(found - expected).max() / np.abs(expected).max() < 0.05
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(find_spec("executorch") is None, reason="needs the extra executorch")
 def test_one_process_has_one_pool_of_threads() -> None:

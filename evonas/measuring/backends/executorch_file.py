@@ -8,6 +8,9 @@ from torch import nn
 
 from evonas.installing import how_to_install
 
+PREPARED = ("prepare", "network.prepare")
+"""Where a network as it is shipped has what the task does to stored examples: `Shipped`, or that with named inputs."""
+
 
 def write(network: nn.Module, x: Any, calibration: Sequence[Any] = ()) -> bytes:
     """A program for as many examples as `x` has.
@@ -47,7 +50,8 @@ def ordered(network: nn.Module, x: Any) -> nn.Module:
 
 
 def _quantised(module: nn.Module, calibration: Sequence[Any]) -> nn.Module:
-    """Weights per channel and activations per tensor, as XNNPACK has kernels for."""
+    """Weights per channel and activations per tensor, as XNNPACK has kernels for; what the task's `prepare` does stays
+    in float32, as in files of ONNX (onnx_int8.py)."""
     from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
         XNNPACKQuantizer,
         get_symmetric_quantization_config,
@@ -55,9 +59,16 @@ def _quantised(module: nn.Module, calibration: Sequence[Any]) -> nn.Module:
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
     quantiser = XNNPACKQuantizer().set_global(get_symmetric_quantization_config(is_per_channel=True))
+    quantiser.set_filter_function(lambda node: not _prepares(node))
     observed = prepare_pt2e(module, quantiser)
     with torch.no_grad():
         for x in calibration:
             observed(*positional(x))
     made: nn.Module = convert_pt2e(observed)
     return made
+
+
+def _prepares(node: Any) -> bool:
+    """Whether a node of a graph is of the task's `prepare`, by the modules that it is in."""
+    paths = (path.removeprefix("L['self'].") for path, _ in node.meta.get("nn_module_stack", {}).values())
+    return any(path in PREPARED for path in paths)

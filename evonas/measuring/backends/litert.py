@@ -62,6 +62,11 @@ class Session:
         """Position of each input that the file takes -> its type; tokens of int64 become int32."""
         return {position: part["dtype"] for position, part in self._taken.items()}
 
+    @property
+    def names(self) -> list[str]:
+        """Of all tensors, which are paths of the modules that they come from."""
+        return [str(part["name"]) for part in self._interpreter.get_tensor_details()]
+
     def take(self, x: Any) -> None:
         """Set the input, numpy arrays; what the file takes in 8 bits is rounded to its scale."""
         parts = list(x.values()) if isinstance(x, Mapping) else [x]
@@ -111,6 +116,7 @@ def _in_scale(x: Array, part: Mapping[str, Any]) -> Array:
     scale, zero = part["quantization"]
     wanted = part["dtype"]
     if scale and x.dtype == np.float32:
-        x = np.clip(np.rint(x / scale) + zero, np.iinfo(wanted).min, np.iinfo(wanted).max)
+        finite = np.nan_to_num(x / scale)  # 8 bits have no NaN
+        x = np.clip(np.rint(finite) + zero, np.iinfo(wanted).min, np.iinfo(wanted).max)
     found: Array = np.ascontiguousarray(x, wanted)
     return found

@@ -1,5 +1,6 @@
 """A network becomes a file of LiteRT; in 8 bits by the quantiser that belongs to it."""
 
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,8 @@ from evonas.measuring.backends.heard import heard
 from evonas.measuring.backends.litert import Session
 
 SIGNATURE = "serving_default"
+PREPARED = r"Shipped[^/;]*/[^/;]*_prepare[/;]"
+"""In the names of tensors, which are paths of modules, those that the task's `prepare` makes of stored examples."""
 
 
 def write(network: nn.Module, x: Any, calibration: Sequence[Any] = ()) -> bytes:
@@ -40,12 +43,22 @@ def write(network: nn.Module, x: Any, calibration: Sequence[Any] = ()) -> bytes:
 
 
 def _quantised(path: Path, calibration: Sequence[Any]) -> bytes:
-    """Weights per channel and activations per tensor."""
+    """Weights per channel, where there is a kernel for it, and activations per tensor; what the task's `prepare` does
+    stays in float32, as in files of ONNX (onnx_int8.py)."""
     from ai_edge_quantizer import quantizer, recipe
+    from ai_edge_quantizer.algorithm_manager import AlgorithmName
+    from ai_edge_quantizer.qtyping import QuantGranularity, TFLOperationName
 
     made = quantizer.Quantizer(str(path))
     made.load_quantization_recipe(recipe.static_wi8_ai8())
-    types = Session(path.read_bytes(), 1).types
+    # The kernel of a product with several matrices of weights, one for each column of a table, takes the scale of the
+    # first channel for all of them (measured: outputs near zero).
+    made.add_static_config(".*", TFLOperationName.BATCH_MATMUL, 8, 8, QuantGranularity.TENSORWISE)
+    session = Session(path.read_bytes(), 1)
+    if any(re.search(PREPARED, name) for name in session.names):
+        for scope, operations in ((PREPARED, TFLOperationName.ALL_SUPPORTED), (".*", TFLOperationName.INPUT)):
+            made.update_quantization_recipe(scope, operations, algorithm_key=AlgorithmName.NO_QUANTIZE)
+    types = session.types
     named = [
         {f"args_{i}": part.numpy().astype(types[i]) for i, part in enumerate(positional(x)) if i in types}
         for x in calibration
