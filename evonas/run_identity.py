@@ -24,6 +24,7 @@ from evonas.config.options import with_defaults
 from evonas.errors import UserError
 from evonas.evaluation.learners import LEARNERS
 from evonas.inputs import to_plain
+from evonas.neighbours import block_of
 from evonas.records import TaskSpec
 from evonas.spaces import SPACES
 from evonas.store import (
@@ -246,13 +247,14 @@ def describe(components: Components) -> dict[str, Any]:
 
 
 def _validation(task: Task | None) -> dict[str, Any] | None:
-    """How many examples the metrics are of, which of these are shares of them, and which follow how from one number an
-    example."""
+    """How many examples the metrics are of, which of these are shares of them, which follow how from one number an
+    example, and how many neighbours are drawn together, where they overlap."""
     if task is None:
         return None
     shares = [name for name, metric in task.metrics.items() if metric.share]
     reductions = {name: how for name, metric in task.metrics.items() if (how := reduction(metric))}
-    return {"examples": len(task.splits.valid), "shares": shares, "reductions": reductions}
+    blocks = {"block": block} if (block := block_of(task.overlap, len(task.splits.valid))) > 1 else {}
+    return {"examples": len(task.splits.valid), "shares": shares, "reductions": reductions, **blocks}
 
 
 def describe_task(spec: TaskSpec) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import argparse
 import ast
+import inspect
 import os
 import re
 import shlex
@@ -25,12 +26,17 @@ import yaml
 
 import evonas
 from evonas.commands import COMMANDS
+from evonas.commands.init import CONFIG
 from evonas.commands.schema import schema
 from evonas.config import TargetConfig
 from evonas.config.loading import load_config
 from evonas.errors import UserError
+from evonas.exporters import EXPORTERS
 from evonas.measuring.backends.backend import check_device
+from evonas.spaces import SPACES
 from evonas.store.columns import CONDITIONS, FIXED, OF_THE_TASK, POPULATION, described
+from evonas.strategies import STRATEGIES
+from evonas.tasks import TASKS
 from tests.tutorial import blocks
 
 ROOT = Path(__file__).parents[1]
@@ -333,3 +339,17 @@ def test_an_example_that_no_machine_can_have_is_found() -> None:
     (section,) = examples_of_targets("as `targets: {npu: {backend: onnxruntime, device: npu}}` shows")
     with pytest.raises(UserError, match="onnxruntime does not run on npu"):
         check_device("example", TargetConfig.model_validate(section))
+
+
+def test_comments_of_configs_and_help_name_all_kinds() -> None:
+    """And the pages that are made from code say, in a checkout, where it stands meanwhile."""
+    comments = (ROOT / "configs" / "custom.yaml").read_text()
+    for kinds in (SPACES, TASKS, set(STRATEGIES) - {"regularised_evolution"}):  # `aging`
+        assert [kind for kind in kinds if not re.search(rf"#.*\b{kind}\b", comments)] == []
+    assert [kind for kind in SPACES if not re.search(rf"#.*\b{kind}\b", CONFIG)] == []
+    assert [form for form in EXPORTERS if form not in COMMANDS["export"]] == []
+    for page, kinds in {"tasks": TASKS, "spaces": SPACES, "strategies": STRATEGIES}.items():
+        said = (ROOT / "docs" / "reference" / f"{page}.md").read_text().splitlines()[1]
+        kind = re.search(r"help\([A-Z]+\['(\w+)'\]\)", said)
+        assert kind is not None, said
+        assert "Args:" in str(inspect.getdoc(kinds[kind[1]]))

@@ -48,7 +48,7 @@ from evonas.analysis.frames import (
 from evonas.analysis.fronts import Reference, WhatIf, dominated, front, hypervolume, picks, reference, scaled, what_if
 from evonas.analysis.genes import genes, importance, leaves, shared
 from evonas.analysis.history import bands, diversity, in_order, lifespans, lineage, not_evaluated, progress, survival
-from evonas.analysis.intervals import ends, screened, shares, unsettled, wilson, with_intervals
+from evonas.analysis.intervals import block, ends, screened, shares, unsettled, wilson, with_intervals
 from evonas.analysis.recommended import main_metric, recommended
 from evonas.analysis.resampling import Drawn, drawn
 from evonas.analysis.tables import mismatch
@@ -62,6 +62,7 @@ __all__ = [
     "as_finished",
     "bands",
     "best_by_search",
+    "block",
     "by_run",
     "certainty",
     "costs",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from evonas.analysis.contenders import Reals, contenders
 from evonas.analysis.fronts import front as front_of
-from evonas.analysis.intervals import ends, shares, wilson
+from evonas.analysis.intervals import ends, independent, shares, wilson
 from evonas.analysis.resampling import EXACT, INTERVAL, Drawn, drawn
 from evonas.analysis.trained_metrics import BINOMIAL, MIXED, SCORES, UNKNOWN, Scores
 
@@ -107,11 +107,11 @@ def _interval(
     """The 95 % interval of an objective of each member.
 
     A share keeps its binomial interval, which a bootstrap is too narrow for near 0: where no example is wrong, none
-    that is drawn is either.
+    that is drawn is either; of examples that overlap it is that of as many as do not.
     """
     value = members[name].to_numpy(float)
     if name in shares(description) and noise != EXACT:
-        return wilson(value, description["validation"]["examples"])
+        return wilson(value, independent(description))
     if noise == SCORES:
         low, high = np.quantile(own, [TAIL, 1 - TAIL], axis=0) if own.shape[1] else (value, value)
         return low, high

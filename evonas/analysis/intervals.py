@@ -43,9 +43,19 @@ def with_intervals(frame: pd.DataFrame, description: Mapping[str, Any]) -> pd.Da
     """
     found = dict[str, NDArray[np.float64]]()
     for name in shares(description):
-        low, high = wilson(frame[name].to_numpy(float), description["validation"]["examples"])
+        low, high = wilson(frame[name].to_numpy(float), independent(description))
         found |= {f"{name}_low": low, f"{name}_high": high}
     return frame.assign(**found)
+
+
+def block(description: Mapping[str, Any]) -> int:
+    """How many neighbouring validation examples are drawn together, for they overlap; 1 where each is by itself."""
+    return int((description.get("validation") or {}).get("block", 1))
+
+
+def independent(description: Mapping[str, Any]) -> int:
+    """The validation examples of a run, or as many of them as do not overlap."""
+    return max(1, int(description["validation"]["examples"]) // block(description))
 
 
 def shares(description: Mapping[str, Any]) -> list[str]:

@@ -1,8 +1,9 @@
 """What the objectives of competing networks would be, had chance gone otherwise: other examples, other latencies.
 
 Examples are drawn with replacement, the same ones for all networks, so that what is hard for all of them tells none of
-them apart (the paired bootstrap; Efron and Tibshirani, 1993). Latencies are drawn from their 95 % intervals. Every draw
-comes from a keyed stream: the same record gives the same numbers.
+them apart (the paired bootstrap; Efron and Tibshirani, 1993); of windows in blocks of neighbours (`neighbours.py`).
+Latencies are drawn from their 95 % intervals. Every draw comes from a keyed stream: the same record gives the same
+numbers.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from evonas import neighbours
 from evonas.analysis.contenders import DEVIATIONS, Reals, contenders, corners, spread
 from evonas.analysis.frames import able, need
 from evonas.analysis.trained_metrics import UNKNOWN, Learnt, Scores, trained
@@ -117,19 +119,21 @@ def _bootstrapped(own: Learnt, draws: int, seed: int) -> Reals:
     """(draws, networks) values of a metric, of networks that have scores.
 
     Where a sample of the examples is kept, it is the metric of all of them and how the draw differs from the sample,
-    less by the root of the share: what is of more examples has less noise.
+    less by the root of the share: what is of more examples has less noise. A sample of windows of which neighbours
+    still overlap has as much as all of them.
     """
     size = min(own.examples, MOST_EXAMPLES)
-    means, now = _resampled(own.data, size, draws, seed)
-    if own.examples > size:
+    together = max(1, own.block * size // own.examples)
+    means, now = _resampled(own.data, size, draws, seed, together)
+    if own.examples > size and together == 1:
         means = own.mean + (means - now) * np.sqrt(size / own.examples)
     return own.reduced(means)
 
 
-def _resampled(data: Sequence[bytes], size: int, draws: int, seed: int) -> tuple[Reals, Reals]:
-    """(draws, networks) means of the drawn examples, and (networks,) of those at hand."""
+def _resampled(data: Sequence[bytes], size: int, draws: int, seed: int, block: int = 1) -> tuple[Reals, Reals]:
+    """(draws, networks) means of the drawn examples, `block` neighbours together, and (networks,) of those at hand."""
     means, now = np.empty((draws, len(data))), np.empty(len(data))
-    for first, weights in _weights(size, draws, seed):
+    for first, weights in _weights(size, draws, seed, block):
         for start in range(0, len(data), NETWORKS):
             block = np.stack([decoded(one) for one in data[start : start + NETWORKS]]).astype(np.float32)
             part = slice(start, start + len(block))
@@ -138,21 +142,22 @@ def _resampled(data: Sequence[bytes], size: int, draws: int, seed: int) -> tuple
     return means, now
 
 
-def _weights(size: int, draws: int, seed: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
+def _weights(size: int, draws: int, seed: int, block: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
     """How often each example is drawn, of some draws at a time, each of as many examples as there are."""
     step = max(1, WEIGHTS_BYTES // (4 * size))
     for first in range(0, draws, step):
         rng, count = stream(seed, "bootstrap", first), min(step, draws - first)
         weights = np.empty((count, size), np.float32)
         for one in weights:
-            one[:] = np.bincount(rng.integers(size, size=size), minlength=size)
+            one[:] = np.bincount(neighbours.drawn(rng, size, block), minlength=size)
         yield first, weights
 
 
 def _by_itself(candidates: NDArray[np.int64], own: Learnt, draws: int, seed: int) -> Reals:
     """(draws, networks) shares of as many examples, of each network without regard to the others."""
     streams = [stream(seed, f"binomial {own.name}", int(index)) for index in candidates]
-    found = [rng.binomial(own.examples, p, draws) / own.examples for rng, p in zip(streams, own.value, strict=True)]
+    n = max(1, own.examples // own.block)
+    found = [rng.binomial(n, p, draws) / n for rng, p in zip(streams, own.value, strict=True)]
     return np.array(found, np.float64).reshape(len(candidates), draws).T
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evonas.analysis.contenders import DEVIATIONS, Reals, deviation_of_mean, deviation_of_share
-from evonas.analysis.intervals import shares
+from evonas.analysis.intervals import block, shares
 from evonas.scores import MOST_EXAMPLES, decoded
 
 SCORES, BINOMIAL, MIXED, UNKNOWN = "scores", "binomial", "mixed", "unknown"
@@ -19,7 +19,8 @@ Scores = Mapping[int, Mapping[str, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Learnt:
-    """A trained metric of the candidates, (n,) each: value, bytes of scores or empty; how it follows from these."""
+    """A trained metric of the candidates, (n,) each: value, bytes of scores or empty; how it follows from these, how
+    many examples it is of, and how many neighbours of these are drawn together."""
 
     name: str
     value: Reals
@@ -27,6 +28,7 @@ class Learnt:
     reduction: str
     share: bool
     examples: int
+    block: int = 1
 
     @property
     def scored(self) -> NDArray[np.bool_]:
@@ -42,7 +44,7 @@ class Learnt:
     def at(self, places: NDArray[np.bool_]) -> "Learnt":
         """Of some of the candidates."""
         data = [one for one, chosen in zip(self.data, places, strict=True) if chosen]
-        return Learnt(self.name, self.value[places], data, self.reduction, self.share, self.examples)
+        return Learnt(self.name, self.value[places], data, self.reduction, self.share, self.examples, self.block)
 
     def reduced(self, mean: Reals) -> Reals:
         """The metric of a mean of its scores."""
@@ -56,9 +58,10 @@ class Learnt:
     @property
     def far(self) -> tuple[Reals, Reals]:
         """How low and how high the metric may be."""
-        off = deviation_of_share(self.value, self.examples) if self.share else np.zeros(len(self.value))
+        independent = max(1, self.examples // self.block)
+        off = deviation_of_share(self.value, independent) if self.share else np.zeros(len(self.value))
         if not self.share:
-            off[self.scored] = deviation_of_mean([one for one in self.data if one], self.examples)
+            off[self.scored] = deviation_of_mean([one for one in self.data if one], independent)
         return self.reduced(self.mean - DEVIATIONS * off), self.reduced(self.mean + DEVIATIONS * off)
 
 
@@ -94,5 +97,9 @@ def trained(
         examples = int(validation["examples"]) if validation else max(lengths, default=0)
         whole = min(examples, MOST_EXAMPLES)
         data = [one if length == whole else b"" for one, length in zip(data, lengths, strict=True)]
-        found.append(Learnt(name, rows[name].to_numpy(float), data, how, name in shares(description), examples))
+        found.append(
+            Learnt(
+                name, rows[name].to_numpy(float), data, how, name in shares(description), examples, block(description)
+            )
+        )
     return found

@@ -18,7 +18,7 @@ COMMANDS = {
     "report": "a run as one HTML page",
     "space": "the genes of a config's space, and some of its networks",
     "measure": "measure a candidate of a run on this machine",
-    "export": "write a network of the front as one file that runs elsewhere: pt2, onnx, py, safetensors",
+    "export": "write a network of the front as one file that runs elsewhere: pt2, onnx, py, safetensors, pte, tflite",
     "measure-server": "measure networks on this machine for searches that run elsewhere",
     "table": "measure each block of a config's space, for searches that add latencies up",
     "submit": "run a search as a job of a Ray cluster; the same line again comes back to it",

@@ -37,12 +37,13 @@ RATES = {
 """How the networks of a space are trained at first."""
 CONFIG = """\
 # Made by `evonas init`. It runs as it is:  evonas search {file}
-# Every key: docs/reference/config.md
+# Every key: configs/custom.yaml of evonas, and docs/reference/config.md, once `make docs` has made it; the options of
+# a kind: python -c "from evonas.tasks import TASKS; help(TASKS['{kind}'])", likewise evonas.spaces.SPACES
 # Found: {found}
 {decisions}seed: 0
 task: {task}
-# The networks to search: mobile and cell take pictures, mlp vectors, tcn and conv1d text and series, unet
-# masks; your own is a class.
+# The networks to search: mobile and cell take pictures, mlp numbers and tables, tcn and conv1d text and series,
+# transformer all of these, unet masks, two_tower recommendation; your own is a class.
 space: {space}
 # Two goals or more; the search finds the best trade-offs between them. With a target, what a device takes can be one:
 #   - {{metric: latency_ms, target: cpu}}
@@ -111,6 +112,7 @@ def init(data: str, out: str = "config.yaml") -> Iterator[str]:
         found=printable(found),
         decisions="".join(f"# {printable(decision)}\n" for decision in decisions),
         task=in_a_line(section),
+        kind=section["kind"],
         space=SPACES[space],
         metric=task.spec.metric,
         batch=_batch(task),

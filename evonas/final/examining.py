@@ -9,6 +9,7 @@ from evonas.config import TrainingConfig
 from evonas.evaluation.device_data import DeviceData, examples_on
 from evonas.evaluation.task_metrics import rows
 from evonas.evaluation.training import outputs
+from evonas.neighbours import block_of, drawn
 from evonas.seeding import stream
 from evonas.tasks.metrics import TaskMetric
 from evonas.tasks.task import Split, Task
@@ -46,7 +47,8 @@ def with_intervals(statistics: dict[str, Tensor], task: Task) -> dict[str, float
     for name, own in statistics.items():
         metric = task.metrics[name]
         value = float(metric.reduce(own))
-        low, high = _wilson(value, len(own)) if metric.share else _bootstrap(metric, own)
+        block = block_of(task.overlap, len(own))
+        low, high = _wilson(value, max(1, len(own) // block)) if metric.share else _bootstrap(metric, own, block)
         found |= {name: value, f"{name}_low": low, f"{name}_high": high}
     return found
 
@@ -56,15 +58,15 @@ def _wilson(share: float, examples: int) -> tuple[float, float]:
     return float(low[0]), float(high[0])
 
 
-def _bootstrap(metric: TaskMetric, statistics: Tensor) -> tuple[float, float]:
-    """Percentiles of the metric over resamples of the examples (Efron 1979)."""
+def _bootstrap(metric: TaskMetric, statistics: Tensor, block: int) -> tuple[float, float]:
+    """Percentiles of the metric over resamples of the examples (Efron 1979), `block` neighbours together."""
     n = len(statistics)
     resamples = int(np.clip(NUMBERS // statistics.numel(), 100, RESAMPLES))
     random = stream(0, "bootstrap of the examples")
     values = []
     for _ in range(resamples):
         try:
-            values.append(float(metric.reduce(statistics[torch.from_numpy(random.integers(0, n, n))])))
+            values.append(float(metric.reduce(statistics[torch.from_numpy(drawn(random, n, block))])))
         except Exception:  # a class is not among them, say
             continue
     known = np.array(values)[np.isfinite(values)] if values else np.array([])

@@ -117,12 +117,14 @@ def _intervals(description: Mapping[str, Any], drawn: analysis.Drawn | None) -> 
     learnt = [o["column"] for o in description["objectives"] if o["column"] in description["task"]["metrics"]]
     shares = analysis.shares(description)
     scored = [name for name, noise in drawn.noise.items() if noise == "scores"] if drawn else []
+    together = analysis.block(description)
+    overlapping = f", {together:,} neighbours together, for they overlap" if together > 1 else ""
     if known := [name for name in learnt if name in shares]:
         examples = description["validation"]["examples"]
-        yield f"95 % intervals of {', '.join(known)}: binomial, of {examples:,} validation examples"
+        yield f"95 % intervals of {', '.join(known)}: binomial, of {examples:,} validation examples{overlapping}"
     if known := [name for name in learnt if name in scored and name not in shares]:
         examples = description["validation"]["examples"]
-        yield f"95 % intervals of {', '.join(known)}: bootstrap, of {examples:,} validation examples"
+        yield f"95 % intervals of {', '.join(known)}: bootstrap, of {examples:,} validation examples{overlapping}"
     if none := [name for name in learnt if name not in shares and name not in scored]:
         plural = len(none) > 1
         yield (

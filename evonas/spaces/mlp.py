@@ -79,7 +79,9 @@ class MLP(Space):
         if are_columns(task.input):
             return
         if not isinstance(task.input, InputSpec) or task.input.is_integer or not task.input.shape:
-            raise ValueError(f"mlp builds networks for vectors (features), not for inputs of {in_words(task.input)}")
+            raise ValueError(
+                f"mlp builds networks for floating-point numbers of any shape and for tables, not for {in_words(task.input)}"
+            )
 
     def build(self, arch: Arch, task: TaskSpec) -> "nn.Module":
         """Raises ValueError where the task's input is neither one tensor of floating-point numbers nor a table's."""

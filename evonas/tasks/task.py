@@ -200,6 +200,7 @@ class Task:
             the output without it.
         baselines: what the metrics are without a network, to compare with; they are recorded with a run, and its front,
             report and model cards show them.
+        overlap: how many neighbouring examples share what they are made of, as windows of a series do; 1: none.
         recipe: keys of a config's `training` and values with which networks learn these data without tuning; they hold
             where a config does not set them.
         offered: metrics that a config may list of data of this kind.
@@ -221,6 +222,7 @@ class Task:
     baselines: Baselines = field(default_factory=dict)
     recipe: Mapping[str, Any] = field(default_factory=dict)
     offered: tuple[str, ...] = ()
+    overlap: int = 1
 
     def __post_init__(self) -> None:
         own = directions(self.metrics)

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evonas.analysis import certainty, drawn, p_front
-from evonas.analysis.resampling import Drawn
+from evonas.analysis.resampling import Drawn, _resampled
+from evonas.neighbours import block_of
 from evonas.runs.remarks import remarks
 from evonas.scores import encoded
 
@@ -130,6 +131,35 @@ def test_a_sample_of_the_examples_has_the_noise_of_all() -> None:
     assert of.values["error"].std() == pytest.approx(np.sqrt(share * (1 - share) / examples), rel=0.15)
 
 
+def test_windows_that_overlap_are_drawn_with_their_neighbours() -> None:
+    """Means over 24 rows of AR(1) series whose mean is 0: how often intervals hold that, in 300 series."""
+    series, rows, overlap = 300, 600, 24
+    noise = np.random.default_rng(0).standard_normal((series, rows + 100))
+    values = np.zeros_like(noise)
+    for row in range(1, noise.shape[1]):
+        values[:, row] = 0.7 * values[:, row - 1] + noise[:, row]
+    windows = np.lib.stride_tricks.sliding_window_view(values[:, 100:], overlap, axis=1).mean(2)
+    data, size = [encoded(one) for one in windows], windows.shape[1]
+
+    def covered(block: int) -> float:
+        means, _ = _resampled(data, size, 400, 0, block)
+        low, high = np.quantile(means, [0.025, 0.975], axis=0)
+        return float(((low <= 0) & (high >= 0)).mean())
+
+    assert covered(1) < 0.5
+    assert covered(block_of(overlap, size)) > 0.75
+    assert (block_of(overlap, size), block_of(overlap, 30), block_of(1, 30), block_of(9, 3)) == (overlap, 6, 1, 1)
+
+
+def test_a_run_of_windows_has_wider_intervals() -> None:
+    frame, scores = front_of((wrong(range(60, 90)), 1.0), (wrong(range(200, 210)), 2.0))
+    blocks = {**DESCRIPTION, "validation": {**DESCRIPTION["validation"], "block": 10}}
+    alone, together = (told(frame, scores, description) for description in (DESCRIPTION, blocks))
+    assert ((together["error_high"] - together["error_low"]) > 1.5 * (alone["error_high"] - alone["error_low"])).all()
+    assert alone["indistinguishable"].tolist() == [[], []]
+    assert together["error_indistinguishable"].tolist() == [[0], [1]], "three blocks against one may be chance"
+
+
 def test_throughput_is_drawn_with_its_latency_and_more_of_it_is_better() -> None:
     frame, scores = front_of((wrong(range(30)), 1.0), (wrong(range(30)), 1.5))
     frame = frame.assign(**{"examples_per_s[cpu]": 1000 / frame["latency_ms[cpu]"]})
@@ -231,6 +261,8 @@ def test_what_is_said_beside_a_front() -> None:
     assert off.startswith("off the front within the noise: candidate 1 (p 0.")
     itself = "the errors, of each network by itself, since the run was recorded without scores of its examples"
     assert lines(OLDER, {})[1] == f"{sure}{itself}{latencies}"
+    windows = {**DESCRIPTION, "validation": {**DESCRIPTION["validation"], "block": 9}}
+    assert lines(windows, scores)[0] == f"{binomial}, 9 neighbours together, for they overlap"
     no_mean = {**DESCRIPTION, "validation": {"examples": EXAMPLES, "shares": [], "reductions": {}}}
     unknown = "error has no interval, and who is on the front by chance is not known: "
     assert lines(no_mean, {}) == [f"{unknown}it is no mean of one number an example"]

@@ -48,6 +48,7 @@ def made(table: pd.DataFrame, folder: Path, **options: Any) -> Task:
 def test_a_forecast_keeps_the_contract_of_a_task_and_ships_without_its_data(options: Any, tmp_path: Path) -> None:
     task = made(two_seasons(), tmp_path, time="hour", season=24, metrics=["mae", "mase", "smape", "rmse"], **options)
     check_task(task)
+    assert task.overlap == 12 + 3, "so many windows one after another share rows"
     record = DataRecord.model_validate_json(data_record(task).model_dump_json())
     again, finish = prepare_of(record), finish_of(record)
     assert again is not None
@@ -191,6 +192,7 @@ def test_windows_with_classes(whole: bool, tmp_path: Path) -> None:
     check_task(task)
     assert task.classes == (("down", "up") if whole else ("high", "low"))
     assert task.spec.input_shape == (2, 8)
+    assert task.overlap > 1
     assert list(task.baselines) == ["majority class"]
     if whole:
         assert [len(split) for split in task.splits.parts.values()] == [54, 18, 18]

@@ -89,6 +89,7 @@ def forecast(wanted: Forecast, found: list[Series], notes: list[str]) -> Task:
         finish=Rescale(units.mean, units.deviation, wanted.shape.ahead),
         baselines=baseline(_naive_name(wanted), chosen, splits, _naive(wanted, windows, units)),
         offered=tuple(METRICS),
+        overlap=wanted.shape.overlap,
     )
 
 

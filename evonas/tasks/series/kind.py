@@ -1,5 +1,7 @@
 """The options of task kind `series`, and a task of it all."""
 
+from dataclasses import replace
+
 from evonas.errors import UserError
 from evonas.paths import expanded
 from evonas.tasks.arrays import Target
@@ -89,7 +91,8 @@ def series(
     if target == "classes":
         shape = Shape(context - 1, 1, stride or max(1, context // 2))
         splits, classes = labelled(found, shape, fractions, split_seed, notes)
-        return classification(where.stem, splits, metrics or ("error",), classes, notes)
+        made = classification(where.stem, splits, metrics or ("error",), classes, notes)
+        return replace(made, overlap=shape.overlap)
     shape = Shape(context, horizon, stride or 1)
     wanted = Forecast(where.stem, columns, shape, season, fractions, metrics or ("mae",), differences)
     return forecast(wanted, found, notes)

@@ -33,6 +33,11 @@ class Shape:
     ahead: int
     stride: int
 
+    @property
+    def overlap(self) -> int:
+        """How many windows one after another share rows."""
+        return -(-(self.before + self.ahead) // self.stride)
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
