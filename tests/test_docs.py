@@ -344,7 +344,7 @@ def test_an_example_that_no_machine_can_have_is_found() -> None:
 def test_comments_of_configs_and_help_name_all_kinds() -> None:
     """And the pages that are made from code say, in a checkout, where it stands meanwhile."""
     comments = (ROOT / "configs" / "custom.yaml").read_text()
-    for kinds in (SPACES, TASKS, set(STRATEGIES) - {"regularised_evolution"}):  # `aging`
+    for kinds in (SPACES, TASKS, STRATEGIES):
         assert [kind for kind in kinds if not re.search(rf"#.*\b{kind}\b", comments)] == []
     assert [kind for kind in SPACES if not re.search(rf"#.*\b{kind}\b", CONFIG)] == []
     assert [form for form in EXPORTERS if form not in COMMANDS["export"]] == []

@@ -79,9 +79,8 @@ class MLP(Space):
         if are_columns(task.input):
             return
         if not isinstance(task.input, InputSpec) or task.input.is_integer or not task.input.shape:
-            raise ValueError(
-                f"mlp builds networks for floating-point numbers of any shape and for tables, not for {in_words(task.input)}"
-            )
+            wanted = "floating-point numbers of any shape and for tables"
+            raise ValueError(f"mlp builds networks for {wanted}, not for {in_words(task.input)}")
 
     def build(self, arch: Arch, task: TaskSpec) -> "nn.Module":
         """Raises ValueError where the task's input is neither one tensor of floating-point numbers nor a table's."""
