@@ -130,10 +130,10 @@ def _bootstrapped(own: Learnt, draws: int, seed: int) -> Reals:
     return own.reduced(means)
 
 
-def _resampled(data: Sequence[bytes], size: int, draws: int, seed: int, block: int = 1) -> tuple[Reals, Reals]:
-    """(draws, networks) means of the drawn examples, `block` neighbours together, and (networks,) of those at hand."""
+def _resampled(data: Sequence[bytes], size: int, draws: int, seed: int, together: int = 1) -> tuple[Reals, Reals]:
+    """(draws, networks) means of the draws, `together` neighbours at once, and (networks,) of those at hand."""
     means, now = np.empty((draws, len(data))), np.empty(len(data))
-    for first, weights in _weights(size, draws, seed, block):
+    for first, weights in _weights(size, draws, seed, together):
         for start in range(0, len(data), NETWORKS):
             block = np.stack([decoded(one) for one in data[start : start + NETWORKS]]).astype(np.float32)
             part = slice(start, start + len(block))
