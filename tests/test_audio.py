@@ -194,6 +194,7 @@ wavfile.write(WHOLE, 8000, np.zeros((50, 2), np.int16))
         (WHOLE.getvalue()[:36] + b"junk" + WHOLE.getvalue()[40:], "no header of sound"),
         (WHOLE.getvalue()[:24] + bytes(4) + WHOLE.getvalue()[28:], "."),
         (WHOLE.getvalue()[:36] + b"data" + bytes(4), "it has no samples"),
+        (WHOLE.getvalue()[:100], "it ends after 100 of its 244 bytes"),
         (np.full(9, np.nan, np.float32), "it has samples that are no numbers: 9 of 9"),
         (np.array([0, np.inf]), "it has samples that are no numbers: 1 of 2"),
         (np.full(9, 300.0), "it has floats up to 300, and floats run from -1 to 1"),
@@ -208,6 +209,12 @@ def test_why_a_file_has_no_samples(tmp_path: Path, content: Any, says: str) -> N
     rate_of(file)
     with pytest.raises(NoSound, match=says):
         samples_of(file)
+
+
+def test_a_wav_that_was_written_to_a_pipe_says_no_size(tmp_path: Path) -> None:
+    file, whole = tmp_path / "x.wav", WHOLE.getvalue()
+    file.write_bytes(whole[:4] + b"\xff" * 4 + whole[8:40] + b"\xff" * 4 + whole[44:])
+    assert samples_of(file)[1].shape == (50, 2)
 
 
 def test_24_bits_are_as_loud(tmp_path: Path) -> None:

@@ -16,6 +16,9 @@ from evonas.tasks.task import Array
 FAILURES = (OSError, ValueError, EOFError, struct.error, RuntimeError, ZeroDivisionError, UnboundLocalError)
 """What readers raise of files that are no sound: soundfile's error is a RuntimeError, scipy's are the others."""
 
+STREAMED = (8, 8 + 2**32 - 1)
+"""What the header of a WAV says that was written to a pipe, whose size nobody knew."""
+
 
 class NoSound(Exception):
     """A file from which no samples come; the message says why."""
@@ -86,10 +89,20 @@ def _wav(file: Path) -> tuple[int, Any]:
         from scipy.io import wavfile
     except ImportError:
         raise UserError("task audio_folder needs scipy: pip install scipy") from None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # chunks that are no samples
+    with warnings.catch_warnings(record=True) as heard:  # of chunks that are no samples, too
+        warnings.simplefilter("always")
         rate, samples = wavfile.read(file)
+    early = samples.size and any("EOF prematurely" in str(each.message) for each in heard)
+    if early and (size := _wav_size(file)) not in STREAMED:
+        raise NoSound(f"it ends after {file.stat().st_size:,} of its {size:,} bytes")
     return int(rate), samples
+
+
+def _wav_size(file: Path) -> int:
+    """Bytes that a file has by its header."""
+    with file.open("rb") as opened:
+        head = opened.read(8)
+    return 8 + int.from_bytes(head[4:], "big" if head[:4] == b"RIFX" else "little")
 
 
 def _soundfile() -> Any:
