@@ -43,8 +43,19 @@ def distance(file: str) -> int:
 def place_of(error: BaseException) -> str:
     """The innermost line of the user's own that an error came through, as ` (file.py:3)`; empty where there is none, or
     where the error's text names it."""
-    if isinstance(error, SyntaxError):
-        return ""
+    line = "" if isinstance(error, SyntaxError) else line_of(error)
+    return f" ({line})" if line else ""
+
+
+def line_of(error: BaseException, libraries: bool = False) -> str:
+    """file:line of the innermost frame of the user's own that an error came through; empty where there is none.
+
+    Args:
+        error: with its traceback.
+        libraries: where there is none, the innermost frame of a library that they use.
+    """
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
-    own = [frame for frame in frames if distance(frame.filename) == 0]
-    return f" ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else ""
+    for how_far in range(1 + libraries):
+        if own := [frame for frame in frames if distance(frame.filename) == how_far]:
+            return f"{Path(own[-1].filename).name}:{own[-1].lineno}"
+    return ""

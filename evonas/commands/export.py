@@ -109,10 +109,9 @@ def export(folder: str, candidate: int, wanted: Wanted = Wanted()) -> Iterator[s
         file, checked = quantised.file, f"in float32 {checked}"
     _write("--out", path, file)
     yield _told(path, exporter, shipped, checked)
-    if told := shipped.labels.get("columns"):
-        beside = columns_path(path)
+    for beside, told, what in sidecars(path, shipped):
         _write("--out", beside, told.encode())
-        yield f"{beside}: which column each number of its inputs is, and which number each text"
+        yield f"{beside}: {what}"
     if quantised:
         yield str(quantised)
     row = run.evaluations[run.evaluations["candidate"] == candidate].iloc[0]
@@ -135,11 +134,22 @@ def default_name(candidate: int, form: str) -> str:
     return f"candidate_{candidate}.py" if form == "py" else f"candidate-{candidate}.{form}"
 
 
-def columns_path(path: str) -> str:
-    """The file beside an exported one that says how rows of a table become its inputs."""
-    from evonas.exporters.columns import SUFFIX
+def sidecars(path: str, shipped: "Shipment") -> Iterator[tuple[str, str, str]]:
+    """The files beside an exported one that say how what people have becomes its inputs: path, content, and what it is.
 
-    return str(Path(path).with_suffix(SUFFIX))
+    Args:
+        path: of the exported one.
+        shipped: what it is of.
+    """
+    from evonas.exporters import columns, names
+
+    kinds = {
+        "columns": (columns.SUFFIX, "which column each number of its inputs is, and which number each text"),
+        "names": (names.SUFFIX, "whom or what each number of its input stands for, and each of its outputs"),
+    }
+    for label, (suffix, what) in kinds.items():
+        if told := shipped.labels.get(label):
+            yield str(Path(path).with_suffix(suffix)), told, what
 
 
 def _check(wanted: Wanted, form: str) -> None:

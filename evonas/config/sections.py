@@ -124,7 +124,8 @@ class TrainingConfig(Section):
         ge=1,
         description="parts in which a batch is computed, one after another, its gradients added up: less memory for "
         "the same step, but that BatchNorm sees a part, and a loss with class_weights or unknown pixels is a mean over "
-        "a part",
+        "a part. At most batch_size; a batch that is smaller (few examples, or halved where memory ran out) has no "
+        "more parts than examples",
     )
     stochastic_depth: float = Field(
         default=0.0,
@@ -183,6 +184,11 @@ class TrainingConfig(Section):
             what = f"must ascend and lie between 0, which is before training, and epochs - 1 = {self.epochs - 1}"
             where = what if self.epochs > 1 else "is for trainings of 2 epochs or more"
             raise ValueError(f"rungs is {list(self.rungs)}; it {where}, e.g. training.rungs={fitting}")
+        if self.accumulate > self.batch_size:
+            raise ValueError(
+                f"accumulate is {self.accumulate} and batch_size {self.batch_size}: a batch has at most so many parts as "
+                f"examples; give {self.batch_size} or less, e.g. training.accumulate={max(1, self.batch_size // 2)}"
+            )
         if self.average and self.ema:
             raise ValueError("average and ema are two means of the weights; keep one of them")
         if self.warm_up and self.warm_up >= max(1, self.epochs):

@@ -1,12 +1,10 @@
 """An exception as a status and one line that says where to look."""
 
-import os
 import traceback
 from contextlib import suppress
 from dataclasses import dataclass
-from types import TracebackType
 
-from evonas.code_owner import OURS, TORCH
+from evonas.code_owner import line_of
 from evonas.evaluation.gpu_errors import GpuError, gpu_error
 from evonas.evaluation.task_metrics import MetricError
 from evonas.evaluation.training import Diverged
@@ -78,7 +76,7 @@ def message_of(error: BaseException) -> str:
     if isinstance(error, Diverged | BuildError | ExportError | MeasureError | MetricError | MissingBlock):
         return one_line(str(error))
     error = _first_cause(error)
-    where, meaning = _place(error.__traceback__), gpu_error(error)
+    where, meaning = line_of(error, libraries=True), gpu_error(error)
     text = (_HINTS.get(meaning, "") if meaning else "") + describe_error(error)
     return one_line(f"{text} ({where})" if where else text)
 
@@ -102,11 +100,3 @@ def _first_cause(error: BaseException) -> BaseException:
     while (before := error.__context__) is not None and GpuError.BROKEN is gpu_error(error) is gpu_error(before):
         error = before
     return error
-
-
-def _place(trace: TracebackType | None) -> str:
-    """file:line of the innermost frame that is neither torch's nor evonas's."""
-    for frame in reversed(traceback.extract_tb(trace)):
-        if not frame.filename.startswith((*TORCH, OURS, "<")):
-            return f"{os.path.basename(frame.filename)}:{frame.lineno}"
-    return ""

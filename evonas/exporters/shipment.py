@@ -15,6 +15,7 @@ from torch import nn
 from evonas.errors import UserError
 from evonas.exporters.columns import columns
 from evonas.exporters.exporter import named, shipped
+from evonas.exporters.names import names
 from evonas.inputs import called, example, mapped
 from evonas.records import Inputs, InputSpec
 from evonas.runs.rebuild import task_of
@@ -65,7 +66,7 @@ class Shipment:
         x: two examples that it takes.
         trained: the network by itself.
         labels: what a file is to say of it: run, candidate, task, classes, inputs, output, weights_sha256,
-            trained_by, evonas, and columns where the data are a table.
+            trained_by, evonas, columns where the data are a table, and names where the numbers it takes have some.
         note: what there is to know of it; "" where there is nothing.
     """
 
@@ -133,6 +134,7 @@ def _labels(run: Run, candidate: int, trained: Trained, network: nn.Module, x: A
         "trained_by": trained.by,
         "evonas": version("evonas"),
         **({"columns": told} if (told := columns(record)) else {}),
+        **({"names": told} if (told := names(record)) else {}),
     }
 
 

@@ -111,6 +111,7 @@ class DataRecord(Record):
         notes: what was guessed, changed or left out when the data were read.
         finish: what the task does to outputs, in files that are shipped; None where that is nothing.
         baselines: what the metrics are without a network: name -> metric, or `test[METRIC]` -> value.
+        names: what the numbers that a network takes in are called, from 0; empty where they have no names.
     """
 
     splits: dict[str, SplitRecord]
@@ -125,6 +126,7 @@ class DataRecord(Record):
     notes: tuple[str, ...] = ()
     finish: RescaleRecord | None = None
     baselines: dict[str, dict[str, float]] = {}
+    names: tuple[str, ...] = ()
 
 
 def data_record(task: Task) -> DataRecord:
@@ -146,6 +148,7 @@ def data_record(task: Task) -> DataRecord:
         notes=task.notes,
         finish=_finished(task.finish),
         baselines={name: dict(values) for name, values in task.baselines.items()},
+        names=task.names,
         **_prepared(task.prepare),
     )
 
@@ -204,6 +207,8 @@ def data_difference(then: DataRecord, now: DataRecord) -> str:
     for what in ("classes", "columns"):
         if getattr(then, what) != getattr(now, what):
             return f"{what} are {_short(then, what)} there, {_short(now, what)} here"
+    if then.names and then.names != now.names:  # a run of an earlier evonas has none
+        return "the inputs' numbers have other names"
     for name in then.splits:
         if then.splits[name].counts != now.splits[name].counts:
             return f"the classes of {name} have other numbers of examples"

@@ -204,6 +204,7 @@ class Task:
         recipe: keys of a config's `training` and values with which networks learn these data without tuning; they hold
             where a config does not set them.
         offered: metrics that a config may list of data of this kind.
+        names: what the numbers that a network takes in are called, from 0, such as users; they are recorded with a run.
 
     Raises:
         UserError: the metrics of `spec` are not these; an unknown augmentation, or one that the targets cannot take.
@@ -223,6 +224,7 @@ class Task:
     recipe: Mapping[str, Any] = field(default_factory=dict)
     offered: tuple[str, ...] = ()
     overlap: int = 1
+    names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         own = directions(self.metrics)

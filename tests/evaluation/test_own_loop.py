@@ -1,5 +1,7 @@
 """A training loop of the user's own is a learner like any other: rungs, early stopping, failures, deadlines."""
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -81,6 +83,10 @@ def silent(network: nn.Module, data: Any, budget: Any, report: Any) -> None:
     return
 
 
+def script(network: nn.Module, data: Any, budget: Any, report: Any) -> None:
+    subprocess.run([sys.executable, "-S", "-c", "raise SystemExit(3)"], check=True)
+
+
 def diverging(network: nn.Module, data: Any, budget: Any, report: Any) -> None:
     report(float("nan"))
 
@@ -98,7 +104,8 @@ def forgetful(network: nn.Module, data: Any, budget: Any, report: Any) -> None:
     ("loop", "says"),
     [
         (failing, "KeyError"),
-        (silent, "reported no epoch"),
+        (silent, "the training loop silent ended without a report: call report(train_loss) after each epoch"),
+        (script, "returned non-zero exit status 3. (test_own_loop.py:"),
         (diverging, "the loss is not finite after epoch 1"),
         (talkative, "more often than there are epochs, 3"),
         (forgetful, "report has no metric error"),

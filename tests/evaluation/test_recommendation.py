@@ -1,5 +1,6 @@
 """Recommendation: what is held out, metrics over all items that a user has not had, and losses by hand."""
 
+import json
 import pickle
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 import evonas
+from evonas.commands.export import Wanted, export
 from evonas.config import PartConfig
 from evonas.config.options import construct
 from evonas.errors import UserError
@@ -17,6 +19,7 @@ from evonas.exporters import EXPORTERS
 from evonas.exporters.exporter import written
 from evonas.exporters.shipment import shipment
 from evonas.tasks import TASKS, Task
+from evonas.tasks.class_folders import natural
 from evonas.tasks.recommendation.losses import Draws, RecommendationLoss, negatives
 from evonas.tasks.recommendation.ranking import Seen, metric
 from evonas.testing import check_task
@@ -146,9 +149,24 @@ def test_what_cannot_be_recommended_is_one_line(case: str, tmp_path: Path) -> No
         made(text, tmp_path, **options)
 
 
+def ask_by_name(run: evonas.Run, folder: Path) -> None:
+    """What is beside an exported file and in it is enough to recommend to a user who is named."""
+    lines = [*export(str(run.folder), 0, Wanted(out=str(folder / "net.pt2"), card=str(folder / "card.md")))]
+    assert any("net.names.json: whom or what each number of its input stands for" in line for line in lines)
+    about = json.loads((folder / "net.names.json").read_text())
+    file, task = (folder / "net.pt2").read_bytes(), run.task()
+    assert about == json.loads(EXPORTERS["pt2"].labels.get(file)["names"])
+    scores = EXPORTERS["pt2"].run(file, np.array([about["names"].index("u7")] * 3, np.int32))[0]
+    row = sorted({f"u{user}" for user in range(300)}, key=natural).index("u7")
+    expected = run.build(0)(torch.tensor([row]))[0]
+    best = [about["classes"][item] for item in np.argsort(-scores)[:5]]
+    assert best == [task.classes[item] for item in expected.argsort(descending=True)[:5].tolist()]
+    assert "Its input is one of 300 numbers (0 u0, 1 u1, " in (folder / "card.md").read_text()
+
+
 @pytest.mark.parametrize("loss", ["sampled_softmax", "bpr"])
 def test_what_is_learned_is_far_better_than_what_is_popular(loss: str, tmp_path: Path) -> None:
-    tastes().to_csv(tmp_path / "shop.csv", index=False)
+    tastes().assign(user=lambda rows: "u" + rows["user"].astype(str)).to_csv(tmp_path / "shop.csv", index=False)
     config = {
         "space": {"kind": "two_tower", "embeddings": [16], "layers": [0, 0], "similarities": ["dot"], "dropout": [0.2]},
         "task": {"kind": "recommendation", "path": str(tmp_path / "shop.csv"), "loss": loss, "negatives": 20},
@@ -161,6 +179,7 @@ def test_what_is_learned_is_far_better_than_what_is_popular(loss: str, tmp_path:
     run = evonas.search(config, run=tmp_path / "run")
     popular = run.task().baselines["most popular items"]["recall@10"]
     assert run.front()["recall@10"].max() > 2 * popular, (run.front()["recall@10"].tolist(), popular)
+    ask_by_name(run, tmp_path)
     own = shipment(run, 0)
     file, checked = written(EXPORTERS["onnx" if loss == "bpr" else "pt2"], own.network, own.x)
     assert file

@@ -15,11 +15,13 @@ from evonas.errors import UserError
 from evonas.evaluation.learners.handing_over import HandedOver
 from evonas.evaluation.learners.learner import TrainingSetup
 from evonas.evaluation.learners.loop_parts import LoopBudget, LoopData, Report
+from evonas.evaluation.task_metrics import MetricError
 from evonas.measuring.torch_state import cpu_threads, seeded
 from evonas.records import Candidate, Epoch
 from evonas.seeding import seed_for
 
 Loop = Callable[..., None]
+REPORT = "call report(train_loss) after each epoch"
 NEEDS = "(network, data, budget, report), and options as keyword-only parameters, behind a *"
 
 
@@ -37,7 +39,11 @@ class OwnLoop:
     trains = True
 
     def epochs(self, network: nn.Module, candidate: Candidate, setup: TrainingSetup) -> Iterator[Epoch]:
-        """An epoch for each report; see `Learner`. Each draws from global streams of its own, keyed by its number."""
+        """An epoch for each report; see `Learner`. Each draws from global streams of its own, keyed by its number.
+
+        Raises:
+            MetricError: the loop ended without a report.
+        """
 
         def work(hand_over: Callable[[Epoch], None], look: Callable[[], None]) -> None:
             def checkpoint() -> None:
@@ -54,6 +60,8 @@ class OwnLoop:
                 with seeded(seed_for(candidate.seed, "epoch", number), setup.data.device):
                     epoch = next(handed, None)
                 if epoch is None:
+                    if not number:
+                        raise MetricError(f"the training loop {_name(self.loop)} ended without a report: {REPORT}")
                     return
                 yield epoch
 
@@ -94,9 +102,13 @@ def own_loop(loop: Loop) -> OwnLoops:
     try:
         inspect.signature(loop).bind(*"ndbr", **{p.name: None for p in _options(loop)})
     except (TypeError, ValueError):
-        raise UserError(f"own_loop: {getattr(loop, '__name__', loop)} does not take {NEEDS}") from None
+        raise UserError(f"own_loop: {_name(loop)} does not take {NEEDS}") from None
     return OwnLoops(loop)
 
 
 def _options(loop: Loop) -> list[inspect.Parameter]:
     return [p for p in inspect.signature(loop).parameters.values() if p.kind is inspect.Parameter.KEYWORD_ONLY]
+
+
+def _name(loop: Loop) -> str:
+    return str(getattr(loop, "__name__", loop))

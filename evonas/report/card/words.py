@@ -177,4 +177,14 @@ def _prepared(record: DataRecord) -> str:
     if record.finish:
         columns, steps = len(record.finish.mean), record.finish.steps
         gives = f" Its output is in the units of the data: ({columns} of the columns, {steps} of the steps) an example."
-    return f"In the file, examples are {what}.{gives}"
+    return f"In the file, examples are {what}.{gives}{_names(record)}"
+
+
+def _names(record: DataRecord) -> str:
+    if not record.names:
+        return ""
+    first = ", ".join(f"{number} {name}" for number, name in enumerate(record.names[:FEW]))
+    return (
+        f" Its input is one of {len(record.names):,} numbers ({cell(first)}, ...), its outputs are in the order of the "
+        "classes: the file of names beside it (`*.names.json`, also in the file's own texts as `names`) has all of both."
+    )

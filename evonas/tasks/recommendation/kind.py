@@ -88,6 +88,7 @@ def recommendation(
         augment=None if loss == "softmax" else Draws(),
         baselines=popular,
         offered=tuple(f"{name}@{number}" for name in ("ndcg", "recall") for number in range(1, MOST_OFFERED + 1)),
+        names=found.users,
     )
 
 
