@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,10 @@ SLOW = {
     ),
     # which run as a whole in test_examples.py
     *("pictures", "parameter_limit", "table", "speech", "series", "tune_searcher"),
+    *("several_inputs", "script_loop", "lightning_loop"),  # more of them in extensions and evaluation/test_own_loop.py
 }
+NEEDS = {"lightning_loop": "lightning"}
+"""Examples that need what evonas does not -> its package."""
 NONSENSE = ("nan", "inf", "Traceback")
 
 
@@ -50,6 +54,9 @@ def test_it_runs_with_few_candidates(script: Path, binaries: Path, tmp_path: Pat
         check=False,
         timeout=600,
     )
+    if (needs := NEEDS.get(script.stem)) and not find_spec(needs):
+        assert (answer.returncode, answer.stderr) == (1, f"this example needs {needs.title()}: pip install {needs}\n")
+        pytest.skip(answer.stderr.strip())
     assert answer.returncode == 0, answer.stderr
     assert answer.stdout, "it says nothing"
     assert not set(NONSENSE) & set(answer.stdout.replace("%", " ").split()), answer.stdout

@@ -186,7 +186,7 @@ class TrainingConfig(Section):
             raise ValueError(f"rungs is {list(self.rungs)}; it {where}, e.g. training.rungs={fitting}")
         if self.accumulate > self.batch_size:
             raise ValueError(
-                f"accumulate is {self.accumulate} and batch_size {self.batch_size}: a batch has at most so many parts as "
+                f"accumulate is {self.accumulate} and batch_size {self.batch_size}: a batch has no more parts than "
                 f"examples; give {self.batch_size} or less, e.g. training.accumulate={max(1, self.batch_size // 2)}"
             )
         if self.average and self.ema:

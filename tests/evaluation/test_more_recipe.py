@@ -97,7 +97,12 @@ def test_warm_up_is_a_share_or_epochs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "why"), [({"warm_up": 3}, "3 epochs of 3"), ({"average": 0.1, "ema": 0.9}, "keep one of them")]
+    ("wrong", "why"),
+    [
+        ({"warm_up": 3}, "3 epochs of 3"),
+        ({"average": 0.1, "ema": 0.9}, "keep one of them"),
+        ({"accumulate": 33, "batch_size": 32}, "give 32 or less, e.g. training.accumulate=16"),
+    ],
 )
 def test_what_contradicts_itself_is_refused(wrong: dict[str, Any], why: str) -> None:
     with pytest.raises(ValidationError, match=why):

@@ -160,13 +160,16 @@ def test_what_is_no_loop_is_refused() -> None:
         own_loop(lambda network, data: None)
 
 
-@pytest.mark.parametrize("file", ["my_loop.py", "my_script.py", "my_lightning.py"])
+@pytest.mark.parametrize("file", ["my_loop.py", "script_loop.py", "lightning_loop.py"])
 @pytest.mark.slow
-def test_the_examples_of_the_page_train(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    if file == "my_lightning.py":
+def test_the_examples_train(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if file == "lightning_loop.py":
         pytest.importorskip("lightning", reason="Lightning is not installed: pip install lightning")
-    page = Path(__file__).parents[2] / "docs" / "how-to" / "extend.md"
-    (code,) = (block.code for block in blocks(page.read_text()) if block.file == file)
+    root = Path(__file__).parents[2]
+    if (example := root / "examples" / file).exists():
+        code = example.read_text()
+    else:
+        (code,) = (b.code for b in blocks((root / "docs" / "how-to" / "extend.md").read_text()) if b.file == file)
     before = set(LEARNERS)
     monkeypatch.setattr(learners, "LEARNERS", dict(LEARNERS))
     exec(compile(code, file, "exec"), {"__name__": file})

@@ -142,7 +142,7 @@ def test_a_task_with_a_picture_and_a_row_of_a_table(
     own: Own, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """From data to a file with two inputs; a network that sees one of them alone is wrong half of the time."""
-    file = own("fused_space.py")
+    file = own("several_inputs.py")
     sections = {
         "space": {"kind": "fused"},
         "task": {"kind": "leaves"},

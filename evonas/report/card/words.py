@@ -186,5 +186,5 @@ def _names(record: DataRecord) -> str:
     first = ", ".join(f"{number} {name}" for number, name in enumerate(record.names[:FEW]))
     return (
         f" Its input is one of {len(record.names):,} numbers ({cell(first)}, ...), its outputs are in the order of the "
-        "classes: the file of names beside it (`*.names.json`, also in the file's own texts as `names`) has all of both."
+        "classes: the file of names beside it (`*.names.json`, also in the file's own texts as `names`) has both."
     )

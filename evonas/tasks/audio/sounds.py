@@ -113,5 +113,5 @@ def check_rate(rate: float) -> int:
 
 def lengths(cut: int, filled: int, of: int, seconds: float) -> list[str]:
     """Notes of recordings that are not as long as a task holds them."""
-    changed = [(cut, "cut to"), (filled, "filled up with silence to")]
-    return [f"{n:,} of {of:,} recordings are {how} {seconds:g} s" for n, how in changed if n]
+    shorter = f"recordings are held {seconds:g} s long; {filled:,} of {of:,} are shorter and have silence behind them"
+    return [f"{cut:,} of {of:,} recordings are cut to {seconds:g} s"] * bool(cut) + [shorter] * bool(filled)

@@ -42,7 +42,7 @@ def recommendation(
     training example is a pair of user and item, a validation or test example is a user with all items that are held
     out. Metrics rank all items that the user has not had before, and are means over users. The baseline recommends
     what most users took. Users and items are those of the training pairs; others cannot be recommended for, and are
-    left out, which is said.
+    left out, which is said. A pair that is there several times counts once, at its first time.
 
     Args:
         path: the file.

@@ -1,9 +1,16 @@
-"""A task with two inputs, a picture and a row of a table, and a space of networks that fuse them."""
+"""Two inputs, a picture and a row of a table, and a space of networks that fuse them.
+
+python examples/several_inputs.py [--smoke]; from the command line, in this folder: evonas search CONFIG --import
+several_inputs, with space: {kind: fused} and task: {kind: leaves}.
+"""
+
+import sys
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+import evonas
 from evonas import Arch, Choice, Integer, Space, Split, Splits, Task, TaskSpec
 from evonas.records import InputSpec
 from evonas.spaces import SPACES
@@ -79,3 +86,18 @@ class FusedNets(Space):
 
 SPACES["fused"] = FusedNets
 TASKS["leaves"] = leaves
+
+CONFIG = {
+    "space": {"kind": "fused"},
+    "task": {"kind": "leaves"},
+    "objectives": [{"metric": "error"}, {"metric": "params"}],
+    "strategy": {"population": 8},
+    "training": {"epochs": 6, "batch_size": 32, "optimizer": "adamw", "learning_rate": 0.02},
+    "budget": {"evaluations": 16},
+}
+
+if __name__ == "__main__":
+    if "--smoke" in sys.argv:  # two candidates in this process, to see that it runs
+        CONFIG |= {"budget": {"evaluations": 2}, "runtime": {"kind": "serial"}, "training": {"epochs": 1}}
+    run = evonas.search(CONFIG, run="runs/several_inputs")
+    print(run.front()[["candidate", "error", "params"]])
