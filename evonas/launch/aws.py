@@ -65,7 +65,7 @@ class Aws:
         name = order.value("bucket") or f"evonas-ACCOUNT-{self._region}"
         asked, known = asks(order, self._region, name, self._copy), regions.notes("aws", self._region)
         with reading(self._copy):
-            return plan_of(f"my-{FILE}", text, launch, order, asked, self._region, known)
+            return plan_of(f"my-{FILE}", text, launch, order, asked, self._region, known, CPUS)
 
     def missing(self) -> list[str]:
         lines = [*absent(boto3="pip install boto3"), *programs.absent("ray", "ssh", "ssh-keygen", "rsync")]

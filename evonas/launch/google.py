@@ -50,16 +50,17 @@ class Google:
 
     def plan(self, ask: bool) -> Plan:
         order = self._order
-        known = self._project() if ask else order.value("project")
-        project = known or "PROJECT"
+        named = self._project() if ask else order.value("project")
+        project = named or "PROJECT"
         values = self._values({"image": "NAME/evonas:0.1.0", "project": project, "family": "...", "key": "..."})
         new = filled(FILE, order.resources, values)  # what is wrong with the values is said in any case
         text = as_up_has_it(order.folder, FILE, new, order.replace)
         launch = parsed(text, self._copy)
-        check_place(launch, self._copy, region=self._region, project=known)
+        check_place(launch, self._copy, region=self._region, project=named)
         asks = _asks(order, project, order.value("bucket") or f"{project}-evonas", self._copy)
         with reading(self._copy):
-            return plan_of(f"my-{FILE}", text, launch, order, asks, self._region, regions.notes("gcp", self._region))
+            known = regions.notes("gcp", self._region)
+            return plan_of(f"my-{FILE}", text, launch, order, asks, self._region, known, CPUS)
 
     def missing(self) -> list[str]:
         order = self._order

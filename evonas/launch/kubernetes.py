@@ -1,6 +1,5 @@
 """A Kubernetes cluster with KubeRay that is there, through kubectl."""
 
-import json
 import shlex
 from base64 import b64encode
 from collections import Counter
@@ -9,11 +8,11 @@ from tempfile import TemporaryDirectory
 
 import yaml
 
-from evonas.clusters.needed import custom_resources
 from evonas.clusters.running import Running
 from evonas.clusters.template import by_hand, fill, own_copy
 from evonas.errors import UserError
-from evonas.launch import bill, costs, programs
+from evonas.launch import bill, costs, pods, programs
+from evonas.launch.fitting import check_fits
 from evonas.launch.launch_files import as_up_has_it, check_resources, put
 from evonas.launch.order import Order
 from evonas.launch.overlays import PLATFORMS, built, platform_of, write
@@ -22,7 +21,6 @@ from evonas.launch.provider import Plan
 from evonas.launch.ray_search import run_search
 from evonas.launch.state import change, read
 from evonas.launch.tokens import token, token_file
-from evonas.prices import NODE_TYPE_LABEL
 
 FILE = "cluster.yaml"
 CPUS = 3
@@ -53,7 +51,9 @@ class Kubernetes:
         new = fill(new, {"image": order.value("image") or "NAME/evonas:0.1.0"})
         text = as_up_has_it(order.folder, FILE, new, order.replace)
         try:
-            machines = _machines(text, order)
+            machines = pods.machines(text, order)
+            pods.check_run(text, self.run_folder() if order.config else None)
+            check_fits(order, pods.resources(text), CPUS, self._copy.name)
         except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
             why = " ".join(str(error).split())
             raise UserError(
@@ -119,12 +119,12 @@ class Kubernetes:
                 r"{.status.phase}{'\n'}{end}",
             )
         )
-        pods = [f"{count} x {name}" for name, count in sorted(Counter(found.splitlines()).items())]
+        counts = [f"{count} x {name}" for name, count in sorted(Counter(found.splitlines()).items())]
         groups = [name for name, _, phase in (line.partition(" ") for line in found.splitlines()) if phase == "Running"]
         text = self._copy.read_text() if self._copy.exists() else None
-        types = {machine.group: machine.type for machine in _machines(text, self._order)} if text else {}
+        types = {machine.group: machine.type for machine in pods.machines(text, self._order)} if text else {}
         on = [Running(types.get(group, group), None, group) for group in groups]
-        return [*pods, *bill.lines(on, costs.own_prices(self._order.config))]
+        return [*counts, *bill.lines(on, costs.own_prices(self._order.config))]
 
     def elsewhere(self) -> list[str]:
         return []  # a folder has one context
@@ -148,8 +148,8 @@ class Kubernetes:
         give_up(self._order.folder, self._context() or "")
 
     def left(self) -> list[str]:
-        pods = programs.answer(*self._line(*PODS, "-o", "name")).split()
-        return [*pods, *self._there(*OBJECTS, *read(self._order.folder).made)]
+        names = programs.answer(*self._line(*PODS, "-o", "name")).split()
+        return [*names, *self._there(*OBJECTS, *read(self._order.folder).made)]
 
     def _there(self, *names: str) -> list[str]:
         """Those of these objects that are there. UserError: kubectl does not say."""
@@ -200,18 +200,3 @@ class Kubernetes:
             f"kubectl apply -f {shlex.quote(str(self._copy))}",
             "kubectl port-forward service/evonas-head-svc, while the search is handed over and watched",
         ]
-
-
-def _machines(text: str, order: Order) -> list[costs.Machine]:
-    """The groups of the file, by the label of their machines; without one only the user knows what a pod costs."""
-    prices = costs.own_prices(order.config)
-    (spec,) = (part["spec"] for part in yaml.safe_load_all(text) if part and part["kind"] == "RayCluster")
-    groups = [("headgroup", spec["headGroupSpec"], 1, 1)]
-    groups += [(g["groupName"], g, int(g["minReplicas"]), int(g["maxReplicas"])) for g in spec["workerGroupSpecs"]]
-    machines = []
-    for name, group, least, most in groups:
-        type_ = (group.get("labels") or {}).get(NODE_TYPE_LABEL, name)
-        own = json.loads(((group.get("rayStartParams") or {}).get("resources") or "{}").strip("'"))
-        board = bool(custom_resources({"resources": json.loads(own) if isinstance(own, str) else own}))
-        machines.append(costs.Machine(type_, name, least, most, prices.of((type_, name)), board))
-    return machines

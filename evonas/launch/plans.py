@@ -4,13 +4,21 @@ from collections.abc import Sequence
 from typing import Any
 
 from evonas.launch import costs
+from evonas.launch.fitting import check_fits, of_launch_file
 from evonas.launch.lasting import idle_h, longest_h
 from evonas.launch.order import Order
 from evonas.launch.provider import Plan
 
 
 def plan_of(
-    name: str, text: str, launch: dict[str, Any], order: Order, asks: list[str], region: str, notes: Sequence[str]
+    name: str,
+    text: str,
+    launch: dict[str, Any],
+    order: Order,
+    asks: list[str],
+    region: str,
+    notes: Sequence[str],
+    cpus: float,
 ) -> Plan:
     """The plan of a launch file.
 
@@ -22,11 +30,13 @@ def plan_of(
         asks: what is asked of the cloud, a line each.
         region: of its machines.
         notes: what of the costs is not known, a line each.
+        cpus: of a worker, where the config does not say.
 
     Raises:
-        UserError: A machine's label is another's of the list of prices.
+        UserError: A machine's label is another's of the list of prices, or a worker fits on none.
     """
     costs.check_labels(launch, order.folder / name)
+    check_fits(order, of_launch_file(launch), cpus, name)
     machines = costs.of_launch_file(launch, costs.own_prices(order.config))
     most, stay = launch["max_workers"], longest_h(launch)
     return Plan({name: text}, machines, asks, stay, most, idle_h=idle_h(launch), region=region, notes=tuple(notes))

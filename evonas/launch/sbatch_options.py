@@ -2,12 +2,17 @@
 
 import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from evonas.errors import UserError
+from evonas.launch.fitting import MEMORY
 
-_SHORT = {"N": "nodes", "t": "time", "n": "ntasks", "w": "nodelist", "F": "nodefile", "a": "array", "M": "clusters"}
+_SHORT = {
+    **{"N": "nodes", "t": "time", "n": "ntasks", "w": "nodelist", "F": "nodefile", "a": "array", "M": "clusters"},
+    "c": "cpus-per-task",
+}
+_READ = (*_SHORT.values(), "gpus-per-node", "mem")
 _UNCOUNTED = ("ntasks", "nodelist", "nodefile", "array")
 """Options that can change how many nodes there are, beside --nodes."""
 _NODES = re.compile(r"(?:\d+[km]?-)?(\d+)([km]?)(?::\d+)?", re.IGNORECASE)
@@ -22,11 +27,13 @@ class Asked:
         nodes: how many at most.
         hours: how long at most; None where nothing says it.
         notes: what is not counted, a line each.
+        each: what a node has at most, as of `fitting.check_fits`, as far as the options say it.
     """
 
     nodes: int
     hours: float | None
     notes: tuple[str, ...]
+    each: Mapping[str, float]
 
 
 def asked(script: str, words: Iterable[str], environment: Mapping[str, str]) -> Asked:
@@ -64,7 +71,7 @@ def asked(script: str, words: Iterable[str], environment: Mapping[str, str]) -> 
         notes.append(
             "a job that Slurm queues again, as after a node that fails, has its time anew, which is not counted"
         )
-    return Asked(nodes, hours, tuple(notes))
+    return Asked(nodes, hours, tuple(notes), dict(_of_a_node(found)))
 
 
 def most_nodes(text: str) -> int:
@@ -99,6 +106,17 @@ def most_hours(text: str) -> float | None:
     return ((int(days) * 24 if dash else 0) + hours + minutes / 60 + seconds / 3600) or None
 
 
+def _of_a_node(found: Mapping[str, str]) -> Iterator[tuple[str, float]]:
+    """What Ray has on a node: the cores of its one task, its GPUs (`2`, `a100:2`), its memory in MB, 0 for all."""
+    for option, what in (("cpus-per-task", "CPU"), ("gpus-per-node", "GPU")):
+        count = found.get(option, "").rpartition(":")[2]
+        if count.isdecimal():
+            yield what, float(count)
+    memory = re.fullmatch(r"(\d+)([KMGT]?)", found.get("mem", "0"), re.IGNORECASE)
+    if memory and int(memory[1]):
+        yield MEMORY, int(memory[1]) * 1024.0 ** ("KMGT".index(memory[2].upper() or "M") - 1)
+
+
 def _of_script(script: str) -> list[str]:
     lines = re.findall(r"^#SBATCH[ \t]+(.+)$", script, re.MULTILINE)
     return [word for line in lines for word in shlex.split(re.sub("['\"]", "", line), comments=True)]
@@ -110,7 +128,7 @@ def _found(words: Iterable[str]) -> dict[str, str]:
     for word in rest:
         if word.startswith("--"):
             name, equals, value = word[2:].partition("=")
-            if name in _SHORT.values():
+            if name in _READ:
                 found[name] = value if equals else next(rest, "")
         elif word.startswith("-") and word[1:2] in _SHORT:
             found[_SHORT[word[1]]] = word[2:].strip() or next(rest, "")

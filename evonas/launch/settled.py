@@ -33,16 +33,24 @@ def bucket_of(cloud: str, run: str | None) -> str | None:
 
 
 def check_bucket(cloud: str, run: str | None, bucket: str | None) -> None:
-    """Lets go on where the head may write the run folder.
+    """Lets go on where the head may write the run folder, and the record outlives it.
 
     Raises:
-        UserError: It is in another bucket.
+        UserError: It is in another bucket, or in none of this cloud.
     """
-    of = bucket_of(cloud, run)
-    if of and bucket and of != bucket:
+    if run is None or cloud not in SCHEMES:
+        return
+    of, scheme = bucket_of(cloud, run), SCHEMES[cloud]
+    if not of:
+        why = "the head has no rights there" if "://" in run else "a path there goes with the head's machine"
+        bucket_there = bucket or "BUCKET"
+        raise UserError(
+            f"run folder {run} is not in a bucket of {cloud}, and {why}: --run {scheme}://{bucket_there}/..."
+        )
+    if bucket and of != bucket:
         raise UserError(
             f"run folder {run} is not in the bucket {bucket}, the only one that the head may use: "
-            f"--bucket {of}, or --run {SCHEMES[cloud]}://{bucket}/..."
+            f"--bucket {of}, or --run {scheme}://{bucket}/..."
         )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from evonas.clusters.shipped import shipped
 from evonas.errors import UserError
 from evonas.launch import costs, programs
+from evonas.launch.fitting import check_fits
 from evonas.launch.order import Order
 from evonas.launch.places import in_each
 from evonas.launch.provider import Plan
@@ -41,6 +42,7 @@ class Slurm:
         text = self._script.read_text() if self._script.exists() and not self._order.replace else shipped(FILE)
         asks = [shlex.join(self._words()), "squeue: how it is"]
         job = asked(text, self._order.sbatch, os.environ)
+        check_fits(self._order, [job.each], 1, "the job")
         usd = costs.own_prices(self._order.config).of((REST,))
         nodes = costs.Machine(REST, "nodes", job.nodes, job.nodes, usd)  # all from its start to its end
         return Plan({FILE: text}, [nodes], asks, job.hours, stays=False, notes=job.notes)

@@ -11,12 +11,14 @@ from evonas.clusters.forms import require_form
 from evonas.clusters.shipped import shipped
 from evonas.clusters.template import own_copy
 from evonas.errors import UserError
-from evonas.launch import aws
+from evonas.launch import aws, pods
+from evonas.launch.fitting import check_fits
 from evonas.launch.launch_files import put
 from evonas.launch.order import Order
 from evonas.launch.settled import settled
 from evonas.launch.state import State, read
-from tests.launch.stand_ins import user  # noqa: F401 - a fixture
+from tests.launch.stand_ins import CONFIG, stand_in, user  # noqa: F401 - a fixture
+from tests.launch.test_programs import KUBECTL
 
 NODE = {"InstanceType": "m7i.xlarge"}
 WHOLE = {
@@ -113,14 +115,44 @@ def test_a_launch_file_that_was_changed_wrongly_is_said(
             ("aws", "c.yaml", "--bucket", "mine", "--run", "s3://other/x"),
             "run folder s3://other/x is not in the bucket mine, the only one that the head may use: --bucket other",
         ),
+        (("aws", "c.yaml", "--run", "gs://foo/x"), "gs://foo/x is not in a bucket of aws, and the head has no rights"),
+        (("gcp", "c.yaml", "--run", "/data/x"), "/data/x is not in a bucket of gcp, and a path there goes with"),
+        (("kubernetes", "c.yaml", "--run", "/dev/shm/x"), "run folder /dev/shm/x goes with the head's pod, which"),
+        (("aws", "c.yaml", "--set", "runtime.cpus_per_worker=64"), "is 64, and no machine of my-aws.yaml has more tha"),
+        (("gcp", "c.yaml", "--set", "runtime.cpus_per_worker=13"), "no machine of my-gcp.yaml has more than 12 CPUs"),
+        (("kubernetes", "c.yaml", "--set", "runtime.memory_mb_per_worker=70000"), "has more than 65536 MB of memory"),
+        (("slurm", "c.yaml", "--sbatch=-c4", "--set", "runtime.cpus_per_worker=5"), "machine of the job has more tha"),
+        (("slurm", "c.yaml", "--sbatch=--gpus-per-node=0"), "machine of the job has more than 0 GPUs"),
     ],
 )
 def test_a_value_that_cannot_be_one_is_said_before_anything(
-    words: tuple[str, ...], expected: str, capsys: pytest.CaptureFixture[str]
+    words: tuple[str, ...],
+    expected: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    stand_in(tmp_path, monkeypatch, kubectl=KUBECTL.replace("overlays/eks", "overlays/*"))
     assert main(["cluster", "up", *words, "--dry-run"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert expected in line
+
+
+def test_a_worker_fits_where_one_machine_has_all_of_it(tmp_path: Path) -> None:
+    """A file that does not say what a machine has leaves it to the cloud; a path outlives the pod in a volume."""
+    sections = {"runtime": {"cpus_per_worker": 8, "gpus_per_worker": 1, "memory_mb_per_worker": 100}}
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump({**yaml.safe_load(CONFIG), **sections}))
+    order = Order("aws", "", tmp_path, State(), {}, str(tmp_path / "c.yaml"))
+    check_fits(order, [{"CPU": 4, "GPU": 1}, {"CPU": 8}], 4, "f")
+    with pytest.raises(UserError, match="8 CPUs and 1 GPUs and 100 MB of memory, and no machine of f has them toget"):
+        check_fits(order, [{"CPU": 4, "GPU": 1}, {"CPU": 8, "GPU": 0}], 4, "f")
+    file = shipped("kuberay/base/raycluster.yaml")
+    mounted = file.replace("[{name: shm, mountPath: /dev/shm}]", "[{name: shm, mountPath: /data}]")
+    claimed = mounted.replace("emptyDir: {medium: Memory, sizeLimit: 4Gi}", "persistentVolumeClaim: {claimName: c}")
+    pods.check_run(claimed, "/data/x")
+    for text, run in ((mounted, "/data/x"), (claimed, "/database")):
+        with pytest.raises(UserError, match="goes with the head's pod"):
+            pods.check_run(text, run)
 
 
 def test_true_names_pass() -> None:

@@ -1,0 +1,78 @@
+"""What the launch file of Kubernetes says of its pods, as its user may have changed it."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from evonas.clusters.needed import custom_resources
+from evonas.errors import UserError
+from evonas.launch import costs
+from evonas.launch.fitting import MEMORY
+from evonas.launch.order import Order
+from evonas.prices import NODE_TYPE_LABEL
+
+_UNITS = {"m": 1e-3, "": 1.0}
+_UNITS |= {unit: 10.0 ** (3 * power) for power, unit in enumerate("kMGTP", 1)}
+_UNITS |= {f"{unit}i": 2.0 ** (10 * power) for power, unit in enumerate("KMGTP", 1)}
+_QUANTITY = re.compile(rf"([\d.]+(?:[eE]\d+)?)({'|'.join(_UNITS)})")
+
+
+def machines(text: str, order: Order) -> list[costs.Machine]:
+    """The groups of the file, by the label of their machines; without one only the user knows what a pod costs."""
+    prices = costs.own_prices(order.config)
+    spec = cluster(text)["spec"]
+    groups = [("headgroup", spec["headGroupSpec"], 1, 1)]
+    groups += [(g["groupName"], g, int(g["minReplicas"]), int(g["maxReplicas"])) for g in spec["workerGroupSpecs"]]
+    found = []
+    for name, group, least, most in groups:
+        type_ = (group.get("labels") or {}).get(NODE_TYPE_LABEL, name)
+        own = json.loads(((group.get("rayStartParams") or {}).get("resources") or "{}").strip("'"))
+        board = bool(custom_resources({"resources": json.loads(own) if isinstance(own, str) else own}))
+        found.append(costs.Machine(type_, name, least, most, prices.of((type_, name)), board))
+    return found
+
+
+def cluster(text: str) -> dict[str, Any]:
+    """The RayCluster of the file."""
+    (found,) = (part for part in yaml.safe_load_all(text) if part and part["kind"] == "RayCluster")
+    return dict(found)
+
+
+def resources(text: str) -> list[dict[str, float]]:
+    """What a pod of each group of workers has of Ray's resources: its limits, or what it is started with."""
+    found = []
+    for group in cluster(text)["spec"]["workerGroupSpecs"]:
+        limits = group["template"]["spec"]["containers"][0]["resources"].get("limits") or {}
+        said = group.get("rayStartParams") or {}
+        gpus = said.get("num-gpus", limits.get("nvidia.com/gpu", 0))
+        has = {"CPU": said.get("num-cpus", limits.get("cpu")), "GPU": gpus, MEMORY: limits.get("memory")}
+        found.append({name: _quantity(count, name) for name, count in has.items() if count is not None})
+    return found
+
+
+def check_run(text: str, run: str | None) -> None:
+    """Lets go on where the record of a search outlives the head's pod.
+
+    Raises:
+        UserError: Its folder is a path in the pod, and none of a volume that the file mounts there.
+    """
+    if run is None or "://" in run:
+        return
+    spec = cluster(text)["spec"]["headGroupSpec"]["template"]["spec"]
+    lasting = {volume["name"] for volume in spec.get("volumes") or () if "emptyDir" not in volume}
+    mounts = [mount for pod in spec["containers"] for mount in pod.get("volumeMounts") or ()]
+    if not any(Path(run).is_relative_to(mount["mountPath"]) for mount in mounts if mount["name"] in lasting):
+        raise UserError(
+            f"run folder {run} goes with the head's pod, which mounts no volume there: --run gs://BUCKET/..."
+        )
+
+
+def _quantity(count: object, name: str) -> float:
+    """As Kubernetes writes it: `3`, `500m`, `10Gi`; memory in MB."""
+    parts = _QUANTITY.fullmatch(str(count))
+    if parts is None:
+        raise ValueError(f"{count!r} is no number of Kubernetes'")
+    return float(parts[1]) * _UNITS[parts[2]] / (2**20 if name == MEMORY else 1)
