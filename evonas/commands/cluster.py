@@ -23,6 +23,7 @@ OF = {
     "project": ("gcp",),
     "family": ("gcp",),
     "platform": ("kubernetes",),
+    "context": ("kubernetes",),
     "ami": ("aws",),
     "sbatch": ("slurm",),
 }
@@ -109,14 +110,25 @@ def _state(options: argparse.Namespace, folder: Path) -> "State":
     from evonas.launch.state import NAME, State, read
 
     try:
-        return read(folder)
+        state = read(folder)
     except UserError as error:
-        if options.action == "up" or options.dry_run or options.cloud == "slurm":
+        if options.action == "up" or options.dry_run:
             raise
         damaged = folder / f"{NAME}.damaged"
         (folder / NAME).replace(damaged)
         print(f"note: {error}; it is {damaged} now, and what is there counts")
         return State()
+    _check_cloud(options.cloud, state, folder / NAME)
+    return state
+
+
+def _check_cloud(cloud: str, state: "State", path: Path) -> None:
+    """Raises UserError where the state is that of another cloud's cluster, which would be lost."""
+    of = {name for name in state.given if cloud not in OF.get(name, CLOUDS)}
+    others = state.cloud or ("slurm" if state.jobs else "")
+    if of or (others and others != cloud):
+        whose = others or " or ".join(OF[min(of)])
+        raise UserError(f"{path} is of a cluster of {whose}, and not of {cloud}: --folder, another one")
 
 
 def _check_options(options: argparse.Namespace) -> None:
@@ -124,7 +136,7 @@ def _check_options(options: argparse.Namespace) -> None:
     from evonas.clusters.forms import require_form
 
     for name, clouds in OF.items():
-        if getattr(options, name) and options.cloud not in clouds:
+        if getattr(options, name, None) and options.cloud not in clouds:
             raise UserError(f"--{name} is of {' and '.join(clouds)}, and not of {options.cloud}")
     for name in REMEMBERED:
         if value := getattr(options, name):

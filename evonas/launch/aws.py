@@ -20,6 +20,7 @@ from evonas.clusters.shipped import shipped
 from evonas.clusters.template import by_hand, defaults
 from evonas.launch import bill, costs, programs
 from evonas.launch.aws_before import asks, check_role, missing_credentials
+from evonas.launch.guards import UNKNOWN
 from evonas.launch.launch_files import as_up_has_it, check_place, filled, launch_file, parsed, put, reading
 from evonas.launch.libraries import absent
 from evonas.launch.order import Order
@@ -58,7 +59,7 @@ class Aws:
 
     def plan(self, ask: bool) -> Plan:
         order = self._order
-        values = self._values({"image": "NAME/evonas:0.1.0", "ami": "ami-...", "group": "sg-..."})
+        values = self._values({"image": "NAME/evonas:0.1.0", "ami": "ami-...", "group": UNKNOWN})
         text = as_up_has_it(order.folder, FILE, filled(FILE, order.resources, values), order.replace)
         launch = parsed(text, self._copy)
         check_place(launch, self._copy, region=self._region)

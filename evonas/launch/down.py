@@ -7,6 +7,7 @@ from evonas.launch.order import Order
 from evonas.launch.provider import Provider
 from evonas.launch.tunnel import close
 
+NOT_OWN = "neither {} nor a key of this machine says that you started it; --anyway takes it down"
 NOTHING_HERE = "nothing is there that was started from this folder"
 
 
@@ -29,15 +30,16 @@ def down(
         UserError: Somebody else started it, or nobody is there to be asked.
     """
     there, others = provider.left(), provider.others()
+    refused = bool(there) and not order.anyway and not provider.is_own()
+    if dry and refused:
+        print(*(f"would stay: {line}" for line in [*there, *others]), NOT_OWN.format(order.folder), sep="\n")
+        return 0
     if dry:
         print(*([f"would go: {line}" for line in there] or [NOTHING_HERE if others else "nothing is there"]), sep="\n")
         print(*(f"would stay: {line}" for line in others), sep="\n", end="\n" if others else "")
         return 0
-    if there and not provider.is_own() and not order.anyway:
-        raise UserError(
-            f"{there[0]}: neither {order.folder} nor a key of this machine says that you started it; "
-            f"--anyway takes it down"
-        )
+    if refused:
+        raise UserError(f"{there[0]}: {NOT_OWN.format(order.folder)}")
     print(*(f"to be taken down: {line}" for line in there), sep="\n", end="\n" if there else "")
     if there and not (sure or _agreed(ask)):
         print("nothing was taken down")

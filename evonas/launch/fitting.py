@@ -14,7 +14,7 @@ _WORDS = {"CPU": "CPUs", "GPU": "GPUs", MEMORY: "MB of memory"}
 
 
 def of_launch_file(launch: Mapping[str, object]) -> list[dict[str, float]]:
-    """What each type of machine has that a launch file of Ray says it of; one that is silent has what the cloud says."""
+    """What each type of machine of a launch file of Ray has, as far as the file says it."""
     found = []
     for kind in launch["available_node_types"].values():  # type: ignore[attr-defined]
         has = {name: float(count) for name, count in (kind.get("resources") or {}).items() if name in _KEYS}

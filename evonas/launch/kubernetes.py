@@ -52,6 +52,7 @@ class Kubernetes:
         text = as_up_has_it(order.folder, FILE, new, order.replace)
         try:
             machines = pods.machines(text, order)
+            pods.check_guards(text, self._copy)
             pods.check_run(text, self.run_folder() if order.config else None)
             check_fits(order, pods.resources(text), CPUS, self._copy.name)
         except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:

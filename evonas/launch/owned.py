@@ -6,6 +6,10 @@ from evonas.errors import UserError
 from evonas.launch.state import change, read
 
 
+class NotOwn(UserError):
+    """What is there is somebody else's: nothing was made, and the same line would be refused again."""
+
+
 def owns(folder: Path, place: str) -> bool:
     """Whether the cluster in a place (a region, a project, a context) was started from this folder."""
     return place in read(folder).owns
@@ -21,10 +25,10 @@ def claim(folder: Path, place: str, own: bool, there: list[str]) -> None:
         there: what is there of a cluster, a line each.
 
     Raises:
-        UserError: Somebody else's is there.
+        NotOwn: Somebody else's is there.
     """
     if there and not own:
-        raise UserError(
+        raise NotOwn(
             f"{there[0]} is of a cluster that neither {folder} nor a key of this machine has started: go on from its "
             f"own folder (--folder), or elsewhere"
         )

@@ -5,6 +5,7 @@ from typing import Any
 
 from evonas.launch import costs
 from evonas.launch.fitting import check_fits, of_launch_file
+from evonas.launch.guards import check_guards, strange_doors
 from evonas.launch.lasting import idle_h, longest_h
 from evonas.launch.order import Order
 from evonas.launch.provider import Plan
@@ -33,10 +34,13 @@ def plan_of(
         cpus: of a worker, where the config does not say.
 
     Raises:
-        UserError: A machine's label is another's of the list of prices, or a worker fits on none.
+        UserError: A machine's label is another's of the list of prices, a worker fits on none, or the file
+            lacks what keeps strangers out.
     """
     costs.check_labels(launch, order.folder / name)
+    check_guards(launch, order.folder / name)
     check_fits(order, of_launch_file(launch), cpus, name)
     machines = costs.of_launch_file(launch, costs.own_prices(order.config))
     most, stay = launch["max_workers"], longest_h(launch)
-    return Plan({name: text}, machines, asks, stay, most, idle_h=idle_h(launch), region=region, notes=tuple(notes))
+    said = (*notes, *strange_doors(launch, text))
+    return Plan({name: text}, machines, asks, stay, most, idle_h=idle_h(launch), region=region, notes=said)

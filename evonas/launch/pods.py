@@ -11,6 +11,7 @@ from evonas.clusters.needed import custom_resources
 from evonas.errors import UserError
 from evonas.launch import costs
 from evonas.launch.fitting import MEMORY
+from evonas.launch.guards import NAME
 from evonas.launch.order import Order
 from evonas.prices import NODE_TYPE_LABEL
 
@@ -51,6 +52,15 @@ def resources(text: str) -> list[dict[str, float]]:
         has = {"CPU": said.get("num-cpus", limits.get("cpu")), "GPU": gpus, MEMORY: limits.get("memory")}
         found.append({name: _quantity(count, name) for name, count in has.items() if count is not None})
     return found
+
+
+def check_guards(text: str, name: object) -> None:
+    """Lets go on where the cluster asks for the token and is found by its name. UserError: it does not, or is not."""
+    found = cluster(text)
+    if (found["spec"].get("authOptions") or {}).get("mode") != "token":
+        raise UserError(f"{name}: authOptions lacks mode: token: whoever reaches the head could run anything there")
+    if found["metadata"]["name"] != NAME:
+        raise UserError(f"{name}: the RayCluster is {found['metadata']['name']}: `down` goes by {NAME}; name it so")
 
 
 def check_run(text: str, run: str | None) -> None:

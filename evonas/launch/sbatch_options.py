@@ -9,13 +9,37 @@ from evonas.errors import UserError
 from evonas.launch.fitting import MEMORY
 
 _SHORT = {
-    **{"N": "nodes", "t": "time", "n": "ntasks", "w": "nodelist", "F": "nodefile", "a": "array", "M": "clusters"},
+    "N": "nodes",
+    "t": "time",
+    "n": "ntasks",
+    "w": "nodelist",
+    "F": "nodefile",
+    "a": "array",
+    "M": "clusters",
     "c": "cpus-per-task",
 }
 _READ = (*_SHORT.values(), "gpus-per-node", "mem")
-_UNCOUNTED = ("ntasks", "nodelist", "nodefile", "array")
+_UNCOUNTED = ("ntasks", "nodelist", "nodefile")
 """Options that can change how many nodes there are, beside --nodes."""
-_NODES = re.compile(r"(?:\d+[km]?-)?(\d+)([km]?)(?::\d+)?", re.IGNORECASE)
+_OTHER = {
+    "wrap": "another command would run in the place of the search",
+    "test-only": "no job would come",
+    "help": "no job would come",
+    "usage": "no job would come",
+    "version": "no job would come",
+    "wait": "sbatch would say the job's number when it has ended; `up` itself waits for the job",
+}
+"""Options with which sbatch does something else than submit the script. Those of one letter are below."""
+_LETTERS = {"h": "help", "V": "version", "W": "wait"}
+_BARE = (
+    *("requeue", "no-requeue", "exclusive", "hold", "overcommit", "oversubscribe", "contiguous", "parsable", "quiet"),
+    *("verbose", "spread-job", "use-min-nodes", "reboot", "ignore-pbs", "no-kill", "nice", "immediate", "stepmgr"),
+    *("get-user-env", "propagate", "H", "O", "s", "Q", "v", "k", "I"),
+)
+"""Options behind which the next word is not their value."""
+_NODES = re.compile(r"(?:(\d+)([km]?)-)?(\d+)([km]?)(?::\d+)?", re.IGNORECASE)
+_ENDS = ((1, 2), (3, 4))
+"""Where a range has its number and its unit, the least and the most."""
 _UNITS = {"": 1, "k": 2**10, "m": 2**20}
 
 
@@ -48,8 +72,11 @@ def asked(script: str, words: Iterable[str], environment: Mapping[str, str]) -> 
         UserError: The nodes or the time are not as sbatch takes them, or the job would be another cluster's.
     """
     words = list(words)
+    _check_words(words)
     limit = environment.get("SBATCH_TIMELIMIT")
     found = {**_found(_of_script(script)), **({"time": limit} if limit else {}), **_found(words)}
+    if tasks := found.get("array") or environment.get("SBATCH_ARRAY_INX"):
+        raise UserError(f"--array={tasks}: each of its jobs would write the one run folder: leave it out")
     others = [f"--{name}={found[name]}" for name in _UNCOUNTED if name in found]
     if cluster := found.get("clusters") or environment.get("SBATCH_CLUSTERS"):
         raise UserError(
@@ -58,7 +85,7 @@ def asked(script: str, words: Iterable[str], environment: Mapping[str, str]) -> 
         )
     notes = [f"{option} can change how many nodes come, which is not counted" for option in others]
     try:
-        nodes = most_nodes(found.get("nodes", "1"))
+        nodes = most_nodes(found.get("nodes", "1"))  # 0 is refused, too
     except ValueError:
         raise UserError(f"--nodes={found['nodes']}: sbatch takes a number, as 8, or a range, as 2-8") from None
     try:
@@ -74,6 +101,22 @@ def asked(script: str, words: Iterable[str], environment: Mapping[str, str]) -> 
     return Asked(nodes, hours, tuple(notes), dict(_of_a_node(found)))
 
 
+def _check_words(words: Iterable[str]) -> None:
+    """UserError: sbatch would take a word for the script to submit, or submit no job of it."""
+    takes = False
+    for word in words:
+        name = word[2:].partition("=")[0] if word.startswith("--") else _LETTERS.get(word[1:2], word[1:2])
+        if not word.startswith("-") or not name:
+            if not takes:
+                raise UserError(f"--sbatch={word}: sbatch takes it for the script: options are as --partition=gpu")
+            takes = False
+            continue
+        if name in _OTHER:
+            raise UserError(f"--sbatch={word}: {_OTHER[name]}: leave it out")
+        whole = "=" in word if word.startswith("--") else len(word) > 2
+        takes = not whole and name not in _BARE
+
+
 def most_nodes(text: str) -> int:
     """Of `8`, `2-8`, `1-15:4`, `1,5,7`, `1k`.
 
@@ -84,7 +127,10 @@ def most_nodes(text: str) -> int:
     for part in text.split(","):
         if not (found := _NODES.fullmatch(part.strip())):
             raise ValueError(text)
-        counts.append(int(found[1]) * _UNITS[found[2].lower()])
+        least, most = (int(found[number] or 0) * _UNITS[(found[unit] or "").lower()] for number, unit in _ENDS)
+        if most < max(least, 1):
+            raise ValueError(text)
+        counts.append(most)
     return max(counts)
 
 

@@ -1,6 +1,7 @@
 """Slurm: the search is a job that brings its own Ray; nothing outlives it."""
 
 import os
+import re
 import shlex
 import time
 from collections.abc import Callable
@@ -42,6 +43,8 @@ class Slurm:
         text = self._script.read_text() if self._script.exists() and not self._order.replace else shipped(FILE)
         asks = [shlex.join(self._words()), "squeue: how it is"]
         job = asked(text, self._order.sbatch, os.environ)
+        if not re.search(r"^(?!\s*#).*RAY_AUTH_MODE=token", text, re.MULTILINE):
+            raise UserError(f"{self._script} lacks RAY_AUTH_MODE=token: whoever reaches it could run anything there")
         check_fits(self._order, [job.each], 1, "the job")
         usd = costs.own_prices(self._order.config).of((REST,))
         nodes = costs.Machine(REST, "nodes", job.nodes, job.nodes, usd)  # all from its start to its end

@@ -26,6 +26,7 @@ class State:
         address: from where SSH was let in for it.
         agreed: what it costs, as the user has agreed to last.
         runs: CONFIG, a whole path -> its run folder; the last is that of the last `up`.
+        cloud: of which the cluster is; empty where an older evonas has written it.
     """
 
     given: Mapping[str, str] = field(default_factory=dict)
@@ -37,6 +38,7 @@ class State:
     address: str | None = None
     agreed: tuple[str, ...] = ()
     runs: Mapping[str, str] = field(default_factory=dict)
+    cloud: str = ""
 
 
 def read(folder: Path) -> State:

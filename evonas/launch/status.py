@@ -1,6 +1,7 @@
 """How a cluster and its search are."""
 
 from evonas.errors import UserError
+from evonas.launch.down import NOT_OWN
 from evonas.launch.order import Order
 from evonas.launch.provider import Provider
 
@@ -11,11 +12,13 @@ def status(order: Order, provider: Provider) -> int:
     Returns:
         0, also where nothing runs.
     """
-    found = [*provider.nodes(), *provider.elsewhere(), *provider.others()]
+    there = [*provider.nodes(), *provider.elsewhere()]
+    found, own = [*there, *provider.others()], not there or provider.is_own()
     print(*(found or ["nothing runs"]), sep="\n")
     if run := provider.run_folder():
         print(f"{run}: {_search(run)}")
-    print(f"to go on: evonas cluster up {order.cloud} CONFIG; to take it down: {order.again('down')}")
+    go_on = f"to go on: evonas cluster up {order.cloud} CONFIG; to take it down: {order.again('down')}"
+    print(go_on if own else f"somebody else's: {NOT_OWN.format(order.folder)} ({order.again('down')})")
     return 0
 
 

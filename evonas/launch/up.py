@@ -7,6 +7,7 @@ from evonas.errors import Halted, UserError
 from evonas.launch import costs
 from evonas.launch.before import check_search, too_many
 from evonas.launch.order import Order
+from evonas.launch.owned import NotOwn
 from evonas.launch.provider import Plan, Provider
 from evonas.launch.state import change
 from evonas.signals import INTERRUPTED
@@ -52,7 +53,7 @@ def up(order: Order, provider: Provider, sure: bool = False, ask: Callable[[str]
     if not (sure or _goes_on(order, provider, asked) or _agreed(ask)):
         print("nothing was started")
         return 0
-    change(order.folder, agreed=asked)
+    change(order.folder, agreed=asked, cloud=order.cloud)
     begun = order.state.started
     try:
         for line in provider.prepare():
@@ -66,6 +67,8 @@ def up(order: Order, provider: Provider, sure: bool = False, ask: Callable[[str]
     except KeyboardInterrupt:
         print("\ninterrupted")
         status = INTERRUPTED
+    except NotOwn:
+        raise
     except BaseException:
         print(*_ways_on(order, begun and _is_up(provider)), sep="\n", file=sys.stderr)
         raise

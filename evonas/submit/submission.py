@@ -33,12 +33,14 @@ def submit(
     follow: bool = False,
     insecure: bool = False,
     access: Access = NOTHING,
+    stopping: Callable[[str], str] = str,
 ) -> int:
     """Have the cluster run a search, and say how it stands: the exit status.
 
     run: the folder, absolute on the cluster's head, or a URL. line: how this was asked for, to say how to come back.
     modules: the user's own. follow: show the search until it ends, and end as it does. insecure: also on a cluster that
     anybody on its network can give jobs to. access: what a proxy before the cluster asks for.
+    stopping: the line that stops the job -> what has to be done for it to work, where the address goes with this line.
 
     Raises:
         UserError: the config is wrong, or the cluster does not take jobs from us, or takes them from everybody.
@@ -51,7 +53,7 @@ def submit(
         print(f"note: {note}")
     job = place(jobs, submission)
     stop = access.ray_job(f"ray job stop {job.name} --address {jobs.address}")
-    stop = f"RAY_AUTH_MODE=token {stop}" if jobs.has_token else stop
+    stop = stopping(f"RAY_AUTH_MODE=token {stop}" if jobs.has_token else stop)
     if not follow:
         if not job.ended:
             print(f"to watch it: {line} --follow\nto stop it: {stop}\nrun: {run}")

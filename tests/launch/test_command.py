@@ -305,9 +305,21 @@ def test_an_option_of_sbatch_that_is_not_understood_is_refused() -> None:
     for words, environment in ((["-M", "b"], {}), (["--clusters=b"], {}), ([], {"SBATCH_CLUSTERS": "b"})):
         with pytest.raises(UserError, match=r"^--clusters=b: the job would not be in the queue"):
             asked(script, words, environment)
-    for word in ("--time=soon", "--time=", "--nodes=many"):
+    for word in ("--time=soon", "--time=", "--nodes=many", "--nodes=0", "--nodes=8-2"):
         with pytest.raises(UserError, match=f"^{word}: sbatch takes "):
             asked(script, [word], {})
+    for words, expected in (
+        (["foo.sh"], "sbatch takes it for the script"),
+        (["--requeue", "foo.sh"], "foo.sh: sbatch takes it"),
+        (["-N2", "foo.sh"], "foo.sh: sbatch takes it"),
+        (["--wrap=foo"], "another command would run"),
+        (["-W"], "say the job's number when"),
+        (["-a1-10"], "--array=1-10: each of its jobs would write the one run folder"),
+    ):
+        with pytest.raises(UserError, match=expected):
+            asked(script, words, {})
+    with pytest.raises(UserError, match="--array=1-3"):
+        asked(script, [], {"SBATCH_ARRAY_INX": "1-3"})
     found = asked("#SBATCH -N 3 -t 5  # a user's", [], {"SBATCH_TIMELIMIT": "60"})
     assert (found.nodes, found.hours, found.notes) == (3, 1, ())
 

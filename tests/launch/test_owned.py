@@ -38,7 +38,9 @@ def others(clients: Clients, monkeypatch: pytest.MonkeyPatch) -> Clients:  # noq
     return clients
 
 
-def test_anothers_cluster_is_neither_taken_down_nor_taken_over(others: Clients) -> None:
+def test_anothers_cluster_is_neither_taken_down_nor_taken_over(
+    others: Clients, capsys: pytest.CaptureFixture[str]
+) -> None:
     mine = others("ec2", "eu-west-1").create_key_pair(KeyName="evonas")["KeyMaterial"]  # has the same name
     (Path.home() / ".ssh/evonas.pem").write_text(mine)
     (Path.home() / ".ssh/evonas.pem").chmod(0o600)
@@ -48,6 +50,12 @@ def test_anothers_cluster_is_neither_taken_down_nor_taken_over(others: Clients) 
     started = list[Any]()
     with pytest.raises(UserError, match=r"^machine i-\w+ in us-west-2 is of a cluster that neither"):
         up(order, Aws(order, others, lambda *words: started.append(words)), sure=True)
+    capsys.readouterr()
+    assert (down(order, Aws(order, others), dry=True), status(order, Aws(order, others))) == (0, 0)
+    out, err = capsys.readouterr()
+    assert ("would stay: machine i-" in out, "would go" in out, "To go on" in err) == (True, False, False)
+    assert "somebody else's: neither cluster-aws nor a key of this machine says that you started it" in out
+    assert "to take it down: " not in out
     others("ec2", REGION).terminate_instances(
         InstanceIds=[aws.ending.machines(others("ec2", REGION))[0]]
     )  # the door is left, and opened for him alone

@@ -16,7 +16,7 @@ from evonas.launch.fitting import check_fits
 from evonas.launch.launch_files import put
 from evonas.launch.order import Order
 from evonas.launch.settled import settled
-from evonas.launch.state import State, read
+from evonas.launch.state import State, change, read
 from tests.launch.stand_ins import CONFIG, stand_in, user  # noqa: F401 - a fixture
 from tests.launch.test_programs import KUBECTL
 
@@ -49,6 +49,9 @@ HAND = {
         "InstanceType: p5.48xlarge}",
         "spot_a10g is p5.48xlarge.spot, and its label evonas-node-type, by which its price is looked up, says g5.",
     ),
+    "--env=RAY_AUTH_MODE=token": ("--env=RAY_AUTH_MODE=disabled", "lacks --env=RAY_AUTH_MODE=token: whoever reaches"),
+    "cluster_name: evonas": ("cluster_name: other", "cluster_name is other: rights, tags and `down` go by evonas"),
+    "SecurityGroupIds: *security_groups": ("EbsOptimized: true", "head names no network or security group: Ray's wou"),
 }
 
 
@@ -214,6 +217,7 @@ def test_down_and_status_go_on_without_a_state_that_is_damaged(
     state.write_text('{"given": ')
     monkeypatch.setattr(aws.Aws, "left", lambda _: [])
     monkeypatch.setattr(aws.Aws, "down", lambda _: None)
+    monkeypatch.setattr(aws.Aws, "is_own", lambda _: True)
     monkeypatch.setattr(aws.Aws, "nodes", lambda _: ["1 x m7i.xlarge"])
     assert main(["cluster", "up", "aws", "--folder", "my cluster", "--image", "me/evonas:9"]) == 2
     assert "my cluster/state.json is not as evonas wrote it: remove it" in capsys.readouterr().err
@@ -255,3 +259,69 @@ def test_a_state_of_other_types_is_damaged(text: str, tmp_path: Path) -> None:
     (tmp_path / "state.json").write_text(text.replace("{", '{"jobs": {}, "made": [], ', 1))
     with pytest.raises(UserError, match="is not as evonas wrote it"):
         read(tmp_path)
+
+
+@pytest.mark.usefixtures("user")
+def test_a_door_that_evonas_has_not_made_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    folder = Path("cluster-aws")
+    own_copy(put(folder, "aws.yaml", shipped("aws.yaml")), {"image": "me/e:1", "ami": "ami-1", "group": "sg-1"})
+    text = (folder / "my-aws.yaml").read_text()
+    for new, is_said in (("[sg-1]", False), ("[sg-2]", True)):
+        (folder / "my-aws.yaml").write_text(text.replace("&security_groups [sg-1]", f"&security_groups {new}") + "# me")
+        assert main(["cluster", "up", "aws", "--dry-run"]) == 0
+        assert ("sg-2 was put there by hand: whom it lets in is not" in capsys.readouterr().out) is is_said
+    Path("cluster-gcp").mkdir()
+    for new in ("regions/us-central1/subnetworks/default", "regions/us-central1/subnetworks/evonas"):
+        file = shipped("gcp.yaml").replace("regions/us-central1/subnetworks/evonas", new)
+        Path("cluster-gcp/my-gcp.yaml").write_text(file)
+        assert main(["cluster", "up", "gcp", "--dry-run"]) == 0
+        assert ("subnetworks/default was put there" in capsys.readouterr().out) is new.endswith("default")
+
+
+def test_a_cluster_without_its_token_is_refused_wherever_it_is(
+    user: Path,  # noqa: F811
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = shipped("kuberay/base/raycluster.yaml")
+    for old, new, expected in (
+        ("mode: token", "mode: disabled", "lacks mode: token"),
+        ("{name: evonas}", "{name: o}", "is o"),
+    ):
+        with pytest.raises(UserError, match=expected):
+            pods.check_guards(file.replace(old, new, 1), "f")
+    pods.check_guards(file, "f")
+    (user / "cluster-slurm").mkdir()
+    script = shipped("slurm.sbatch").replace("export RAY_AUTH_MODE=token", "# RAY_AUTH_MODE=token\nexport")
+    (user / "cluster-slurm/slurm.sbatch").write_text(script)
+    assert main(["cluster", "up", "slurm", "c.yaml", "--dry-run"]) == 2
+    assert "slurm.sbatch lacks RAY_AUTH_MODE=token" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("user")
+@pytest.mark.parametrize("cloud", ["aws", ""])
+def test_the_state_of_another_cloud_is_refused(cloud: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """By its cloud, and where an older evonas has not written that, by options that this cloud does not have."""
+    change(folder := Path("cluster-slurm"), given={"region": "us-west-2", "bucket": "b"}, cloud=cloud)
+    for action in ("up", "status", "down"):
+        assert main(["cluster", action, "slurm", "c.yaml"]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith("evonas: cluster-slurm/state.json is of a cluster of aws")
+    assert read(folder).given["bucket"] == "b"
+
+
+def test_slurm_goes_on_without_a_state_that_is_damaged(
+    user: Path,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Its jobs are known by their names then, and ended by nobody."""
+    told = stand_in(user, monkeypatch, squeue="*) echo '7|RUNNING|evonas-c' ;;", scancel="")
+    state = user / "cluster-slurm/state.json"
+    state.parent.mkdir()
+    state.write_text("{")
+    assert main(["cluster", "down", "slurm", "--dry-run"]) == 2  # touches nothing
+    assert state.exists()
+    assert main(["cluster", "down", "slurm", "--yes"]) == 1
+    assert "evonas-c, not started from cluster-slurm; scancel 7 ends it" in capsys.readouterr().out
+    assert (state.with_name("state.json.damaged").exists(), state.exists()) == (True, False)
+    assert told.lines("scancel") == []
