@@ -343,6 +343,14 @@ class BudgetConfig(Section):
         return ""
 
 
+def _joined(name: object, parts: object) -> str:
+    """The name that dots have parted into sections, the first of each."""
+    while isinstance(parts, dict) and parts:
+        inner, parts = next(iter(parts.items()))
+        name = f"{name}.{inner}"
+    return str(name)
+
+
 class RuntimeConfig(Section):
     """Where and on how many workers candidates are evaluated; may change from start to start."""
 
@@ -398,6 +406,11 @@ class RuntimeConfig(Section):
     @classmethod
     def _read(cls, prices: object) -> object:
         """A file becomes what is in it, so that the record is complete and a cluster needs no file."""
+        if isinstance(prices, Mapping) and (
+            parted := next((n for n, usd in prices.items() if isinstance(usd, dict)), "")
+        ):
+            name = _joined(parted, prices[parted])
+            raise ValueError(f"a name with dots is quoted: --set 'runtime.prices={{\"{name}\": USD}}'")
         return read_prices(prices) if isinstance(prices, str) else prices
 
     @property

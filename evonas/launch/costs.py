@@ -92,6 +92,7 @@ def lines(
     region: str = "",
     together: int | None = None,
     idle_h: float = IDLE_H,
+    outlive_h: float = 0.0,
 ) -> list[str]:
     """What it costs, for people.
 
@@ -104,6 +105,7 @@ def lines(
         region: of the machines, where list prices are of another one.
         together: how many there can be beside the head, of all types; None where the launch file does not say.
         idle_h: after which a machine ends that does nothing, hours.
+        outlive_h: how long workers stay when the head has ended by itself, hours.
     """
     first = [machine for machine in machines if machine.least]
     least, unpriced = _sum([(machine, machine.least) for machine in first])
@@ -111,11 +113,13 @@ def lines(
     room = math.inf if together is None else together + 1 - sum(machine.most for machine in first)  # 1: the head
     most, unknown = _sum([*((machine, machine.most) for machine in first), *_dearest(coming, workers, room)])
     what = ", ".join(map(_named, first))
+    disks = any(machine.disk_usd for machine in (*first, *coming))
+    rates = Rates(least, most, _with_disks([*first, *coming]), unknown, idle_h, outlive_h, disks)
     elastic = f"with all machines that {workers} workers can ask for: {money(most, unknown, 'at most ', ' an hour')}"
     found = [
         f"from the start: {money(least, unpriced, rate=' an hour')} ({what})",
         *([elastic] if any(machine.most and not machine.board for machine in coming) else []),
-        *in_all(Rates(least, most, _with_disks([*first, *coming]), unknown, idle_h), config, longest_h, stays),
+        *in_all(rates, config, longest_h, stays),
         *_source(machines, region),
     ]
     return found + ([f"no price is known of {_remedy(unknown)}"] if unknown else [])
@@ -192,8 +196,7 @@ def _source(machines: Sequence[Machine], region: str) -> list[str]:
     found = [f"without the disks of {', '.join(unknown)}, of which no price is known"] if unknown else []
     if not listed:
         return found
-    text = (
-        f"by list prices of {HOME} of {table.read}, with disks where the file says them, without addresses and traffic"
-    )
+    of_disks = "with disks where the file says them, without" if any(m.disk_usd for m in machines) else "without disks,"
+    text = f"by list prices of {HOME} of {table.read}, {of_disks} addresses and traffic"
     elsewhere = f"; those of {region or 'other regions'} differ: yours in runtime.prices"
     return [*found, text + ("" if region and region in HOME else elsewhere)]

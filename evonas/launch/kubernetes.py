@@ -30,6 +30,14 @@ PODS = ("get", "pods", "-l", SELECTED)
 SECRET, ACCOUNT = "secret/evonas-auth", "serviceaccount/evonas"
 OBJECTS = ("raycluster/evonas", "configmap/evonas-settings", "networkpolicy/evonas")
 """Of the launch file."""
+UNCOUNTED = {
+    "gke": "not counted on GKE: the control plane, $0.10 an hour (an account has one zonal cluster free), the machine "
+    "that KubeRay runs on, $0.13 an hour, and a disk of each machine, of 150 GB $0.02 an hour",
+    "eks": "not counted on EKS: Auto Mode's share, about an eighth of each machine's price on demand, the control "
+    "plane, $0.10 an hour, and a disk of each machine",
+    "plain": "not counted: what your Kubernetes costs beside these machines, as its control plane and disks",
+}
+"""Platform -> what its clouds ask beside the machines (list prices of 2026, as of cluster/README.md)."""
 OPERATOR = (
     "helm install kuberay-operator kuberay-operator --repo https://ray-project.github.io/kuberay-helm/ --version 1.7.1"
 )
@@ -46,7 +54,8 @@ class Kubernetes:
         order = self._order
         with TemporaryDirectory() as folder:
             write(Path(folder))
-            new = built(Path(folder), order.value("platform") or (self._platform() if ask else PLATFORMS[0]))
+            platform = order.value("platform") or (self._platform() if ask else PLATFORMS[0])
+            new = built(Path(folder), platform)
         check_resources(FILE, new, order.resources)
         new = fill(new, {"image": order.value("image") or "NAME/evonas:0.1.0"})
         text = as_up_has_it(order.folder, FILE, new, order.replace)
@@ -60,7 +69,7 @@ class Kubernetes:
             raise UserError(
                 f"{self._copy} is not as kubectl takes it: {why}; mend it, or remove it, and it is written anew"
             ) from None
-        return Plan({f"my-{FILE}": text}, machines, self._asks(), None)
+        return Plan({f"my-{FILE}": text}, machines, self._asks(), None, notes=(UNCOUNTED[platform],))
 
     def missing(self) -> list[str]:
         order = self._order

@@ -6,6 +6,10 @@ from typing import Any
 
 _POWEROFF = re.compile(r"shutdown --poweroff \+(\d+)")
 """Of the watchdog of `cluster/aws.yaml`, minutes."""
+_WATCH = re.compile(r"left=(\d+); else")
+"""Of the same, minutes that a machine stays when its Ray has ended."""
+_NOTICED = 2
+"""Minutes until a worker's Ray ends without its head, and until the watchdog looks."""
 _IDLE = 5
 """Minutes, where a file does not say them (Ray's `defaults.yaml`)."""
 
@@ -20,6 +24,24 @@ def longest_h(config: Mapping[str, Any]) -> float | None:
 def idle_h(config: Mapping[str, Any]) -> float:
     """How many hours a machine that does nothing stays."""
     return float(config.get("idle_timeout_minutes", _IDLE)) / 60
+
+
+def outlive_h(config: Mapping[str, Any]) -> float:
+    """How many hours the last worker stays longer than the head does, at most."""
+    nodes = [kind["node_config"] for name, kind in _workers(config)]
+    return max((_after_head_h(node) for node in nodes), default=0.0)
+
+
+def _workers(config: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    return [pair for pair in config["available_node_types"].items() if pair[0] != config["head_node_type"]]
+
+
+def _after_head_h(node: Mapping[str, Any]) -> float:
+    """By its watchdog; without one as long as any machine, if it comes when the head ends."""
+    items = (node.get("metadata") or {}).get("items") or ()
+    if found := _WATCH.search(f"{node.get('UserData', '')} {[item.get('value') for item in items]}"):
+        return (int(found[1]) + _NOTICED) / 60
+    return _end_h(node) or 0.0
 
 
 def _end_h(node: Mapping[str, Any]) -> float | None:

@@ -6,7 +6,7 @@ from typing import Any
 from evonas.launch import costs
 from evonas.launch.fitting import check_fits, of_launch_file
 from evonas.launch.guards import check_guards, strange_doors
-from evonas.launch.lasting import idle_h, longest_h
+from evonas.launch.lasting import idle_h, longest_h, outlive_h
 from evonas.launch.order import Order
 from evonas.launch.provider import Plan
 
@@ -41,6 +41,14 @@ def plan_of(
     check_guards(launch, order.folder / name)
     check_fits(order, of_launch_file(launch), cpus, name)
     machines = costs.of_launch_file(launch, costs.own_prices(order.config))
-    most, stay = launch["max_workers"], longest_h(launch)
-    said = (*notes, *strange_doors(launch, text))
-    return Plan({name: text}, machines, asks, stay, most, idle_h=idle_h(launch), region=region, notes=said)
+    return Plan(
+        {name: text},
+        machines,
+        asks,
+        longest_h(launch),
+        launch["max_workers"],
+        idle_h=idle_h(launch),
+        outlive_h=outlive_h(launch),
+        region=region,
+        notes=(*notes, *strange_doors(launch, text)),
+    )

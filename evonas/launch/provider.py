@@ -19,6 +19,7 @@ class Plan:
         most: how many machines beside the head the launch file allows; None where it does not say.
         stays: whether what is up from the start outlives the search.
         idle_h: after which a machine ends that does nothing, hours.
+        outlive_h: how long workers stay when the head has ended by itself, hours.
         region: of the machines, where that is known.
         notes: what of the costs is not known or not counted, a line each.
     """
@@ -30,6 +31,7 @@ class Plan:
     most: int | None = None
     stays: bool = True
     idle_h: float = IDLE_H
+    outlive_h: float = 0.0
     region: str = ""
     notes: tuple[str, ...] = ()
 

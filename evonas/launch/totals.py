@@ -21,6 +21,8 @@ class Rates:
         with_disks: how many times as much a machine costs with its disks, at most; a search counts machines alone.
         unknown: types that have no price.
         idle_h: after which a machine ends that does nothing, hours.
+        outlive_h: how long workers stay when the head has ended by itself, hours.
+        disks: whether prices of disks are in it.
     """
 
     least: float
@@ -28,6 +30,13 @@ class Rates:
     with_disks: float
     unknown: Sequence[str]
     idle_h: float = IDLE_H
+    outlive_h: float = 0.0
+    disks: bool = False
+
+    def until(self, hours: float, longest_h: float | None) -> float:
+        """What it all costs for so long, US dollars, with what workers cost when the head has ended by itself."""
+        more = (self.most - self.least) * self.outlive_h if longest_h and hours >= longest_h else 0.0
+        return self.most * hours + more
 
 
 def in_all(rates: Rates, config: Config | None, longest_h: float | None, stays: bool) -> list[str]:
@@ -43,11 +52,12 @@ def in_all(rates: Rates, config: Config | None, longest_h: float | None, stays: 
     usd = config.budget.usd if config else None
     spent = usd * rates.with_disks if usd else math.inf
     if usd and spent < rates.most * hours and not rates.unknown:
-        text = f"until the search has cost {in_usd(usd)} (budget.usd): at most {dollars(spent)}, with disks"
+        text = f"until the search has cost {in_usd(usd)} (budget.usd): at most {dollars(spent)}"
+        text += ", with disks" if rates.disks else ""
         text += f", without minutes in which machines boot{_behind(config)}"
         return [text, *(_after_usd(rates, spent, longest_h) if stays else [])]
     return [
-        f"in {_hours(hours)}, {why}: {money(rates.most * hours, rates.unknown, 'at most ')}",
+        f"in {_hours(hours)}, {why}: {money(rates.until(hours, longest_h), rates.unknown, 'at most ')}",
         *(_after_hours(rates, config, longest_h) if stays else []),
         *([f"the search ends when it has cost {in_usd(usd)} (budget.usd)"] if usd else []),
     ]
@@ -92,13 +102,13 @@ def _after_hours(rates: Rates, config: Config | None, longest_h: float | None) -
     if hours is None or hours >= (longest_h or math.inf):
         return []
     busy = min(hours + rates.idle_h, longest_h or math.inf)
-    return [_then(rates, rates.most * busy + rates.least * ((longest_h or busy) - busy), longest_h)]
+    return [_then(rates, rates.until(busy, longest_h) + rates.least * ((longest_h or busy) - busy), longest_h)]
 
 
 def _after_usd(rates: Rates, spent: float, longest_h: float | None) -> list[str]:
     """The same where its money ends it, which may be at once."""
     usd = spent + rates.most * rates.idle_h + rates.least * (longest_h or 0)
-    return [_then(rates, min(usd, rates.most * (longest_h or math.inf)), longest_h)]
+    return [_then(rates, min(usd, rates.until(longest_h, longest_h)) if longest_h else usd, longest_h)]
 
 
 def _then(rates: Rates, usd: float, longest_h: float | None) -> str:

@@ -86,6 +86,7 @@ def _costs(order: Order, plan: Plan) -> list[str]:
         plan.region,
         plan.most,
         plan.idle_h,
+        plan.outlive_h,
     )
     return [*found, *plan.notes, *too_many(order, plan)]
 

@@ -4,6 +4,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +19,7 @@ from evonas.clusters.template import slots
 from evonas.config.loading import load_config
 from evonas.errors import UserError
 from evonas.launch import costs
-from evonas.launch.lasting import idle_h, longest_h
+from evonas.launch.lasting import idle_h, longest_h, outlive_h
 from evonas.launch.launch_files import launch_file, parsed
 from evonas.launch.order import Order
 from evonas.launch.overlays import PLATFORMS, built, platform_of, write
@@ -75,6 +76,7 @@ def test_a_dry_run_says_all_and_touches_nothing(
     assert "CHANGE-ME" not in files
     assert cloud == "slurm" or "me/evonas:9" in files
     assert "from the start: " in rest
+    assert ("Auto Mode's share" in rest) is (cloud == "kubernetes")
     assert "hours, " in rest
     assert ASKED[cloud] in rest.partition("\n  what is asked:\n")[2]
 
@@ -212,7 +214,7 @@ def test_how_many_machines_can_come_is_counted_as_ray_does() -> None:
 @pytest.mark.parametrize("name", ["aws.yaml", "gcp.yaml"])
 def test_the_launch_files_end_their_machines(name: str) -> None:
     file = parsed(launch_file(name, set()), name)
-    assert (longest_h(file), idle_h(file)) == (48, IDLE_H)
+    assert (longest_h(file), idle_h(file), outlive_h(file)) == (48, IDLE_H, 17 / 60)
     costs.check_labels(file, name)
 
 
@@ -239,6 +241,17 @@ def test_a_budget_of_money_is_what_it_costs_and_the_head_then() -> None:
     assert said(48, False, usd=5, at_end="finish") == [f"{until}{more}"]
     assert said(48, False, hours=2, at_end="finish")[0].startswith(f"in 2 hours, the budget of the search{more}: ")
     assert said(48, False, usd=5, hours=1 / 6)[0].startswith("in 10 minutes, the budget of the search: at most $7.67")
+
+
+def test_workers_outlive_the_head_and_disks_are_named_where_they_are() -> None:
+    """By hand: a head at 1 and four workers at 10 for 48 hours, and these for half an hour more; no disks."""
+    machines = [costs.Machine("a", "head", 1, 1, 1.0), costs.Machine("m7i.xlarge", "spot", 0, 9, 10.0)]
+    search = {**yaml.safe_load(CONFIG), "budget": {"usd": 5}}
+    text = costs.lines(machines, 4, None, 48.0, True, outlive_h=0.5)
+    assert "in 48 hours, after which they end by themselves: at most $1,988.00" in text
+    assert not any("disks" in line for line in costs.lines(machines, 4, load_config(search), 48.0))
+    listed = costs.lines([replace(machines[0], type="m7i.xlarge", usd=0.2016)], 4, None, 48.0)
+    assert ", without disks, addresses and traffic" in listed[-1]
 
 
 def test_a_price_that_is_not_known_is_said() -> None:

@@ -125,6 +125,10 @@ def test_a_launch_file_that_was_changed_wrongly_is_said(
         (("gcp", "c.yaml", "--set", "runtime.cpus_per_worker=13"), "no machine of my-gcp.yaml has more than 12 CPUs"),
         (("kubernetes", "c.yaml", "--set", "runtime.memory_mb_per_worker=70000"), "has more than 65536 MB of memory"),
         (("slurm", "c.yaml", "--sbatch=-c4", "--set", "runtime.cpus_per_worker=5"), "machine of the job has more tha"),
+        (
+            ("aws", "c.yaml", "--set", "runtime.prices.g6.xlarge.spot=0.4"),
+            """runtime.prices: a name with dots is quoted: --set 'runtime.prices={"g6.xlarge.spot": USD}'""",
+        ),
         (("slurm", "c.yaml", "--sbatch=--gpus-per-node=0"), "machine of the job has more than 0 GPUs"),
     ],
 )
