@@ -406,11 +406,10 @@ class RuntimeConfig(Section):
     @classmethod
     def _read(cls, prices: object) -> object:
         """A file becomes what is in it, so that the record is complete and a cluster needs no file."""
-        if isinstance(prices, Mapping) and (
-            parted := next((n for n, usd in prices.items() if isinstance(usd, dict)), "")
-        ):
-            name = _joined(parted, prices[parted])
-            raise ValueError(f"a name with dots is quoted: --set 'runtime.prices={{\"{name}\": USD}}'")
+        for name, usd in prices.items() if isinstance(prices, Mapping) else ():
+            if isinstance(usd, dict):
+                dotted = _joined(name, usd)
+                raise ValueError(f"a name with dots is quoted: --set 'runtime.prices={{\"{dotted}\": USD}}'")
         return read_prices(prices) if isinstance(prices, str) else prices
 
     @property

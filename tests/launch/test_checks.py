@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,11 @@ from evonas.cli import main
 from evonas.clusters.aws import ending
 from evonas.clusters.quota import Quota
 from evonas.errors import UserError
-from evonas.launch import aws, google
+from evonas.launch import aws, google, ray_search
 from evonas.launch.aws import Aws
+from evonas.launch.order import Order
+from evonas.launch.state import State
+from evonas.launch.tokens import token_file
 from evonas.launch.up import up
 from tests.clouds.test_aws import REGION, _tags
 from tests.launch.stand_ins import stand_in, user  # noqa: F401 - a fixture
@@ -63,6 +67,26 @@ def test_google_starts_nothing_that_could_not_come(
     assert "no machine would come" in err
     assert "nothing of it runs. To go on: " in err
     assert told.lines("ray up") == []
+
+
+def test_the_line_that_stops_a_search_brings_its_tunnel_and_its_token(
+    user: Path,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The tunnel of `up` is closed when it is read, and the token is in no environment."""
+    monkeypatch.setattr(ray_search, "tunnel", lambda *_: nullcontext("http://127.0.0.1:8270"))
+    said = list[str]()
+
+    def submit(*_: Any, stopping: Callable[[str], str], **__: Any) -> int:
+        said.append(stopping("RAY_AUTH_MODE=token ray job stop j --address http://127.0.0.1:8270"))
+        return 0
+
+    monkeypatch.setattr(ray_search, "submit", submit)
+    order = Order("aws", "", user / "f", State(), {}, "c.yaml")
+    assert ray_search.run_search(order, lambda port: ["ray", "dashboard", "--port", str(port), "my file"], "r", 4) == 0
+    (line,) = said
+    assert line.startswith("open the tunnel again, `ray dashboard --port 8270 'my file'`, and meanwhile: ")
+    assert f"RAY_AUTH_TOKEN_PATH={token_file()} RAY_AUTH_MODE=token ray job stop j" in line
 
 
 def test_what_is_left_is_looked_for_in_every_region(clients: Clients) -> None:  # noqa: F811
