@@ -80,8 +80,11 @@ def fork_and_forget() -> None:
 
 def fork_twice() -> None:
     os.setsid()
+    between = os.getpid()
     if os.fork():
         os._exit(0)
+    while os.getppid() == between:  # which would be found, too, while it lives
+        time.sleep(0.001)
 
 
 def set_environment() -> None:

@@ -69,7 +69,7 @@ def test_mlp_takes_rows_with_categories() -> None:
     assert built.columns.features == 3 * 6 + 2 * 3
     network = space.build(space.decode(space.sample(np.random.default_rng(0))), SPEC)
     assert network(**made_up(BOTH)).shape == (5, 4)
-    with pytest.raises(ValueError, match=r"not for inputs of numbers: 3, .*image: 1 x 8 x 8"):
+    with pytest.raises(ValueError, match=r"not for numbers: 3, .*image: 1 x 8 x 8"):
         space.check_task(TaskSpec("other", {**BOTH, "image": InputSpec((1, 8, 8))}, (4,)))
 
 

@@ -228,7 +228,7 @@ def test_what_a_space_takes_is_checked(space):
     if type(space) is SPACES["transformer"]:
         wrong, says = (InputSpec((1, 1, 8, 8)), r"images \(channels, height, width\), vectors")
     if type(space) is SPACES["mlp"]:
-        wrong, says = (InputSpec((16,), "int64", 5), r"vectors \(features\), not for inputs of 16 of int64 below 5")
+        wrong, says = (InputSpec((16,), "int64", 5), r"of any shape and for tables, not for 16 of int64 below 5")
     with pytest.raises(ValueError, match=says):
         space.build(space.decode(sampled(space, 1)[0]), TaskSpec("test", wrong, (10,)))
     with pytest.raises(ValueError, match=says):
