@@ -77,7 +77,10 @@ def refused(tmp_path: Path, task: Task | None = None, **sections: Any) -> str:
             },
             "learner none trains nothing, so no rung is reached; leave training.rungs out",
         ),
-        ({"objectives": [{"metric": "f1"}]}, "objectives.0.metric: f1 is not listed by the task; add it to task.metrics: [error, f1]"),
+        (
+            {"objectives": [{"metric": "f1"}]},
+            "objectives.0.metric: f1 is not listed by the task; add it to task.metrics: [error, f1]",
+        ),
     ],
 )
 def test_a_config_that_cannot_be(sections: dict[str, Any], line: str, tmp_path: Path) -> None:
