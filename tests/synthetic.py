@@ -36,6 +36,14 @@ CURVES = Tabular(
     lambda genome: {"params": 10.0 + 5 * genome[0] + sum(genome)},
 )
 """Errors that fall with the epochs, of any genome, and params that a small error costs."""
+OF_CURVES: dict[str, Any] = {
+    "space": {"kind": "Toy"},
+    "task": {"kind": "synthetic"},
+    "objectives": [{"metric": "params"}, {"metric": "error"}],
+    "strategy": {"kind": "nsga2", "population": 8},
+    "runtime": {"kind": "serial"},
+}
+"""A config of such a search but for its training and budget."""
 
 
 class Toy(Space):

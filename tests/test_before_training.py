@@ -21,16 +21,13 @@ from evonas.records import Before, Candidate, Evaluation, Genome, Job, RungRepor
 from evonas.runtime import RUNTIMES, Factory, Serial
 from evonas.surrogate.stand_ins import STAND_INS
 from tests.forging import forge_cell
-from tests.synthetic import CURVES, SPEC, Toy
+from tests.synthetic import CURVES, OF_CURVES, SPEC, Toy
 
 CONFIG: dict[str, Any] = {
-    "space": {"kind": "Toy"},
-    "task": {"kind": "synthetic"},
+    **OF_CURVES,
     "objectives": [{"metric": "error"}, {"metric": "params"}],
     "training": {"epochs": 9, "rungs": [0, 3], "before": {"kind": "surrogate", "promote": 0.2}},
-    "strategy": {"kind": "nsga2", "population": 8},
     "budget": {"evaluations": 90},
-    "runtime": {"kind": "serial"},
 }
 
 

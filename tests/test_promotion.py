@@ -17,16 +17,12 @@ from evonas.objectives.promotion import Promotions
 from evonas.records import Evaluation, Fitness, Job, RungReport
 from evonas.report.summary import summary
 from tests.forging import forge_cell
-from tests.synthetic import CURVES, SPEC, Toy
+from tests.synthetic import CURVES, OF_CURVES, SPEC, Toy
 
 CONFIG: dict[str, Any] = {
-    "space": {"kind": "Toy"},
-    "task": {"kind": "synthetic"},
-    "objectives": [{"metric": "params"}, {"metric": "error"}],
+    **OF_CURVES,
     "training": {"epochs": 27, "rungs": [3, 9], "stopping": "pause", "promote": 0.34},
-    "strategy": {"kind": "nsga2", "population": 8},
     "budget": {"evaluations": 90},
-    "runtime": {"kind": "serial"},
 }
 
 

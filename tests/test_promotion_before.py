@@ -15,7 +15,7 @@ from evonas.objectives.objectives import Objectives
 from evonas.records import Evaluation, Job, RungReport
 from evonas.tabular import Tabular
 from tests.forging import forge_cell
-from tests.synthetic import CURVES, SPEC, Toy
+from tests.synthetic import CURVES, OF_CURVES, SPEC, Toy
 
 BY_MODEL = {"epochs": 9, "rungs": [0, 3], "stopping": "pause", "promote": 0.5, "before": {"promote": 0.2}}
 BY_METRIC = {
@@ -27,13 +27,9 @@ BY_METRIC = {
 }
 TABLE = Tabular(CURVES.trained, lambda genome: {**CURVES.costs(genome), "macs": 1.0 + sum(genome) % 7})
 CONFIG: dict[str, Any] = {
-    "space": {"kind": "Toy"},
-    "task": {"kind": "synthetic"},
-    "objectives": [{"metric": "params"}, {"metric": "error"}],
+    **OF_CURVES,
     "training": BY_MODEL,
-    "strategy": {"kind": "nsga2", "population": 8},
     "budget": {"evaluations": 110},
-    "runtime": {"kind": "serial"},
 }
 
 

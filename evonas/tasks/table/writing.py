@@ -125,9 +125,10 @@ def read_as(texts: Mapping[str, int], writing: Writing) -> Mapping[str, float] |
 
 def _is_float(text: str) -> bool:
     try:
-        return isinstance(float(text), float)
+        float(text)
     except ValueError:
         return False
+    return True
 
 
 def _form(text: str) -> re.Match[str] | None:
