@@ -101,6 +101,26 @@ def test_8_bits_give_nearly_the_same_in_a_smaller_file(name: str) -> None:
     assert eight.size_mb < 0.5 * exact.size_mb  # type: ignore[attr-defined]
 
 
+class Dead(nn.Module):
+    """Nothing passes its ReLU, as it happens behind a squeeze."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.before, self.behind = nn.Linear(192, 16), nn.Linear(16, 5)
+        nn.init.constant_(self.before.bias, -100.0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.behind(torch.relu(self.before(x.flatten(1))))  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("name", ["onnxruntime", *BOTH.args[1]])
+def test_8_bits_of_a_relu_that_nothing_passes(name: str) -> None:
+    torch.manual_seed(0)
+    network, target = Dead(), config(name, dtype="int8", batch=2)
+    found = BACKENDS[name]("pi", target).load(network, INPUT).output()  # type: ignore[attr-defined]
+    np.testing.assert_allclose(found, eager(network, target), atol=2e-3)
+
+
 @BOTH
 def test_a_file_runs_on_examples_of_ones_own(name: str) -> None:
     network, target = small(), config(name, batch=2)

@@ -2,6 +2,7 @@
 
 import re
 import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ def write(network: nn.Module, x: Any, calibration: Sequence[Any] = ()) -> bytes:
     try:
         with heard():
             import litert_torch
+        # It brings JAX, which warns of each process that is started from here on; those of this project begin anew.
+        warnings.filterwarnings("ignore", message=r"os\.fork\(\) was called", category=RuntimeWarning)
     except ImportError:
         raise ImportError(f"networks are converted with litert-torch; {how_to_install('litert')}") from None
     with tempfile.TemporaryDirectory() as folder, heard():
@@ -68,11 +71,15 @@ def _quantised(path: Path, calibration: Sequence[Any]) -> bytes:
 
 def _ranges(made: Any, batches: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """The least and the largest value of each tensor. Of several batches the quantiser takes a moving average, which
-    cuts off what a single batch has beyond it."""
+    cuts off what a single batch has beyond it. A tensor that is 0 throughout, as behind a ReLU that nothing passes, would
+    get a scale near 0, which XNNPACK refuses; it gets one."""
     found: dict[str, dict[str, Any]] = {}
     for batch in batches:
         for tensor, own in made.calibrate({SIGNATURE: [batch]}, num_threads=1).items():
             known = found.setdefault(tensor, dict(own))
             if "min" in own and "max" in own:
                 known["min"], known["max"] = np.minimum(known["min"], own["min"]), np.maximum(known["max"], own["max"])
+    for known in found.values():
+        if "max" in known:
+            known["max"] = np.where(known["max"] == known["min"], known["min"] + 1, known["max"])
     return found
