@@ -9,7 +9,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from tests import baselines
 from tests.forked import commands
 
 if TYPE_CHECKING:  # most tests do without Ray
+    from execnet import XSpec
     from ray.cluster_utils import Cluster
 
     from evonas.records import Job
@@ -110,12 +112,30 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[SHARED].callback(finding.wait)
 
 
-def pytest_collection() -> None:
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config, specs: "list[XSpec]") -> None:
+    """The processes that share the tests are forks, too, of the one that has everything imported."""
+    for spec in specs:
+        spec.python = str(Path(os.environ[BINARIES]) / "run-worker")
+
+
+def pytest_collection(session: pytest.Session) -> None:
     gc.disable()
+    if "PYTEST_XDIST_WORKER" in os.environ and session.config.args == session.config.getini("testpaths"):
+        _import_own_share()
+
+
+def _import_own_share() -> None:
+    """In a new clone each of the processes that share the tests would rewrite the assertions of all of them, file by
+    file at the same time as the others; so each begins with other files, and finds the rest written."""
+    own, of = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw")), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    tests = Path(__file__).parent
+    for file in sorted(tests.rglob("test_*.py"))[own::of]:
+        with suppress(Exception, pytest.skip.Exception):  # the collection meets it again, and says so
+            import_module(".".join(file.relative_to(tests.parent).with_suffix("").parts))
 
 
 def pytest_collection_finish() -> None:
-    gc.collect()
     gc.freeze()  # what was imported is not looked through by each collection that a test or evonas itself asks for
     gc.enable()
 

@@ -15,11 +15,15 @@ import socket
 import subprocess
 import sys
 import tempfile
+import types
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
 ROOT = Path(__file__).parents[1]
+IMPORTED = ("evonas.report", "evonas.start", "evonas.terminal", "scipy.stats", "sklearn.metrics")
+"""What commands import, and what tests compare with."""
 CLIENT = """\
 #!{python} -S
 import json, os, signal, socket, sys
@@ -39,7 +43,8 @@ sys.exit(int.from_bytes(server.recv(8), "little"))
 @contextlib.contextmanager
 def commands(folder: Path) -> Iterator[Path]:
     """A folder for the PATH with the command `evonas`, and with `run-script` and `run-code` in the place of `python`
-    and `python -c`. Ray is not imported, for it reads its settings from the environment when it is.
+    and `python -c`; `run-worker` is a `python -u -c` for those that share the tests. Ray is not imported, for it reads
+    its settings from the environment when it is.
 
     Args:
         folder: with a short name, as sockets need it.
@@ -52,7 +57,7 @@ def commands(folder: Path) -> Iterator[Path]:
         command = [sys.executable, "-m", "tests.forked", str(number)]
         server = subprocess.Popen(command, cwd=ROOT, pass_fds=[number], stdin=subprocess.DEVNULL)
     binaries.mkdir()
-    for name in ("evonas", "run-script", "run-code"):
+    for name in ("evonas", "run-script", "run-code", "run-worker"):
         (binaries / name).write_text(CLIENT.format(python=sys.executable, address=address))
         (binaries / name).chmod(0o755)
     try:
@@ -65,13 +70,11 @@ def commands(folder: Path) -> Iterator[Path]:
 def serve(listening: socket.socket) -> None:
     """One watcher for each command, which forks it and waits for it."""
     gc.disable()
-    import evonas.report
-    import evonas.start
-    import evonas.terminal  # noqa: F401
+    for module in IMPORTED:
+        import_module(module)
     from evonas.ipc.lifetime import die_with_parent
 
     die_with_parent(os.getppid())
-    gc.collect()
     gc.freeze()
     gc.enable()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # watchers are not waited for
@@ -125,6 +128,11 @@ def command(words: list[str]) -> NoReturn:
     if Path(name).name == "run-code":
         code, sys.argv[0] = sys.argv[0], "-c"
         sys.path[0] = ""
+        exec(code, sys.modules["__main__"].__dict__)
+        sys.exit(0)
+    if Path(name).name == "run-worker":
+        _kept, sys.modules["__main__"] = sys.modules["__main__"], types.ModuleType("__main__")
+        code, sys.argv[:] = sys.argv[-1], ["-c"]
         exec(code, sys.modules["__main__"].__dict__)
         sys.exit(0)
     if Path(name).name == "run-script":
