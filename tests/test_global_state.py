@@ -48,6 +48,19 @@ def test_what_torch_itself_puts_around_its_functions_is_no_change(monkeypatch: p
     assert state.changes() == ["torch.optim.adam.Adam.step"]
 
 
+def test_a_state_is_that_of_its_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Although most of it is taken from the one before it."""
+    first, names = GlobalState(), ["torch.nn.modules.linear.Another", "torch.nn.modules.linear.Linear.forward"]
+    with monkeypatch.context() as patch:
+        patch.setattr(nn.Linear, "forward", nn.Identity.forward)
+        second = GlobalState()
+        patch.setattr("torch.nn.modules.linear.Another", type("Another", (), {}), raising=False)
+        third = GlobalState()
+        assert (first.changes(), second.changes(), third.changes()) == (names[1:], [], [])
+    assert (first.changes(), second.changes(), third.changes()) == ([], names[1:], names)
+    assert not GlobalState().changes()
+
+
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerProcess]:
     process = WorkerProcess(pack(factory(tmp_path_factory.mktemp("deeds"))))
