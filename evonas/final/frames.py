@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from evonas.final.plan import FinalPlan, FinalTraining
 
@@ -89,7 +89,7 @@ def _over_seeds(found: Sequence[Mapping[str, float]]) -> dict[str, float]:
         values = np.array([own[name] for own in found])
         metrics[name] = float(values.mean())
         if name.startswith("test[") and len(values) > 1:
-            half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values))
+            half = stdtrit(len(values) - 1, 0.975) * values.std(ddof=1) / math.sqrt(len(values))
             metrics[f"seeds_low{name[4:]}"] = metrics[name] - float(half)
             metrics[f"seeds_high{name[4:]}"] = metrics[name] + float(half)
     return metrics

@@ -11,11 +11,16 @@ from collections.abc import Mapping, Sequence
 from evonas.ipc.framing import Channel, K
 
 BOOT = """
-import importlib, json, sys
+import gc, importlib, json, sys
 sys.path[:] = json.loads(sys.argv[1])
-importlib.import_module(sys.argv[2]).main(*sys.argv[3:])
+gc.disable()
+module = importlib.import_module(sys.argv[2])
+gc.freeze()
+gc.enable()
+module.main(*sys.argv[3:])
 """
-"""`python -m` would put the working directory before everything, and knows only what is installed."""
+"""`python -m` would put the working directory before everything, and knows only what is installed. What is imported
+stays, and to look through it again and again takes a sixth of the time."""
 
 
 def standard_first(paths: Sequence[str]) -> list[str]:

@@ -19,7 +19,8 @@ TOKEN_REMEDY = "set RAY_AUTH_MODE=token and the cluster's token in RAY_AUTH_TOKE
 VERSION_REMEDY = "Ray wants the same of both everywhere: install the cluster's here"
 TOKEN_VARIABLES = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 _ASK = """
-import json, sys
+import gc, json, sys
+gc.disable()
 from ray._common.usage.usage_lib import get_cluster_metadata
 from ray._raylet import GcsClient
 from ray.exceptions import AuthenticationError

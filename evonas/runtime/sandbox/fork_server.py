@@ -332,8 +332,7 @@ def main(parent: str, file: str, memory: str, preload: str) -> None:
     with contextlib.suppress(Exception):  # the worker meets the same error and says so
         if preload:
             import_module(preload)
-    gc.collect()
-    gc.freeze()
+    gc.freeze()  # with the little garbage of imports, which takes longer to find than to keep
     gc.enable()
     try:
         fork_server = ForkServer(Channel(socket.socket(fileno=int(parent)), FrameType), int(file), int(memory))
