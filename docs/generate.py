@@ -3,13 +3,16 @@ registries. A page asks for one with a line `<!-- generated: NAME -->`.
 """
 
 import argparse
+import ast
 import inspect
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from evonas.commands import COMMANDS
@@ -253,11 +256,22 @@ def _resolved(part: Any) -> Any:
     if isinstance(part, Exporter):
         return import_module(part.write.__module__)
     if hasattr(part, "module") and hasattr(part, "name"):  # an entry of TRACKERS
-        return getattr(import_module(part.module), part.name)
+        return _read(part.module, part.name)
     late = inspect.getclosurevars(part).nonlocals if inspect.isfunction(part) else {}
     if {"module", "name"} <= set(late):  # an entry of BACKENDS
         return getattr(import_module(f"{part.__module__.rpartition('.')[0]}.{late['module']}"), late["name"])
     return part
+
+
+def _read(module: str, name: str) -> Any:
+    """What is said of a class whose module is not imported, for that imports a large library."""
+    found = find_spec(module)
+    assert found
+    assert found.origin
+    parsed = ast.parse(Path(found.origin).read_text(encoding="utf-8"))
+    [part] = (each for each in parsed.body if isinstance(each, ast.ClassDef) and each.name == name)
+    said = ast.get_docstring(part) or ast.get_docstring(parsed)
+    return SimpleNamespace(__doc__=said, __module__=module, __qualname__=name)
 
 
 def table_of(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -358,7 +358,7 @@ def test_a_network_that_is_finished_is_measured_on_nodes_with_the_resource(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By a server of evonas, from the Ray of the final trainings; without Ray, and without such a node, it is said."""
-    targets = {"far": {"resource": "tablet", "max_seconds": 0.1}}
+    targets = {"far": {"resource": "tablet", "max_seconds": 0.02}}
     own = config(objectives=[{"metric": "error"}, {"metric": "latency_ms", "target": "far"}], targets=targets)
     nowhere = own.model_copy(update={"targets": {"far": own.targets["far"].model_copy(update={"resource": "moon"})}})
     told: list[str] = []

@@ -33,7 +33,7 @@ CONFIG = """
 space: {kind: cell, stages: 1, channels: [4, 6]}
 task: {kind: digits, valid_fraction: 0.3, test_fraction: 0.5}
 objectives: [{metric: error}, {metric: latency_ms, target: cpu}]
-targets: {cpu: {max_seconds: 0.1}}
+targets: {cpu: {max_seconds: 0.02}}
 strategy: {population: 4}
 training: {epochs: 2, rungs: [1]}
 budget: {evaluations: 8}

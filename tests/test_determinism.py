@@ -17,9 +17,9 @@ CONFIG: dict[str, Any] = {
     "space": {"kind": "cell", "stages": 1, "channels": [6, 8], "cells": 1},
     "task": {"kind": "digits"},
     "objectives": [{"metric": "error"}, {"metric": "params"}],
-    "strategy": {"population": 6},
+    "strategy": {"population": 4},
     "training": {"epochs": 4, "rungs": [1], "batch_size": 16, "augment": {"crop": 1}},
-    "budget": {"evaluations": 12},
+    "budget": {"evaluations": 8},
 }
 
 
@@ -51,7 +51,7 @@ def test_any_number_of_ray_workers(workers: int, reference: evonas.Run, tmp_path
 @pytest.mark.usefixtures("local_ray")
 def test_interrupted_on_ray_and_resumed_in_this_process(reference: evonas.Run, tmp_path: Path) -> None:
     with pytest.raises(Stop):
-        run(tmp_path / "run", {"workers": 2}, stopping_after(8))
+        run(tmp_path / "run", {"workers": 2}, stopping_after(5))
     assert content(run(tmp_path / "run", {"kind": "serial"})) == content(reference)
 
 

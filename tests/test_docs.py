@@ -102,10 +102,12 @@ def run(page: Path, folder: Path, binaries: Path, more: dict[str, str] | None = 
 
 @pytest.mark.parametrize("name", RUN)
 def test_a_page_runs_as_it_is_printed(name: str, folder: Path, binaries: Path) -> None:
-    """But for the time that a latency may take, how many networks are trained and on how many workers, which is not
-    what is looked at."""
+    """But for the time that a latency may take, how many networks are trained, in what batches and on how many
+    workers, which is not what is looked at."""
     less = {
-        "max_seconds: 0.3": "max_seconds: 0.1",
+        "max_seconds: 0.3": "max_seconds: 0.02",
+        "batch_size: 32": "batch_size: 128",
+        "batch_size: 16": "batch_size: 64",
         "budget: {evaluations: 12}\n```": "budget: {evaluations: 12}\nruntime: {workers: 1}\n```",
         "evaluations: 12": "evaluations: 8",
         '"evaluations": 12': '"evaluations": 8',

@@ -8,7 +8,6 @@ import dataclasses
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -60,7 +59,7 @@ SEARCH: dict[str, Any] = {
     "space": {"kind": "cell", "stages": 1, "channels": [4, 6]},
     "task": {"kind": "digits", "valid_fraction": 0.3, "test_fraction": 0.5},
     "objectives": [{"metric": "error"}, {"metric": "latency_ms", "target": "cpu"}],
-    "targets": {"cpu": {"max_seconds": 0.1}},
+    "targets": {"cpu": {"max_seconds": 0.02}},
     "strategy": {"population": 4},
     "training": {"epochs": 4, "rungs": [2]},
     "budget": {"evaluations": 8},
@@ -108,7 +107,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
 
 
 @contextmanager
-def cluster_in(folder: Path, auth: Mapping[str, str]) -> Iterator[dict[str, str]]:
+def cluster_in(folder: Path, auth: Mapping[str, str], binaries: Path) -> Iterator[dict[str, str]]:
     """The environment of its drivers, with its address under ADDRESS."""
     for name in ("home", "tmp"):
         (folder / name).mkdir()
@@ -122,7 +121,7 @@ def cluster_in(folder: Path, auth: Mapping[str, str]) -> Iterator[dict[str, str]
     share(folder / "tmp")
     pipe = subprocess.PIPE
     process = subprocess.Popen(
-        [sys.executable, "-c", HEAD], env={**environment, **auth}, cwd=ROOT, stdin=pipe, stdout=pipe, text=True
+        [binaries / "run-code", HEAD], env={**environment, **auth}, cwd=ROOT, stdin=pipe, stdout=pipe, text=True
     )
     assert process.stdin
     assert process.stdout
@@ -134,9 +133,9 @@ def cluster_in(folder: Path, auth: Mapping[str, str]) -> Iterator[dict[str, str]
 
 
 @pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def guarded(tmp_path_factory: pytest.TempPathFactory, binaries: Path) -> Iterator[dict[str, str]]:
     """One node of a CPU, a GPU and a board, that asks for a token. The GPU is only said to be there."""
-    with cluster_in(tmp_path_factory.mktemp("g"), TOKEN) as environment:
+    with cluster_in(tmp_path_factory.mktemp("g"), TOKEN, binaries) as environment:
         yield environment
 
 
@@ -149,7 +148,7 @@ def examined(binaries: Path, environment: Mapping[str, str], **options: Any) -> 
 
 
 def test_a_good_cluster_gets_ticks_and_keeps_nothing(binaries: Path, guarded: dict[str, str], tmp_path: Path) -> None:
-    targets = {"cpu": {"max_seconds": 0.1}, "far": {"resource": "board", "max_seconds": 0.1, "quiet": False}}
+    targets = {"cpu": {"max_seconds": 0.02}, "far": {"resource": "board", "max_seconds": 0.02, "quiet": False}}
     objectives = [*SEARCH["objectives"], {"metric": "latency_ms", "target": "far"}]
     path = write(tmp_path, targets=targets, objectives=objectives, runtime={"kind": "ray"})
     found = examined(
@@ -170,7 +169,7 @@ def test_a_good_cluster_gets_ticks_and_keeps_nothing(binaries: Path, guarded: di
 
 
 def test_faults_of_a_cluster_are_all_found_at_once(binaries: Path, guarded: dict[str, str], tmp_path: Path) -> None:
-    targets = {"cpu": {"max_seconds": 0.1}, "far": {"resource": "bord", "max_seconds": 0.1}}
+    targets = {"cpu": {"max_seconds": 0.02}, "far": {"resource": "bord", "max_seconds": 0.02}}
     objectives = [*SEARCH["objectives"], {"metric": "latency_ms", "target": "far"}]
     runtime = {"kind": "ray", "gpus_per_worker": 1, "cpus_per_worker": 2}
     path = write(tmp_path, targets=targets, objectives=objectives, runtime=runtime)
@@ -202,9 +201,9 @@ def test_without_the_token_there_is_one_cross_and_no_waiting(binaries: Path, gua
 
 @pytest.mark.slow
 def test_a_cluster_that_asks_for_no_token_takes_us_without_one(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, binaries: Path
 ) -> None:
-    with cluster_in(tmp_path_factory.mktemp("o"), {"RAY_AUTH_MODE": "disabled"}) as environment:
+    with cluster_in(tmp_path_factory.mktemp("o"), {"RAY_AUTH_MODE": "disabled"}, binaries) as environment:
         address = environment["ADDRESS"]
         for name, value in TOKEN.items():
             monkeypatch.setenv(name, value)

@@ -216,7 +216,7 @@ DIGITS = {
     **CONFIG,
     "space": {"kind": "mobile", "stages": 2, "widths": [8], "depths": [0, 1]},
     "task": {"kind": "digits"},
-    "targets": {"cpu": {"max_seconds": 0.1}},
+    "targets": {"cpu": {"max_seconds": 0.02}},
     "objectives": [{"metric": "error"}, {"metric": "latency_ms", "target": "cpu"}],
 }
 

@@ -30,7 +30,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> str:
         "task": {"kind": "digits", "valid_fraction": 0.3, "test_fraction": 0.5},
         "objectives": [{"metric": "error"}, {"metric": "params"}],
         "strategy": {"kind": "nsga2", "population": 8},
-        "training": {"epochs": 2, "batch_size": 32, "rungs": [1], "promote": 0.9},
+        "training": {"epochs": 2, "batch_size": 128, "rungs": [1], "promote": 0.9},
         "budget": {"evaluations": 24},
         "runtime": {"kind": "serial"},
     }
@@ -74,7 +74,7 @@ def parameters(name: str, trained: str, compared: dict[str, list[str]], folder: 
             "limits": ["params<=50000"],
             "exported": str(folder / "chosen.pt2"),
         },
-        "05-own-search-space": {"folder": str(folder / "blocks"), "evaluations": 6, "epochs": 4, "runtime": "serial"},
+        "05-own-search-space": {"folder": str(folder / "blocks"), "evaluations": 6, "epochs": 2, "runtime": "serial"},
     }[name]
 
 

@@ -139,6 +139,23 @@ def test_a_run_that_is_finished_can_still_be_told_of(tmp_path: Path) -> None:
 # MLflow
 
 
+MLFLOW = """
+import gc, os, runpy, sys
+gc.disable()
+from mlflow import server
+from mlflow.cli import cli
+def here(command, extra_env, **options):
+    gc.freeze()
+    gc.enable()
+    os.environ.update(extra_env)
+    sys.argv = command[2:]
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+server._exec_cmd = here
+cli()
+"""
+"""`mlflow`, whose server runs in this process and not in another one, which would import all of it again."""
+
+
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An MLflow without experiments, to be copied: a second of a processor goes into all of its migrations."""
@@ -157,7 +174,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, database: Path) -> Iterator
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command = [sys.executable, "-c", MLFLOW, "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", str(folder / "kept")]
     with (folder / "log").open("wb") as log:
         environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}

@@ -60,7 +60,7 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, symlinks=True)
     python = folder / "bin" / "python"
-    _pip(python, "install", "--no-deps", "--no-index", str(wheel))
+    _pip(python, "install", "--no-deps", "--no-index", "--no-compile", str(wheel))  # what runs is compiled
     paths = sysconfig.get_paths(vars={"base": str(folder), "platbase": str(folder)})
     Path(paths["purelib"], "needed.pth").write_text(sysconfig.get_paths()["purelib"])
     return folder / "bin"

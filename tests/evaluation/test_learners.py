@@ -258,7 +258,7 @@ def test_a_limit_on_a_trained_metric_stops_at_a_rung_where_others_are_within() -
 # -- other jobs --
 
 
-CPU = {"cpu": {"max_seconds": 0.1}}
+CPU = {"cpu": {"max_seconds": 0.02}}
 
 
 def test_a_measuring_job_takes_a_candidate_to_its_targets_alone() -> None:
