@@ -71,8 +71,8 @@ def _quantised(path: Path, calibration: Sequence[Any]) -> bytes:
 
 def _ranges(made: Any, batches: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """The least and the largest value of each tensor. Of several batches the quantiser takes a moving average, which
-    cuts off what a single batch has beyond it. A tensor that is 0 throughout, as behind a ReLU that nothing passes, would
-    get a scale near 0, which XNNPACK refuses; it gets one."""
+    cuts off what a single batch has beyond it. A tensor that is 0 throughout, as behind a ReLU that nothing passes,
+    would get a scale near 0, which XNNPACK refuses; it gets one."""
     found: dict[str, dict[str, Any]] = {}
     for batch in batches:
         for tensor, own in made.calibrate({SIGNATURE: [batch]}, num_threads=1).items():

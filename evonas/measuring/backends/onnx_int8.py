@@ -15,7 +15,7 @@ PREPARED = ("/prepare/", "/network/prepare/")
 """How the nodes of a task's `prepare` are called, which stay as they are: numbers as they are stored have units of
 their own, outliers and gaps, of which 8 bits leave nothing."""
 SMALLEST = 1e-4
-"""The range that an activation has at least, as ONNX Runtime's own recipes for phones have it. One that was 0 throughout
+"""The range that an activation has at least, as ONNX Runtime's own recipe for phones has it. One that was 0 throughout
 would get a zero point at which the ReLU before it, which the quantiser takes out, passes what is below 0."""
 
 
