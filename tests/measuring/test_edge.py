@@ -101,6 +101,16 @@ def test_8_bits_give_nearly_the_same_in_a_smaller_file(name: str) -> None:
     assert eight.size_mb < 0.5 * exact.size_mb  # type: ignore[attr-defined]
 
 
+@BOTH
+def test_weights_with_their_channels_last(name: str) -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 32, 3), nn.ReLU(), nn.Conv2d(32, 32, 3), nn.Flatten(), nn.Linear(512, 5))
+    expected = backend(name, dtype="int8", batch=2).load(network, INPUT).output()  # type: ignore[attr-defined]
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    found = backend(name, dtype="int8", batch=2).load(network, INPUT).output()  # type: ignore[attr-defined]
+    np.testing.assert_array_equal(found, expected)
+
+
 class Dead(nn.Module):
     """Nothing passes its ReLU, as it happens behind a squeeze."""
 

@@ -67,7 +67,7 @@ def to_file(network: nn.Module, inputs: Inputs, config: TargetConfig, calibratio
     by = _calibration(inputs, config, calibration) if config.dtype == "int8" else ()
     x = mapped(lambda array: _cast(torch.from_numpy(array), dtype), example(inputs, config.batch, seed=OTHER_SEED))
     with silent(), torch.random.fork_rng(devices=[]):
-        probe = copy.deepcopy(network).to("cpu", dtype).eval()
+        probe = _in_order(copy.deepcopy(network).to("cpu", dtype).eval())
         try:
             return FORMS[config.backend](probe, x, by) if takes_form(config) else aten_graph.to_bytes(probe, x)
         except (UserError, MemoryError, torch.OutOfMemoryError):
@@ -76,6 +76,14 @@ def to_file(network: nn.Module, inputs: Inputs, config: TargetConfig, calibratio
             raise UserError(str(error)) from None
         except Exception as error:
             raise ExportError(f"it cannot be converted for {config.backend}: {describe_error(error)}") from error
+
+
+def _in_order(network: nn.Module) -> nn.Module:
+    """Weights lie in memory as their shapes say. Trained ones may lie with their channels last, for which LiteRT's
+    conversion gives another network and ExecuTorch's none."""
+    for weights in network.parameters():
+        weights.data = weights.data.contiguous()
+    return network
 
 
 def check(network: nn.Module, inputs: Inputs, config: TargetConfig, output: npt.ArrayLike) -> None:
