@@ -1,11 +1,14 @@
 """How well do zero-cost scores rank networks? On 300 of NAS-Bench-201, built by the space `cell` and not trained.
 
-    python benchmarks/scores.py TABLE.parquet CIFAR10.npz [--networks 300] [--channels 16] [--cells 5]
+    python benchmarks/scores.py TABLE.parquet CIFAR10.npz [--networks 300] [--channels 16] [--cells 5] [--rows FILE]
 
 Printed: Kendall's tau and Spearman's rho of each score with the validation accuracy after 200 epochs (mean of the
 trained seeds), of all networks and of the best tenth, and beside them what was published for all 15,625 networks on
 CIFAR-10. The networks are each 52nd by accuracy, so chance-level ones are among them as they are among all. `az_nas` is
 the sum of the logarithms of ranks of az_expressivity, az_progressivity, az_trainability and macs among the networks.
+
+With --rows each network is a line of FILE (JSON) as soon as its scores are known, in an order each beginning of which
+is spread by accuracy: the same command goes on where it was ended, and with --most 0 it says what there is so far.
 
 Table: NAS-Bench-201 (Dong & Yang 2020) with columns e0..e5 and valid_acc_200ep. Pictures: x_train (n, 3, 32, 32) of
 uint8, y_train (n,).
@@ -13,25 +16,28 @@ uint8, y_train (n,).
 
 import argparse
 import itertools
+import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 from _common import parse
-from scipy.stats import kendalltau, rankdata, spearmanr
+from scipy.stats import kendalltau, spearmanr
 
 from evonas.config import TrainingConfig
 from evonas.evaluation.costs import COMPUTED
 from evonas.evaluation.device_data import to_device
-from evonas.objectives.metrics import SCORES
+from evonas.objectives.metrics import AGGREGATED, SCORES
+from evonas.objectives.score_ranks import aggregate
 from evonas.spaces.cell import Cell
 from evonas.tasks import Split, Splits, Task, classification
 
-PUBLISHED = {"params": 0.535, "synflow": 0.561, "zico": 0.607, "az_nas": 0.712}
-"""Kendall's tau on CIFAR-10; params: of the table itself. The others are quoted from InTrain (CVPR 2026)."""
-PARTS = ("az_expressivity", "az_progressivity", "az_trainability", "macs")
+PUBLISHED = {"synflow": 0.561, "zico": 0.607, "az_nas": 0.712, "params of the table": 0.535}
+"""Kendall's tau on CIFAR-10; params: of the table itself, which counts those on dead edges. The others are quoted from
+InTrain (CVPR 2026)."""
 
 
 def main() -> None:
@@ -40,16 +46,40 @@ def main() -> None:
     chosen = stratified(frame, options.networks)
     task = pictures(options.pictures)
     torch.set_num_threads(options.threads)
-    began = time.perf_counter()
-    rows = [scores(genome, task, options) for genome in chosen[[f"e{i}" for i in range(6)]].to_numpy().tolist()]
-    took = (time.perf_counter() - began) / len(rows)
-    found = pd.DataFrame(rows)
-    found["az_nas"] = aggregate(found)
-    print(f"{len(rows)} networks, {options.channels} channels, {options.cells} cells, {took:.1f} s each")
-    print(f"{'score':18s}{'tau':>8s}{'rho':>8s}{'tau, best tenth':>18s}{'published tau':>16s}")
-    accuracies = chosen["valid_acc_200ep"].to_numpy()
-    for name in ("params", "macs", *SCORES, "az_nas"):
+    found = pd.DataFrame(known_and_new(chosen, task, options))
+    found["az_nas"] = aggregate(found[[*AGGREGATED]].to_numpy(float))
+    accuracies = chosen.loc[found["place"], "valid_acc_200ep"].to_numpy()
+    if "params" in chosen:
+        found["params of the table"] = chosen.loc[found["place"], "params"].to_numpy()
+    seconds = found["cpu_s"].sum()
+    print(f"{len(found)} networks, {options.channels} channels, {options.cells} cells, {seconds / 60:.1f} CPU minutes")
+    print(f"{'score':20s}{'tau':>8s}{'95 %':>16s}{'rho':>8s}{'tau, best tenth':>18s}{'published tau':>16s}")
+    for name in ("params", "macs", *SCORES, "az_nas", *found.columns.intersection(["params of the table"])):
         print(line(name, found[name].to_numpy(), accuracies))
+
+
+def known_and_new(chosen: pd.DataFrame, task: Task, options: argparse.Namespace) -> list[dict[str, float]]:
+    """The scores of networks, those first that a file has."""
+    file = Path(options.rows) if options.rows else None
+    rows = [json.loads(text) for text in file.read_text().splitlines()] if file and file.exists() else []
+    there = {row["place"] for row in rows}
+    left = [place for place in spread(len(chosen)) if chosen.index[place] not in there][: options.most]
+    for place in left:
+        genome = chosen.iloc[place][[f"e{i}" for i in range(6)]]
+        began = time.process_time()
+        row = {"place": int(chosen.index[place]), **scores([int(gene) for gene in genome], task, options)}
+        rows.append({**row, "cpu_s": round(time.process_time() - began, 2)})
+        if file:
+            with file.open("a") as held:
+                held.write(json.dumps(rows[-1]) + "\n")
+    return rows
+
+
+def spread(count: int) -> Iterator[int]:
+    """0 to count - 1, each beginning of which is spread evenly: by their digits in base 2, backwards."""
+    digits = max(1, (count - 1).bit_length())
+    backwards = (int(f"{place:0{digits}b}"[::-1], 2) for place in range(2**digits))
+    return (place for place in backwards if place < count)
 
 
 def made_up() -> pd.DataFrame:
@@ -74,17 +104,15 @@ def scores(genome: Sequence[int], task: Task, options: argparse.Namespace) -> Ma
     return {name: COMPUTED[name](network, task, data, training) for name in ("params", "macs", *SCORES)}
 
 
-def aggregate(found: pd.DataFrame) -> np.ndarray:
-    """AZ-NAS: sum of log of rank / networks, the worst having rank 1 (Lee & Ham 2024, equation 11)."""
-    return sum(np.log(rankdata(found[name]) / len(found)) for name in PARTS)
-
-
 def line(name: str, values: np.ndarray, accuracies: np.ndarray) -> str:
-    """A score's correlations."""
+    """A score's correlations, and the interval of tau over networks drawn again."""
     best = accuracies >= np.sort(accuracies)[-max(2, len(accuracies) // 10)]
     tau, top = kendalltau(values, accuracies).statistic, kendalltau(values[best], accuracies[best]).statistic
+    draws = np.random.default_rng(0).integers(0, len(values), (500, len(values)))
+    low, high = np.nanpercentile([kendalltau(values[i], accuracies[i]).statistic for i in draws], [2.5, 97.5])
     known = f"{PUBLISHED[name]:16.3f}" if name in PUBLISHED else ""
-    return f"{name:18s}{tau:8.3f}{spearmanr(values, accuracies).statistic:8.3f}{top:18.3f}{known}"
+    rho = spearmanr(values, accuracies).statistic
+    return f"{name:20s}{tau:8.3f}{f'{low:.3f} to {high:.3f}':>16s}{rho:8.3f}{top:18.3f}{known}"
 
 
 def pictures(file: str | None) -> Task:
@@ -108,6 +136,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--channels", type=int, default=16, help="of the first stage, as published")
     parser.add_argument("--cells", type=int, default=5, help="in each of three stages, as published")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rows", metavar="FILE", help="where each network's scores are kept as they come")
+    parser.add_argument("--most", type=int, help="new networks at most; all that are missing")
     parser.add_argument("--seed", type=int, default=0, help="of the weights")
     options = parse(parser, networks=6, channels=2, cells=1)
     if not options.smoke and not (options.table and options.pictures):

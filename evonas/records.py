@@ -356,10 +356,13 @@ class Before:
         expected: column -> what training is expected to give, in the column's unit; empty: too little is known.
         hopeful: the same, as good as it may well be; by it a gain is reckoned.
         chance: that the limits hold which are known only after training.
-        scales: of each objective, offset and least value of the logarithm in which volume is reckoned.
+        scales: of each objective, offset and least value of the logarithm in which volume is reckoned; None: in the
+            objective's own unit.
         front: values of those fully trained, and of those in training as they are expected, minimised.
         threshold: the worth that is needed.
         always: whether it is trained whatever is expected.
+        scores: where ranks of several scores stand in: of each, the values of the networks that were visible at birth,
+            ascending; else empty.
     """
 
     rule: str
@@ -367,10 +370,11 @@ class Before:
     expected: Mapping[str, float] = field(default_factory=dict)
     hopeful: Mapping[str, float] = field(default_factory=dict)
     chance: float = 1.0
-    scales: tuple[tuple[float, float], ...] = ()
+    scales: tuple[tuple[float, float] | None, ...] = ()
     front: tuple[tuple[float, ...], ...] = ()
     threshold: float = -math.inf
     always: bool = False
+    scores: tuple[tuple[float, ...], ...] = ()
 
 
 @_pickled_as_a_call

@@ -101,20 +101,22 @@ def begun_from(name: str, config: Config) -> Path | None:
 def as_begun(config: Config, recorded: Mapping[str, Any]) -> Config:
     """A config as the run meant it that it goes on with: before targets had `includes`, their latency was that of the
     network alone; before they had `screen`, each network was measured to the end at once; before they had `any_device`,
-    devices were mixed; GPUs ran eager; no window grew, and NSGA-II had other defaults.
+    devices were mixed; GPUs ran eager; no window grew, and NSGA-II had other defaults; at rung 0 costs counted by their
+    logarithms.
 
     Args:
         config: which may leave these keys out.
         recorded: the run's config.
 
     Returns:
-        The config; targets, the schedule and the strategy have the run's keys where they leave them out.
+        The config; targets, the schedule, the strategy and rung 0 have the run's keys where they leave them out.
     """
     targets = {
         name: _target_as_begun(target, recorded["targets"][name]) if name in recorded["targets"] else target
         for name, target in config.targets.items()
     }
-    config = config.model_copy(update={"targets": targets})
+    training = _training_as_begun(config.training, recorded["training"].get("before"))
+    config = config.model_copy(update={"targets": targets, "training": training})
     then = strategy_before(recorded["strategy"])
     if recorded["schedule"]["grows"] or any(recorded["strategy"].get(key) is None for key in then):
         return config
@@ -137,6 +139,13 @@ def _target_as_begun(target: TargetConfig, recorded: Mapping[str, Any]) -> Targe
     then = {key: value for key, value in {**BEFORE, "graph": False}.items() if recorded.get(key) == value}
     then["any_device"] = recorded.get("any_device", True)
     return target.model_copy(update={key: value for key, value in then.items() if key not in target.model_fields_set})
+
+
+def _training_as_begun(training: TrainingConfig, recorded: Mapping[str, Any] | None) -> TrainingConfig:
+    before = training.before
+    if not (before and recorded) or "costs" in before.model_fields_set:
+        return training
+    return training.model_copy(update={"before": before.model_copy(update={"costs": recorded["costs"]})})
 
 
 def _holds(path: Path, config: Config) -> bool:

@@ -17,9 +17,11 @@ import pytest
 
 import evonas
 from evonas.cli import main
-from evonas.run_identity import default_folder
+from evonas.config.loading import load_config
+from evonas.run_identity import as_begun, default_folder
 from tests.synthetic import Toy, config
 from tests.test_loop import content, run
+from tests.test_other_cpu import SETTINGS
 
 RECORDED = Path(__file__).parent / "recorded" / "schema3"
 RECORDED_4 = RECORDED.parent / "schema4" / "digits"
@@ -131,3 +133,13 @@ def test_a_run_whose_strategy_had_another_name_opens_verifies_and_goes_on(tmp_pa
     other = run(tmp_path / "other", budget={"evaluations": 17}, strategy=section)
     assert content(longer) == content(other)
     assert longer.verify().difference == ""
+
+
+def test_a_run_whose_costs_counted_by_logarithms_at_rung_0_goes_on_so(tmp_path: Path) -> None:
+    """`recorded/surrogate` is from before `training.before` said in what costs count."""
+    recorded = evonas.load(RECORDED.parent / "surrogate", Toy()).description
+    there = recorded["config"]["training"]["before"]
+    begun = as_begun(load_config(SETTINGS), recorded["config"])
+    assert (there["costs"], begun.training.before.costs) == ("logarithm", "logarithm")  # type: ignore[union-attr]
+    assert begun.fingerprint == recorded["fingerprint"]
+    assert begun.training.before != load_config(SETTINGS).training.before

@@ -129,8 +129,9 @@ class Config(Section):
         """What shapes the search, as plain data: not budget, runtime and tracking, nor where a target is reached
         and where pictures are kept.
 
-        `includes: network`, `screen: 1`, no founders, a window that does not grow and later keys of `training` at their
-        defaults are left out: it is what configs meant before the keys existed, so that fingerprints stay.
+        `includes: network`, `screen: 1`, no founders, a window that does not grow, logarithms of costs at rung 0 and
+        later keys of `training` at their defaults are left out: it is what configs meant before the keys existed, so
+        that fingerprints stay.
         """
         endpoints: dict[str, Any] = {"targets": {name: target.left_out for name, target in self.targets.items()}}
         unused = (*MUTABLE_SECTIONS, *(() if self.founders else ("founders",)))

@@ -60,12 +60,14 @@ class BeforeConfig(Section):
     kind: str = Field(
         default="surrogate",
         description="what stands in for what training would give: surrogate, a Gaussian process on genes; a function "
-        "that is registered in STAND_INS; or a metric of the untrained network, of which more is taken to be better",
+        "that is registered in STAND_INS; scores, the sum of the logarithms of the ranks of az_expressivity, "
+        "az_progressivity, az_trainability and macs among the networks that are known (AZ-NAS); or a metric of the "
+        "untrained network, of which more is taken to be better",
     )
     rule: Literal["gain", "cutoff"] | None = Field(
         default=None,
         description="gain: by the hypervolume that it would add to the front, against those of the last births; "
-        "cutoff: as at the other rungs; default: gain, but cutoff for a metric",
+        "cutoff: as at the other rungs; default: gain, but cutoff for scores and a metric",
     )
     promote: float = Field(default=0.1, gt=0, le=1, description="share of the births that is trained")
     always: float = Field(
@@ -73,6 +75,11 @@ class BeforeConfig(Section):
         ge=0,
         le=1,
         description="share that is trained whatever the stand-in says, drawn by index: by these it is judged",
+    )
+    costs: Literal["unit", "logarithm"] = Field(
+        default="unit",
+        description="in what costs count for the hypervolume of rule: gain, their own unit or its logarithm, as in "
+        "earlier runs; by logarithms of several costs nearly all volume lies among the smallest networks",
     )
 
 
@@ -207,7 +214,8 @@ class TrainingConfig(Section):
         """Keys of a recipe that are younger than run folders, and at the defaults which configs of then mean, as
         `model_dump` leaves them out."""
         own = {key: True for key in YOUNG_KEYS if getattr(self, key) == type(self).model_fields[key].default}
-        return {**own, "augment": self.augment.unused}
+        before = {"before": {"costs": True}} if self.before and self.before.costs == "logarithm" else {}
+        return {**own, "augment": self.augment.unused, **before}
 
     @property
     def rises_for(self) -> float | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from numbers import Real
 
+from evonas.objectives.metrics import AGGREGATED
 from evonas.objectives.objectives import Objectives
 from evonas.records import Evaluation, RungReport, Status
 from evonas.runtime import Message
@@ -60,8 +61,10 @@ def _with_kept(evaluation: Evaluation, objectives: Objectives) -> Evaluation:
 def _named(rung: int, objectives: Objectives) -> list[str]:
     """What is compared at a rung; before training, what is known then."""
     every = [*objectives.names, *(limit.key for limit in objectives.limits)]
-    unknown = objectives.expected if objectives.before and rung == 0 else ()
-    return [key for key in every if key not in unknown]
+    if not objectives.before or rung:
+        return every
+    known = [key for key in every if key not in objectives.expected]
+    return [*known, *(AGGREGATED if objectives.by_scores else ())]
 
 
 def _fault(metrics: Mapping[str, float], named: Iterable[str], objectives: Objectives) -> tuple[Status, str] | None:

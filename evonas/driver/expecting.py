@@ -16,6 +16,7 @@ from evonas.did_you_mean import unknown
 from evonas.driver.reorder_buffer import View
 from evonas.driver.standing_in import StandingIn
 from evonas.errors import UserError
+from evonas.objectives.metrics import AGGREGATE
 from evonas.objectives.objectives import Objectives
 from evonas.records import Before, Genome
 from evonas.seeding import stream
@@ -56,15 +57,19 @@ class Expecting:
     def __init__(self, config: BeforeConfig, seed: int, space: Space, objectives: Objectives, last: int) -> None:
         self._config, self._seed, self._objectives, self._last = config, seed, objectives, last
         self._metric = config.kind if objectives.by_metric else ""
-        self._rule = config.rule or ("cutoff" if self._metric else "gain")
-        if not self._metric and config.kind not in STAND_INS:
-            raise UserError(f"training.before: {unknown(config.kind, STAND_INS)}, or a metric of the untrained network")
-        if self._metric and self._rule == "gain":
+        self._guessed = objectives.by_metric or objectives.by_scores
+        self._rule = config.rule or ("cutoff" if self._guessed else "gain")
+        if objectives.by_scores and config.kind in STAND_INS:
+            raise UserError(f"STAND_INS[{config.kind!r}]: training.before has this name for ranks of scores; rename it")
+        if not self._guessed and config.kind not in STAND_INS:
+            known = unknown(config.kind, [*STAND_INS, AGGREGATE])
+            raise UserError(f"training.before: {known}, or a metric of the untrained network")
+        if self._guessed and self._rule == "gain":
             raise UserError(
                 f"training.before: rule: gain needs what training would give, and {config.kind} is not in "
                 "its unit; leave rule out"
             )
-        self._columns = [] if self._metric else _columns(objectives)
+        self._columns = [] if self._guessed else _columns(objectives)
         self._stand_ins = {one.key: StandingIn(config.kind, space, one.key, one.sign) for one in self._columns}
         self._reached: dict[int, Report] = {}
 
@@ -78,7 +83,7 @@ class Expecting:
             UserError: nothing hangs on training, or a stand-in does not say what it should.
             Halted: a stand-in raises.
         """
-        if not (any(one.trained for one in self._objectives.objectives) if self._metric else self._columns):
+        if not (any(one.trained for one in self._objectives.objectives) if self._guessed else self._columns):
             raise UserError(
                 f"training.before: {self._config.kind} stands in for what training gives, and no objective is that; "
                 "take 0 out of training.rungs, or make a metric of the task an objective"
@@ -107,6 +112,8 @@ class Expecting:
         always = bool(stream(self._seed, "always", index).random() < self._config.always)
         if self._metric:
             return Before(self._rule, self._metric, always=always)
+        if self._guessed:
+            return Before(self._rule, always=always, scores=view.scores)
         if len(self._reached) < FEWEST:
             return Before(self._rule, always=always)
         expected, hopeful, chance = self._expected(genome, genomes)
@@ -129,10 +136,14 @@ class Expecting:
                 chance *= float(ndtr(sign * (bound - one.sign * mean) / deviation))
         return expected, hopeful, round(chance, 9)
 
-    def _scales(self) -> tuple[tuple[float, float], ...]:
+    def _scales(self) -> tuple[tuple[float, float] | None, ...]:
         values = np.array([report.fitness.values for report in self._reached.values()])
-        scales = (scale_of(values[:, i], one.trained) for i, one in enumerate(self._objectives.objectives))
-        return tuple((scale.offset, scale.least) for scale in scales)
+        logarithms = self._config.costs == "logarithm"
+        scales = [
+            scale_of(values[:, i], one.trained) if one.trained or logarithms else None
+            for i, one in enumerate(self._objectives.objectives)
+        ]
+        return tuple(scale and (scale.offset, scale.least) for scale in scales)
 
     def _threshold(self, gains: Sequence[float]) -> float:
         if len(gains) < JUDGED:

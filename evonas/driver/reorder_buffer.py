@@ -16,11 +16,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from evonas.config import Config
+from evonas.driver.ranked_scores import RankedScores
 from evonas.driver.visibility import ORDERS
 from evonas.objectives import pareto
 from evonas.objectives.levels import RungCutoff
 from evonas.objectives.objectives import BEFORE, Objectives
 from evonas.objectives.promotion import promoted_to
+from evonas.objectives.score_ranks import Columns
 from evonas.records import Evaluation, Fitness, RungReport, Status
 from evonas.strategies import Report
 
@@ -47,6 +49,7 @@ class View:
         gains: of the last candidates whose rung 0 it sees, what each was expected to add; none without rung 0.
         believed: fitnesses, as expected at rung 0, of those that passed it and are neither known at the end nor stopped
             or paused.
+        scores: where ranks of scores stand in for training at rung 0: of each score, those that it sees, ascending.
     """
 
     visible: int
@@ -55,6 +58,7 @@ class View:
     front: tuple[Fitness, ...]
     gains: tuple[float, ...] = ()
     believed: tuple[Fitness, ...] = ()
+    scores: Columns = ()
 
 
 class ReorderBuffer:
@@ -85,6 +89,7 @@ class ReorderBuffer:
         before = objectives.before
         if before:
             self._cutoffs[0] = RungCutoff(before.promote)
+        self._ranked = RankedScores(before.promote, objectives) if before and objectives.by_scores else None
         self._begun: list[int] | None = [] if before else None  # passed rung 0, in order
         self._untrained: set[int] = set()  # stopped there
         self._promoted: set[int] = set()  # who train on a network that passed it
@@ -158,20 +163,25 @@ class ReorderBuffer:
                 for decided in self._rule.sequence(self._told[rung], horizon, self.order):
                     self._believed.pop(decided, None)
             before, new = rung == 0 and self._begun is not None, [*self._news(rung, horizon)]
-            if rung < self.rungs - 1 and (before or not self._pauses):
+            if before and self._ranked:
+                self._ranked.add([one for one in new if isinstance(one, Report)])
+            elif rung < self.rungs - 1 and (before or not self._pauses):
                 self._cutoffs[rung].add(_valued(new))
             news += self._expected(new) if before else new
         finals = [fitness for fitness in _valued(news) if fitness.rung == self.rungs - 1]
         if finals:  # a front of a front and what is new: fitnesses at one rung never change
             self._front = tuple(pareto.extended(self._front, finals))
-        cutoffs = tuple(cutoff.fitnesses for cutoff in self._cutoffs)
+        cutoffs = [cutoff.fitnesses for cutoff in self._cutoffs]
+        if self._ranked:
+            cutoffs[0] = self._ranked.fitnesses
         return View(
             horizons[0],
             tuple(news),
-            cutoffs,
+            tuple(cutoffs),
             self._front,
             tuple(self._gains),
             tuple(self._believed.values()),
+            self._ranked.columns if self._ranked else (),
         )
 
     def final(self, indices: Sequence[int]) -> list[Fitness]:

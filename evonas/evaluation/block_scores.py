@@ -72,7 +72,10 @@ def _blocks(network: nn.Module, data: DeviceData, training: TrainingConfig) -> l
             child.register_forward_hook(look)
         called(probe, x)
     if not found:
-        raise MetricError("metrics az_...: no module of the network gives a map of features, (N, channels, ...)")
+        raise MetricError(
+            "metrics az_...: no module of the network gives a map of features, (N, channels, ...); of such networks "
+            "synflow, naswot and params are known, and training.before: surrogate needs no score"
+        )
     return found
 
 

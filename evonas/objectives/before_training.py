@@ -5,13 +5,14 @@ training is likely to be worth it. The same function decides on a worker and whe
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from evonas.objectives.early_stopping import is_stopped
-from evonas.objectives.gain import REFERENCE, worths
+from evonas.objectives.gain import REFERENCE, Matrix, worths
 from evonas.objectives.objectives import BEFORE, Objectives
+from evonas.objectives.score_ranks import known, placed, scores_of
 from evonas.records import Before, Job, RungReport
 
 
@@ -56,19 +57,29 @@ def is_stopped_before(report: RungReport, job: Job, objectives: Objectives) -> b
 
 
 def _expected(before: Before, costs: Mapping[str, float], objectives: Objectives) -> Mapping[str, float]:
-    """Of a metric more is better, whatever it stands in for."""
-    if not before.metric:
+    """Of a metric and of ranks more is better, whatever they stand in for."""
+    if not (before.metric or before.scores):
         return before.expected
     signs = {one.key: one.sign for one in objectives.objectives if one.trained}
-    return {key: -sign * costs[before.metric] for key, sign in signs.items()}
+    worth = placed(before.scores, scores_of(costs)) if before.scores else known(costs, before.metric)
+    return {key: 0.0 - sign * worth for key, sign in signs.items()}
 
 
 def _gain(before: Before, costs: Mapping[str, float], objectives: Objectives) -> float:
     known = {**costs, **before.hopeful}
     own = np.array([[one.sign * known[one.key] for one in objectives.objectives]])
-    offsets, least = (np.array([scale[k] for scale in before.scales]) for k in (0, 1))
-    front, point = (np.log(np.maximum(rows - offsets, least)) for rows in (np.array(before.front), own))
+    front, point = (_placed(rows, before.scales) for rows in (np.array(before.front), own))
     low, span = front.min(0), np.ptp(front, axis=0)
     span = np.where(span > 0, span, 1.0)
     reference = np.full(len(span), REFERENCE)
     return float(worths((front - low) / span, (point - low) / span, reference, np.array([before.chance]))[0])
+
+
+def _placed(rows: Matrix, scales: Sequence[tuple[float, float] | None]) -> Matrix:
+    """Where values count for volume, shape (rows, objectives): by logarithms of several costs, nearly all of it would
+    lie among the smallest networks."""
+    found = [
+        values if scale is None else np.log(np.maximum(values - scale[0], scale[1]))
+        for values, scale in zip(rows.T, scales, strict=True)
+    ]
+    return np.array(found).T

@@ -95,6 +95,11 @@ SCORES = (
 )
 """Those that are guesses at what an untrained network could learn."""
 
+AGGREGATE = "scores"
+"""The kind of `training.before` which stands for all of AGGREGATED."""
+AGGREGATED = ("az_expressivity", "az_progressivity", "az_trainability", "macs")
+"""Metrics whose ranks AZ-NAS adds up (Lee & Ham, CVPR 2024); more of each is better."""
+
 MEASURED = (
     "latency_ms",
     "latency_low_ms",

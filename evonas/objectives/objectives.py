@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from evonas.config import Config, LimitConfig, ObjectiveConfig
 from evonas.did_you_mean import unknown
 from evonas.errors import UserError
-from evonas.objectives.metrics import EXTRAS, MEASURED, TABULATED, Metric, registered
+from evonas.objectives.metrics import AGGREGATE, AGGREGATED, EXTRAS, MEASURED, TABULATED, Metric, registered
 from evonas.records import Fitness, RungReport, TaskSpec
 
 BEFORE = "before."
@@ -74,8 +74,10 @@ class Objectives:
         if len(set(self.names)) < len(self.names):
             raise UserError(f"objectives: {', '.join(self.names)} names a metric twice")
         recorded = [_recorded(name) for name in config.record]
-        if self.before and self.before.kind in self._metrics:
-            recorded.append(self._stand_in(self.before.kind))
+        if self.by_metric:
+            recorded.append(self._stand_in(self.before.kind))  # type: ignore[union-attr]
+        if self.by_scores:
+            recorded += [_recorded(name) for name in AGGREGATED]
         also = [self._resolve(f"record.{i}", part)[1] for i, part in enumerate(recorded)]
         self.named = frozenset((*self.names, *(limit.key for limit in self.limits), *also))
         parts: tuple[ObjectiveConfig | LimitConfig, ...] = (*config.objectives, *config.limits, *recorded)
@@ -132,14 +134,15 @@ class Objectives:
 
     def fitness(self, report: RungReport) -> Fitness:
         """A candidate's metrics as minimised values; no values where an objective is not known yet."""
-        metrics = report.metrics
+        metrics = known = report.metrics
         if self.before and report.rung == 0:  # what is expected, in the place of what is not known yet
             own = {o.key: metrics[BEFORE + o.key] for o in self.objectives if BEFORE + o.key in metrics}
             metrics = {**metrics, **own}
-        known = all(o.key in metrics for o in self.objectives)
-        values = tuple(o.sign * metrics[o.key] for o in self.objectives) if known else ()
-        intervals = tuple(_interval(o, metrics) for o in self.objectives) if known and self.noisy else ()
-        return Fitness(report.index, report.rung, values, self.violation(metrics), intervals)
+            known = known if self.by_scores else metrics  # ranks have no limit
+        whole = all(o.key in metrics for o in self.objectives)
+        values = tuple(o.sign * metrics[o.key] for o in self.objectives) if whole else ()
+        intervals = tuple(_interval(o, metrics) for o in self.objectives) if whole and self.noisy else ()
+        return Fitness(report.index, report.rung, values, self.violation(known), intervals)
 
     @property
     def noisy(self) -> bool:
@@ -150,6 +153,11 @@ class Objectives:
     def by_metric(self) -> bool:
         """Whether at rung 0 a metric of the untrained network stands in for what training would give."""
         return bool(self.before) and self.before.kind in self._metrics  # type: ignore[union-attr]
+
+    @property
+    def by_scores(self) -> bool:
+        """Whether at rung 0 the ranks of several scores stand in for what training would give."""
+        return bool(self.before) and self.before.kind == AGGREGATE and not self.by_metric  # type: ignore[union-attr]
 
     @property
     def expected(self) -> tuple[str, ...]:

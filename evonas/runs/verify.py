@@ -174,7 +174,10 @@ def _ends_at(report: RungReport, job: Job, objectives: Objectives) -> bool:
 def _check_before(report: RungReport, stopped: bool, job: Job, objectives: Objectives) -> None:
     """What was expected, and that the candidate was stopped before training exactly where that says so."""
     costs = {name: value for name, value in report.metrics.items() if not name.startswith(BEFORE)}
-    derived = _columns(report_before(job, costs, objectives).metrics, objectives)
+    try:
+        derived = _columns(report_before(job, costs, objectives).metrics, objectives)
+    except ValueError as error:  # what the decision needs is not there
+        raise _Differs(f"candidate {report.index}: {error}") from None
     for name in sorted({*derived, *report.metrics}):
         have, want = report.metrics.get(name), derived.get(name)
         if have is None or want is None or not math.isclose(have, want, rel_tol=1e-6, abs_tol=1e-9):

@@ -199,7 +199,8 @@ EXPECTED = Column(
     "",
     "what training was expected to give, in the unit of the column behind the dot; empty: not known. Where "
     "`training.before` is a metric of the untrained network: that metric, its sign turned if less of the column is "
-    "better; it is no value of the column and has not its unit",
+    "better; where it is `scores`, the sum of the logarithms of ranks among the networks that were visible, its sign "
+    "turned likewise; these are no values of the column and have not its unit",
 )
 
 POPULATION: Mapping[str, Column] = {

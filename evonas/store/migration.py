@@ -31,7 +31,9 @@ _NEW_KEYS: Mapping[str, Any] = {"record": [], "learner": {"kind": "scratch"}}
 _LATER_KEYS: Mapping[str, Any] = {"founders": []}
 _LATER_TARGET_KEYS: Mapping[str, Any] = {"includes": "network", "screen": 1.0}
 _LATER_SCHEDULE_KEYS: Mapping[str, Any] = {"grows": False}
-"""Keys of a config, its targets and its schedule that came into this version later, with what they meant before."""
+_LATER_BEFORE_KEYS: Mapping[str, Any] = {"costs": "logarithm"}
+"""Keys of a config, its targets, its schedule and its rung 0 that came into this version later, with what they meant
+before."""
 
 
 def is_earlier(schema: pa.Schema) -> bool:
@@ -63,6 +65,8 @@ def with_later_keys(description: Mapping[str, Any]) -> dict[str, Any]:
     if "grows" not in config["schedule"]:
         config["schedule"] = {**_LATER_SCHEDULE_KEYS, **config["schedule"]}
         config["strategy"] = {**strategy_before(config["strategy"]), **config["strategy"]}
+    if before := config["training"].get("before"):
+        config["training"] = {**config["training"], "before": {**_LATER_BEFORE_KEYS, **before}}
     kind = config["strategy"]["kind"]
     config["strategy"] = {**config["strategy"], "kind": EARLIER_STRATEGIES.get(kind, kind)}
     return {**description, "config": config}
