@@ -235,6 +235,12 @@ def test_a_gain_is_the_volume_in_logarithms_normalised_by_the_front() -> None:
     assert decided(expected={"error": 0.2}, hopeful={"error": 0.15}, threshold=0.2, chance=0.5)[1]
 
 
+def test_costs_count_in_their_own_unit() -> None:
+    report, _ = decided(expected={"error": 0.2}, hopeful={"error": 0.15}, scales=((0.0, 1e-9), None))
+    # as above, but that 50 lies at (50 - 20) / (100 - 20) = 0.375 of the front's params
+    assert report.metrics["before.gain"] == pytest.approx(0.6309 * 0.625, abs=1e-4)
+
+
 def test_what_nothing_is_expected_of_is_trained() -> None:
     report, stopped = decided()
     assert not stopped

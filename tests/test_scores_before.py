@@ -78,8 +78,9 @@ def test_the_aggregate_is_the_sum_of_the_logarithms_of_ranks() -> None:
 
 
 def test_products_of_ranks_that_are_equal_are_equal_sums() -> None:
-    """2 x 3 = 6 x 1, whatever a logarithm is on this processor: else who passes would hang on it."""
-    ranks = np.array([[2, 3], [6, 1], [1, 2], [3, 4], [4, 5], [5, 6]], dtype=float)
+    """1 x 6 = 2 x 3, whatever a logarithm is on this processor: else who passes would hang on it."""
+    ranks = np.array([range(1, 13), [6, 3, 1, 2, 4, 5, *range(7, 13)]], dtype=float).T
+    assert np.log(ranks / 12)[0].sum() != np.log(ranks / 12)[1].sum(), "so it shows something"
     first, second = aggregate(ranks)[:2]
     assert first == second
 
@@ -99,6 +100,12 @@ def test_the_bar_is_that_of_a_rung_with_the_aggregates_of_now() -> None:
         assert ranked.fitnesses == bar.fitnesses
         assert len(ranked.columns[0]) == count
     assert ranked.fitnesses
+
+
+def test_a_limit_on_the_error_is_none_on_ranks() -> None:
+    objectives = Objectives(load_config({**CONFIG, "limits": [{"metric": "error", "at_most": 0.5}]}), SPEC)
+    fitness = objectives.fitness(RungReport(0, 0, {"params": 10.0, "before.error": 3.0}))
+    assert (fitness.values, fitness.violation) == ((10.0, 3.0), 0)
 
 
 def test_most_are_judged_by_their_scores_before_any_training(run: evonas.Run) -> None:

@@ -143,7 +143,7 @@ class Expecting:
             scale_of(values[:, i], one.trained) if one.trained or logarithms else None
             for i, one in enumerate(self._objectives.objectives)
         ]
-        return tuple(scale and (scale.offset, scale.least) for scale in scales)
+        return tuple(None if scale is None else (scale.offset, scale.least) for scale in scales)
 
     def _threshold(self, gains: Sequence[float]) -> float:
         if len(gains) < JUDGED:
