@@ -241,6 +241,28 @@ def test_costs_count_in_their_own_unit() -> None:
     assert report.metrics["before.gain"] == pytest.approx(0.6309 * 0.625, abs=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("costs", "before", "by_logarithm"),
+    [
+        (["params"], {}, [True, True]),
+        (["params", "macs"], {}, [True, False, False]),
+        (["params"], {"costs": "unit"}, [True, False]),
+        (["params", "macs"], {"costs": "logarithm"}, [True, True, True]),
+    ],
+)
+def test_several_costs_count_in_their_own_units(
+    costs: list[str], before: dict[str, str], by_logarithm: list[bool]
+) -> None:
+    named = [{"metric": name} for name in ["error", *costs]]
+    config = load_config({**CONFIG, "objectives": named, "training": {"epochs": 9, "rungs": [0], "before": before}})
+    objectives = Objectives(config, SPEC)
+    assert objectives.before
+    expecting = Expecting(objectives.before, 0, Toy(), objectives, 1)
+    values = [(0.1 * i, 5.0 * i, 7.0 * i)[: len(by_logarithm)] for i in (1, 2, 3)]
+    expecting._reached = {i: SimpleNamespace(fitness=SimpleNamespace(values=own)) for i, own in enumerate(values)}  # type: ignore[misc]
+    assert [scale is not None for scale in expecting._scales()] == by_logarithm
+
+
 def test_what_nothing_is_expected_of_is_trained() -> None:
     report, stopped = decided()
     assert not stopped

@@ -20,7 +20,10 @@ BIRTHS = 20
 METHODS: dict[str, Mapping[str, Any]] = {
     **{name: {"strategy": {"kind": name}} for name in STRATEGIES},
     "nsga2, rung 0": {"training": {"epochs": 200, "rungs": [0]}},
-    "nsga2, rung 0, logarithms": {"training": {"epochs": 200, "rungs": [0], "before": {"costs": "logarithm"}}},
+    **{
+        f"nsga2, rung 0, {costs}": {"training": {"epochs": 200, "rungs": [0], "before": {"costs": costs}}}
+        for costs in ("unit", "logarithm")
+    },
     "bayes, rung 0": {
         "strategy": {"kind": "bayes"},
         "training": {"epochs": 200, "rungs": [0], "before": {"promote": 0.5}},

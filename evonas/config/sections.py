@@ -76,10 +76,10 @@ class BeforeConfig(Section):
         le=1,
         description="share that is trained whatever the stand-in says, drawn by index: by these it is judged",
     )
-    costs: Literal["unit", "logarithm"] = Field(
-        default="unit",
-        description="in what costs count for the hypervolume of rule: gain, their own unit or its logarithm, as in "
-        "earlier runs; by logarithms of several costs nearly all volume lies among the smallest networks",
+    costs: Literal["unit", "logarithm"] | None = Field(
+        default=None,
+        description="in what costs count for the hypervolume of rule: gain; by logarithms of several nearly all volume "
+        "lies among the smallest networks. Default: of one cost its logarithm, of several their own units",
     )
 
 

@@ -138,7 +138,8 @@ class Expecting:
 
     def _scales(self) -> tuple[tuple[float, float] | None, ...]:
         values = np.array([report.fitness.values for report in self._reached.values()])
-        logarithms = self._config.costs == "logarithm"
+        several = sum(not one.trained for one in self._objectives.objectives) > 1
+        logarithms = (self._config.costs or ("unit" if several else "logarithm")) == "logarithm"
         scales = [
             scale_of(values[:, i], one.trained) if one.trained or logarithms else None
             for i, one in enumerate(self._objectives.objectives)
