@@ -9,6 +9,7 @@ from evonas.errors import UserError
 
 if TYPE_CHECKING:
     from evonas.launch.order import Order
+    from evonas.launch.provider import Provider
     from evonas.launch.state import State
 
 CLOUDS = ("aws", "gcp", "kubernetes", "slurm")
@@ -66,25 +67,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from evonas.launch.down import down
-    from evonas.launch.providers import PROVIDERS
+    from evonas.launch.holding import held
     from evonas.launch.status import status
     from evonas.launch.up import dry_run, up
 
     _check_options(options)
+    if options.action == "status":
+        return status(*_asked(options))
+    if options.dry_run:
+        return dry_run(*_asked(options)) if options.action == "up" else down(*_asked(options), dry=True)
+    with held(_folder(options), options.action) as release:  # what is agreed to is what is there
+        asked = _asked(options)
+        return up(*asked, options.yes, begun_with=release) if options.action == "up" else down(*asked, options.yes)
+
+
+def _asked(options: argparse.Namespace) -> "tuple[Order, Provider]":
+    from evonas.launch.providers import PROVIDERS
+
     order = _order(options)
-    provider = PROVIDERS[options.cloud](order)
-    if options.action == "up":
-        return dry_run(order, provider) if options.dry_run else up(order, provider, options.yes)
-    return (
-        status(order, provider) if options.action == "status" else down(order, provider, options.yes, options.dry_run)
-    )
+    return order, PROVIDERS[options.cloud](order)
+
+
+def _folder(options: argparse.Namespace) -> Path:
+    from evonas.launch.order import default_folder
+
+    return Path(options.folder) if options.folder else default_folder(options.cloud)
 
 
 def _order(options: argparse.Namespace) -> "Order":
-    from evonas.launch.order import Order, default_folder
+    from evonas.launch.order import Order
     from evonas.launch.settled import settled
 
-    folder = Path(options.folder) if options.folder else default_folder(options.cloud)
+    folder = _folder(options)
     state = _state(options, folder)
     given = {name: value for name in REMEMBERED if (value := getattr(options, name))}
     order = Order(

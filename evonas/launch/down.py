@@ -44,7 +44,7 @@ def down(
     if there and not (sure or _agreed(ask)):
         print("nothing was taken down")
         return 0
-    close(order.folder)
+    close(order.folder, all_of_it=True)
     try:
         provider.down()
     except (UserError, Halted):

@@ -1,15 +1,20 @@
 """What is known of a cluster, in a small file beside its launch files, so that the same line goes on."""
 
+import fcntl
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from evonas import atomic_files
 from evonas.errors import UserError
+from evonas.store.folder import NO_LOCKS
 
 NAME = "state.json"
+_LOCK = ".state.lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +25,7 @@ class State:
         given: option -> value, so that later lines need not say it.
         started: whether the launcher has come to its end.
         made: what was made beside the launch files, by a name of its provider's.
-        tunnel: process group of a tunnel that is open, None if there is none.
+        tunnels: process group of a tunnel that is open -> the process that has opened it.
         jobs: run folder -> job of Slurm.
         owns: the regions, projects or contexts whose cluster was started from this folder.
         address: from where SSH was let in for it.
@@ -32,7 +37,7 @@ class State:
     given: Mapping[str, str] = field(default_factory=dict)
     started: bool = False
     made: tuple[str, ...] = ()
-    tunnel: int | None = None
+    tunnels: Mapping[str, int] = field(default_factory=dict)
     jobs: Mapping[str, str] = field(default_factory=dict)
     owns: tuple[str, ...] = ()
     address: str | None = None
@@ -50,9 +55,11 @@ def read(folder: Path) -> State:
     path = folder / NAME
     try:
         found = json.loads(path.read_text())
-        if not all(isinstance(found.get(name, {}), dict) for name in ("given", "jobs", "runs")):
+        if not all(isinstance(found.get(name, {}), dict) for name in ("given", "jobs", "runs", "tunnels")):
             raise TypeError
-        if not isinstance(found.get("tunnel"), int | None):
+        if before := found.pop("tunnel", None):  # an older evonas has written one, which is nobody's by now
+            found["tunnels"] = {str(int(before)): 0}
+        if not all(name.isdecimal() and isinstance(pid, int) for name, pid in found.get("tunnels", {}).items()):
             raise TypeError
         return State(
             **{
@@ -70,9 +77,30 @@ def read(folder: Path) -> State:
 
 def change(folder: Path, **changes: Any) -> State:
     """Writes a state with these changes; the new one."""
-    state = replace(read(folder), **changes)
-    if state == State() and not (folder / NAME).exists():
-        return state  # there is nothing to know
+    return alter(folder, lambda state: replace(state, **changes))
+
+
+def alter(folder: Path, how: Callable[[State], State]) -> State:
+    """Writes a state that is made of the old one, which no other line changes meanwhile; the new one."""
+    if not (folder / NAME).exists() and how(State()) == State():
+        return State()  # there is nothing to know
     folder.mkdir(parents=True, exist_ok=True)
-    atomic_files.replace(folder / NAME, json.dumps(asdict(state), indent=2).encode() + b"\n")
+    with _alone(folder):
+        state = how(read(folder))
+        atomic_files.replace(folder / NAME, json.dumps(asdict(state), indent=2).encode() + b"\n")
     return state
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Has others wait who change the state; on a file system without locks they do not."""
+    file = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
+        yield
+    finally:
+        os.close(file)

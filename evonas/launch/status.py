@@ -2,6 +2,7 @@
 
 from evonas.errors import UserError
 from evonas.launch.down import NOT_OWN
+from evonas.launch.holding import holder
 from evonas.launch.order import Order
 from evonas.launch.provider import Provider
 
@@ -15,6 +16,8 @@ def status(order: Order, provider: Provider) -> int:
     there = [*provider.nodes(), *provider.elsewhere()]
     found, own = [*there, *provider.others()], not there or provider.is_own()
     print(*(found or ["nothing runs"]), sep="\n")
+    if who := holder(order.folder):
+        print(f"{who} is at it now")
     if run := provider.run_folder():
         print(f"{run}: {_search(run)}")
     go_on = f"to go on: evonas cluster up {order.cloud} CONFIG; to take it down: {order.again('down')}"

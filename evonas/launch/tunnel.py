@@ -6,15 +6,16 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 
 from evonas.errors import UserError
 from evonas.launch.programs import find
-from evonas.launch.state import change, read
+from evonas.launch.state import State, alter, read
 from evonas.submit.ray_jobs import is_open
 
 PORTS = range(8266, 8366)
@@ -63,27 +64,41 @@ def tunnel(folder: Path, words: Callable[[int], Sequence[str]]) -> Iterator[str]
             stderr=log,
             start_new_session=True,
         )
-    change(folder, tunnel=process.pid)
+    alter(folder, lambda state: _with(state, {str(process.pid): os.getpid()}))
     try:
         _wait(process, url := f"http://127.0.0.1:{port}", folder / LOG)
         yield url
     finally:
         _end(process.pid)
         process.wait()
-        change(folder, tunnel=None)
+        alter(folder, lambda state: _without(state, str(process.pid)))
 
 
-def close(folder: Path) -> None:
-    """Ends a tunnel that a line which was killed has left open."""
-    group = read(folder).tunnel
-    if group is None:
-        return
-    with suppress(psutil.Error):
-        # The number may be another process's by now; that of a tunnel leads its group, and says what it is.
-        line = " ".join(psutil.Process(group).cmdline())
-        if os.getpgid(group) == group and ("dashboard" in line or "port-forward" in line):
-            _end(group)
-    change(folder, tunnel=None)
+def close(folder: Path, all_of_it: bool = False) -> None:
+    """Ends the tunnels that lines which were killed have left open.
+
+    Args:
+        folder: of the cluster.
+        all_of_it: also those of lines that show a search now.
+    """
+    for group, opener in read(folder).tunnels.items():
+        with suppress(psutil.Error):
+            process = psutil.Process(int(group))
+            if not all_of_it and process.ppid() == opener:
+                continue  # who has lost its parent is another's child
+            # The number may be another process's by now; that of a tunnel leads its group, and says what it is.
+            line = " ".join(process.cmdline())
+            if os.getpgid(int(group)) == int(group) and ("dashboard" in line or "port-forward" in line):
+                _end(int(group))
+        alter(folder, lambda state, group=group: _without(state, group))  # type: ignore[misc]
+
+
+def _with(state: State, tunnels: Mapping[str, int]) -> State:
+    return replace(state, tunnels={**state.tunnels, **tunnels})
+
+
+def _without(state: State, group: str) -> State:
+    return replace(state, tunnels={name: pid for name, pid in state.tunnels.items() if name != group})
 
 
 def _end(group: int) -> None:

@@ -23,7 +23,14 @@ def dry_run(order: Order, provider: Provider) -> int:
     return 0
 
 
-def up(order: Order, provider: Provider, sure: bool = False, ask: Callable[[str], str] = input) -> int:
+def up(
+    order: Order,
+    provider: Provider,
+    sure: bool = False,
+    ask: Callable[[str], str] = input,
+    *,
+    begun_with: Callable[[], object] = lambda: None,
+) -> int:
     """Makes ready, starts, hands the search over and shows it.
 
     Args:
@@ -31,6 +38,7 @@ def up(order: Order, provider: Provider, sure: bool = False, ask: Callable[[str]
         provider: of its cloud.
         sure: do not ask whether it may cost this.
         ask: puts a question.
+        begun_with: is called when the cluster is there and the search is about to be shown.
 
     Returns:
         The exit status of the search; 2 where something is missing, 130 where it was interrupted.
@@ -63,6 +71,7 @@ def up(order: Order, provider: Provider, sure: bool = False, ask: Callable[[str]
         begun = True
         provider.start()
         order.remember(provider.run_folder())
+        begun_with()
         status = provider.search()
     except KeyboardInterrupt:
         print("\ninterrupted")

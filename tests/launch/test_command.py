@@ -379,9 +379,9 @@ def test_a_tunnel_that_was_left_is_closed_and_nobody_elses_process(tmp_path: Pat
     def left(*words: str) -> Any:
         line = [sys.executable, "-c", "import time; time.sleep(600)", *words]
         process = subprocess.Popen(line, start_new_session=True)
-        change(tmp_path, tunnel=process.pid)
+        change(tmp_path, tunnels={str(process.pid): 1})
         close(tmp_path)
-        assert read(tmp_path).tunnel is None
+        assert read(tmp_path).tunnels == {}
         return process
 
     stranger = left()

@@ -61,7 +61,7 @@ def test_kubernetes_up_again_status_and_down(
     assert told.lines("create secret generic evonas-auth", f"auth_token={auth / 'token'}")
     (forward,) = told.lines("port-forward service/evonas-head-svc")
     assert "8265:8265" not in forward
-    assert read(tmp_path / "cluster-kubernetes").tunnel is None
+    assert read(tmp_path / "cluster-kubernetes").tunnels == {}
     assert "image: &image me/evonas:9" in (tmp_path / "cluster-kubernetes/my-cluster.yaml").read_text()
     assert main(["cluster", "up", "kubernetes", "c.yaml"]) == 0  # nothing is asked or said again
     assert len(api.jobs) == 1

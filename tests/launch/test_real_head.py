@@ -34,7 +34,7 @@ def test_a_search_is_handed_over_and_shown_to_its_end(
     assert "8 candidates evaluated" in out
     assert "evonas cluster down kubernetes" in out
     assert len(Run(tmp_path / "run").evaluations) == 8
-    assert read(tmp_path / "cluster-kubernetes").tunnel is None
+    assert read(tmp_path / "cluster-kubernetes").tunnels == {}
     assert main(words) == 0
     assert "nothing is left to do" in capsys.readouterr().out
     assert main(["cluster", "status", "kubernetes"]) == 0
