@@ -24,22 +24,19 @@ def down(
         ask: puts a question.
 
     Returns:
-        1 where something is left, also what this folder knows nothing of; else 0.
+        1 where something is left, or would be, also what this folder knows nothing of; else 0.
 
     Raises:
         UserError: Somebody else started it, or nobody is there to be asked.
     """
     there, others = provider.left(), provider.others()
     refused = bool(there) and not order.anyway and not provider.is_own()
-    if dry and refused:
-        print(*(f"would stay: {line}" for line in [*there, *others]), NOT_OWN.format(order.folder), sep="\n")
-        return 0
     if dry:
-        print(*([f"would go: {line}" for line in there] or [NOTHING_HERE if others else "nothing is there"]), sep="\n")
-        print(*(f"would stay: {line}" for line in others), sep="\n", end="\n" if others else "")
-        return 0
+        print(*_said([] if refused else there, [*(there if refused else []), *others]), sep="\n")
     if refused:
         raise UserError(f"{there[0]}: {NOT_OWN.format(order.folder)}")
+    if dry:
+        return int(bool(others))
     print(*(f"to be taken down: {line}" for line in there), sep="\n", end="\n" if there else "")
     if there and not (sure or _agreed(ask)):
         print("nothing was taken down")
@@ -57,6 +54,12 @@ def down(
     if left:
         print(f"again: {order.again('down')}")
     return int(bool(left or others))
+
+
+def _said(going: list[str], staying: list[str]) -> list[str]:
+    """What a dry run says."""
+    nothing = NOTHING_HERE if staying else "nothing is there"
+    return [*([f"would go: {line}" for line in going] or [nothing]), *(f"would stay: {line}" for line in staying)]
 
 
 def _agreed(ask: Callable[[str], str]) -> bool:

@@ -32,8 +32,9 @@ def test_anothers_raycluster_is_left_alone(
     (tmp_path / "secret").write_text("c29tZWJvZHkncw==")
     assert main(["cluster", "up", *KUBERNETES, "--yes"]) == 2
     assert "raycluster.ray.io/evonas is of a cluster that neither" in capsys.readouterr().err
-    assert main(["cluster", "down", "kubernetes", "--yes"]) == 2
-    assert "neither cluster-kubernetes nor a key of this machine" in capsys.readouterr().err
+    for how in ("--dry-run", "--yes"):
+        assert main(["cluster", "down", "kubernetes", how]) == 2
+        assert "neither cluster-kubernetes nor a key of this machine" in capsys.readouterr().err
     assert told.lines("delete") == told.lines("apply -f") == told.lines("create secret") == []
     assert told.lines("get pods -l ray.io/cluster=evonas")
     (tmp_path / "secret").write_text(b64encode(token().encode()).decode())  # the folder is lost, the token is not

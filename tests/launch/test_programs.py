@@ -218,7 +218,7 @@ def test_slurm_is_asked_for_jobs_that_no_state_knows(
     line = "job 7, running: evonas-c, not started from cluster-slurm; scancel 7 ends it"
     assert main(["cluster", "status", "slurm"]) == 0
     assert capsys.readouterr().out.startswith(f"{line}\n")
-    assert main(["cluster", "down", "slurm", "--dry-run"]) == 0
+    assert main(["cluster", "down", "slurm", "--dry-run"]) == 1
     assert f"would stay: {line}" in capsys.readouterr().out
     assert main(["cluster", "down", "slurm", "--yes"]) == 1
     assert f"still there: {line}" in capsys.readouterr().out
