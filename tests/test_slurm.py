@@ -391,7 +391,7 @@ def test_a_site_has_its_say(job: Jobs, tmp_path: Path) -> None:
     (tmp_path / "site.sh").write_text("[ -n $unset ] && export FROM_SITE=yes LEAVES='finished: by the site'")
     (tmp_path / "private").mkdir()
     site = {"EVONAS_SETUP": str(tmp_path / "site.sh"), "EVONAS_PRIVATE": str(tmp_path / "private")}
-    run = job(1, LEAVES=STOPPED, SLURM_GPUS_PER_NODE="1", **site)
+    run = job(1, LEAVES=STOPPED, SLURM_GPUS_PER_NODE="", SLURM_GPUS_ON_NODE="1", **site)
     assert run.run() == 0, run.log()
     path = next(line for line in run.lines("told") if line.startswith("RAY_AUTH_TOKEN_PATH"))
     assert str(tmp_path / "private") in path

@@ -1,9 +1,7 @@
 """What is wrong with a search, before anything of it costs."""
 
-import math
-
 from evonas.launch.order import Order
-from evonas.launch.provider import Plan, Provider
+from evonas.launch.provider import Provider
 from evonas.launch.settled import check_bucket
 
 _SOMEWHERE = "s3://bucket/run"
@@ -25,14 +23,3 @@ def check_search(order: Order, provider: Provider) -> None:
         check(order.config)  # sbatch is given the files where they are
     else:
         stage(order.config_path, provider.run_folder() or _SOMEWHERE, order.overrides, order.modules)
-
-
-def too_many(order: Order, plan: Plan) -> list[str]:
-    """A line where the search asks for more workers than machines can come."""
-    runtime = order.config.runtime if order.config else None
-    if runtime is None or plan.most is None:
-        return []
-    share = runtime.gpus_at_first if "gpus_per_worker" in runtime.model_fields_set else 1.0
-    if math.ceil(order.workers * share) <= plan.most:
-        return []
-    return [f"{order.workers} workers are asked for, and the launch file allows {plan.most} machines (max_workers)"]

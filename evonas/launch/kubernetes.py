@@ -63,13 +63,13 @@ class Kubernetes:
             machines = pods.machines(text, order)
             pods.check_guards(text, self._copy)
             pods.check_run(text, self.run_folder() if order.config else None)
-            check_fits(order, pods.resources(text), CPUS, self._copy.name)
+            check_fits(order, room := pods.room(text, CPUS), self._copy.name)
         except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
             why = " ".join(str(error).split())
             raise UserError(
                 f"{self._copy} is not as kubectl takes it: {why}; mend it, or remove it, and it is written anew"
             ) from None
-        return Plan({f"my-{FILE}": text}, machines, self._asks(), None, notes=(UNCOUNTED[platform],))
+        return Plan({f"my-{FILE}": text}, machines, self._asks(), room, None, notes=(UNCOUNTED[platform],))
 
     def missing(self) -> list[str]:
         order = self._order

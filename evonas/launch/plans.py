@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from evonas.launch import costs
-from evonas.launch.fitting import check_fits, of_launch_file
+from evonas.launch.fitting import Room, check_fits, of_launch_file
 from evonas.launch.guards import check_guards, strange_doors
 from evonas.launch.lasting import idle_h, longest_h, outlive_h
 from evonas.launch.order import Order
@@ -39,14 +39,17 @@ def plan_of(
     """
     costs.check_labels(launch, order.folder / name)
     check_guards(launch, order.folder / name)
-    check_fits(order, of_launch_file(launch), cpus, name)
+    together = int(launch["max_workers"])
+    room = Room(of_launch_file(launch), together, f"the launch file allows {together} machines (max_workers)", cpus)
+    check_fits(order, room, name)
     machines = costs.of_launch_file(launch, costs.own_prices(order.config))
     return Plan(
         {name: text},
         machines,
         asks,
+        room,
         longest_h(launch),
-        launch["max_workers"],
+        together,
         idle_h=idle_h(launch),
         outlive_h=outlive_h(launch),
         region=region,

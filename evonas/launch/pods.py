@@ -10,7 +10,7 @@ import yaml
 from evonas.clusters.needed import custom_resources
 from evonas.errors import UserError
 from evonas.launch import costs
-from evonas.launch.fitting import MEMORY
+from evonas.launch.fitting import MEMORY, Kind, Room
 from evonas.launch.guards import NAME
 from evonas.launch.order import Order
 from evonas.prices import NODE_TYPE_LABEL
@@ -42,16 +42,24 @@ def cluster(text: str) -> dict[str, Any]:
     return dict(found)
 
 
-def resources(text: str) -> list[dict[str, float]]:
-    """What a pod of each group of workers has of Ray's resources: its limits, or what it is started with."""
+def room(text: str, cpus: float) -> Room:
+    """The pods that a search can have, with what each group's has of Ray's resources: its limits, or what it is started
+    with.
+
+    Args:
+        text: of the file.
+        cpus: of a worker, where the config does not say.
+    """
     found = []
     for group in cluster(text)["spec"]["workerGroupSpecs"]:
         limits = group["template"]["spec"]["containers"][0]["resources"].get("limits") or {}
         said = group.get("rayStartParams") or {}
         gpus = said.get("num-gpus", limits.get("nvidia.com/gpu", 0))
         has = {"CPU": said.get("num-cpus", limits.get("cpu")), "GPU": gpus, MEMORY: limits.get("memory")}
-        found.append({name: _quantity(count, name) for name, count in has.items() if count is not None})
-    return found
+        known = {name: _quantity(count, name) for name, count in has.items() if count is not None}
+        found.append(Kind(group["groupName"], known, int(group["maxReplicas"])))
+    most = sum(kind.most for kind in found)
+    return Room(found, most, f"the launch file allows {most} pods (maxReplicas)", cpus)
 
 
 def check_guards(text: str, name: object) -> None:
@@ -85,4 +93,4 @@ def _quantity(count: object, name: str) -> float:
     parts = _QUANTITY.fullmatch(str(count))
     if parts is None:
         raise ValueError(f"{count!r} is no number of Kubernetes'")
-    return float(parts[1]) * _UNITS[parts[2]] / (2**20 if name == MEMORY else 1)
+    return float(parts[1]) * _UNITS[parts[2]] / (10**6 if name == MEMORY else 1)

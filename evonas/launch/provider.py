@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from evonas.launch.costs import Machine
+from evonas.launch.fitting import Room
 from evonas.launch.totals import IDLE_H
 
 
@@ -15,6 +16,7 @@ class Plan:
         files: name -> text of what is written into the folder.
         machines: the types that come, with their prices.
         asks: what is asked of the cloud, a line each.
+        room: the machines that the search can have.
         longest_h: after which its machines end by themselves, hours; None where they do not.
         most: how many machines beside the head the launch file allows; None where it does not say.
         stays: whether what is up from the start outlives the search.
@@ -27,6 +29,7 @@ class Plan:
     files: dict[str, str]
     machines: list[Machine]
     asks: list[str]
+    room: Room
     longest_h: float | None = 48.0
     most: int | None = None
     stays: bool = True

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from evonas.errors import UserError
+from evonas.launch import sbatch_gpus
 from evonas.launch.fitting import MEMORY
 
 _SHORT = {
@@ -17,8 +18,11 @@ _SHORT = {
     "a": "array",
     "M": "clusters",
     "c": "cpus-per-task",
+    "G": "gpus",
 }
-_READ = (*_SHORT.values(), "gpus-per-node", "mem")
+_READ = (*_SHORT.values(), *sbatch_gpus.OPTIONS, "ntasks-per-node", "mem", "mem-per-cpu")
+_VARIABLES = {"SBATCH_TIMELIMIT": "time", "SBATCH_MEM_PER_NODE": "mem", **sbatch_gpus.VARIABLES}
+"""Of sbatch's environment -> the option in whose place they are."""
 _UNCOUNTED = ("ntasks", "nodelist", "nodefile")
 """Options that can change how many nodes there are, beside --nodes."""
 _OTHER = {
@@ -51,7 +55,7 @@ class Asked:
         nodes: how many at most.
         hours: how long at most; None where nothing says it.
         notes: what is not counted, a line each.
-        each: what a node has at most, as of `fitting.check_fits`, as far as the options say it.
+        each: what a node has at most, as of `fitting.Kind`, as far as the options say it.
     """
 
     nodes: int
@@ -73,8 +77,8 @@ def asked(script: str, words: Iterable[str], environment: Mapping[str, str]) -> 
     """
     words = list(words)
     _check_words(words)
-    limit = environment.get("SBATCH_TIMELIMIT")
-    found = {**_found(_of_script(script)), **({"time": limit} if limit else {}), **_found(words)}
+    said = {name: environment[variable] for variable, name in _VARIABLES.items() if environment.get(variable)}
+    found = {**_found(_of_script(script)), **said, **_found(words)}
     if tasks := found.get("array") or environment.get("SBATCH_ARRAY_INX"):
         raise UserError(f"--array={tasks}: each of its jobs would write the one run folder: leave it out")
     others = [f"--{name}={found[name]}" for name in _UNCOUNTED if name in found]
@@ -98,7 +102,9 @@ def asked(script: str, words: Iterable[str], environment: Mapping[str, str]) -> 
         notes.append(
             "a job that Slurm queues again, as after a node that fails, has its time anew, which is not counted"
         )
-    return Asked(nodes, hours, tuple(notes), dict(_of_a_node(found)))
+    gpus, uncounted = sbatch_gpus.gpus_of_a_node(found, nodes, not found.get("nodes", "1").isdecimal())
+    each = {**dict(_of_a_node(found)), **({} if gpus is None else {"GPU": gpus})}
+    return Asked(nodes, hours, (*notes, *uncounted), each)
 
 
 def _check_words(words: Iterable[str]) -> None:
@@ -153,14 +159,19 @@ def most_hours(text: str) -> float | None:
 
 
 def _of_a_node(found: Mapping[str, str]) -> Iterator[tuple[str, float]]:
-    """What Ray has on a node: the cores of its one task, its GPUs (`2`, `a100:2`), its memory in MB, 0 for all."""
-    for option, what in (("cpus-per-task", "CPU"), ("gpus-per-node", "GPU")):
-        count = found.get(option, "").rpartition(":")[2]
-        if count.isdecimal():
-            yield what, float(count)
-    memory = re.fullmatch(r"(\d+)([KMGT]?)", found.get("mem", "0"), re.IGNORECASE)
-    if memory and int(memory[1]):
-        yield MEMORY, int(memory[1]) * 1024.0 ** ("KMGT".index(memory[2].upper() or "M") - 1)
+    """What Ray has on a node: the cores of its one task, and its memory in MB; 0 of --mem is all of it."""
+    cores = found.get("cpus-per-task", "")
+    if cores.isdecimal():
+        yield "CPU", float(cores)
+    per_core = _mb(found.get("mem-per-cpu", "0")) * (float(cores) if cores.isdecimal() else 0)
+    if memory := _mb(found.get("mem", "0")) or per_core:
+        yield MEMORY, memory
+
+
+def _mb(text: str) -> float:
+    """MB of 10^6 bytes in Slurm's `4000`, `4000M`, `4G`, which are of 2^20; 0 of what is none of these."""
+    parts = re.fullmatch(r"(\d+)([KMGT]?)", text, re.IGNORECASE)
+    return int(parts[1]) * 1024.0 ** ("KMGT".index(parts[2].upper() or "M") + 1) / 10**6 if parts else 0.0
 
 
 def _of_script(script: str) -> list[str]:

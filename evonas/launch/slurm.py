@@ -10,7 +10,7 @@ from pathlib import Path
 from evonas.clusters.shipped import shipped
 from evonas.errors import UserError
 from evonas.launch import costs, programs
-from evonas.launch.fitting import check_fits
+from evonas.launch.fitting import Kind, Room, check_fits
 from evonas.launch.order import Order
 from evonas.launch.places import in_each
 from evonas.launch.provider import Plan
@@ -18,6 +18,7 @@ from evonas.launch.sbatch_options import asked
 from evonas.launch.squeue import Job, jobs_of_user, of_job
 from evonas.launch.state import change, read
 from evonas.prices import REST
+from evonas.text import counted
 
 FILE = "slurm.sbatch"
 POLL_S = 2.0
@@ -45,10 +46,11 @@ class Slurm:
         job = asked(text, self._order.sbatch, os.environ)
         if not re.search(r"^(?!\s*#).*RAY_AUTH_MODE=token", text, re.MULTILINE):
             raise UserError(f"{self._script} lacks RAY_AUTH_MODE=token: whoever reaches it could run anything there")
-        check_fits(self._order, [job.each], 1, "the job")
+        room = Room([Kind("a node", job.each, job.nodes)], job.nodes, f"the job has {counted(job.nodes, 'node')}", 1)
+        check_fits(self._order, room, "the job")
         usd = costs.own_prices(self._order.config).of((REST,))
         nodes = costs.Machine(REST, "nodes", job.nodes, job.nodes, usd)  # all from its start to its end
-        return Plan({FILE: text}, [nodes], asks, job.hours, stays=False, notes=job.notes)
+        return Plan({FILE: text}, [nodes], asks, room, job.hours, stays=False, notes=job.notes)
 
     def missing(self) -> list[str]:
         lines = programs.absent("sbatch", "squeue", "scancel")

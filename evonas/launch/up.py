@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 from evonas.errors import Halted, UserError
 from evonas.launch import costs
-from evonas.launch.before import check_search, too_many
+from evonas.launch.before import check_search
+from evonas.launch.fitting import too_many
 from evonas.launch.order import Order
 from evonas.launch.owned import NotOwn
 from evonas.launch.provider import Plan, Provider
@@ -97,7 +98,7 @@ def _costs(order: Order, plan: Plan) -> list[str]:
         plan.idle_h,
         plan.outlive_h,
     )
-    return [*found, *plan.notes, *too_many(order, plan)]
+    return [*found, *plan.notes, *too_many(order, plan.room)]
 
 
 def _goes_on(order: Order, provider: Provider, asked: tuple[str, ...]) -> bool:

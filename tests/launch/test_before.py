@@ -8,6 +8,7 @@ from evonas.cli import main
 from evonas.launch.order import WORKERS, Order
 from evonas.launch.state import State
 from tests.launch.stand_ins import stand_in, user  # noqa: F401 - a fixture
+from tests.launch.test_programs import KUBECTL
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -39,12 +40,62 @@ def test_what_submit_would_refuse_is_refused_before(
 
 
 @pytest.mark.usefixtures("user")
-def test_more_workers_than_machines_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    line, said = ["cluster", "up", "aws", "c.yaml", "--dry-run", "--set", "runtime.workers=40"], "allows 18 machines"
-    assert main(line) == 0
-    assert said in capsys.readouterr().out
-    assert main([*line, "--set", "runtime.gpus_per_worker=0.125"]) == 0  # five machines
-    assert said not in capsys.readouterr().out
+@pytest.mark.parametrize(
+    ("cloud", "workers", "runtime", "expected"),
+    [
+        ("aws", 19, {}, "allows 18 machines (max_workers), which hold 18 of them: each asks for 4 CPUs and 1 GPUs"),
+        ("aws", 40, {"gpus_per_worker": 0.125, "cpus_per_worker": 1}, None),  # 4 x 8 and 14 x 4
+        ("aws", 89, {"gpus_per_worker": 0.125, "cpus_per_worker": 1}, "which hold 88 of them"),
+        ("aws", 19, {"gpus_per_worker": 0.125, "cpus_per_worker": 4}, None),  # 4 x 4 and 14
+        (
+            "aws",
+            31,
+            {"gpus_per_worker": 0.125, "cpus_per_worker": 4},
+            "which hold 30 of them: each asks for 4 CPUs and 0",
+        ),
+        ("aws", 8, {"memory_mb_per_worker": 9000}, "nothing says the MB of memory of spot_l4, spot_a10g, spot_packed"),
+        ("kubernetes", 24, {}, None),
+        (
+            "kubernetes",
+            25,
+            {},
+            "the launch file allows 26 pods (maxReplicas), which hold 24 of them: each asks for 3 CPUs",
+        ),
+        (
+            "kubernetes",
+            33,
+            {"gpus_per_worker": 0.1, "cpus_per_worker": 1, "memory_mb_per_worker": 20000},
+            "hold 12 of th",
+        ),
+        ("slurm", 4, {}, "nothing says the CPUs of a node"),
+        (
+            "slurm",
+            5,
+            {},
+            "5 workers are asked for, and the job has 4 nodes, which hold 4 of them: each asks for 1 CPUs and",
+        ),
+        ("slurm", "auto", {}, None),
+    ],
+)
+def test_workers_are_counted_by_all_that_machines_have(
+    cloud: str,
+    workers: object,
+    runtime: dict[str, float],
+    expected: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """By hand, of what cluster/aws.yaml, cluster/kuberay and cluster/slurm.sbatch say."""
+    stand_in(tmp_path, monkeypatch, kubectl=KUBECTL.replace("overlays/eks", "overlays/*"))
+    words = [f"--set=runtime.{name}={value}" for name, value in {"workers": workers, **runtime}.items()]
+    bucket = ["--bucket", "mine"] if cloud == "kubernetes" else []
+    assert main(["cluster", "up", cloud, "c.yaml", *bucket, *words, "--dry-run"]) == 0
+    out = capsys.readouterr().out.partition("what it costs:")[2]
+    if expected is None:
+        assert ("workers are asked for" in out, "nothing says" in out) == (False, False)
+    else:
+        assert expected in out
 
 
 def test_up_itself_starts_nothing_of_a_search_that_submit_would_refuse(

@@ -1,5 +1,6 @@
 """`evonas cluster` before anything is started: what it would do and cost, and what is missing."""
 
+import re
 import shutil
 import socket
 import subprocess
@@ -307,6 +308,51 @@ def test_options_of_sbatch_are_read_as_sbatch_does(words: list[str], nodes: int,
     found = asked(shipped("slurm.sbatch"), words, {})
     assert (found.nodes, [note.partition(",")[0] for note in found.notes]) == (nodes, ["a job that Slurm queues again"])
     assert found.hours == (None if hours is None else pytest.approx(hours))
+
+
+@pytest.mark.parametrize(
+    ("words", "gpus"),
+    [
+        (["--gres=gpu:4"], 4),
+        (["--gres=gpu:a100:2,shard:8"], 2),
+        (["--gres", "gpu"], 1),
+        (["--gres=gpu:1g.5gb"], 1),
+        (["--gres=gres/gpu:2,gpu:l4:1"], 3),
+        (["--gres=shard:8"], None),
+        (["--gpus-per-node=a100:2", "--gres=gpu:2"], 2),
+        (["--gpus-per-task=4"], 4),
+        (["--ntasks-per-node=2", "--gpus-per-task=v100:2"], 4),
+        (["-G8"], 2),
+        (["--gpus=a100:8", "--gpus-per-node=2"], 2),
+        (["-N2-4", "--gpus=6", "--gpus-per-node=2"], 2),
+        (["--gpus=6"], None),
+        ([], None),
+    ],
+)
+def test_gpus_are_read_in_whichever_way_sbatch_takes_them(words: list[str], gpus: int | None) -> None:
+    script = "#SBATCH --nodes=4\n"
+    found = asked(script, words, {})
+    assert found.each.get("GPU") == gpus
+    assert ("how many a node has is Slurm's to say" in " ".join(found.notes)) is (words == ["--gpus=6"])
+    given = (
+        {f"SBATCH_{words[0][2:].partition('=')[0].replace('-', '_').upper()}": words[0].partition("=")[2]}
+        if (len(words) == 1 and "=" in words[0])
+        else {}
+    )
+    assert not given or asked(script, [], given).each.get("GPU") == gpus  # as its environment says it
+
+
+def test_gpus_that_sbatch_would_not_take_or_that_differ_are_refused() -> None:
+    for words, expected in (
+        (["--gres=gpu:many:x2"], "--gres=gpu:many:x2: sbatch takes how many, as gpu:4"),
+        (["--gpus-per-node=all"], "--gpus-per-node=all: sbatch takes how many, as 4 or a100:4"),
+        (["--gres=gpu:4"], "--sbatch=--gpus-per-node=4 alone takes the place of the script's"),
+        (["--gpus=2"], "--gpus-per-node=1 and --gpus=2 ask for different"),
+    ):
+        with pytest.raises(UserError, match=re.escape(expected)):
+            asked(shipped("slurm.sbatch"), words, {})
+    for memory, mb in (("--mem=4G", 4294.967296), ("--mem=4000", 4194.304), ("--mem-per-cpu=1024", 4294.967296)):
+        assert asked("", ["-c4", memory], {}).each["memory"] == pytest.approx(mb)
 
 
 def test_an_option_of_sbatch_that_is_not_understood_is_refused() -> None:

@@ -12,7 +12,7 @@ from evonas.clusters.shipped import shipped
 from evonas.clusters.template import own_copy
 from evonas.errors import UserError
 from evonas.launch import aws, pods
-from evonas.launch.fitting import check_fits
+from evonas.launch.fitting import Kind, Room, check_fits
 from evonas.launch.launch_files import put
 from evonas.launch.order import Order
 from evonas.launch.settled import settled
@@ -123,13 +123,18 @@ def test_a_launch_file_that_was_changed_wrongly_is_said(
         (("kubernetes", "c.yaml", "--run", "/dev/shm/x"), "run folder /dev/shm/x goes with the head's pod, which"),
         (("aws", "c.yaml", "--set", "runtime.cpus_per_worker=64"), "is 64, and no machine of my-aws.yaml has more tha"),
         (("gcp", "c.yaml", "--set", "runtime.cpus_per_worker=13"), "no machine of my-gcp.yaml has more than 12 CPUs"),
-        (("kubernetes", "c.yaml", "--set", "runtime.memory_mb_per_worker=70000"), "has more than 65536 MB of memory"),
+        (("kubernetes", "c.yaml", "--set", "runtime.memory_mb_per_worker=70000"), "has more than 68,719 MB of memory"),
         (("slurm", "c.yaml", "--sbatch=-c4", "--set", "runtime.cpus_per_worker=5"), "machine of the job has more tha"),
         (
             ("aws", "c.yaml", "--set", "runtime.prices.g6.xlarge.spot=0.4"),
             """runtime.prices: a name with dots is quoted: --set 'runtime.prices={"g6.xlarge.spot": USD}'""",
         ),
         (("slurm", "c.yaml", "--sbatch=--gpus-per-node=0"), "machine of the job has more than 0 GPUs"),
+        (("slurm", "c.yaml", "--sbatch=--gres=gpu:4"), "--gpus-per-node=1 and --gres=gpu:4 ask for different numbers"),
+        (
+            ("slurm", "c.yaml", "--sbatch=-G", "--sbatch=8"),
+            "--gpus-per-node=1 and --gpus=8 ask for different numbers of",
+        ),
     ],
 )
 def test_a_value_that_cannot_be_one_is_said_before_anything(
@@ -150,9 +155,14 @@ def test_a_worker_fits_where_one_machine_has_all_of_it(tmp_path: Path) -> None:
     sections = {"runtime": {"cpus_per_worker": 8, "gpus_per_worker": 1, "memory_mb_per_worker": 100}}
     (tmp_path / "c.yaml").write_text(yaml.safe_dump({**yaml.safe_load(CONFIG), **sections}))
     order = Order("aws", "", tmp_path, State(), {}, str(tmp_path / "c.yaml"))
-    check_fits(order, [{"CPU": 4, "GPU": 1}, {"CPU": 8}], 4, "f")
+
+    def fits(**second: float) -> None:
+        kinds = [Kind("a", {"CPU": 4, "GPU": 1}), Kind("b", second)]
+        check_fits(order, Room(kinds, 2, "", 4), "f")
+
+    fits(CPU=8)
     with pytest.raises(UserError, match="8 CPUs and 1 GPUs and 100 MB of memory, and no machine of f has them toget"):
-        check_fits(order, [{"CPU": 4, "GPU": 1}, {"CPU": 8, "GPU": 0}], 4, "f")
+        fits(CPU=8, GPU=0)
     file = shipped("kuberay/base/raycluster.yaml")
     mounted = file.replace("[{name: shm, mountPath: /dev/shm}]", "[{name: shm, mountPath: /data}]")
     claimed = mounted.replace("emptyDir: {medium: Memory, sizeLimit: 4Gi}", "persistentVolumeClaim: {claimName: c}")
