@@ -1,0 +1,45 @@
+"""What the launch file of Kubernetes says of its pods, by hand."""
+
+from pathlib import Path
+
+import pytest
+
+from evonas.clusters.shipped import shipped
+from evonas.launch import pods
+from evonas.launch.order import Order
+from evonas.launch.state import State
+
+FILE = shipped("kuberay/base/raycluster.yaml")
+
+
+def test_what_pods_have_is_their_limits_or_what_ray_is_started_with() -> None:
+    room = pods.room(FILE, 3)
+    assert (room.most, [kind.name for kind in room.kinds]) == (
+        26,
+        ["spot-l4", "spot-other", "spot-packed", "measure-l4"],
+    )
+    mb = {name: gib * 2**30 / 10**6 for name, gib in (("small", 10), ("large", 64))}
+    assert dict(room.kinds[0].has) == {"CPU": 3, "GPU": 1, "memory": pytest.approx(mb["small"])}
+    assert dict(room.kinds[2].has) == {"CPU": 11, "GPU": 1, "memory": pytest.approx(mb["large"])}
+    assert (room.kinds[3].has["CPU"], room.kinds[3].has["GPU"]) == (0, 0)
+    limits = 'limits: {cpu: "3", memory: 10Gi, nvidia.com/gpu: "1"}'
+    for new, has in (
+        ('limits: {cpu: "1500m"}', {"CPU": 1.5, "GPU": 0}),
+        ("limits: {memory: 2e9}", {"GPU": 0, "memory": 2000}),
+        ("requests: {cpu: 1}", {"GPU": 0}),
+    ):
+        assert dict(pods.room(FILE.replace(limits, new, 1), 3).kinds[0].has) == has
+    with pytest.raises(ValueError, match="'three' is no number of Kubernetes'"):
+        pods.room(FILE.replace(limits, "limits: {cpu: three}", 1), 3)
+
+
+def test_groups_are_as_many_as_the_file_says_and_those_that_measure_are_told_apart(tmp_path: Path) -> None:
+    order = Order("kubernetes", "", tmp_path, State(), {})
+    found = {machine.group: (machine.least, machine.most, machine.board) for machine in pods.machines(FILE, order)}
+    assert found == {
+        "headgroup": (1, 1, False),
+        "spot-l4": (0, 16, False),
+        "spot-other": (0, 4, False),
+        "spot-packed": (0, 4, False),
+        "measure-l4": (0, 2, True),
+    }
