@@ -1,5 +1,6 @@
 """A way from this machine to a cluster's dashboard, open for as long as it is needed."""
 
+import fcntl
 import os
 import shlex
 import signal
@@ -16,6 +17,7 @@ import psutil
 from evonas.errors import UserError
 from evonas.launch.programs import find
 from evonas.launch.state import State, alter, read
+from evonas.measuring.device_lock import folder as folder_of_this_machine
 from evonas.submit.ray_jobs import is_open
 
 PORTS = range(8266, 8366)
@@ -24,17 +26,33 @@ OPENS_S = 90.0
 LOG = "tunnel.log"
 
 
-def free_port() -> int:
-    """A port of the loopback at which nothing listens.
+@contextmanager
+def free_port() -> Iterator[int]:
+    """A port of the loopback at which nothing listens, and that no other line of this user takes during the block.
+
+    Of two that took one, the later would find the other's tunnel at it, and send its search to the other's cluster.
 
     Raises:
         UserError: None of a hundred is free.
     """
     for port in PORTS:
-        with socket.socket() as tried, suppress(OSError):
-            tried.bind(("127.0.0.1", port))
-            return port
+        path = folder_of_this_machine() / f"port-{port}"
+        with open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600), "rb") as file:
+            if _is_taken(file.fileno(), port):
+                continue
+            yield port
+            return
     raise UserError(f"no port of {PORTS.start} to {PORTS.stop - 1} is free on this machine")
+
+
+def _is_taken(file: int, port: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with socket.socket() as tried:
+            tried.bind(("127.0.0.1", port))
+    except OSError:
+        return True
+    return False
 
 
 @contextmanager
@@ -52,8 +70,14 @@ def tunnel(folder: Path, words: Callable[[int], Sequence[str]]) -> Iterator[str]
         ConnectionError: It does not open; with what its program said.
     """
     close(folder)
-    port = free_port()
-    line = list(words(port))
+    with free_port() as port, _opened(folder, list(words(port))) as process:
+        _wait(process, url := f"http://127.0.0.1:{port}", folder / LOG)
+        yield url
+
+
+@contextmanager
+def _opened(folder: Path, line: list[str]) -> "Iterator[subprocess.Popen[bytes]]":
+    """The program of a tunnel, noted and ended."""
     print(f"$ {shlex.join(line)}", flush=True)
     with (folder / LOG).open("wb") as log:
         # In a session of its own, so that ctrl-C reaches it by `close` alone, with all that it has started (ssh).
@@ -66,8 +90,7 @@ def tunnel(folder: Path, words: Callable[[int], Sequence[str]]) -> Iterator[str]
         )
     alter(folder, lambda state: _with(state, {str(process.pid): os.getpid()}))
     try:
-        _wait(process, url := f"http://127.0.0.1:{port}", folder / LOG)
-        yield url
+        yield process
     finally:
         _end(process.pid)
         process.wait()

@@ -414,11 +414,16 @@ def test_quotas_that_let_no_machine_come_stop_it() -> None:
         check([], ["ec2:RunInstances: these credentials may not"])
 
 
-def test_a_port_is_one_that_nothing_has() -> None:
-    first = free_port()
-    assert first in PORTS
-    with socket.create_server(("127.0.0.1", first)):
-        assert free_port() > first
+def test_a_port_is_one_that_nothing_has_and_no_other_line_takes() -> None:
+    with free_port() as first:
+        assert first in PORTS
+        with free_port() as second:
+            assert second > first
+    with free_port() as again, socket.create_server(("127.0.0.1", again)), free_port() as other:
+        assert again == first
+        assert other > again
+    with socket.create_server(("127.0.0.1", first)), free_port() as other:
+        assert other > first
 
 
 def test_a_tunnel_that_was_left_is_closed_and_nobody_elses_process(tmp_path: Path) -> None:

@@ -294,6 +294,7 @@ def test_a_door_that_evonas_has_not_made_is_said(capsys: pytest.CaptureFixture[s
 
 def test_a_cluster_without_its_token_is_refused_wherever_it_is(
     user: Path,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     file = shipped("kuberay/base/raycluster.yaml")
@@ -304,6 +305,11 @@ def test_a_cluster_without_its_token_is_refused_wherever_it_is(
         with pytest.raises(UserError, match=expected):
             pods.check_guards(file.replace(old, new, 1), "f")
     pods.check_guards(file, "f")
+    stand_in(user, monkeypatch, kubectl=KUBECTL)
+    (user / "cluster-kubernetes").mkdir()
+    (user / "cluster-kubernetes/my-cluster.yaml").write_text(file.replace("mode: token", "mode: disabled", 1))
+    assert main(["cluster", "up", "kubernetes", "--platform", "eks", "--dry-run"]) == 2
+    assert "my-cluster.yaml: authOptions lacks mode: token" in capsys.readouterr().err
     (user / "cluster-slurm").mkdir()
     script = shipped("slurm.sbatch").replace("export RAY_AUTH_MODE=token", "# RAY_AUTH_MODE=token\nexport")
     (user / "cluster-slurm/slurm.sbatch").write_text(script)
