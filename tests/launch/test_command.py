@@ -286,8 +286,11 @@ def test_a_dry_run_says_what_would_be_refused_and_its_files_can_be_cut_out(capsy
     assert "`up` refuses this: budget.usd cannot be kept: no price is known of nodes" in out
     assert "from the start: not known (8 nodes, whose price is not known)\n" in out
     assert "by themselves: not known\n" in out
+    assert "\n  a job that Slurm queues again, as after a node that fails, has its time anew" in out
     assert out.startswith("=== cluster-slurm/slurm.sbatch\n#!/bin/bash\n")
     assert "\n=== end of cluster-slurm/slurm.sbatch\n" in out
+    assert main(["cluster", "up", "slurm", "c.yaml", "--sbatch=-Jmine", "--dry-run"]) == 0
+    assert "sbatch --parsable -Jmine cluster-slurm/slurm.sbatch" in capsys.readouterr().out  # one name
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 
 from evonas.cli import main
 from evonas.launch import google, programs, slurm, up
+from evonas.launch.squeue import jobs_of_user, of_job
 from evonas.launch.state import change, read
 from evonas.submit import submission
 from tests.launch.stand_ins import CONFIG, stand_in, user  # noqa: F401 - a fixture
@@ -70,12 +71,16 @@ def test_kubernetes_up_again_status_and_down(
     out = capsys.readouterr().out
     assert "2 x spot-l4 Running\n1 x headgroup\n2 x spot-l4\n$0.00 an hour, without headgroup, spot-l4, of" in out
     assert "\ngs://mine/c: " in out  # that of the last `up`
+    kubectl = tmp_path / "bin/kubectl"
+    kubectl.write_text(kubectl.read_text().replace("echo mine", "echo other"))  # as `kubectl config use-context` does
     for _ in range(2):
         assert main(["cluster", "down", "kubernetes", "--yes"]) == 0
         out = capsys.readouterr().out
         assert "nothing is left" in out
         assert "kept: serviceaccount/evonas, which no `up` from here has made" in out
     assert not (tmp_path / "secret").exists()
+    state = read(tmp_path / "cluster-kubernetes")
+    assert (state.owns, state.made, state.started) == ((), (), False)
     assert told.lines("delete", "serviceaccount") == []  # it was there before
     assert all(
         "--context=mine" in line or "current-context" in line or "kustomize" in line for line in told.lines("kubectl")
@@ -94,6 +99,23 @@ def test_kubernetes_without_its_operator_gets_nothing(
     assert main(["cluster", "status", "kubernetes"]) == 2
     assert "get pods -l ray.io/cluster=evonas -o " in capsys.readouterr().err
     assert told.lines("create") == told.lines("apply -f") == []
+
+
+@pytest.mark.usefixtures("user")
+def test_kubernetes_is_asked_whether_one_may_and_pods_that_wait_cost_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kubectl = KUBECTL.replace('*"can-i"*) echo yes', '*"can-i"*) echo no').replace(
+        "spot-l4 Running", "spot-l4 Pending", 1
+    )
+    assert "Pending" in kubectl
+    told = stand_in(tmp_path, monkeypatch, kubectl=kubectl)
+    assert main(["cluster", "up", *KUBERNETES, "--yes"]) == 2
+    assert "evonas: you may not create rayclusters.ray.io in mine\n" in capsys.readouterr().err
+    assert told.lines("create secret") == told.lines("apply -f") == []
+    (tmp_path / "cluster").touch()
+    assert main(["cluster", "status", "kubernetes"]) == 0
+    assert "1 x spot-l4 Pending\n1 x spot-l4 Running\n1 x headgroup\n1 x spot-l4\n" in capsys.readouterr().out
 
 
 def test_a_question_that_nobody_sees_is_not_waited_for() -> None:
@@ -251,6 +273,36 @@ def test_slurm_takes_no_job_for_ended_that_holds_nodes(
     out, err = capsys.readouterr()
     assert "still there: job 7" in out
     assert "7: scancel 7 ended with status 1" in err
+
+
+STATES = "PENDING RUNNING COMPLETING SUSPENDED SPECIAL_EXIT COMPLETED CANCELLED FAILED TIMEOUT NODE_FAIL PREEMPTED"
+STATES += " BOOT_FAIL DEADLINE OUT_OF_MEMORY REVOKED LAUNCH_FAILED RECONFIG_FAIL"
+
+
+def test_jobs_that_hold_nothing_any_more_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By Slurm's documentation; an array's tasks are one job, and a name can have bars."""
+    states = STATES.split()
+    rows = [f"{number}|{state}|evonas-{state}|x" for number, state in enumerate(states)]
+    text = "\n".join([*rows, "1|RUNNING|evonas-RUNNING|x"])
+    stand_in(tmp_path, monkeypatch, squeue=f"*--me*) echo '{text}' ;;")
+    assert [job.state for job in jobs_of_user()] == states[:5]
+    assert [job.name for job in jobs_of_user()] == [f"evonas-{state}|x" for state in states[:5]]
+    monkeypatch.setattr(programs, "ask", lambda *words: (0, words[2].partition("=")[2]))
+    assert [of_job(state) for state in states] == [*states[:5], *[""] * (len(states) - 5)]
+
+
+@pytest.mark.usefixtures("user")
+def test_down_waits_for_a_job_to_close_its_record_and_names_no_other_programs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    squeue = """*--me*) echo '9|RUNNING|another'; [ ! -s "$HERE/queue" ] || echo "7|$(cat "$HERE/queue")|evonas-c" ;;"""
+    stand_in(tmp_path, monkeypatch, squeue=squeue, scancel='*) echo COMPLETING > "$HERE/queue" ;;')
+    change(tmp_path / "cluster-slurm", jobs={str(tmp_path / "runs/c"): "7"})
+    (tmp_path / "queue").write_text("RUNNING")
+    monkeypatch.setattr(slurm.Slurm.__init__, "__defaults__", (lambda _: (tmp_path / "queue").write_text(""),))
+    assert main(["cluster", "down", "slurm", "--yes"]) == 0
+    out = capsys.readouterr().out
+    assert ("nothing is left" in out, "another" in out) == (True, False)
 
 
 @pytest.mark.usefixtures("user")
