@@ -165,7 +165,7 @@ def test_slurm_up_again_status_and_down(
     options = f"--parsable --job-name=evonas-c --partition=gpu {script} {tmp_path / 'c.yaml'} {run}"
     assert line == f"sbatch {options} --set runtime.workers=3 --set runtime.gpus_per_worker=1"
     assert main(["cluster", "status", "slurm"]) == 0
-    assert f"job 7, running: {run}" in capsys.readouterr().out
+    assert capsys.readouterr().out.startswith(f"job 7, running: {run}\n{run}: ")  # and no other job
     for _ in range(2):
         assert main(["cluster", "down", "slurm", "--yes"]) == 0
         assert "nothing is left" in capsys.readouterr().out
