@@ -262,7 +262,12 @@ def test_slurm_takes_no_job_for_ended_that_holds_nodes(
     told = stand_in(tmp_path, monkeypatch, **{**squeue, "scancel": "*7) exit 1 ;;"})
     change(tmp_path / "cluster-slurm", jobs={str(tmp_path / "runs/c"): "7"})
     (tmp_path / "queue").write_text("SIGNALING")
-    monkeypatch.setattr(slurm.Slurm.__init__, "__defaults__", (lambda _: (tmp_path / "queue").write_text("TIMEOUT"),))
+
+    def times_out(_: float) -> None:
+        assert (tmp_path / "queue").read_text() == "SIGNALING"
+        (tmp_path / "queue").write_text("TIMEOUT")
+
+    monkeypatch.setattr(slurm.Slurm.__init__, "__defaults__", (times_out,))
     assert main(["cluster", "status", "slurm"]) == 0
     assert "job 7, signaling: " in capsys.readouterr().out
     assert main(["cluster", "up", "slurm", "c.yaml", "--yes"]) == 1
