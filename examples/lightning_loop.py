@@ -1,7 +1,8 @@
 """A trainer of Lightning's as the search's training loop: python examples/lightning_loop.py [--smoke]
 
-A hook of its module reports each epoch. From the command line, in this folder: evonas search CONFIG --import
-lightning_loop, with learner: {kind: lightning}.
+A hook of its module reports each epoch, in the search and in what trains its front to the end. From the command line,
+in this folder: evonas search CONFIG --import lightning_loop, with learner: {kind: lightning}, and evonas train RUN
+--import lightning_loop.
 """
 
 import sys
@@ -71,3 +72,5 @@ if __name__ == "__main__":
         CONFIG |= {"budget": {"evaluations": 2}, "runtime": {"kind": "serial"}, "training": {"epochs": 1}}
     run = evonas.search(CONFIG, run="runs/lightning_loop")
     print(run.front()[["candidate", "error", "params"]])
+    done = evonas.train(run, pick=1, overrides=["epochs=2", "seeds=1"] if "--smoke" in sys.argv else [])
+    print(done[["candidate", "epochs", "test[error]"]])

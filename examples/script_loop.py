@@ -1,7 +1,8 @@
 """A script of your own that trains, in a process of its own: python examples/script_loop.py [--smoke]
 
-It gets network and data by files, and writes the weights back. From the command line, in this folder:
-evonas search CONFIG --import script_loop, with learner: {kind: my_script}.
+It gets network and data by files, and writes the weights back; the front is trained to the end by it, too. From the
+command line, in this folder: evonas search CONFIG --import script_loop, with learner: {kind: my_script}, and
+evonas train RUN --import script_loop.
 """
 
 import pathlib
@@ -64,3 +65,5 @@ if __name__ == "__main__":
         CONFIG |= {"budget": {"evaluations": 2}, "runtime": {"kind": "serial"}, "training": {"epochs": 1}}
     run = evonas.search(CONFIG, run="runs/script_loop")
     print(run.front()[["candidate", "error", "params"]])
+    done = evonas.train(run, pick=1, overrides=["epochs=2", "seeds=1"] if "--smoke" in sys.argv else [])
+    print(done[["candidate", "epochs", "test[error]"]])

@@ -65,6 +65,8 @@ class FinalPlan:
         """Names how the network is trained; the same for the same line."""
         said = [self.run_id, list(self.genome), self.config.seed, self.final.decisive]
         said.append(self.config.training.model_dump(mode="json", exclude=self.config.training.unused))
+        if self.config.learner.kind != "scratch":
+            said.append(self.config.learner.model_dump(mode="json"))
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:8]
 
     @property

@@ -14,9 +14,11 @@ from evonas import analysis
 from evonas.config import RuntimeConfig
 from evonas.config.final import FinalConfig
 from evonas.errors import UserError
+from evonas.evaluation.learners import Learner
 from evonas.final.choosing import chosen
 from evonas.final.frames import network_row, training_row
 from evonas.final.latencies import Measure, measuring, where_of
+from evonas.final.learning import about_learner, as_reached, own_learner
 from evonas.final.options import final_options
 from evonas.final.plan import FinalPlan, FinalTraining, best_trial
 from evonas.final.progress import FinalProgress, Watch
@@ -55,6 +57,7 @@ class FinalSearch:
         runtime: where.
         modules: the user's own.
         reasons: why which network was chosen, a line each.
+        learner: of the user's own, by which the search trained; None: evonas's.
     """
 
     run: Run
@@ -65,6 +68,7 @@ class FinalSearch:
     runtime: RuntimeConfig
     modules: tuple[ModuleType, ...] = ()
     reasons: tuple[str, ...] = ()
+    learner: Learner | None = None
 
     @property
     def open(self) -> list[FinalPlan]:
@@ -85,6 +89,8 @@ class FinalSearch:
             *self.reasons,
             f"{recipes}; then {counted(final.seeds, 'training')} with {best} on {on}; {epochs} epochs",
         ]
+        if self.learner:
+            lines.append(about_learner(final, self.plans[0].config.learner.kind))
         if final.distill:
             teacher = int(_best_of_front(self)["candidate"])
             itself = ", which learns from itself" if teacher in {plan.candidate for plan in self.plans} else ""
@@ -124,8 +130,8 @@ def prepare_final(
     if final.processes > 1 and runtime.kind == "serial":
         raise UserError("processes: several train one network on Ray; give runtime.kind=ray, or processes=1")
     config = config_of(run.folder, run.description)
-    if config.learner.kind == "none":
-        raise UserError(f"learner none of {run.folder} trains nothing; there is no recipe to begin with")
+    if learner := own_learner(config, run.folder):
+        final = as_reached(final, config.learner.kind)
     plans = tuple(
         FinalPlan(
             config, final, task, int(row["candidate"]), tuple(map(int, row["genome"])), run.description.get("id", "")
@@ -134,7 +140,8 @@ def prepare_final(
     )
     given = rows[rows["why"] != ""].to_dict("records")
     reasons = tuple(f"candidate {row['candidate']}, {row['role']}: {row['why']}" for row in given)
-    return FinalSearch(run, space_of(run.description, space), task, plans, final, runtime, tuple(modules), reasons)
+    own = space_of(run.description, space)
+    return FinalSearch(run, own, task, plans, final, runtime, tuple(modules), reasons, learner)
 
 
 def train(
@@ -202,6 +209,7 @@ def _train(search: FinalSearch, trainings: Trainings, watch: Watch) -> None:
     progress.expect([trial for own in trials.values() for trial in own])
     trainings.run([trial for own in trials.values() for trial in own], progress, watch)
     results = {trial.name: recorder.result(trial.name) or {} for own in trials.values() for trial in own}
+    progress.notes += [note for plan in plans if (note := _alike(search, trials[plan.candidate], results))]
     best = {plan.candidate: best_trial(trials[plan.candidate], results, metric, direction) for plan in plans}
     seeds = {plan.candidate: plan.seeds(won.training) if (won := best[plan.candidate]) else [] for plan in plans}
     jobs = [job for own in seeds.values() for job in own]
@@ -212,6 +220,18 @@ def _train(search: FinalSearch, trainings: Trainings, watch: Watch) -> None:
         rows = [training_row(plan, job, results[job.name]) for job in (*trials[plan.candidate], *seeds[plan.candidate])]
         row = network_row(plan, best[plan.candidate], rows, latencies, conditions)
         write_final(search.run.folder, plan.name, [*rows, row])
+
+
+def _alike(search: FinalSearch, trials: Sequence[FinalTraining], results: Mapping[str, Mapping[str, Any]]) -> str:
+    """That recipes made no difference to a learner of the user's own, if they made none."""
+    curves = [results[trial.name].get("curve") or [] for trial in trials]
+    if not search.learner or len(curves) < 2 or not curves[0] or any(c[:1] != curves[0][:1] for c in curves):
+        return ""
+    kind = search.plans[0].config.learner.kind
+    return (
+        f"candidate {trials[0].candidate}: its {len(trials)} recipes gave the same curve: learner {kind} does not read "
+        "what they differ in"
+    )
 
 
 def _measured(
@@ -260,7 +280,7 @@ def _latencies(
 def _trainings(search: FinalSearch) -> Trainings:
     folder = search.run.folder
     device = "cuda" if search.runtime.gpus_per_worker else "cpu"
-    work = FinalWork(search.space, search.task, search.final, device, str(folder), _teacher(search))
+    work = FinalWork(search.space, search.task, search.final, device, str(folder), _teacher(search), search.learner)
     if search.runtime.kind == "serial":
         return SerialTrainings(work, FinalRecorder(folder))
     if search.final.processes > 1:

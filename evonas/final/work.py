@@ -10,18 +10,19 @@ from typing import Any, Protocol
 
 import torch
 from safetensors.torch import load, save
-from torch import nn
+from torch import Tensor, nn
 
 from evonas.config.final import FinalConfig
-from evonas.evaluation.averaging import WeightAverage
 from evonas.evaluation.build import Builder
 from evonas.evaluation.data_parallel import DataParallel
 from evonas.evaluation.device_data import DeviceData, to_device
 from evonas.evaluation.distillation import Teacher
 from evonas.evaluation.evaluate import weights
-from evonas.evaluation.training import Trainer, copied, precision
+from evonas.evaluation.learners import Learner
+from evonas.evaluation.training import copied, precision
 from evonas.final.examining import examined
 from evonas.final.plan import FinalTraining
+from evonas.final.ways import ByLearner, ByTrainer, Way, as_bytes, as_tensor
 from evonas.measuring.backends.pytorch import device_name
 from evonas.measuring.device_lock import DeviceLock
 from evonas.records import Candidate, Epoch, Genome
@@ -59,6 +60,7 @@ class FinalWork:
         device: "cuda" or "cpu".
         owner: of the trainings, for measurements of others on the machine.
         teacher: of distillation; None: none.
+        learner: of the user's own, by which the search trained; None: evonas's trainer does.
     """
 
     space: Space
@@ -67,7 +69,8 @@ class FinalWork:
     device: str
     owner: str
     teacher: TeacherWeights | None = None
-    _data: dict[str, DeviceData] = field(default_factory=dict)
+    learner: Learner | None = None
+    _data: dict[str, tuple[Task, DeviceData]] = field(default_factory=dict)
 
     def __call__(self, job: FinalTraining, recorder: Recorder, parallel: DataParallel | None = None) -> Iterator[Epoch]:
         """Train a network from where it stands, and keep how that ended: the recorder's `result` says it then.
@@ -92,13 +95,14 @@ class FinalWork:
         except Exception as error:
             recorder.finish(job.name, training.result("failed", describe_error(error)))
 
-    def data(self, fit_on: str) -> DeviceData:
-        """The examples on the device: to learn from, and to choose a recipe by."""
+    def data(self, fit_on: str) -> tuple[Task, DeviceData]:
+        """The task with the examples to learn from, and these on the device, beside those to choose a recipe by."""
         if fit_on not in self._data:
-            splits = self.task.splits
+            task = self.task
             if fit_on == "train+valid":
-                splits = replace(splits, train=joined(splits.train, splits.valid))
-            self._data[fit_on] = to_device(replace(self.task, splits=splits), self.device)
+                splits = task.splits
+                task = replace(task, splits=replace(splits, train=joined(splits.train, splits.valid)))
+            self._data[fit_on] = task, to_device(task, self.device)
         return self._data[fit_on]
 
     def taught(self, builder: Builder) -> Teacher | None:
@@ -125,35 +129,24 @@ class _Training:
         self._parallel = parallel
         self._work, self._job, self._recorder, self._lock = work, job, recorder, lock
         self._curve: list[Epoch] = []
-        self._graph_note = ""
+        self._way: Way | None = None
         self._started_at = time.time()
 
     def epochs(self) -> Iterator[Epoch]:
         work, job = self._work, self._job
-        data = work.data(job.fit_on)
+        task, data = work.data(job.fit_on)
         builder = Builder(work.space, work.task.spec, data.device, job.training.threads)
         network = builder.build(Candidate(job.candidate, job.genome, (), "final", 0, job.seed))
         teacher = work.taught(builder)
+        wait = self._lock.checkpoint
         with self._quiet():
-            self._average = WeightAverage(network, 0)
-            self._trainer = Trainer(
-                network,
-                data,
-                work.task,
-                # `final.average` says which steps are averaged
-                job.training.model_copy(update={"average": 0.0, **({"ema": 0.0} if work.final.average else {})}),
-                job.seed,
-                self._lock.checkpoint,
-                teacher,
-                self._average.update if work.final.average else lambda: None,
-                self._parallel,
-            )
-            steps = self._trainer.steps * job.training.epochs
-            self._average.begin = round(steps * (1 - work.final.average))
+            if work.learner:
+                self._way = ByLearner(work.learner, network, task, data, job, wait)
+            else:
+                self._way = ByTrainer(network, task, data, job, work.final, wait, teacher, self._parallel)
             self._resume()
             yield from list(self._curve)
             yield from self._train()
-            self._average.apply()
             self._finish(network, data)
 
     def result(self, status: str, message: str = "", metrics: Mapping[str, float] | None = None) -> dict[str, Any]:
@@ -171,7 +164,7 @@ class _Training:
                 "torch": str(torch.__version__),
                 "dtype": precision(training, device),
                 "threads": str(training.threads),
-                **({"train_step": self._graph_note} if self._graph_note else {}),
+                **({"train_step": self._way.note} if self._way and self._way.note else {}),
             },
             "started_at": self._started_at,
             "finished_at": time.time(),
@@ -187,13 +180,13 @@ class _Training:
         return self._lock.shared()
 
     def _train(self) -> Iterator[Epoch]:
+        assert self._way is not None
         kept_at = time.monotonic()
-        for epoch in self._trainer.epochs():
+        for epoch in self._way.epochs():
             self._curve.append(replace(epoch, scores={}))
-            self._graph_note = self._trainer.graph_note
             due = time.monotonic() - kept_at >= self._work.final.checkpoint_s
-            if due and epoch.epoch < self._job.training.epochs:
-                self._recorder.keep(self._job.name, epoch.epoch, self._state())
+            if due and epoch.epoch < self._job.training.epochs and (state := self._way.state()):
+                self._recorder.keep(self._job.name, epoch.epoch, self._with_curve(state))
                 kept_at = time.monotonic()
             yield epoch
 
@@ -208,26 +201,21 @@ class _Training:
         kept = weights(network) if self._job.stage == "seed" else b""
         self._recorder.finish(self._job.name, self.result("ok", metrics=metrics), kept)
 
-    def _state(self) -> bytes:
-        tensors = {"trainer": torch.frombuffer(bytearray(self._trainer.state()), dtype=torch.uint8)}
-        tensors |= {f"average.{name}": tensor for name, tensor in self._average.state_dict().items()}
+    def _with_curve(self, state: Mapping[str, Tensor]) -> bytes:
         curve = json.dumps([{**asdict(epoch), "metrics": dict(epoch.metrics)} for epoch in self._curve])
-        tensors["curve"] = torch.frombuffer(bytearray(curve.encode()), dtype=torch.uint8)
-        return save(copied(tensors))
+        return save(copied({**state, "curve": as_tensor(curve.encode())}))
 
     def _resume(self) -> None:
         """Go on from the newest state that was kept, if there is one that can be read."""
         kept = self._recorder.state(self._job.name)
-        if not kept:
+        if not kept or self._way is None:
             return
         try:
             tensors = load(kept)
-            curve = json.loads(bytes(tensors["curve"].numpy()))
+            curve = json.loads(as_bytes(tensors["curve"]))
         except Exception:  # cut off by a crash: it begins again
             return
-        self._trainer.load(bytes(tensors["trainer"].numpy()))
-        below = {name.removeprefix("average."): t for name, t in tensors.items() if name.startswith("average.")}
-        self._average.load_state_dict(below)
+        self._way.load(tensors)
         self._curve = [Epoch(**epoch) for epoch in curve]
 
 
