@@ -1,5 +1,6 @@
 """Pictures with masks: pairs by name, values as classes, and pixels that loss and metrics count as they should."""
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +10,20 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
+import evonas
 from evonas.cli import main
 from evonas.config import AugmentConfig, PartConfig
 from evonas.config.options import construct
 from evonas.errors import UserError
+from evonas.evaluation.agreement import data_digest
 from evonas.evaluation.augment import augment
-from evonas.tasks import TASKS, Task
+from evonas.tasks import TASKS, Task, room
 from evonas.tasks.data_record import data_record, prepare_of
 from evonas.tasks.images import ORIENTATION
-from evonas.tasks.masks import Masks
+from evonas.tasks.masks import MaskFiles, MaskForm
 from evonas.tasks.picture_pairs import Pair
 from evonas.tasks.pixels import UNKNOWN, PixelCrossEntropy, mean_iou, overlaps, wrong_pixels
+from evonas.tasks.splitting import joined
 from evonas.testing import check_task
 
 N, SIDE = 20, 12
@@ -41,7 +45,7 @@ def shapes(folder: Path, n: int = N) -> Path:
 
 
 def made(path: Path, **options: Any) -> Task:
-    given = {"kind": "segmentation", "path": str(path), "size": SIDE, **options}
+    given = {"kind": "segmentation", "path": str(path), "size": SIDE, "cache": False, **options}
     return construct(TASKS, PartConfig.model_validate(given), "task")
 
 
@@ -57,6 +61,7 @@ def test_masks_are_classes_of_pixels(tmp_path: Path) -> None:
     assert (task.spec.input_shape, task.spec.output_shape) == ((3, SIDE, SIDE), (3, SIDE, SIDE))
     assert [len(split) for split in task.splits.parts.values()] == [12, 4, 4]
     for split in task.splits.parts.values():
+        assert isinstance(split.x, np.ndarray)
         bright = split.x.mean(1) > 100
         assert np.array_equal(bright, split.y > 0)
         assert [np.bincount(own.ravel()).tolist() for own in split.y] == [[128, 4, 12]] * len(split)
@@ -159,10 +164,9 @@ def test_a_mask_is_turned_as_its_picture_is(way: int, mask_turned: bool, tmp_pat
     exif[ORIENTATION] = way
     picture.save(tmp_path / "a.png", exif=exif)
     mask.save(tmp_path / "m.png")
-    masks = Masks(Image, (6, 4))
-    found = masks.read([Pair(tmp_path / "a.png", tmp_path / "m.png")])
-    masks.check()
-    assert (found[0] == seen).all()
+    with MaskFiles(tmp_path, [Pair(tmp_path / "a.png", tmp_path / "m.png")]).opened(0) as both:
+        found, _ = MaskForm(6, 4).pixels(both)
+    assert (found == np.stack([0 * seen, seen])).all()
 
 
 def test_a_mask_of_which_nothing_tells_whether_it_is_turned_is_refused(tmp_path: Path) -> None:
@@ -170,7 +174,62 @@ def test_a_mask_of_which_nothing_tells_whether_it_is_turned_is_refused(tmp_path:
     exif[ORIENTATION] = 3
     Image.new("L", (4, 4)).save(tmp_path / "a.png", exif=exif)
     Image.new("L", (4, 4)).save(tmp_path / "m.png")
-    masks = Masks(Image, 4)
-    masks.read([Pair(tmp_path / "a.png", tmp_path / "m.png")])
-    with pytest.raises(UserError, match="nothing tells whether the mask is"):
-        masks.check()
+    with (
+        MaskFiles(tmp_path, [Pair(tmp_path / "a.png", tmp_path / "m.png")]).opened(0) as both,
+        pytest.raises(ValueError, match="nothing tells whether the mask is"),
+    ):
+        MaskForm(4, 4).pixels(both)
+
+
+def test_masks_that_memory_has_no_room_for_are_streamed_and_are_the_same_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Values above 255, notes, baselines and digests included; a second start decodes nothing."""
+    (tmp_path / "data").mkdir()
+    for file in (shapes(tmp_path / "data") / "masks").iterdir():
+        Image.fromarray(np.asarray(Image.open(file)).astype(np.uint16) * 256).save(file)
+    options = {"cache": str(tmp_path / "cache"), "size": [7, 9], "unknown_value": 7 * 256}
+    whole = made(tmp_path / "data", **{**options, "cache": False})
+    assert isinstance(whole.splits.train.y, np.ndarray)
+    monkeypatch.setattr(room, "machine_memory", lambda: N * 7 * 9 * 5 - 1)
+    streamed = made(tmp_path / "data", **options)
+    said = capsys.readouterr().err
+    assert f"decoding {N} masks of data-masks" in said
+    assert "GB of masks are more than memory holds: training reads them from" in said
+    for one, other in zip(whole.splits.parts.values(), streamed.splits.parts.values(), strict=True):
+        assert other.is_stored
+        assert not isinstance(other.y, np.ndarray)
+        rows = np.arange(len(one))
+        assert all(np.array_equal(a, b) for a, b in zip(one.read(rows), other.read(rows), strict=True))
+    assert (whole.notes, whole.baselines) == (streamed.notes, streamed.baselines)
+    assert data_record(whole) == data_record(streamed)
+    assert data_digest(whole) == data_digest(pickle.loads(pickle.dumps(streamed)))
+    again = joined(streamed.splits.train, streamed.splits.valid)
+    assert len(again) == len(again.y) == len(streamed.splits.train) + len(streamed.splits.valid)
+    check_task(streamed)
+    made(tmp_path / "data", **options)
+    assert "decoding" not in capsys.readouterr().err
+    with pytest.raises(UserError, match=r"set a smaller task.size, or let task.cache keep them on the disk"):
+        made(tmp_path / "data", **{**options, "cache": False})
+
+
+@pytest.mark.slow
+def test_a_search_trains_on_streamed_masks_and_its_network_is_tested(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "machine_memory", lambda: N * SIDE**2 * 5 - 1)
+    config = {
+        "space": {"kind": "unet"},
+        "task": {"kind": "segmentation", "path": str(shapes(tmp_path / "data")), "size": 16, "cache": str(tmp_path)},
+        "objectives": [{"metric": "mean_iou"}, {"metric": "params"}],
+        "strategy": {"kind": "random"},
+        "schedule": {"generation": 2},
+        "training": {"epochs": 1, "batch_size": 4},
+        "budget": {"evaluations": 1},
+        "runtime": {"kind": "serial"},
+    }
+    run = evonas.search(config, run=tmp_path / "run", progress=False)
+    assert run.evaluations["status"].tolist() == ["ok"]
+    [row] = evonas.train(run, [0], overrides=["trials=1", "seeds=1", "epochs=1"]).to_dict("records")
+    assert (row["status"], row["fit_on"]) == ("ok", "train+valid")
+    assert 0 <= row["test[mean_iou]"] <= 1

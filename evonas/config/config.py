@@ -35,7 +35,7 @@ _GENERATION = TypeAdapter(Annotated[int, Field(ge=2)])
 
 LATER_TRAINING_KEYS = ("batchnorm_bias_rate", "average", "graph", "before", "stopping", "checkpoints_mb")
 """Keys of `training` whose defaults are what configs meant before they existed."""
-PLACES = {"image_folder": frozenset({"cache"}), "huggingface": frozenset({"cache"})}
+PLACES = {kind: frozenset({"cache"}) for kind in ("image_folder", "huggingface", "segmentation")}
 """Kind of a task -> options that say where something is kept, and not what the data are."""
 MUTABLE_SECTIONS = ("budget", "runtime", "tracking")
 """The sections that may change from one start of a search to the next."""

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from evonas.errors import UserError
+from evonas.tasks.stored_array import taken
 from evonas.tasks.task import Task
 from evonas.text import describe_error
 
@@ -48,7 +49,7 @@ def check_loss(task: Task, label_smoothing: float = 0.0) -> None:
 def _try(task: Task, label_smoothing: float, draw: Callable[..., Any]) -> None:
     shape, targets = task.spec.output_shape, task.splits.train.y
     count = min(len(targets), ROWS, max(1, NUMBERS // max(1, math.prod(shape))))
-    y = torch.from_numpy(np.array(targets[:count]))
+    y = torch.from_numpy(np.array(taken(targets, np.arange(count))))
     output = torch.from_numpy(draw(np.random.default_rng(0), (count, *shape), dtype=np.float32)).requires_grad_()
     loss = copy.deepcopy(task.loss) if isinstance(task.loss, nn.Module) else task.loss
     try:

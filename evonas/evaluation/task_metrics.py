@@ -11,6 +11,7 @@ from torch import Tensor
 
 from evonas.errors import UserError
 from evonas.tasks.metrics import TaskMetric
+from evonas.tasks.stored_array import taken
 from evonas.tasks.task import Task
 from evonas.text import describe_error
 
@@ -59,7 +60,7 @@ def check_metrics(task: Task) -> None:
     """
     y = task.splits.valid.y
     try:
-        torch.from_numpy(np.array(y[:1]))
+        torch.from_numpy(np.array(taken(y, np.arange(1))))
     except TypeError:
         raise UserError(
             f"task {task.spec.name}: targets are of {y.dtype}, which no loss takes; give int64 classes or float32 "
@@ -84,7 +85,7 @@ def _check(name: str, metric: TaskMetric, task: Task, draw: Callable[..., Any]) 
     rng = np.random.default_rng(0)
     found: list[Tensor] = []
     for start in range(0, count, BATCH):
-        y = torch.from_numpy(np.array(targets[start : min(count, start + BATCH)]))
+        y = torch.from_numpy(np.array(taken(targets, np.arange(start, min(count, start + BATCH)))))
         output = torch.from_numpy(draw(rng, (len(y), *shape), dtype=np.float32))
         _set_right(output, y)
         if not start:

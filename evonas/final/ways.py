@@ -1,6 +1,6 @@
 """What trains a network to the end: evonas's own trainer, or the learner by which its search trained."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from typing import Protocol
@@ -140,7 +140,7 @@ class ByLearner:
             self.note = text
 
 
-def _as_generator(epochs: Iterator[Epoch]) -> Iterator[Epoch]:
+def _as_generator(epochs: Iterator[Epoch]) -> Generator[Epoch]:
     """Closing it closes a learner's generator where it stands, whatever iterator that is."""
     yield from epochs
 

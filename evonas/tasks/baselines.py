@@ -8,9 +8,11 @@ import numpy as np
 import torch
 
 from evonas.tasks.metrics import TaskMetric
+from evonas.tasks.stored_array import Column, taken
 from evonas.tasks.task import Array, Splits
 
-BATCH = 1024
+BATCH, NUMBERS = 1024, 2**24
+"""Examples that are looked at together, and numbers of their outputs, at most."""
 
 
 def baseline(
@@ -42,12 +44,16 @@ def same_for_all(
 
 
 @torch.inference_mode()
-def scored(metric: TaskMetric, output: Array, target: Array) -> float:
+def scored(metric: TaskMetric, output: Array, target: Column) -> float:
     """A metric of outputs (n, *output_shape) float32 and targets (n, ...); NaN where it raises ValueError."""
-    found = [
-        metric.statistics(*(torch.from_numpy(np.array(part[start : start + BATCH])) for part in (output, target)))
-        for start in range(0, len(target), BATCH)
-    ]
+    step = max(1, min(BATCH, NUMBERS // math.prod(output.shape[1:])))
+    found = []
+    for start in range(0, len(target), step):
+        some = np.arange(start, min(len(target), start + step))
+        given, wanted = (
+            torch.from_numpy(np.array(part)) for part in (output[some[0] : some[-1] + 1], taken(target, some))
+        )
+        found.append(metric.statistics(given, wanted))
     rows = torch.cat(found)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a class that is not among the examples

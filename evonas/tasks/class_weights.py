@@ -31,7 +31,11 @@ def weights_of(wanted: ClassWeights, y: Array, names: Sequence[str]) -> tuple[tu
         UserError: another number of weights than of classes, or one that is not above 0; balanced, where a class has
             no training example.
     """
-    counts = np.bincount(y, minlength=len(names))
+    return weights_of_counts(wanted, np.bincount(y, minlength=len(names)), names)
+
+
+def weights_of_counts(wanted: ClassWeights, counts: Array, names: Sequence[str]) -> tuple[tuple[float, ...], str]:
+    """As `weights_of`, of (classes,) how many examples each class has."""
     called = [str(name) for name in names] or [str(number) for number in range(len(counts))]
     if wanted == "balanced":
         if lacking := [name for name, count in zip(called, counts, strict=True) if not count]:
@@ -39,7 +43,7 @@ def weights_of(wanted: ClassWeights, y: Array, names: Sequence[str]) -> tuple[tu
                 f"task.class_weights: balanced needs a training example of each class, and {', '.join(lacking)} has "
                 "none: give numbers, or another task.split_seed"
             )
-        weights = tuple((len(y) / (len(counts) * counts)).tolist())
+        weights = tuple((counts.sum() / (len(counts) * counts)).tolist())
     else:
         weights = tuple(map(float, wanted or ()))
     if len(weights) != len(counts) or not all(0 < weight < float("inf") for weight in weights):

@@ -12,6 +12,7 @@ from torch import nn
 from evonas.config.messages import validated
 from evonas.errors import UserError
 from evonas.tasks.audio.spectrogram import Spectrogram
+from evonas.tasks.masks import MaskClasses
 from evonas.tasks.pictures.stored import DecodedPictures
 from evonas.tasks.rescale import Rescale
 from evonas.tasks.series.inputs import KnownFuture
@@ -285,7 +286,7 @@ def _digest(split: Split) -> str:
 
 def _hashed(column: Column) -> Iterator[Any]:
     """All rows of an array in memory, some of one that is stored; all of pictures, which lie in memory elsewhere."""
-    if isinstance(column, np.ndarray) or isinstance(source(column), DecodedPictures):
+    if isinstance(column, np.ndarray) or isinstance(source(column), DecodedPictures | MaskClasses):
         yield from chunks(column)
     else:
         yield taken(column, np.arange(0, len(column), max(1, -(-nbytes(column) // SAMPLED_BYTES))))
@@ -293,7 +294,7 @@ def _hashed(column: Column) -> Iterator[Any]:
 
 def _counts(split: Split, task: Task) -> tuple[int, ...] | None:
     y, classes = split.y, task.spec.outputs
-    if y.ndim != 1 or y.dtype.kind not in "iu" or len(task.spec.output_shape) != 1:
+    if len(y.shape) != 1 or y.dtype.kind not in "iu" or len(task.spec.output_shape) != 1:
         return None
     if int(y.min()) < 0 or int(y.max()) >= classes:
         return None

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from evonas.tasks.class_weights import ClassWeights, weights_of
+from evonas.tasks.class_weights import ClassWeights, weights_of_counts
 from evonas.tasks.losses import on
 from evonas.tasks.metrics import TaskMetric
 from evonas.tasks.task import Array
@@ -41,22 +41,27 @@ class PixelCrossEntropy:
         return each.sum() / share.sum().clamp_min(1e-6)
 
 
-def pixel_weights(wanted: ClassWeights, y: Array, names: Sequence[str]) -> tuple[tuple[float, ...], list[str]]:
+def pixel_weights(wanted: ClassWeights, counts: Array, names: Sequence[str]) -> tuple[tuple[float, ...], list[str]]:
     """Weights of the classes by their pixels, and a note; neither where none are wanted.
+
+    Args:
+        wanted: of the config.
+        counts: pixels of each class.
+        names: of the classes.
 
     Raises:
         UserError: as `weights_of`.
     """
     if wanted is None:
         return (), []
-    weights, note = weights_of(wanted, y[y != UNKNOWN].ravel(), names)
+    weights, note = weights_of_counts(wanted, counts, names)
     return weights, [note]
 
 
-def most_frequent(y: Array, shape: tuple[int, ...]) -> Array:
-    """Logits (classes, height, width) that say the most frequent class everywhere."""
+def most_frequent(counts: Array, shape: tuple[int, ...]) -> Array:
+    """Logits (classes, height, width) that say the class of the most pixels everywhere."""
     output = np.zeros(shape, np.float32)
-    output[np.bincount(y[y != UNKNOWN].ravel(), minlength=shape[0]).argmax()] = 1
+    output[counts[: shape[0]].argmax()] = 1
     return output
 
 

@@ -1,7 +1,5 @@
 """Task kind `segmentation`: pictures, and for each a mask with the class of every pixel."""
 
-import numpy as np
-
 from evonas.errors import UserError
 from evonas.paths import expanded
 from evonas.records import InputSpec, TaskSpec
@@ -12,14 +10,22 @@ from evonas.tasks.constructors import chosen_metrics
 from evonas.tasks.dealing import SplitBy, notes_of
 from evonas.tasks.file_groups import keys_of_files
 from evonas.tasks.images import Channels, Form, Size, pillow, sides
-from evonas.tasks.masks import Masks, classes_of, shares, values_of
+from evonas.tasks.masks import (
+    MaskFiles,
+    MaskForm,
+    check_values,
+    in_memory_or_not,
+    pixels_of,
+    shares,
+    table_of,
+    values_of,
+)
 from evonas.tasks.metrics import directions
 from evonas.tasks.picture_pairs import pairs
-from evonas.tasks.pictures.collected import check_pictures_fit, in_memory
-from evonas.tasks.pictures.progress import Spoken
+from evonas.tasks.pictures.collected import collected
+from evonas.tasks.pictures.place import Cache
 from evonas.tasks.pictures.sources import Files
 from evonas.tasks.pixels import PixelCrossEntropy, metrics_of, most_frequent, pixel_weights
-from evonas.tasks.room import STREAMED
 from evonas.tasks.splitting import completed
 from evonas.tasks.task import Effect, Split, Standardise, Task
 
@@ -34,6 +40,7 @@ def segmentation(
     values: tuple[int, ...] | None = None,
     classes: tuple[str, ...] = (),
     unknown_value: int | None = None,
+    cache: Cache = True,
     split: SplitBy | None = None,
     class_weights: ClassWeights = None,
     valid_fraction: float = 0.1,
@@ -49,11 +56,13 @@ def segmentation(
 
     Args:
         path: the folder.
-        size: pictures and masks are scaled to so many pixels square, or to [height, width], and held in memory.
+        size: pictures and masks are scaled to so many pixels square, or to [height, width].
         channels: of a picture: 1 for grey, 3 for RGB, 4 for RGB with transparency.
         values: of masks, one for each class, in their order; default: all that the training masks have.
         classes: what the classes are called, in the order of their values.
         unknown_value: of pixels of which nobody knows the class: neither loss nor metrics look at them.
+        cache: pictures and masks are decoded once, into files that later starts and all processes map, and from which
+            training reads what memory has no room for: true, in the user's cache folder; false, nowhere; or a folder.
         split: {by: EXPRESSION}: pictures on whose path below the folder a regular expression finds the same, its first
             group or all of it, are in one part: a patient.
         class_weights: of the classes in the loss: balanced, or a number for each, in their order.
@@ -67,31 +76,35 @@ def segmentation(
         UserError: no such folder, a picture without a mask or one of another size, a value that is of no class,
             unreadable files, or Pillow is missing.
     """
-    root, image = expanded(path, "task.path"), pillow("segmentation", "images")
+    root, (height, width) = expanded(path, "task.path"), sides(size)
+    pillow("segmentation", "images")
     found, notes = pairs(root)
-    form, masks, drawn = Form(*sides(size), channels), Masks(image, size), not {"valid", "test"} <= found.keys()
-    every = [pair for own in found.values() for pair in own]
-    check_pictures_fit(
-        2 * len(every), form, "task.path", drawn=drawn, instead=f"set a smaller task.size, or {STREAMED}"
+    form, drawn = Form(height, width, channels), not {"valid", "test"} <= found.keys()
+    every, sizes = [pair for own in found.values() for pair in own], [len(own) for own in found.values()]
+    mask_files, mask_form = MaskFiles(root, every), MaskForm(height, width)
+    pictures, masks = (
+        collected(files, own, sizes, cache, "task.path", drawn=drawn, beside=len(every) * height * width * others)
+        for files, own, others in (
+            (Files(root, [pair.picture for pair in every]), form, 2),
+            (mask_files, mask_form, channels),
+        )
     )
-    files = Files(root, [pair.picture for pair in every])
-    pictures, tally = in_memory(files, form, "task.path", drawn=drawn, progress=Spoken())
-    parts = np.split(pictures, np.cumsum([len(own) for own in found.values()])[:-1])
-    read = {part: (x, masks.read(own)) for (part, own), x in zip(found.items(), parts, strict=True)}
-    masks.check()
-    known = values_of(values, unknown_value, read["train"][1])
-    given = {
-        part: Split(x, classes_of(y, known, unknown_value, [pair.mask for pair in found[part]]))
-        for part, (x, y) in read.items()
-    }
+    parts = dict(zip(found, masks.columns, strict=True))
+    known = values_of(values, unknown_value, parts["train"])
+    table = table_of(known, unknown_value)
+    for part, stored in parts.items():
+        check_values(stored, table, [pair.mask for pair in found[part]], known)
+    columns = zip(found, pictures.columns, in_memory_or_not(masks.columns, table), strict=True)
+    given = {part: Split(x, y) for part, x, y in columns}
     keys = keys_of_files(split, [pair.picture for pair in found["train"]], root)
     splits = completed(given, valid_fraction, test_fraction, split_seed, stratify=False, keys=keys)
     names = tuple(classes) or tuple(map(str, known))
     if len(names) != len(known):
         raise UserError(f"task.classes: {len(names)} names for the {len(known)} values {listed(map(str, known))}")
-    weights, said = pixel_weights(class_weights, splits.train.y, names)
+    counts = pixels_of(splits.train.y)
+    weights, said = pixel_weights(class_weights, counts[: len(names)], names)
     chosen = chosen_metrics(metrics, metrics_of(len(known)))
-    notes = [*notes, *notes_of(keys, split, splits.drawn), *tally.notes(form), *shares(splits.train.y, names), *said]
+    notes = [*notes, *notes_of(keys, split, splits.drawn), *pictures.tally.notes(form), *shares(counts, names), *said]
     shape = (len(known), *splits.train.y.shape[1:])
     spec = TaskSpec(root.name, InputSpec(splits.train.columns[""].shape[1:]), shape, directions(chosen))
     return Task(
@@ -103,6 +116,6 @@ def segmentation(
         names,
         tuple(notes),
         augmentations=AUGMENTATIONS,
-        baselines=same_for_all("most frequent class", chosen, splits, most_frequent(splits.train.y, shape)),
+        baselines=same_for_all("most frequent class", chosen, splits, most_frequent(counts, shape)),
         offered=tuple(metrics_of(len(known))),
     )

@@ -143,6 +143,10 @@ def check_classes(y: Array, fractions: Sequence[float], what: str, instead: str)
         )
 
 
+TARGETS = "\0targets"
+"""Beside the names of inputs."""
+
+
 def joined(first: Split, second: Split) -> Split:
     """The examples of two splits as one: of arrays in memory, of a stored one where it is the same of both.
 
@@ -151,20 +155,22 @@ def joined(first: Split, second: Split) -> Split:
     """
     others = second.columns
     columns: dict[str, Column] = {}
-    for name, column in first.columns.items():
-        both = together(column, others[name])
+    for name, column in {**first.columns, TARGETS: first.y}.items():
+        both = together(column, second.y if name == TARGETS else others[name])
         if both is None:
             raise UserError(
                 "examples that are streamed from different files cannot be joined; train on the training examples alone"
             )
         columns[name] = both
-    return Split(columns if isinstance(first.x, Mapping) else columns[""], np.concatenate([first.y, second.y]))
+    y = columns.pop(TARGETS)
+    return Split(columns if isinstance(first.x, Mapping) else columns[""], y)
 
 
 def are_joinable(first: Split, second: Split) -> bool:
     """Whether `joined` takes them."""
     others = second.columns
     pairs = [(source(column), source(others[name])) for name, column in first.columns.items()]
+    pairs.append((source(first.y), source(second.y)))
     return all(a is b or (isinstance(a, np.ndarray) and isinstance(b, np.ndarray)) for a, b in pairs)
 
 

@@ -43,14 +43,15 @@ class Split:
 
     Args:
         x: (n, ...) in any number type: an array, a `StoredArray`, or several of these by name.
-        y: (n,) int64 classes or (n, ...) float32 values, in memory: they are small, and counted where splits are made.
+        y: (n,) int64 classes or (n, ...) float32 values, an array: they are small, and counted where splits are made.
+            A `StoredArray` where they are as large as examples, such as masks.
 
     Raises:
         UserError: there are no examples, or not as many as targets, or they are of a type that PyTorch cannot hold.
     """
 
     x: Column | Mapping[str, Column]
-    y: Array
+    y: Any  # not Column: most tasks make arrays, and count in them
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "x", mapped(held, self.x))
@@ -67,7 +68,7 @@ class Split:
 
     def __getitem__(self, rows: Array) -> "Split":
         """Some examples, those of a stored array without reading them."""
-        return Split(mapped(lambda column: selected(column, rows), self.x), taken(self.y, rows))
+        return Split(mapped(lambda column: selected(column, rows), self.x), selected(self.y, rows))
 
     @property
     def columns(self) -> dict[str, Column]:
@@ -76,8 +77,8 @@ class Split:
 
     @property
     def is_stored(self) -> bool:
-        """Whether some of the examples are not in memory."""
-        return not all(isinstance(column, np.ndarray) for column in self.columns.values())
+        """Whether some of the examples or targets are not in memory."""
+        return not all(isinstance(column, np.ndarray) for column in [*self.columns.values(), self.y])
 
     @property
     def nbytes(self) -> int:
@@ -247,7 +248,7 @@ class Task:
     def _classes(self) -> bool:
         """Whether each example is of one class."""
         y = self.splits.train.y
-        return y.ndim == 1 and np.issubdtype(y.dtype, np.integer)
+        return len(y.shape) == 1 and np.issubdtype(y.dtype, np.integer)
 
     @property
     def image_shape(self) -> tuple[int, ...]:

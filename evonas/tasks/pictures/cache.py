@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 
 from evonas.errors import UserError
-from evonas.tasks.images import DECODING, Form, pillow
+from evonas.tasks.images import DECODING, pillow
 from evonas.tasks.pictures.decoding import decode, depth_of
 from evonas.tasks.pictures.part import BLOCKS, PIXELS, Part
 from evonas.tasks.pictures.progress import Progress
-from evonas.tasks.pictures.sources import Sources
+from evonas.tasks.pictures.sources import Becomes, Sources
 from evonas.tasks.pictures.tally import Tally
 from evonas.tasks.task import Array
 
@@ -57,7 +57,7 @@ def mapped(file: Path) -> Array:
     return np.asarray(np.lib.format.open_memmap(file, mode="r"))
 
 
-def key_of(sources: Sources, form: Form) -> str | None:
+def key_of(sources: Sources, form: Becomes) -> str | None:
     """What tells these pictures in this form from any other, in 16 hexadecimal digits; None where nothing does."""
     state = sources.state()
     if state is None:
@@ -71,7 +71,7 @@ def key_of(sources: Sources, form: Form) -> str | None:
 
 def kept(
     sources: Sources,
-    form: Form,
+    form: Becomes,
     folder: Path,
     name: str,
     progress: Progress,
@@ -113,7 +113,7 @@ def kept(
     return found
 
 
-def _decoded(sources: Sources, form: Form, where: Path, progress: Progress, key: str, threads: int | None) -> Path:
+def _decoded(sources: Sources, form: Becomes, where: Path, progress: Progress, key: str, threads: int | None) -> Path:
     """A folder with all pictures, for whoever holds the lock."""
     depth = depth_of(sources, form)
     part = Part(where, (len(sources), *form.shape), depth, form)

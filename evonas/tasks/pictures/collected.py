@@ -8,12 +8,11 @@ import numpy as np
 
 from evonas.errors import UserError
 from evonas.tasks.class_folders import count
-from evonas.tasks.images import Form
 from evonas.tasks.pictures.cache import Kept, kept, key_of
 from evonas.tasks.pictures.decoding import decode, depth_of
 from evonas.tasks.pictures.place import Cache, place_of
 from evonas.tasks.pictures.progress import Progress, Spoken
-from evonas.tasks.pictures.sources import Sources
+from evonas.tasks.pictures.sources import Becomes, Sources
 from evonas.tasks.pictures.stored import DecodedPictures
 from evonas.tasks.pictures.tally import Tally
 from evonas.tasks.room import check_room, fits
@@ -38,7 +37,15 @@ class Collected:
 
 
 def collected(
-    sources: Sources, form: Form, sizes: Sequence[int], cache: Cache, key: str, *, drawn: bool, pictures_key: str = ""
+    sources: Sources,
+    form: Becomes,
+    sizes: Sequence[int],
+    cache: Cache,
+    key: str,
+    *,
+    drawn: bool,
+    pictures_key: str = "",
+    beside: int = 0,
 ) -> Collected:
     """Decode pictures, or find them decoded.
 
@@ -50,28 +57,41 @@ def collected(
         key: of the config that says where the pictures are.
         drawn: whether splits are drawn from them.
         pictures_key: key of the config that messages about pictures name; default: `key`.
+        beside: bytes of what memory is to hold as well.
 
     Raises:
         UserError: some pictures cannot be read, memory has no room for them and nothing may be kept on the disk, or the
             folder that the config names for them cannot be written.
     """
-    progress = Spoken()
-    found = _kept(sources, form, cache, pictures_key or key, _needed(sources, form, drawn), progress)
+    progress = Spoken(sources.noun)
+    needed = not fits(len(sources) * int(np.prod(form.shape)) + beside, drawn)
+    found = _kept(sources, form, cache, pictures_key or key, needed, progress)
     if found is None:
-        x, tally = in_memory(sources, form, key, drawn=drawn, progress=progress, pictures_key=pictures_key)
+        x, tally = in_memory(
+            sources, form, key, drawn=drawn, progress=progress, pictures_key=pictures_key, beside=beside
+        )
         return Collected(tuple(np.split(x, np.cumsum(sizes)[:-1])), tally)
     elsewhere = cache if isinstance(cache, bool) else str(place_of(cache))  # workers have a working folder of their own
     stored = DecodedPictures(found, sources, form, elsewhere, key)
     rows = np.split(np.arange(len(sources)), np.cumsum(sizes)[:-1])
     size = int(np.prod(stored.shape)) * stored.dtype.itemsize
-    if fits(size, drawn):
+    if fits(size + beside, drawn):
         return Collected(tuple(stored.rows(own) for own in rows), found.tally)
-    progress.say(f"{size / 1e9:.3g} GB of pictures are more than memory holds: training reads them from {found.file}")
+    progress.say(
+        f"{size / 1e9:.3g} GB of {sources.noun}s are more than memory holds: training reads them from {found.file}"
+    )
     return Collected(tuple(selected(stored, own) for own in rows), found.tally)
 
 
 def in_memory(
-    sources: Sources, form: Form, key: str, *, drawn: bool, progress: Progress, pictures_key: str = ""
+    sources: Sources,
+    form: Becomes,
+    key: str,
+    *,
+    drawn: bool,
+    progress: Progress,
+    pictures_key: str = "",
+    beside: int = 0,
 ) -> tuple[Array, Tally]:
     """Decode pictures into memory.
 
@@ -81,9 +101,9 @@ def in_memory(
     Raises:
         UserError: some pictures cannot be read, or they do not fit.
     """
-    check_pictures_fit(len(sources), form, key, drawn=drawn)
+    _check_fit(sources, form, key, drawn, beside)
     depth, tally = depth_of(sources, form), Tally()
-    check_pictures_fit(len(sources), form, key, drawn=drawn, each=depth.dtype.itemsize)
+    _check_fit(sources, form, key, drawn, beside, each=depth.dtype.itemsize)
     x = np.empty((len(sources), *form.shape), depth.dtype)
 
     def write(start: int, pixels: Array) -> None:
@@ -92,36 +112,22 @@ def in_memory(
     began = time.monotonic()
     progress.begin(sources.name, len(sources))
     decode(sources, form, depth, write, lambda _, own: tally.merge(own), progress, key=pictures_key or key)
-    progress.say(f"{count(len(sources), 'picture')} decoded in {clock(time.monotonic() - began)}")
+    progress.say(f"{count(len(sources), sources.noun)} decoded in {clock(time.monotonic() - began)}")
     return x, tally
 
 
-def check_pictures_fit(
-    number: int, form: Form, key: str, *, drawn: bool, each: int = 1, instead: str = SMALLER
-) -> None:
-    """Make sure that pictures fit into memory.
-
-    Args:
-        number: of pictures.
-        form: of them.
-        key: of the config that says where they are.
-        drawn: whether splits are drawn from them.
-        each: bytes of a number.
-        instead: what would be right.
-
-    Raises:
-        UserError: they do not fit.
+def _check_fit(sources: Sources, form: Becomes, key: str, drawn: bool, beside: int, each: int = 1) -> None:
     """
-    what = f"{count(number, 'picture')} of {' x '.join(map(str, form.shape))}"
-    check_room(key, what, number * each * int(np.prod(form.shape)), drawn, instead)
+    Raises:
+        UserError: pictures of so many bytes a number do not fit into memory, beside what else it holds.
+    """
+    what = f"{count(len(sources), sources.noun)} of {' x '.join(map(str, form.shape))}"
+    if beside:
+        what += f", with {beside / 1e9:.3g} GB beside them,"
+    check_room(key, what, len(sources) * each * int(np.prod(form.shape)) + beside, drawn, SMALLER)
 
 
-def _needed(sources: Sources, form: Form, drawn: bool) -> bool:
-    """Whether pictures do not fit into memory, and so must be on the disk."""
-    return not fits(len(sources) * int(np.prod(form.shape)), drawn)
-
-
-def _kept(sources: Sources, form: Form, cache: Cache, key: str, needed: bool, progress: Progress) -> Kept | None:
+def _kept(sources: Sources, form: Becomes, cache: Cache, key: str, needed: bool, progress: Progress) -> Kept | None:
     """The pictures in the cache; None where there is none, and they fit into memory."""
     folder = place_of(cache)
     name = key_of(sources, form) if folder else None
@@ -139,7 +145,7 @@ def _kept(sources: Sources, form: Form, cache: Cache, key: str, needed: bool, pr
         return None
     if before.decoded:
         size = found.file.stat().st_size / 1e6
-        number, spent = count(len(sources), "picture"), clock(time.monotonic() - began)
+        number, spent = count(len(sources), sources.noun), clock(time.monotonic() - began)
         progress.say(f"{number} decoded in {spent}; {size:,.3g} MB of {found.file.parent} keep them (task.cache)")
     return found
 

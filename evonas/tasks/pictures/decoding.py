@@ -13,9 +13,9 @@ import numpy as np
 from evonas.errors import UserError
 from evonas.machine import machine_cores
 from evonas.tasks.class_folders import count, unreadable
-from evonas.tasks.images import Form, Traits, pillow
+from evonas.tasks.images import Traits, pillow
 from evonas.tasks.pictures.progress import Progress
-from evonas.tasks.pictures.sources import Sources
+from evonas.tasks.pictures.sources import Becomes, Sources
 from evonas.tasks.pictures.tally import Tally
 from evonas.tasks.task import Array
 from evonas.text import error_text
@@ -41,7 +41,7 @@ class Depth(NamedTuple):
         return np.dtype(np.float32) if self.deep else np.dtype(np.uint8)
 
 
-def depth_of(sources: Sources, form: Form) -> Depth:
+def depth_of(sources: Sources, form: Becomes) -> Depth:
     """The depth of the first picture that can be decoded; where a block of them cannot, the rest does not matter."""
     for row in range(min(len(sources), BLOCK)):
         found = _one(sources, form, row)
@@ -50,14 +50,14 @@ def depth_of(sources: Sources, form: Form) -> Depth:
     return Depth(False, "")
 
 
-def step_of(form: Form, depth: Depth) -> int:
+def step_of(form: Becomes, depth: Depth) -> int:
     """Pictures in a block."""
     return max(1, min(BLOCK, BLOCK_BYTES // (int(np.prod(form.shape)) * depth.dtype.itemsize)))
 
 
 def decode(
     sources: Sources,
-    form: Form,
+    form: Becomes,
     depth: Depth,
     write: Callable[[int, Array], None],
     finished: Callable[[int, Tally], None],
@@ -111,10 +111,10 @@ def decode(
             raise
     if failed:
         named = [f"{sources.called(row)}: {failed[row]}" for row in sorted(failed)]
-        raise unreadable(key, count(len(named), "picture"), named)
+        raise unreadable(key, count(len(named), sources.noun), named)
 
 
-def _block(sources: Sources, form: Form, depth: Depth, rows: range) -> tuple[Array, Tally, dict[int, str]]:
+def _block(sources: Sources, form: Becomes, depth: Depth, rows: range) -> tuple[Array, Tally, dict[int, str]]:
     """Pixels, what the pictures were, and why some of them cannot be read."""
     pixels = np.empty((len(rows), *form.shape), depth.dtype)
     tally, wrong = Tally(), dict[int, str]()
@@ -131,7 +131,7 @@ def _block(sources: Sources, form: Form, depth: Depth, rows: range) -> tuple[Arr
     return pixels, tally, wrong
 
 
-def _one(sources: Sources, form: Form, row: int) -> tuple[Array, Traits] | str:
+def _one(sources: Sources, form: Becomes, row: int) -> tuple[Array, Traits] | str:
     """A picture's pixels and what it was, or why it cannot be read."""
     try:
         with sources.opened(row) as picture:

@@ -57,6 +57,8 @@ class TableRows:
         tables: name of a split -> its table.
     """
 
+    noun = "picture"
+
     def __init__(self, data: DataSet, column: str, splits: Sequence[str], tables: Mapping[str, Any]) -> None:
         if Path(data.name).is_dir():  # workers have a working folder of their own
             data = data._replace(name=os.path.abspath(data.name))

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from evonas.tasks.images import Form
 from evonas.tasks.pictures.decoding import Depth, step_of
+from evonas.tasks.pictures.sources import Becomes
 from evonas.tasks.pictures.tally import Tally
 from evonas.tasks.task import Array
 
@@ -33,7 +33,7 @@ class Part:
         OSError: it cannot be written, or has no room.
     """
 
-    def __init__(self, folder: Path, shape: tuple[int, ...], depth: Depth, form: Form) -> None:
+    def __init__(self, folder: Path, shape: tuple[int, ...], depth: Depth, form: Becomes) -> None:
         self._folder, self.shape, self._dtype, self._step = folder, shape, depth.dtype, step_of(form, depth)
         self.tally, self.done = Tally(), set[int]()
         self._waiting: list[str] = []

@@ -39,9 +39,14 @@ class Silent:
 
 
 class Spoken:
-    """One line that is written over in a terminal; elsewhere a line at the start, and those that stay."""
+    """One line that is written over in a terminal; elsewhere a line at the start, and those that stay.
 
-    def __init__(self) -> None:
+    Args:
+        noun: what is decoded, in the singular.
+    """
+
+    def __init__(self, noun: str = "picture") -> None:
+        self._noun = noun
         self._over = sys.stderr.isatty()
         self._total = self._already = 0
         self._began = self._next = 0.0
@@ -51,7 +56,7 @@ class Spoken:
         self._next = 0.0
         went_on = f", {already:,} of them were before an interruption" if already else ""
         if not self._over:
-            self.say(f"decoding {count(total, 'picture')} of {what}{went_on}")
+            self.say(f"decoding {count(total, self._noun)} of {what}{went_on}")
 
     def done(self, number: int) -> None:
         now = time.monotonic()
@@ -60,7 +65,7 @@ class Spoken:
         self._next = now + REFRESH_S
         spent, new = now - self._began, number - self._already
         left = f", {clock(spent / new * (self._total - number))} left" if new else ""
-        text = f"decoding pictures: {number:,}/{self._total:,}, {clock(spent)} elapsed{left}"
+        text = f"decoding {self._noun}s: {number:,}/{self._total:,}, {clock(spent)} elapsed{left}"
         print(f"\r\x1b[2K{text[: shutil.get_terminal_size().columns - 1]}", end="", file=sys.stderr, flush=True)
 
     def say(self, text: str) -> None:

@@ -6,11 +6,15 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
-from evonas.tasks.images import pillow
+from evonas.tasks.images import Traits, pillow
+from evonas.tasks.task import Array
 
 
 class Sources(Protocol):
     """Pictures in order. It travels to workers as a pickle, which says where pictures are and does not hold them."""
+
+    noun: str
+    """What each of them is: picture, or mask."""
 
     @property
     def name(self) -> str:
@@ -33,6 +37,17 @@ class Sources(Protocol):
         """Lines that differ when pictures do, by how their files are; None where that cannot be told."""
 
 
+class Becomes(Protocol):
+    """What becomes of each picture; see `images.Form`."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(channels, height, width)."""
+
+    def pixels(self, picture: Any) -> tuple[Array, Traits]:
+        """Those of what `Sources.opened` gives, in uint8 or float32, and what it was."""
+
+
 class Files:
     """A file a picture.
 
@@ -41,9 +56,11 @@ class Files:
         files: in it or elsewhere, in order.
     """
 
+    noun = "picture"
+
     def __init__(self, root: Path, files: Sequence[Path]) -> None:
         self._root = os.path.abspath(root)
-        self._files = tuple(_below(os.path.abspath(file), self._root) for file in files)
+        self._files = tuple(below(os.path.abspath(file), self._root) for file in files)
 
     @property
     def name(self) -> str:
@@ -74,7 +91,7 @@ def as_it_is(path: str) -> str:
     return f"{found.st_size} {found.st_mtime_ns}"
 
 
-def _below(file: str, root: str) -> str:
+def below(file: str, root: str) -> str:
     """The path from the root, where the file lies below it."""
     start = root.rstrip(os.sep) + os.sep
     return file.removeprefix(start)

@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 
 from evonas.errors import UserError
-from evonas.tasks.images import Form
 from evonas.tasks.pictures.cache import Kept, kept, key_of, mapped
 from evonas.tasks.pictures.place import Cache, place_of
 from evonas.tasks.pictures.progress import Silent
-from evonas.tasks.pictures.sources import Sources
+from evonas.tasks.pictures.sources import Becomes, Sources
 from evonas.tasks.task import Array
 
 THREADS = 4
@@ -31,7 +30,7 @@ class DecodedPictures:
         key: of the config that says where the pictures are, for messages.
     """
 
-    def __init__(self, found: Kept, sources: Sources, form: Form, cache: Cache, key: str) -> None:
+    def __init__(self, found: Kept, sources: Sources, form: Becomes, cache: Cache, key: str) -> None:
         self._file, self._sources, self._form = found.file, sources, form
         self._cache, self._key = cache, key
         self._mapped: Array | None = mapped(found.file)
