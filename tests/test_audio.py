@@ -93,7 +93,16 @@ def test_rows_of_one_length_and_classes_with_names(tmp_path: Path) -> None:
         ({}, {"mask_bands": 7}, "task.mask_bands: 7 is more than the 6 bands of a spectrogram"),
         ({"pcm16": np.full((N, 130), np.nan)}, {}, "task.samples: pcm16 has samples that are no numbers: 7,800 of 7"),
         ({}, {"rate": 20}, "task.rate: takes samples a second, from 400"),
-        ({"rate": np.full(N, 8000)}, {}, "task.rate: takes one number, samples a second of all"),
+        (
+            {"rate": np.full(N - 1, 8000)},
+            {},
+            "task.rate: takes one number, samples a second of all, or an array rate of 60",
+        ),
+        (
+            {"rate": np.where(np.arange(N) == 3, np.nan, 8000)},
+            {},
+            "1 of the 60 numbers .* a second, .*: nan, of recording 3",
+        ),
         ({"label": np.zeros(N, int)}, {}, "all labels are alike"),
         ({"speaker": np.array(list("ab") * (N // 2))}, {"split": {"time": "speaker"}}, "must be numbers, .* not <U1"),
     ],
@@ -259,6 +268,30 @@ def test_recordings_of_several_rates_are_held_at_the_most_frequent(tmp_path: Pat
     assert higher.splits.train.x.shape[1] == 3200
     with pytest.raises(UserError, match=r"task.rate: takes samples a second, from 400 to 1,000,000, not 8"):
         construct(TASKS, PartConfig.model_validate({**options, "rate": 8}), "task")
+
+
+def test_arrays_say_the_rate_of_each_recording(tmp_path: Path) -> None:
+    """One tone at three rates; the test recordings' rate, the most frequent one of all, decides nothing."""
+    rates = np.array([8000, 8000, 16000, 44100])[np.arange(N) // 3 % 4]
+    rates[:33] = 44100
+    waves = [9000 * np.sin(2 * np.pi * 500 * np.arange(rate // 4) / rate) for rate in rates]
+    changes = {
+        "pcm16": np.concatenate(waves).astype(np.int16),
+        "offset": np.append(0, np.cumsum([len(wave) for wave in waves])),
+        "rate": rates.astype(np.float32),
+        "take": np.arange(N) // 33,
+    }
+    options = {"seconds": 0.2, "test": "take < 1"}
+    task = audio(tmp_path, changes, **options)
+    assert "48 of 60 recordings are resampled to 8,000 samples a second: 6 of 16,000, 42 of 44,100" in task.notes
+    assert "60 of 60 recordings are cut to 0.2 s" in task.notes
+    for split in task.splits.parts.values():
+        assert isinstance(split.x, np.ndarray)
+        assert split.x.shape[1] == 1600
+        middle = split.x[:, 400:1200].astype(float)
+        assert abs(middle - 9000 * np.sin(2 * np.pi * 500 * np.arange(400, 1200) / 8000)).max() < 60
+    higher = audio(tmp_path, changes, rate=16000, **options)
+    assert higher.splits.train.x.shape[1] == 3200  # type: ignore[union-attr]
 
 
 def test_what_is_no_sound_ends_a_search_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,7 +26,7 @@ from evonas.tasks import TASKS, Task, room
 from evonas.tasks import data_record as data_record_module
 from evonas.tasks.data_record import data_difference, data_record
 from evonas.tasks.images import Form
-from evonas.tasks.pictures import decoding, part, progress
+from evonas.tasks.pictures import bound, decoding, part, progress, stored
 from evonas.tasks.splitting import joined
 from evonas.testing import check_task
 
@@ -237,6 +237,45 @@ def test_a_disk_that_is_full_is_a_line(
         "evonas/pictures cannot keep decoded pictures: No space left on device; they are decoded at each start" in said
     )
     assert same(task, made(folder, cache=False))
+
+
+def test_what_is_not_used_for_long_goes_where_the_cache_would_be_too_large(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The oldest first, none that was used within a day, and not more than is needed."""
+    size = N * 3 * 6 * 6
+    monkeypatch.setenv(bound.VARIABLE, str(2.9 * size / 1e9))
+    days = {}
+    for sides, old in ((6, 3), ([6, 5], 5), ([5, 6], 0)):
+        made(folder, size=sides)
+        (new,) = set(entries(folder)) - set(days)
+        days[new] = old
+        os.utime(folder / "cache" / new / bound.ABOUT, (time.time() - old * 86400,) * 2)
+    capsys.readouterr()
+    made(folder, size=6)  # used now, so that of the first two only the second goes
+    made(folder, size=[4, 6])
+    said = capsys.readouterr().err
+    gone = [name for name, old in days.items() if old == 5]
+    assert [name for name in days if name not in entries(folder)] == gone
+    assert f"{gone[0]}, " in said
+    assert f"is removed from {folder / 'cache'}, which keeps" in said
+    made(folder, size=[3, 6])
+    assert len(entries(folder)) == 4, "what is left was used within a day"
+    monkeypatch.setenv(bound.VARIABLE, "much")
+    with pytest.raises(UserError, match=r"^EVONAS_PICTURES_GB: takes GB .* not 'much'$"):
+        made(folder, size=[2, 6])
+
+
+def test_what_training_reads_says_so_each_hour(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "machine_memory", lambda: N * 3 * 6 * 6 - 1)
+    task = made(folder)
+    about = folder / "cache" / entries(folder)[0] / bound.ABOUT
+    for later, noted in ((0.5, False), (1.1, True)):
+        os.utime(about, (0, 0))
+        now = time.monotonic() + later * 3600
+        monkeypatch.setattr(stored.time, "monotonic", lambda now=now: now)
+        task.splits.train.read(np.arange(2))
+        assert (about.stat().st_mtime > 0) == noted
 
 
 def test_a_damaged_picture_leaves_nothing(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """Task kind `audio`: recordings in one npz file, of any lengths, with what is known of each."""
 
 import zipfile
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,7 +11,16 @@ from evonas.did_you_mean import unknown
 from evonas.errors import UserError
 from evonas.paths import expanded
 from evonas.tasks.audio.files import wrong_with
-from evonas.tasks.audio.sounds import Sounds, as_int16, check_rate, lengths
+from evonas.tasks.audio.resampling import note_of, resampled
+from evonas.tasks.audio.sounds import (
+    HIGHEST_RATE,
+    LOWEST_RATE,
+    Sounds,
+    as_int16,
+    check_rate,
+    lengths,
+    most_frequent,
+)
 from evonas.tasks.class_folders import natural
 from evonas.tasks.class_weights import ClassWeights
 from evonas.tasks.conditions import rows_where
@@ -51,7 +61,9 @@ def audio(
         samples: name of the array of samples: (n, samples), or (samples,) of all recordings one behind another.
         offsets: name of the array of where each recording begins in these: (n,), or (n + 1,) with the end of the last.
         label: name of the array of classes: (n,) whole numbers from 0, or texts.
-        rate: samples a second; default: the array `rate` of the file.
+        rate: samples a second that recordings are held with; default: the array `rate` of the file. That is one number,
+            which this replaces, or one for each recording: then the default is what most of the training recordings
+            have, and others are resampled.
         seconds: recordings are cut to so long, or filled up with silence.
         bands: of the spectrogram.
         mask_bands: in training, masks over up to so many neighbouring bands (SpecAugment, Park et al. 2019).
@@ -78,10 +90,12 @@ def audio(
     for key, name in (("label", label), ("split", by or label)):
         if name not in known:
             raise UserError(f"task.{key}: {unknown(name, known)}, of the arrays of {len(starts) - 1:,} in {file}")
-    hertz = _rate(rate, arrays, file)
-    x, notes = _cut(found, starts, sounds, hertz)
+    said: list[str] = []
+    rows = _rows(known, {"test": test, "valid": valid}, len(starts) - 1, said)
+    hertz, rates = _rates(rate, arrays, len(starts) - 1, rows["train"], file)
+    x, notes = _cut(found, starts, sounds, hertz, rates)
+    notes += said
     y, classes = _classes(known[label])
-    rows = _rows(known, {"test": test, "valid": valid}, len(x), notes)
     keys = None
     if split is not None:
         if split.time and known[by].dtype.kind not in "iuf":
@@ -153,25 +167,43 @@ def _recordings(arrays: Mapping[str, Array], samples: str, offsets: str, file: P
     return found, starts
 
 
-def _rate(given: int | None, arrays: Mapping[str, Array], file: Path) -> int:
-    found = arrays.get("rate") if given is None else np.array(given)
-    if found is None:
+def _rates(given: int | None, arrays: Mapping[str, Array], n: int, train: Array, file: Path) -> tuple[int, Array]:
+    """Samples a second that recordings are held with, and (n,) int64 those that they have."""
+    found = arrays.get("rate")
+    if found is None and given is None:
         raise UserError(f"task.rate: {file} has no array rate: say how many samples a second has")
-    if found.size != 1 or found.dtype.kind not in "iuf":
-        raise UserError(f"task.rate: takes one number, samples a second of all, not {str(found)[:40]}")
-    return check_rate(float(found.item()))
+    each = found if found is not None and n > 1 and found.shape == (n,) and found.dtype.kind in "iuf" else None
+    if each is None:
+        one = np.array(given) if given is not None else found
+        if one is None or one.size != 1 or one.dtype.kind not in "iuf":
+            raise UserError(
+                f"task.rate: takes one number, samples a second of all, or an array rate of {n:,} numbers, one for "
+                f"each recording, not {str(one)[:40]}"
+            )
+        held = check_rate(float(one.item()))
+        return held, np.full(n, held)
+    strange = ~((each >= LOWEST_RATE) & (each <= HIGHEST_RATE))
+    if strange.any():
+        raise UserError(
+            f"task.rate: {strange.sum():,} of the {n:,} numbers of the array rate in {file} are no samples a second, "
+            f"from {LOWEST_RATE} to {HIGHEST_RATE:,}: {each[strange][0]}, of recording {strange.argmax():,}"
+        )
+    own = np.rint(each).astype(np.int64)
+    return check_rate(given) if given is not None else most_frequent(own[train].tolist()), own
 
 
-def _cut(found: Array, starts: Array, sounds: Sounds, rate: int) -> tuple[Array, list[str]]:
-    """(n, samples) int16 of one length, and notes of what that changed."""
+def _cut(found: Array, starts: Array, sounds: Sounds, rate: int, rates: Array) -> tuple[Array, list[str]]:
+    """(n, samples) int16 of one length and rate, and notes of what that changed."""
     length, sizes = sounds.length(rate), np.diff(starts)
     check_room("task.path", f"{len(sizes):,} recordings of {sounds.seconds:g} s", 2 * len(sizes) * length, True)
     x = np.zeros((len(sizes), length), np.int16)
-    for row, start, size in zip(x, starts.tolist(), sizes.tolist(), strict=False):
-        kept = min(size, length)
-        row[:kept] = as_int16(found[start : start + kept])
-    notes = lengths(int((sizes > length).sum()), int((sizes < length).sum()), len(sizes), sounds.seconds)
-    return x, notes
+    for row, start, size, own in zip(x, starts.tolist(), sizes.tolist(), rates.tolist(), strict=False):
+        needed = size if own != rate else min(size, length)
+        samples = resampled(as_int16(found[start : start + needed]), own, rate, length)
+        row[: len(samples)] = samples
+    there, wanted = sizes * rate, length * rates
+    notes = lengths(int((there > wanted).sum()), int((there < wanted).sum()), len(sizes), sounds.seconds)
+    return x, notes + note_of(Counter(rates[rates != rate].tolist()), len(sizes), rate)
 
 
 def _classes(y: Array) -> tuple[Array, list[str]]:

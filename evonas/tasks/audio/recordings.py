@@ -8,9 +8,9 @@ import numpy as np
 
 from evonas.tasks.audio.files import SUFFIXES as SUFFIXES
 from evonas.tasks.audio.files import NoSound, rate_of, samples_of
-from evonas.tasks.audio.resampling import resampled
-from evonas.tasks.audio.sounds import Sounds, as_int16, lengths
-from evonas.tasks.class_folders import count, listed, unreadable
+from evonas.tasks.audio.resampling import note_of, resampled
+from evonas.tasks.audio.sounds import Sounds, as_int16, lengths, most_frequent
+from evonas.tasks.class_folders import count, unreadable
 from evonas.tasks.room import check_room
 from evonas.tasks.task import Array
 
@@ -65,13 +65,7 @@ class Recordings:
         notes = lengths(self._cut, self._filled, self._read, self._sounds.seconds)
         if self._mixed:
             notes.append(f"{self._mixed:,} recordings of several channels are mixed to one")
-        if self._others:
-            rates = listed(f"{n:,} of {rate:,}" for rate, n in sorted(self._others.items()))
-            notes.append(
-                f"{self._others.total():,} of {self._read:,} recordings are resampled to {self.rate:,} samples a "
-                f"second: {rates}"
-            )
-        return notes
+        return notes + note_of(self._others, self._read, self.rate)
 
     def _samples(self, file: Path, length: int) -> Array:
         """(samples,) int16 at the task's rate, `length` of them or fewer where the recording is resampled.
@@ -95,8 +89,7 @@ def most_frequent_rate(files: Iterable[Path]) -> int:
     Raises:
         UserError: what reads them is not installed.
     """
-    rates = Counter(rate for rate in map(rate_of, files) if rate)
-    return min(rates, key=lambda rate: (-rates[rate], rate), default=0)
+    return most_frequent(rate for rate in map(rate_of, files) if rate)
 
 
 def _one_channel(samples: Array) -> Array:

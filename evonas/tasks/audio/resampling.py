@@ -1,14 +1,31 @@
 """Recordings of other rates at that of a task: by a polyphase filter that leaves nothing above half of either rate."""
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
 from evonas.errors import UserError
+from evonas.tasks.class_folders import listed
 from evonas.tasks.task import Array
 
 TAPS = 10
 """Zero crossings of scipy's filter to either side, in samples of the lower rate."""
+
+
+def note_of(others: Mapping[int, int], of: int, wanted: int) -> list[str]:
+    """A note of recordings that are resampled; none where there are none.
+
+    Args:
+        others: rate -> recordings of it.
+        of: all recordings.
+        wanted: the rate that they are held with.
+    """
+    if not others:
+        return []
+    rates = listed(f"{n:,} of {rate:,}" for rate, n in sorted(others.items()))
+    number = sum(others.values())
+    return [f"{number:,} of {of:,} recordings are resampled to {wanted:,} samples a second: {rates}"]
 
 
 def resampled(samples: Array, rate: int, wanted: int, length: int) -> Array:

@@ -1,6 +1,7 @@
 """From recordings of one length to a task whose networks see spectrograms: what `audio_folder` and `audio` share."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -109,6 +110,12 @@ def check_rate(rate: float) -> int:
             f"task.rate: takes samples a second, from {LOWEST_RATE} to {HIGHEST_RATE:,}, not {str(rate)[:40]}"
         )
     return round(rate)
+
+
+def most_frequent(rates: Iterable[int]) -> int:
+    """Of equally frequent ones the lowest; 0 where there is none."""
+    counts = Counter(rates)
+    return min(counts, key=lambda rate: (-counts[rate], rate), default=0)
 
 
 def lengths(cut: int, filled: int, of: int, seconds: float) -> list[str]:

@@ -1,7 +1,8 @@
 """Decoded pictures on the disk, for all processes and searches that want the same: a folder for each set of pictures.
 
 It comes into its place by being renamed when it is whole. What is decoded before that, `.part`, is gone on with by who
-comes next, as it notes which blocks have reached the disk; it is taken for nothing else.
+comes next, as it notes which blocks have reached the disk; it is taken for nothing else. What is not used for long goes
+where the cache would become larger than it may be (`bound.py`).
 """
 
 import contextlib
@@ -22,6 +23,7 @@ import numpy as np
 
 from evonas.errors import UserError
 from evonas.tasks.images import DECODING, pillow
+from evonas.tasks.pictures.bound import ABOUT, make_room, use
 from evonas.tasks.pictures.decoding import decode, depth_of
 from evonas.tasks.pictures.part import BLOCKS, PIXELS, Part
 from evonas.tasks.pictures.progress import Progress
@@ -29,7 +31,6 @@ from evonas.tasks.pictures.sources import Becomes, Sources
 from evonas.tasks.pictures.tally import Tally
 from evonas.tasks.task import Array
 
-ABOUT = "about.json"
 GIVEN_UP_S = 7 * 86400.0
 """What was not written to for so long nobody goes on with."""
 
@@ -105,6 +106,7 @@ def kept(
             progress.say(f"{own} is damaged; the pictures are decoded again")
             shutil.rmtree(own)
         _sweep(folder)
+        make_room(folder, int(np.prod(shape)), progress)
         made = _decoded(sources, form, folder / f".{own.name}.{platform.node()}.part", progress, key, threads)
         os.rename(made, own)
     found = _opened(own, shape)
@@ -146,6 +148,7 @@ def _opened(own: Path, shape: tuple[int, ...]) -> Kept | None:
         about: Any = json.loads((own / ABOUT).read_text())
         found = Kept(own / PIXELS, Tally.of_plain(about["tally"]))
         pixels = mapped(found.file)
+        use(own)
         return found if pixels.shape == shape and pixels.dtype.name == about["dtype"] else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

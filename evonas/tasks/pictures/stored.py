@@ -1,11 +1,13 @@
 """Pictures that are read from the cache where they are wanted; on a machine without them they are decoded there."""
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from evonas.errors import UserError
+from evonas.tasks.pictures.bound import TOLD_EVERY_S, use
 from evonas.tasks.pictures.cache import Kept, kept, key_of, mapped
 from evonas.tasks.pictures.place import Cache, place_of
 from evonas.tasks.pictures.progress import Silent
@@ -34,6 +36,7 @@ class DecodedPictures:
         self._file, self._sources, self._form = found.file, sources, form
         self._cache, self._key = cache, key
         self._mapped: Array | None = mapped(found.file)
+        self._told = time.monotonic()
         self._shape: tuple[int, ...] = self._mapped.shape
         self._dtype = self._mapped.dtype
 
@@ -58,7 +61,10 @@ class DecodedPictures:
             UserError: on this machine they are not there, or others, or cannot be decoded into the cache.
         """
         if self._mapped is None:
-            self._mapped = self._here()
+            self._mapped, self._told = self._here(), -TOLD_EVERY_S
+        if time.monotonic() - self._told > TOLD_EVERY_S:
+            self._told = time.monotonic()
+            use(self._file.parent)
         return self._mapped[indices]
 
     def _here(self) -> Array:
@@ -71,7 +77,7 @@ class DecodedPictures:
             raise UserError(f"{self._key}: no file {self._file}; it must lie there on each machine that trains")
         try:
             found = kept(self._sources, self._form, folder, name, Silent(), self._key, THREADS)
-            pixels = mapped(found.file)
+            self._file, pixels = found.file, mapped(found.file)
         except OSError as error:
             raise UserError(f"task.cache: {folder}: {error.strerror or error}") from None
         if (pixels.shape, pixels.dtype) != (self._shape, self._dtype):
