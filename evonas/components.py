@@ -205,7 +205,7 @@ def _with_cache(
     recipe = config.model_dump(mode="json", include={"task", "learner", "seed"})
     for key in ("path", *PLACES.get(config.task.kind, ())):
         recipe["task"].pop(key, None)  # what is there is in the record of the data
-    recipe |= {"space": space.signature(), "data": data.model_dump(mode="json")}
+    recipe |= {"space": space.signature(), "data": data.model_dump(mode="json", exclude={"names_sha256"})}
     return Cached(learner, folder, space, recipe, owner)
 
 

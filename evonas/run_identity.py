@@ -38,11 +38,12 @@ from evonas.store import (
     open_folder,
     read_run,
     strategy_before,
+    write_names,
     write_reused,
 )
 from evonas.strategies import STRATEGIES
 from evonas.tasks import TASKS, Task
-from evonas.tasks.data_record import data_difference, recorded_data
+from evonas.tasks.data_record import data_difference, names_file, recorded_data, without_names
 from evonas.tasks.metrics import reduction
 
 PARTS: dict[str, Mapping[str, Callable[..., Any]]] = {
@@ -234,6 +235,8 @@ def create_or_check(
         if origin:
             schema = evaluations_schema(components.objectives.metrics, components.objectives.targets)
             description[ORIGIN] = {**origin, "rows": len(reused), "sha256": write_reused(folder, reused, schema)}
+        if components.data and components.data.names:
+            write_names(folder, names_file(components.data.names))
         create_run(folder, description)
     mend_run(folder)
 
@@ -251,7 +254,7 @@ def describe(components: Components) -> dict[str, Any]:
         "targets": list(components.objectives.targets),
         "validation": _validation(components.task),
         "tables": {name: table.sha256 for name, table in components.tables.items()},
-        "data": components.data.model_dump(mode="json") if components.data else None,
+        "data": without_names(components.data).model_dump(mode="json") if components.data else None,
     }
 
 

@@ -15,16 +15,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from evonas.runs.data import data_with_names
     from evonas.runs.rebuild import task_with_data
     from evonas.runs.remarks import in_words_unmeasured
     from evonas.runs.run import Run
     from evonas.store.final import read_final, read_weights
-    from evonas.tasks.data_record import recorded_data
 
     imported(options.modules)
     run = Run(options.run)
     task, unchecked = None, "the run folder says nothing of them"
-    if recorded_data(run.description, run.folder):
+    if data_with_names(run):
         try:
             task = task_with_data(run.folder, run.description, options.overrides)
         except UserError as reason:

@@ -18,6 +18,7 @@ from evonas.exporters.exporter import named, shipped
 from evonas.exporters.names import names
 from evonas.inputs import called, example, mapped
 from evonas.records import Inputs, InputSpec
+from evonas.runs.data import data_with_names
 from evonas.runs.rebuild import task_of
 from evonas.runs.run import Run
 from evonas.store import weights_name
@@ -120,7 +121,7 @@ def weights_of(run: Run, candidate: int, weights: Which = "newest") -> Trained:
 
 
 def _labels(run: Run, candidate: int, trained: Trained, network: nn.Module, x: Any) -> dict[str, str]:
-    record = recorded_data(run.description, run.folder)
+    record = data_with_names(run)
     with torch.no_grad():
         y = called(network, x)
     return {

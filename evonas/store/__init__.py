@@ -21,6 +21,7 @@ from evonas.store.description import has_own_description, is_run, read_run
 from evonas.store.folder import Folder
 from evonas.store.generations import Tables, log_name, weights_name
 from evonas.store.migration import strategy_before
+from evonas.store.names import read_names, write_names
 from evonas.store.opening import open_folder
 from evonas.store.reading import (
     import_options,
@@ -59,6 +60,7 @@ __all__ = [
     "open_folder",
     "read_journal_rows",
     "read_measured",
+    "read_names",
     "read_retrained",
     "read_reused",
     "read_run",
@@ -73,5 +75,6 @@ __all__ = [
     "strategy_before",
     "to_row",
     "weights_name",
+    "write_names",
     "write_reused",
 ]

@@ -23,6 +23,8 @@ NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}
 """What flock says on Lustre without `-o flock`, on NFS without a lock daemon, and on some FUSE."""
 REUSED = "reused.parquet"
 """The one table that is no generation: what a run re-uses of another one."""
+NAMES = "names.json"
+"""What the numbers that a network takes in are called."""
 MOST_BYTES = {
     "weights": 2**37,
     "checkpoints": 2**37,
@@ -31,6 +33,7 @@ MOST_BYTES = {
     "journal": 2**31,
     "final": 2**37,
     REUSED: 2**30,
+    NAMES: 2**32,
 }
 """How large a file of a folder may be to be read; of the others 16 MiB."""
 OTHERS_BYTES = 2**24

@@ -1,7 +1,8 @@
 """What a run folder keeps of a task's data: enough to know them again, and to ship networks without them."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import numpy as np
@@ -112,7 +113,9 @@ class DataRecord(Record):
         notes: what was guessed, changed or left out when the data were read.
         finish: what the task does to outputs, in files that are shipped; None where that is nothing.
         baselines: what the metrics are without a network: name -> metric, or `test[METRIC]` -> value.
-        names: what the numbers that a network takes in are called, from 0; empty where they have no names.
+        names: what the numbers that a network takes in are called, from 0; empty where they have no names, and in a
+            run.json, beside which they have a file.
+        names_sha256: of that file; empty where there is none.
     """
 
     splits: dict[str, SplitRecord]
@@ -128,6 +131,7 @@ class DataRecord(Record):
     finish: RescaleRecord | None = None
     baselines: dict[str, dict[str, float]] = {}
     names: tuple[str, ...] = ()
+    names_sha256: str = ""
 
 
 def data_record(task: Task) -> DataRecord:
@@ -199,6 +203,21 @@ def recorded_data(description: Mapping[str, Any], where: object) -> DataRecord |
     return validated(DataRecord, data, f"{where}/run.json: data")
 
 
+def without_names(record: DataRecord) -> DataRecord:
+    """The record as a run.json has it."""
+    return record.model_copy(update={"names": (), "names_sha256": _names(record)})
+
+
+def _names(record: DataRecord) -> str:
+    """What tells names from others; empty where there are none."""
+    return record.names_sha256 or (hashlib.sha256(names_file(record.names)).hexdigest() if record.names else "")
+
+
+def names_file(names: Sequence[str]) -> bytes:
+    """The file that a run folder has of names, in order of their numbers."""
+    return json.dumps(list(names), separators=(",", ":")).encode()
+
+
 def data_difference(then: DataRecord, now: DataRecord) -> str:
     """The first thing in which data differ, for people; empty where they are the same."""
     for name in then.splits:
@@ -208,7 +227,7 @@ def data_difference(then: DataRecord, now: DataRecord) -> str:
     for what in ("classes", "columns"):
         if getattr(then, what) != getattr(now, what):
             return f"{what} are {_short(then, what)} there, {_short(now, what)} here"
-    if then.names and then.names != now.names:  # a run of an earlier evonas has none
+    if _names(then) not in ("", _names(now)):  # a run of an earlier evonas has none
         return "the inputs' numbers have other names"
     for name in then.splits:
         if then.splits[name].counts != now.splits[name].counts:

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 import evonas
+from evonas.cli import main
 from evonas.commands.export import Wanted, export
 from evonas.config import PartConfig
 from evonas.config.options import construct
@@ -18,8 +20,10 @@ from evonas.errors import UserError
 from evonas.exporters import EXPORTERS
 from evonas.exporters.exporter import written
 from evonas.exporters.shipment import shipment
+from evonas.runs.data import data_with_names
 from evonas.tasks import TASKS, Task
 from evonas.tasks.class_folders import natural
+from evonas.tasks.data_record import data_difference, data_record, recorded_data
 from evonas.tasks.recommendation.losses import Draws, RecommendationLoss, negatives
 from evonas.tasks.recommendation.ranking import Seen, metric
 from evonas.testing import check_task
@@ -162,6 +166,43 @@ def ask_by_name(run: evonas.Run, folder: Path) -> None:
     best = [about["classes"][item] for item in np.argsort(-scores)[:5]]
     assert best == [task.classes[item] for item in expected.argsort(descending=True)[:5].tolist()]
     assert "Its input is one of 300 numbers (0 u0, 1 u1, " in (folder / "card.md").read_text()
+
+
+def test_names_of_users_have_a_file_of_their_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """run.json vouches for it; where names stand in run.json, as an earlier evonas wrote them, they count as before."""
+    task = made(FEW, tmp_path)
+    config = {
+        "space": {"kind": "two_tower"},
+        "task": {"kind": "recommendation", "path": str(tmp_path / "shop.csv"), "user": "who", "item": "what"},
+        "objectives": [{"metric": "params"}],
+        "learner": {"kind": "none"},
+        "strategy": {"kind": "random"},
+        "budget": {"evaluations": 1},
+        "runtime": {"kind": "serial"},
+    }
+    config["task"]["time"] = "when"
+    run = evonas.search(config, run=tmp_path / "run", progress=False)
+    names = tmp_path / "run" / "names.json"
+    assert tuple(json.loads(names.read_text())) == task.names == ("ann", "bob", "cem", "dan")
+    assert run.description["data"]["names"] == []
+    assert data_with_names(run).names == task.names  # type: ignore[union-attr]
+    evonas.search(config, run=tmp_path / "run", progress=False)  # the same data
+
+    then = recorded_data(run.description, run.folder)
+    assert then is not None
+    earlier = then.model_copy(update={"names": task.names, "names_sha256": ""})
+    others = replace(task, names=("ann", "bob", "cem", "eve"))
+    for record in (then, earlier):
+        assert not data_difference(record, data_record(task))
+        assert data_difference(record, data_record(others)) == "the inputs' numbers have other names"
+    assert not data_difference(then.model_copy(update={"names_sha256": ""}), data_record(task)), "from before names"
+
+    names.write_text(names.read_text().replace("dan", "den"))
+    assert main(["verify", str(tmp_path / "run")]) == 2
+    assert "names.json is damaged: its SHA-256 is not the recorded one" in capsys.readouterr().err
+    names.unlink()
+    with pytest.raises(UserError, match=r"names.json is missing; restore it from a copy$"):
+        data_with_names(run)
 
 
 @pytest.mark.parametrize("loss", ["sampled_softmax", "bpr"])

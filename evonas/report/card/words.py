@@ -10,6 +10,7 @@ from evonas.report.card.exported import Exported
 from evonas.report.card.quality import looks
 from evonas.report.card.tables import cell, table
 from evonas.runs.baselines import in_words
+from evonas.runs.data import data_with_names
 from evonas.runs.run import Run
 from evonas.store import ORIGIN, import_options
 from evonas.tasks.data_record import DataRecord, recorded_data
@@ -24,7 +25,7 @@ LISTED = 50
 
 def data(run: Run, licence: str) -> Iterator[str]:
     """Paragraphs: what the network was trained and chosen by, and under which licence."""
-    record = recorded_data(run.description, run.folder)
+    record = data_with_names(run)
     if record is None:
         yield "The run did not record its data."
     else:
