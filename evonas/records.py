@@ -259,11 +259,14 @@ class RunKind:
             that may be any device.
         precision: what `training.precision: auto` is, "float32" or "bfloat16"; "" where it is not known or not auto.
         card: of a worker: the GPU that it trains on, by a name that no other has; "" for none.
+        float32: "cuda" or "cpu", where it trains -> how products of float32 are computed there (TF32, bfloat16), as far
+            as it is known.
     """
 
     devices: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     precision: str = ""
     card: str = ""
+    float32: Mapping[str, str] = field(default_factory=dict)
 
 
 UNKNOWN = RunKind()

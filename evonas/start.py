@@ -24,6 +24,7 @@ from evonas.driver.loop import Search, Watch
 from evonas.driver.progress import shown
 from evonas.errors import UserError
 from evonas.evaluation.learners import LEARNERS
+from evonas.measuring import float32
 from evonas.measuring.identity import of_rows
 from evonas.objectives.metrics import METRICS
 from evonas.records import RunKind, TaskSpec
@@ -224,8 +225,9 @@ def begun(folder: Folder, config: Config) -> RunKind:
     rows = recover(folder, description["metrics"], description["targets"], salvage=True).evaluated
     strict = [name for name, target in config.targets.items() if not target.any_device]
     devices = of_rows((row.conditions for row in rows), strict)
-    dtypes = (row.conditions.get("dtype", "") for row in rows if row.curve and "from" not in row.conditions)
-    return RunKind(devices, next(dtypes, ""))
+    trained = [row.conditions for row in rows if row.curve and "from" not in row.conditions]
+    dtypes = (conditions.get("dtype", "") for conditions in trained)
+    return RunKind(devices, next(dtypes, ""), float32=float32.of_run(trained))
 
 
 def prepare_again(

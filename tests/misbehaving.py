@@ -99,6 +99,7 @@ CHANGES: dict[str, Callable[[], object]] = {
     "torch.nn.modules.container.Sequential.__call__": lambda: setattr(nn.Sequential, "__call__", lambda self, x: x),
     "hooks of all modules": lambda: nn.modules.module.register_module_forward_hook(lambda *_: None),
     "torch.backends.cudnn.benchmark": lambda: setattr(torch.backends.cudnn, "benchmark", True),
+    "torch's precision of float32": lambda: setattr(torch.backends.cudnn.conv, "fp32_precision", "ieee"),
     "the working folder": lambda: os.chdir("/"),
     "the locale": lambda: locale.setlocale(locale.LC_ALL, "C.UTF-8"),
     "a signal handler": lambda: signal.signal(signal.SIGUSR1, signal.SIG_IGN),

@@ -14,7 +14,7 @@ from evonas.config import Config, TargetConfig, TrainingConfig
 from evonas.errors import UnlikeDevice, UserError
 from evonas.evaluation.targets import Targets
 from evonas.evaluation.training import begun_with
-from evonas.measuring import benchmark
+from evonas.measuring import benchmark, float32
 from evonas.measuring.backends import devices
 from evonas.measuring.device_lock import DeviceLock
 from evonas.measuring.identity import difference, identity, of_row
@@ -23,9 +23,11 @@ from evonas.records import Endpoint, Evaluation, InputSpec, Job, Measurement, Ru
 from evonas.run_identity import as_begun
 from evonas.runtime.kind import Agreed, packed, unpacked
 from evonas.spaces import SPACES
+from tests.evaluation.small import evaluator
 
 L4 = {
     "device": "NVIDIA L4", "dtype": "float32", "batch": "1", "graph": "true", "threads": "1",
+    "float32": "matmul ieee, conv tf32, rnn tf32",
     "torch": "2.13.0", "cuda": "13.0", "driver": "580.82.07", "gpu_mhz": "2040", "quiet": "yes",
 }  # fmt: skip
 T4 = {**L4, "device": "Tesla T4"}
@@ -54,6 +56,7 @@ def config(**target: Any) -> Config:
         ({"torch": "2.12.0"}, False),
         ({"cuda": "12.6"}, False),
         ({"graph": "false"}, False),
+        ({"float32": "matmul tf32, conv tf32, rnn tf32"}, False),
         ({"device": "Tesla T4"}, False),
     ],
 )
@@ -65,6 +68,7 @@ def test_a_processor_is_its_model_so_that_a_laptop_with_a_new_torch_goes_on() ->
     here = {"device": "AMD Ryzen", "torch": "2.13.0+cpu", "threads": "1", "dtype": "float32"}
     assert identity(here) == identity({**here, "torch": "2.14.0"}) == {"device": "AMD Ryzen"}
     assert identity(here) != identity({**here, "device": "Intel Xeon"})
+    assert identity(here) != identity({**here, "float32": "matmul bf16, conv ieee, rnn ieee"})
 
 
 def test_the_line_says_what_differs_and_what_to_do() -> None:
@@ -72,6 +76,12 @@ def test_the_line_says_what_differs_and_what_to_do() -> None:
     assert text.startswith("targets.gpu: node-2 measures on Tesla T4, driver 550, this run on NVIDIA L4, driver 580; ")
     assert "targets.gpu.resource" in text
     assert "targets.gpu.any_device=true" in text
+    fast = "matmul tf32, conv tf32, rnn tf32"
+    other = difference("gpu", identity(L4), identity({**L4, "float32": fast}), "node-2")
+    assert other.startswith(f"targets.gpu: node-2 measures on float32 as {fast}, this run on float32 as matmul ieee, ")
+    before = {key: value for key, value in identity(L4).items() if key != "float32"}
+    assert not difference("gpu", before, identity(L4), "node-2")  # rows from before it was recorded
+    assert difference("cpu", {"device": "A"}, {"device": "A", "float32": fast}, "b").count("float32 as") == 2
 
 
 def test_the_first_worker_fixes_the_kind_and_others_are_refused() -> None:
@@ -79,6 +89,25 @@ def test_the_first_worker_fixes_the_kind_and_others_are_refused() -> None:
     one, other = (RunKind({"gpu": identity(each)}, "") for each in (L4, T4))
     assert agreed.take(one, "a", []) == agreed.take(one, "b", []) == ""
     assert "b measures on Tesla T4, this run on NVIDIA L4" in agreed.take(other, "b", [])
+
+
+def test_one_run_trains_with_one_kind_of_products() -> None:
+    agreed, other = Agreed(), {"cuda": "matmul tf32, conv tf32, rnn tf32"}
+    assert agreed.take(RunKind(float32={"cuda": L4["float32"]}), "a", []) == ""
+    assert agreed.take(RunKind(float32={"cpu": "ieee"}), "cpu", []) == ""
+    assert agreed.take(RunKind(float32={"cuda": L4["float32"]}), "b", []) == ""
+    line = agreed.take(RunKind(float32=other), "c", [])
+    assert line.startswith(
+        "training: c computes float32 on cuda as matmul tf32, conv tf32, rnn tf32, this run as matmul "
+    )
+    rows: list[Mapping[str, str]] = [{"cuda": "13.0"}, {"torch": "2"}, {"cuda": "13.0", "float32": other["cuda"]}]
+    assert float32.of_run(rows) == {**other, "cpu": "ieee"}
+
+
+def test_a_run_does_not_go_on_with_other_products() -> None:
+    begun = RunKind(float32={"cpu": "matmul bf16, conv ieee, rnn ieee"})
+    with pytest.raises(UserError, match=r"computes float32 on cpu as ieee, this run as matmul bf16.*on all workers$"):
+        evaluator(begun=begun)
 
 
 def test_auto_is_the_least_precision_of_the_cluster_and_stays() -> None:

@@ -40,9 +40,11 @@ from evonas.evaluation.ties import TieBreaker
 from evonas.evaluation.training import begun_with, copied, precision
 from evonas.evaluation.training_energy import energy_told
 from evonas.ipc.gpu_share import own_share
+from evonas.measuring import float32
 from evonas.measuring.backends import mps
 from evonas.measuring.backends.pytorch import available, device_name, lock_name
 from evonas.measuring.device_lock import DeviceLock
+from evonas.measuring.identity import multiplies_otherwise
 from evonas.objectives.before_training import is_stopped_before, report_before
 from evonas.objectives.objectives import Objectives, dominates
 from evonas.records import UNKNOWN, Deferred, Evaluation, Job, RungReport, RunKind, Status
@@ -127,8 +129,11 @@ class Evaluator:
         gpus = [torch.device(target.device) for target in local if target.device.startswith("cuda")]
         self.gpus = GpuProbe([self.device, *(gpus if torch.cuda.is_available() else [])])
         self.conditions = self._conditions()
+        trains = float32.of_training(self.conditions)
+        if why := multiplies_otherwise(platform.node(), begun.float32, trains):
+            raise UserError(why)
         own = precision(self.training, self.device) if self.training.precision == "auto" else ""
-        self.kind = RunKind(self.targets.kinds, own, self.card)
+        self.kind = RunKind(self.targets.kinds, own, self.card, trains)
 
     @property
     def card(self) -> str:
@@ -250,6 +255,7 @@ class Evaluator:
             "python": platform.python_version(),
             "dtype": precision(self.training, self.device),
             "threads": str(self.training.threads),
+            **float32.conditions(torch, self.device.type),
         }
         if self.device.type == "cuda":
             own["cuda"] = str(torch.version.cuda)

@@ -6,8 +6,9 @@ renewed goes on with its run; of a GPU also what decides which kernels run there
 
 from collections.abc import Iterable, Mapping
 
-OF_ANY = ("device",)
-OF_GPUS = ("device", "dtype", "batch", "graph", "torch", "cuda", "onnxruntime", "driver")
+OF_ANY = ("device", "float32")
+OF_GPUS = (*OF_ANY, "dtype", "batch", "graph", "torch", "cuda", "onnxruntime", "driver")
+ONLY_OF_GPUS = {"cuda", "driver"}
 """A GPU's conditions name its driver or the CUDA of its library, which a processor's do not."""
 
 
@@ -20,7 +21,7 @@ def identity(conditions: Mapping[str, str]) -> dict[str, str]:
     Returns:
         Those that count, of the driver the major version.
     """
-    keys = OF_GPUS if {"cuda", "driver"} & conditions.keys() else OF_ANY
+    keys = OF_GPUS if ONLY_OF_GPUS & conditions.keys() else OF_ANY
     found = {key: conditions[key] for key in keys if key in conditions}
     if "driver" in found:
         found["driver"] = found["driver"].partition(".")[0]
@@ -69,15 +70,43 @@ def difference(target: str, run: Mapping[str, str], here: Mapping[str, str], whe
 def unlike(target: str, run: Mapping[str, str], here: Mapping[str, str], where: str) -> str:
     """Say in what a device is not the one of a run, in words for the beginning of a line; the arguments are those of
     `difference`."""
-    keys = [key for key in dict.fromkeys((*run, *here)) if run and run.get(key) != here.get(key)]
+    keys = [key for key in dict.fromkeys((*run, *here)) if run and _differ(key, run, here)]
     if not keys:
         return ""
-    there, now = (", ".join(_words(key, of.get(key, "none")) for key in keys) for of in (run, here))
+    there, now = (", ".join(_words(key, of) for key in keys) for of in (run, here))
     return f"targets.{target}: {where} measures on {now}, this run on {there}"
 
 
-def _words(key: str, value: str) -> str:
-    return value if key == "device" else f"{key} {value}"
+def _differ(key: str, run: Mapping[str, str], here: Mapping[str, str]) -> bool:
+    """Rows of a GPU from before `float32` was recorded do not say it, and a processor's only where it is not plain."""
+    if key == "float32" and any(key not in of and ONLY_OF_GPUS & of.keys() for of in (run, here)):
+        return False
+    return run.get(key) != here.get(key)
+
+
+def _words(key: str, of: Mapping[str, str]) -> str:
+    if key == "float32":
+        return f"float32 as {of.get(key, 'ieee')}"
+    return of.get(key, "none") if key == "device" else f"{key} {of.get(key, 'none')}"
+
+
+def multiplies_otherwise(host: str, run: Mapping[str, str], here: Mapping[str, str]) -> str:
+    """Say in one line that a worker trains with other products of float32 than a run.
+
+    Args:
+        host: its.
+        run: "cuda" or "cpu" -> how the run's workers of that kind do, as far as it is known.
+        here: how this worker does, likewise.
+
+    Returns:
+        What differs and what to do; empty where nothing does.
+    """
+    differing = [kind for kind, how in here.items() if run.get(kind, how) != how]
+    return "".join(
+        f"training: {host} computes float32 on {kind} as {here[kind]}, this run as {run[kind]}; set torch.backends "
+        "(allow_tf32, fp32_precision), torch.set_float32_matmul_precision and NVIDIA_TF32_OVERRIDE alike on all workers"
+        for kind in differing[:1]
+    )
 
 
 def lacks_bfloat16(host: str) -> str:

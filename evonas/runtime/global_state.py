@@ -18,6 +18,7 @@ from itertools import chain, compress
 from types import ModuleType
 from typing import Any
 
+from evonas.measuring import float32
 from evonas.records import Deferred, Evaluation
 
 WATCHED = ("builtins", "evonas", "math", "numpy", "os", "random", "time", "torch")
@@ -175,14 +176,14 @@ def _settings() -> dict[str, Setting]:
             torch.set_deterministic_debug_mode,
         ),
         "torch's anomaly mode": (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
-        "torch's matmul precision": (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
+        "torch's precision of float32": (lambda: float32.state(torch), lambda before: float32.put_back(torch, before)),
         "torch.backends.mkldnn": (
             lambda: torch.backends.mkldnn.enabled,
             lambda on: torch.backends.mkldnn.set_flags(on),
         ),
         "hooks of all modules": (lambda: _hooks(sys.modules[HOOKS]), lambda hooks: _set_hooks(hooks)),
     }
-    for name in ("enabled", "benchmark", "deterministic", "allow_tf32"):
+    for name in ("enabled", "benchmark", "deterministic"):
         found[f"torch.backends.cudnn.{name}"] = _attribute(torch.backends.cudnn, name)
     return found
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 
-from evonas.measuring.identity import difference, lacks_bfloat16
+from evonas.measuring.identity import difference, lacks_bfloat16, multiplies_otherwise
 from evonas.records import RunKind
 
 NO_BFLOAT16 = {"K80", "M60", "P4", "P40", "P100", "T4", "V100", "V100-16G"}
@@ -42,6 +42,7 @@ class Agreed:
     def __init__(self) -> None:
         self.precision = ""
         self._devices: dict[str, Mapping[str, str]] = {}
+        self._float32: dict[str, str] = {}
 
     def take(self, worker: RunKind, host: str, nodes: Iterable[Mapping[str, float]]) -> str:
         """Hear of a worker that is ready.
@@ -58,10 +59,13 @@ class Agreed:
         differing = (difference(target, self._devices[target], own, host) for target, own in known)
         if why := next(filter(None, differing), ""):
             return why
+        if why := multiplies_otherwise(host, self._float32, worker.float32):
+            return why
         if self.precision == "bfloat16" and worker.precision == "float32":
             return lacks_bfloat16(host)
         if worker.precision and not self.precision:
             able = worker.precision == "bfloat16" and all(map(has_bfloat16, nodes))
             self.precision = "bfloat16" if able else "float32"
         self._devices = {**worker.devices, **self._devices}
+        self._float32 = {**worker.float32, **self._float32}
         return ""

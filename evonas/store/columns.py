@@ -84,6 +84,8 @@ CONDITIONS: Mapping[str, str] = {
     "python": "version",
     "cuda": "version that torch was built for",
     "dtype": "precision that it trained in",
+    "float32": "in how many bits its training multiplied float32: `ieee`, `tf32` or `bf16`, of products of matrices, "
+    "convolutions and recurrent layers; of a processor where it is not `ieee` throughout",
     "threads": "of a processor, for its training",
     "graph": "whether steps were replayed as one CUDA graph, or why not",
     "examples": "`streamed`, and why, where the GPU had no room for them",
@@ -100,7 +102,7 @@ CONDITIONS: Mapping[str, str] = {
     "until[T]": "how far its latency was measured, if not to the end: `first S s`, a screen, or `decided`, as far as "
     "something depended on it",
     "device[T]": "model that its latency was measured on; `backend[T]`, `dtype[T]`, `batch[T]`, `threads[T]`, "
-    "`graph[T]`, `torch[T]`, `cuda[T]`, `driver[T]`, `onnxruntime[T]`, `openvino[T]`, "
+    "`graph[T]`, `float32[T]`, `torch[T]`, `cuda[T]`, `driver[T]`, `onnxruntime[T]`, `openvino[T]`, "
     "`executorch[T]`, `litert[T]`: how it ran there",
     "judged_by[T]": "validation examples that the task's metrics in 8 bits are of, of how many; `calibrated_by[T]`: "
     "training examples that the ranges of activations are of",

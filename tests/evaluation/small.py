@@ -11,7 +11,7 @@ from evonas.config import Config
 from evonas.config.loading import load_config
 from evonas.evaluation import Evaluator
 from evonas.objectives.objectives import Objectives
-from evonas.records import Candidate, Evaluation, Fitness, Job, RungReport, TaskSpec
+from evonas.records import UNKNOWN, Candidate, Evaluation, Fitness, Job, RungReport, RunKind, TaskSpec
 from evonas.spaces.genes import Arch, Choice
 from evonas.spaces.space import Space
 from evonas.tasks import Split, Splits, Task, classification
@@ -112,9 +112,11 @@ def config(training: Mapping[str, Any] | None = None, **sections: Any) -> Config
     )
 
 
-def evaluator(space: Space | None = None, task: Task | None = None, of: Config | None = None) -> Evaluator:
+def evaluator(
+    space: Space | None = None, task: Task | None = None, of: Config | None = None, begun: RunKind = UNKNOWN
+) -> Evaluator:
     task, of = task or bars_task(), of or config()
-    return Evaluator(space or ConvNets(), task, of, Objectives(of, task.spec))
+    return Evaluator(space or ConvNets(), task, of, Objectives(of, task.spec), begun=begun)
 
 
 def job(

@@ -27,4 +27,5 @@ def test_memory_of_the_gpu_and_of_the_data_on_it_and_whether_there_is_mps(
     worker = SimpleNamespace(device=torch.device("cuda", 0), training=config().training, task=bars_task(n=4))
     found = Evaluator._conditions(worker)  # type: ignore[arg-type]
     assert (found["gpu_memory_mb"], found["gpu_data_mb"]) == ("80000", "3900")
+    assert found["float32"] == "matmul ieee, conv tf32, rnn tf32"
     assert found["mps"] == ("yes" if daemon else "no")

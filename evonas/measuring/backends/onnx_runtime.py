@@ -13,7 +13,7 @@ from evonas.config import TargetConfig
 from evonas.errors import UserError
 from evonas.inputs import example, in_dtype, mapped
 from evonas.installing import how_to_install
-from evonas.measuring import nvml
+from evonas.measuring import float32, nvml
 from evonas.measuring.backends import devices, onnx_file
 from evonas.measuring.backends.backend import Array, Loaded
 from evonas.measuring.backends.heard import heard, reason
@@ -62,7 +62,7 @@ class OnnxRuntime:
     def conditions(self) -> Mapping[str, str]:
         versions = {"onnxruntime": str(self._runtime.__version__)}
         if self._kind == "cuda":
-            versions |= devices.driver()
+            versions |= devices.driver() | {"float32": "ieee" if float32.forbidden() else "tf32"}  # its default
         return devices.described(self._config, self._model or devices.cpu()) | versions
 
     @property

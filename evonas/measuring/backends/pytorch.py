@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from evonas.config import TargetConfig
 from evonas.errors import UserError
 from evonas.inputs import called, example, mapped
-from evonas.measuring import nvml
+from evonas.measuring import float32, nvml
 from evonas.measuring.backends import aten_graph, devices, no_cuda
 from evonas.measuring.backends.backend import Array, Loaded
 from evonas.measuring.backends.cuda_graph import Call, EventClock, captured
@@ -55,7 +55,7 @@ class Eager:
 
     @property
     def conditions(self) -> Mapping[str, str]:
-        versions = {"torch": str(torch.__version__)}
+        versions = {"torch": str(torch.__version__), **float32.conditions(torch, self.at.type)}
         if self.at.type == "cpu":
             return devices.described(self.config, device_name(self.at)) | versions
         versions |= {"cuda": str(torch.version.cuda), "graph": str(self.config.graph).lower(), **devices.driver()}
