@@ -17,6 +17,7 @@ from evonas.measuring.cpu_affinity import pinned
 from evonas.measuring.device_lock import DeviceLock
 from evonas.measuring.energy import Meter
 from evonas.measuring.interleaved_timing import Enough, Passes, compare, never, warm_up
+from evonas.measuring.numa import near
 from evonas.records import Inputs, InputSpec, Measurement
 
 if TYPE_CHECKING:
@@ -130,7 +131,8 @@ class LatencyBenchmark:
         other = self._loaded(baseline.network, inputs) if baseline else self._reference
         memory = loaded.memory_mb() if "memory_mb" in self._wanted else None
         config = self.config
-        with self._device_lock.exclusive(self.backend.device) as alone, pinned(config.threads) as attention:
+        device = self.backend.device
+        with self._device_lock.exclusive(device) as alone, pinned(config.threads, near(device)) as attention:
             if not baseline and alone not in self._quiet_ms:
                 self._quiet_ms[alone] = self._baseline(alone)
             quiet_ms = baseline.ms if baseline else self._quiet_ms[alone]

@@ -3,19 +3,20 @@
 import ctypes
 import gc
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
 from evonas.measuring.device_lock import claim_cores
+from evonas.measuring.numa import Nearby
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 KEPT, LARGEST = 2**30, 2**25  # bytes; the second is the most that glibc takes
 
 
 @contextmanager
-def pinned(threads: int) -> Iterator[Mapping[str, str]]:
+def pinned(threads: int, near: Nearby | None = None) -> Iterator[Mapping[str, str]]:
     """All threads of this process have ordinary priority in the block, instead of the low one that Ray gives its
     workers, and `threads` cores, on which no other process of this user measures as long as there are such; afterwards
     all is as before.
@@ -25,9 +26,10 @@ def pinned(threads: int) -> Iterator[Mapping[str, str]]:
 
     Args:
         threads: how many cores.
+        near: cores that are taken first, and where those are; None: all are alike.
 
     Yields:
-        What was had, as text: `nice`, `cores`, `memory`.
+        What was had, as text: `nice`, `cores`, `memory`, and `numa` where some cores are nearer than others.
     """
     collecting = gc.isenabled()
     gc.disable()
@@ -36,8 +38,8 @@ def pinned(threads: int) -> Iterator[Mapping[str, str]]:
     claims: list[int] = []
     try:
         _hurry()
-        claims = _pin(threads)
-        yield {**_had(), "memory": "kept" if kept else "returned"}
+        claims = _pin(threads, near.cores if near else ())
+        yield {**_had(near), "memory": "kept" if kept else "returned"}
     finally:
         _restore(before)
         for claim in claims:
@@ -87,8 +89,9 @@ def _hurry() -> None:
                 os.setpriority(os.PRIO_PROCESS, thread, 0)
 
 
-def _pin(count: int) -> list[int]:
-    """To the last cores: systems tend to put their interrupts on the first. Whole ones before their hyperthreads.
+def _pin(count: int, near: Collection[int]) -> list[int]:
+    """To the last cores: systems tend to put their interrupts on the first. Those that are near before others, whole
+    ones before their hyperthreads.
 
     Returns:
         The files that hold them.
@@ -96,12 +99,20 @@ def _pin(count: int) -> list[int]:
     claims: list[int] = []
     with suppress(AttributeError, OSError):
         allowed = sorted(os.sched_getaffinity(0), reverse=True)
-        cores = [core for core in allowed if core == _first_sibling(core)]
-        chosen, claims = claim_cores(cores if len(cores) >= count else allowed, count)
+        ours = [core for core in allowed if core in near]
+        chosen, claims = claim_cores(
+            [*_whole(ours, count), *_whole([c for c in allowed if c not in near], count)], count
+        )
         for thread in _threads():
             with suppress(OSError):
                 os.sched_setaffinity(thread, chosen)
     return claims
+
+
+def _whole(cores: Sequence[int], count: int) -> Sequence[int]:
+    """Those without the second hyperthreads of the others, where these are enough."""
+    found = [core for core in cores if core == _first_sibling(core)]
+    return found if len(found) >= count else cores
 
 
 def _first_sibling(core: int) -> int:
@@ -126,6 +137,7 @@ def _restore(before: Mapping[int, tuple[int, Collection[int]]]) -> None:
                 os.setpriority(os.PRIO_PROCESS, thread, state[0])
 
 
-def _had() -> Mapping[str, str]:
+def _had(near: Nearby | None) -> Mapping[str, str]:
     cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else ()
-    return {"nice": str(os.getpriority(os.PRIO_PROCESS, 0)), "cores": ",".join(map(str, sorted(cores)))}
+    where = near.told(cores) if near else {}
+    return {"nice": str(os.getpriority(os.PRIO_PROCESS, 0)), "cores": ",".join(map(str, sorted(cores))), **where}

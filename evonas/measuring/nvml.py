@@ -70,6 +70,16 @@ class NvmlGpu:
             raise SliceOfGpu("it is a slice of a GPU (MIG), and the energy of the whole GPU is counted")
         return float(self._nvml.nvmlDeviceGetTotalEnergyConsumption(self._handle))
 
+    def bus(self) -> str:
+        """Its place on the PCI bus, `00000000:81:00.0`; that of a slice is its GPU's.
+
+        Raises:
+            Exception: the driver does not say.
+        """
+        whole = self._nvml.nvmlDeviceGetDeviceHandleFromMigDeviceHandle if self.is_slice else lambda handle: handle
+        found = self._nvml.nvmlDeviceGetPciInfo(whole(self._handle)).busId
+        return found.decode() if isinstance(found, bytes) else str(found)
+
     def state(self) -> Mapping[str, str]:
         """Clock, temperature and what slows it down, as far as they can be read, as text."""
         nvml, found = self._nvml, dict[str, str]()
@@ -88,6 +98,13 @@ def state(uuid: str) -> Mapping[str, str]:
     with suppress(Exception):
         return _known(uuid).state()
     return {}
+
+
+def bus(uuid: str) -> str:
+    """Where a GPU is on the PCI bus; empty where that cannot be read."""
+    with suppress(Exception):
+        return _known(uuid).bus()
+    return ""
 
 
 def millijoules(uuid: str) -> float | None:

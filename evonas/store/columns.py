@@ -112,6 +112,8 @@ CONDITIONS: Mapping[str, str] = {
     "quiet_within[T]": "`this container`, from which others on the machine are not seen",
     "nice[T]": "priority of the process; `cores[T]`: those that it was kept on; `memory[T]`: `kept` where freed memory "
     "stayed with the process, which times depend on",
+    "numa[T]": "of a GPU: the node of memory that it and those cores are on, that they are on another one, or why that "
+    "is not known",
     "cpu_mhz[T]": "clock; `temperature_c[T]` of a processor, `gpu_mhz[T]`, `gpu_temperature_c[T]` and "
     "`gpu_slowed_by[T]` of a GPU, as far as they can be read",
     "quiet_reference_ms[T]": "what the reference network takes on the quiet device",

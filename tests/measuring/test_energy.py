@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -15,7 +15,7 @@ from evonas.evaluation.training_energy import energy_told
 from evonas.measuring import energy
 from evonas.measuring.backends import devices
 from evonas.measuring.energy import Counter, Meter
-from evonas.measuring.nvml import _known, library, state
+from evonas.measuring.nvml import _known, bus, library, state
 
 CPU = TargetConfig()
 
@@ -143,6 +143,12 @@ class FakeNvml(ModuleType):
             raise self.NVMLError("Not Found")
         return uuid
 
+    def nvmlDeviceGetDeviceHandleFromMigDeviceHandle(self, handle: str) -> str:  # noqa: N802
+        return "its GPU"
+
+    def nvmlDeviceGetPciInfo(self, handle: str) -> SimpleNamespace:  # noqa: N802
+        return SimpleNamespace(busId={self.uuid: "00000000:81:00.0", "its GPU": b"00000000:C1:00.0"}[handle])
+
     def nvmlDeviceGetTotalEnergyConsumption(self, handle: str) -> float:  # noqa: N802
         return self.total
 
@@ -186,6 +192,13 @@ def test_a_slice_of_a_gpu_has_no_energy_of_its_own(nvml: FakeNvml) -> None:
     nvml.uuid = "MIG-abc"
     with pytest.raises(UserError, match=r"^targets\.pi: energy_mj needs .* has none for cuda:2 .*slice of a GPU"):
         Meter("pi", TargetConfig(device="cuda:2"))
+
+
+@pytest.mark.parametrize(("uuid", "place"), [("GPU-abc", "00000000:81:00.0"), ("MIG-abc", "00000000:C1:00.0")])
+def test_where_a_gpu_is_on_the_bus(nvml: FakeNvml, uuid: str, place: str) -> None:
+    nvml.uuid = uuid
+    assert bus("GPU-abc") == place
+    assert bus("GPU-another") == ""
 
 
 def test_the_state_of_a_gpu_is_what_can_be_read_of_it(nvml: FakeNvml) -> None:
