@@ -4,7 +4,8 @@
 
 Fashion-MNIST where FILE is given or lies in ../shared/data, else made-up images of its shape. Three networks of the
 `mobile` space, each trained on one thread by one recipe (SGD with Nesterov momentum, the one-cycle schedule, clipped
-gradients, random crops and flips), an epoch at a time, validated on 16 images alone, in three ways, in turns:
+gradients, random crops and flips), an epoch at a time, validated on 16 images alone, in three ways, in turns, each in a
+process of its own, for how the C library keeps memory is a process' matter, and ours changes it:
 
     evonas      the loop of a search
     DataLoader  a Dataset of one image after another (floats, standardised, cropped, flipped), batches by a DataLoader
@@ -17,8 +18,10 @@ the time of ours goes.
 """
 
 import argparse
+import multiprocessing
 import time
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -137,11 +140,38 @@ def built(name: str, task: Task) -> nn.Module:
 
 def compared(ways: dict[str, Loop], images: int, repeats: int) -> str:
     """All in turns, the first time for nothing."""
-    times = np.array([[seconds(loop) for loop in ways.values()] for _ in range(repeats + 1)][1:])
+    crew = [hired(loop) for loop in ways.values()]
+    try:
+        times = np.array([[asked(pipe) for pipe, _ in crew] for _ in range(repeats + 1)][1:])
+    finally:
+        for _, process in crew:
+            process.kill()
+            process.join()
     speeds = " ".join(f"{images / median(times[:, i]):10,.0f}" for i in range(len(ways)))
     ratios = times[:, 1:] / times[:, :1]
     beside = "   ".join(f"{median(r):5.2f} ({min(r):.2f} to {max(r):.2f})" for r in ratios.T)
     return f"{speeds}   {beside}"
+
+
+def hired(loop: Loop) -> tuple[Connection, Any]:
+    """A process, forked from this one, that runs the loop whenever it is asked to, and says how long it took."""
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=serve, args=(theirs, loop), daemon=True)
+    process.start()
+    theirs.close()  # so that a process that dies is an error here
+    return ours, process
+
+
+def serve(pipe: Connection, loop: Loop) -> None:
+    while True:
+        pipe.recv()
+        pipe.send(seconds(loop))
+
+
+def asked(pipe: Connection) -> float:
+    pipe.send("again")
+    return float(pipe.recv())
 
 
 def seconds(loop: Loop) -> float:

@@ -45,6 +45,7 @@ from evonas.measuring.backends import mps
 from evonas.measuring.backends.pytorch import available, device_name, lock_name
 from evonas.measuring.device_lock import DeviceLock
 from evonas.measuring.identity import multiplies_otherwise
+from evonas.measuring.kept_memory import give_memory_back
 from evonas.objectives.before_training import is_stopped_before, report_before
 from evonas.objectives.objectives import Objectives, dominates
 from evonas.records import UNKNOWN, Deferred, Evaluation, Job, RungReport, RunKind, Status
@@ -166,6 +167,7 @@ class Evaluator:
             if draft.status is Status.FAILED_OOM and draft.batch_size > 1:
                 yield from self._attempt_half(job, draft)
             self.memory.tidy()
+            give_memory_back()
         except (TargetUnavailable, OutOfTime, GpuLost) as reason:
             unlike = reason.url if isinstance(reason, UnlikeDevice) else ""
             yield Deferred(job.candidate.index, str(reason), isinstance(reason, GpuLost), unlike)

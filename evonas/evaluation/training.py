@@ -35,6 +35,7 @@ from evonas.evaluation.stochastic_depth import StochasticDepth
 from evonas.evaluation.task_metrics import rows
 from evonas.inputs import called
 from evonas.measuring.identity import lacks_bfloat16
+from evonas.measuring.kept_memory import keep_memory
 from evonas.measuring.torch_state import cpu_threads, seeded
 from evonas.records import Epoch, InputSpec, RunKind
 from evonas.seeding import seed_for
@@ -114,6 +115,8 @@ class Trainer:
     ) -> None:
         if isinstance(task.spec.input, InputSpec) and len(task.spec.input.shape) == 3:
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if data.device.type == "cpu":
+            keep_memory()
         self.network = network
         self.data, self.task, self.config, self.seed = data, task, config, seed
         self.batch = min(config.batch_size, len(data.train))

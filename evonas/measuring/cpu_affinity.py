@@ -1,18 +1,14 @@
 """A process that measures gets priority, cores and memory of its own, and no garbage collection."""
 
-import ctypes
 import gc
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from functools import cache
 from pathlib import Path
 
 from evonas.measuring.device_lock import claim_cores
+from evonas.measuring.kept_memory import keep_memory
 from evonas.measuring.numa import Nearby
-
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
-KEPT, LARGEST = 2**30, 2**25  # bytes; the second is the most that glibc takes
 
 
 @contextmanager
@@ -46,24 +42,6 @@ def pinned(threads: int, near: Nearby | None = None) -> Iterator[Mapping[str, st
             os.close(claim)
         if collecting:
             gc.enable()
-
-
-@cache
-def keep_memory() -> bool:
-    """Memory that this process frees stays with it from now on, so that what it takes next costs no page faults.
-
-    glibc gives larger pieces back to the system after each pass, or does not, depending on what the process allocated
-    before: the reference network at batch 32 took 2.5 ms in one process and 5.9 ms, half of them in the system, in
-    another. Other libraries do not know the setting.
-
-    Returns:
-        Whether memory is kept.
-    """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError, TypeError):
-        return False
-    return bool(mallopt(M_TRIM_THRESHOLD, KEPT) and mallopt(M_MMAP_THRESHOLD, LARGEST))
 
 
 def _threads() -> Collection[int]:

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load
 
 from evonas.errors import UserError
-from evonas.evaluation import Evaluator
+from evonas.evaluation import Evaluator, evaluate, training
 from evonas.evaluation.training import copied, score
 from evonas.latency_tables.blocks import blocks
 from evonas.measuring.device_lock import DeviceLock
@@ -414,3 +414,12 @@ def test_a_worker_that_starts_waits_for_who_measures(tmp_path: Path, monkeypatch
         assert not made
     start.join(600)
     assert made
+
+
+def test_memory_stays_while_a_network_trains_and_is_given_back_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(training, "keep_memory", lambda: said.append("kept"))
+    monkeypatch.setattr(evaluate, "give_memory_back", lambda: said.append("given back"))
+    run(evaluator(), job(1))
+    assert "kept" in said
+    assert said.index("given back") == len(said) - 1

@@ -29,7 +29,7 @@ print(os.getpriority(os.PRIO_PROCESS, 0))
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="how memory is given back is the C library's business")
-def test_memory_that_is_freed_and_taken_again_costs_no_page_faults() -> None:
+def test_memory_that_is_freed_and_taken_again_costs_no_page_faults_until_it_is_given_back() -> None:
     code = """
 import gc
 import resource
@@ -37,7 +37,7 @@ gc.disable()
 import torch
 gc.freeze()
 gc.enable()
-from evonas.measuring.cpu_affinity import keep_memory
+from evonas.measuring.kept_memory import SPARE, give_memory_back, keep_memory
 def passes():
     for _ in range(20):
         [torch.ones(2**18) for _ in range(4)]  # pieces of a megabyte
@@ -49,6 +49,14 @@ def faults():
 print(faults())
 assert keep_memory()
 print(faults())
+assert not give_memory_back()
+pieces = [torch.ones(2**18) for _ in range(SPARE // 2**20 + 10)]
+def held():
+    return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
+del pieces
+before = held()
+assert give_memory_back()
+assert held() < before - SPARE / 2
 """
     returning = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "131072", "MALLOC_TRIM_THRESHOLD_": "131072"}
     done = subprocess.run([sys.executable, "-c", code], env=returning, capture_output=True, text=True, check=True)
