@@ -205,7 +205,8 @@ def _with_cache(
     recipe = config.model_dump(mode="json", include={"task", "learner", "seed"})
     for key in ("path", *PLACES.get(config.task.kind, ())):
         recipe["task"].pop(key, None)  # what is there is in the record of the data
-    recipe |= {"space": space.signature(), "data": data.model_dump(mode="json", exclude={"names_sha256"})}
+    beside = {"names_sha256", "text", "tokenizer"}  # how the examples came about, which their SHA-256 stand for
+    recipe |= {"space": space.signature(), "data": data.model_dump(mode="json", exclude=beside)}
     return Cached(learner, folder, space, recipe, owner)
 
 

@@ -28,7 +28,9 @@ from evonas.neighbours import block_of
 from evonas.records import TaskSpec
 from evonas.spaces import SPACES
 from evonas.store import (
+    NAMES,
     ORIGIN,
+    TOKENIZER,
     Folder,
     create_run,
     evaluations_schema,
@@ -38,12 +40,12 @@ from evonas.store import (
     open_folder,
     read_run,
     strategy_before,
-    write_names,
     write_reused,
+    write_vouched,
 )
 from evonas.strategies import STRATEGIES
 from evonas.tasks import TASKS, Task
-from evonas.tasks.data_record import data_difference, names_file, recorded_data, without_names
+from evonas.tasks.data_record import DataRecord, data_difference, in_run_json, names_file, recorded_data
 from evonas.tasks.metrics import reduction
 
 PARTS: dict[str, Mapping[str, Callable[..., Any]]] = {
@@ -235,10 +237,16 @@ def create_or_check(
         if origin:
             schema = evaluations_schema(components.objectives.metrics, components.objectives.targets)
             description[ORIGIN] = {**origin, "rows": len(reused), "sha256": write_reused(folder, reused, schema)}
-        if components.data and components.data.names:
-            write_names(folder, names_file(components.data.names))
+        for name, data in _vouched(components.data).items():
+            write_vouched(folder, name, data)
         create_run(folder, description)
     mend_run(folder)
+
+
+def _vouched(data: DataRecord | None) -> dict[str, bytes]:
+    """Files of what is too much for a run.json."""
+    found = {NAMES: names_file(data.names), TOKENIZER: data.tokenizer.encode()} if data else {}
+    return {name: content for name, content in found.items() if content}
 
 
 def describe(components: Components) -> dict[str, Any]:
@@ -254,7 +262,7 @@ def describe(components: Components) -> dict[str, Any]:
         "targets": list(components.objectives.targets),
         "validation": _validation(components.task),
         "tables": {name: table.sha256 for name, table in components.tables.items()},
-        "data": without_names(components.data).model_dump(mode="json") if components.data else None,
+        "data": in_run_json(components.data).model_dump(mode="json") if components.data else None,
     }
 
 

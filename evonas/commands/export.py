@@ -141,14 +141,15 @@ def sidecars(path: str, shipped: "Shipment") -> Iterator[tuple[str, str, str]]:
         path: of the exported one.
         shipped: what it is of.
     """
-    from evonas.exporters import columns, names
+    from evonas.exporters import columns, names, texts
 
     kinds = {
         "columns": (columns.SUFFIX, "which column each number of its inputs is, and which number each text"),
         "names": (names.SUFFIX, "whom or what each number of its input stands for, and each of its outputs"),
+        "text": (texts.SUFFIX, "how a text becomes the numbers that it takes in"),
     }
     for label, (suffix, what) in kinds.items():
-        if told := shipped.labels.get(label):
+        if told := shipped.beside.get(label):
             yield str(Path(path).with_suffix(suffix)), told, what
 
 

@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from evonas.runs.data import data_with_names
+    from evonas.runs.data import whole_data
     from evonas.runs.rebuild import task_with_data
     from evonas.runs.remarks import in_words_unmeasured
     from evonas.runs.run import Run
@@ -24,7 +24,7 @@ def run(options: argparse.Namespace) -> int:
     imported(options.modules)
     run = Run(options.run)
     task, unchecked = None, "the run folder says nothing of them"
-    if data_with_names(run):
+    if whole_data(run):
         try:
             task = task_with_data(run.folder, run.description, options.overrides)
         except UserError as reason:

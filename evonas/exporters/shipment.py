@@ -16,13 +16,14 @@ from evonas.errors import UserError
 from evonas.exporters.columns import columns
 from evonas.exporters.exporter import named, shipped
 from evonas.exporters.names import names
+from evonas.exporters.texts import in_metadata, texts
 from evonas.inputs import called, example, mapped
 from evonas.records import Inputs, InputSpec
-from evonas.runs.data import data_with_names
+from evonas.runs.data import whole_data
 from evonas.runs.rebuild import task_of
 from evonas.runs.run import Run
 from evonas.store import weights_name
-from evonas.tasks.data_record import finish_of, prepare_of, recorded_data, stored_example
+from evonas.tasks.data_record import DataRecord, finish_of, prepare_of, recorded_data, stored_example
 from evonas.text import counted
 
 Which = Literal["newest", "search"]
@@ -67,7 +68,9 @@ class Shipment:
         x: two examples that it takes.
         trained: the network by itself.
         labels: what a file is to say of it: run, candidate, task, classes, inputs, output, weights_sha256,
-            trained_by, evonas, columns where the data are a table, and names where the numbers it takes have some.
+            trained_by, evonas, and what `beside` has.
+        beside: what stands in files beside it, as JSON: columns where the data are a table, names where the numbers
+            it takes have some, text where it takes texts.
         note: what there is to know of it; "" where there is nothing.
     """
 
@@ -75,6 +78,7 @@ class Shipment:
     x: Any
     trained: Trained
     labels: Mapping[str, str]
+    beside: Mapping[str, str]
     note: str
 
     @property
@@ -98,7 +102,16 @@ def shipment(run: Run, candidate: int, weights: Which = "newest") -> Shipment:
     trained = weights_of(run, candidate, weights)
     prepare, x, finish, note = _around(run)
     network = shipped(prepare, trained.network, finish)
-    return Shipment(network, x, trained, _labels(run, candidate, trained, network, x), note)
+    record = whole_data(run)
+    beside = _beside(record)
+    labels = {**_labels(run, candidate, trained, network, x), "classes": json.dumps(record.classes if record else [])}
+    labels |= {name: in_metadata(told) if name == "text" else told for name, told in beside.items()}
+    return Shipment(network, x, trained, labels, beside, note)
+
+
+def _beside(record: DataRecord | None) -> dict[str, str]:
+    found = {"columns": columns(record), "names": names(record), "text": texts(record)}
+    return {name: told for name, told in found.items() if told}
 
 
 def weights_of(run: Run, candidate: int, weights: Which = "newest") -> Trained:
@@ -121,21 +134,17 @@ def weights_of(run: Run, candidate: int, weights: Which = "newest") -> Trained:
 
 
 def _labels(run: Run, candidate: int, trained: Trained, network: nn.Module, x: Any) -> dict[str, str]:
-    record = data_with_names(run)
     with torch.no_grad():
         y = called(network, x)
     return {
         "run": str(run.description["id"]),
         "candidate": str(candidate),
         "task": str(run.description["task"]["name"]),
-        "classes": json.dumps(record.classes if record else []),
         "inputs": json.dumps({name: _plain(part) for name, part in named(x).items()}),
         "output": json.dumps(_plain(y)),
         "weights_sha256": trained.sha256,
         "trained_by": trained.by,
         "evonas": version("evonas"),
-        **({"columns": told} if (told := columns(record)) else {}),
-        **({"names": told} if (told := names(record)) else {}),
     }
 
 

@@ -1,21 +1,27 @@
-"""The data of a run as its folder knows them, with the names that have a file of their own."""
+"""The data of a run as its folder knows them, with what has a file of its own: names and a tokenizer."""
 
+import json
 from typing import TYPE_CHECKING
 
-from evonas.store import read_names
+from evonas.store import NAMES, TOKENIZER, read_vouched
 from evonas.tasks.data_record import DataRecord, recorded_data
 
 if TYPE_CHECKING:
     from evonas.runs.run import Run
 
 
-def data_with_names(run: "Run") -> DataRecord | None:
+def whole_data(run: "Run") -> DataRecord | None:
     """What a run says of its data; None where it says nothing.
 
     Raises:
-        UserError: the file of the names is missing or damaged, or run.json says something else than evonas writes.
+        UserError: a file beside run.json is missing or damaged, or run.json says something else than evonas writes.
     """
     record = recorded_data(run.description, run.folder)
-    if record is None or not record.names_sha256:
-        return record
-    return record.model_copy(update={"names": read_names(run.folder, record.names_sha256)})
+    if record is None:
+        return None
+    found: dict[str, object] = {}
+    if record.names_sha256:
+        found["names"] = tuple(json.loads(read_vouched(run.folder, NAMES, record.names_sha256)))
+    if record.text and record.text.tokenizer_sha256:
+        found["tokenizer"] = read_vouched(run.folder, TOKENIZER, record.text.tokenizer_sha256).decode()
+    return record.model_copy(update=found)

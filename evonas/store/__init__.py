@@ -2,6 +2,7 @@
 
 run.json                                 id, resolved config, fingerprint, genes, what the data were; written once
 reused.parquet                           rows of another run that this one re-uses; written once, before run.json
+names.json, tokenizer.json               what numbers of inputs are called, what makes them; likewise
 starts/0001.json                         budget, runtime and versions of each start; ended-0001.json: how it ended
 journal/0001-000001.jsonl                births, rungs and decisions that are not yet in a generation
 evaluations/generation-00001.parquet     one row a candidate evaluated in that generation
@@ -18,10 +19,9 @@ Knows nothing of who writes, or why.
 """
 
 from evonas.store.description import has_own_description, is_run, read_run
-from evonas.store.folder import Folder
+from evonas.store.folder import NAMES, TOKENIZER, Folder
 from evonas.store.generations import Tables, log_name, weights_name
 from evonas.store.migration import strategy_before
-from evonas.store.names import read_names, write_names
 from evonas.store.opening import open_folder
 from evonas.store.reading import (
     import_options,
@@ -36,12 +36,15 @@ from evonas.store.recovery import Recovered, recover
 from evonas.store.refined import refined_conditions, refined_metrics, refined_row, screened_targets
 from evonas.store.reused import ORIGIN, read_reused, write_reused
 from evonas.store.schema import NON_REPRODUCIBLE, SPENT_USD, UNPRICED_S, evaluations_schema, from_row, to_row
+from evonas.store.vouched import read_vouched, write_vouched
 from evonas.store.writing import Store, create_run, is_new, mend_run, record_measured
 
 __all__ = [
+    "NAMES",
     "NON_REPRODUCIBLE",
     "ORIGIN",
     "SPENT_USD",
+    "TOKENIZER",
     "UNPRICED_S",
     "Folder",
     "Recovered",
@@ -60,12 +63,12 @@ __all__ = [
     "open_folder",
     "read_journal_rows",
     "read_measured",
-    "read_names",
     "read_retrained",
     "read_reused",
     "read_run",
     "read_starts",
     "read_tables",
+    "read_vouched",
     "record_measured",
     "recover",
     "refined_conditions",
@@ -75,6 +78,6 @@ __all__ = [
     "strategy_before",
     "to_row",
     "weights_name",
-    "write_names",
     "write_reused",
+    "write_vouched",
 ]

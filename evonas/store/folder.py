@@ -25,6 +25,10 @@ REUSED = "reused.parquet"
 """The one table that is no generation: what a run re-uses of another one."""
 NAMES = "names.json"
 """What the numbers that a network takes in are called."""
+TOKENIZER = "tokenizer.json"
+"""What makes numbers of texts."""
+VOUCHED = (NAMES, TOKENIZER)
+"""Files for which run.json vouches; each is there where there is something to write into it."""
 MOST_BYTES = {
     "weights": 2**37,
     "checkpoints": 2**37,
@@ -34,6 +38,7 @@ MOST_BYTES = {
     "final": 2**37,
     REUSED: 2**30,
     NAMES: 2**32,
+    TOKENIZER: 2**30,
 }
 """How large a file of a folder may be to be read; of the others 16 MiB."""
 OTHERS_BYTES = 2**24

@@ -14,7 +14,7 @@ from evonas.excerpt import MOST_BYTES, shortened
 from evonas.records import Candidate, Evaluation, RungReport
 from evonas.store.description import RUN, RUN_COPY, run_document
 from evonas.store.documents import from_document, to_document
-from evonas.store.folder import FOLDERS, NAMES, REUSED, Folder, digits
+from evonas.store.folder import FOLDERS, REUSED, VOUCHED, Folder, digits
 from evonas.store.generations import checkpoint_name, generation_name, log_name, retrained_name, weights_name
 from evonas.store.journal import Journal
 from evonas.store.lease import LEASE
@@ -72,7 +72,7 @@ def mend_run(folder: Folder) -> None:
 
 def is_new(folder: Folder) -> bool:
     """Whether nothing is there but what a writer lays out before its first record."""
-    return set(folder.names()) <= {*FOLDERS, LEASE, REUSED, NAMES} and not any(map(folder.names, FOLDERS))
+    return set(folder.names()) <= {*FOLDERS, LEASE, REUSED, *VOUCHED} and not any(map(folder.names, FOLDERS))
 
 
 def _recorded(method: "Callable[Concatenate[Store, P], T]") -> "Callable[Concatenate[Store, P], T]":

@@ -19,7 +19,7 @@ from evonas.tasks.metrics import TaskMetric, directions
 from evonas.tasks.splitting import NAMES, check_fractions, parts_among
 from evonas.tasks.task import Array, Split, Splits, Task
 from evonas.tasks.units import Coding, coding, notes, read
-from evonas.tasks.vocabulary import COUNTED_BYTES, Tokens, check_text_room, text_files
+from evonas.tasks.vocabulary import COUNTED_BYTES, check_text_room, text_files
 
 
 def characters(
@@ -72,7 +72,7 @@ def characters(
     return Task(
         spec,
         splits,
-        Tokens(),
+        own.prepare(context, next=True),
         next_token_loss,
         chosen,
         own.names,

@@ -21,6 +21,7 @@ from evonas.tasks.stored_array import Column, chunks, nbytes, source, taken
 from evonas.tasks.table.prepare import TableColumns
 from evonas.tasks.table.record import TableRecord
 from evonas.tasks.task import Split, Standardise, Task
+from evonas.tasks.text_record import TextRecord
 from evonas.tasks.vocabulary import Tokens
 
 SAMPLED_BYTES = 2**24
@@ -108,6 +109,8 @@ class DataRecord(Record):
         spectrogram: likewise, of recordings.
         known_future: likewise, of series of which columns are known of the future.
         tokens: it makes numbers of characters wider, as an embedding takes them.
+        text: how texts became these numbers; None where they are no texts, or an earlier evonas wrote it.
+        tokenizer: the file that made them; empty where there is none, and in a run.json, beside which it is a file.
         table: what became of the columns of a table.
         unprepared: it does nothing to them.
         notes: what was guessed, changed or left out when the data were read.
@@ -125,6 +128,8 @@ class DataRecord(Record):
     spectrogram: SpectrogramRecord | None = None
     known_future: KnownFutureRecord | None = None
     tokens: bool = False
+    text: TextRecord | None = None
+    tokenizer: str = ""
     table: TableRecord | None = None
     unprepared: bool = False
     notes: tuple[str, ...] = ()
@@ -170,7 +175,7 @@ def _prepared(prepare: nn.Module) -> dict[str, Any]:
     if type(prepare) is nn.Identity:
         return {"unprepared": True}
     if type(prepare) is Tokens:
-        return {"tokens": True}
+        return {"tokens": True, "text": prepare.record, "tokenizer": prepare.tokenizer}
     if type(prepare) is TableColumns:
         return {"table": prepare.record}
     if type(prepare) not in (Standardise, Spectrogram, KnownFuture):
@@ -203,9 +208,9 @@ def recorded_data(description: Mapping[str, Any], where: object) -> DataRecord |
     return validated(DataRecord, data, f"{where}/run.json: data")
 
 
-def without_names(record: DataRecord) -> DataRecord:
-    """The record as a run.json has it."""
-    return record.model_copy(update={"names": (), "names_sha256": _names(record)})
+def in_run_json(record: DataRecord) -> DataRecord:
+    """The record as a run.json has it: without what has files of its own."""
+    return record.model_copy(update={"names": (), "names_sha256": _names(record), "tokenizer": ""})
 
 
 def _names(record: DataRecord) -> str:
@@ -214,8 +219,8 @@ def _names(record: DataRecord) -> str:
 
 
 def names_file(names: Sequence[str]) -> bytes:
-    """The file that a run folder has of names, in order of their numbers."""
-    return json.dumps(list(names), separators=(",", ":")).encode()
+    """The file that a run folder has of names, in order of their numbers; empty where there are none."""
+    return json.dumps(list(names), separators=(",", ":")).encode() if names else b""
 
 
 def data_difference(then: DataRecord, now: DataRecord) -> str:
@@ -229,6 +234,8 @@ def data_difference(then: DataRecord, now: DataRecord) -> str:
             return f"{what} are {_short(then, what)} there, {_short(now, what)} here"
     if _names(then) not in ("", _names(now)):  # a run of an earlier evonas has none
         return "the inputs' numbers have other names"
+    if then.text and now.text and then.text != now.text:
+        return "texts become other numbers"
     for name in then.splits:
         if then.splits[name].counts != now.splits[name].counts:
             return f"the classes of {name} have other numbers of examples"
@@ -263,7 +270,7 @@ def prepare_of(record: DataRecord) -> nn.Module | None:
         mean, deviation = (np.array(numbers, np.float32) for numbers in record.standardise.model_dump().values())
         return Standardise.with_constants(mean, deviation, len(record.columns[""].shape) - 1)
     if record.tokens:
-        return Tokens()
+        return Tokens(record.text, record.tokenizer)
     return nn.Identity() if record.unprepared else None
 
 

@@ -16,7 +16,6 @@ from evonas.tasks.splitting import completed
 from evonas.tasks.task import Array, Split, Task
 from evonas.tasks.units import Coding, coding
 from evonas.tasks.units import notes as notes_on
-from evonas.tasks.vocabulary import Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,7 @@ def text_task(
     spec = TaskSpec(task.spec.name, inputs, task.spec.output_shape, directions(task.metrics))
     found = naive_bayes.posteriors(task.splits, own.size, own.filler, task.spec.output_shape[0])
     baselines = {**task.baselines, **baseline("naive Bayes", task.metrics, task.splits, found)}
-    return replace(task, spec=spec, prepare=Tokens(), baselines=baselines)
+    return replace(task, spec=spec, prepare=own.prepare(length), baselines=baselines)
 
 
 def _lengths(whole: Mapping[str, Sequence[Array]]) -> list[int]:

@@ -1,5 +1,6 @@
 """What a text is made of, as numbers: characters, bytes, or the tokens of a tokenizer file (`tokenizers`)."""
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ from evonas.errors import UserError
 from evonas.installing import how_to_install
 from evonas.paths import expanded
 from evonas.tasks.task import Array
-from evonas.tasks.vocabulary import code_points, counted, notes_on, read_text
+from evonas.tasks.text_record import TextRecord
+from evonas.tasks.vocabulary import Tokens, code_points, counted, notes_on, read_text
 
 TOKENIZER = ".json"
 """The suffix of a unit that is a file."""
@@ -31,6 +33,8 @@ class Coding:
         widths: bytes of UTF-8 that each stands for.
         encoded: a text as `read` gives it -> (n,) whole numbers.
         filler: the number that a short text is filled up with.
+        characters: those that have the numbers 1, 2, ... in this order; empty for another unit.
+        tokenizer: the text of its file; empty for another unit.
     """
 
     noun: str
@@ -38,6 +42,26 @@ class Coding:
     widths: tuple[float, ...]
     encoded: Callable[[str], Array]
     filler: int = 0
+    characters: str = ""
+    tokenizer: str = ""
+
+    def prepare(self, length: int, *, next: bool = False) -> Tokens:
+        """What widens the numbers of texts, and knows how they came about.
+
+        Args:
+            length: numbers of an example.
+            next: outputs are of what stands behind each place.
+        """
+        sha256 = hashlib.sha256(self.tokenizer.encode()).hexdigest() if self.tokenizer else ""
+        record = TextRecord(
+            unit=self.noun,  # type: ignore[arg-type]  # checked by pydantic
+            length=length,
+            filler=self.filler,
+            next=next,
+            characters=self.characters,
+            tokenizer_sha256=sha256,
+        )
+        return Tokens(record, self.tokenizer)
 
     @property
     def size(self) -> int:
@@ -105,11 +129,12 @@ def notes(own: Coding, training: Sequence[str], numbers: Mapping[str, Array]) ->
     return [f"{found:,} tokens of {own.size:,} that the tokenizer has"]
 
 
-def _characters(text: str, most: int) -> Coding:
+def _characters(training: str, most: int) -> Coding:
     """Any other character counts as one byte, so that nothing is gained by what a network need not tell."""
-    vocabulary = counted(text, most)
-    widths = (1.0, *(float(len(character.encode())) for character in vocabulary.characters))
-    return Coding("characters", vocabulary.names, widths, vocabulary.encoded)
+    vocabulary = counted(training, most)
+    text = vocabulary.characters
+    widths = (1.0, *(float(len(character.encode())) for character in text))
+    return Coding("characters", vocabulary.names, widths, vocabulary.encoded, characters=text)
 
 
 def _bytes() -> Coding:
@@ -118,7 +143,7 @@ def _bytes() -> Coding:
 
 
 def _tokens(file: Path, training: Sequence[str]) -> Coding:
-    tokenizer = _tokenizer(file)
+    tokenizer, written = _tokenizer(file)
     ids = tokenizer.get_vocab(with_added_tokens=True)
     names = [""] * (1 + max(ids.values(), default=0))
     for name, number in ids.items():
@@ -128,11 +153,11 @@ def _tokens(file: Path, training: Sequence[str]) -> Coding:
     def encoded(text: str) -> Array:
         return np.array(tokenizer.encode(text, add_special_tokens=False).ids, np.int32)
 
-    return Coding("tokens", tuple(names), _widths(tokenizer, names, training), encoded, filler)
+    return Coding("tokens", tuple(names), _widths(tokenizer, names, training), encoded, filler, tokenizer=written)
 
 
-def _tokenizer(file: Path) -> Any:
-    """A `tokenizers.Tokenizer`, which neither cuts nor fills."""
+def _tokenizer(file: Path) -> tuple[Any, str]:
+    """A `tokenizers.Tokenizer`, which neither cuts nor fills, and the text of its file."""
     try:
         import tokenizers
     except ImportError:
@@ -140,12 +165,13 @@ def _tokenizer(file: Path) -> Any:
     if not file.is_file():
         raise UserError(f"task.unit: no file {file.absolute()}")
     try:
-        found = tokenizers.Tokenizer.from_file(str(file))
+        written = file.read_bytes().decode()
+        found = tokenizers.Tokenizer.from_str(written)
     except Exception as error:  # which is what it raises, whatever is wrong
         raise UserError(f"task.unit: {file} is no file of a tokenizer: {str(error).splitlines()[0]}") from None
     found.no_truncation()
     found.no_padding()
-    return found
+    return found, written
 
 
 def _widths(tokenizer: Any, names: Sequence[str], training: Sequence[str]) -> tuple[float, ...]:

@@ -11,6 +11,7 @@ from evonas.errors import UserError
 from evonas.tasks.class_folders import listed
 from evonas.tasks.room import check_room, size_of
 from evonas.tasks.task import Array
+from evonas.tasks.text_record import TextRecord
 
 SUFFIXES = frozenset((".txt",))
 OTHER = "any other"
@@ -20,7 +21,16 @@ COUNTED_BYTES = 16
 
 
 class Tokens(nn.Module):
-    """Numbers of characters as they are stored, in few bytes -> int64, as an embedding takes them."""
+    """Numbers of characters as they are stored, in few bytes -> int64, as an embedding takes them.
+
+    Args:
+        record: how texts became these numbers; None where they are no texts.
+        tokenizer: the file that made them; empty where there is none.
+    """
+
+    def __init__(self, record: TextRecord | None = None, tokenizer: str = "") -> None:
+        super().__init__()
+        self.record, self.tokenizer = record, tokenizer
 
     def forward(self, x: Tensor) -> Tensor:
         return x.long()

@@ -20,7 +20,7 @@ from evonas.errors import UserError
 from evonas.exporters import EXPORTERS
 from evonas.exporters.exporter import written
 from evonas.exporters.shipment import shipment
-from evonas.runs.data import data_with_names
+from evonas.runs.data import whole_data
 from evonas.tasks import TASKS, Task
 from evonas.tasks.class_folders import natural
 from evonas.tasks.data_record import data_difference, data_record, recorded_data
@@ -185,7 +185,7 @@ def test_names_of_users_have_a_file_of_their_own(tmp_path: Path, capsys: pytest.
     names = tmp_path / "run" / "names.json"
     assert tuple(json.loads(names.read_text())) == task.names == ("ann", "bob", "cem", "dan")
     assert run.description["data"]["names"] == []
-    assert data_with_names(run).names == task.names  # type: ignore[union-attr]
+    assert whole_data(run).names == task.names  # type: ignore[union-attr]
     evonas.search(config, run=tmp_path / "run", progress=False)  # the same data
 
     then = recorded_data(run.description, run.folder)
@@ -202,7 +202,7 @@ def test_names_of_users_have_a_file_of_their_own(tmp_path: Path, capsys: pytest.
     assert "names.json is damaged: its SHA-256 is not the recorded one" in capsys.readouterr().err
     names.unlink()
     with pytest.raises(UserError, match=r"names.json is missing; restore it from a copy$"):
-        data_with_names(run)
+        whole_data(run)
 
 
 @pytest.mark.parametrize("loss", ["sampled_softmax", "bpr"])

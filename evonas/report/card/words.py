@@ -10,11 +10,12 @@ from evonas.report.card.exported import Exported
 from evonas.report.card.quality import looks
 from evonas.report.card.tables import cell, table
 from evonas.runs.baselines import in_words
-from evonas.runs.data import data_with_names
+from evonas.runs.data import whole_data
 from evonas.runs.run import Run
 from evonas.store import ORIGIN, import_options
 from evonas.tasks.data_record import DataRecord, recorded_data
 from evonas.tasks.table.record import TableRecord
+from evonas.tasks.text_record import TextRecord
 from evonas.text import counted
 
 FEW = 8
@@ -25,7 +26,7 @@ LISTED = 50
 
 def data(run: Run, licence: str) -> Iterator[str]:
     """Paragraphs: what the network was trained and chosen by, and under which licence."""
-    record = data_with_names(run)
+    record = whole_data(run)
     if record is None:
         yield "The run did not record its data."
     else:
@@ -170,6 +171,8 @@ def _prepared(record: DataRecord) -> str:
             "standardised by the mean and deviation of the training rows; whatever stands in the future of channels "
             "that are not known there is not looked at"
         )
+    elif record.text:
+        what = _text(record.text)
     elif record.tokens or record.unprepared:
         what = "taken as they are stored"
     else:
@@ -179,6 +182,24 @@ def _prepared(record: DataRecord) -> str:
         columns, steps = len(record.finish.mean), record.finish.steps
         gives = f" Its output is in the units of the data: ({columns} of the columns, {steps} of the steps) an example."
     return f"In the file, examples are {what}.{gives}{_names(record)}"
+
+
+def _text(record: TextRecord) -> str:
+    """How a text becomes numbers."""
+    if record.unit == "characters":
+        first = ", ".join(f"{number} {each!r}" for number, each in enumerate(record.characters[:FEW], start=1))
+        more = ", ..." if len(record.characters) > FEW else ""
+        own = f"characters, each as its number ({cell(first)}{more}; any other: 0)"
+    elif record.unit == "bytes":
+        own = "bytes of UTF-8, each its own number"
+    else:
+        sha256 = record.tokenizer_sha256
+        own = f"tokens, as the ids of the tokenizer with the SHA-256 {sha256}, without special tokens"
+    short = "a shorter one is filled up behind" if record.next else f"filled up in front with {record.filler}"
+    return (
+        f"texts: {record.length:,} {own}; {short}. The file of the text beside it (`*.text.json`, also in the file's "
+        "own texts as `text`) has all that is needed"
+    )
 
 
 def _names(record: DataRecord) -> str:
