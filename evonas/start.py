@@ -64,6 +64,7 @@ from evonas.strategies import STRATEGIES
 from evonas.tabular import EvaluatorFactory
 from evonas.tasks import TASKS, Task
 from evonas.tasks.data_record import in_words
+from evonas.tasks.given import is_given
 from evonas.tracking import TrackerDispatcher, missing
 
 Source = str | Path | Mapping[str, Any]
@@ -246,6 +247,9 @@ def prepare_again(
     for noun, registry in (("space", SPACES), ("task", TASKS), ("strategy", STRATEGIES), ("learner", LEARNERS)):
         if config[noun]["kind"] not in registry:
             raise UserError(f"the {noun} {config[noun]['kind']!r} of {folder} is not evonas's own: {_imports(folder)}")
+    if is_given(config["task"]):
+        how = f"evonas.search(CONFIG, run={str(folder)!r}, task=TASK)"
+        raise UserError(f"the task of {folder} was given to it in Python: go on from where it is made, by {how}")
     origin = read_run(folder).get(ORIGIN) or {}
     return prepare(config, overrides=overrides, run=folder, modules=modules, from_run=origin.get("run"))
 

@@ -10,6 +10,7 @@ import torch
 from sklearn import metrics as known
 
 import evonas
+from evonas.cli import main
 from evonas.config import PartConfig
 from evonas.config.options import construct
 from evonas.errors import UserError
@@ -244,3 +245,35 @@ def test_other_tasks_take_them_too(kind: str, tmp_path: Path) -> None:
     if kind == "image_folder":
         assert "split by patient[0-9]+: 10 groups, each of which is in one part" in task.notes
         assert {len(split) % 6 for split in task.splits.parts.values()} == {0}
+
+
+def test_a_run_of_a_frame_says_how_it_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It knows neither the frame nor the options."""
+    config = {
+        "space": {"kind": "mlp"},
+        "task": {"kind": "digits"},
+        "objectives": [{"metric": "params"}],
+        "learner": {"kind": "none"},
+        "strategy": {"kind": "random"},
+        "budget": {"evaluations": 1},
+        "runtime": {"kind": "serial"},
+    }
+    task = evonas.table_of(stays(), label="stays", valid_fraction=0.2)
+    run = evonas.search(config, task=task, run=tmp_path / "run", progress=False)
+    where = f"the task of {tmp_path}/run was given to it in Python: "
+    for words in (["test"], ["train"], ["train", "--set", "task.path=stays.csv"]):
+        capsys.readouterr()
+        assert main([words[0], str(tmp_path / "run"), "0", *words[1:]]) == 2
+        line = capsys.readouterr().err
+        assert ("task: label: required; " if words[1:] else "") + where in line
+        assert f"evonas.train(evonas.load('{tmp_path}/run', task=TASK))" in line
+        assert line.count("\n") == 1
+    assert main(["resume", str(tmp_path / "run")]) == 2
+    assert where + "go on from where it is made, by evonas.search(CONFIG, " in capsys.readouterr().err
+
+    stays().to_parquet(tmp_path / "stays.parquet")
+    given = [f"task.path={tmp_path}/stays.parquet", "task.label=stays"]
+    with pytest.raises(UserError, match=r"have changed: train has .*; where its task was given to it in Python, give"):
+        run.task(given)
+    assert run.task([*given, "task.valid_fraction=0.2"]).spec.outputs == task.spec.outputs
+    assert evonas.load(tmp_path / "run", task=task).task() is task

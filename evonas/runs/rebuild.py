@@ -27,6 +27,7 @@ from evonas.store import Folder, read_retrained, read_starts, weights_name
 from evonas.store.final import read_weights
 from evonas.tasks import TASKS, Task
 from evonas.tasks.data_record import data_difference, data_record, recorded_data
+from evonas.tasks.given import how_to_give, is_given, may_be_given
 from evonas.text import describe_error
 
 RECOUNTED = 20
@@ -140,7 +141,13 @@ def task_with_data(folder: Folder, description: Mapping[str, Any], overrides: It
             f"the task {section.kind!r} of this run is not evonas's own: give the module that registers it by "
             "--import, or from Python load(RUN, task=...)"
         )
-    return construct(TASKS, section, "task")
+    try:
+        return construct(TASKS, section, "task")
+    except UserError as reason:
+        if not is_given(description["config"]["task"]):
+            raise
+        now = f"{reason}; " if section.options else ""
+        raise UserError(f"{now}the task of {folder} was given to it in Python: {how_to_give(folder)}") from None
 
 
 def loaded(
@@ -153,7 +160,9 @@ def loaded(
     """
     task = task or task_with_data(folder, description, overrides)
     if difference := difference_of_data(folder, description, task):
-        raise UserError(f"the data of {folder} have changed: {difference}")
+        given = may_be_given(description["config"]["task"])
+        cure = f"; where its task was given to it in Python, give that again: {how_to_give(folder)}" if given else ""
+        raise UserError(f"the data of {folder} have changed: {difference}{cure}")
     return task
 
 
