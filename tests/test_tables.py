@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from sklearn import metrics as known
@@ -182,9 +184,57 @@ def test_bad_input_is_one_line(tmp_path: Path, text: str, options: dict[str, Any
     assert "\n" not in str(error.value)
 
 
+class Lazy:
+    """What is a frame later."""
+
+    def collect(self) -> None: ...
+
+
+class Views:
+    """A frame as Polars': its texts are views, for which Arrow lacks functions.
+
+    Args:
+        frame: the same of pandas.
+    """
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self.table = pa.Table.from_pandas(frame, preserve_index=False)
+        for place, column in enumerate(self.table.columns):
+            if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+                views = column.cast(pa.string_view())
+                if self.table.column_names[place] == "city":  # as its categories
+                    coded = column.combine_chunks().dictionary_encode()
+                    views = pa.DictionaryArray.from_arrays(coded.indices, coded.dictionary.cast(pa.string_view()))
+                self.table = self.table.set_column(place, self.table.column_names[place], views)
+        self.columns = self.table.column_names
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self.table.__arrow_c_stream__(requested_schema)
+
+
+def test_a_frame_of_others_is_as_one_of_pandas(task: Task, tmp_path: Path) -> None:
+    views = Views(stays())
+    kinds = {str(each) for each in views.table.schema.types}
+    assert {"string_view", "dictionary<values=string_view, indices=int32, ordered=0>"} < kinds
+    options: dict[str, Any] = {"label": "stays", "split": {"by": "patient"}}
+    options |= {"valid_fraction": 0.2, "test_fraction": 0.2}
+    expected = data_record(task)
+    assert data_record(evonas.table_of(views, **options)).splits == expected.splits
+    assert expected.table
+    found, own = (mapped(Encoder(expected.table)(rows)) for rows in (views, stays()))
+    assert all(torch.equal(found[name].nan_to_num(), own[name].nan_to_num()) for name in own)
+    city = pa.chunked_array([pa.array(stays()["city"], pa.string_view())])  # a file cannot hold views of categories
+    place = views.columns.index("city")
+    pq.write_table(views.table.set_column(place, "city", city), tmp_path / "views.parquet")
+    of_file = read(tmp_path / "views.parquet", **options)
+    assert data_record(of_file).splits == expected.splits
+
+
 def test_what_is_no_frame_is_one_line() -> None:
     for frame, says in (
-        (np.zeros((3, 2)), "table_of: train: takes a DataFrame of pandas, not a ndarray"),
+        (np.zeros((3, 2)), "table_of: train: takes a frame of pandas or Polars, or a table of Arrow, not a ndarray"),
+        (Lazy(), "not a Lazy; collect\\(\\) makes a frame of it"),
+        (pa.table({"a": [1, 2], "y": [0, 1]})[:0], "table_of: train: the frame has no rows"),
         (pd.DataFrame({"a": [], "y": []}), "table_of: train: the frame has no rows"),
         (pd.DataFrame({"a": [1, "x"], "y": [0, 1]}), "give each column values of one kind"),
     ):

@@ -50,8 +50,8 @@ class Encoder:
         """What a network takes in, as it is stored.
 
         Args:
-            rows: a `pyarrow.Table` or a frame of pandas with the columns; others are not looked at. A column whose
-                texts were read as numbers takes numbers, or texts in the same writing.
+            rows: a frame, as `table_of` takes it, with the columns; others are not looked at. A column whose texts
+                were read as numbers takes numbers, or texts in the same writing.
             part: what it is, for messages.
 
         Returns:

@@ -10,6 +10,7 @@ import numpy as np
 from evonas.errors import UserError
 from evonas.tasks.splitting import parts_among
 from evonas.tasks.table.encodings import by_start, checked, excel, first_line, head_is_utf8, wrong_encoding
+from evonas.tasks.table.frames import as_arrow, in_words, plain
 
 SUFFIXES = (".csv", ".tsv", ".parquet")
 GAPS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "none", "?"]
@@ -57,7 +58,7 @@ def read(
     try:
         if file.suffix.lower() == ".parquet":
             found = pyarrow.parquet.read_table(file)
-            found = found.drop_columns([name for name in found.column_names if INDEX.fullmatch(name)])
+            found = plain(found.drop_columns([name for name in found.column_names if INDEX.fullmatch(name)]))
         else:
             found = _read_csv(file, encoding, said, decimal, doubtful)
     except FileNotFoundError:
@@ -71,10 +72,10 @@ def read(
 
 
 def of_frame(frame: Any, what: str) -> Any:
-    """A `pyarrow.Table` of a frame of pandas, without its index.
+    """A `pyarrow.Table` of a frame.
 
     Args:
-        frame: the frame.
+        frame: as `as_arrow` takes it.
         what: it is, for messages.
 
     Raises:
@@ -82,15 +83,12 @@ def of_frame(frame: Any, what: str) -> Any:
     """
     import pyarrow as pa
 
-    if isinstance(frame, pa.Table):
-        return frame
     try:
-        named = frame.rename(columns=str)
-        found = pa.Table.from_pandas(named, preserve_index=False)
-    except AttributeError:
-        raise UserError(f"{what}: takes a DataFrame of pandas, not a {type(frame).__name__}") from None
-    except (pa.ArrowException, ValueError) as error:
+        found = as_arrow(frame)
+    except (pa.ArrowException, ValueError, TypeError) as error:
         raise UserError(f"{what}: {str(error).splitlines()[0]}; give each column values of one kind") from None
+    if found is None:
+        raise UserError(f"{what}: takes a frame of pandas or Polars, or a table of Arrow, not a {in_words(frame)}")
     check_names(found.column_names, what)
     if not len(found):
         raise UserError(f"{what}: the frame has no rows")

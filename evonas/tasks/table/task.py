@@ -133,10 +133,11 @@ def table_of(
     metrics: Sequence[str] | None = None,
     decimal: Decimal = "",
 ) -> Task:
-    """The task of a DataFrame of pandas: `evonas.search(config, task=evonas.table_of(frame, label="price"))`.
+    """The task of a frame: `evonas.search(config, task=evonas.table_of(frame, label="price"))`.
 
     Args:
-        frame: the training rows; its index is no feature.
+        frame: the training rows: a frame of pandas, whose index is no feature, or of Polars, a table of Arrow, or what
+            else gives an Arrow stream (`__arrow_c_stream__`).
         label: as of the kind `table`, like all options that have no line here.
         valid: a frame of validation rows; default: drawn from the training rows.
         test: a frame of test rows; default: drawn from the training rows.
