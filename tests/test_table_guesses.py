@@ -11,6 +11,7 @@ from evonas.commands.guesses import guessed
 from evonas.commands.series_guesses import lengths
 from evonas.config import PartConfig
 from evonas.config.options import construct
+from evonas.errors import UserError
 from evonas.tasks import TASKS
 
 DAYS = pd.date_range("2024-01-01", periods=100, freq="D")
@@ -124,3 +125,19 @@ def test_who_took_what_is_a_table_where_few_took_something_twice(tmp_path: Path)
     table = pd.DataFrame({"customer": np.arange(60), "item": np.arange(60) % 7, "paid": WAVE[:60]})
     assert guess(table, tmp_path)[0]["kind"] == "table"
     assert guess(table.assign(customer=np.arange(60) % 9), tmp_path)[0]["kind"] == "recommendation"
+
+
+@pytest.mark.parametrize("odd", [["x", "y"], {"a": 1}], ids=["list", "struct"])
+def test_what_cannot_be_compared_is_not_looked_at(odd: object, tmp_path: Path) -> None:
+    """A column of lists or structs, wherever it stands and whatever it is called."""
+    rows = pd.DataFrame({"a": range(60), "label": ["ja", "nein"] * 30})
+    for name, place in (("tags", 0), ("user", 2)):
+        table = rows.copy()
+        table.insert(place, name, [odd] * 60)
+        table.to_parquet(tmp_path / "t.parquet")
+        section, decisions = guessed(str(tmp_path / "t.parquet"))
+        assert (section["kind"], section["label"]) == ("table", "label")
+        assert any(line.startswith(f"columns that no network can take: {name} (") for line in decisions)
+    pd.DataFrame({"tags": [odd] * 60}).to_parquet(tmp_path / "t.parquet")
+    with pytest.raises(UserError, match=r"no column holds numbers, texts or dates: tags \("):
+        guessed(str(tmp_path / "t.parquet"))

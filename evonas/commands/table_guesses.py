@@ -7,6 +7,7 @@ from typing import Any
 
 from evonas.commands.guess import CLASSES, LABELS, LONGEST, MOST_CLASSES, Guess, in_a_line
 from evonas.commands.series_guesses import series, why_no_series
+from evonas.errors import UserError
 
 USERS = {"user", "customer", "client", "reviewer", "visitor", "member", "nutzer", "benutzer", "kunde", "kunden"}
 ITEMS = {"item", "product", "movie", "article", "song", "track", "book", "artikel", "produkt", "film", "asin", "sku"}
@@ -36,8 +37,14 @@ def of_table(data: str, path: Path) -> Guess:
     from evonas.tasks.table import read, table_files
     from evonas.tasks.table.as_numbers import as_numbers
 
-    raw = read(table_files(path)["train"], doubtful=True)
-    rows = as_numbers({"train": raw}, (), "", [])[0]["train"]
+    whole = read(table_files(path)["train"], doubtful=True)
+    raw, left = _without_lists(whole, path)
+    found = _of_rows(data, path, raw, as_numbers({"train": raw}, (), "", [])[0]["train"])
+    return Guess(found.section, (*found.decisions, *left))
+
+
+def _of_rows(data: str, path: Path, raw: Any, rows: Any) -> Guess:
+    """See `of_table`; raw: the table as it was read, rows: the same, with numbers for texts that are some."""
     plain = _plain(data, raw, rows)
     kinds: tuple[Callable[[str, Any], Guess | None], ...] = (_recommendation, series, _texts)
     for kind in kinds[2:] if path.is_dir() else kinds:
@@ -64,6 +71,31 @@ def ids_of(rows: Any, but: str = "") -> list[str]:
     counts = [name for name in single if values[name][0] in (0, 1) and (np.diff(values[name]) == 1).all()]
     features = [name for name in rows.column_names if name not in (but, *named, *counts) and _varies(rows, name)]
     return [name for name in single if name in named or (name in counts and features)]
+
+
+def _without_lists(rows: Any, path: Path) -> tuple[Any, list[str]]:
+    """The table without columns of lists and the like, of which Arrow cannot tell whether two values are the same, and
+    a line that says so.
+
+    Raises:
+        UserError: nothing is left.
+    """
+    left = [name for name in rows.column_names if not _can_be_compared(rows[name])]
+    if len(left) == len(rows.column_names):
+        kinds = ", ".join(f"{name} ({rows[name].type})" for name in left)
+        raise UserError(f"{path}: no column holds numbers, texts or dates: {kinds}; make columns of what is in them")
+    named = ", ".join(f"{name} ({rows[name].type})" for name in left)
+    return rows.drop_columns(left), [f"columns that no network can take: {named}"] * bool(left)
+
+
+def _can_be_compared(column: Any) -> bool:
+    import pyarrow as pa
+
+    try:
+        column.slice(0, 1).unique()
+    except pa.ArrowNotImplementedError:
+        return False
+    return True
 
 
 def _plain(data: str, raw: Any, rows: Any) -> Guess:
@@ -177,7 +209,6 @@ def _called(columns: list[str], names: set[str]) -> str:
 
 
 def _is_time(rows: Any, name: str) -> bool:
-    from evonas.errors import UserError
     from evonas.tasks.series.table import times_of
     from evonas.tasks.table.dates import dated
 
