@@ -19,7 +19,7 @@ from evonas.exporters.names import names
 from evonas.exporters.texts import in_metadata, texts
 from evonas.inputs import called, example, mapped
 from evonas.records import Inputs, InputSpec
-from evonas.runs.data import whole_data
+from evonas.runs.data import data_for_others
 from evonas.runs.rebuild import task_of
 from evonas.runs.run import Run
 from evonas.store import weights_name
@@ -102,7 +102,7 @@ def shipment(run: Run, candidate: int, weights: Which = "newest") -> Shipment:
     trained = weights_of(run, candidate, weights)
     prepare, x, finish, note = _around(run)
     network = shipped(prepare, trained.network, finish)
-    record = whole_data(run)
+    record = data_for_others(run)
     beside = _beside(record)
     labels = {**_labels(run, candidate, trained, network, x), "classes": json.dumps(record.classes if record else [])}
     labels |= {name: in_metadata(told) if name == "text" else told for name, told in beside.items()}

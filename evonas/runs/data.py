@@ -3,8 +3,9 @@
 import json
 from typing import TYPE_CHECKING
 
+from evonas.errors import UserError
 from evonas.store import NAMES, TOKENIZER, read_vouched
-from evonas.tasks.data_record import DataRecord, recorded_data
+from evonas.tasks.data_record import DataRecord, data_record, recorded_data
 
 if TYPE_CHECKING:
     from evonas.runs.run import Run
@@ -25,3 +26,20 @@ def whole_data(run: "Run") -> DataRecord | None:
     if record.text and record.text.tokenizer_sha256:
         found["tokenizer"] = read_vouched(run.folder, TOKENIZER, record.text.tokenizer_sha256).decode()
     return record.model_copy(update=found)
+
+
+def data_for_others(run: "Run") -> DataRecord | None:
+    """The same, for who is to use a network elsewhere: where an earlier evonas did not record how texts became numbers,
+    the data say it once more, if they are still there.
+
+    Raises:
+        UserError: as of `whole_data`.
+    """
+    record = whole_data(run)
+    if record is None or not record.tokens or record.text or record.names:
+        return record
+    try:
+        again = data_record(run.task())
+    except UserError:
+        return record
+    return record.model_copy(update={"text": again.text, "tokenizer": again.tokenizer})

@@ -16,7 +16,8 @@ from evonas.cli import main
 from evonas.errors import UserError
 from evonas.exporters import texts
 from evonas.exporters.shipment import shipment
-from evonas.tasks.data_record import data_difference, data_record
+from evonas.runs.data import data_for_others
+from evonas.tasks.data_record import data_difference, data_record, recorded_data
 from tests.exporters.test_card import PAGE
 from tests.test_texts import GREETINGS, ROWS, made, table, tokenizer
 from tests.tutorial import blocks
@@ -109,7 +110,19 @@ def test_a_run_folder_has_its_tokenizer_and_a_large_one_is_left_out_of_the_file(
         shipment(run, 0)
 
 
-def test_a_run_of_an_earlier_evonas_says_nothing_of_its_texts(tmp_path: Path) -> None:
+def test_of_a_run_of_an_earlier_evonas_the_data_say_it(tmp_path: Path) -> None:
+    path = table(tmp_path)
+    config = {**CONFIG, "learner": {"kind": "none"}, "objectives": [{"metric": "params"}]}
+    run = evonas.search({**config, "task": {"kind": "text_table", "path": str(path)}}, run=tmp_path / "run")
+    expected = data_for_others(run)
+    del run.description["data"]["text"]
+    assert recorded_data(run.description, run.folder).text is None  # type: ignore[union-attr]
+    assert data_for_others(run) == expected
+    path.rename(tmp_path / "gone.csv")
+    assert data_for_others(run).text is None  # type: ignore[union-attr]
+
+
+def test_texts_that_became_other_numbers_are_other_data(tmp_path: Path) -> None:
     task = made("text_table", table(tmp_path))
     now = data_record(task)
     then = now.model_copy(update={"text": None})

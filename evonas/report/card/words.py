@@ -10,7 +10,7 @@ from evonas.report.card.exported import Exported
 from evonas.report.card.quality import looks
 from evonas.report.card.tables import cell, table
 from evonas.runs.baselines import in_words
-from evonas.runs.data import whole_data
+from evonas.runs.data import data_for_others
 from evonas.runs.run import Run
 from evonas.store import ORIGIN, import_options
 from evonas.tasks.data_record import DataRecord, recorded_data
@@ -26,7 +26,7 @@ LISTED = 50
 
 def data(run: Run, licence: str) -> Iterator[str]:
     """Paragraphs: what the network was trained and chosen by, and under which licence."""
-    record = whole_data(run)
+    record = data_for_others(run)
     if record is None:
         yield "The run did not record its data."
     else:
@@ -173,6 +173,8 @@ def _prepared(record: DataRecord) -> str:
         )
     elif record.text:
         what = _text(record.text)
+    elif record.tokens and not record.names:
+        what = "whole numbers as texts became them; which number stands for what, this run did not record"
     elif record.tokens or record.unprepared:
         what = "taken as they are stored"
     else:
