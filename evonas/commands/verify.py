@@ -30,7 +30,8 @@ def run(options: argparse.Namespace) -> int:
         except UserError as reason:
             if options.overrides:
                 raise
-            unchecked = f"{reason}; --set task.KEY=VALUE says where they are"
+            how = "" if "--set" in str(reason) else "; --set task.KEY=VALUE says where they are"
+            unchecked = f"{reason}{how}"
     verdict = run.verify(task)
     if verdict.difference:
         print(f"differs: {verdict.difference}")

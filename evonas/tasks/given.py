@@ -40,7 +40,7 @@ def how_to_give(folder: object) -> str:
         folder: of the run.
     """
     return (
-        f"evonas.train(evonas.load({str(folder)!r}, task=TASK)) where it is made, and how-to/train.md for a test; or "
-        "write its data to a file, and give --set task.path=FILE and every option that it was made with as "
+        f"train by evonas.train(evonas.load({str(folder)!r}, task=TASK)) where it is made, test as how-to/train.md has "
+        "it; or write its data to a file, and give --set task.path=FILE and every option that it was made with as "
         "--set task.KEY=VALUE"
     )
