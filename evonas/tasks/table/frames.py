@@ -1,5 +1,6 @@
 """Frames of pandas, Polars and others as tables of Arrow."""
 
+import sys
 from typing import Any
 
 
@@ -13,12 +14,12 @@ def as_arrow(frame: Any) -> Any:
     Raises:
         ArrowException, ValueError, TypeError: a column holds what Arrow has no type for.
     """
-    import pandas as pd
     import pyarrow as pa
 
+    pandas: Any = sys.modules.get("pandas")  # which is loaded where a frame of it is there
     if isinstance(frame, pa.Table):
         return plain(frame)
-    if isinstance(frame, pd.DataFrame):
+    if pandas and isinstance(frame, pandas.DataFrame):
         return plain(pa.Table.from_pandas(frame.rename(columns=str), preserve_index=False))
     if hasattr(frame, "__arrow_c_stream__") and hasattr(frame, "columns"):  # a series has no columns
         return plain(pa.table(frame))
