@@ -20,7 +20,7 @@ from evonas.evaluation.augment import augment
 from evonas.tasks import TASKS, Task, room
 from evonas.tasks.data_record import data_record, prepare_of
 from evonas.tasks.images import ORIENTATION
-from evonas.tasks.masks import MaskFiles, MaskForm
+from evonas.tasks.masks import MaskFiles, MaskForm, values_of
 from evonas.tasks.picture_pairs import Pair
 from evonas.tasks.pixels import UNKNOWN, PixelCrossEntropy, mean_iou, overlaps, wrong_pixels
 from evonas.tasks.splitting import joined
@@ -137,6 +137,14 @@ def test_what_masks_cannot_be_is_one_line(change: Any, options: dict[str, Any], 
     with pytest.raises(UserError, match=says) as error:
         made(tmp_path, valid_fraction=0.05, test_fraction=0.05, **options)
     assert "\n" not in str(error.value)
+
+
+def test_masks_that_have_one_value_alone_are_said() -> None:
+    of_zeros = np.zeros((2, 2, 4, 4), np.uint8)
+    with pytest.raises(UserError, match=r"the training masks have one value \(0\), so there is nothing to tell apart"):
+        values_of(None, None, of_zeros)
+    with pytest.raises(UserError, match=r"the training masks have no value beside task\.unknown_value"):
+        values_of(None, 0, of_zeros)
 
 
 def test_a_picture_without_a_mask_ends_a_search_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,6 +22,7 @@ from evonas.tasks.data_record import data_record, prepare_of
 from evonas.tasks.losses import WeightedCrossEntropy
 from evonas.tasks.metrics import CLASSIFICATION_METRICS
 from evonas.tasks.table import Encoder
+from evonas.tasks.table.prepare import TableColumns
 from evonas.testing import check_task
 
 RNG = np.random.default_rng(0)
@@ -237,9 +238,60 @@ def test_what_is_no_frame_is_one_line() -> None:
         (pa.table({"a": [1, 2], "y": [0, 1]})[:0], "table_of: train: the frame has no rows"),
         (pd.DataFrame({"a": [], "y": []}), "table_of: train: the frame has no rows"),
         (pd.DataFrame({"a": [1, "x"], "y": [0, 1]}), "give each column values of one kind"),
+        (pd.DataFrame([[1, 2, 0]], columns=["a", "a", "y"]), "^table_of: train has two columns .* a; rename one"),
     ):
         with pytest.raises(UserError, match=says):
             evonas.table_of(frame, label="y")
+
+
+HUGE = pd.DataFrame(
+    {
+        "number": RNG.normal(size=60),
+        "key": 2**60 + np.arange(60) % 9,
+        "endless": np.where(np.arange(60) % 2, np.inf, -np.inf),
+        "large": RNG.normal(size=60) * 1e300,
+        "far": np.where(np.arange(60) % 2, 1e308, -1e308),
+        "target": RNG.normal(size=60) * 1e30,
+        "y": ["no", "yes"] * 30,
+    }
+)
+
+
+def test_why_a_column_of_other_values_is_left_out() -> None:
+    task = evonas.table_of(HUGE, label="y", ignore=["far"])
+    assert any("endless (no number is finite)" in note for note in task.notes)
+    assert any("key (its values, such as 1152921504606846976, are one number" in note for note in task.notes)
+    assert "3 numbers: number, large, target" in task.notes
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"label": "y"}, r"the column far holds numbers from -1e\+308 to 1e\+308, which are too far apart"),
+        (
+            {"label": "target", "target": "values", "ignore": ["far"]},
+            r"reach \d.*e\+30, .*: give them in a larger unit",
+        ),
+        ({"label": "large", "target": "values", "ignore": ["far"]}, r"reach \d.*e\+300, .* in a larger unit"),
+        ({"label": "key", "target": "values", "ignore": ["far"]}, "key cannot be predicted: .* are one number in"),
+    ],
+)
+def test_numbers_that_floats_do_not_hold_are_one_line(options: dict[str, Any], says: str) -> None:
+    with pytest.raises(UserError, match=says) as error:
+        evonas.table_of(HUGE, **options)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_later_number_is_the_largest_there_is_and_no_gap_however_large() -> None:
+    task = evonas.table_of(HUGE, label="y", ignore=["far", "large", "target"])
+    assert isinstance(task.prepare, TableColumns)
+    assert not task.prepare.wide
+    later = pd.DataFrame({"number": [30.0, 1e20, -1e38, 1e300, -1e300], "key": 1, "endless": 1.0})
+    prepared = task.prepare(torch.from_numpy(Encoder(task.prepare.record)(later)))
+    assert prepared[1:, 0].tolist() == [3, -3, 3, -3]
+    assert 2.9 < prepared[0, 0] < 3
 
 
 def test_metrics_are_those_of_scikit_learn() -> None:

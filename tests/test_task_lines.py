@@ -67,6 +67,21 @@ def test_classes_that_are_there_once_beside_large_ones_are_said(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
+    ("kind", "options", "says"),
+    [
+        ("series", {"targets": ["b"], "time": "when"}, r"task\.time: when must hold dates as .*; row 51 has 'gestern'"),
+        ("recommendation", {"user": "a", "item": "b", "time": "when"}, r"task\.time: .*; row 51 has 'gestern'"),
+        ("table", {"label": "b", "target": "values", "split": {"time": "when"}}, "holds no times: .*; 'gestern' is"),
+    ],
+)
+def test_the_time_that_is_none_is_named(kind: str, options: dict[str, Any], says: str, tmp_path: Path) -> None:
+    rows = [f"{i % 5},{i},{'gestern' if i == 50 else f'2024-01-{i % 28 + 1:02} 08:00:00'}" for i in range(80)]
+    (tmp_path / "t.csv").write_text("\n".join(["a,b,when", *rows]))
+    with pytest.raises(UserError, match=says):
+        made(kind, path=str(tmp_path / "t.csv"), **options)
+
+
+@pytest.mark.parametrize(
     ("kind", "options", "metric", "says"),
     [
         ("table", {"label": "mood", "ignore": ["nr"]}, "f1", "[error, f1]"),

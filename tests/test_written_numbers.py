@@ -158,6 +158,8 @@ def test_a_table_in_another_encoding_is_the_table(encoding: str, tmp_path: Path)
     [
         ("a,b\nKöln,1\n".encode() + "Köln,2\n".encode("latin-1"), {}, "UTF-8 in some places and not in others, as in"),
         (b"a,b\nK\x81ln,1\n", {}, "is neither UTF-8 nor Windows-1252; say what it is: task.encoding"),
+        (b"a,b\nK\xf6ln,1\nK\x81ln,2\n", {}, r"t\.csv is neither UTF-8 nor Windows-1252; say what it is"),
+        (b"\xff\xfea\x00,\x00b\x00\n\x00\x00\xd8x", {}, r"t\.csv begins as utf-16 and is none; say what it is"),
         (b"a,b\nx,1\n", {"encoding": "klingon"}, "task.encoding: there is no encoding 'klingon'; give utf-8, cp1252"),
         (b"a,b\nK\xf6ln,1\n", {"encoding": "utf-8"}, r"t\.csv is not utf-8; leave it out, or give"),
         (b"a,b\nK\x81ln,1\n", {"encoding": "cp1252"}, r"t\.csv is not cp1252; leave it out, or give"),

@@ -25,6 +25,7 @@ NUMBERS = 2**22
 """Of made-up outputs, at most: larger splits are tried in part."""
 
 
+LARGE = "; where targets are so large that float32 does not hold their squares, give them in a larger unit"
 WHERE = "what is a number of all examples at once belongs into `reduce`"
 
 
@@ -147,5 +148,5 @@ def _number(name: str, metric: TaskMetric, statistics: Tensor, whole: bool = Fal
     if whole and not value.double().isfinite().all():
         raise MetricError(
             f"metric {name}: it is {value.item()} of all {len(statistics)} validation examples with made-up outputs; "
-            "it must be a finite number"
+            f"it must be a finite number{LARGE * bool(value.isinf())}"
         )

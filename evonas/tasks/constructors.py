@@ -18,6 +18,8 @@ from evonas.tasks.metrics import CLASSIFICATION_METRICS, REGRESSION_METRICS, dir
 from evonas.tasks.stored_array import Column, chunks
 from evonas.tasks.task import Array, Loss, Split, Splits, Standardise, Task
 
+LARGEST = 1e18
+"""Value to predict: float32 holds the sum of many of its squares."""
 T = TypeVar("T")
 C = TypeVar("C", bound=Column)
 
@@ -163,6 +165,12 @@ def chosen_metrics(names: Sequence[str], known: Mapping[str, T]) -> dict[str, T]
 def _values(y: Array) -> Array:
     if y.ndim > 2 or not np.issubdtype(y.dtype, np.number):
         raise UserError(f"task: values must be numbers (n,) or (n, outputs), not {y.dtype} {y.shape}")
+    largest = max(-float(y.min()), float(y.max())) if y.size and y.dtype.kind != "c" else 0.0
+    if LARGEST < largest < np.inf:
+        raise UserError(
+            f"task: the values to predict reach {largest:.3g}, and float32 holds squares of {LARGEST:g} at most: give "
+            "them in a larger unit"
+        )
     return _finite(y.reshape(len(y), -1).astype(np.float32))
 
 

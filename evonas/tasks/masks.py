@@ -148,6 +148,12 @@ def values_of(given: Sequence[int] | None, unknown: int | None, stored: Column) 
             f"task.values: the masks have {len(own):,} different values, too many to be classes: write masks without "
             "smooth edges, or name the values"
         )
+    if given is None and len(own) < 2:
+        beside = " beside task.unknown_value" if unknown in found else ""
+        raise UserError(
+            f"task.values: the training masks have {f'one value ({own[0]})' if own else 'no value'}{beside}, so there "
+            "is nothing to tell apart; name the values of all classes, or look whether the masks are the right ones"
+        )
     if len(own) < 2 or len(set(own)) < len(own) or len(own) >= UNKNOWN:
         raise UserError(
             f"task.values: takes different values of 2 to {UNKNOWN - 1} classes, not {listed(map(str, own))}"

@@ -208,7 +208,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "no part": ({"horizon": 40}, r"task: no window fits into valid: a window takes 52 \(12 \+ 40\), of which 40 in"),
     "season": ({"season": 150}, r"task\.season: 150 rows are no season of 140 training rows; give a shorter one"),
     "label": ({"target": "classes"}, r"task\.label: target: classes takes the column of classes"),
-    "text time": ({"time": "note"}, r"task\.time: note must hold dates as 2024-12-31 or .*, not 'a'"),
+    "text time": ({"time": "note"}, r"task\.time: note must hold dates as 2024-12-31 or .*; row 1 has 'a'"),
     "text": ({"targets": ["note"]}, r"task\.targets: the column note must hold numbers; row 1 has 'a'"),
     "metric": ({"metrics": ["mas"]}, r"task\.metrics: unknown 'mas'; did you mean 'mase'\?"),
     "constant": ({"targets": ["one"]}, r"task\.targets: one is 1 in all training rows, so there is nothing to"),

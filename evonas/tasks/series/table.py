@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from evonas.errors import UserError
+from evonas.tasks.table.dates import first_other
 from evonas.tasks.task import Array
 from evonas.text import counted
 
@@ -93,10 +94,12 @@ def times_of(rows: Any, name: str) -> Array:
         if np.array_equal(found, np.rint(found)):
             return found.astype(np.int64)
         raise UserError(f"task.time: {name} must hold dates or whole numbers, not {found[found != np.rint(found)][0]}")
-    example = column[0].as_py() if len(column) else ""
-    raise UserError(
-        f"task.time: {name} must hold dates as 2024-12-31 or 2024-12-31 23:00, not {str(example)!r}; {ORDER}"
-    )
+    other = f", not {kind}"
+    if kind.endswith("string"):
+        row, text = first_other(column)
+        other = f"; row {row:,} has {text!r}"
+    dates = "dates as 2024-12-31 or 2024-12-31 23:00"
+    raise UserError(f"task.time: {name} must hold {dates}, or whole numbers{other}; {ORDER}")
 
 
 def check_times(times: Array, shown: Sequence[Any], name: str, series: str, grouped: bool) -> None:

@@ -10,6 +10,8 @@ DAYS = ("%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d")
 TIMES = ("", " %H:%M", " %H:%M:%S", "T%H:%M:%S")
 FORMATS = tuple(day + time for day in DAYS for time in TIMES)
 """How dates are written that are texts; the first that fits on all is taken."""
+WHOLE = r"^ *[+-]?\d+ *$"
+"""Times may be whole numbers, too."""
 TRIED = 50
 """Texts by which most formats are found not to fit."""
 
@@ -31,6 +33,41 @@ def _fits(known: Any, written: str) -> bool:
 
     found: int = compute.strptime(known, format=written, unit="s", error_is_null=True).null_count
     return found == 0
+
+
+def first_other(column: Any) -> tuple[int, str]:
+    """The first text of a column that is no time, and its row, counted from 1.
+
+    Times are whole numbers, or dates in the writing that fits most of the first texts; where it fits few, the first
+    text is the one.
+
+    Args:
+        column: a `pyarrow.ChunkedArray` of texts, of which `format_of` knows no writing.
+    """
+    from pyarrow import compute
+
+    start = column.drop_null().slice(0, TRIED)
+    written = max((WHOLE, *FORMATS), key=lambda each: -_count(_others(start, each)))
+    fits = 2 * _count(_others(start, written)) < len(start)
+    others = _others(column, written) if fits else compute.is_valid(column)
+    row = compute.index(others, True).as_py()
+    return row + 1, str(column[row])
+
+
+def _others(column: Any, written: str) -> Any:
+    """Whether a text is there, and is not written so."""
+    from pyarrow import compute
+
+    if written == WHOLE:
+        return compute.fill_null(compute.invert(compute.match_substring_regex(column, WHOLE)), False)
+    found = compute.strptime(column, format=written, unit="s", error_is_null=True)
+    return compute.and_(compute.is_valid(column), compute.is_null(found))
+
+
+def _count(found: Any) -> int:
+    from pyarrow import compute
+
+    return compute.sum(found).as_py() or 0
 
 
 def moments(column: Any, written: str) -> Array:

@@ -16,6 +16,8 @@ from evonas.tasks.table.reading import of_frame
 from evonas.tasks.table.record import CategoryColumn, NumberColumn, TableRecord
 from evonas.tasks.task import Array
 
+SINGLE = (float(np.finfo(np.float32).min), float(np.finfo(np.float32).max))
+"""The numbers that float32 holds; what is beyond them becomes the last one."""
 LOSSY = 1e-3
 """Of the range between the quartiles: numbers that float32 moves by more than this are stored in float64."""
 
@@ -65,7 +67,8 @@ class Encoder:
         codes = [encoded(each, self._texts(rows, each, part)) for each in self.record.categories]
         found: dict[str, Array] = {}
         if numbers:
-            found["numbers"] = np.stack(numbers, 1).astype(np.float64 if self.wide else np.float32)
+            stacked = np.stack(numbers, 1)
+            found["numbers"] = stacked if self.wide else stacked.clip(*SINGLE).astype(np.float32)
         if codes:
             largest = max(each.size for each in self.record.categories)
             found["categories"] = np.stack(codes, 1).astype(np.uint8 if largest <= 256 else np.int32)

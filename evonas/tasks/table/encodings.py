@@ -55,7 +55,10 @@ def excel(file: Path) -> tuple[str, str]:
     Raises:
         UserError: it is UTF-8 in other places, or holds bytes that Windows-1252 has not.
     """
-    word = ""
+    word, unlike = (
+        "",
+        UserError(f"task.path: {file} is neither UTF-8 nor Windows-1252; say what it is: task.encoding ({OTHERS})"),
+    )
     with open(file, encoding="utf-8", errors="surrogateescape") as text:
         for number, line in enumerate(text, 1):
             escaped = _escaped(line)
@@ -64,13 +67,21 @@ def excel(file: Path) -> tuple[str, str]:
                     f"task.path: {file} is UTF-8 in some places and not in others, as in line {number:,}; save it as "
                     f"UTF-8, or say what it is: task.encoding ({OTHERS})"
                 )
-            if escaped and not word:
-                word = _word(line, file)
+            if escaped:
+                try:
+                    own = line.encode("utf-8", "surrogateescape").decode(EXCEL)
+                except UnicodeDecodeError:
+                    raise unlike from None
+                word = word or _word(own)
     return EXCEL, f"{file.name} is not UTF-8; it is read as Windows-1252, as in {word!r}; else: task.encoding"
 
 
-def wrong_encoding(file: Path, encoding: str) -> UserError:
-    """What to say of a file that another encoding was given for."""
+def wrong_encoding(file: Path, encoding: str, guessed: bool = False) -> UserError:
+    """What to say of a file of another encoding than the one that was given, or guessed by its first bytes."""
+    if guessed:
+        return UserError(
+            f"task.path: {file} begins as {encoding} and is none; say what it is: task.encoding ({OTHERS})"
+        )
     return UserError(f"task.encoding: {file} is not {encoding}; leave it out, or give {OTHERS}")
 
 
@@ -79,13 +90,7 @@ def _escaped(line: str) -> set[str]:
     return {character for character in line if "\udc80" <= character <= "\udcff"}
 
 
-def _word(line: str, file: Path) -> str:
-    """The first word with such a byte."""
-    try:
-        text = line.encode("utf-8", "surrogateescape").decode(EXCEL)
-    except UnicodeDecodeError:
-        raise UserError(
-            f"task.path: {file} is neither UTF-8 nor Windows-1252; say what it is: task.encoding ({OTHERS})"
-        ) from None
-    found: str = next(word for word in re.findall(r"[^\s;,\"|]+", text) if not word.isascii())
+def _word(line: str) -> str:
+    """The first word that is not of ASCII alone."""
+    found: str = next(word for word in re.findall(r"[^\s;,\"|]+", line) if not word.isascii())
     return found[:30]

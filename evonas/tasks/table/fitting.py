@@ -10,7 +10,7 @@ import numpy as np
 from evonas.errors import UserError
 from evonas.tasks.class_folders import natural
 from evonas.tasks.table.dates import days, format_of, moments, texts_of
-from evonas.tasks.table.encoder import LOSSY, Encoder, texts, values
+from evonas.tasks.table.encoder import LOSSY, SINGLE, Encoder, texts, values
 from evonas.tasks.table.record import CategoryColumn, NumberColumn, TableRecord
 from evonas.tasks.task import Array
 
@@ -19,6 +19,9 @@ TEXTS = ("string", "large_string")
 TEXTUAL = (*TEXTS, "dictionary")
 DATED = ("date", "timestamp")
 NOTHING = "no column of numbers, texts or dates is left to learn from"
+SAME = "the same in all rows"
+FARTHEST = np.finfo(np.float64).max / 4
+"""Half of the distance of two numbers of a column, at most."""
 NAMED = 60
 """Features that a note names."""
 
@@ -36,15 +39,25 @@ class Found:
     wide: bool = False
 
     def number(self, column: str, numbers: Array, part: Any = "value") -> bool:
-        """Add a feature of numbers (n,), unless it is the same in all rows; whether it was added."""
+        """Add a feature of numbers (n,), unless it is the same in all rows; whether it was added.
+
+        Raises:
+            UserError: the largest and the smallest are so far apart that no number says how far.
+        """
         known, gaps = numbers[~np.isnan(numbers)], bool(np.isnan(numbers).any())
         if not len(known) or (known.min() == known.max() and not gaps):
             return False
+        if known.max() / 2 - known.min() / 2 > FARTHEST:
+            raise UserError(
+                f"task.path: the column {column} holds numbers from {known.min():g} to {known.max():g}, which are too "
+                f"far apart to be told how far; mark what is no number as missing, or name it in task.ignore"
+            )
         low, middle, high = np.quantile(known, [0.25, 0.5, 0.75])
         # Holzmueller et al. 2024, section 3: where the quartiles are alike, half of the whole range
         spread = high - low or (known.max() - known.min()) / 2
         scale = float(1 / spread) if spread else 0.0
-        self.wide |= bool(np.abs(known - known.astype(np.float32)).max() * scale > LOSSY)
+        narrow = known.clip(*SINGLE).astype(np.float32)
+        self.wide |= bool(np.abs(known / 2 - narrow / 2).max() * scale > LOSSY / 2)
         made = NumberColumn(column=column, part=part, middle=float(middle), scale=scale, gaps=gaps)
         self.numbers.append(made)
         return True
@@ -119,7 +132,19 @@ def _taken(found: Found, column: Any, name: str, as_category: bool) -> str:
             added = found.category(name, own)
     else:
         return kind
-    return "" if added else "the same in all rows"
+    return "" if added else alike(column)
+
+
+def alike(column: Any) -> str:
+    """Why a column that has values tells nothing."""
+    from pyarrow import compute
+
+    known = column.drop_null()
+    if compute.count_distinct(known).as_py() < 2:
+        return SAME
+    if str(column.type).startswith(NUMERIC) and np.isnan(values(column, "")).all():
+        return "no number is finite"
+    return f"its values, such as {known[0]}, are one number in float64; where they are names: task.categories"
 
 
 def _notes(found: Found) -> list[str]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from evonas.errors import UserError
 from evonas.tasks.dealing import Keys, SplitBy
-from evonas.tasks.table.dates import DAYS, days, format_of, moments
+from evonas.tasks.table.dates import DAYS, days, first_other, format_of, moments
 from evonas.tasks.table.encoder import texts, values
 from evonas.tasks.table.fitting import DATED, TEXTUAL
 
@@ -30,5 +30,8 @@ def key_of(column: Any, name: str, split: SplitBy) -> Keys:
     kind = str(column.type)
     written = format_of(column) if kind.startswith(TEXTUAL) else ""
     if kind.startswith(TEXTUAL) and not written:
-        raise UserError(f"{where}: {name} holds no times: write dates as {DAYS[0]} or {DAYS[1]}, or numbers")
+        raise UserError(
+            f"{where}: {name} holds no times: write dates as {DAYS[0]} or {DAYS[1]}, or numbers; "
+            f"{first_other(column)[1]!r} is none"
+        )
     return Keys(days(moments(column, written)) if written or kind.startswith(DATED) else values(column, name), True)

@@ -12,6 +12,8 @@ from evonas.tasks.table.record import TableRecord
 
 CLIP = 3.0
 """No number gets beyond this, however far it is from the middle."""
+FAR = 1e6
+"""From here on a number is `CLIP` in float32, whose squares must stay finite."""
 
 
 class TableColumns(nn.Module):
@@ -70,6 +72,6 @@ class TableColumns(nn.Module):
 
     def _numbers(self, x: Tensor) -> Tensor:
         gap = torch.isnan(x)
-        distance = ((torch.where(gap, self.middle, x) - self.middle) * self.scale).float()
+        distance = ((torch.where(gap, self.middle, x) - self.middle) * self.scale).float().clamp(-FAR, FAR)
         clipped = distance / (1 + (distance / CLIP).square()).sqrt()
         return torch.cat([clipped, gap[:, self.marked].float()], 1) if self.has_marks else clipped

@@ -65,7 +65,7 @@ def read(
         raise UserError(f"task.path: no file {file.absolute()}") from None
     except (OSError, pa.ArrowException) as error:
         raise UserError(f"task.path: {file} cannot be read: {str(error).splitlines()[0]}") from None
-    check_names(found.column_names, str(file))
+    check_names(found.column_names, f"task.path: {file}")
     if not len(found):
         raise UserError(f"task.path: {file} has no rows below its names of columns")
     return found
@@ -84,12 +84,12 @@ def of_frame(frame: Any, what: str) -> Any:
     import pyarrow as pa
 
     try:
+        check_names([*map(str, getattr(frame, "column_names", getattr(frame, "columns", ())))], what)
         found = as_arrow(frame)
     except (pa.ArrowException, ValueError, TypeError) as error:
         raise UserError(f"{what}: {str(error).splitlines()[0]}; give each column values of one kind") from None
     if found is None:
         raise UserError(f"{what}: takes a frame of pandas or Polars, or a table of Arrow, not a {in_words(frame)}")
-    check_names(found.column_names, what)
     if not len(found):
         raise UserError(f"{what}: the frame has no rows")
     return found
@@ -98,21 +98,23 @@ def of_frame(frame: Any, what: str) -> Any:
 def check_names(names: Sequence[str], where: str) -> None:
     """Raises UserError where two columns have one name."""
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise UserError(f"task.path: {where} has two columns that are called {', '.join(twice)}; rename one")
+        raise UserError(f"{where} has two columns that are called {', '.join(twice)}; rename one")
 
 
 def _read_csv(file: Path, encoding: str, notes: list[str], decimal: str, doubtful: bool) -> Any:
     import pyarrow as pa
 
     known = checked(encoding) or by_start(file)
-    found = None if not known and not head_is_utf8(file) else _parsed(file, known or "utf-8", decimal)
+    found = (
+        None if not known and not head_is_utf8(file) else _parsed(file, known or "utf-8", decimal, guessed=not encoding)
+    )
     if found is None or any(pa.types.is_binary(kind) for kind in found.schema.types):  # what is no UTF-8 stays bytes
         if known:
-            raise wrong_encoding(file, known)
+            raise wrong_encoding(file, known, not encoding)
         known, note = excel(file)
         notes.append(note)
         found = _parsed(file, known, decimal)
-    check_names(found.column_names, str(file))
+    check_names(found.column_names, f"task.path: {file}")
     if doubtful and not decimal and (names := [name for name in found.column_names if _may_be_thousands(found[name])]):
         as_texts = _parsed(file, known or "utf-8", texts=names)
         for name in (name for name in names if _are_thousands(as_texts[name])):
@@ -120,7 +122,7 @@ def _read_csv(file: Path, encoding: str, notes: list[str], decimal: str, doubtfu
     return found
 
 
-def _parsed(file: Path, encoding: str, decimal: str = "", texts: Sequence[str] = ()) -> Any:
+def _parsed(file: Path, encoding: str, decimal: str = "", texts: Sequence[str] = (), guessed: bool = False) -> Any:
     """The table, or these columns of it as texts."""
     import pyarrow as pa
     from pyarrow import csv
@@ -138,7 +140,7 @@ def _parsed(file: Path, encoding: str, decimal: str = "", texts: Sequence[str] =
     try:
         return csv.read_csv(file, csv.ReadOptions(encoding=encoding), parsed, converted)
     except UnicodeError:
-        raise wrong_encoding(file, encoding) from None
+        raise wrong_encoding(file, encoding, guessed) from None
 
 
 def _may_be_thousands(column: Any) -> bool:

@@ -19,7 +19,7 @@ from evonas.tasks.room import STREAMED, check_room, size_of
 from evonas.tasks.splitting import check_classes, completed
 from evonas.tasks.table.as_numbers import Decimal, as_numbers
 from evonas.tasks.table.encoder import Encoder, texts, unseen, values
-from evonas.tasks.table.fitting import NOTHING, fitted
+from evonas.tasks.table.fitting import NOTHING, SAME, alike, fitted
 from evonas.tasks.table.keys import key_of
 from evonas.tasks.table.prepare import TableColumns
 from evonas.tasks.table.reading import of_frame, read, table_files
@@ -260,7 +260,9 @@ def _targets(tables: Mapping[str, Any], wanted: Wanted) -> tuple[list[str], dict
     if wanted.target == "values":
         y = {part: values(rows[label], label) for part, rows in tables.items()}
         if y["train"].min() == y["train"].max():
-            raise UserError(f"task.label: {label} is {y['train'][0]:g} in all rows of train; there is nothing to learn")
+            why = alike(tables["train"][label])
+            same = f"is {y['train'][0]:g} in all rows of train" if why == SAME else f"cannot be predicted: {why}"
+            raise UserError(f"task.label: {label} {same}; there is nothing to learn")
         return [], y
     found = {part: texts(rows[label]) for part, rows in tables.items()}
     classes = sorted({text for own in found.values() for text in own.tolist()}, key=natural)
