@@ -62,6 +62,20 @@ def test_recordings_of_any_length_become_rows(tmp_path: Path) -> None:
     assert "test: 12 recordings with take < 1" in task.notes
 
 
+def test_what_nobody_hears_and_bands_that_are_alike_are_said(tmp_path: Path) -> None:
+    notes = audio(tmp_path, bands=40).notes
+    assert any(
+        "2,000 samples a second has 26 frequencies, so that many of 40 bands are alike" in note for note in notes
+    )
+    sizes = 100 + np.arange(N)
+    some = np.where(np.arange(sizes.sum()) < sizes[:3].sum(), 0, np.arange(sizes.sum()) % 50).astype(np.int16)
+    notes = audio(tmp_path, {"pcm16": some}).notes
+    assert "3 of 60 recordings are silent" in notes
+    assert not any("bands are alike" in note for note in notes)
+    with pytest.raises(UserError, match=r"task\.path: all training recordings are silent"):
+        audio(tmp_path, {"pcm16": np.zeros_like(some)})
+
+
 def test_a_speaker_stays_in_one_part(tmp_path: Path) -> None:
     task = audio(tmp_path, split={"by": "speaker"}, valid_fraction=0.25, test_fraction=0.25)
     number = {part: {int(row) // 3 % 4 for row in split.x[:, 0]} for part, split in task.splits.parts.items()}

@@ -78,6 +78,9 @@ def test_the_command_shows_one_log_or_what_there_is(found: evonas.Run, capsys: p
     assert capsys.readouterr().out == (
         "candidate 5: failed:build: layer 5 does not fit\n\nlayer 0 of 5 red\na warning\n"
     )
+    for command in ("log", "front", "status", "report"):  # as a line of another command is changed to this one
+        assert main([command, where, "--import", "nowhere", *(["--out", f"{where}.html"] * (command == "report"))]) == 0
+    capsys.readouterr()
     assert main(["log", where, "3"]) == 0
     assert "it has no log: it printed nothing" in capsys.readouterr().out
     assert main(["log", where]) == 0

@@ -88,6 +88,9 @@ def test_parts_that_are_given_and_pixels_that_nobody_knows(tmp_path: Path) -> No
     task = made(tmp_path, values=[0, 255], classes=["ground", "shape"], unknown_value=7, class_weights="balanced")
     check_task(task)
     assert (task.classes, task.splits.drawn) == (("ground", "shape"), ())
+    assert not any("task.unknown_value" in note for note in task.notes)
+    nowhere = made(tmp_path, unknown_value=9)
+    assert "no pixel of any mask is task.unknown_value, 9" in nowhere.notes
     assert np.bincount(task.splits.valid.y.ravel()).nonzero()[0].tolist() == [0, 1, UNKNOWN]
     assert task.loss == PixelCrossEntropy((140 / (2 * 128), 140 / (2 * 12)))
 

@@ -82,6 +82,37 @@ def test_the_time_that_is_none_is_named(kind: str, options: dict[str, Any], says
 
 
 @pytest.mark.parametrize(
+    ("kind", "options", "says"),
+    [
+        ("table", {"label": "mood", "ignore": ["mood"]}, r"task\.ignore: mood is the label"),
+        ("table", {"label": "mood", "categories": ["mood"]}, r"task\.categories: mood is the label"),
+        ("table", {"label": "mood", "ignore": ["nr"], "categories": ["nr"]}, "nr is named in task.ignore already"),
+        ("text_table", {"text": "mood", "label": "mood"}, r"task\.label: mood is the column of texts already"),
+        ("recommendation", {"user": "part", "item": "part"}, "user, item and time are columns of their own, not part"),
+        (
+            "recommendation",
+            {"user": "part", "item": "mood", "time": "mood"},
+            "are columns of their own, not part, mood",
+        ),
+    ],
+)
+def test_a_column_is_one_thing(kind: str, options: dict[str, Any], says: str, folder: Path) -> None:
+    with pytest.raises(UserError, match=says):
+        made(kind, path=str(folder / "t.csv"), **options)
+
+
+def test_examples_that_are_in_several_parts_are_said(folder: Path, tmp_path: Path) -> None:
+    head, *rows = (folder / "t.csv").read_text().splitlines()
+    (tmp_path / "t.csv").write_text("\n".join([head, *rows[:60] * 3]))
+    table = {"label": "mood", "test_fraction": 0.2, "valid_fraction": 0.2, "ignore": ["said"]}
+    texts = {"text": "wave", "label": "mood"} | {key: table[key] for key in ("test_fraction", "valid_fraction")}
+    for kind, options, part in (("table", table, "mood"), ("text_table", {**texts, "text": "said"}, "mood")):
+        notes = made(kind, path=str(tmp_path / "t.csv"), **options).notes
+        assert any("of 36 examples of valid and " in note and "are in train, too" in note for note in notes), part
+    assert not any("in train, too" in note for note in made("table", path=str(folder / "t.csv"), label="mood").notes)
+
+
+@pytest.mark.parametrize(
     ("kind", "options", "metric", "says"),
     [
         ("table", {"label": "mood", "ignore": ["nr"]}, "f1", "[error, f1]"),

@@ -39,6 +39,12 @@ def add_import(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_unneeded_import(parser: argparse.ArgumentParser) -> None:
+    """For commands that read a record without the user's code, so that a line of another command can be changed."""
+    text = "as other commands take it; a record is read without your code, so nothing is imported"
+    parser.add_argument("--import", action="append", default=[], metavar="MODULE", dest="modules", help=text)
+
+
 def add_access(parser: argparse.ArgumentParser) -> None:
     text = "for a proxy before the cluster, on each request; a secret as NAME=env:VARIABLE or NAME=@FILE"
     parser.add_argument("--header", action="append", default=[], metavar="NAME=VALUE", dest="headers", help=text)

@@ -3,11 +3,12 @@
 import argparse
 import json
 
-from evonas.commands.arguments import add_format, add_run
+from evonas.commands.arguments import add_format, add_run, add_unneeded_import
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_run(parser)
+    add_unneeded_import(parser)
     parser.add_argument("--where", action="append", default=[], metavar="CONDITION", help='e.g. "params<=20000"')
     add_format(parser)
     parser.add_argument("--plot", metavar="FILE", help="also draw it (png, svg, pdf, html)")

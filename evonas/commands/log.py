@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from evonas.commands.arguments import add_run, printable
+from evonas.commands.arguments import add_run, add_unneeded_import, printable
 
 if TYPE_CHECKING:
     from evonas.runs.run import Run
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_run(parser)
+    add_unneeded_import(parser)
     text = "its number; without one: the failures, those that are alike together, and which candidates have a log"
     parser.add_argument("candidate", metavar="CANDIDATE", type=int, nargs="?", help=text)
 

@@ -2,12 +2,13 @@
 
 import argparse
 
-from evonas.commands.arguments import add_run
+from evonas.commands.arguments import add_run, add_unneeded_import
 from evonas.errors import UserError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_run(parser)
+    add_unneeded_import(parser)
     parser.add_argument("--out", metavar="FILE", help="default: RUN/report.html; ./report.html where RUN is a URL")
     parser.add_argument("--watch", action="store_true", help="serve it on this machine while the search runs")
     parser.add_argument("--port", type=int, default=0, help="of --watch (default: any that is free)")

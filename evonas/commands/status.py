@@ -6,13 +6,14 @@ import json
 import shlex
 import sys
 
-from evonas.commands.arguments import add_format, add_run
+from evonas.commands.arguments import add_format, add_run, add_unneeded_import
 from evonas.commands.search import outcomes
 from evonas.text import counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_run(parser)
+    add_unneeded_import(parser)
     add_format(parser)
     parser.add_argument("--json", action="store_const", const="json", dest="format", help="as --format json")
 

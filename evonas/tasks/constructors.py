@@ -15,6 +15,7 @@ from evonas.tasks.class_weights import ClassWeights, weights_of
 from evonas.tasks.labels import labels, renumbered
 from evonas.tasks.losses import ErrorInDeviations, WeightedCrossEntropy, cross_entropy, mean_squared_error
 from evonas.tasks.metrics import CLASSIFICATION_METRICS, REGRESSION_METRICS, directions
+from evonas.tasks.repeated import repeated
 from evonas.tasks.stored_array import Column, chunks
 from evonas.tasks.task import Array, Loss, Split, Splits, Standardise, Task
 
@@ -82,7 +83,7 @@ def classification(
         loss,
         chosen,
         tuple(classes),
-        tuple(notes),
+        (*notes, *repeated(splits)),
         baselines=same_for_all("majority class", chosen, splits, _majority(splits.train.y, count)),
         offered=tuple(CLASSIFICATION_METRICS),
     )
@@ -124,7 +125,7 @@ def regression(
         ready.module,
         loss,
         chosen,
-        notes=tuple(notes),
+        notes=(*notes, *repeated(splits)),
         baselines=same_for_all("training mean", chosen, splits, middle),
         offered=tuple(REGRESSION_METRICS),
     )

@@ -25,7 +25,7 @@ from evonas.tasks.picture_pairs import pairs
 from evonas.tasks.pictures.collected import collected
 from evonas.tasks.pictures.place import Cache
 from evonas.tasks.pictures.sources import Files
-from evonas.tasks.pixels import PixelCrossEntropy, metrics_of, most_frequent, pixel_weights
+from evonas.tasks.pixels import UNKNOWN, PixelCrossEntropy, metrics_of, most_frequent, pixel_weights
 from evonas.tasks.splitting import completed
 from evonas.tasks.task import Effect, Split, Standardise, Task
 
@@ -102,6 +102,9 @@ def segmentation(
     if len(names) != len(known):
         raise UserError(f"task.classes: {len(names)} names for the {len(known)} values {listed(map(str, known))}")
     counts = pixels_of(splits.train.y)
+    others = (splits.valid, splits.test) if unknown_value is not None and not counts[UNKNOWN] else ()
+    if others and not any(pixels_of(split.y)[UNKNOWN] for split in others):
+        notes.append(f"no pixel of any mask is task.unknown_value, {unknown_value}")
     weights, said = pixel_weights(class_weights, counts[: len(names)], names)
     chosen = chosen_metrics(metrics, metrics_of(len(known)))
     notes = [*notes, *notes_of(keys, split, splits.drawn), *pictures.tally.notes(form), *shares(counts, names), *said]

@@ -61,6 +61,8 @@ def text_table(
     Raises:
         UserError: there is no such file or column, it cannot be read, or no text is left.
     """
+    if text == label:
+        raise UserError(f"task.label: {label} is the column of texts already; name the one of their classes")
     where = expanded(path, "task.path")
     files = table_files(where, "text_table")
     check_room("task.path", f"the rows of {where}", size_of(files.values()), True, "give fewer rows")

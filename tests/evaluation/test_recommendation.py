@@ -60,6 +60,8 @@ def made(text: str, folder: Path, **options: Any) -> Task:
 
 def test_the_last_items_of_a_user_are_held_out(tmp_path: Path) -> None:
     task = made(FEW, tmp_path, metrics=["recall@1"])
+    beyond = made(FEW, tmp_path, metrics=["recall@1", "recall@1000"]).notes
+    assert any(note.startswith("recall@1000: there are 3 items, and a metric of all") for note in beyond)
     check_task(task)
     assert task.classes == ("a", "b", "c")
     pairs = {part: list(zip(s.x.tolist(), s.y[:, 3].tolist(), strict=True)) for part, s in task.splits.parts.items()}

@@ -66,6 +66,7 @@ class Sounds:
         class_weights: ClassWeights,
     ) -> Task:
         """A classification whose `prepare` makes spectrograms of samples (n, samples) int16."""
+        notes = [*notes, *_silent(splits), *self._alike(rate)]
         made = classification(name, splits, metrics, classes, notes, class_weights=class_weights)
         train = made.splits.train.x
         assert isinstance(train, np.ndarray)
@@ -75,6 +76,16 @@ class Sounds:
         spec = TaskSpec(made.spec.name, InputSpec(shape), made.spec.output_shape, directions(made.metrics))
         return replace(made, spec=spec, prepare=prepare, augment=self._masking(shape))
 
+    def _alike(self, rate: int) -> list[str]:
+        """A note of more bands than frequencies."""
+        there = round(rate * WINDOW_S) // 2 + 1
+        if self.bands <= there:
+            return []
+        return [
+            f"a window of {1000 * WINDOW_S:g} ms at {rate:,} samples a second has {there:,} frequencies, so that many "
+            f"of {self.bands:,} bands are alike; task.bands takes less"
+        ]
+
     def _masking(self, shape: tuple[int, ...]) -> Masking | None:
         wanted = (("bands", self.mask_bands), ("frames", self.mask_frames))
         for (what, widest), there in zip(wanted, shape[1:], strict=True):
@@ -82,6 +93,20 @@ class Sounds:
                 raise UserError(f"task.mask_{what}: {widest} is more than the {there} {what} of a spectrogram")
         some = self.mask_bands or self.mask_frames
         return Masking(self.mask_bands, self.mask_frames, self.masks) if some else None
+
+
+def _silent(splits: Splits) -> list[str]:
+    """A note of recordings in which nothing is to be heard.
+
+    Raises:
+        UserError: there is nothing else in training.
+    """
+    parts = splits.parts.values()
+    silent = [(samples == samples[:, :1]).all(1) for samples in (np.asarray(split.columns[""]) for split in parts)]
+    if silent[0].all():
+        raise UserError("task.path: all training recordings are silent: each of their samples is the same number")
+    count = sum(int(own.sum()) for own in silent)
+    return [f"{count:,} of {sum(map(len, silent)):,} recordings are silent"] * bool(count)
 
 
 def as_int16(samples: Array) -> Array:

@@ -66,10 +66,17 @@ def recommendation(
     where = expanded(path, "task.path")
     notes: list[str] = []
     columns = {"user": user, "item": item, "time": time}
+    if user == item or time in (user, item):
+        raise UserError(f"task: user, item and time are columns of their own, not {', '.join(columns.values())}")
     found = interactions(read(where, encoding, notes), columns, hold_out, (valid_fraction, test_fraction), notes)
     users, items = len(found.users), len(found.items)
     check_room("task.path", f"what {users:,} users had of {items:,} items", 3 * users * items, False, "give fewer rows")
     chosen = _metrics(metrics, Seen.of(found.pairs, users, items))
+    if beyond := [name for name in metrics if int(name.partition("@")[2]) >= items]:
+        notes.append(
+            f"{', '.join(beyond)}: there are {items:,} items, and a metric of all of them is a recall of 1 and an ndcg "
+            "above 0 whatever the network"
+        )
     splits = _splits(found)
     spec = TaskSpec(where.stem, InputSpec((), "int64", users), (items,), directions(chosen))
     counts = [len(pairs) for pairs in found.pairs.values()]

@@ -222,6 +222,11 @@ def _check_columns(columns: Sequence[str], wanted: Wanted) -> None:
         for name in names:
             if name not in columns:
                 raise UserError(f"task.{option}: {unknown(name, columns)}")
+    for option in ("ignore", "categories"):
+        if wanted.label in named[option]:
+            raise UserError(f"task.{option}: {wanted.label} is the label, which is no feature; leave it out there")
+    if both := sorted({*wanted.ignore} & {*wanted.categories}):
+        raise UserError(f"task.categories: {both[0]} is named in task.ignore already; name it once")
     if wanted.split and wanted.split.by == wanted.label:
         raise UserError(f"task.split.by: {wanted.label} is the label; name what else rows have in common")
     if wanted.target == "values":
