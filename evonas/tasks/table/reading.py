@@ -84,7 +84,8 @@ def of_frame(frame: Any, what: str) -> Any:
     import pyarrow as pa
 
     try:
-        check_names([*map(str, getattr(frame, "column_names", getattr(frame, "columns", ())))], what)
+        names = frame.column_names if isinstance(frame, pa.Table) else getattr(frame, "columns", ())
+        check_names([*map(str, names)], what)
         found = as_arrow(frame)
     except (pa.ArrowException, ValueError, TypeError) as error:
         raise UserError(f"{what}: {str(error).splitlines()[0]}; give each column values of one kind") from None
