@@ -6,7 +6,7 @@ class UserError(Exception):
 
 
 class RuntimeNotStarted(UserError):
-    """No worker can be started on this machine now; the config is not at fault. The message is one line: what to do."""
+    """No worker can be started now; the config is not at fault. The message is one line: what to do."""
 
 
 class Halted(Exception):

@@ -22,7 +22,8 @@ from evonas.driver.expecting import expecting_of
 from evonas.driver.finishing import finish
 from evonas.driver.loop import Search, Watch
 from evonas.driver.progress import shown
-from evonas.errors import UserError
+from evonas.driver.waiting import Wait
+from evonas.errors import Halted, RuntimeNotStarted, UserError
 from evonas.evaluation.learners import LEARNERS
 from evonas.measuring import float32
 from evonas.measuring.identity import of_rows
@@ -42,7 +43,7 @@ from evonas.run_identity import (
 )
 from evonas.runs.empty_front import why_empty
 from evonas.runs.run import Run
-from evonas.runtime import RUNTIMES, Runtime
+from evonas.runtime import RUNTIMES, OnWait, Runtime, at_any_cost
 from evonas.spaces import SPACES
 from evonas.spaces.space import Space
 from evonas.start_notes import start_notes
@@ -282,7 +283,7 @@ def execute(prepared: PreparedSearch, *, watch: Watch, take_over: bool = False) 
         check_endpoints(components)
         trackers = TrackerDispatcher(components.config, folder, watch)
         ends.callback(trackers.wait)  # when the workers have gone
-        runtime = _workers(prepared, ends)
+        runtime = _first_workers(prepared, ends, store)
         check_prices(components.config.budget.usd, runtime.spent, begun=False)
         ends.callback(store.close)  # before the workers are ended: what is decided is on disk, whatever that takes
         create_or_check(folder, components, prepared.reuse.origin, prepared.reuse.rows, prepared.founders_from)
@@ -299,11 +300,28 @@ def execute(prepared: PreparedSearch, *, watch: Watch, take_over: bool = False) 
     return loop.ended
 
 
-def _workers(prepared: PreparedSearch, ends: ExitStack) -> Runtime:
+def _first_workers(prepared: PreparedSearch, ends: ExitStack, store: Store) -> Runtime:
+    """The same, when the search starts. A wait for them that was in vain is recorded with what it cost."""
+    components, folder = prepared.components, prepared.folder
+    objectives = components.objectives
+    before = recover(folder, objectives.metrics, objectives.targets, salvage=True) if is_run(folder) else None
+    wait = Wait(components.config.budget, before)
+    try:
+        return _workers(prepared, ends, wait.look)
+    except (UserError, Halted, KeyboardInterrupt) as stop:
+        blameless = not isinstance(stop, UserError) or isinstance(stop, RuntimeNotStarted)
+        if wait.usd and (before or blameless):  # a config that workers refuse must not claim a folder
+            create_or_check(folder, components, prepared.reuse.origin, prepared.reuse.rows, prepared.founders_from)
+            store.started(_start(prepared))
+            store.ended("", 0, before.elapsed_s if before else 0.0, wait.usd)
+        raise
+
+
+def _workers(prepared: PreparedSearch, ends: ExitStack, on_wait: OnWait = at_any_cost) -> Runtime:
     """The workers of a search, for as long as `ends` is open."""
     components = prepared.components
     runtime = RUNTIMES[components.config.runtime.kind](
-        components.factory, components.config.runtime, prepared.modules, components.remotes
+        components.factory, components.config.runtime, prepared.modules, components.remotes, on_wait
     )
     ends.callback(runtime.close)
     return runtime

@@ -10,12 +10,14 @@ import pytest
 import ray
 from ray.cluster_utils import Cluster
 
+import evonas
 from evonas.config import RuntimeConfig
 from evonas.driver.loop import Search
-from evonas.errors import UserError
+from evonas.errors import Halted, UserError
 from evonas.records import Candidate, Evaluation, Job, Status
 from evonas.runtime import RayPool
 from evonas.runtime.ray_pool import pool as pool_of_ray
+from tests.synthetic import Toy
 from tests.test_cluster import jobs_on
 from tests.test_loop import content, run
 
@@ -84,6 +86,13 @@ def test_a_cluster_that_others_have_filled_is_waited_for_and_that_is_said(
     ray.init(address=cluster.address, logging_level="error")
     other: Any = ray.remote(num_cpus=1)(Other).remote()
     ray.get(other.ready.remote())
+
+    dear = runtime(cluster, prices={"*": 3600})  # a node is a dollar a second
+    for wait_usd in ("[1-9][0-9.]*", r"[0-9.]+ of it, earlier starts \$[1-9][0-9.]*"):
+        with pytest.raises(Halted, match=rf"^the budget of \$5 is used up: .* worker cost \${wait_usd}(;| of it;)"):
+            run(tmp_path / "poor", runtime=dear, budget={"evaluations": 8, "usd": 5})
+    assert evonas.load(tmp_path / "poor", Toy()).status()["spent_usd"] > 5, "the wait is in the record"
+    caplog.clear()
 
     class Leaving(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:

@@ -18,13 +18,13 @@ from evonas.doctor.context import Context
 from evonas.doctor.cost import cost
 from evonas.doctor.dry_run import _cost
 from evonas.driver.cost_forecast import cost_forecast
-from evonas.errors import Halted, UserError
+from evonas.errors import Halted, RuntimeNotStarted, UserError
 from evonas.prices import NODE_TYPE_LABEL, Prices, list_prices
 from evonas.records import Evaluation, Job, RungReport
 from evonas.report.summary import summary
 from evonas.runs.money import Money
 from evonas.runs.run import Run
-from evonas.runtime import Serial
+from evonas.runtime import RUNTIMES, Serial
 from evonas.runtime.cost_clock import CostClock, Spending
 from evonas.runtime.ray_pool.cluster import names_of
 from evonas.runtime.ray_pool.nodes import ClusterNode
@@ -229,6 +229,34 @@ def test_a_killed_search_knows_what_it_had_spent_by_its_last_evaluation(tmp_path
 def test_a_budget_of_money_without_a_price_is_refused_before_it_begins(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"the budget of \$10 cannot be kept: the price of .* is not known; give it"):
         run(tmp_path / "run", budget={"usd": 10})
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["new", "there"])
+@pytest.mark.parametrize("stop", [KeyboardInterrupt(), RuntimeNotStarted("none came"), UserError("refused"), None])
+def test_a_wait_for_the_first_worker_is_paid_for(
+    stop: BaseException | None, there: bool, tmp_path: Path, dollars: list[Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def waits(*arguments: Any) -> Any:
+        for usd in (0.0, 4.0, 8.0):
+            arguments[4](Spending(usd, 4.0))
+        raise stop or AssertionError("the budget is used up by now")
+
+    budget = {"evaluations": None, "at_end": "finish", "usd": 8 if stop is None else 20}
+    if there:
+        run(tmp_path / "run", budget={**budget, "usd": 4})
+    monkeypatch.setitem(RUNTIMES, "serial", waits)
+    with pytest.raises(type(stop) if stop else Halted):
+        run(tmp_path / "run", budget=budget)
+    if isinstance(stop, UserError) and not isinstance(stop, RuntimeNotStarted) and not there:
+        assert not (tmp_path / "run").exists(), "what workers refuse claims no folder"
+        return
+    found = evonas.load(tmp_path / "run", Toy())
+    waited = 4 if there and stop is None else 8
+    assert found.status()["spent_usd"] == 4 * there + waited
+    assert found.state.startswith("stopped; to go on")
+    monkeypatch.setitem(RUNTIMES, "serial", Serial)
+    dollars.clear()
+    assert len(run(tmp_path / "run", budget={**budget, "usd": 20}).evaluations) == 20 - waited
 
 
 def test_a_node_without_a_price_that_comes_later_stops_the_search(

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from evonas.config import RuntimeConfig
-from evonas.runtime.runtime import NO_REMOTES, Factory, Message, Remotes, Runtime, Work
+from evonas.runtime.runtime import NO_REMOTES, Factory, Message, OnWait, Remotes, Runtime, Work, at_any_cost
 from evonas.runtime.serial import Serial
 
 if TYPE_CHECKING:
@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 
 def _ray(
-    factory: Factory, config: RuntimeConfig, modules: Sequence[ModuleType] = (), remotes: Remotes = NO_REMOTES
+    factory: Factory,
+    config: RuntimeConfig,
+    modules: Sequence[ModuleType] = (),
+    remotes: Remotes = NO_REMOTES,
+    on_wait: OnWait = at_any_cost,
 ) -> Runtime:
     """A pool of persistent Ray actors, on this machine or a cluster."""
     with warnings.catch_warnings():  # in a notebook without ipywidgets, Ray and its tqdm would say so at length
@@ -26,12 +30,12 @@ def _ray(
         logging.getLogger("ray.widgets.util").setLevel(logging.WARNING)
         from evonas.runtime.ray_pool.pool import RayPool
 
-    return RayPool(factory, config, modules, remotes)
+    return RayPool(factory, config, modules, remotes, on_wait)
 
 
 RUNTIMES: dict[str, Callable[..., Runtime]] = {"serial": Serial, "ray": _ray}
 
-__all__ = ["RUNTIMES", "Factory", "Message", "RayPool", "Remotes", "Runtime", "Serial", "Work"]
+__all__ = ["RUNTIMES", "Factory", "Message", "OnWait", "RayPool", "Remotes", "Runtime", "Serial", "Work", "at_any_cost"]
 
 
 def __getattr__(name: str) -> Any:

@@ -31,6 +31,12 @@ class Remotes:
 
 
 NO_REMOTES = Remotes()
+OnWait = Callable[[Spending], None]
+"""Is told what was spent, once a second while a runtime waits for its first worker; it ends the wait by raising."""
+
+
+def at_any_cost(spent: Spending) -> None:
+    """Lets a runtime wait whatever it costs."""
 
 
 class Runtime(Protocol):

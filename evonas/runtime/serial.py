@@ -15,7 +15,7 @@ from evonas.runtime.cost_clock import HOUR_S, CostClock, Spending
 from evonas.runtime.global_state import GlobalState, with_note
 from evonas.runtime.printed import also_kept, with_printed
 from evonas.runtime.retries import Attempt, Retries
-from evonas.runtime.runtime import NO_REMOTES, Factory, Message, Remotes, Work
+from evonas.runtime.runtime import NO_REMOTES, Factory, Message, OnWait, Remotes, Work, at_any_cost
 from evonas.text import describe_error
 
 
@@ -30,6 +30,7 @@ class Serial:
         config: The section `runtime`.
         modules: Not used: this process has them.
         remotes: The targets that are not measured here.
+        on_wait: Not used: its worker is there at once.
 
     Raises:
         UserError: A target is to be measured on a node of a cluster, or the factory is the user's own and raises.
@@ -44,6 +45,7 @@ class Serial:
         config: RuntimeConfig,
         modules: Sequence[ModuleType] = (),
         remotes: Remotes = NO_REMOTES,
+        on_wait: OnWait = at_any_cost,
     ) -> None:
         if remotes.resources:
             raise UserError(f"targets.{min(remotes.resources)}.resource needs runtime.kind: ray")

@@ -13,7 +13,7 @@ from types import ModuleType
 import ray
 
 from evonas.config import RuntimeConfig
-from evonas.errors import UserError
+from evonas.errors import RuntimeNotStarted, UserError
 from evonas.prices import Prices
 from evonas.records import Evaluation, Job
 from evonas.runtime.cost_clock import CostClock, Spending
@@ -26,7 +26,7 @@ from evonas.runtime.ray_pool.metrics import ClusterMetrics
 from evonas.runtime.ray_pool.sending import send
 from evonas.runtime.ray_pool.worker import START_S
 from evonas.runtime.retries import Retries
-from evonas.runtime.runtime import NO_REMOTES, Factory, Message, Remotes
+from evonas.runtime.runtime import NO_REMOTES, Factory, Message, OnWait, Remotes, at_any_cost
 from evonas.runtime.sandbox.packing import pack
 
 CLUSTER_START_S = 1800.0
@@ -51,6 +51,7 @@ class RayPool:
         config: The section `runtime`.
         modules: The user's modules, sent to the workers by value, so that a cluster need not have them.
         remotes: The targets that are not measured on the worker.
+        on_wait: Is told once a second what the wait for the first worker and for targets has cost, and may end it.
 
     Raises:
         UserError: There is no cluster at the address, none that can hold a single worker or, within half an hour, has
@@ -64,8 +65,9 @@ class RayPool:
         config: RuntimeConfig,
         modules: Sequence[ModuleType] = (),
         remotes: Remotes = NO_REMOTES,
+        on_wait: OnWait = at_any_cost,
     ) -> None:
-        self._config = config
+        self._config, self._on_wait = config, on_wait
         self._checked_at = 0.0
         self._retries = Retries(config)
         with ExitStack() as opened:
@@ -199,9 +201,9 @@ class RayPool:
         """Waits until a worker is ready.
 
         Raises:
-            UserError: None is, after so long.
+            RuntimeNotStarted: None is, after so long.
         """
-        self.fleet.admit(NEWS_S)
+        self._await_worker(NEWS_S)
         if not self.fleet.workers:
             free = ray.available_resources()  # type: ignore[no-untyped-call]
             log.warning(
@@ -212,12 +214,23 @@ class RayPool:
                 free.get("GPU", 0),
                 patience_s / 60,
             )
-            self.fleet.admit(patience_s - NEWS_S)
+            self._await_worker(patience_s - NEWS_S)
         if not self.fleet.workers:
-            raise UserError(
+            raise RuntimeNotStarted(
                 f"runtime: no worker of {self.fleet.demand.text} started in {patience_s:g} s; "
                 "is the cluster that large?"
             )
+
+    def _await_worker(self, seconds: float) -> None:
+        """Waits for the first worker a second at a time: its nodes cost meanwhile, and more of them may come."""
+        end = time.monotonic() + seconds
+        self._on_wait(self.spent)
+        while not self.fleet.workers and (rest := end - time.monotonic()) > 0:
+            if not self.fleet.starting:
+                time.sleep(min(rest, HEALTH_CHECK_S))
+            self.fleet.admit(min(rest, HEALTH_CHECK_S))
+            self._health_check()
+            self._on_wait(self.spent)
 
     def _await_targets(self, begin: float) -> None:
         """Waits until a node has the resource of each target, while workers come. What was asked for is on its way.
@@ -226,18 +239,22 @@ class RayPool:
             begin: When it was asked for.
 
         Raises:
-            UserError: A resource is missing after so long, or cannot come.
+            RuntimeNotStarted: A resource is missing after so long.
+            UserError: It cannot come.
         """
         told = False
         while missing := self._device_servers.missing:
             waited = time.monotonic() - begin
             if waited >= CLUSTER_START_S:
-                raise UserError(f"{missing[0]}; none came in {CLUSTER_START_S:g} s, is it spelt as the cluster does?")
+                raise RuntimeNotStarted(
+                    f"{missing[0]}; none came in {CLUSTER_START_S:g} s, is it spelt as the cluster does?"
+                )
             if waited >= NEWS_S and not told:
                 told = True
                 log.warning("%s; waiting for it up to %g minutes", "; ".join(missing), CLUSTER_START_S / 60)
             time.sleep(HEALTH_CHECK_S)
             self._health_check()
+            self._on_wait(self.spent)
             self._device_servers.check(startable())
             self.fleet.admit(0)
 
