@@ -69,7 +69,7 @@ def own_copy(path: Path, values: Mapping[str, str], replace: bool = False, keep:
         path: a launch file.
         values: as of `fill`.
         replace: write over a copy that was changed by hand.
-        keep: leave such a copy as it is, and take it.
+        keep: leave in such a copy what was changed, and take it, with the values put in anew.
 
     Returns:
         The copy, whose first line says what was filled in.
@@ -85,6 +85,7 @@ def own_copy(path: Path, values: Mapping[str, str], replace: bool = False, keep:
     copy = path.with_name(f"my-{path.name}")
     if not replace and by_hand(copy, template, text):
         if keep:
+            copy.write_text(renewed(copy.read_text(), template, values))
             return copy
         raise UserError(
             f"{copy} was changed by hand, or is of another {path.name}: go on so, or --replace takes its place"
@@ -98,17 +99,46 @@ def by_hand(copy: Path, template: str, text: str = "") -> bool:
     return copy.exists() and copy.read_text() not in (text, _as_written(template, copy.read_text()))
 
 
+def renewed(copy: str, template: str, values: Mapping[str, str]) -> str:
+    """A copy that was changed by hand, with values as they are now in the lines that hold what was filled in.
+
+    Args:
+        copy: its text. Lines that were changed stay, and all of it does where its first line says no values.
+        template: what it was made of.
+        values: name -> value; others stay as they were filled in.
+
+    Raises:
+        UserError: As `fill` says.
+    """
+    if (before := _as_written(template, copy)) is None:
+        return copy
+    after = _signed(template, {**_filled_in(copy), **values})
+    anew = dict(zip(before.splitlines(), after.splitlines(), strict=True))
+    return "".join(
+        line.replace(bare, anew.get(bare, bare))
+        for line in copy.splitlines(keepends=True)
+        for bare in [line.rstrip("\r\n")]
+    )
+
+
 def _signed(template: str, values: Mapping[str, str]) -> str:
     return f"{_MARK}{json.dumps(dict(values))}\n{fill(template, values)}"
 
 
 def _as_written(template: str, copy: str) -> str | None:
     """What the copy was when it was written, by its first line; None if it has no such line."""
-    first = copy.partition("\n")[0]
     try:
-        return _signed(template, json.loads(first.removeprefix(_MARK))) if first.startswith(_MARK) else None
-    except (ValueError, AttributeError, UserError):
+        return _signed(template, _filled_in(copy))
+    except (ValueError, TypeError, AttributeError, UserError):
         return None
+
+
+def _filled_in(copy: str) -> dict[str, str]:
+    """What was filled into a copy, as its first line says it. ValueError: it says nothing."""
+    first = copy.partition("\n")[0]
+    if not first.startswith(_MARK):
+        raise ValueError(first)
+    return dict(json.loads(first.removeprefix(_MARK)))
 
 
 def pairs(words: Iterable[str]) -> dict[str, str]:

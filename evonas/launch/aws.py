@@ -60,7 +60,8 @@ class Aws:
     def plan(self, ask: bool) -> Plan:
         order = self._order
         values = self._values({"image": "NAME/evonas:0.1.0", "ami": "ami-...", "group": UNKNOWN})
-        text = as_up_has_it(order.folder, FILE, filled(FILE, order.resources, values), order.replace)
+        new = filled(FILE, order.resources, values)
+        text = as_up_has_it(order.folder, FILE, new, order.replace, self._values({}))
         launch = parsed(text, self._copy)
         check_place(launch, self._copy, region=self._region)
         name = order.value("bucket") or f"evonas-ACCOUNT-{self._region}"

@@ -54,7 +54,7 @@ class Google:
         project = named or "PROJECT"
         values = self._values({"image": "NAME/evonas:0.1.0", "project": project, "family": "...", "key": "..."})
         new = filled(FILE, order.resources, values)  # what is wrong with the values is said in any case
-        text = as_up_has_it(order.folder, FILE, new, order.replace)
+        text = as_up_has_it(order.folder, FILE, new, order.replace, self._values({}))
         launch = parsed(text, self._copy)
         check_place(launch, self._copy, region=self._region, project=named)
         asks = _asks(order, project, order.value("bucket") or f"{project}-evonas", self._copy)

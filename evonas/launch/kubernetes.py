@@ -58,7 +58,8 @@ class Kubernetes:
             new = built(Path(folder), platform)
         check_resources(FILE, new, order.resources)
         new = fill(new, {"image": order.value("image") or "NAME/evonas:0.1.0"})
-        text = as_up_has_it(order.folder, FILE, new, order.replace)
+        known = {"image": image} if (image := order.value("image")) else {}
+        text = as_up_has_it(order.folder, FILE, new, order.replace, known)
         try:
             machines = pods.machines(text, order)
             pods.check_guards(text, self._copy)

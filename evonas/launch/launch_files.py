@@ -10,7 +10,7 @@ import yaml
 
 from evonas.clusters.needed import as_ray_reads
 from evonas.clusters.shipped import shipped
-from evonas.clusters.template import by_hand, fill
+from evonas.clusters.template import by_hand, fill, renewed
 from evonas.errors import UserError
 
 _CURE = "mend it, or remove it, and it is written anew"
@@ -81,18 +81,19 @@ def parsed(text: str, name: object) -> dict[str, Any]:
     return as_ray_reads(found)
 
 
-def as_up_has_it(folder: Path, name: str, new: str, replace: bool) -> str:
-    """The copy of a launch file that `up` starts: what is there where it was changed by hand, else the new text.
+def as_up_has_it(folder: Path, name: str, new: str, replace: bool, values: Mapping[str, str]) -> str:
+    """The copy of a launch file that `up` starts: where it was changed by hand what is there, else the new text.
 
     Args:
         folder: of the cluster.
         name: of the launch file.
         new: what would be written.
         replace: write over a copy that was changed by hand.
+        values: known already, of those that are put anew into such a copy.
     """
     template, copy = folder / name, folder / f"my-{name}"
     old = template.read_text() if template.exists() else ""
-    return copy.read_text() if not replace and by_hand(copy, old, new) else new
+    return renewed(copy.read_text(), old, values) if not replace and by_hand(copy, old, new) else new
 
 
 def check_place(config: Mapping[str, Any], name: object, **places: str | None) -> None:

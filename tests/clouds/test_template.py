@@ -89,6 +89,25 @@ def test_a_copy_that_was_changed_is_kept(tmp_path: Path) -> None:
     assert file.read_text() == TEXT
 
 
+def test_a_kept_copy_gets_the_values_of_now_where_nobody_has_changed_them(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text(TEXT)
+    copy = own_copy(file, {"image": "a", "bucket": "b"})
+    copy.write_text(copy.read_text().replace("image: a\n", "image: mine\n") + "more: 1\n")
+    for bucket in ("c", "d"):
+        own_copy(file, {"image": "new", "bucket": bucket}, keep=True)
+        assert copy.read_text().replace("image: mine\n", "image: new\n") == (
+            '# Filled in: {"image": "new", "bucket": "'
+            + bucket
+            + '"}\n'
+            + fill(TEXT, {"image": "new", "bucket": bucket})
+            + "more: 1\n"
+        )
+    copy.write_text(bare := copy.read_text().partition("\n")[2])
+    own_copy(file, {"image": "new", "bucket": "e"}, keep=True)
+    assert copy.read_text() == bare, "its first line says nothing"
+
+
 def test_what_is_no_pair_is_said() -> None:
     assert pairs(["key=ssh-ed25519 AAA== me"]) == {"key": "ssh-ed25519 AAA== me"}
     with pytest.raises(UserError, match="as in image="):
