@@ -7,6 +7,8 @@ life of a process.
 import dataclasses
 import json
 import os
+import re
+import socket
 import subprocess
 import tempfile
 import time
@@ -30,6 +32,7 @@ from evonas.measuring.remote.server import serve_here
 from evonas.run_identity import describe, versions
 from evonas.runtime.ray_pool import asking
 from evonas.runtime.ray_pool.asking import Answer
+from evonas.runtime.ray_pool.cluster import connect
 from evonas.runtime.ray_pool.nodes import ClusterNode
 from evonas.runtime.ray_pool.nvidia_smi import Gpu
 from evonas.runtime.ray_pool.probe import Seen
@@ -214,6 +217,38 @@ def test_a_cluster_that_asks_for_no_token_takes_us_without_one(
 
 
 # What is made of an answer
+
+
+@pytest.mark.parametrize(
+    "how", ["RAY_AUTH_TOKEN is empty", "RAY_AUTH_TOKEN is not set", "none cannot be read", "is empty;"]
+)
+def test_a_token_that_is_not_there_is_said_before_ray_ends_over_it(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = {
+        "HOME": str(tmp_path),
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": "" if how.endswith("N is empty") else None,
+    }
+    values["RAY_AUTH_TOKEN_PATH"] = str(tmp_path / "none") if how.startswith("none") else None
+    for name, value in values.items():
+        monkeypatch.delenv(name, raising=False)
+        if value is not None:
+            monkeypatch.setenv(name, value)
+    file = tmp_path / ".ray" / "auth_token"
+    file.parent.mkdir()
+    if how == "is empty;":
+        file.write_text("\n")
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        address = f"127.0.0.1:{head.getsockname()[1]}"
+        text, remedy = asking.refusal(address, asking.ask(address, token=True), asking.versions()) or ("", "")
+        assert text.startswith("RAY_AUTH_MODE is token and there is none here: RAY_AUTH_TOKEN is ")
+        assert (how in f"{text}; {remedy}", "RAY_AUTH_TOKEN" in remedy) == (True, True)
+        with pytest.raises(UserError, match=re.escape(text)):
+            connect(RuntimeConfig(address=address))
+    (tmp_path / "none").write_text("x")
+    file.write_text("x")
+    assert asking.no_token() == ""
 
 
 def test_no_token_is_a_cross_unless_all_is_on_loopback() -> None:

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import ray
 from ray._private import services
@@ -40,6 +41,7 @@ class Answer:
     Attributes:
         taken: Whether it answered as to one of its own.
         refused: Its words, where it wants another token.
+        tokenless: That there is no token here to send, in words, where the environment wants one sent.
         why: What went wrong otherwise, in one line.
         ray: The version of Ray that the cluster was started with.
         python: Likewise of Python.
@@ -47,6 +49,7 @@ class Answer:
 
     taken: bool = False
     refused: str = ""
+    tokenless: str = ""
     why: str = ""
     ray: str = ""
     python: str = ""
@@ -63,6 +66,8 @@ def ask(address: str, token: bool) -> Answer:
         check_reachable(address)
     except UserError as error:
         return Answer(why=str(error).removeprefix("runtime.address: "))
+    if token and (tokenless := no_token()):  # Ray's process would end with a stack and no word of it
+        return Answer(tokenless=tokenless)
     bare = {name: value for name, value in os.environ.items() if name not in TOKEN_VARIABLES}
     environment = dict(os.environ) if token else {**bare, "RAY_AUTH_MODE": "disabled"}
     command = [sys.executable, "-c", _ASK, address]
@@ -75,9 +80,26 @@ def ask(address: str, token: bool) -> Answer:
     try:
         found = json.loads(done.stdout.splitlines()[-1])
     except (IndexError, ValueError):
-        why = (done.stderr.strip().splitlines() or ["it gave no answer"])[-1]
+        said = done.stderr.partition("*** StackTrace")[0]
+        why = (said.strip().splitlines() or ["it gave no answer"])[-1]
         return Answer(why=one_line(f"no Ray cluster at {address!r}: {why}"))
     return Answer(taken="refused" not in found, **found)
+
+
+def no_token() -> str:
+    """That Ray is to send a token and finds none where it looks, in words; empty where that is not so."""
+    if os.environ.get("RAY_AUTH_MODE", "").lower() != "token" or os.environ.get("RAY_AUTH_TOKEN", "").strip():
+        return ""
+    named = os.environ.get("RAY_AUTH_TOKEN_PATH")
+    file = Path(named) if named else Path.home() / ".ray" / "auth_token"
+    try:
+        if file.read_text().strip():
+            return ""
+        of_file = "is empty"
+    except (OSError, ValueError) as error:
+        of_file = f"cannot be read ({getattr(error, 'strerror', None) or error})"
+    unset = "empty" if "RAY_AUTH_TOKEN" in os.environ else "not set"
+    return f"RAY_AUTH_MODE is token and there is none here: RAY_AUTH_TOKEN is {unset}, and {file} {of_file}"
 
 
 def check_reachable(address: str) -> None:
@@ -129,6 +151,8 @@ def refusal(head: str, answer: Answer, ours: tuple[str, str]) -> tuple[str, str]
     """
     if answer.refused:
         return f"{head} refuses our token, or wants one", TOKEN_REMEDY
+    if answer.tokenless:
+        return answer.tokenless, TOKEN_REMEDY
     if answer.why:
         return answer.why, "start it (ray start --head), or correct the address: HOST:PORT of its head"
     theirs = (answer.ray or ours[0], answer.python or ours[1])

@@ -18,7 +18,7 @@ from evonas.config import RuntimeConfig
 from evonas.errors import RuntimeNotStarted, UserError
 from evonas.machine import machine_cores
 from evonas.prices import NODE_TYPE_LABEL, NODE_TYPE_VARIABLE
-from evonas.runtime.ray_pool.asking import check_reachable, why_not
+from evonas.runtime.ray_pool.asking import TOKEN_REMEDY, check_reachable, no_token, why_not
 from evonas.runtime.ray_pool.lean_ray import lean_ray
 from evonas.runtime.ray_pool.nodes import ClusterNode
 from evonas.runtime.ray_pool.own_ray import OwnRay
@@ -49,7 +49,7 @@ def connect(config: RuntimeConfig) -> OwnRay | None:
 
     Raises:
         RuntimeNotStarted: Ray does not start on this machine.
-        UserError: There is none.
+        UserError: There is none, or no token for it.
     """
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "error", "configure_logging": True}
     if config.address == "local":
@@ -58,6 +58,8 @@ def connect(config: RuntimeConfig) -> OwnRay | None:
         options |= {"num_cpus": max(machine_cores(), asked), "include_dashboard": False, "_temp_dir": _temporary()}
     elif config.address != "auto":
         check_reachable(config.address)
+    if config.address != "local" and (tokenless := no_token()):
+        raise UserError(f"runtime.address: {tokenless}; {TOKEN_REMEDY}")
     before = signal.getsignal(signal.SIGTERM)
     try:
         own = _init(config.address, options)
