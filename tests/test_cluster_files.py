@@ -433,6 +433,18 @@ def test_image_gets_what_it_copies_and_nothing_else() -> None:
 # The README
 
 
+def test_the_ports_of_machines_at_home_are_all_that_ray_opens() -> None:
+    from ray.autoscaler._private.constants import AUTOSCALER_METRIC_PORT
+    from ray.dashboard.consts import DASHBOARD_METRIC_PORT
+
+    section = README.partition("\n## Machines at home\n")[2].partition("\n## ")[0]
+    table = "\n".join(re.findall(r"^\| [^|]*\d", section, re.MULTILINE))
+    ranges = [range(int(low), int(high or low) + 1) for low, high in re.findall(r"\b(\d+)(?:-(\d+))?", table)]
+    opened = {int(port) for port in re.findall(r"port=(\d+)", section)}
+    by_itself = {10001, AUTOSCALER_METRIC_PORT, DASHBOARD_METRIC_PORT}
+    assert [port for port in sorted(opened | by_itself) if not any(port in of for of in ranges)] == []
+
+
 def _blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 

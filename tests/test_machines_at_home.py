@@ -103,6 +103,13 @@ def listens(address: str) -> bool:
     return False
 
 
+def listening(process: psutil.Popen) -> set[int]:
+    """The ports that a machine's Ray has opened, without those of its workers."""
+    alive = [process, *process.children(recursive=True)]
+    found = [each for one in alive if not one.name().startswith("ray::IDLE") for each in one.net_connections("inet")]
+    return {each.laddr.port for each in found if each.status == psutil.CONN_LISTEN}
+
+
 def evaluated(folder: Path) -> int:
     with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()):
         failed = main(["status", str(folder), "--json"])
@@ -124,8 +131,11 @@ def test_a_machine_that_is_switched_off_in_the_middle_changes_nothing(
     joining = typed("ray start --address").replace("127.0.0.1:6379", address_of(head))
     joining = joining.replace("--block", "--num-cpus=1 --block")
     with ExitStack() as at_home:
-        at_home.enter_context(machine(head, surroundings, tmp_path / "head.log"))
+        first = at_home.enter_context(machine(head, surroundings, tmp_path / "head.log"))
         waited("the head", lambda: listens(address_of(head)))
+        opened = {int(port) for port in re.findall(r"port=(\d+)", head)}
+        strange = {port for port in listening(first) if port not in opened}
+        assert {str(port) for port in strange} <= {*re.findall(r"\d+", SECTION.partition("On the head")[0])}, strange
         other = at_home.enter_context(machine(joining, surroundings, tmp_path / "other.log"))
         runtime = {"kind": "ray", "address": address_of(head), "workers": 2, "lease_s": 5.0}
         program = (
