@@ -127,7 +127,7 @@ class Aws:
             return self._running(self._region)
 
     def _running(self, place: str) -> list[str]:
-        prices = costs.own_prices(self._order.config)
+        prices = self._order.prices
         with reading(self._copy):
             disks = bill.of_launch_file(costs.of_launch_file(self._launch(), prices))
         return bill.lines(running(self._client, place, self._cluster()), prices, place, disks=disks)

@@ -41,11 +41,6 @@ class Machine:
     disk_usd: float | None = 0.0
 
 
-def own_prices(config: Config | None) -> Prices:
-    """The prices that the user has given with the search, before those of the list."""
-    return Prices(config.runtime.own_prices if config else {})
-
-
 def of_launch_file(config: Mapping[str, Any], prices: Prices) -> list[Machine]:
     """The machines of a launch file of Ray."""
     found = []

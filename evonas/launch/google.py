@@ -114,7 +114,7 @@ class Google:
         with refusals():
             client, project, cluster = self._client(), self._known_project(), self._cluster()
             found, ended = running(client, project, cluster), stopped(client, project, cluster)
-        prices = costs.own_prices(self._order.config)
+        prices = self._order.prices
         with reading(self._copy):
             disks = bill.of_launch_file(costs.of_launch_file(self._launch(), prices))
         lines = bill.lines(found, prices, self._region, disks=disks)

@@ -11,7 +11,7 @@ import yaml
 from evonas.clusters.running import Running
 from evonas.clusters.template import by_hand, fill, own_copy
 from evonas.errors import UserError
-from evonas.launch import bill, costs, pods, programs
+from evonas.launch import bill, pods, programs
 from evonas.launch.fitting import check_fits
 from evonas.launch.launch_files import as_up_has_it, check_resources, put
 from evonas.launch.order import Order
@@ -135,7 +135,7 @@ class Kubernetes:
         text = self._copy.read_text() if self._copy.exists() else None
         types = {machine.group: machine.type for machine in pods.machines(text, self._order)} if text else {}
         on = [Running(types.get(group, group), None, group) for group in groups]
-        return [*counts, *bill.lines(on, costs.own_prices(self._order.config))]
+        return [*counts, *bill.lines(on, self._order.prices)]
 
     def elsewhere(self) -> list[str]:
         return []  # a folder has one context

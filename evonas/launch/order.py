@@ -12,6 +12,7 @@ from evonas.config import Config
 from evonas.config.loading import load_config
 from evonas.errors import UserError
 from evonas.launch.state import State, change, read
+from evonas.prices import Prices
 
 WORKERS = 16
 """As the launch files allow at most."""
@@ -70,6 +71,16 @@ class Order:
     def config(self) -> Config | None:
         """The search, with `overrides` in it. UserError: it is wrong."""
         return load_config(self.config_path, self.overrides) if self.config_path else None
+
+    @property
+    def own_prices(self) -> Mapping[str, float]:
+        """The prices that the user has given with the search, and without a CONFIG with that of the last `up`."""
+        return self.config.runtime.own_prices if self.config else self.state.prices
+
+    @property
+    def prices(self) -> Prices:
+        """These, before those of the list."""
+        return Prices(self.own_prices)
 
     def with_defaults(self, **defaults: float) -> tuple[str, ...]:
         """The overrides, and these of `runtime` where neither the config nor an override says anything."""

@@ -42,7 +42,7 @@ def plan_of(
     together = int(launch["max_workers"])
     room = Room(of_launch_file(launch), together, f"the launch file allows {together} machines (max_workers)", cpus)
     check_fits(order, room, name)
-    machines = costs.of_launch_file(launch, costs.own_prices(order.config))
+    machines = costs.of_launch_file(launch, order.prices)
     return Plan(
         {name: text},
         machines,

@@ -23,7 +23,7 @@ _QUANTITY = re.compile(rf"([\d.]+(?:[eE]\d+)?)({'|'.join(_UNITS)})")
 
 def machines(text: str, order: Order) -> list[costs.Machine]:
     """The groups of the file, by the label of their machines; without one only the user knows what a pod costs."""
-    prices = costs.own_prices(order.config)
+    prices = order.prices
     spec = cluster(text)["spec"]
     groups = [("headgroup", spec["headGroupSpec"], 1, 1)]
     groups += [(g["groupName"], g, int(g["minReplicas"]), int(g["maxReplicas"])) for g in spec["workerGroupSpecs"]]

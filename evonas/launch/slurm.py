@@ -48,7 +48,7 @@ class Slurm:
             raise UserError(f"{self._script} lacks RAY_AUTH_MODE=token: whoever reaches it could run anything there")
         room = Room([Kind("a node", job.each, job.nodes)], job.nodes, f"the job has {counted(job.nodes, 'node')}", 1)
         check_fits(self._order, room, "the job")
-        usd = costs.own_prices(self._order.config).of((REST,))
+        usd = self._order.prices.of((REST,))
         nodes = costs.Machine(REST, "nodes", job.nodes, job.nodes, usd)  # all from its start to its end
         return Plan({FILE: text}, [nodes], asks, room, job.hours, stays=False, notes=job.notes)
 

@@ -31,6 +31,7 @@ class State:
         address: from where SSH was let in for it.
         agreed: what it costs, as the user has agreed to last.
         runs: CONFIG, a whole path -> its run folder; the last is that of the last `up`.
+        prices: of machines, US dollars an hour, as they were given with it.
         cloud: of which the cluster is; empty where an older evonas has written it.
     """
 
@@ -43,6 +44,7 @@ class State:
     address: str | None = None
     agreed: tuple[str, ...] = ()
     runs: Mapping[str, str] = field(default_factory=dict)
+    prices: Mapping[str, float] = field(default_factory=dict)
     cloud: str = ""
 
 
@@ -55,7 +57,9 @@ def read(folder: Path) -> State:
     path = folder / NAME
     try:
         found = json.loads(path.read_text())
-        if not all(isinstance(found.get(name, {}), dict) for name in ("given", "jobs", "runs", "tunnels")):
+        if not all(isinstance(found.get(name, {}), dict) for name in ("given", "jobs", "prices", "runs", "tunnels")):
+            raise TypeError
+        if not all(isinstance(usd, int | float) for usd in found.get("prices", {}).values()):
             raise TypeError
         if before := found.pop("tunnel", None):  # an older evonas has written one, which is nobody's by now
             found["tunnels"] = {str(int(before)): 0}

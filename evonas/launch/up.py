@@ -62,7 +62,7 @@ def up(
     if not (sure or _goes_on(order, provider, asked) or _agreed(ask)):
         print("nothing was started")
         return 0
-    change(order.folder, agreed=asked, cloud=order.cloud)
+    change(order.folder, agreed=asked, cloud=order.cloud, prices=dict(order.own_prices))
     begun = order.state.started
     try:
         for line in provider.prepare():

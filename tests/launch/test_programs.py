@@ -48,6 +48,21 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pretended]:
     server.server_close()
 
 
+@pytest.mark.usefixtures("user", "api")
+def test_status_without_its_config_has_the_prices_that_were_agreed_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stand_in(tmp_path, monkeypatch, kubectl=KUBECTL)
+    auth = tmp_path / "home/.evonas-cluster/auth"
+    auth.mkdir(parents=True)
+    (auth / "token").write_text(TOKEN)
+    assert main(["cluster", "up", *KUBERNETES, "--yes", "--set", "runtime.prices={headgroup: 1.5, spot-l4: 0.25}"]) == 0
+    capsys.readouterr()
+    for config, usd in ((["c.yaml"], "0.00"), ([], "2.00")):  # the file alone has none
+        assert main(["cluster", "status", "kubernetes", *config]) == 0
+        assert f"${usd} an hour" in capsys.readouterr().out
+
+
 @pytest.mark.usefixtures("user")
 def test_kubernetes_up_again_status_and_down(
     api: Pretended, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
