@@ -17,11 +17,11 @@ from evonas.clusters.aws.prepare import prepare
 from evonas.clusters.aws.running import running
 from evonas.clusters.refusal import refusals
 from evonas.clusters.shipped import shipped
-from evonas.clusters.template import by_hand, defaults
+from evonas.clusters.template import defaults
 from evonas.launch import bill, costs, programs
 from evonas.launch.aws_before import asks, check_role, missing_credentials
 from evonas.launch.guards import UNKNOWN
-from evonas.launch.launch_files import as_up_has_it, check_place, filled, launch_file, parsed, put, reading
+from evonas.launch.launch_files import as_up_has_it, check_place, filled, hand_note, launch_file, parsed, put, reading
 from evonas.launch.libraries import absent
 from evonas.launch.order import Order
 from evonas.launch.owned import claim, give_up, owns
@@ -99,15 +99,12 @@ class Aws:
             change(order.folder, address=address)
             config = parsed(done.copy.read_text(), done.copy)
             check(done.quotas, refused(self._client("ec2", region), config), order.anyway)
-        hand = by_hand(done.copy, (order.folder / FILE).read_text())
         token()
         return [
             f"account {owner}; bucket {name}{', made now' if made else ''}; role evonas-head; "
             f"security group {done.values['group']}; machine image {done.values['ami']}",
             *(quota.line() for quota in done.quotas),
-            f"{done.copy} was changed by hand and is taken as it is; --replace writes it anew"
-            if hand
-            else f"{done.copy}",
+            *(hand_note(order.folder, FILE) or [str(done.copy)]),
         ]
 
     def start(self) -> None:

@@ -15,10 +15,10 @@ from evonas.clusters.google.running import running, stopped
 from evonas.clusters.needed import needed
 from evonas.clusters.refusal import refusals
 from evonas.clusters.shipped import shipped
-from evonas.clusters.template import by_hand, defaults, own_copy
+from evonas.clusters.template import defaults, own_copy
 from evonas.errors import UserError
 from evonas.launch import bill, costs, gcloud, programs
-from evonas.launch.launch_files import as_up_has_it, check_place, filled, launch_file, parsed, put, reading
+from evonas.launch.launch_files import as_up_has_it, check_place, filled, hand_note, launch_file, parsed, put, reading
 from evonas.launch.libraries import absent
 from evonas.launch.order import Order
 from evonas.launch.owned import claim, give_up
@@ -91,11 +91,10 @@ class Google:
         with refusals(), reading(copy):
             found = quotas(self._client(), needed(parsed(copy.read_text(), copy), order.need(CPUS)))
         check(found, [], order.anyway)
-        hand = by_hand(copy, template.read_text())
         return [
             f"project {project}; bucket {bucket}; network, rules and account evonas; machine image {values['family']}",
             *(quota.line() for quota in found),
-            f"{copy} was changed by hand and is taken as it is; --replace writes it anew" if hand else f"{copy}",
+            *(hand_note(order.folder, FILE) or [str(copy)]),
         ]
 
     def start(self) -> None:

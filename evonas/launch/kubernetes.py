@@ -9,11 +9,11 @@ from tempfile import TemporaryDirectory
 import yaml
 
 from evonas.clusters.running import Running
-from evonas.clusters.template import by_hand, fill, own_copy
+from evonas.clusters.template import fill, own_copy
 from evonas.errors import UserError
 from evonas.launch import bill, pods, programs
 from evonas.launch.fitting import check_fits
-from evonas.launch.launch_files import as_up_has_it, check_resources, put
+from evonas.launch.launch_files import as_up_has_it, check_resources, hand_note, put
 from evonas.launch.order import Order
 from evonas.launch.overlays import PLATFORMS, built, platform_of, write
 from evonas.launch.owned import claim, give_up, owns
@@ -70,7 +70,9 @@ class Kubernetes:
             raise UserError(
                 f"{self._copy} is not as kubectl takes it: {why}; mend it, or remove it, and it is written anew"
             ) from None
-        return Plan({f"my-{FILE}": text}, machines, self._asks(), room, None, notes=(UNCOUNTED[platform],))
+        hand = tuple(hand_note(order.folder, FILE, order.replace))
+        notes = (UNCOUNTED[platform],)
+        return Plan({f"my-{FILE}": text}, machines, self._asks(), room, None, notes=notes, by_hand=hand)
 
     def missing(self) -> list[str]:
         order = self._order
@@ -101,11 +103,10 @@ class Kubernetes:
         token()
         self._make(SECRET, "create", "secret", "generic", "evonas-auth", f"--from-file=auth_token={token_file()}")
         self._make(ACCOUNT, "create", "serviceaccount", "evonas")
-        hand = by_hand(copy, template.read_text())
         return [
             f"context {context}, by overlays/{platform}; {SECRET}",
             f"{ACCOUNT} must be allowed to write {self.run_folder()}",
-            f"{copy} was changed by hand and is taken as it is; --replace writes it anew" if hand else f"{copy}",
+            *(hand_note(order.folder, FILE) or [str(copy)]),
         ]
 
     def start(self) -> None:

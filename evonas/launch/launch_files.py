@@ -96,6 +96,19 @@ def as_up_has_it(folder: Path, name: str, new: str, replace: bool, values: Mappi
     return renewed(copy.read_text(), old, values) if not replace and by_hand(copy, old, new) else new
 
 
+def hand_note(folder: Path, name: str, replace: bool = False) -> list[str]:
+    """A line where the copy of a launch file was changed by hand.
+
+    Args:
+        folder: of the cluster.
+        name: of the launch file.
+        replace: it is about to be written over.
+    """
+    template, copy = folder / name, folder / f"my-{name}"
+    hand = not replace and by_hand(copy, template.read_text() if template.exists() else "")
+    return [f"{copy} was changed by hand and is taken as it is; --replace writes it anew"] if hand else []
+
+
 def check_place(config: Mapping[str, Any], name: object, **places: str | None) -> None:
     """Lets go on where a launch file starts its machines where they are looked for later.
 

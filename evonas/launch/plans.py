@@ -7,8 +7,10 @@ from evonas.launch import costs
 from evonas.launch.fitting import Room, check_fits, of_launch_file
 from evonas.launch.guards import check_guards, strange_doors
 from evonas.launch.lasting import idle_h, longest_h, outlive_h
+from evonas.launch.launch_files import hand_note
 from evonas.launch.order import Order
 from evonas.launch.provider import Plan
+from evonas.launch.ray_schema import check_schema
 
 
 def plan_of(
@@ -34,11 +36,12 @@ def plan_of(
         cpus: of a worker, where the config does not say.
 
     Raises:
-        UserError: A machine's label is another's of the list of prices, a worker fits on none, or the file
-            lacks what keeps strangers out.
+        UserError: A machine's label is another's of the list of prices, a worker fits on none, the file lacks
+            what keeps strangers out, or Ray's launcher would refuse it.
     """
     costs.check_labels(launch, order.folder / name)
     check_guards(launch, order.folder / name)
+    check_schema(launch, order.cloud, order.folder / name)
     together = int(launch["max_workers"])
     room = Room(of_launch_file(launch), together, f"the launch file allows {together} machines (max_workers)", cpus)
     check_fits(order, room, name)
@@ -54,4 +57,5 @@ def plan_of(
         outlive_h=outlive_h(launch),
         region=region,
         notes=(*notes, *strange_doors(launch, text)),
+        by_hand=tuple(hand_note(order.folder, name.removeprefix("my-"), order.replace)),
     )

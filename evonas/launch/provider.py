@@ -24,6 +24,7 @@ class Plan:
         outlive_h: how long workers stay when the head has ended by itself, hours.
         region: of the machines, where that is known.
         notes: what of the costs is not known or not counted, a line each.
+        by_hand: which files were changed by hand and are taken as they are, a line each.
     """
 
     files: dict[str, str]
@@ -37,6 +38,7 @@ class Plan:
     outlive_h: float = 0.0
     region: str = ""
     notes: tuple[str, ...] = ()
+    by_hand: tuple[str, ...] = ()
 
 
 class Provider(Protocol):

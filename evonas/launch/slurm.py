@@ -50,7 +50,14 @@ class Slurm:
         check_fits(self._order, room, "the job")
         usd = self._order.prices.of((REST,))
         nodes = costs.Machine(REST, "nodes", job.nodes, job.nodes, usd)  # all from its start to its end
-        return Plan({FILE: text}, [nodes], asks, room, job.hours, stays=False, notes=job.notes)
+        hand = tuple(self._hand_note())
+        return Plan({FILE: text}, [nodes], asks, room, job.hours, stays=False, notes=job.notes, by_hand=hand)
+
+    def _hand_note(self) -> list[str]:
+        """A line where the script was changed by hand, and is to stay so."""
+        if self._order.replace or not self._script.exists() or self._script.read_text() == shipped(FILE):
+            return []
+        return [f"{self._script} is not as it came with evonas and is taken as it is; --replace writes it anew"]
 
     def missing(self) -> list[str]:
         lines = programs.absent("sbatch", "squeue", "scancel")
@@ -59,13 +66,10 @@ class Slurm:
     def prepare(self) -> list[str]:
         order = self._order
         order.folder.mkdir(parents=True, exist_ok=True)
-        text = shipped(FILE)
-        hand = self._script.exists() and self._script.read_text() != text
-        if not hand or order.replace:
-            self._script.write_text(text)
+        if not self._hand_note():
+            self._script.write_text(shipped(FILE))
         change(order.folder, given=order.remembered)
-        changed = f"{self._script} is not as it came with evonas and is taken as it is; --replace writes it anew"
-        return [changed if hand and not order.replace else f"{self._script}"]
+        return self._hand_note() or [str(self._script)]
 
     def start(self) -> None:
         run, jobs = self._run, read(self._order.folder).jobs

@@ -20,6 +20,7 @@ def dry_run(order: Order, provider: Provider) -> int:
     plan = provider.plan(ask=False)
     for name, text in plan.files.items():
         print(f"=== {order.folder / name}\n{text.rstrip()}\n=== end of {order.folder / name}")
+    print(*plan.by_hand, sep="\n", end="\n" * bool(plan.by_hand))
     print("what it costs:", *_costs(order, plan), *_refused(order, plan), "what is asked:", *plan.asks, sep="\n  ")
     return 0
 

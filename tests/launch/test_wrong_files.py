@@ -51,6 +51,12 @@ HAND = {
     ),
     "--env=RAY_AUTH_MODE=token": ("--env=RAY_AUTH_MODE=disabled", "lacks --env=RAY_AUTH_MODE=token: whoever reaches"),
     "cluster_name: evonas": ("cluster_name: other", "cluster_name is other: rights, tags and `down` go by evonas"),
+    "\nmax_workers: ": (
+        "\nmax_worker: 3\nmax_workers: ",
+        "refuses it: at its top: Additional properties are not allowed",
+    ),
+    "idle_timeout_minutes: 10": ("idle_timeout_minutes: ten", "refuses it: idle_timeout_minutes: 'ten' is not of"),
+    "type: aws": ("type: gcp", "cluster-aws/my-aws.yaml: provider.type is gcp, and the cluster is to be of aws"),
     "SecurityGroupIds: *security_groups": ("EbsOptimized: true", "head names no network or security group: Ray's wou"),
 }
 
@@ -76,6 +82,7 @@ def test_what_is_shown_is_what_up_would_start(capsys: pytest.CaptureFixture[str]
     (folder / "my-aws.yaml").write_text((folder / "my-aws.yaml").read_text() + "# mine\n")
     assert main(["cluster", "up", "aws", "--image", "me/new:2", "--dry-run"]) == 0
     shown = capsys.readouterr().out
+    assert "cluster-aws/my-aws.yaml was changed by hand and is taken as it is" in shown
     assert ("&image me/new:2" in shown, "# mine" in shown) == (True, True)
 
 
@@ -249,7 +256,6 @@ def test_down_and_status_go_on_without_a_state_that_is_damaged(
     [
         ("aws", "labels: {evonas-node-type: m7i.xlarge}", "labels: [m7i.xlarge]"),
         ("gcp", "scheduling: *spot", "scheduling: spot"),
-        ("gcp", "idle_timeout_minutes: 10", "idle_timeout_minutes: ten"),
     ],
 )
 def test_a_launch_file_that_lacks_anything_else_is_said(
