@@ -5,7 +5,6 @@ python3 cluster/cloud.py aws prepare image=NAME/evonas:0.1.0 bucket=BUCKET
 
 # What to change: nothing. Each line can be given again: what is there already is found. README.md has them in order.
 import argparse
-import ipaddress
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from evonas.clusters.address import own_address
+from evonas.clusters.address import one_address, own_address
 from evonas.clusters.aws import ending as aws_ending
 from evonas.clusters.aws import network as aws_network
 from evonas.clusters.aws.clients import client
@@ -31,12 +30,7 @@ HERE = Path(__file__).parent
 
 
 def _address(options: argparse.Namespace) -> str:
-    if not options.address:
-        return own_address()
-    try:
-        return f"{ipaddress.IPv4Address(options.address)}/32"
-    except ValueError as error:
-        raise UserError(f"--address: {error}; it is one address, 203.0.113.7") from None
+    return one_address(options.address) if options.address else own_address()
 
 
 def _file(name: str) -> Any:

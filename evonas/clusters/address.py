@@ -8,6 +8,22 @@ from evonas.errors import UserError
 ASK = "https://checkip.amazonaws.com"
 
 
+def one_address(text: str) -> str:
+    """An address that its user gives, from which SSH is to be let in: `203.0.113.7/32`.
+
+    Raises:
+        UserError: It is no IPv4 address, or none that a machine elsewhere can have.
+    """
+    try:
+        found = ipaddress.IPv4Address(text)
+    except ValueError as error:
+        raise UserError(f"--address: {error}; it is one address, 203.0.113.7") from None
+    nobodys = found in ipaddress.IPv4Network("0.0.0.0/8") or found.is_reserved or found.is_multicast
+    if nobodys or found.is_loopback or found.is_link_local:
+        raise UserError(f"--address {text}: no machine is seen by that; it is the one address of yours, 203.0.113.7")
+    return f"{found}/32"
+
+
 def own_address(ask: str = ASK, timeout_s: float = 20.0) -> str:
     """The IPv4 address of this machine, or of the network that it is in, as `203.0.113.7/32`.
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from evonas.clusters.forms import is_plain
+from evonas.clusters.forms import is_plain, require_form
 from evonas.did_you_mean import unknown
 from evonas.errors import UserError
 
@@ -45,6 +45,8 @@ def fill(text: str, values: Mapping[str, str]) -> str:
             raise UserError(f"{name}={value!r}: a value is letters, digits and ./:@+=,_- in one line, no ': '")
         if not is_plain(value):
             raise UserError(f"{name}={value!r}: YAML takes this for something else than text")
+        if name == "image":
+            require_form("kubernetes", name, value, name)  # of all clouds alike
     if missing := [f"{name}=..." for name in wanted if name not in values]:
         raise UserError(f"also wanted: {' '.join(missing)}")
     other = {old: _other(name, old, usual, values) for name, old in usual.items()}

@@ -158,9 +158,6 @@ def _check_options(options: argparse.Namespace) -> None:
 
 
 def _address(given: str | None) -> str | None:
-    import ipaddress
+    from evonas.clusters.address import one_address
 
-    try:
-        return f"{ipaddress.IPv4Address(given)}/32" if given else None
-    except ValueError as error:
-        raise UserError(f"--address: {error}; it is one address, 203.0.113.7") from None
+    return one_address(given) if given else None

@@ -11,7 +11,7 @@ import yaml
 from evonas.clusters.running import Running
 from evonas.clusters.template import fill, own_copy
 from evonas.errors import UserError
-from evonas.launch import bill, pods, programs
+from evonas.launch import bill, images, pods, programs
 from evonas.launch.fitting import check_fits
 from evonas.launch.launch_files import as_up_has_it, check_resources, hand_note, put
 from evonas.launch.order import Order
@@ -63,6 +63,7 @@ class Kubernetes:
         try:
             machines = pods.machines(text, order)
             pods.check_guards(text, self._copy)
+            images.check_images(images.of_pods(pods.cluster(text)), self._copy)
             pods.check_run(text, self.run_folder() if order.config else None)
             check_fits(order, room := pods.room(text, CPUS), self._copy.name)
         except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:

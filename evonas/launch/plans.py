@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from evonas.launch import costs
+from evonas.launch import costs, images
 from evonas.launch.fitting import Room, check_fits, of_launch_file
 from evonas.launch.guards import check_guards, strange_doors
 from evonas.launch.lasting import idle_h, longest_h, outlive_h
@@ -42,6 +42,7 @@ def plan_of(
     costs.check_labels(launch, order.folder / name)
     check_guards(launch, order.folder / name)
     check_schema(launch, order.cloud, order.folder / name)
+    images.check_images(images.of_launch_file(launch), order.folder / name)
     together = int(launch["max_workers"])
     room = Room(of_launch_file(launch), together, f"the launch file allows {together} machines (max_workers)", cpus)
     check_fits(order, room, name)

@@ -41,6 +41,7 @@ _BARE = (
     *("get-user-env", "propagate", "H", "O", "s", "Q", "v", "k", "I"),
 )
 """Options behind which the next word is not their value."""
+_LONG = {*_READ, *_OTHER, *(name for name in _BARE if len(name) > 1)}
 _NODES = re.compile(r"(?:(\d+)([km]?)-)?(\d+)([km]?)(?::\d+)?", re.IGNORECASE)
 _ENDS = ((1, 2), (3, 4))
 """Where a range has its number and its unit, the least and the most."""
@@ -75,10 +76,10 @@ def asked(script: str, words: Iterable[str], environment: Mapping[str, str]) -> 
     Raises:
         UserError: The nodes or the time are not as sbatch takes them, or the job would be another cluster's.
     """
-    words = list(words)
+    words, lines = [_in_full(word) for word in words], [_in_full(word) for word in _of_script(script)]
     _check_words(words)
     said = {name: environment[variable] for variable, name in _VARIABLES.items() if environment.get(variable)}
-    found = {**_found(_of_script(script)), **said, **_found(words)}
+    found = {**_found(lines), **said, **_found(words)}
     if tasks := found.get("array") or environment.get("SBATCH_ARRAY_INX"):
         raise UserError(f"--array={tasks}: each of its jobs would write the one run folder: leave it out")
     others = [f"--{name}={found[name]}" for name in _UNCOUNTED if name in found]
@@ -97,7 +98,7 @@ def asked(script: str, words: Iterable[str], environment: Mapping[str, str]) -> 
     except ValueError:
         takes = "minutes, hours:minutes:seconds or days-hours, as 90, 1:30:00 and 1-12"
         raise UserError(f"--time={found['time']}: sbatch takes {takes}") from None
-    again = [word for word in (*_of_script(script), *words) if word in ("--requeue", "--no-requeue")]
+    again = [word for word in (*lines, *words) if word in ("--requeue", "--no-requeue")]
     if again[-1:] == ["--requeue"]:
         notes.append(
             "a job that Slurm queues again, as after a node that fails, has its time anew, which is not counted"
@@ -105,6 +106,21 @@ def asked(script: str, words: Iterable[str], environment: Mapping[str, str]) -> 
     gpus, uncounted = sbatch_gpus.gpus_of_a_node(found, nodes, not found.get("nodes", "1").isdecimal())
     each = {**dict(_of_a_node(found)), **({} if gpus is None else {"GPU": gpus})}
     return Asked(nodes, hours, (*notes, *uncounted), each)
+
+
+def _in_full(word: str) -> str:
+    """A word whose option is shortened, as sbatch takes it (`--arr=0-3`), with its whole name.
+
+    Raises:
+        UserError: It is short for several.
+    """
+    name, equals, value = word[2:].partition("=")
+    meant = sorted(long for long in _LONG if long.startswith(name))
+    if not word.startswith("--") or not name or name in _LONG or not meant:
+        return word
+    if len(meant) > 1:
+        raise UserError(f"--sbatch={word}: is short for --{' and --'.join(meant)}: write out the one that is meant")
+    return f"--{meant[0]}{equals}{value}"
 
 
 def _check_words(words: Iterable[str]) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from evonas.clusters.address import own_address
+from evonas.clusters.address import one_address, own_address
 from evonas.errors import UserError
 
 
@@ -19,3 +19,10 @@ def test_what_is_no_address_opens_nothing(tmp_path: Path, said: str | None) -> N
         (tmp_path / "said").write_text(said)
     with pytest.raises(UserError, match="give it: --address"):
         own_address((tmp_path / "said").as_uri())
+
+
+def test_an_address_that_no_machine_is_seen_by_is_refused() -> None:
+    for text in ("0.0.0.0", "0.1.2.3", "127.0.0.1", "169.254.1.1", "224.0.0.1", "255.255.255.255"):
+        with pytest.raises(UserError, match=f"--address {text}: no machine is seen by that"):
+            one_address(text)
+    assert [one_address(text) for text in ("203.0.113.7", "10.0.0.5")] == ["203.0.113.7/32", "10.0.0.5/32"]

@@ -14,7 +14,7 @@ from tests.test_cluster_files import CLUSTER, launcher_faults
 
 TEXT = "# Defaults: region=us-1 zone=us-1-a\nimage: CHANGE-ME-image\nregion: us-1\nzone: us-1-a\nbucket: s3://CHANGE-ME-bucket/x\n"
 GIVEN = {
-    "image": "registry.example/NAME/evonas:0.1.0",
+    "image": "registry.example/name/evonas:0.1.0",
     "ami": "ami-0123",
     "group": "sg-0123",
     "project": "my-project",
@@ -64,6 +64,7 @@ def test_a_default_can_be_another_and_a_zone_follows_its_region(given: dict[str,
         ({"image": "a", "bukket": "b"}, "did you mean 'bucket'?"),
         ({"image": "a # b", "bucket": "b"}, "in one line"),
         ({"image": "a\nb", "bucket": "b"}, "in one line"),
+        ({"image": "a b", "bucket": "b"}, "image 'a b': an image of a registry is as"),
     ],
 )
 def test_a_value_that_is_not_right_is_said(values: dict[str, str], expected: str) -> None:

@@ -56,6 +56,7 @@ HAND = {
         "refuses it: at its top: Additional properties are not allowed",
     ),
     "idle_timeout_minutes: 10": ("idle_timeout_minutes: ten", "refuses it: idle_timeout_minutes: 'ten' is not of"),
+    "&image CHANGE-ME-image": ("&image bad image", "image 'bad image': an image of a registry is as NAME/evonas:0.1.0"),
     "type: aws": ("type: gcp", "cluster-aws/my-aws.yaml: provider.type is gcp, and the cluster is to be of aws"),
     "SecurityGroupIds: *security_groups": ("EbsOptimized: true", "head names no network or security group: Ray's wou"),
 }
@@ -294,7 +295,7 @@ def test_a_door_that_evonas_has_not_made_is_said(capsys: pytest.CaptureFixture[s
     Path("cluster-gcp").mkdir()
     for new in ("regions/us-central1/subnetworks/default", "regions/us-central1/subnetworks/evonas"):
         file = shipped("gcp.yaml").replace("regions/us-central1/subnetworks/evonas", new)
-        Path("cluster-gcp/my-gcp.yaml").write_text(file)
+        Path("cluster-gcp/my-gcp.yaml").write_text(file.replace("CHANGE-ME-image", "me/e:1"))
         assert main(["cluster", "up", "gcp", "--dry-run"]) == 0
         assert ("subnetworks/default was put there" in capsys.readouterr().out) is new.endswith("default")
 
@@ -317,6 +318,9 @@ def test_a_cluster_without_its_token_is_refused_wherever_it_is(
     (user / "cluster-kubernetes/my-cluster.yaml").write_text(file.replace("mode: token", "mode: disabled", 1))
     assert main(["cluster", "up", "kubernetes", "--platform", "eks", "--dry-run"]) == 2
     assert "my-cluster.yaml: authOptions lacks mode: token" in capsys.readouterr().err
+    (user / "cluster-kubernetes/my-cluster.yaml").write_text(file.replace("CHANGE-ME-image", "bad image"))
+    assert main(["cluster", "up", "kubernetes", "--platform", "eks", "--dry-run"]) == 2
+    assert "my-cluster.yaml: image 'bad image': an image of a registry is as" in capsys.readouterr().err
     (user / "cluster-slurm").mkdir()
     script = shipped("slurm.sbatch").replace("export RAY_AUTH_MODE=token", "# RAY_AUTH_MODE=token\nexport")
     (user / "cluster-slurm/slurm.sbatch").write_text(script)
