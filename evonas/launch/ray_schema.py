@@ -26,8 +26,8 @@ def check_schema(launch: Mapping[str, Any], cloud: str, name: object) -> None:
         raise UserError(f"{name}: provider.type is {kind}, and the cluster is to be of {cloud}: type: {cloud}")
     if not (schema := _schema()):
         return
-    from jsonschema import Draft7Validator
-    from jsonschema.exceptions import best_match
+    from jsonschema import Draft7Validator  # type: ignore[import-untyped]
+    from jsonschema.exceptions import best_match  # type: ignore[import-untyped]
 
     if wrong := best_match(Draft7Validator(schema).iter_errors(launch)):
         where = ".".join(str(part) for part in wrong.absolute_path) or "at its top"
