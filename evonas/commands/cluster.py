@@ -25,6 +25,7 @@ OF = {
     "family": ("gcp",),
     "platform": ("kubernetes",),
     "context": ("kubernetes",),
+    "namespace": ("kubernetes",),
     "ami": ("aws",),
     "sbatch": ("slurm",),
 }

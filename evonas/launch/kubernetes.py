@@ -3,6 +3,7 @@
 import shlex
 from base64 import b64encode
 from collections import Counter
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,6 +14,7 @@ from evonas.clusters.template import fill, own_copy
 from evonas.errors import UserError
 from evonas.launch import bill, images, pods, programs
 from evonas.launch.fitting import check_fits
+from evonas.launch.kubectl import Place, place
 from evonas.launch.launch_files import as_up_has_it, check_resources, hand_note, put
 from evonas.launch.order import Order
 from evonas.launch.overlays import PLATFORMS, built, platform_of, write
@@ -50,6 +52,10 @@ class Kubernetes:
         self._order = order
         self._copy = order.folder / f"my-{FILE}"
 
+    @cached_property
+    def _place(self) -> Place:
+        return place(read(self._order.folder).given)
+
     def plan(self, ask: bool) -> Plan:
         order = self._order
         with TemporaryDirectory() as folder:
@@ -81,20 +87,21 @@ class Kubernetes:
         lines += [] if order.value("image") else ["image: --image NAME/evonas:0.1.0, built of cluster/Dockerfile"]
         if order.config_path and not self.run_folder():
             lines.append("run: --run gs://BUCKET/run, or --bucket gs://BUCKET: the pods' own disks go with them")
-        if not lines and not self._context():
+        if not lines and not self._place.context:
             lines.append("context: kubectl config use-context NAME, or KUBECONFIG: kubectl knows no cluster")
         return lines
 
     def prepare(self) -> list[str]:
-        order, context = self._order, self._context()
+        order, here = self._order, self._place
         order.folder.mkdir(parents=True, exist_ok=True)
-        change(order.folder, given={**order.remembered, "context": context or ""})
+        where = {"context": here.context or "", "namespace": here.namespace or ""}
+        change(order.folder, given={**order.remembered, **where})
         if programs.ask(*self._line("get", "crd", "rayclusters.ray.io"))[0]:
-            raise UserError(f"KubeRay is not there in {context}: {OPERATOR}")
-        claim(order.folder, context or "", self.is_own(), self._there(OBJECTS[0]))
+            raise UserError(f"KubeRay is not there in {here.context}: {OPERATOR}")
+        claim(order.folder, here.name, self.is_own(), self._there(OBJECTS[0]))
         code, said = programs.ask(*self._line("auth", "can-i", "create", "rayclusters.ray.io"))
         if code or said != "yes":
-            raise UserError(f"you may not create rayclusters.ray.io in {context}")
+            raise UserError(f"you may not create rayclusters.ray.io in {here}")
         platform = order.value("platform") or self._platform()
         write(order.folder / "kuberay")
         text = built(order.folder / "kuberay", platform)
@@ -105,7 +112,7 @@ class Kubernetes:
         self._make(SECRET, "create", "secret", "generic", "evonas-auth", f"--from-file=auth_token={token_file()}")
         self._make(ACCOUNT, "create", "serviceaccount", "evonas")
         return [
-            f"context {context}, by overlays/{platform}; {SECRET}",
+            f"{here}, by overlays/{platform}; {SECRET}",
             f"{ACCOUNT} must be allowed to write {self.run_folder()}",
             *(hand_note(order.folder, FILE) or [str(copy)]),
         ]
@@ -140,11 +147,11 @@ class Kubernetes:
         return [*counts, *bill.lines(on, self._order.prices)]
 
     def elsewhere(self) -> list[str]:
-        return []  # a folder has one context
+        return []  # a folder has one place
 
     def is_own(self) -> bool:
         """By the state, or by the token that is both in the cluster's secret and this user's."""
-        if owns(self._order.folder, self._context() or ""):
+        if owns(self._order.folder, self._place.name):
             return True
         code, said = programs.ask(*self._line("get", SECRET, "-o", "jsonpath={.data.auth_token}"))
         path = token_file()
@@ -158,7 +165,7 @@ class Kubernetes:
         programs.run(*self._line("delete", *OBJECTS, *made, "--ignore-not-found"))
         programs.ask(*self._line("wait", "pod", "--for=delete", "-l", SELECTED, "--timeout=300s"))
         change(self._order.folder, started=False, made=())
-        give_up(self._order.folder, self._context() or "")
+        give_up(self._order.folder, self._place.name)
 
     def left(self) -> list[str]:
         names = programs.answer(*self._line(*PODS, "-o", "name")).split()
@@ -181,17 +188,8 @@ class Kubernetes:
             "~/.evonas-cluster: the token of your clusters, which costs nothing",
         ]
 
-    def _context(self) -> str | None:
-        """The cluster that is meant: that of the first line, whatever kubectl is set to later."""
-        known = read(self._order.folder).given.get("context")
-        if known:
-            return known
-        code, said = programs.ask("kubectl", "config", "current-context")
-        return None if code else said
-
     def _line(self, *words: str) -> list[str]:
-        context = self._context()
-        return ["kubectl", *([f"--context={context}"] if context else []), *words]
+        return self._place.line(*words)
 
     def _platform(self) -> str:
         return platform_of(programs.answer(*self._line("version", "-o", "jsonpath={.serverVersion.gitVersion}")))

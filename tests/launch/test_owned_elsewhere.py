@@ -22,6 +22,39 @@ THERE = """
 *jsonpath={.data.auth_token}*) cat "$HERE/secret" ;;
 *"delete raycluster/evonas "*) touch "$HERE/gone" ;;
 """
+TWO = """
+*"config view"*) cat "$HERE/namespace" ;;
+*--namespace=team-b*"get raycluster/evonas"*) echo raycluster.ray.io/evonas ;;
+*--namespace=team-b*jsonpath={.data.auth_token}*) echo c29tZWJvZHkncw== ;;
+*--namespace=team-b*get\\ pods*) ;;
+"""
+"""Two namespaces, of which the second has somebody else's cluster."""
+SET = """
+*) case "$*" in
+    *--namespace=*|*config*|*kustomize*) ;;
+    *) exec "$0" "--namespace=$(cat "$HERE/namespace")" "$@" ;;
+esac
+case "$name $*" in
+"""
+"""A line without a namespace means that to which kubectl is set."""
+
+
+@pytest.mark.usefixtures("user")
+def test_a_cluster_stays_where_it_was_started_whatever_kubectl_is_set_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = stand_in(tmp_path, monkeypatch, kubectl=f"{SET}{TWO}{KUBECTL}\nesac ;;")
+    (tmp_path / "namespace").write_text("team-a")
+    assert main(["cluster", "up", "kubernetes", "--image", "me/evonas:9", "--yes"]) == 0
+    (tmp_path / "namespace").write_text("team-b")
+    assert main(["cluster", "up", "kubernetes", "--folder", "new", "--image", "me/evonas:9", "--yes"]) == 2
+    assert "raycluster.ray.io/evonas is of a cluster that neither new" in capsys.readouterr().err
+    assert main(["cluster", "status", "kubernetes"]) == 0
+    assert "1 x headgroup\n" in capsys.readouterr().out
+    assert main(["cluster", "down", "kubernetes", "--yes"]) == 0
+    assert "\nnothing is left\n" in capsys.readouterr().out
+    assert not (tmp_path / "cluster").exists()
+    assert told.lines("--namespace=team-b", "apply") == told.lines("--namespace=team-b", "delete") == []
 
 
 @pytest.mark.usefixtures("user")

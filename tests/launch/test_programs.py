@@ -98,7 +98,8 @@ def test_kubernetes_up_again_status_and_down(
     assert (state.owns, state.made, state.started) == ((), (), False)
     assert told.lines("delete", "serviceaccount") == []  # it was there before
     assert all(
-        "--context=mine" in line or "current-context" in line or "kustomize" in line for line in told.lines("kubectl")
+        "--context=mine --namespace=default " in line or " config " in line or "kustomize" in line
+        for line in told.lines("kubectl")
     )
 
 
@@ -126,7 +127,7 @@ def test_kubernetes_is_asked_whether_one_may_and_pods_that_wait_cost_nothing(
     assert "Pending" in kubectl
     told = stand_in(tmp_path, monkeypatch, kubectl=kubectl)
     assert main(["cluster", "up", *KUBERNETES, "--yes"]) == 2
-    assert "evonas: you may not create rayclusters.ray.io in mine\n" in capsys.readouterr().err
+    assert "evonas: you may not create rayclusters.ray.io in namespace default of mine\n" in capsys.readouterr().err
     assert told.lines("create secret") == told.lines("apply -f") == []
     (tmp_path / "cluster").touch()
     assert main(["cluster", "status", "kubernetes"]) == 0
