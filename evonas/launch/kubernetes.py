@@ -19,6 +19,7 @@ from evonas.launch.launch_files import as_up_has_it, check_resources, hand_note,
 from evonas.launch.order import Order
 from evonas.launch.overlays import PLATFORMS, built, platform_of, write
 from evonas.launch.owned import claim, give_up, owns
+from evonas.launch.pod_labels import check_labels, without_type
 from evonas.launch.provider import Plan
 from evonas.launch.ray_search import run_search
 from evonas.launch.state import change, read
@@ -68,6 +69,7 @@ class Kubernetes:
         text = as_up_has_it(order.folder, FILE, new, order.replace, known)
         try:
             machines = pods.machines(text, order)
+            check_labels(spec := pods.cluster(text)["spec"], self._copy)
             pods.check_guards(text, self._copy)
             images.check_images(images.of_pods(pods.cluster(text)), self._copy)
             pods.check_run(text, self.run_folder() if order.config else None)
@@ -78,8 +80,9 @@ class Kubernetes:
                 f"{self._copy} is not as kubectl takes it: {why}; mend it, or remove it, and it is written anew"
             ) from None
         hand = tuple(hand_note(order.folder, FILE, order.replace))
-        notes = (UNCOUNTED[platform],)
-        return Plan({f"my-{FILE}": text}, machines, self._asks(), room, None, notes=notes, by_hand=hand)
+        notes = (UNCOUNTED[platform], *without_type(spec))
+        plan = {f"my-{FILE}": text}
+        return Plan(plan, machines, self._asks(), room, None, notes=notes, by_hand=hand)
 
     def missing(self) -> list[str]:
         order = self._order

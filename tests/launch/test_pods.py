@@ -3,13 +3,25 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from evonas.clusters.shipped import shipped
+from evonas.errors import UserError
 from evonas.launch import pods
 from evonas.launch.order import Order
+from evonas.launch.pod_labels import check_labels, without_type
 from evonas.launch.state import State
+from tests.test_kubernetes import PLACES, built, cluster
 
 FILE = shipped("kuberay/base/raycluster.yaml")
+MACHINES = [
+    ("eks", "instance-type: g6.xlarge", "instance-type: p5.48xlarge"),
+    ("eks", "capacity-type: spot", "capacity-type: on-demand"),
+    ("eks", "evonas-node-type: m7i.xlarge", "evonas-node-type: g4dn.xlarge"),
+    ("gke", "gke-spot: 'true'", "gke-provisioning: standard"),
+    ("gke", "gke-accelerator: nvidia-l4", "gke-accelerator: nvidia-h100-80gb"),
+    ("gke", "evonas-node-type: g2-standard-4.spot", "evonas-node-type: n1-standard-4.nvidia-tesla-t4.spot"),
+]
 
 
 def test_what_pods_have_is_their_limits_or_what_ray_is_started_with() -> None:
@@ -31,6 +43,24 @@ def test_what_pods_have_is_their_limits_or_what_ray_is_started_with() -> None:
         assert dict(pods.room(FILE.replace(limits, new, 1), 3).kinds[0].has) == has
     with pytest.raises(ValueError, match="'three' is no number of Kubernetes'"):
         pods.room(FILE.replace(limits, "limits: {cpu: three}", 1), 3)
+
+
+@pytest.mark.parametrize(("platform", "old", "new"), MACHINES)
+def test_a_label_of_another_machine_than_pods_select_is_refused(platform: str, old: str, new: str) -> None:
+    """Its price would be too low, in the sum that is shown and in `budget.usd`."""
+    text = yaml.safe_dump(cluster(built(platform)))
+    check_labels(yaml.safe_load(text), "f")
+    assert old in text
+    with pytest.raises(UserError, match="f: [a-z0-9-]+ selects .* says [a-z0-9.-]+: make them one"):
+        check_labels(yaml.safe_load(text.replace(old, new)), "f")
+
+
+def test_a_group_that_selects_no_type_is_said() -> None:
+    """Karpenter takes any that its pools have; on Google pools are the user's, and have one each."""
+    assert [without_type(cluster(built(place))) for place in PLACES] == [[], [], []]
+    text = yaml.safe_dump(cluster(built("eks")))
+    (line,) = without_type(yaml.safe_load(text.replace("node.kubernetes.io/instance-type: m7i.xlarge", "a: b")))
+    assert line.startswith("headgroup selects no node.kubernetes.io/instance-type: its machines may be others than m7i")
 
 
 def test_groups_are_as_many_as_the_file_says_and_those_that_measure_are_told_apart(tmp_path: Path) -> None:

@@ -1,0 +1,84 @@
+"""Whether the machines that pods of Kubernetes select are what the groups' labels say, by which prices are looked up."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from evonas.errors import UserError
+from evonas.prices import NODE_TYPE_LABEL, list_prices
+
+_TYPES = ("node.kubernetes.io/instance-type", "beta.kubernetes.io/instance-type")
+_FAMILIES = ("cloud.google.com/machine-family", "karpenter.k8s.aws/instance-family", "eks.amazonaws.com/instance-family")
+_GPU = "cloud.google.com/gke-accelerator"
+_SPOT = {
+    "karpenter.sh/capacity-type": {"spot": True, "on-demand": False, "reserved": False},
+    "eks.amazonaws.com/capacityType": {"SPOT": True, "ON_DEMAND": False},
+    "cloud.google.com/gke-provisioning": {"spot": True, "preemptible": True, "standard": False},
+    "cloud.google.com/gke-spot": {"true": True, "false": False},
+    "cloud.google.com/gke-preemptible": {"true": True, "false": False},
+}
+"""Label of a node -> its value -> whether that is spot."""
+_GPUS = {
+    "nvidia-l4": "g2-",
+    "nvidia-tesla-a100": "a2-highgpu-",
+    "nvidia-a100-80gb": "a2-ultragpu-",
+    "nvidia-h100-80gb": "a3-highgpu-",
+}
+"""GPU, as Google names it -> how its machines' types begin."""
+
+
+def check_labels(spec: Mapping[str, Any], name: object) -> None:
+    """Lets go on where no label is another machine's than its group's pods select.
+
+    Args:
+        spec: of the RayCluster.
+        name: of the file, for people.
+
+    Raises:
+        UserError: One is.
+    """
+    for group, said in _groups(spec):
+        label = str((said.get("labels") or {}).get(NODE_TYPE_LABEL, ""))
+        if label not in list_prices().usd_per_hour:
+            continue
+        for key, value in _selected(said["template"]["spec"]):
+            if not _is_of(label, key, value):
+                raise UserError(
+                    f"{name}: {group} selects {key}: {value}, and its label {NODE_TYPE_LABEL}, by which its price is "
+                    f"looked up, says {label}: make them one"
+                )
+
+
+def without_type(spec: Mapping[str, Any]) -> list[str]:
+    """A line where Karpenter may take machines of any type for pods whose price is looked up by one."""
+    found = []
+    for group, said in _groups(spec):
+        keys = {key for key, _ in _selected(said["template"]["spec"])}
+        label = (said.get("labels") or {}).get(NODE_TYPE_LABEL)
+        if label and keys.isdisjoint(_TYPES) and any(key.startswith("karpenter.sh/") for key in keys):
+            found.append(f"{group} selects no {_TYPES[0]}: its machines may be others than {label}, by which they count")
+    return found
+
+
+def _groups(spec: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    return [("headgroup", spec["headGroupSpec"]), *((group["groupName"], group) for group in spec["workerGroupSpecs"])]
+
+
+def _selected(pod: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Label of a node, and a value that it may have: of the pod's selector and of the affinity that it requires."""
+    yield from ((key, str(value)) for key, value in (pod.get("nodeSelector") or {}).items())
+    required = (pod.get("affinity") or {}).get("nodeAffinity") or {}
+    terms = (required.get("requiredDuringSchedulingIgnoredDuringExecution") or {}).get("nodeSelectorTerms") or ()
+    for one in (one for term in terms for one in term.get("matchExpressions") or () if one["operator"] == "In"):
+        yield from ((one["key"], str(value)) for value in one["values"])
+
+
+def _is_of(label: str, key: str, value: str) -> bool:
+    """Whether a machine that a table of prices names so can have this label of a node; one that says nothing, too."""
+    machine = label.removesuffix(".spot")
+    if key in _TYPES:
+        return value == machine.partition(".nvidia-")[0]
+    if key in _FAMILIES:
+        return machine.startswith((f"{value}-", f"{value}."))
+    if key == _GPU:
+        return machine.endswith(f".{value}") or machine.startswith(_GPUS.get(value, "none"))
+    return _SPOT.get(key, {}).get(value, label.endswith(".spot")) == label.endswith(".spot")
