@@ -19,6 +19,7 @@ from evonas.launch.launch_files import as_up_has_it, check_resources, hand_note,
 from evonas.launch.order import Order
 from evonas.launch.overlays import PLATFORMS, built, platform_of, write
 from evonas.launch.owned import claim, give_up, owns
+from evonas.launch.pod_counts import from_the_start, idle_h
 from evonas.launch.pod_labels import check_labels, without_type
 from evonas.launch.provider import Plan
 from evonas.launch.ray_search import run_search
@@ -79,10 +80,12 @@ class Kubernetes:
             raise UserError(
                 f"{self._copy} is not as kubectl takes it: {why}; mend it, or remove it, and it is written anew"
             ) from None
+        if order.resources and not any(machine.board and machine.most for machine in machines):
+            raise UserError(f"{self._copy} has no pod for {', '.join(sorted(order.resources))} of a target: replicas")
         hand = tuple(hand_note(order.folder, FILE, order.replace))
-        notes = (UNCOUNTED[platform], *without_type(spec))
+        notes = (UNCOUNTED[platform], *from_the_start(spec), *without_type(spec))
         plan = {f"my-{FILE}": text}
-        return Plan(plan, machines, self._asks(), room, None, notes=notes, by_hand=hand)
+        return Plan(plan, machines, self._asks(), room, None, idle_h=idle_h(spec), notes=notes, by_hand=hand)
 
     def missing(self) -> list[str]:
         order = self._order

@@ -13,6 +13,7 @@ from evonas.launch import costs
 from evonas.launch.fitting import MEMORY, Kind, Room
 from evonas.launch.guards import NAME
 from evonas.launch.order import Order
+from evonas.launch.pod_counts import Count, counts
 from evonas.prices import NODE_TYPE_LABEL
 
 _UNITS = {"m": 1e-3, "": 1.0}
@@ -25,14 +26,14 @@ def machines(text: str, order: Order) -> list[costs.Machine]:
     """The groups of the file, by the label of their machines; without one only the user knows what a pod costs."""
     prices = order.prices
     spec = cluster(text)["spec"]
-    groups = [("headgroup", spec["headGroupSpec"], 1, 1)]
-    groups += [(g["groupName"], g, int(g["minReplicas"]), int(g["maxReplicas"])) for g in spec["workerGroupSpecs"]]
+    groups = [("headgroup", spec["headGroupSpec"]), *((group["groupName"], group) for group in spec["workerGroupSpecs"])]
+    known = {"headgroup": Count(1, 1, 1), **counts(spec)}
     found = []
-    for name, group, least, most in groups:
+    for name, group in groups:
         type_ = (group.get("labels") or {}).get(NODE_TYPE_LABEL, name)
         own = json.loads(((group.get("rayStartParams") or {}).get("resources") or "{}").strip("'"))
         board = bool(custom_resources({"resources": json.loads(own) if isinstance(own, str) else own}))
-        found.append(costs.Machine(type_, name, least, most, prices.of((type_, name)), board))
+        found.append(costs.Machine(type_, name, known[name].least, known[name].most, prices.of((type_, name)), board))
     return found
 
 
@@ -50,16 +51,17 @@ def room(text: str, cpus: float) -> Room:
         text: of the file.
         cpus: of a worker, where the config does not say.
     """
-    found = []
-    for group in cluster(text)["spec"]["workerGroupSpecs"]:
+    found, spec = [], cluster(text)["spec"]
+    for group in spec["workerGroupSpecs"]:
         limits = group["template"]["spec"]["containers"][0]["resources"].get("limits") or {}
         said = group.get("rayStartParams") or {}
         gpus = said.get("num-gpus", limits.get("nvidia.com/gpu", 0))
         has = {"CPU": said.get("num-cpus", limits.get("cpu")), "GPU": gpus, MEMORY: limits.get("memory")}
         known = {name: _quantity(count, name) for name, count in has.items() if count is not None}
-        found.append(Kind(group["groupName"], known, int(group["maxReplicas"])))
+        found.append(Kind(group["groupName"], known, counts(spec)[group["groupName"]].most))
     most = sum(kind.most for kind in found)
-    return Room(found, most, f"the launch file allows {most} pods (maxReplicas)", cpus)
+    by = "maxReplicas" if spec.get("enableInTreeAutoscaling") else "replicas, without the autoscaler"
+    return Room(found, most, f"the launch file allows {most} pods ({by})", cpus)
 
 
 def check_guards(text: str, name: object) -> None:

@@ -17,6 +17,12 @@ REFUSED = {
         "spot-l4 selects node.kubernetes.io/instance-type: p5.48xlarge, and its label evonas-node-type, by which its pri",
     ),
 }
+REFUSED |= {
+    "minReplicas: 0": ("minReplicas: -1", "minReplicas of spot-l4 is -1, and is a whole number from 0"),
+    "maxReplicas: 16": ("a: 16", "spot-l4 has no maxReplicas, without which any number of pods could come"),
+    "enableInTreeAutoscaling: true": ("suspend: false", "no group has replicas: no worker would ever come; mend it"),
+    "rayVersion: 2.60.0": ("suspend: true", "it is suspended (suspend: true), and has no pods; mend it"),
+}
 
 
 @pytest.fixture
@@ -37,3 +43,16 @@ def test_a_launch_file_that_is_not_as_it_should_be_is_refused(
     assert main(["cluster", "up", "kubernetes", "--platform", "eks", "--dry-run"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert expected in line
+
+
+def test_pods_that_come_at_once_are_counted(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With the autoscaler they go again; without it as many as there are stay until `down`."""
+    nine = WHOLE.replace("replicas: 0", "replicas: 9", 1).replace("idleTimeoutSeconds: 600", "idleTimeoutSeconds: 300")
+    for text, most in ((nine, 16), (nine.replace("Autoscaling: true", "Autoscaling: false"), 9)):
+        copy.write_text(text)
+        assert main(["cluster", "up", "kubernetes", "--platform", "eks", "--dry-run"]) == 0
+        out = capsys.readouterr().out
+        assert f"from the start: ${0.2016 + 9 * 0.4541:.2f} an hour (1 x m7i.xlarge at $0.20, 9 x g6.xlarge.spot" in out
+        assert ("9 pods of spot-l4 come at once (replicas), and 9 of them go after 5 idle minutes" in out) is (most > 9)
+        whole = f"${24 * (0.2016 + 9 * 0.4541):.2f}"
+        assert (f"nothing ends them but you: at most {whole}" in out) is (most == 9)
