@@ -20,6 +20,7 @@ from evonas.launch.order import Order
 from evonas.launch.overlays import PLATFORMS, built, platform_of, write
 from evonas.launch.owned import claim, give_up, owns
 from evonas.launch.pod_counts import from_the_start, idle_h
+from evonas.launch.pod_guards import changed_policy, check_guards, check_namespace
 from evonas.launch.pod_labels import check_labels, without_type
 from evonas.launch.provider import Plan
 from evonas.launch.ray_search import run_search
@@ -71,7 +72,8 @@ class Kubernetes:
         try:
             machines = pods.machines(text, order)
             check_labels(spec := pods.cluster(text)["spec"], self._copy)
-            pods.check_guards(text, self._copy)
+            check_guards(text, self._copy)
+            check_namespace(text, self._place.namespace, self._copy)
             images.check_images(images.of_pods(pods.cluster(text)), self._copy)
             pods.check_run(text, self.run_folder() if order.config else None)
             check_fits(order, room := pods.room(text, CPUS), self._copy.name)
@@ -83,7 +85,7 @@ class Kubernetes:
         if order.resources and not any(machine.board and machine.most for machine in machines):
             raise UserError(f"{self._copy} has no pod for {', '.join(sorted(order.resources))} of a target: replicas")
         hand = tuple(hand_note(order.folder, FILE, order.replace))
-        notes = (UNCOUNTED[platform], *from_the_start(spec), *without_type(spec))
+        notes = (UNCOUNTED[platform], *from_the_start(spec), *without_type(spec), *changed_policy(text))
         plan = {f"my-{FILE}": text}
         return Plan(plan, machines, self._asks(), room, None, idle_h=idle_h(spec), notes=notes, by_hand=hand)
 

@@ -7,7 +7,11 @@ from evonas.errors import UserError
 from evonas.prices import NODE_TYPE_LABEL, list_prices
 
 _TYPES = ("node.kubernetes.io/instance-type", "beta.kubernetes.io/instance-type")
-_FAMILIES = ("cloud.google.com/machine-family", "karpenter.k8s.aws/instance-family", "eks.amazonaws.com/instance-family")
+_FAMILIES = (
+    "cloud.google.com/machine-family",
+    "karpenter.k8s.aws/instance-family",
+    "eks.amazonaws.com/instance-family",
+)
 _GPU = "cloud.google.com/gke-accelerator"
 _SPOT = {
     "karpenter.sh/capacity-type": {"spot": True, "on-demand": False, "reserved": False},
@@ -55,7 +59,9 @@ def without_type(spec: Mapping[str, Any]) -> list[str]:
         keys = {key for key, _ in _selected(said["template"]["spec"])}
         label = (said.get("labels") or {}).get(NODE_TYPE_LABEL)
         if label and keys.isdisjoint(_TYPES) and any(key.startswith("karpenter.sh/") for key in keys):
-            found.append(f"{group} selects no {_TYPES[0]}: its machines may be others than {label}, by which they count")
+            found.append(
+                f"{group} selects no {_TYPES[0]}: its machines may be others than {label}, by which they count"
+            )
     return found
 
 

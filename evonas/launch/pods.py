@@ -11,7 +11,6 @@ from evonas.clusters.needed import custom_resources
 from evonas.errors import UserError
 from evonas.launch import costs
 from evonas.launch.fitting import MEMORY, Kind, Room
-from evonas.launch.guards import NAME
 from evonas.launch.order import Order
 from evonas.launch.pod_counts import Count, counts
 from evonas.prices import NODE_TYPE_LABEL
@@ -26,7 +25,10 @@ def machines(text: str, order: Order) -> list[costs.Machine]:
     """The groups of the file, by the label of their machines; without one only the user knows what a pod costs."""
     prices = order.prices
     spec = cluster(text)["spec"]
-    groups = [("headgroup", spec["headGroupSpec"]), *((group["groupName"], group) for group in spec["workerGroupSpecs"])]
+    groups = [
+        ("headgroup", spec["headGroupSpec"]),
+        *((group["groupName"], group) for group in spec["workerGroupSpecs"]),
+    ]
     known = {"headgroup": Count(1, 1, 1), **counts(spec)}
     found = []
     for name, group in groups:
@@ -39,8 +41,10 @@ def machines(text: str, order: Order) -> list[costs.Machine]:
 
 def cluster(text: str) -> dict[str, Any]:
     """The RayCluster of the file."""
-    (found,) = (part for part in yaml.safe_load_all(text) if part and part["kind"] == "RayCluster")
-    return dict(found)
+    found = [part for part in yaml.safe_load_all(text) if part and part["kind"] == "RayCluster"]
+    if len(found) != 1:
+        raise ValueError(f"it has {len(found) or 'no'} RayCluster{'s' * bool(found)}, and one is what is started")
+    return dict(found[0])
 
 
 def room(text: str, cpus: float) -> Room:
@@ -62,15 +66,6 @@ def room(text: str, cpus: float) -> Room:
     most = sum(kind.most for kind in found)
     by = "maxReplicas" if spec.get("enableInTreeAutoscaling") else "replicas, without the autoscaler"
     return Room(found, most, f"the launch file allows {most} pods ({by})", cpus)
-
-
-def check_guards(text: str, name: object) -> None:
-    """Lets go on where the cluster asks for the token and is found by its name. UserError: it does not, or is not."""
-    found = cluster(text)
-    if (found["spec"].get("authOptions") or {}).get("mode") != "token":
-        raise UserError(f"{name}: authOptions lacks mode: token: whoever reaches the head could run anything there")
-    if found["metadata"]["name"] != NAME:
-        raise UserError(f"{name}: the RayCluster is {found['metadata']['name']}: `down` goes by {NAME}; name it so")
 
 
 def check_run(text: str, run: str | None) -> None:

@@ -15,6 +15,7 @@ from evonas.launch import aws, pods
 from evonas.launch.fitting import Kind, Room, check_fits
 from evonas.launch.launch_files import put
 from evonas.launch.order import Order
+from evonas.launch.pod_guards import check_guards
 from evonas.launch.settled import settled
 from evonas.launch.state import State, change, read
 from tests.launch.stand_ins import CONFIG, stand_in, user  # noqa: F401 - a fixture
@@ -305,14 +306,14 @@ def test_a_cluster_without_its_token_is_refused_wherever_it_is(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    file = shipped("kuberay/base/raycluster.yaml")
+    file = f"{shipped('kuberay/base/raycluster.yaml')}---\n{shipped('kuberay/base/guards.yaml')}"
     for old, new, expected in (
         ("mode: token", "mode: disabled", "lacks mode: token"),
         ("{name: evonas}", "{name: o}", "is o"),
     ):
         with pytest.raises(UserError, match=expected):
-            pods.check_guards(file.replace(old, new, 1), "f")
-    pods.check_guards(file, "f")
+            check_guards(file.replace(old, new, 1), "f")
+    check_guards(file, "f")
     stand_in(user, monkeypatch, kubectl=KUBECTL)
     (user / "cluster-kubernetes").mkdir()
     (user / "cluster-kubernetes/my-cluster.yaml").write_text(file.replace("mode: token", "mode: disabled", 1))

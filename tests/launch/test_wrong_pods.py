@@ -23,6 +23,32 @@ REFUSED |= {
     "enableInTreeAutoscaling: true": ("suspend: false", "no group has replicas: no worker would ever come; mend it"),
     "rayVersion: 2.60.0": ("suspend: true", "it is suspended (suspend: true), and has no pods; mend it"),
 }
+REFUSED |= {
+    "serviceType: ClusterIP": ("serviceType: LoadBalancer", "the head has a service of type LoadBalancer: it would be"),
+    "rayStartParams:\n      num-cpus": (
+        "enableIngress: true\n    rayStartParams:\n      num-cpus",
+        "has an ingress (enable",
+    ),
+    "automountServiceAccountToken: false": ("hostNetwork: true", "spot-l4 has ports of its machine (hostNetwork, host"),
+    "kind: NetworkPolicy": ("kind: ConfigMap", "it has no NetworkPolicy evonas: every pod of your Kubernetes could"),
+    "kind: PodDisruptionBudget": ("kind: Ingress", "Ingress evonas-head would open the cluster to the outside: take"),
+    "namespaceSelector: {}\n      podSelector": (
+        "ipBlock: {cidr: 0.0.0.0/0}\n      a",
+        "NetworkPolicy evonas lets anyb",
+    ),
+    "component: spot\n          app.kubernetes.io/part-of: evonas": (
+        "a: b",
+        "does not select the pods of spot-l4: every",
+    ),
+    "kind: ConfigMap": (
+        "kind: RayCluster",
+        "is not as kubectl takes it: it has 2 RayClusters, and one is what is star",
+    ),
+    "  name: evonas-settings": (
+        "  namespace: other",
+        "names the namespace other, and its cluster is in default: take i",
+    ),
+}
 
 
 @pytest.fixture
