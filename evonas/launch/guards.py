@@ -11,6 +11,7 @@ NAME = "evonas"
 """Of the cluster, of the security group or the subnetwork, and in the policy of the head's role."""
 UNKNOWN = "sg-..."
 """The group, where it is not asked for yet."""
+_ROLE = f"{NAME}-head"
 _TOKEN = "RAY_AUTH_MODE=token"
 _FILLED = re.compile(r"# Filled in: (\{.*\})")
 
@@ -19,7 +20,8 @@ def check_guards(launch: Mapping[str, Any], name: object) -> None:
     """Lets go on with a file of Ray's launcher whose cluster asks for the token and is found by its name.
 
     Raises:
-        UserError: It does not, or has another name, or its machines come into a network that lets anybody in.
+        UserError: It does not, or has another name, its machines come into a network that lets anybody in, or its
+            head may do more than it needs.
     """
     options = [str(option) for option in (launch.get("docker") or {}).get("run_options") or ()]
     modes = [found for option in options for found in re.findall(r"RAY_AUTH_MODE=\w*", option)]
@@ -32,6 +34,12 @@ def check_guards(launch: Mapping[str, Any], name: object) -> None:
     for group, kind in launch["available_node_types"].items():
         if not _doors(kind["node_config"]):
             raise UserError(f"{name}: {group} names no network or security group: Ray's would let SSH in from anywhere")
+    head = launch["available_node_types"][launch["head_node_type"]]["node_config"]
+    if not _roles(head):
+        key, own, all_of = ("IamInstanceProfile", "{Name: evonas-head}", "EC2 and S3")
+        if "machineType" in head:
+            key, own, all_of = ("serviceAccounts", "that of evonas-head", "compute and storage")
+        raise UserError(f"{name}: the head names no {key}: Ray's may do all of {all_of}; {own} may do what is needed")
 
 
 def strange_doors(launch: Mapping[str, Any], text: str) -> list[str]:
@@ -50,6 +58,26 @@ def strange_doors(launch: Mapping[str, Any], text: str) -> list[str]:
         f"{door} was put there by hand: whom it lets in is not looked at, and `down` leaves it as it is"
         for door in strange
     ]
+
+
+def strange_roles(launch: Mapping[str, Any]) -> list[str]:
+    """A line for each role or account of machines that evonas has not made."""
+    roles = {role for kind in launch["available_node_types"].values() for role in _roles(kind["node_config"])}
+    return [
+        f"{role} was put there by hand: what machines may do by it is not looked at, and `down` leaves it as it is"
+        for role in sorted(roles)
+        if role.rpartition("/")[2].partition("@")[0] != _ROLE
+    ]
+
+
+def _roles(node: Mapping[str, Any]) -> list[str]:
+    """The instance profile on EC2, service accounts on Compute Engine."""
+    profile = node.get("IamInstanceProfile") or {}
+    found = [
+        profile.get("Arn") or profile.get("Name"),
+        *(one.get("email") for one in node.get("serviceAccounts") or ()),
+    ]
+    return [str(role) for role in found if role]
 
 
 def _doors(node: Mapping[str, Any]) -> list[str]:

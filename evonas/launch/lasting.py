@@ -23,7 +23,10 @@ def longest_h(config: Mapping[str, Any]) -> float | None:
 
 def idle_h(config: Mapping[str, Any]) -> float:
     """How many hours a machine that does nothing stays."""
-    return float(config.get("idle_timeout_minutes", _IDLE)) / 60
+    minutes = float(config.get("idle_timeout_minutes", _IDLE))
+    if minutes < 0:
+        raise ValueError(f"idle_timeout_minutes is {minutes:g}")
+    return minutes / 60
 
 
 def outlive_h(config: Mapping[str, Any]) -> float:

@@ -1,5 +1,7 @@
 """The launch files of a cluster, written into its folder."""
 
+import json
+import math
 import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +15,8 @@ from evonas.clusters.shipped import shipped
 from evonas.clusters.template import by_hand, fill, renewed
 from evonas.errors import UserError
 
+_PLACES = re.compile(r"\b(zones|regions)/([\w-]+)")
+"""As Google names networks and types of disks."""
 _CURE = "mend it, or remove it, and it is written anew"
 
 
@@ -126,6 +130,22 @@ def check_place(config: Mapping[str, Any], name: object, **places: str | None) -
             raise UserError(
                 f"{name} was changed by hand and is of {there}, not of {here}: --{option} {there}, or --replace"
             )
+    _check_zones(config, name)
+
+
+def _check_zones(config: Mapping[str, Any], name: object) -> None:
+    """Raises UserError where a zone, or what is named by one or by a region, is of another region than the file."""
+    region, said = config["provider"].get("region"), config["provider"].get("availability_zone")
+    zones = [zone.strip() for zone in str(said).split(",")] if said else []
+    if other := [zone for zone in zones if region and not zone.startswith(region)]:
+        raise UserError(
+            f"{name} is of region {region}, and its availability_zone {other[0]} is of another: make them one"
+        )
+    own = {"regions": [region] if region else [], "zones": zones}
+    text = json.dumps([kind["node_config"] for kind in config["available_node_types"].values()])
+    for kind, there in sorted({*_PLACES.findall(text)}):
+        if own[kind] and there not in own[kind]:
+            raise UserError(f"{name} is of {', '.join(own[kind])}, and names {kind}/{there}: make them one")
 
 
 @contextmanager
@@ -150,8 +170,8 @@ def _lacking(found: Any) -> Iterator[str]:
     for name, kind in {"cluster_name": str, "provider": dict, "available_node_types": dict}.items():
         if not isinstance(sections.get(name), kind):
             yield name
-    if not isinstance(sections.get("max_workers", 0), int):
-        yield "whole max_workers"
+    if not _is_count(sections.get("max_workers", 0)):
+        yield "whole max_workers from 0"
     kinds = sections["available_node_types"]
     if sections.get("head_node_type") not in kinds:
         yield "head_node_type that is one of its available_node_types"
@@ -159,5 +179,11 @@ def _lacking(found: Any) -> Iterator[str]:
         node = kind.get("node_config") if isinstance(kind, dict) else None
         if not isinstance(node, dict) or not {"InstanceType", "machineType"} & {*node}:
             yield f"type of machine in the node_config of {name}"
-        elif not all(isinstance(kind.get(count, 0), int) for count in ("min_workers", "max_workers")):
-            yield f"whole min_workers and max_workers in {name}"
+        elif not all(_is_count(kind.get(count, 0)) for count in ("min_workers", "max_workers")):
+            yield f"whole min_workers and max_workers from 0 in {name}"
+        elif kind.get("min_workers", 0) > kind.get("max_workers", math.inf):
+            yield f"max_workers in {name} that is not below its min_workers"
+
+
+def _is_count(found: object) -> bool:
+    return type(found) is int and found >= 0

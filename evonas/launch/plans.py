@@ -5,12 +5,13 @@ from typing import Any
 
 from evonas.launch import costs, images
 from evonas.launch.fitting import Room, check_fits, of_launch_file
-from evonas.launch.guards import check_guards, strange_doors
+from evonas.launch.guards import check_guards, strange_doors, strange_roles
 from evonas.launch.lasting import idle_h, longest_h, outlive_h
 from evonas.launch.launch_files import hand_note
 from evonas.launch.order import Order
 from evonas.launch.provider import Plan
 from evonas.launch.ray_schema import check_schema
+from evonas.launch.staying import staying
 
 
 def plan_of(
@@ -57,6 +58,6 @@ def plan_of(
         idle_h=idle_h(launch),
         outlive_h=outlive_h(launch),
         region=region,
-        notes=(*notes, *strange_doors(launch, text)),
+        notes=(*notes, *strange_doors(launch, text), *strange_roles(launch), *staying(launch)),
         by_hand=tuple(hand_note(order.folder, name.removeprefix("my-"), order.replace)),
     )

@@ -81,7 +81,7 @@ def _doors(spec: Mapping[str, Any], objects: list[dict[str, Any]]) -> Iterator[s
     for name, pod in _pods(spec):
         ports = [port for each in pod["spec"]["containers"] for port in each.get("ports") or ()]
         if pod["spec"].get("hostNetwork") or any("hostPort" in port for port in ports):
-            yield f"{name} has ports of its machine (hostNetwork, hostPort), which no network policy closes: take it out"
+            yield f"{name} has ports of its machine (hostNetwork, hostPort), which no policy closes: take it out"
 
 
 def _gaps(spec: Mapping[str, Any], objects: list[dict[str, Any]]) -> Iterator[str]:

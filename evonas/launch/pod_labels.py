@@ -1,4 +1,4 @@
-"""Whether the machines that pods of Kubernetes select are what the groups' labels say, by which prices are looked up."""
+"""Whether the machines that pods of Kubernetes select are what labels say, by which prices are looked up."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

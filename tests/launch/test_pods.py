@@ -51,7 +51,7 @@ def test_a_label_of_another_machine_than_pods_select_is_refused(platform: str, o
     text = yaml.safe_dump(cluster(built(platform)))
     check_labels(yaml.safe_load(text), "f")
     assert old in text
-    with pytest.raises(UserError, match="f: [a-z0-9-]+ selects .* says [a-z0-9.-]+: make them one"):
+    with pytest.raises(UserError, match=r"f: [a-z0-9-]+ selects .* says [a-z0-9.-]+: make them one"):
         check_labels(yaml.safe_load(text.replace(old, new)), "f")
 
 

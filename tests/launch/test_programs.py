@@ -19,7 +19,8 @@ KUBECTL = """
 *"config current-context"*) echo mine ;;
 *"can-i"*) echo yes ;;
 *" version "*) echo v1.32.4-eks-a737599 ;;
-*kustomize*/overlays/eks) base="${2%/overlays/eks}/base"; cat "$base/raycluster.yaml"; echo ---; cat "$base/guards.yaml" ;;
+*kustomize*/overlays/eks) cat "${2%/overlays/eks}/base/raycluster.yaml"; echo ---
+    cat "${2%/overlays/eks}/base/guards.yaml" ;;
 *"get crd"*) [ ! -e "$HERE/no-operator" ] ;;
 *" get secret/evonas-auth") [ -e "$HERE/secret" ] || { echo NotFound >&2; exit 1; } ;;
 *" get serviceaccount/evonas") ;;

@@ -14,7 +14,7 @@ WHOLE = yaml.safe_dump_all(built("eks"))
 REFUSED = {
     "node.kubernetes.io/instance-type: g6.xlarge": (
         "node.kubernetes.io/instance-type: p5.48xlarge",
-        "spot-l4 selects node.kubernetes.io/instance-type: p5.48xlarge, and its label evonas-node-type, by which its pri",
+        "spot-l4 selects node.kubernetes.io/instance-type: p5.48xlarge, and its label evonas-node-type, by which its",
     ),
 }
 REFUSED |= {

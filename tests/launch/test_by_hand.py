@@ -1,0 +1,95 @@
+"""What a launch file of Ray that was changed by hand costs, lets in and leaves behind, by the command."""
+
+from pathlib import Path
+
+import pytest
+
+from evonas.cli import main
+from evonas.clusters.shipped import shipped
+from tests.launch.stand_ins import user  # noqa: F401 - a fixture
+
+REFUSED = [
+    ("aws", "min_workers: 0", "min_workers: -1", "has no whole min_workers and max_workers from 0 in head"),
+    ("aws", "max_workers: 18", "max_workers: -1", "has no whole max_workers from 0"),
+    (
+        "gcp",
+        "min_workers: 0\n    max_workers: 16",
+        "min_workers: 3\n    max_workers: 2",
+        "spot_l4 that is not below its",
+    ),
+    ("gcp", "idle_timeout_minutes: 10", "idle_timeout_minutes: -60", "idle_timeout_minutes is -60"),
+    ("aws", "IamInstanceProfile: {Name: evonas-head}", "EbsOptimized: true", "no IamInstanceProfile: Ray's may do all"),
+    (
+        "gcp",
+        "serviceAccounts:",
+        "others:",
+        "the head names no serviceAccounts: Ray's may do all of compute and storage",
+    ),
+    (
+        "gcp",
+        "availability_zone: us-central1-a",
+        "availability_zone: europe-west4-a",
+        "zone europe-west4-a is of another",
+    ),
+    (
+        "aws",
+        "availability_zone: us-west-2a",
+        "availability_zone: eu-west-1a",
+        "availability_zone eu-west-1a is of anoth",
+    ),
+    ("gcp", "us-central1-a/diskTypes", "us-central1-b/diskTypes", "and names zones/us-central1-b: make them one"),
+    ("gcp", "regions/us-central1", "regions/us-east1", "us-central1, and names regions/us-east1: make them one"),
+]
+STAYING = [
+    ("aws", "cache_stopped_nodes: false", "", "the disk of a machine that Ray ends stays, because it is stopped (ca"),
+    ("gcp", "cache_stopped_nodes: false", "cache_stopped_nodes: true", "(cache_stopped_nodes: false ends it) (head, "),
+    ("aws", "InstanceInitiatedShutdownBehavior: terminate", "EbsOptimized: true", "(InstanceInitiatedShutdownBehavior"),
+    (
+        "aws",
+        "DeleteOnTermination: true",
+        "DeleteOnTermination: false",
+        "a disk stays behind its machine (DeleteOnTermi",
+    ),
+    (
+        "gcp",
+        "instanceTerminationAction: DELETE",
+        "instanceTerminationAction: STOP",
+        "that Google ends stays (instanceTe",
+    ),
+    ("gcp", "autoDelete: true", "autoDelete: false", "a disk stays behind its machine (autoDelete) (head, spot_l4,"),
+    (
+        "aws",
+        "{Name: evonas-head}",
+        "{Arn: arn:aws:iam::1:instance-profile/mine}",
+        "instance-profile/mine was put there",
+    ),
+]
+
+
+def _dry(cloud: str, old: str, new: str) -> int:
+    text = shipped(f"{cloud}.yaml")
+    assert old in text
+    copy = Path(f"cluster-{cloud}/my-{cloud}.yaml")
+    copy.parent.mkdir(exist_ok=True)
+    copy.write_text(text.replace(old, new))
+    return main(["cluster", "up", cloud, "--dry-run"])
+
+
+@pytest.mark.usefixtures("user")
+@pytest.mark.parametrize(("cloud", "old", "new", "expected"), REFUSED)
+def test_what_would_cost_or_let_in_what_nobody_has_been_told_is_refused(
+    cloud: str, old: str, new: str, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _dry(cloud, old, new) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert expected in line
+
+
+@pytest.mark.usefixtures("user")
+@pytest.mark.parametrize(("cloud", "old", "new", "expected"), STAYING)
+def test_what_stays_behind_is_said(
+    cloud: str, old: str, new: str, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for text, is_said in ((old, False), (new, True)):
+        assert _dry(cloud, old, text) == 0
+        assert (expected in capsys.readouterr().out) is is_said
