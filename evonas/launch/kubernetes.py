@@ -12,7 +12,7 @@ import yaml
 from evonas.clusters.running import Running
 from evonas.clusters.template import fill, own_copy
 from evonas.errors import UserError
-from evonas.launch import bill, images, pods, programs
+from evonas.launch import bill, images, pods, pools, programs
 from evonas.launch.fitting import check_fits
 from evonas.launch.kubectl import Place, place
 from evonas.launch.launch_files import as_up_has_it, check_resources, hand_note, put
@@ -54,6 +54,7 @@ class Kubernetes:
     def __init__(self, order: Order) -> None:
         self._order = order
         self._copy = order.folder / f"my-{FILE}"
+        self._pools = list[str]()
 
     @cached_property
     def _place(self) -> Place:
@@ -167,10 +168,10 @@ class Kubernetes:
 
     def down(self) -> None:
         made = read(self._order.folder).made
-        if self._copy.exists():
-            programs.run(*self._line("delete", "-f", str(self._copy), "--ignore-not-found"))
-        # By name, too: the file may be another folder's, and be lost.
+        # By name, too: the file may be another folder's, be lost, or be one that kubectl does not take.
         programs.run(*self._line("delete", *OBJECTS, *made, "--ignore-not-found"))
+        if self._copy.exists():
+            self._pools = pools.delete(self._copy, self._place)
         programs.ask(*self._line("wait", "pod", "--for=delete", "-l", SELECTED, "--timeout=300s"))
         change(self._order.folder, started=False, made=())
         give_up(self._order.folder, self._place.name)
@@ -188,8 +189,10 @@ class Kubernetes:
 
     def kept(self) -> list[str]:
         runs = read(self._order.folder).runs.values()
+        needed = [f"NodePool {name}, which clusters of other namespaces may need" for name in self._pools]
         before = [f"{name}, which no `up` from here has made" for name in self._there(SECRET, ACCOUNT)]
         return [
+            *needed,
             *before,
             *(f"{run}: what it stores is paid for" for run in runs),
             "machines of the pools, until your Kubernetes takes them away, and Kubernetes itself",

@@ -5,6 +5,8 @@ from typing import Any
 
 _ROOT = ("/dev/sda1", "/dev/xvda")
 """Of a machine image, which says itself that this disk goes, where the file does not say it."""
+_TAG = "ray-cluster-name"
+_UNFOUND = f", and `down` does not find it without the tag {_TAG}"
 
 
 def staying(launch: Mapping[str, Any]) -> list[str]:
@@ -17,7 +19,10 @@ def staying(launch: Mapping[str, Any]) -> list[str]:
     for group, kind in launch["available_node_types"].items():
         for why in _whys(kind["node_config"], launch["provider"]):
             found.setdefault(why, []).append(group)
-    return [f"{why} ({', '.join(groups)}): it is paid for until `down`" for why, groups in found.items()]
+    return [
+        f"{why} ({', '.join(groups)}): it is paid for until it is deleted, as by `down`"
+        for why, groups in found.items()
+    ]
 
 
 def _whys(node: Mapping[str, Any], provider: Mapping[str, Any]) -> Iterator[str]:
@@ -31,10 +36,19 @@ def _whys(node: Mapping[str, Any], provider: Mapping[str, Any]) -> Iterator[str]
     if ends and (how := rules.get("instanceTerminationAction", "STOP")) != "DELETE":
         yield f"the disk of a machine that Google ends stays (instanceTerminationAction: {how})"
     if any(map(_outlives, node.get("BlockDeviceMappings") or ())):
-        yield "a disk stays behind its machine (DeleteOnTermination)"
-    if any(not disk.get("autoDelete") for disk in node.get("disks") or ()):
-        yield "a disk stays behind its machine (autoDelete)"
+        yield f"a disk stays behind its machine (DeleteOnTermination){_UNFOUND * (not _tags_volumes(node))}"
+    if left := [disk for disk in node.get("disks") or () if not disk.get("autoDelete")]:
+        yield f"a disk stays behind its machine (autoDelete){_UNFOUND * any(not _has_label(disk) for disk in left)}"
 
 
 def _outlives(device: Mapping[str, Any]) -> bool:
     return "Ebs" in device and not device["Ebs"].get("DeleteOnTermination", device.get("DeviceName") in _ROOT)
+
+
+def _tags_volumes(node: Mapping[str, Any]) -> bool:
+    of_volumes = (found for found in node.get("TagSpecifications") or () if found.get("ResourceType") == "volume")
+    return any(tag.get("Key") == _TAG for found in of_volumes for tag in found.get("Tags") or ())
+
+
+def _has_label(disk: Mapping[str, Any]) -> bool:
+    return _TAG in ((disk.get("initializeParams") or {}).get("labels") or {})

@@ -1,11 +1,13 @@
 """What a launch file of Ray that was changed by hand costs, lets in and leaves behind, by the command."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from evonas.cli import main
 from evonas.clusters.shipped import shipped
+from evonas.launch.staying import staying
 from tests.launch.stand_ins import user  # noqa: F401 - a fixture
 
 REFUSED = [
@@ -93,3 +95,23 @@ def test_what_stays_behind_is_said(
     for text, is_said in ((old, False), (new, True)):
         assert _dry(cloud, old, text) == 0
         assert (expected in capsys.readouterr().out) is is_said
+
+
+def test_a_disk_that_down_does_not_find_is_said() -> None:
+    """It goes by the tag or the label; a disk that is not the machine image's own stays where nothing is said of it."""
+    aws: dict[str, Any] = {"InstanceType": "m", "InstanceInitiatedShutdownBehavior": "terminate"}
+    aws["BlockDeviceMappings"] = [{"DeviceName": "/dev/sda1", "Ebs": {}}, {"DeviceName": "/dev/sdb", "Ebs": {}}]
+    gcp = {"machineType": "m", "disks": [{"initializeParams": {"labels": {"project": "evonas"}}}]}
+    launch: dict[str, Any] = {
+        "provider": {"cache_stopped_nodes": False},
+        "available_node_types": {"a": {"node_config": aws}},
+    }
+    launch["available_node_types"]["b"] = {"node_config": gcp}
+    for line in (found := staying(launch)):
+        assert "and `down` does not find it without the tag ray-cluster-name" in line
+    assert [line.partition(", ")[0] for line in found] == [
+        "a disk stays behind its machine (DeleteOnTermination)",
+        "a disk stays behind its machine (autoDelete)",
+    ]
+    aws["TagSpecifications"] = [{"ResourceType": "volume", "Tags": [{"Key": "ray-cluster-name", "Value": "evonas"}]}]
+    assert "does not find" not in staying(launch)[0]

@@ -4,6 +4,7 @@ from base64 import b64encode
 from pathlib import Path
 
 import pytest
+import yaml
 
 from evonas.cli import main
 from evonas.errors import UserError
@@ -11,11 +12,12 @@ from evonas.launch.down import down
 from evonas.launch.gcloud import make
 from evonas.launch.google import Google
 from evonas.launch.order import Order
-from evonas.launch.state import State
+from evonas.launch.state import State, change
 from evonas.launch.tokens import token
 from tests.clouds.test_google import PROJECT, REGION, ZONE, Cloud, _named
 from tests.launch.stand_ins import stand_in, user  # noqa: F401 - a fixture
 from tests.launch.test_programs import GCLOUD, KUBECTL, KUBERNETES
+from tests.test_kubernetes import built
 
 THERE = """
 *"get raycluster/evonas"*) [ -e "$HERE/gone" ] || echo raycluster.ray.io/evonas ;;
@@ -55,6 +57,28 @@ def test_a_cluster_stays_where_it_was_started_whatever_kubectl_is_set_to(
     assert "\nnothing is left\n" in capsys.readouterr().out
     assert not (tmp_path / "cluster").exists()
     assert told.lines("--namespace=team-b", "apply") == told.lines("--namespace=team-b", "delete") == []
+
+
+@pytest.mark.usefixtures("user")
+@pytest.mark.parametrize(
+    ("said", "is_kept"),
+    [("echo default/evonas; echo team-b/other", False), ("echo team-b/evonas", True), ("exit 1", True)],
+)
+def test_pools_by_which_others_have_machines_are_left_to_them(
+    said: str, is_kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed = '*--all-namespaces*) SAID ;;\n*"delete -f -"*) cat > "$HERE/deleted" ;;'
+    told = stand_in(tmp_path, monkeypatch, kubectl=listed.replace("SAID", said) + KUBECTL)
+    copy = tmp_path / "cluster-kubernetes/my-cluster.yaml"
+    copy.parent.mkdir()
+    copy.write_text(yaml.safe_dump_all(built("eks")))
+    change(copy.parent, owns=("mine/default",))
+    assert main(["cluster", "down", "kubernetes", "--yes"]) == 0
+    assert ("kept: NodePool evonas-spot, which clusters of other name" in capsys.readouterr().out) is is_kept
+    assert bool(told.lines(f"delete -f {copy.relative_to(tmp_path)}")) is not is_kept
+    if is_kept:
+        kinds = [part["kind"] for part in yaml.safe_load_all((tmp_path / "deleted").read_text())]
+        assert ("NodePool" in kinds, "RayCluster" in kinds) == (False, True)
 
 
 @pytest.mark.usefixtures("user")
