@@ -3,6 +3,8 @@
 import shlex
 from base64 import b64encode
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -70,7 +72,7 @@ class Kubernetes:
         new = fill(new, {"image": order.value("image") or "NAME/evonas:0.1.0"})
         known = {"image": image} if (image := order.value("image")) else {}
         text = as_up_has_it(order.folder, FILE, new, order.replace, known)
-        try:
+        with self._reading():
             machines = pods.machines(text, order)
             check_labels(spec := pods.cluster(text)["spec"], self._copy)
             check_guards(text, self._copy)
@@ -78,11 +80,6 @@ class Kubernetes:
             images.check_images(images.of_pods(pods.cluster(text)), self._copy)
             pods.check_run(text, self.run_folder() if order.config else None)
             check_fits(order, room := pods.room(text, CPUS), self._copy.name)
-        except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
-            why = " ".join(str(error).split())
-            raise UserError(
-                f"{self._copy} is not as kubectl takes it: {why}; mend it, or remove it, and it is written anew"
-            ) from None
         if order.resources and not any(machine.board and machine.most for machine in machines):
             raise UserError(f"{self._copy} has no pod for {', '.join(sorted(order.resources))} of a target: replicas")
         hand = tuple(hand_note(order.folder, FILE, order.replace))
@@ -151,7 +148,8 @@ class Kubernetes:
         counts = [f"{count} x {name}" for name, count in sorted(Counter(found.splitlines()).items())]
         groups = [name for name, _, phase in (line.partition(" ") for line in found.splitlines()) if phase == "Running"]
         text = self._copy.read_text() if self._copy.exists() else None
-        types = {machine.group: machine.type for machine in pods.machines(text, self._order)} if text else {}
+        with self._reading():
+            types = {machine.group: machine.type for machine in pods.machines(text, self._order)} if text else {}
         on = [Running(types.get(group, group), None, group) for group in groups]
         return [*counts, *bill.lines(on, self._order.prices)]
 
@@ -198,6 +196,17 @@ class Kubernetes:
             "machines of the pools, until your Kubernetes takes them away, and Kubernetes itself",
             "~/.evonas-cluster: the token of your clusters, which costs nothing",
         ]
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Raises UserError where the launch file, as its user has changed it, cannot be read."""
+        try:
+            yield
+        except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
+            why = " ".join(str(error).split())
+            raise UserError(
+                f"{self._copy} is not as kubectl takes it: {why}; mend it, or remove it, and it is written anew"
+            ) from None
 
     def _line(self, *words: str) -> list[str]:
         return self._place.line(*words)

@@ -1,4 +1,4 @@
-"""Pools of machines in a launch file: they are the whole Kubernetes', and with them the machines of all namespaces end."""
+"""Pools of machines in a launch file: they are all of Kubernetes', and the machines of all namespaces end with them."""
 
 from pathlib import Path
 

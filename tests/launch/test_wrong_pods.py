@@ -69,6 +69,7 @@ def test_a_launch_file_that_is_not_as_it_should_be_is_refused(
     assert main(["cluster", "up", "kubernetes", "--platform", "eks", "--dry-run"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert expected in line
+    assert main(["cluster", "status", "kubernetes"]) in (0, 2)  # and no traceback
 
 
 def test_pods_that_come_at_once_are_counted(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
