@@ -19,7 +19,7 @@ REFUSED = [
         "min_workers: 3\n    max_workers: 2",
         "spot_l4 that is not below its",
     ),
-    ("gcp", "idle_timeout_minutes: 10", "idle_timeout_minutes: -60", "idle_timeout_minutes is -60"),
+    ("gcp", "idle_timeout_minutes: 10", "idle_timeout_minutes: -60", "idle_timeout_minutes"),
     ("aws", "IamInstanceProfile: {Name: evonas-head}", "EbsOptimized: true", "no IamInstanceProfile: Ray's may do all"),
     (
         "gcp",
@@ -73,7 +73,7 @@ def _dry(cloud: str, old: str, new: str) -> int:
     assert old in text
     copy = Path(f"cluster-{cloud}/my-{cloud}.yaml")
     copy.parent.mkdir(exist_ok=True)
-    copy.write_text(text.replace(old, new))
+    copy.write_text(text.replace("CHANGE-ME-image", "me/evonas:9").replace(old, new))
     return main(["cluster", "up", cloud, "--dry-run"])
 
 
