@@ -15,6 +15,7 @@ from evonas.errors import TargetUnavailable, UserError
 from evonas.evaluation import Evaluator, agreement, augment
 from evonas.evaluation.costs import resolve
 from evonas.evaluation.learners import LEARNERS, Cached, Learner
+from evonas.evaluation.looking_ahead import check_looks_back
 from evonas.evaluation.targets import prepared
 from evonas.evaluation.task_inputs import check_inputs
 from evonas.evaluation.task_loss import check_loss
@@ -160,6 +161,7 @@ def _training(
     """What builds, measures and trains networks. What a user may have registered is resolved here, on the driver."""
     learner = construct(LEARNERS, config.learner, "learner")
     check_inputs(task)
+    check_looks_back(space, task)
     check_learner(learner, config, objectives)
     check_metrics(task)
     if learner.trains:

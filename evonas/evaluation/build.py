@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from evonas.evaluation.costs import parameters
 from evonas.evaluation.failures import BuildError
+from evonas.evaluation.looking_ahead import IN_WORDS, looks_ahead
 from evonas.inputs import called, example, in_words, mapped
 from evonas.measuring.torch_state import cpu_threads, seeded
 from evonas.records import Candidate, Genome, TaskSpec
@@ -21,10 +22,14 @@ class Builder:
         spec: of the task.
         device: where the networks go.
         threads: CPU threads of building.
+        looks_back: whether networks must not see tokens behind a place.
     """
 
-    def __init__(self, space: Space, spec: TaskSpec, device: torch.device, threads: int) -> None:
+    def __init__(
+        self, space: Space, spec: TaskSpec, device: torch.device, threads: int, looks_back: bool = False
+    ) -> None:
         self._space, self._spec, self._device, self._threads = space, spec, device, threads
+        self._looks_back = looks_back
 
     def build(self, candidate: Candidate) -> nn.Module:
         """The network, initialised from the candidate's seed and checked.
@@ -32,7 +37,8 @@ class Builder:
         Built on the CPU, so that a seed means the same weights on every device.
 
         Raises:
-            BuildError: it is no network, has nothing to train, or gives an output of another shape.
+            BuildError: it is no network, has nothing to train, gives an output of another shape, or sees the token that
+                it is to predict.
         """
         name = type(self._space).__name__
         with cpu_threads(self._threads), seeded(seed_for(candidate.seed, "build"), self._device):
@@ -41,6 +47,8 @@ class Builder:
                 raise BuildError(f"{name}.build returned {network!r}, not an nn.Module")
             network.to(self._device)
             self._check_output(network)
+            if self._looks_back and looks_ahead(network, self._spec):
+                raise BuildError(f"{name} {IN_WORDS}")
         if not parameters(network):
             raise BuildError(f"{name}.build returned a network without trainable parameters")
         return network

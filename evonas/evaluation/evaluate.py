@@ -30,6 +30,7 @@ from evonas.evaluation.gpu_errors import GpuProbe
 from evonas.evaluation.gpu_memory import GpuMemory, give_back
 from evonas.evaluation.learn import Learning, OutOfTime
 from evonas.evaluation.learners import FromScratch, Learner, TrainingSetup
+from evonas.evaluation.looking_ahead import asks_for_the_next
 from evonas.evaluation.measure import CostMeasurement
 from evonas.evaluation.out_of_memory import after_alone, after_half, halved
 from evonas.evaluation.quantised import QuantisedQuality
@@ -121,7 +122,7 @@ class Evaluator:
             self.targets.prepare()
         metrics = resolve(objectives.network_metrics) if metrics is None else metrics
         again = {name: config.targets[name].max_remeasurements for name in self.targets.measured}
-        self._builder = Builder(space, task.spec, self.device, self.training.threads)
+        self._builder = Builder(space, task.spec, self.device, self.training.threads, asks_for_the_next(task))
         refinement = Refinement(objectives, self.targets, self._builder)
         self._costs = CostMeasurement(objectives, self.targets, metrics, task, self.data, self.training, refinement)
         ties = TieBreaker(objectives, self.targets, self._builder, again)

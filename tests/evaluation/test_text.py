@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,22 @@ import numpy as np
 import pytest
 import torch
 
+from evonas.components import assemble
 from evonas.config import PartConfig
 from evonas.config.options import construct
 from evonas.errors import UserError
+from evonas.evaluation.looking_ahead import asks_for_the_next, check_looks_back, looks_ahead
+from evonas.records import Candidate, Job, Status, TaskSpec
+from evonas.spaces.conv1d import Conv1D
+from evonas.spaces.genes import Arch, Choice
+from evonas.spaces.space import Space
+from evonas.spaces.tcn import TCN
+from evonas.spaces.transformer import Transformer
+from evonas.spaces.units import built
 from evonas.tasks import TASKS, Task
 from evonas.tasks.data_record import DataRecord, data_record, prepare_of, stored_example
 from evonas.testing import check_task
+from tests.synthetic import config
 
 ALPHABET = "abcdefghij"
 
@@ -196,3 +207,46 @@ def test_texts_that_cannot_be_read_are_in_one_message(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"cannot read 2 \.txt files: .*a/x\.txt .*; .*b/x\.txt is not text") as error:
         task("text_folder", tmp_path)
     assert "\n" not in str(error.value)
+
+
+def test_a_network_that_sees_the_next_token_is_refused(tmp_path: Path) -> None:
+    made = task("characters", written(tmp_path / "a.txt", "".join(ALPHABET[i * i % 7] for i in range(600))), context=8)
+    assert asks_for_the_next(made)
+    with pytest.raises(UserError, match=r"^space: Conv1D looks ahead: .* false; take tcn"):
+        assemble(config(), Conv1D(), made)
+    spec = made.spec
+    for space in (TCN(), *(Transformer(mixers=(mixer,)) for mixer in ("full", "local", "linear", "conv"))):
+        check_looks_back(space, made)
+        assert not looks_ahead(built(space, (0,) * len(space.genes), spec), spec)
+
+
+def test_only_some_networks_of_a_space_see_the_next_token(tmp_path: Path) -> None:
+    """Their weights begin at zero, so that the untrained ones give the same for all inputs."""
+
+    class Either(Space):
+        ahead = Choice(False, True)
+
+        def build(self, arch: Arch, task: TaskSpec) -> torch.nn.Module:
+            return Shifted(arch.ahead, task)
+
+    class Shifted(torch.nn.Module):
+        def __init__(self, ahead: bool, task: TaskSpec) -> None:
+            super().__init__()
+            self.ahead, self.table = ahead, torch.nn.Embedding(*task.output_shape[-1:] * 2)
+            torch.nn.init.zeros_(self.table.weight)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.table(x.roll(-1, 1) if self.ahead else x)
+
+    made = task("characters", written(tmp_path / "a.txt", ALPHABET * 60), context=8)
+    evaluate = assemble(config(training={"epochs": 1, "rungs": []}), Either(), made).factory()
+    found = [
+        list(evaluate(Job(Candidate(genome[0], genome, (), "random", 0, 0))))[-1].status for genome in ((0,), (1,))
+    ]
+    assert found == [Status.OK, Status.FAILED_BUILD]
+
+
+def test_what_does_not_ask_for_the_next_token_may_look_ahead(tmp_path: Path) -> None:
+    made = task("characters", written(tmp_path / "a.txt", ALPHABET * 60), context=8)
+    same = made.splits.mapped(lambda name, split: replace(split, y=split.x.astype(np.int64)))
+    assert not asks_for_the_next(replace(made, splits=same))
