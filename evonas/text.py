@@ -16,8 +16,8 @@ UNITS = {
 
 
 def one_line(text: str) -> str:
-    """The text without line breaks and control characters, and no longer than `LONGEST`."""
-    clean = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * LONGEST]).split())
+    """The text without line breaks, control characters and what steers a terminal, and no longer than `LONGEST`."""
+    clean = " ".join("".join(c if c.isprintable() else " " for c in _STEERING.sub("", text[: 4 * LONGEST])).split())
     return clean if len(clean) <= LONGEST else clean[: LONGEST - 1] + "…"
 
 

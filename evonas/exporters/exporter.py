@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from evonas.errors import UserError
 from evonas.inputs import called, mapped
+from evonas.measuring.backends.conversion import reason
 from evonas.tasks.shipped import Shipped
-from evonas.text import describe_error
+from evonas.text import counted, describe_error
 
 Array = npt.NDArray[Any]
 TOLERANCE = 1e-3
@@ -103,7 +104,7 @@ def written(
     except UserError:
         raise
     except Exception as error:
-        raise UserError(f"export: the network cannot be converted: {describe_error(error)}") from error
+        raise UserError(f"export: the network cannot be converted: {reason(error)}") from error
     if not isinstance(file, bytes) or not file:
         what = "nothing" if file == b"" else type(file).__name__
         raise UserError(f"export: write gave {what}, not bytes")
@@ -126,26 +127,45 @@ def labelled(exporter: Exporter, file: bytes, labels: Mapping[str, str]) -> byte
 
 
 def _checked(exporter: Exporter, file: bytes, network: nn.Module, x: Any) -> str:
+    """By as many examples as it was not written with, and by one alone, of which numbers have the other sign."""
     if exporter.run is None:
         return "weights alone, which nothing runs: not checked"
-    three = mapped(lambda part: torch.cat([part, part[:1]]), x)  # as many as it was not written with
+    batches = [mapped(lambda part: torch.cat([part, part[:1]]), x)]
+    if exporter.examples is None:
+        batches.append(mapped(lambda part: -part[:1] if part.is_floating_point() else part[:1], x))
+    off = 0.0
+    for batch in batches:
+        try:
+            off = max(off, _difference(exporter.run, file, network, batch))
+        except ImportError as error:
+            return f"not checked: {error}"
+        if off > TOLERANCE:
+            raise UserError(f"export: the file's output differs by {off:.2g} of the largest; {TOLERANCE:g} is allowed")
+    return f"its output differs by {off:.1g} of the largest from the network's ({TOLERANCE:g} is allowed)"
+
+
+def _difference(run: Callable[[bytes, Any], Array], file: bytes, network: nn.Module, x: Any) -> float:
+    """Largest difference of the file's output, as a share of the largest output; infinite where it is no number.
+
+    Raises:
+        ImportError: a library is missing.
+        UserError: the file does not run, or gives no output of this shape.
+    """
     try:
-        found = exporter.run(file, mapped(lambda part: part.numpy(), three))
-    except ImportError as error:
-        return f"not checked: {error}"
+        found = run(file, mapped(lambda part: part.numpy(), x))
+    except ImportError:
+        raise
     except Exception as error:
         raise UserError(f"export: the file does not run: {describe_error(error)}") from error
     with torch.no_grad():
-        expected = called(network, three).numpy()
-    largest = float(np.abs(expected).max()) or 1.0
+        expected = called(network, x).numpy()
     if not isinstance(found, np.ndarray):
         raise UserError(f"export: run of the exporter gave a {type(found).__name__}, not the output as an array")
     if found.shape != expected.shape:
-        raise UserError(f"export: the file's output for 3 examples has the shape {found.shape}, not {expected.shape}")
-    off = float(np.abs(found - expected).max()) / largest
-    if not off <= TOLERANCE:
-        raise UserError(f"export: the file's output differs by {off:.2g} of the largest; {TOLERANCE:g} is allowed")
-    return f"its output differs by {off:.1g} of the largest from the network's ({TOLERANCE:g} is allowed)"
+        of = counted(len(expected), "example")
+        raise UserError(f"export: the file's output for {of} has the shape {found.shape}, not {expected.shape}")
+    off = float(np.abs(found - expected).max()) / (float(np.abs(expected).max()) or 1.0)
+    return off if np.isfinite(off) else float("inf")
 
 
 def in_words(x: Any, examples: int | None = None) -> str:

@@ -12,6 +12,7 @@ from torch import nn
 from evonas.exporters.exporter import Array, Exporter, InOrder, Labels, named
 from evonas.installing import how_to_install
 from evonas.measuring.backends import onnx_int8
+from evonas.measuring.backends.conversion import traced_or
 from evonas.measuring.backends.export import Positional, silent
 
 
@@ -22,22 +23,23 @@ def write(network: nn.Module, x: Any) -> bytes:
     parts = named(x)
     traced = network if list(parts) == ["input"] else Positional(network, list(parts))
     names: dict[str, Any] = {"input_names": list(parts), "output_names": ["output"]}
-    file: Any = io.BytesIO()
-    with silent(), torch.random.fork_rng(devices=[]):
-        try:
-            axes = {name: {0: "batch"} for name in (*parts, "output")}
-            torch.onnx.export(traced, tuple(parts.values()), file, dynamic_axes=axes, dynamo=False, **names)
-            return bytes(file.getvalue())
-        except Exception:
-            if importlib.util.find_spec("onnxscript") is None:
-                raise
+
+    def trace() -> bytes:
+        file: Any = io.BytesIO()
+        axes = {name: {0: "batch"} for name in (*parts, "output")}
+        torch.onnx.export(traced, tuple(parts.values()), file, dynamic_axes=axes, dynamo=False, **names)
+        return bytes(file.getvalue())
+
+    def convert() -> bytes:
         ordered = InOrder(network) if traced is network else traced  # a network as it is shipped takes any arguments
         free = {"parts": tuple({0: torch.export.Dim.DYNAMIC} for _ in parts)}
         program: Any = torch.onnx.export(
             ordered, tuple(parts.values()), dynamo=True, verbose=False, dynamic_shapes=free, **names
         )
-    found: bytes = program.model_proto.SerializeToString()
-    return found
+        return bytes(program.model_proto.SerializeToString())
+
+    with silent(), torch.random.fork_rng(devices=[]):
+        return traced_or(trace, convert, traced, tuple(parts.values()))
 
 
 def run(file: bytes, x: Any) -> Array:

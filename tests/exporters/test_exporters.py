@@ -1,5 +1,7 @@
 """Every exporter writes a network that computes the same elsewhere; the suffix of the file decides which one it is."""
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import evonas
 from evonas.cli import main
 from evonas.errors import UserError
 from evonas.exporters import EXPORTERS, Exporter, shipped, written
+from evonas.measuring.backends.conversion import reason
 from evonas.testing import check_exporter
 
 EVERY = pytest.mark.parametrize("name", [name for name in EXPORTERS if name not in ("pte", "tflite")])
@@ -66,6 +69,56 @@ def test_a_network_that_cannot_be_converted_is_one_line() -> None:
     with pytest.raises(UserError, match="the network cannot be converted: ") as found:
         written(EXPORTERS["pt2"], Moody().eval(), torch.ones(2, 3))
     assert "\n" not in str(found.value)
+
+
+class Applied(nn.Module):
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+        self.register_buffer("factor", torch.tensor(2.0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(x) * float(self.factor)  # a weight is the same for all inputs
+
+
+@pytest.mark.parametrize(
+    ("function", "says"),
+    [
+        (lambda x: x * 2 if float(x.sum()) > 0 else x, "as a number of Python (test_exporters.py:"),
+        (lambda x: x * 2 if x.detach().numpy().sum() > 0 else x, "as a number of Python"),
+        (lambda x: x * 2 if torch.equal(x[:1], x[-1:]) else x, "as a number of Python (test_exporters.py:"),
+        (lambda x: x * 2 if len(x) > 1 else x, "the file's output differs by 1 of the largest"),
+    ],
+    ids=["sign", "numpy", "equal", "number of examples"],
+)
+def test_a_tracer_freezes_no_branch(
+    function: Callable[[Tensor], Tensor], says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnxscript", None)  # the slower converter finds out by itself
+    with pytest.raises(UserError) as found:
+        written(EXPORTERS["onnx"], Applied(function).eval(), torch.ones(2, 3))
+    assert says in str(found.value)
+
+
+def test_what_hangs_on_sizes_and_weights_can_be_traced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    network = Applied(lambda x: x * int(x.shape[1]) if x.shape[1] > 2 else -x).eval()
+    assert "differs by 0" in written(EXPORTERS["onnx"], network, torch.ones(2, 3))[1]
+
+
+def test_a_converter_is_quoted_with_operator_and_line() -> None:
+    """Chains of errors as PyTorch 2.14 and LiteRT give them."""
+    node = "Error when translating node %bessel_j0 : call_function[target=torch.ops.prims.bessel_j0.default](args)"
+    long = "Failed to convert the program. \x1b[96mThis is step 3/3\x1b[0m of it, after torch.ops.aten.conv2d.default"
+    first = ValueError("No decompositions registered")
+    for text in (node, long):
+        later = RuntimeError(text)
+        later.__cause__, first = first, later
+    assert reason(first) == "ValueError: No decompositions registered (prims.bessel_j0)"
+    where = f'Original traceback:\nFile "{Path("odd.py").absolute()}", line 9, in forward'
+    lite = RuntimeError(f"torch.complex64\n\nWhile executing [target=torch.ops.aten._to_copy.default](args)\n{where}")
+    assert reason(lite) == "RuntimeError: torch.complex64 (aten._to_copy, odd.py:9)"
+    assert reason(RuntimeError("\x1b[96mThis\x1b[0m fails")) == "RuntimeError: This fails"
 
 
 @pytest.fixture(scope="module")

@@ -24,8 +24,8 @@ from evonas.inputs import called, example, mapped
 from evonas.installing import how_to_install
 from evonas.measuring.backends import aten_graph, executorch_file, litert_file, onnx_int8
 from evonas.measuring.backends.backend import Loaded
+from evonas.measuring.backends.conversion import reason, traced_or
 from evonas.records import Inputs
-from evonas.text import describe_error
 
 TOLERANCE = {"float32": 0.01, "float16": 0.05, "bfloat16": 0.2}
 """Largest difference of an output, as a share of the largest output. The rounding of each layer (2^-24, 2^-11, 2^-8 of
@@ -75,7 +75,7 @@ def to_file(network: nn.Module, inputs: Inputs, config: TargetConfig, calibratio
         except ImportError as error:
             raise UserError(str(error)) from None
         except Exception as error:
-            raise ExportError(f"it cannot be converted for {config.backend}: {describe_error(error)}") from error
+            raise ExportError(f"it cannot be converted for {config.backend}: {reason(error)}") from error
 
 
 def _in_order(network: nn.Module) -> nn.Module:
@@ -214,16 +214,17 @@ def _onnx_float(network: nn.Module, x: Any) -> bytes:
         raise UserError(f"networks are converted with onnx; {how_to_install('onnxruntime')}, or the extra `openvino`")
     names = list(x) if isinstance(x, Mapping) else None
     traced, parts = (Positional(network, names), tuple(x.values())) if names else (network, (x,))
-    file: Any = io.BytesIO()
-    try:
+
+    def trace() -> bytes:
+        file: Any = io.BytesIO()
         torch.onnx.export(traced, parts, file, input_names=names, dynamo=False)
         return bytes(file.getvalue())
-    except Exception:
-        if importlib.util.find_spec("onnxscript") is None:
-            raise
-    program: Any = torch.onnx.export(traced, parts, input_names=names, dynamo=True, verbose=False)
-    found: bytes = program.model_proto.SerializeToString()
-    return found
+
+    def convert() -> bytes:
+        program: Any = torch.onnx.export(traced, parts, input_names=names, dynamo=True, verbose=False)
+        return bytes(program.model_proto.SerializeToString())
+
+    return traced_or(trace, convert, traced, parts)
 
 
 FORMS: Mapping[str, Callable[[nn.Module, Any, Sequence[Any]], bytes]] = {

@@ -1,0 +1,141 @@
+"""Why a network cannot become a file, and whether a traced one computes with numbers that it read once.
+
+A converter says at length that it failed; which operator of which line it was, stands somewhere in a chain of errors.
+"""
+
+import re
+import warnings
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from evonas.code_owner import distance, line_of
+from evonas.text import describe_error, error_text
+
+OPERATOR = re.compile(r"torch\._?ops\.(\w+\.\w+)|OpOverload\(op='(\w+\.\w+)'|operator '(\w+::\w+)'")
+LINE = re.compile(r'File "([^"]+)", line (\d+)')
+HANGS_ON_VALUES = ("GuardOnDataDependentSymNode", "DataDependentOutputException")
+"""Names of torch's errors."""
+TRACES_ITSELF = (2, 9)
+"""Before this version of PyTorch the other converter traces what it cannot do better."""
+AS_NUMBERS = re.compile(r"Converting a tensor to a (NumPy array|Python list)")
+"""In a warning of the tracer's: what is read past PyTorch."""
+
+
+class ReadOnce(Exception):
+    """A network makes a number of Python of its input's values; a traced file would keep the number. One line."""
+
+    def __init__(self) -> None:
+        super().__init__("it computes with, or branches on, a value of its input as a number of Python")
+
+
+def reason(error: BaseException) -> str:
+    """One line: the first of a chain of errors, the operator that it is about, and the line of the user's code.
+
+    Args:
+        error: of a converter.
+    """
+    chain = [error]
+    while chain[-1].__cause__ is not None:
+        chain.append(chain[-1].__cause__)
+    first, texts = chain[-1], [error_text(each) for each in reversed(chain)]
+    reads = isinstance(first, ReadOnce) or type(first).__name__ in HANGS_ON_VALUES
+    said = str(ReadOnce()) if reads else describe_error(first)
+    place = next(filter(None, (*map(_line, texts), *map(line_of, reversed(chain)))), "")
+    named = "" if reads else next(filter(None, map(_operator, texts)), "")
+    beside = [part for part in (named, place) if part and part not in said]
+    return f"{said} ({', '.join(beside)})" if beside else said
+
+
+def traced_or(
+    trace: Callable[[], bytes], convert: Callable[[], bytes], network: nn.Module, x: Sequence[Tensor]
+) -> bytes:
+    """The file of a tracer, which is fast; where it cannot, or would keep a number that hangs on the input, that of a
+    slower converter.
+
+    Args:
+        trace: writes the file by tracing.
+        convert: writes it in the other way, which takes onnxscript.
+        network: called with `x`; it is left as it was, but for what its own `forward` changes.
+        x: the tensors that the file is traced with.
+
+    Raises:
+        ReadOnce: neither can say what the network does.
+        Exception: whatever the last converter that is there raises.
+    """
+    kept: ReadOnce | None = None
+    try:
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always", torch.jit.TracerWarning)
+            file = trace()
+        kept = _read_once([str(each.message) for each in said if each.category is torch.jit.TracerWarning], network, x)
+        if kept is None:
+            return file
+    except Exception:
+        if find_spec("onnxscript") is None:
+            raise
+    if kept and (find_spec("onnxscript") is None or torch.__version__ < TRACES_ITSELF):
+        raise kept
+    try:
+        return convert()
+    except Exception:
+        if kept is None:
+            raise
+        raise kept from None
+
+
+def _read_once(warned: Sequence[str], network: nn.Module, x: Sequence[Tensor]) -> ReadOnce | None:
+    """What makes a number of the input's values. The tracer warns of sizes and weights as well, which are the same for
+    all inputs, and not of each operator that gives a number."""
+    if any(AS_NUMBERS.search(text) for text in warned):
+        return ReadOnce()
+    try:
+        with torch.no_grad(), _Watch(x):
+            network(*x)
+    except ReadOnce as found:
+        return found
+    except Exception:  # it can be traced and not followed: what it gives is compared, as ever
+        return None
+    return None
+
+
+class _Watch(TorchDispatchMode):
+    """Follows what is computed from some tensors.
+
+    Raises:
+        ReadOnce: an operator makes a number of Python of it.
+    """
+
+    def __init__(self, x: Sequence[Tensor]) -> None:
+        super().__init__()
+        self._known = {id(part): part for part in x}  # the tensors as well, so that no other gets their place
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        named = kwargs or {}
+        follows = any(id(part) in self._known for part in tree_leaves((args, named)))
+        found = func(*args, **named)
+        if not follows:
+            return found
+        for part in tree_leaves(found):
+            if isinstance(part, bool | int | float | complex):
+                raise ReadOnce
+            if isinstance(part, Tensor):
+                self._known[id(part)] = part
+        return found
+
+
+def _operator(text: str) -> str:
+    found = OPERATOR.search(text)
+    return next(filter(None, found.groups()), "") if found else ""
+
+
+def _line(text: str) -> str:
+    """The last line of the user's code that a text names."""
+    own = [(file, number) for file, number in LINE.findall(text) if distance(file) == 0]
+    return f"{Path(own[-1][0]).name}:{own[-1][1]}" if own else ""
