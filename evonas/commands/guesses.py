@@ -86,9 +86,10 @@ def _is_image_folder(path: Path) -> bool:
 
 
 def _pictures(path: Path) -> Iterator[Path]:
+    from evonas.tasks.files_below import files_below
     from evonas.tasks.image_folder import SUFFIXES
 
-    return (file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and not file.name.startswith("."))
+    return (file for file in files_below(path) if file.suffix.lower() in SUFFIXES)
 
 
 def _npz(data: str, path: Path) -> Guess:
@@ -159,8 +160,9 @@ def _is_audio_folder(path: Path) -> bool:
 
 def _recordings(path: Path) -> Iterator[Path]:
     from evonas.tasks.audio.recordings import SUFFIXES
+    from evonas.tasks.files_below import files_below
 
-    return (file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and not file.name.startswith("."))
+    return (file for file in files_below(path) if file.suffix.lower() in SUFFIXES)
 
 
 def _audio_folder(data: str, path: Path) -> Guess:
@@ -187,9 +189,10 @@ def _is_text(path: Path) -> bool:
 
 
 def _texts(path: Path) -> Iterator[Path]:
+    from evonas.tasks.files_below import files_below
     from evonas.tasks.vocabulary import SUFFIXES
 
-    return (file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.parent != path)
+    return (file for file in files_below(path) if file.suffix.lower() in SUFFIXES and file.parent != path)
 
 
 def _text_folder(data: str, path: Path) -> Guess:

@@ -1,6 +1,5 @@
 """A folder for each class, or that for each split: what `image_folder` and `audio_folder` share."""
 
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -8,9 +7,9 @@ from pathlib import Path
 
 from evonas.did_you_mean import unknown
 from evonas.errors import UserError
+from evonas.tasks.files_below import files_below, is_hidden
 from evonas.tasks.splitting import parts_among
 
-LEFT_BY_SYSTEMS = {"__MACOSX", "@eaDir", "$RECYCLE.BIN", "Thumbs.db", "desktop.ini"}
 NAMED = 5
 """Folders and files are named up to so many in one message."""
 
@@ -115,28 +114,22 @@ def _files_by_class(folder: Path, suffixes: frozenset[str], noun: str, notes: li
 
 
 def _folders(folder: Path) -> list[Path]:
-    found = (entry for entry in folder.iterdir() if entry.is_dir() and not _is_hidden(entry.name))
+    found = (entry for entry in folder.iterdir() if entry.is_dir() and not is_hidden(entry.name))
     return sorted(found, key=lambda entry: natural(entry.name))
 
 
 def _visible_files(folder: Path) -> Iterator[Path]:
-    return (entry for entry in folder.iterdir() if entry.is_file() and not _is_hidden(entry.name))
-
-
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".") or name in LEFT_BY_SYSTEMS
+    return (entry for entry in folder.iterdir() if entry.is_file() and not is_hidden(entry.name))
 
 
 def _files(folder: Path, suffixes: frozenset[str]) -> tuple[list[Path], Counter[str]]:
     """The files of some suffixes in a folder and below it, and how many other files of each suffix."""
     found, others = [], Counter[str]()
-    for here, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not _is_hidden(name)]
-        for file in (Path(here, name) for name in files if not _is_hidden(name)):
-            if file.suffix.lower() in suffixes:
-                found.append(file)
-            else:
-                others[file.suffix.lower() or "without suffix"] += 1
+    for file in files_below(folder):
+        if file.suffix.lower() in suffixes:
+            found.append(file)
+        else:
+            others[file.suffix.lower() or "without suffix"] += 1
     return sorted(found, key=lambda file: [natural(part) for part in file.relative_to(folder).parts]), others
 
 

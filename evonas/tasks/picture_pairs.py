@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evonas.errors import UserError
-from evonas.tasks.class_folders import LEFT_BY_SYSTEMS, count, listed, natural
+from evonas.tasks.class_folders import count, listed, natural
+from evonas.tasks.files_below import files_below
 from evonas.tasks.image_folder import SUFFIXES
 from evonas.tasks.splitting import parts_among
 
@@ -62,9 +63,7 @@ def _named(folder: Path, suffixes: frozenset[str]) -> Mapping[str, Path]:
     if not folder.is_dir():
         raise UserError(f"task.path: no folder {folder.absolute()}; it takes {PICTURES} and {MASKS}")
     found: dict[str, Path] = {}
-    for file in sorted(folder.rglob("*")):
-        if file.name.startswith(".") or file.name in LEFT_BY_SYSTEMS or file.suffix.lower() not in suffixes:
-            continue
+    for file in sorted(file for file in files_below(folder) if file.suffix.lower() in suffixes):
         name = file.relative_to(folder).with_suffix("").as_posix()
         if name in found:
             raise UserError(f"task.path: {found[name]} and {file} have one name; keep one")

@@ -199,6 +199,21 @@ def test_a_text_of_a_class_is_cut_or_filled_in_front(tmp_path: Path) -> None:
     assert "10 of 20 texts are filled up in front to 6 characters" in made.notes
 
 
+def test_linked_folders_are_read_once_and_links_that_lead_back_have_an_end(tmp_path: Path) -> None:
+    for name in "ab":
+        for i in range(10):
+            written(tmp_path / "data" / name / f"{i}.txt", f"text {i} of {name}")
+    for i in range(3):
+        written(tmp_path / "elsewhere" / f"{i}.txt", f"linked {i}")
+    a = tmp_path / "data" / "a"
+    for name, target in (("more", tmp_path / "elsewhere"), ("again", tmp_path / "elsewhere"), ("back", tmp_path)):
+        (a / name).symlink_to(target)
+    (tmp_path / "elsewhere" / "a").symlink_to(a)
+    made = task("text_folder", tmp_path / "data")
+    assert sum(len(split) for split in made.splits.parts.values()) == 23
+    assert any("in folders below" in note and "a (again)" in note for note in made.notes)
+
+
 def test_texts_that_cannot_be_read_are_in_one_message(tmp_path: Path) -> None:
     for name in ("a", "b"):
         for i in range(10):
