@@ -54,7 +54,7 @@ def characters(
             bits_per_byte.
 
     Raises:
-        UserError: there is no such file, it is not UTF-8, it is empty or too short, or the unit is none.
+        UserError: there is no such file, it is not UTF-8, it is empty, too short or of one unit throughout, or the unit is none.
     """
     if context < 1 or most_characters < 1:
         raise ValueError(f"context and most_characters take 1 or more, not {context} and {most_characters}")
@@ -65,6 +65,8 @@ def characters(
     chosen = chosen_metrics(metrics or tuple(known)[:2], known)
     numbers = {part: own.encoded(text) for part, text in texts.items()}
     splits = Splits(**{part: pieces(each, context, part, own.noun) for part, each in numbers.items()}, drawn=drawn)
+    if len(np.unique(numbers["train"])) < 2:
+        raise UserError(f"task.path: all {own.noun} of the training text in {where} are alike; nothing is to be predicted")
     inputs = InputSpec((context,), "int64", own.size)
     spec = TaskSpec(where.stem, inputs, (context, own.size), directions(chosen))
     said = tuple(notes(own, [texts["train"]], numbers))

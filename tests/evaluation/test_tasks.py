@@ -467,6 +467,17 @@ def test_a_split_is_not_empty_and_not_ragged() -> None:
         Split(np.zeros((3, 3)), np.zeros(2))
 
 
+def test_what_is_the_same_in_all_examples_is_no_target(tmp_path: Path) -> None:
+    x = np.arange(60, dtype=np.float32).reshape(30, 2)
+    file = saved(tmp_path, x_train=x, y_train=np.full(30, 2.5))
+    with pytest.raises(UserError, match=r"what is predicted is 2\.5 in all training examples; there is nothing to learn"):
+        TASKS["npz"](path=str(file), target="values")
+    for part in ("train", "valid", "test"):
+        (tmp_path / f"{part}.txt").write_text("a" * 50 + "b" * 9 * (part != "train"))
+    with pytest.raises(UserError, match=r"all characters of the training text in .* are alike"):
+        TASKS["characters"](path=str(tmp_path), context=4)
+
+
 def test_values_that_are_not_finite() -> None:
     split = Split(np.ones((3, 2)), np.array([1.0, np.inf, 2.0]))
     with pytest.raises(UserError, match="NaN or infinite"):
