@@ -1,6 +1,6 @@
 """Tasks of the usual kinds, made of their examples: classification and regression."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -11,10 +11,11 @@ from evonas.did_you_mean import unknown
 from evonas.errors import UserError
 from evonas.records import Inputs, InputSpec, TaskSpec
 from evonas.tasks.baselines import same_for_all
+from evonas.tasks.class_folders import listed
 from evonas.tasks.class_weights import ClassWeights, weights_of
 from evonas.tasks.labels import labels, renumbered
 from evonas.tasks.losses import ErrorInDeviations, WeightedCrossEntropy, cross_entropy, mean_squared_error
-from evonas.tasks.metrics import CLASSIFICATION_METRICS, REGRESSION_METRICS, directions
+from evonas.tasks.metrics import CLASSIFICATION_METRICS, OF_TWO_CLASSES, REGRESSION_METRICS, directions
 from evonas.tasks.repeated import repeated
 from evonas.tasks.stored_array import Column, chunks
 from evonas.tasks.task import Array, Loss, Split, Splits, Standardise, Task
@@ -61,7 +62,7 @@ def classification(
 
     Raises:
         UserError: labels are not integers (n,) from 0, there is one class only, some number is not finite, or a metric
-            is unknown.
+            is unknown, or not defined on the validation examples.
     """
     splits, classes, notes_of_labels = renumbered(
         splits.mapped(lambda part, split: Split(_examples(split, prepared), labels(split.y, part))), classes
@@ -70,6 +71,8 @@ def classification(
     if count < 2:
         raise UserError(f"task {name}: all labels are alike; a classification needs two classes or more")
     chosen = {metric: make(count) for metric, make in chosen_metrics(metrics, CLASSIFICATION_METRICS).items()}
+    notes += _absent(splits, classes, count)
+    _check_two_classes(name, splits.valid, chosen)
     loss: Loss = cross_entropy
     if class_weights is not None:
         weights, note = weights_of(class_weights, splits.train.y, classes)
@@ -138,6 +141,29 @@ def units_of(y: Array) -> tuple[tuple[float, float], ...]:
     """Mean and deviation of values (n, outputs), each; an output that is always the same has the deviation 1."""
     mean, deviation = y.mean(0, dtype=np.float64), y.std(0, dtype=np.float64)
     return tuple(zip(mean.tolist(), np.where(deviation > 0, deviation, 1.0).tolist(), strict=True))
+
+
+def _absent(splits: Splits, classes: Sequence[str], count: int) -> list[str]:
+    """A note for each part that judges networks without an example of some class."""
+    found = []
+    for part in ("valid", "test"):
+        absent = np.setdiff1d(np.arange(count), splits.parts[part].y)
+        if len(absent):
+            called = [classes[label] if label < len(classes) else str(label) for label in absent.tolist()]
+            found.append(f"{part} has no example of {listed(called)}: how well these are told is not in its metrics")
+    return found
+
+
+def _check_two_classes(name: str, valid: Split, chosen: Collection[str]) -> None:
+    """
+    Raises:
+        UserError: a metric is of how two classes are told apart, and all validation examples are of one.
+    """
+    if (asked := sorted(OF_TWO_CLASSES & {*chosen})) and len(np.unique(valid.y)) < 2:
+        raise UserError(
+            f"task {name}: {asked[0]} is of two classes or more, and all {len(valid):,} validation examples are of "
+            "one; give more examples of the others, or another metric"
+        )
 
 
 def _examples(split: Split, prepared: Prepared | None) -> Column | Mapping[str, Column]:

@@ -144,18 +144,34 @@ def balanced_error(statistics: Tensor, classes: int) -> Tensor:
 
 
 def average_precision(statistics: Tensor, classes: int) -> Tensor:
-    """The mean over classes of the area under the curve of precision and recall, from `probabilities_and_true`."""
-    from torchmetrics.functional.classification import multiclass_average_precision
+    """The mean over classes of the area under the curve of precision and recall, from `probabilities_and_true`; of
+    classes that no example has, or all have, there is none, and NaN where there is no other."""
+    from torchmetrics.functional.classification import binary_average_precision, multiclass_average_precision
 
     probabilities, true = statistics[:, :-1].float(), statistics[:, -1].long()
-    return multiclass_average_precision(probabilities, true, num_classes=classes, average="macro")
+    if len(there := torch.unique(true)) == classes > 1:
+        return multiclass_average_precision(probabilities, true, num_classes=classes, average="macro")
+    return _mean_of_each(binary_average_precision, probabilities, true, there)
 
 
 def macro_auc(statistics: Tensor, classes: int) -> Tensor:
-    """The mean over classes of the area under the ROC curve of one against all, from `probabilities_and_true`."""
-    from torchmetrics.functional.classification import multiclass_auroc
+    """The mean over classes of the area under the ROC curve of one against all, from `probabilities_and_true`; as of
+    `average_precision`, over the classes that have one."""
+    from torchmetrics.functional.classification import binary_auroc, multiclass_auroc
 
-    return multiclass_auroc(statistics[:, :-1].float(), statistics[:, -1].long(), num_classes=classes, average="macro")
+    probabilities, true = statistics[:, :-1].float(), statistics[:, -1].long()
+    if len(there := torch.unique(true)) == classes > 1:
+        return multiclass_auroc(probabilities, true, num_classes=classes, average="macro")
+    return _mean_of_each(binary_auroc, probabilities, true, there)
+
+
+def _mean_of_each(
+    metric: Callable[[Tensor, Tensor], Tensor], probabilities: Tensor, true: Tensor, there: Tensor
+) -> Tensor:
+    """Of the classes that are there one against all; NaN where it is one."""
+    if len(there) < 2:
+        return torch.tensor(float("nan"))
+    return torch.stack([metric(probabilities[:, each], (true == each).long()) for each in there.tolist()]).mean()
 
 
 def r_squared(statistics: Tensor) -> Tensor:
@@ -182,6 +198,9 @@ CLASSIFICATION_METRICS: dict[str, Callable[[int], TaskMetric]] = {
     ),
 }
 """Name -> the metric for so many classes."""
+
+OF_TWO_CLASSES = {"auc", "average_precision"}
+"""Metrics that examples of one class have none of."""
 
 REGRESSION_METRICS: dict[str, TaskMetric] = {
     "mse": TaskMetric(squared_error),
