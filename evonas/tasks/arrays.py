@@ -12,7 +12,7 @@ from evonas.errors import UserError
 from evonas.tasks.array_keys import keys_of_array
 from evonas.tasks.class_folders import listed
 from evonas.tasks.class_weights import ClassWeights, check_no_weights
-from evonas.tasks.constructors import classification, regression
+from evonas.tasks.constructors import check_varies, classification, regression
 from evonas.tasks.dealing import SplitBy, notes_of
 from evonas.tasks.splitting import NAMES, completed, labelled, parts_among
 from evonas.tasks.stored_array import Column
@@ -65,7 +65,7 @@ def assembled(
     if target == "classes":
         return classification(name, splits, metrics or ("error",), notes=notes, class_weights=class_weights)
     check_no_weights(class_weights)
-    return regression(name, splits, metrics or ("mse",), notes)
+    return check_varies(regression(name, splits, metrics or ("mse",), notes))
 
 
 def images_first(x: Array, layout: Layout = "auto") -> Array:

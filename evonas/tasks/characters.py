@@ -54,7 +54,8 @@ def characters(
             bits_per_byte.
 
     Raises:
-        UserError: there is no such file, it is not UTF-8, it is empty, too short or of one unit throughout, or the unit is none.
+        UserError: there is no such file, it is not UTF-8, it is empty, too short or of one unit throughout, or the unit
+            is none.
     """
     if context < 1 or most_characters < 1:
         raise ValueError(f"context and most_characters take 1 or more, not {context} and {most_characters}")
@@ -66,7 +67,7 @@ def characters(
     numbers = {part: own.encoded(text) for part, text in texts.items()}
     splits = Splits(**{part: pieces(each, context, part, own.noun) for part, each in numbers.items()}, drawn=drawn)
     if len(np.unique(numbers["train"])) < 2:
-        raise UserError(f"task.path: all {own.noun} of the training text in {where} are alike; nothing is to be predicted")
+        raise UserError(f"task.path: all {own.noun} of the training text in {where} are alike; nothing is to learn")
     inputs = InputSpec((context,), "int64", own.size)
     spec = TaskSpec(where.stem, inputs, (context, own.size), directions(chosen))
     said = tuple(notes(own, [texts["train"]], numbers))

@@ -112,12 +112,9 @@ def regression(
         in_units: networks learn deviations from the mean of the training targets, and give values.
 
     Raises:
-        UserError: some number is not finite, all training values are alike, or a metric is unknown.
+        UserError: some number is not finite, or a metric is unknown.
     """
     splits = splits.mapped(lambda part, split: Split(_examples(split, prepared), _values(split.y)))
-    if not (splits.train.y != splits.train.y[:1]).any():
-        value = ", ".join(f"{number:.6g}" for number in splits.train.y[0, :3])
-        raise UserError(f"task {name}: what is predicted is {value} in all training examples; there is nothing to learn")
     chosen = chosen_metrics(metrics, REGRESSION_METRICS)
     ready = prepared or _standardised(splits)
     y = splits.train.y
@@ -135,6 +132,21 @@ def regression(
         baselines=same_for_all("training mean", chosen, splits, middle),
         offered=tuple(REGRESSION_METRICS),
     )
+
+
+def check_varies(task: Task) -> Task:
+    """The task, of values that data hold.
+
+    Raises:
+        UserError: they are alike in all training examples.
+    """
+    y = task.splits.train.y
+    if (y == y[:1]).all():
+        value = ", ".join(f"{number:.6g}" for number in y[0, :3])
+        raise UserError(
+            f"task {task.spec.name}: what is predicted is {value} in all training examples; there is nothing to learn"
+        )
+    return task
 
 
 def units_of(y: Array) -> tuple[tuple[float, float], ...]:

@@ -470,7 +470,7 @@ def test_a_split_is_not_empty_and_not_ragged() -> None:
 def test_what_is_the_same_in_all_examples_is_no_target(tmp_path: Path) -> None:
     x = np.arange(60, dtype=np.float32).reshape(30, 2)
     file = saved(tmp_path, x_train=x, y_train=np.full(30, 2.5))
-    with pytest.raises(UserError, match=r"what is predicted is 2\.5 in all training examples; there is nothing to learn"):
+    with pytest.raises(UserError, match=r"what is predicted is 2\.5 in all training examples; there is"):
         TASKS["npz"](path=str(file), target="values")
     for part in ("train", "valid", "test"):
         (tmp_path / f"{part}.txt").write_text("a" * 50 + "b" * 9 * (part != "train"))
