@@ -90,7 +90,7 @@ def _moved(network: nn.Module) -> nn.Module:
     with torch.no_grad(), seeded(0, _device(own)):
         for weight in own.parameters():
             if weight.is_floating_point():
-                weight += 0.1 * torch.randn_like(weight)
+                weight.add_(torch.randn_like(weight), alpha=0.1)
     return own
 
 

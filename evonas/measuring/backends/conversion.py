@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.jit._trace import TracerWarning
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -72,15 +73,16 @@ def traced_or(
     kept: ReadOnce | None = None
     try:
         with warnings.catch_warnings(record=True) as said:
-            warnings.simplefilter("always", torch.jit.TracerWarning)
+            warnings.simplefilter("always", TracerWarning)
             file = trace()
-        kept = _read_once([str(each.message) for each in said if each.category is torch.jit.TracerWarning], network, x)
+        kept = _read_once([str(each.message) for each in said if each.category is TracerWarning], network, x)
         if kept is None:
             return file
     except Exception:
         if find_spec("onnxscript") is None:
             raise
-    if kept and (find_spec("onnxscript") is None or torch.__version__ < TRACES_ITSELF):
+    old = torch.__version__ < TRACES_ITSELF  # type: ignore[operator]  # it compares with tuples as well
+    if kept and (find_spec("onnxscript") is None or old):
         raise kept
     try:
         return convert()
@@ -105,7 +107,7 @@ def _read_once(warned: Sequence[str], network: nn.Module, x: Sequence[Tensor]) -
     return None
 
 
-class _Watch(TorchDispatchMode):
+class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Follows what is computed from some tensors.
 
     Raises:
@@ -113,7 +115,7 @@ class _Watch(TorchDispatchMode):
     """
 
     def __init__(self, x: Sequence[Tensor]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._known = {id(part): part for part in x}  # the tensors as well, so that no other gets their place
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
