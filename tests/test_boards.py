@@ -301,9 +301,9 @@ def patrol(boards: DeviceServers, until: Callable[[], bool]) -> None:
 
 
 def test_a_board_that_cannot_measure_says_why(cluster: Cluster, opened: Callable[..., Runtime], tmp_path: Path) -> None:
-    pool = opened("ray", Away(tmp_path), Remotes(resources={"phone": "tablet"}, serve=away.serve_nothing))
+    served = Remotes(resources={"phone": "tablet"}, serve=away.serve_nothing)
     with pytest.raises(UserError, match=r"the resource tablet cannot measure: targets\.phone: no phone at [\d.]+$"):
-        hear(pool, lambda heard: False)
+        hear(opened("ray", Away(tmp_path), served), lambda heard: False)  # at the start already, or while it runs
 
 
 NOWHERE = r"^targets\.phone\.resource: no node of the Ray cluster has the custom resource 'pixel'; there are: "

@@ -44,7 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def shared(folder: Path) -> Iterator[WorkerProcess]:
-    yield from opened(factory(folder), SHARE, RunKind({}, "float32"))
+    yield from opened(factory(folder), SHARE, RunKind({}, "float32", float32={"cpu": "ieee"}))
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,7 @@ def within(seconds: float, true: Callable[[], bool]) -> bool:
 @pytest.mark.parametrize(
     ("deed", "status", "message"),
     [
-        ("build", Status.FAILED_BUILD, "ValueError: no such network [31m (misbehaving.py:"),
+        ("build", Status.FAILED_BUILD, "ValueError: no such network (misbehaving.py:"),
         ("nan", Status.FAILED_DIVERGED, "not finite after epoch 1"),
         ("text", Status.FAILED_ERROR, "AttributeError: 'str' object"),
         ("exits", Status.FAILED_ERROR, "SystemExit: 3 (misbehaving.py:"),

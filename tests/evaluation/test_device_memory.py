@@ -137,7 +137,7 @@ def test_a_pool_that_nothing_is_drawn_from_is_not_copied() -> None:
 
 
 def npz_file(folder: Path) -> Path:
-    np.savez_compressed(folder / "a.npz", x_train=np.zeros((500, 50), np.float32), y_train=np.zeros(500, np.int64))
+    np.savez_compressed(folder / "a.npz", x_train=np.zeros((500, 50), np.float32), y_train=np.arange(500) % 2)
     return folder / "a.npz"
 
 

@@ -188,7 +188,7 @@ def test_transparency_is_kept_as_a_channel(tmp_path: Path) -> None:
     task = made("image_folder", tmp_path, size=6, channels=4)
     assert task.spec.input_shape == (4, 6, 6)
     assert set(task.splits.train.x[:, 3].ravel()) == {0, 255}
-    assert not task.notes
+    assert "transparen" not in said(task)
 
 
 def test_rectangles_and_what_pictures_become(tmp_path: Path) -> None:
