@@ -23,7 +23,7 @@ from evonas.launch.overlays import PLATFORMS, built, platform_of, write
 from evonas.launch.owned import claim, give_up, owns
 from evonas.launch.pod_counts import from_the_start, idle_h
 from evonas.launch.pod_guards import changed_policy, check_guards, check_namespace
-from evonas.launch.pod_labels import check_labels, without_type
+from evonas.launch.pod_labels import check_labels, unselected
 from evonas.launch.provider import Plan
 from evonas.launch.ray_search import run_search
 from evonas.launch.state import change, read
@@ -83,7 +83,7 @@ class Kubernetes:
         if order.resources and not any(machine.board and machine.most for machine in machines):
             raise UserError(f"{self._copy} has no pod for {', '.join(sorted(order.resources))} of a target: replicas")
         hand = tuple(hand_note(order.folder, FILE, order.replace))
-        notes = (UNCOUNTED[platform], *from_the_start(spec), *without_type(spec), *changed_policy(text))
+        notes = (UNCOUNTED[platform], *from_the_start(spec), *unselected(spec), *changed_policy(text))
         plan = {f"my-{FILE}": text}
         return Plan(plan, machines, self._asks(), room, None, idle_h=idle_h(spec), notes=notes, by_hand=hand)
 

@@ -52,8 +52,9 @@ def check_labels(spec: Mapping[str, Any], name: object) -> None:
                 )
 
 
-def without_type(spec: Mapping[str, Any]) -> list[str]:
-    """A line where Karpenter may take machines of any type for pods whose price is looked up by one."""
+def unselected(spec: Mapping[str, Any]) -> list[str]:
+    """Lines where pods may get machines of another price than the one that is looked up: Karpenter may take any type,
+    and whoever selects no spot machines may get others."""
     found = []
     for group, said in _groups(spec):
         keys = {key for key, _ in _selected(said["template"]["spec"])}
@@ -62,6 +63,8 @@ def without_type(spec: Mapping[str, Any]) -> list[str]:
             found.append(
                 f"{group} selects no {_TYPES[0]}: its machines may be others than {label}, by which they count"
             )
+        if str(label).endswith(".spot") and keys.isdisjoint(_SPOT):
+            found.append(f"{group} selects no spot machines: it may get others at their price, and counts as {label}")
     return found
 
 

@@ -9,8 +9,9 @@ from evonas.clusters.shipped import shipped
 from evonas.errors import UserError
 from evonas.launch import pods
 from evonas.launch.order import Order
-from evonas.launch.pod_labels import check_labels, without_type
+from evonas.launch.pod_labels import check_labels, unselected
 from evonas.launch.state import State
+from evonas.prices import NODE_TYPE_LABEL
 from tests.test_kubernetes import PLACES, built, cluster
 
 FILE = shipped("kuberay/base/raycluster.yaml")
@@ -57,10 +58,23 @@ def test_a_label_of_another_machine_than_pods_select_is_refused(platform: str, o
 
 def test_a_group_that_selects_no_type_is_said() -> None:
     """Karpenter takes any that its pools have; on Google pools are the user's, and have one each."""
-    assert [without_type(cluster(built(place))) for place in PLACES] == [[], [], []]
+    assert [unselected(cluster(built(place))) for place in PLACES] == [[], [], []]
     text = yaml.safe_dump(cluster(built("eks")))
-    (line,) = without_type(yaml.safe_load(text.replace("node.kubernetes.io/instance-type: m7i.xlarge", "a: b")))
+    (line,) = unselected(yaml.safe_load(text.replace("node.kubernetes.io/instance-type: m7i.xlarge", "a: b")))
     assert line.startswith("headgroup selects no node.kubernetes.io/instance-type: its machines may be others than m7i")
+
+
+@pytest.mark.parametrize(
+    ("place", "selector"), [("gke", "cloud.google.com/gke-spot"), ("eks", "karpenter.sh/capacity-type")]
+)
+def test_a_group_that_counts_as_spot_and_selects_none_is_said(place: str, selector: str) -> None:
+    spec = cluster(built(place))
+    groups = [group for group in spec["workerGroupSpecs"] if group["template"]["spec"]["nodeSelector"].pop(selector, 0)]
+    found = unselected(spec)
+    assert groups
+    assert {line.partition(" selects no spot machines: it may get others")[0] for line in found} >= {
+        group["groupName"] for group in groups if group["labels"][NODE_TYPE_LABEL].endswith(".spot")
+    }
 
 
 def test_groups_are_as_many_as_the_file_says_and_those_that_measure_are_told_apart(tmp_path: Path) -> None:
