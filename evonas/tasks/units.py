@@ -126,7 +126,7 @@ def notes(own: Coding, training: Sequence[str], numbers: Mapping[str, Array]) ->
     found = sum(map(len, numbers.values()))
     if own.noun == "bytes":
         return [f"{found:,} bytes, each of which is its own number"]
-    return [f"{found:,} tokens of {own.size:,} that the tokenizer has"]
+    return [f"{found:,} tokens, of a vocabulary of {own.size:,} that the tokenizer has"]
 
 
 def _characters(training: str, most: int) -> Coding:
