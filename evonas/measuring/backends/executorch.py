@@ -92,7 +92,10 @@ def _method(file: bytes) -> Any:
 
     with heard() as said, redirect_stderr(io.StringIO()) as told:  # it writes to the one or to the other
         try:
-            return Runtime.get().load_program(file).load_method("forward")
+            program = Runtime.get().load_program(file)
+            method = program.load_method("forward")
+            method.program = program  # whose bytes it reads as it runs, and which it does not keep
+            return method
         except RuntimeError as error:
             failure = error
     lines = [line for line in (*said, *told.getvalue().splitlines()) if MISSING in line]
