@@ -7,7 +7,7 @@ they start in a fraction of the time.
 import os
 import signal
 import time
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from evonas.config import Config
 from evonas.config.messages import validated
 from evonas.ipc.gpu_share import own_share
 from evonas.objectives.objectives import Objectives, dominates
-from evonas.records import Epoch, Evaluation, InputSpec, Job, RungReport, Status, TaskSpec
+from evonas.records import Epoch, Evaluation, Genome, InputSpec, Job, RungReport, Status, TaskSpec
 from evonas.runtime import Message
 from evonas.scores import encoded
 from evonas.spaces.genes import Arch, Choice, Integer, Repeat
@@ -27,6 +27,7 @@ from evonas.tabular import Tabular
 if TYPE_CHECKING:
     from torch import nn
 
+    from evonas.driver.breeding import Breeder
     from evonas.start import PreparedSearch
 
 CURVE = [Epoch(epoch, 1.0, 1.0, 0.5) for epoch in range(1, 100)]
@@ -175,3 +176,20 @@ def prepared(folder: str | Path, settings: Config, space: Space | None = None, *
         evaluator=partial(Work, **work),
         run=folder,
     )
+
+
+def bred(breeder: "Breeder", evaluate: Callable[[Job], Iterable[object]], in_flight: int, count: int) -> list[Genome]:
+    """Genomes that a breeder gives, in index order, where the youngest of `in_flight` candidates ends first."""
+    waiting: list[Job] = []
+    genomes = []
+    while len(genomes) < count:
+        if len(waiting) < in_flight and breeder.ready():
+            waiting.append(breeder.breed())
+            genomes.append(waiting[-1].candidate.genome)
+            continue
+        for message in evaluate(waiting.pop()):
+            if isinstance(message, RungReport):
+                breeder.buffer.add_report(message)
+            elif isinstance(message, Evaluation):
+                breeder.buffer.add_evaluation(message)
+    return genomes

@@ -21,7 +21,7 @@ from evonas.records import Before, Candidate, Evaluation, Genome, Job, RungRepor
 from evonas.runtime import RUNTIMES, Factory, Serial
 from evonas.surrogate.stand_ins import STAND_INS
 from tests.forging import forge_cell
-from tests.synthetic import CURVES, OF_CURVES, SPEC, Toy
+from tests.synthetic import CURVES, OF_CURVES, SPEC, Toy, bred
 
 CONFIG: dict[str, Any] = {
     **OF_CURVES,
@@ -45,19 +45,7 @@ def births(in_flight: int, count: int, **changes: Any) -> list[Genome]:
     config = load_config({**CONFIG, **changes})
     objectives = Objectives(config, SPEC)
     breeder, evaluate = Breeder(config, Toy(), objectives), CURVES(Toy(), config, objectives)
-    waiting: list[Job] = []
-    genomes = []
-    while len(genomes) < count:
-        if len(waiting) < in_flight and breeder.ready():
-            waiting.append(breeder.breed())
-            genomes.append(waiting[-1].candidate.genome)
-            continue
-        for message in evaluate(waiting.pop()):
-            if isinstance(message, RungReport):
-                breeder.buffer.add_report(message)
-            elif isinstance(message, Evaluation):
-                breeder.buffer.add_evaluation(message)
-    return genomes
+    return bred(breeder, evaluate, in_flight, count)
 
 
 def test_most_births_are_not_trained_once_enough_is_known(run: evonas.Run) -> None:

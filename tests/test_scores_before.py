@@ -16,12 +16,12 @@ from evonas.objectives.levels import RungCutoff
 from evonas.objectives.metrics import AGGREGATED
 from evonas.objectives.objectives import Objectives
 from evonas.objectives.score_ranks import aggregate, placed
-from evonas.records import Evaluation, Fitness, Genome, Job, RungReport
+from evonas.records import Fitness, Genome, RungReport
 from evonas.strategies import Report
 from evonas.surrogate.stand_ins import STAND_INS
 from evonas.tabular import Tabular
 from tests.forging import forge_cell
-from tests.synthetic import CURVES, OF_CURVES, SPEC, Toy
+from tests.synthetic import CURVES, OF_CURVES, SPEC, Toy, bred
 
 
 def costs(genome: Genome) -> dict[str, float]:
@@ -53,19 +53,7 @@ def births(in_flight: int, count: int) -> list[Genome]:
     config = load_config({**CONFIG, "limits": [{"metric": "error", "at_most": 0.5}]})
     objectives = Objectives(config, SPEC)
     breeder, evaluate = Breeder(config, Toy(), objectives), TABLE(Toy(), config, objectives)
-    waiting: list[Job] = []
-    genomes = []
-    while len(genomes) < count:
-        if len(waiting) < in_flight and breeder.ready():
-            waiting.append(breeder.breed())
-            genomes.append(waiting[-1].candidate.genome)
-            continue
-        for message in evaluate(waiting.pop()):
-            if isinstance(message, RungReport):
-                breeder.buffer.add_report(message)
-            elif isinstance(message, Evaluation):
-                breeder.buffer.add_evaluation(message)
-    return genomes
+    return bred(breeder, evaluate, in_flight, count)
 
 
 def test_the_aggregate_is_the_sum_of_the_logarithms_of_ranks() -> None:
