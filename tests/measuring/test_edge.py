@@ -135,12 +135,14 @@ def test_8_bits_of_a_relu_that_nothing_passes(name: str) -> None:
 def test_a_file_runs_on_examples_of_ones_own(name: str) -> None:
     network, target = small(), config(name, batch=2)
     run = RUNNERS[name](to_file(network, INPUT, target), 1)
+    others = [bytes(2**12 * i) for i in range(1, 200)]  # take the place of a file that nobody has kept
     for seed in (0, 1):
         x = example(INPUT, 2, seed)
         with torch.no_grad():
             expected = network.eval()(torch.from_numpy(x)).numpy()  # type: ignore[arg-type]
         np.testing.assert_allclose(run(x), expected, atol=1e-5)
     check(network, INPUT, target, run(example(INPUT, 2)))
+    assert others
 
 
 @BOTH
