@@ -22,7 +22,14 @@ from pathlib import Path
 from typing import NoReturn
 
 ROOT = Path(__file__).parents[1]
-IMPORTED = ("evonas.report", "evonas.start", "evonas.terminal", "scipy.stats", "sklearn.metrics")
+IMPORTED = (
+    "evonas.report",
+    "evonas.start",
+    "evonas.terminal.front",
+    "evonas.terminal.watching",
+    "scipy.stats",
+    "sklearn.metrics",
+)
 """What commands import, and what tests compare with."""
 CLIENT = """\
 #!{python} -S

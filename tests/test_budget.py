@@ -12,7 +12,6 @@ import pytest
 import yaml
 
 import evonas
-from evonas import terminal
 from evonas.cli import main
 from evonas.commands.search import outcomes
 from evonas.config import BudgetConfig
@@ -26,7 +25,8 @@ from evonas.runtime.ray_pool.gpu_clock import GpuClock
 from evonas.spaces import SPACES
 from evonas.start import PreparedSearch
 from evonas.tasks import TASKS
-from evonas.terminal import Forecast
+from evonas.terminal import notes
+from evonas.terminal.notes import Forecast
 from evonas.text import in_time, seconds_of
 from tests.evaluation.small import ConvNets, bars_task, evaluator
 from tests.synthetic import Toy, config, prepared
@@ -237,9 +237,9 @@ def test_a_search_says_once_what_fits() -> None:
 def test_measurements_of_another_search_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(terminal, "WORTH_SAYING_S", 0.0)
+    monkeypatch.setattr(notes, "WORTH_SAYING_S", 0.0)
     own = SimpleNamespace(config=load_config({**MINIMAL, "budget": {"time": "10 min"}}), owner=str(tmp_path / "mine"))
-    others = terminal.OtherMeasurements()
+    others = notes.OtherMeasurements()
     others.look(own, None)  # type: ignore[arg-type]
     assert others.waited_s == 0
     for owner, waits in ((str(tmp_path / "mine"), False), (str(tmp_path / "runs" / "x"), True)):
@@ -258,7 +258,7 @@ def test_a_serial_search_says_for_how_long_its_candidates_waited(
         config=load_config({**MINIMAL, "budget": {"time": "1 h"}, "runtime": {"kind": "serial"}}),
         owner=str(tmp_path / "mine"),
     )
-    others = terminal.OtherMeasurements()
+    others = notes.OtherMeasurements()
     for paused_s in (4.0, 3.0):
         others.look(own, SimpleNamespace(paused_s=paused_s))  # type: ignore[arg-type]
     assert others.text == "waits for measurements of another search: 7 of 0 s so far"

@@ -21,7 +21,8 @@ from evonas.records import Evaluation, Job, Status
 from evonas.report.data import document
 from evonas.runtime import Message
 from evonas.scores import decoded, encoded
-from evonas.terminal import chosen_by, fitting_table, for_people
+from evonas.terminal.front import chosen_by, for_people
+from evonas.terminal.tables import fitting_table
 from tests.forging import forge_cell
 from tests.synthetic import SPEC as SYNTHETIC
 from tests.synthetic import Toy, Work, config

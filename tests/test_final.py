@@ -49,7 +49,7 @@ from evonas.store.opening import open_folder
 from evonas.tasks import TASKS, Task, regression
 from evonas.tasks.splitting import joined
 from evonas.tasks.task import Split, Splits
-from evonas.terminal import chosen_by, show_front
+from evonas.terminal.front import chosen_by, show_front
 from tests.evaluation.small import ConvNets, bars_task, config
 
 QUICK = ("trials=2", "seeds=2", "epochs=3", "checkpoint_s=0")

@@ -23,7 +23,8 @@ from evonas.driver.snapshot import ProgressMeter
 from evonas.errors import UserError
 from evonas.figures.picture import BLUE, RED, Axis, Band, Line, Picture, Points
 from evonas.records import Evaluation
-from evonas.terminal import fitting_table, live_front, watching, written
+from evonas.terminal.tables import fitting_table, written
+from evonas.terminal.watching import live_front, watching
 from evonas.text import counted
 from tests.test_loop import Stop, run
 
@@ -208,7 +209,7 @@ def test_a_single_thing_is_in_the_singular() -> None:
 
 
 def test_an_ascii_terminal_gets_the_table_alone(found: evonas.Run) -> None:
-    from evonas.terminal import show_front
+    from evonas.terminal.front import show_front
 
     raw = io.BytesIO()
     file = io.TextIOWrapper(raw, "ascii", write_through=True)

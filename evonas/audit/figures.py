@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from evonas.terminal import number
+from evonas.terminal.tables import number
 from evonas.text import in_time
 
 SEARCH, RANDOM = "search", "random"

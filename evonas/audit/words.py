@@ -7,7 +7,7 @@ from evonas.analysis.audit import FEW
 from evonas.audit.figures import SEARCH, Figure, Figures
 from evonas.audit.fronts import Side
 from evonas.audit.verdict import against_random, percent, verdict
-from evonas.terminal import number
+from evonas.terminal.tables import number
 from evonas.text import counted, in_time
 
 

@@ -64,7 +64,7 @@ def _show(audit: "Audit", form: str) -> None:
     from rich.console import Console
     from rich.markup import escape
 
-    from evonas.terminal import frame_table, written
+    from evonas.terminal.tables import frame_table, written
 
     if form == "csv":
         print(written(audit.figures.frame(), "csv"), end="")

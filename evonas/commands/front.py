@@ -20,7 +20,8 @@ def run(options: argparse.Namespace) -> int:
     from evonas import analysis
     from evonas.figures import plot_front
     from evonas.runs.run import Run
-    from evonas.terminal import chosen_by, show_front, written
+    from evonas.terminal.front import chosen_by, show_front
+    from evonas.terminal.tables import written
 
     run = Run(options.run)
     front = analysis.where(run.front(), options.where)

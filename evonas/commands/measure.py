@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from evonas.terminal import written
+    from evonas.terminal.tables import written
 
     imported(options.modules)
     if (options.candidate is None) != options.front:

@@ -70,7 +70,8 @@ def run_prepared(prepared: "PreparedSearch", options: argparse.Namespace) -> int
     from evonas.runs.run import Run
     from evonas.start import ended_before, execute, note_moved_data
     from evonas.store import is_run
-    from evonas.terminal import show_front, watching
+    from evonas.terminal.front import show_front
+    from evonas.terminal.watching import watching
 
     console = Console(highlight=False)
     folder = prepared.folder

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from evonas.terminal import written
+    from evonas.terminal.tables import written
 
     imported(options.modules)
     if options.format != "table":

@@ -22,7 +22,7 @@ def run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from evonas.runs.run import Run
-    from evonas.terminal import show_front
+    from evonas.terminal.front import show_front
 
     run = Run(options.run)
     state = run.status()

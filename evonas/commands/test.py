@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
     from evonas.final.choosing import chosen
     from evonas.final.testing import look_at_files, look_at_networks
     from evonas.runs.run import Run
-    from evonas.terminal import written
+    from evonas.terminal.tables import written
 
     imported(options.modules)
     run = Run(options.run)

@@ -108,7 +108,7 @@ def show_final(folder: object, found: "pd.DataFrame", console: "Console") -> Non
     from evonas.analysis import main_metric
     from evonas.final.table import final_table, remarks
     from evonas.runs.run import Run
-    from evonas.terminal import fitting_table
+    from evonas.terminal.tables import fitting_table
     from evonas.text import counted
 
     able = found[found["status"] == "ok"]

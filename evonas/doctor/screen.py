@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from evonas.doctor.context import Finding
-from evonas.terminal import written
+from evonas.terminal.tables import written
 from evonas.text import one_line
 
 MARKS = {"ok": ("✓", "+", "green"), "error": ("✗", "x", "bold red"), "note": ("·", "-", "dim")}
