@@ -135,7 +135,8 @@ def _table(title: str, frame: pd.DataFrame, options: argparse.Namespace) -> None
         means = own.groupby("seed")[columns].mean()
         cells = [_cell(means[column].dropna().to_numpy()) for column in columns]
         counts = "".join(f"{_count(own[head], max(options.at)):>8s}" for head in heads)
-        print(f"{name:22s}{''.join(f'{cell:>13s}' for cell in cells)}{counts}", flush=True)
+        fewer = f"  {len(means)} seeds" if len(means) < options.seeds else ""
+        print(f"{name:22s}{''.join(f'{cell:>13s}' for cell in cells)}{counts}{fewer}", flush=True)
 
 
 def _cell(values: np.ndarray) -> str:
