@@ -59,7 +59,9 @@ def finish(run: evonas.Run, pick: int, how: list[str]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("data", nargs="?", help="npz file with x_train, y_train, x_test, y_test")
     parser.add_argument("--train", type=int, default=4500)
     parser.add_argument("--valid", type=int, default=1500)

@@ -174,7 +174,9 @@ def _table(curves: Curves) -> Tabular:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("--table", metavar="TABLE.parquet", help="of NAS-Bench-201")
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--rules", nargs="+", default=[""], help="those that begin with one of these words")

@@ -91,7 +91,9 @@ def show(name: str, found: dict[str, dict[str, float]]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("--evaluations", type=int, default=60)
     parser.add_argument("--only", choices=[*TABLES])
     parser.add_argument("--write", metavar="FILE", help="the table of the load, for configs/series.yaml; nothing else")

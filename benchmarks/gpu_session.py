@@ -97,7 +97,9 @@ def multi_process_service(wanted: bool, folder: Path) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)}; default: all")
     parser.add_argument("--seconds", type=float, default=510, help="how long it may take")
     parser.add_argument("--rows", type=Path, default=Path("gpu_rows.jsonl"), help="the file of rows")

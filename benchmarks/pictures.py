@@ -120,7 +120,9 @@ def report(once: tuple[float, float], again: tuple[float, float], turns: Any) ->
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("--pictures", type=int, default=2000)
     parser.add_argument("--side", type=int, default=256)
     parser.add_argument("--size", type=int, default=64)

@@ -79,7 +79,7 @@ def compare(lock: str, rows: pd.DataFrame, real: Times, front: "pd.Series[int]")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("--candidates", type=int, default=60)
     parser.add_argument("--limit", type=float, default=0.5)
     parser.add_argument("--limit-only", action="store_true", help="the last part alone")

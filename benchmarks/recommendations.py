@@ -71,7 +71,9 @@ def network(run: evonas.Run, task: Task) -> dict[str, dict[str, float]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("--evaluations", type=int, default=60)
     parser.add_argument("--write", metavar="FILE", help="the table, for configs/recommendation.yaml; nothing else")
     options = parse(parser, evaluations=2)

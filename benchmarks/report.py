@@ -75,7 +75,9 @@ def evaluation(job: Job, samples: int, milestones: Sequence[int], metrics: Seque
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("--candidates", type=int, nargs="*", default=[2000, 10_000])
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--samples", type=int, default=400)

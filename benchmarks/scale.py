@@ -206,7 +206,9 @@ def settings(mode: str, workers: int, stopped: bool, candidates: int) -> dict[st
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("--workers", type=int, nargs="*", default=[8, 64, 512, 4096])
     parser.add_argument("--modes", nargs="*", default=["window", "async", "generation"])
     parser.add_argument("--candidates", type=int, default=40, help="per worker; no more than 30,000")

@@ -129,7 +129,9 @@ def pictures(file: str | None) -> Task:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("table", metavar="TABLE.parquet", nargs="?", help="with --smoke it may be left out")
     parser.add_argument("pictures", metavar="CIFAR10.npz", nargs="?", help="with --smoke they may be left out")
     parser.add_argument("--networks", type=int, default=300)

@@ -153,7 +153,9 @@ def _count(values: pd.Series, most: int) -> str:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     names = [*all_methods()]
     optuna = [f"optuna {name}" for name in ("NSGA-II 50", "NSGA-II 20", "TPE", "GP")]
     every = [*names, *(name for name in optuna if name not in names)]

@@ -169,7 +169,9 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("candidates", metavar="CANDIDATES", type=int, nargs="?", default=10_000)
     parser.add_argument("--nodes", type=int, default=4, help="of two workers each")
     parser.add_argument("--worker-s", type=float, default=2.0, help="seconds from one shot at a worker to the next")

@@ -86,7 +86,9 @@ def networks(run: str | None, count: int, task: Task) -> dict[str, Callable[[], 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("file", nargs="?", type=Path, help="npz as spoken_digits.npz")
     parser.add_argument("--run", help="run folder of a search with configs/audio.yaml")
     parser.add_argument("--candidates", type=int, default=1, help="of its front, the most accurate ones")

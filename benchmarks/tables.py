@@ -100,7 +100,9 @@ def others(train: pd.DataFrame, test: pd.DataFrame, values: bool, seed: int) -> 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("--splits", type=int, default=5)
     parser.add_argument("--evaluations", type=int, default=24)
     parser.add_argument("--only", choices=TABLES)

@@ -93,7 +93,9 @@ def error_of(task: Task, network: torch.nn.Module, training: TrainingConfig, see
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("file", nargs="?", type=Path, help="a text of plays")
     parser.add_argument("--evaluations", type=int, default=24)
     parser.add_argument("--seeds", type=int, default=3)

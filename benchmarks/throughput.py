@@ -118,7 +118,9 @@ def tune_rate(trials: int, workers: int) -> float:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("--candidates", type=int, default=3000)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--tune", type=int, default=60, help="Ray Tune trials to compare with; 0: none")

@@ -221,7 +221,9 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("file", nargs="?", type=Path, help="npz with x_train (n, 28, 28) and y_train")
     parser.add_argument("--examples", type=int, default=2560)
     parser.add_argument("--batch", type=int, default=128)

@@ -13,7 +13,7 @@ from evonas.errors import UserError
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("file", type=Path, metavar="FILE", help="cluster/aws.yaml, gcp.yaml or one of cluster/kuberay")
     parser.add_argument("values", nargs="*", metavar="KEY=VALUE", help="without any: which there are")
     parser.add_argument("--replace", action="store_true", help="write over a copy that was changed by hand")

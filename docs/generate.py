@@ -53,7 +53,7 @@ def commands() -> str:
 
 
 def _command(name: str, text: str) -> str:
-    parser = argparse.ArgumentParser(prog=f"evonas {name}", formatter_class=_Wide)
+    parser = argparse.ArgumentParser(prog=f"evonas {name}", formatter_class=_Wide, allow_abbrev=False)
     import_module(f"evonas.commands.{name.replace('-', '_')}").add_arguments(parser)
     usage = parser.format_usage().removeprefix("usage: ").strip()
     rows = [(_argument(action), _help(action)) for action in parser._actions if action.dest != "help"]

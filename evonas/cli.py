@@ -69,9 +69,23 @@ def _options_last(parser: argparse.ArgumentParser, words: Sequence[str]) -> list
 
 
 class _Parser(argparse.ArgumentParser):
+    def __init__(self, **words: Any) -> None:
+        super().__init__(
+            allow_abbrev=False, **words
+        )  # half an option may be another one's, in a later evonas if not now
+        self.meant: argparse.ArgumentParser = self
+
     def error(self, message: str) -> NoReturn:
-        print(f"evonas: {printable(message)}; see {self.prog} --help", file=sys.stderr)
+        near = _near(message, self.meant) if message.startswith("unrecognized") else ""
+        print(f"evonas: {printable(message)}{near}; see {self.prog} --help", file=sys.stderr)
         sys.exit(2)
+
+
+def _near(message: str, parser: argparse.ArgumentParser) -> str:
+    """The options of which the first unknown one may be a part."""
+    word = next((word.partition("=")[0] for word in message.split() if word.startswith("--")), "")
+    whole = [name for action in parser._actions for name in action.option_strings if word and name.startswith(word)]
+    return f"; did you mean {' or '.join(whole)}?" if whole else ""
 
 
 class _PrintCompletion(argparse.Action):
@@ -100,5 +114,6 @@ def _parser(meant: Collection[str]) -> argparse.ArgumentParser:
         if name in meant:
             module = import_module(f"evonas.commands.{name.replace('-', '_')}")
             module.add_arguments(command)
+            parser.meant = command
             command.set_defaults(command=module.run)
     return parser

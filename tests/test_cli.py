@@ -21,6 +21,7 @@ import pytest
 import evonas as package
 from evonas import load
 from evonas.cli import main
+from evonas.commands import COMMANDS
 from evonas.commands.garbage import IMPORTED
 from evonas.measuring import benchmark
 from evonas.measuring.backends import devices
@@ -253,6 +254,23 @@ def test_what_may_be_left_out_may_stand_behind_an_option(
     with suppress(SystemExit):
         assert main(words) == 2
     assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_half_an_option_is_none(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """In a later evonas it may be half of another."""
+    with pytest.raises(SystemExit) as stop:
+        main([*([name] if name else []), "--hel"])
+    assert stop.value.code == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith("evonas: ")
+
+
+def test_the_whole_of_half_an_option_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["search", "c.yaml", "--fo=x", "--f", "y"])
+    said = "evonas: unrecognized arguments: --fo=x --f y; did you mean --founders?; see evonas --help\n"
+    assert capsys.readouterr().err == said
 
 
 def test_an_option_that_does_not_exist_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

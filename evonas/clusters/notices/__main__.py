@@ -41,6 +41,7 @@ def _now(seconds: float, find: Callable[[], list[Raylet]]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
+        allow_abbrev=False,
         prog="python -m evonas.clusters.notices",
         description="Drains this machine's Ray node when the cloud announces that the machine will be taken away.",
     )
