@@ -43,7 +43,7 @@ from evonas.run_identity import (
 )
 from evonas.runs.empty_front import why_empty
 from evonas.runs.run import Run
-from evonas.runtime import RUNTIMES, OnWait, Runtime, at_any_cost
+from evonas.runtime import OnWait, Runtime, at_any_cost, make_runtime
 from evonas.spaces import SPACES
 from evonas.spaces.space import Space
 from evonas.start_notes import start_notes
@@ -320,9 +320,7 @@ def _first_workers(prepared: PreparedSearch, ends: ExitStack, store: Store) -> R
 def _workers(prepared: PreparedSearch, ends: ExitStack, on_wait: OnWait = at_any_cost) -> Runtime:
     """The workers of a search, for as long as `ends` is open."""
     components = prepared.components
-    runtime = RUNTIMES[components.config.runtime.kind](
-        components.factory, components.config.runtime, prepared.modules, components.remotes, on_wait
-    )
+    runtime = make_runtime(components.factory, components.config.runtime, prepared.modules, components.remotes, on_wait)
     ends.callback(runtime.close)
     return runtime
 

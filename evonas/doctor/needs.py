@@ -18,7 +18,7 @@ from evonas.doctor.throughput import for_trials, rooms
 from evonas.errors import UserError
 from evonas.evaluation.device_memory import placed
 from evonas.run_identity import check_run, recorded_training
-from evonas.runtime import RUNTIMES, Remotes
+from evonas.runtime import Remotes, make_runtime
 from evonas.runtime.ray_pool import probe
 from evonas.runtime.ray_pool.cluster import startable
 from evonas.store import Folder, is_run, open_folder
@@ -152,7 +152,7 @@ def worker(context: Context) -> Iterator[Finding]:
     begun = time.monotonic()
     remotes = replace(components.remotes, resources=resources)
     try:
-        context.pool = RUNTIMES[runtime.kind](components.factory, components.config.runtime, context.modules, remotes)
+        context.pool = make_runtime(components.factory, components.config.runtime, context.modules, remotes)
     except UserError as error:
         yield Finding(
             "worker", "error", str(error), "install or correct what it names; workers have what their node has"

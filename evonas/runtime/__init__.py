@@ -3,6 +3,7 @@
 To add one: a file here and a line in RUNTIMES. Ray is imported when it is used: a worker's processes do without it.
 """
 
+import inspect
 import logging
 import warnings
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from evonas.config import RuntimeConfig
+from evonas.errors import UserError
 from evonas.runtime.runtime import NO_REMOTES, Factory, Message, OnWait, Remotes, Runtime, Work, at_any_cost
 from evonas.runtime.serial import Serial
 
@@ -35,7 +37,61 @@ def _ray(
 
 RUNTIMES: dict[str, Callable[..., Runtime]] = {"serial": Serial, "ray": _ray}
 
-__all__ = ["RUNTIMES", "Factory", "Message", "OnWait", "RayPool", "Remotes", "Runtime", "Serial", "Work", "at_any_cost"]
+
+def make_runtime(
+    factory: Factory,
+    config: RuntimeConfig,
+    modules: Sequence[ModuleType] = (),
+    remotes: Remotes = NO_REMOTES,
+    on_wait: OnWait = at_any_cost,
+) -> Runtime:
+    """The runtime of a config.
+
+    Args:
+        factory: Makes the `Work` of a worker.
+        config: The section `runtime`; its `kind` is a name in `RUNTIMES`.
+        modules: The user's own, which workers import.
+        remotes: The targets that are not measured on the worker.
+        on_wait: Is told what the wait for the first worker costs. A runtime that takes no fifth argument, as they were
+            before there was this one, tells nobody: its wait counts when the search has begun, and ends by nothing.
+
+    Raises:
+        UserError: No worker can be started with this config, or a runtime of the user's own takes other arguments.
+    """
+    make = RUNTIMES[config.kind]
+    arguments = (factory, config, modules, remotes, on_wait)
+    for count in (5, 4):
+        if _takes(make, arguments[:count]):
+            return make(*arguments[:count])
+    raise UserError(
+        f"runtime.kind: {config.kind} takes {inspect.signature(make)}, and a runtime is made with factory, config, "
+        f"modules, remotes and on_wait"
+    )
+
+
+def _takes(make: Callable[..., Runtime], arguments: Sequence[object]) -> bool:
+    try:
+        inspect.signature(make).bind(*arguments)
+    except TypeError:
+        return False
+    except ValueError:  # of a builtin, which does not say what it takes
+        pass
+    return True
+
+
+__all__ = [
+    "RUNTIMES",
+    "Factory",
+    "Message",
+    "OnWait",
+    "RayPool",
+    "Remotes",
+    "Runtime",
+    "Serial",
+    "Work",
+    "at_any_cost",
+    "make_runtime",
+]
 
 
 def __getattr__(name: str) -> Any:
