@@ -67,6 +67,7 @@ def run_prepared(prepared: "PreparedSearch", options: argparse.Namespace) -> int
     from rich.console import Console
 
     from evonas.runs.empty_front import only_failures, why_empty
+    from evonas.runs.going_on import going_on
     from evonas.runs.run import Run
     from evonas.start import ended_before, execute, note_moved_data
     from evonas.store import is_run
@@ -99,7 +100,8 @@ def run_prepared(prepared: "PreparedSearch", options: argparse.Namespace) -> int
     except Halted as reason:
         tracebacks.show(reason)
         how = f"; {tracebacks.DEBUG}=1 before it shows the traceback" if reason.__cause__ else ""
-        print(f"evonas: stopped: {printable(reason)}. To go on: {options.line}{how}\nrun: {folder}", file=sys.stderr)
+        line = going_on(options.line, folder, prepared.components.config.budget)
+        print(f"evonas: stopped: {printable(reason)}. To go on: {line}{how}\nrun: {folder}", file=sys.stderr)
         return HALTED
     run = Run(folder)
     print("; ".join(filter(None, (ended, outcomes(run), run.money.text))))

@@ -1,5 +1,6 @@
 """What a run has cost, in numbers and in words."""
 
+import shlex
 from dataclasses import dataclass
 
 import pandas as pd
@@ -54,3 +55,20 @@ def money(folder: Folder, evaluations: pd.DataFrame, rest_usd: float) -> Money:
         float(table["usd"].sum()) if known and table["usd"].notna().any() else None,
         address != "local",
     )
+
+
+def with_more_money(line: str, spent: float) -> str:
+    """A line that goes on with a search whose budget of money is used up, and what it has to be.
+
+    Args:
+        line: as it was given; a budget of money in it goes.
+        spent: US dollars, over all starts.
+    """
+    words, kept = shlex.split(line), list[str]()
+    for word in words:
+        name, _, _ = word.removeprefix("--set=").partition("=")
+        if name == "budget.usd" and (word.startswith("--set=") or kept[-1:] == ["--set"]):
+            del kept[len(kept) - (not word.startswith("--set=")) :]
+        else:
+            kept.append(word)
+    return f"{shlex.join(kept)} --set budget.usd=USD, where USD is more than the {in_usd(round(spent, 4))} spent"

@@ -1,5 +1,6 @@
 """A run folder as an object: its tables as data frames, its networks as modules."""
 
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -11,7 +12,7 @@ import pandas as pd
 
 from evonas import analysis
 from evonas.errors import UserError
-from evonas.runs.money import Money, money
+from evonas.runs.money import Money, money, with_more_money
 from evonas.runs.remarks import remarks
 from evonas.runs.weights_again import about_weights
 from evonas.scores import decoded
@@ -60,8 +61,15 @@ class Run:
         """running, finished and why, or stopped and how to go on."""
         if self.folder.is_locked():
             return "running"
-        ended = [start.get("ended") for start in read_starts(self.folder)]
-        return f"finished: {ended[-1]}" if ended and ended[-1] else f"stopped; to go on: evonas resume {self.folder}"
+        last = (read_starts(self.folder) or [{}])[-1]
+        if ended := last.get("ended"):
+            return f"finished: {ended}"
+        budget, spent = last.get("budget") or {}, self.money.usd
+        is_over = budget.get("usd") and spent is not None and spent >= budget["usd"]
+        if is_over and not (budget.get("at_end") == "finish" and len(self.unfinished)):
+            line = with_more_money(f"evonas resume {shlex.quote(str(self.folder))}", spent or 0.0)
+            return f"stopped; to go on: {line}"
+        return f"stopped; to go on: evonas resume {self.folder}"
 
     @cached_property
     def evaluations(self) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from types import ModuleType
 
+from evonas.config import BudgetConfig
 from evonas.errors import UserError
 from evonas.submit.access import NOTHING, Access
 from evonas.submit.following import Following
@@ -66,7 +67,10 @@ def submit(
     except ConnectionError as error:
         raise ConnectionError(f"{error}; the search may go on there. To come back: {line}") from None
     if ended.status != "SUCCEEDED":
-        print(f"{ended.name} {_how(ended)}. To go on: {line}")
+        from evonas.runs.going_on import going_on  # pandas, which a search that ends well does without
+
+        again = going_on(line, run, BudgetConfig.model_validate_json(submission.budget))
+        print(f"{ended.name} {_how(ended)}. To go on: {again}")
     return ended.exit_status
 
 
