@@ -62,7 +62,9 @@ def _aws_admit(options: argparse.Namespace) -> None:
 
 def _aws_left(options: argparse.Namespace) -> None:
     config = _file("aws.yaml")
-    _left(aws_ending.left(client, config["provider"]["region"], config["cluster_name"]))
+    region = config["provider"]["region"]
+    lines = aws_ending.left(client, region, config["cluster_name"])
+    _left(lines, f"{region}, and no machine or disk in other regions of the account")
 
 
 def _aws_down(options: argparse.Namespace) -> None:
@@ -84,7 +86,7 @@ def _gcp_admit(options: argparse.Namespace) -> None:
 def _gcp_left(options: argparse.Namespace) -> None:
     config = _file("gcp.yaml")
     place = config["provider"]
-    _left(google_ending.left(compute(), place["project_id"], config["cluster_name"]))
+    _left(google_ending.left(compute(), place["project_id"], config["cluster_name"]), f"project {place['project_id']}")
 
 
 def _gcp_down(options: argparse.Namespace) -> None:
@@ -98,8 +100,8 @@ def _admitted(address: str, gone: list[str]) -> None:
     print(f"SSH gets in from {address}" + (f", and not from {', '.join(gone)} any more" if gone else ""))
 
 
-def _left(lines: list[str]) -> None:
-    print("\n".join(lines) or "nothing is left")
+def _left(lines: list[str], where: str) -> None:
+    print("\n".join(lines) or f"nothing is left in {where}")
 
 
 ACTIONS: dict[str, dict[str, Callable[[argparse.Namespace], None]]] = {
@@ -109,7 +111,7 @@ ACTIONS: dict[str, dict[str, Callable[[argparse.Namespace], None]]] = {
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("cloud", choices=ACTIONS)
     parser.add_argument("action", choices=sorted({name for actions in ACTIONS.values() for name in actions}))
     parser.add_argument("values", nargs="*", metavar="KEY=VALUE", help="prepare: image, bucket; region, ami, group")

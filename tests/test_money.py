@@ -22,6 +22,7 @@ from evonas.errors import Halted, RuntimeNotStarted, UserError
 from evonas.prices import NODE_TYPE_LABEL, Prices, list_prices
 from evonas.records import Evaluation, Job, RungReport
 from evonas.report.summary import summary
+from evonas.runs.going_on import going_on
 from evonas.runs.money import Money
 from evonas.runs.run import Run
 from evonas.runtime import RUNTIMES, Serial
@@ -32,6 +33,7 @@ from evonas.runtime.ray_pool.worker import WorkerHandle
 from evonas.runtime.retries import Attempt, Place
 from evonas.store.migration import strategy_before
 from evonas.text import in_usd
+from tests.launch.stand_ins import CONFIG, stand_in
 from tests.synthetic import Toy
 from tests.test_fleet import Launcher, settled
 from tests.test_loop import Stop, content, run, stopping_after
@@ -60,6 +62,7 @@ def test_the_list_has_a_date_and_spot_is_never_dearer() -> None:
     both = [name for name in prices if f"{name}.spot" in prices]
     assert len(both) > 15
     assert all(prices[f"{name}.spot"] < prices[name] for name in both)
+    assert {name.removesuffix(".spot") for name in prices} == list_prices().gpus.keys()
 
 
 def test_the_list_travels_with_the_package() -> None:
@@ -253,10 +256,37 @@ def test_a_wait_for_the_first_worker_is_paid_for(
     found = evonas.load(tmp_path / "run", Toy())
     waited = 4 if there and stop is None else 8
     assert found.status()["spent_usd"] == 4 * there + waited
-    assert found.state.startswith("stopped; to go on")
+    again = f"stopped; to go on: evonas resume {tmp_path / 'run'}"
+    assert found.state == again + (" --set budget.usd=USD, where USD is more than the $8 spent" if stop is None else "")
     monkeypatch.setitem(RUNTIMES, "serial", Serial)
     dollars.clear()
     assert len(run(tmp_path / "run", budget={**budget, "usd": 20}).evaluations) == 20 - waited
+
+
+def test_the_line_that_goes_on_has_no_budget_that_is_used_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def waits(*arguments: Any) -> Any:
+        for usd in (0.0, 8.0):
+            arguments[4](Spending(usd, 4.0))
+
+    folder, config = tmp_path / "run", tmp_path / "c.yaml"
+    config.write_text(CONFIG + "runtime: {kind: serial}\n")
+    monkeypatch.setitem(RUNTIMES, "serial", waits)
+    said = "--set budget.usd=USD, where USD is more than the $8 spent\n"
+    assert main(["search", str(config), "--set", "budget.usd=7.5", "--run", str(folder), "--set", "seed=3"]) == 1
+    assert f". To go on: evonas search {config} --run {folder} --set seed=3 {said}" in capsys.readouterr().err
+    stand_in(tmp_path, monkeypatch, sbatch="*) echo 8 ;;", squeue="", scancel="")
+    monkeypatch.chdir(tmp_path)
+    words = ["cluster", "up", "slurm", str(config), "--run", str(folder), "--yes", "--set=runtime.kind=ray"]
+    assert main([*words, "--set=budget.usd=8", "--set", "runtime.prices={'*': 1}"]) == 1
+    (way,) = [text for text in capsys.readouterr().out.splitlines(keepends=True) if "To go on: " in text]
+    assert f"To go on: evonas {' '.join(words)} --set 'runtime.prices=" in way
+    assert way.endswith(said)
+    line = "evonas submit c.yaml --set budget.usd=9"
+    for usd, is_used in ((9.0, False), (8.0, True), (None, False)):
+        assert (going_on(line, folder, BudgetConfig(evaluations=8, usd=usd)) != line) is is_used
+    assert going_on(line, tmp_path / "none", BudgetConfig(usd=1)) == line
 
 
 def test_a_node_without_a_price_that_comes_later_stops_the_search(

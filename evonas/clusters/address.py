@@ -6,6 +6,8 @@ import urllib.request
 from evonas.errors import UserError
 
 ASK = "https://checkip.amazonaws.com"
+_PRIVATE = [ipaddress.IPv4Network(net) for net in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")]
+"""Of networks behind an address that others see."""
 
 
 def one_address(text: str) -> str:
@@ -21,6 +23,11 @@ def one_address(text: str) -> str:
     nobodys = found in ipaddress.IPv4Network("0.0.0.0/8") or found.is_reserved or found.is_multicast
     if nobodys or found.is_loopback or found.is_link_local:
         raise UserError(f"--address {text}: no machine is seen by that; it is the one address of yours, 203.0.113.7")
+    if any(found in net for net in _PRIVATE):
+        raise UserError(
+            f"--address {text}: is of a private network, and a cloud sees that of your way out, as {ASK} says it: "
+            f"203.0.113.7, or leave it out"
+        )
     return f"{found}/32"
 
 

@@ -32,8 +32,12 @@ _FORMS = {
     ("gcp", "zone"): (r"[a-z]+-[a-z]+\d+-[a-z]", "a zone is as us-central1-a"),
     ("gcp", "project"): (r"(?:[\w.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]", "a project's id is as my-project-123"),
     ("gcp", "family"): (r"[a-z][a-z0-9-]*", "a family is as common-cu130-ubuntu-2204-nvidia-580"),
+    ("kubernetes", "namespace"): (r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", "a namespace is 1 to 63 of a-z, 0-9 and -"),
     ("aws", "ami"): (r"ami-(?:[0-9a-f]{8}|[0-9a-f]{17})", "a machine image is ami- and 8 or 17 of 0-9 and a-f"),
 }
+
+_UNWRITTEN = ("context", "namespace")
+"""Names that no launch file has as YAML."""
 
 
 def require_form(cloud: str, name: str, value: str, said: str) -> None:
@@ -52,7 +56,7 @@ def require_form(cloud: str, name: str, value: str, said: str) -> None:
     if not re.fullmatch(form, value):
         near = f"; {unknown(value, KNOWN[cloud])}" if name == "region" else ""
         raise UserError(f"{said} {value!r}: {words}{near}")
-    if not is_plain(value):
+    if name not in _UNWRITTEN and not is_plain(value):
         raise UserError(f"{said} {value!r}: YAML, of which the launch files are, takes this for something else")
 
 

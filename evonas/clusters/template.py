@@ -105,7 +105,8 @@ def renewed(copy: str, template: str, values: Mapping[str, str]) -> str:
     """A copy that was changed by hand, with values as they are now in the lines that hold what was filled in.
 
     Args:
-        copy: its text. Lines that were changed stay, and all of it does where its first line says no values.
+        copy: its text. Lines that were changed stay, and all of it does where its first line says no values. A value
+            that cannot be put in for that reason the first line does not say either.
         template: what it was made of.
         values: name -> value; others stay as they were filled in.
 
@@ -114,13 +115,25 @@ def renewed(copy: str, template: str, values: Mapping[str, str]) -> str:
     """
     if (before := _as_written(template, copy)) is None:
         return copy
-    after = _signed(template, {**_filled_in(copy), **values})
+    after = _signed(template, _put(copy, template, values))
     anew = dict(zip(before.splitlines(), after.splitlines(), strict=True))
     return "".join(
         line.replace(bare, anew.get(bare, bare))
         for line in copy.splitlines(keepends=True)
         for bare in [line.rstrip("\r\n")]
     )
+
+
+def _put(copy: str, template: str, values: Mapping[str, str]) -> dict[str, str]:
+    """What the first line of a copy is to say: a value whose every line was changed by hand is not in it."""
+    old, lines = filled_in(copy), set(copy.splitlines())
+    before, found = _signed(template, old).splitlines()[1:], dict(old)
+    for name, value in values.items():
+        after = _signed(template, {**old, name: value}).splitlines()[1:]
+        places = [line for line, new in zip(before, after, strict=True) if line != new]
+        if not places or not lines.isdisjoint(places):
+            found[name] = value
+    return found
 
 
 def _signed(template: str, values: Mapping[str, str]) -> str:
@@ -130,13 +143,18 @@ def _signed(template: str, values: Mapping[str, str]) -> str:
 def _as_written(template: str, copy: str) -> str | None:
     """What the copy was when it was written, by its first line; None if it has no such line."""
     try:
-        return _signed(template, _filled_in(copy))
+        return _signed(template, filled_in(copy))
     except (ValueError, TypeError, AttributeError, UserError):
         return None
 
 
-def _filled_in(copy: str) -> dict[str, str]:
-    """What was filled into a copy, as its first line says it. ValueError: it says nothing."""
+def filled_in(copy: str) -> dict[str, str]:
+    """What was filled into a copy, as its first line says it.
+
+    Raises:
+        ValueError: It says nothing, or not as it was written.
+        TypeError: The same.
+    """
     first = copy.partition("\n")[0]
     if not first.startswith(_MARK):
         raise ValueError(first)

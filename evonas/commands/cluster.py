@@ -1,6 +1,7 @@
 """`evonas cluster up | down | status CLOUD [CONFIG]`."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
     from evonas.launch.state import State
 
 CLOUDS = ("aws", "gcp", "kubernetes", "slurm")
-REMEMBERED = ("image", "bucket", "region", "zone", "project", "family", "ami", "platform", "run")
+REMEMBERED = (
+    *("image", "bucket", "region", "zone", "project", "family", "ami", "platform", "context", "namespace", "run"),
+)
 """Options that later lines need not say again: the run folder those of the same CONFIG, the others all."""
 OF = {
     "image": ("aws", "gcp", "kubernetes"),
@@ -51,6 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--family", metavar="FAMILY", help="of Google's machine images (default: the newest that fits)")
     text = "whose Kubernetes (default: as its server says)"
     parser.add_argument("--platform", choices=("gke", "eks", "plain"), help=text)
+    text = "of kubectl, on Kubernetes (default: of the first line, and then that to which kubectl is set)"
+    parser.add_argument("--context", metavar="CONTEXT", help=text)
+    parser.add_argument("--namespace", metavar="NAMESPACE", help="of Kubernetes (default: as the context)")
     parser.add_argument("--ami", metavar="AMI", help="of AWS's machine images (default: the newest that fits)")
     parser.add_argument("--address", metavar="IP", help="from where SSH is let in (default: as this machine is seen)")
     parser.add_argument("--folder", metavar="DIR", help="where the files are written (default: cluster-CLOUD)")
@@ -121,9 +127,11 @@ def _order(options: argparse.Namespace) -> "Order":
 
 
 def _state(options: argparse.Namespace, folder: Path) -> "State":
-    """What is known; of a damaged state nothing where a cloud knows itself what is there."""
+    """What is known, or where a state is damaged or lost what the launch file says; what is there a cloud knows."""
+    from evonas.launch.recovered import recovered
     from evonas.launch.state import NAME, State, read
 
+    lost = State(given=recovered(options.cloud, folder))
     try:
         state = read(folder)
     except UserError as error:
@@ -132,9 +140,9 @@ def _state(options: argparse.Namespace, folder: Path) -> "State":
         damaged = folder / f"{NAME}.damaged"
         (folder / NAME).replace(damaged)
         print(f"note: {error}; it is {damaged} now, and what is there counts")
-        return State()
+        return lost
     _check_cloud(options.cloud, state, folder / NAME)
-    return state
+    return state if state.given else replace(state, given=lost.given)
 
 
 def _check_cloud(cloud: str, state: "State", path: Path) -> None:

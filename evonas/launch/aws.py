@@ -147,7 +147,8 @@ class Aws:
         with refusals():
             print("asking all regions of the account for machines and disks", file=sys.stderr, flush=True)
             first, *others = places = self._places()
-            lines = ending.left(self._client, first, self._cluster())
+            doors = None if self._is_known else self._regions
+            lines = ending.left(self._client, first, self._cluster(), doors=doors)
             for place in others:
                 lines += ending.left(self._client, place, self._cluster(), regions=[place])
         return [self._with_way(line, places) for line in dict.fromkeys(lines)]
@@ -164,9 +165,25 @@ class Aws:
             return account(self._client("sts", self._region))
 
     def _places(self) -> list[str]:
-        """The regions that are meant: that of this line, else all in which a cluster was started from this folder."""
+        """The regions that are meant: that of this line, else all in which a cluster was started from this folder, and
+        where nothing says one, all in which a key pair of this machine's is."""
         given = self._order.given.get("region")
-        return [given] if given else self._owned() or [self._region]
+        return [given] if given else self._owned() or ([self._region] if self._is_known else self._found)
+
+    @property
+    def _is_known(self) -> bool:
+        """Whether an option, the state or a launch file says the region."""
+        return bool(self._order.value("region") or self._owned())
+
+    @cached_property
+    def _regions(self) -> list[str]:
+        with refusals():
+            return ending.regions_of(self._client("ec2", self._region))
+
+    @cached_property
+    def _found(self) -> list[str]:
+        with refusals():
+            return ending.regions_with_keys(self._client, self._regions) or [self._region]
 
     def _owned(self) -> list[str]:
         places = (place.partition("/") for place in read(self._order.folder).owns)
@@ -196,7 +213,20 @@ class Aws:
     def elsewhere(self) -> list[str]:
         places = [place for place in self._places() if place != self._region]
         with refusals():
-            return [f"{line} in {place}" for place in places for line in self._running(place)]
+            known = [f"{line} in {place}" for place in places for line in self._running(place)]
+            return known if self._is_known else [*known, *self._anywhere([self._region, *places])]
+
+    def _anywhere(self, places: list[str]) -> list[str]:
+        """Machines in regions that nobody has looked in yet."""
+        rest = [region for region in self._regions if region not in places]
+        lines = ending.machines_in(self._client, rest, self._cluster())
+        return [self._with_way(line, places) for line in lines]
+
+    def where(self) -> str:
+        return f"{', '.join(self._places()) if self._is_known else 'any region'} of account {self._account}"
+
+    def unseen(self) -> list[str]:
+        return []  # where nothing says the region, all of them are looked in
 
     def kept(self) -> list[str]:
         given = read(self._order.folder).given

@@ -47,7 +47,7 @@ def of_launch_file(config: Mapping[str, Any], prices: Prices) -> list[Machine]:
     for group, kind in config["available_node_types"].items():
         is_head = group == config["head_node_type"]
         least, most = (kind[count] + is_head for count in ("min_workers", "max_workers"))
-        name = (kind.get("labels") or {}).get(NODE_TYPE_LABEL) or _type(kind["node_config"])
+        name = (kind.get("labels") or {}).get(NODE_TYPE_LABEL) or type_of(kind["node_config"])
         disk = disks.usd_per_hour(kind["node_config"])
         found.append(Machine(name, group, least, most, prices.of((name, group)), bool(custom_resources(kind)), disk))
     return found
@@ -60,7 +60,7 @@ def check_labels(config: Mapping[str, Any], name: object) -> None:
         UserError: A label is another machine's of the list.
     """
     for group, kind in config["available_node_types"].items():
-        label, machine = (kind.get("labels") or {}).get(NODE_TYPE_LABEL), _type(kind["node_config"])
+        label, machine = (kind.get("labels") or {}).get(NODE_TYPE_LABEL), type_of(kind["node_config"])
         if label in list_prices().usd_per_hour and label != machine:
             raise UserError(
                 f"{name}: {group} is {machine}, and its label {NODE_TYPE_LABEL}, by which its price is looked up, says "
@@ -68,14 +68,20 @@ def check_labels(config: Mapping[str, Any], name: object) -> None:
             )
 
 
-def _type(node: Mapping[str, Any]) -> str:
+def type_of(node: Mapping[str, Any]) -> str:
     """A machine as the table of prices names it, from what the cloud is told."""
     if "InstanceType" in node:
         spot = (node.get("InstanceMarketOptions") or {}).get("MarketType") == "spot"
         return str(node["InstanceType"]) + (".spot" if spot else "")
-    gpus = "".join(f".{gpu['acceleratorType'].rpartition('/')[2]}" for gpu in node.get("guestAccelerators") or ())
+    gpus = "".join(map(_accelerator, node.get("guestAccelerators") or ()))
     spot = (node.get("scheduling") or {}).get("provisioningModel") == "SPOT"
     return f"{node['machineType']}{gpus}" + (".spot" if spot else "")
+
+
+def _accelerator(gpu: Mapping[str, Any]) -> str:
+    """GPUs beside a machine of Google's; the table has the price of one."""
+    count = gpu.get("acceleratorCount", 1)
+    return f".{gpu['acceleratorType'].rpartition('/')[2]}" + (f"-x{count}" if count != 1 else "")
 
 
 def lines(

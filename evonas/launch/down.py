@@ -6,6 +6,7 @@ from evonas.errors import Halted, UserError
 from evonas.launch.order import Order
 from evonas.launch.provider import Provider
 from evonas.launch.tunnel import close
+from evonas.signals import status_of
 
 NOT_OWN = "neither {} nor a key of this machine says that you started it; --anyway takes it down"
 NOTHING_HERE = "nothing is there that was started from this folder"
@@ -24,19 +25,28 @@ def down(
         ask: puts a question.
 
     Returns:
-        1 where something is left, or would be, also what this folder knows nothing of; else 0.
+        1 where something is left, or would be, also what this folder knows nothing of, or may be where nobody has
+        looked; that of the signal where it was interrupted; else 0.
 
     Raises:
         UserError: Somebody else started it, or nobody is there to be asked.
     """
+    try:
+        return _down(order, provider, sure, dry, ask)
+    except KeyboardInterrupt as stop:
+        print(f"\ninterrupted: what is still there stays and costs; it goes by {order.again('down')}")
+        return status_of(stop)
+
+
+def _down(order: Order, provider: Provider, sure: bool, dry: bool, ask: Callable[[str], str]) -> int:
     there, others = provider.left(), provider.others()
     refused = bool(there) and not order.anyway and not provider.is_own()
     if dry:
-        print(*_said([] if refused else there, [*(there if refused else []), *others]), sep="\n")
+        print(*_said(provider, [] if refused else there, [*(there if refused else []), *others]), sep="\n")
     if refused:
         raise UserError(f"{there[0]}: {NOT_OWN.format(order.folder)}")
     if dry:
-        return int(bool(others))
+        return int(bool(others or provider.unseen()))
     print(*(f"to be taken down: {line}" for line in there), sep="\n", end="\n" if there else "")
     if there and not (sure or _agreed(ask)):
         print("nothing was taken down")
@@ -47,19 +57,21 @@ def down(
     except (UserError, Halted):
         print(*(f"still there: {line}" for line in provider.left()), sep="\n")
         raise
-    left, others = provider.left(), provider.others()
-    print(*([f"still there: {line}" for line in [*left, *others]] or ["nothing is left"]), sep="\n")
+    left, others, unseen = provider.left(), provider.others(), provider.unseen()
+    still = [f"still there: {line}" for line in [*left, *others]]
+    print(*(still or [f"nothing is left in {provider.where()}"]), *unseen, sep="\n")
     for line in provider.kept():
         print(f"kept: {line}")
     if left:
         print(f"again: {order.again('down')}")
-    return int(bool(left or others))
+    return int(bool(left or others or unseen))
 
 
-def _said(going: list[str], staying: list[str]) -> list[str]:
+def _said(provider: Provider, going: list[str], staying: list[str]) -> list[str]:
     """What a dry run says."""
-    nothing = NOTHING_HERE if staying else "nothing is there"
-    return [*([f"would go: {line}" for line in going] or [nothing]), *(f"would stay: {line}" for line in staying)]
+    nothing = NOTHING_HERE if staying else f"nothing is there in {provider.where()}"
+    lines = [f"would go: {line}" for line in going] or [nothing]
+    return [*lines, *(f"would stay: {line}" for line in staying), *provider.unseen()]
 
 
 def _agreed(ask: Callable[[str], str]) -> bool:

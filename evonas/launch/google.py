@@ -154,6 +154,17 @@ class Google:
         way = f"may run: it was started from here, and goes by {self._order.again('down')} --project"
         return [f"a cluster in project {name} {way} {name}" for name in projects if name != self._known_project()]
 
+    def where(self) -> str:
+        return f"project {self._known_project()}"
+
+    def unseen(self) -> list[str]:
+        if self._named_project():
+            return []
+        return [
+            f"{self._order.folder} does not say where a cluster was started, and {self._known_project()} is what "
+            f"gcloud is set to: --project PROJECT looks in another"
+        ]
+
     def kept(self) -> list[str]:
         name = read(self._order.folder).given.get("bucket")
         bucket = f"bucket {name} with its runs: what it stores is paid for; gcloud storage rm -r gs://{name}"
@@ -163,9 +174,13 @@ class Google:
             "~/.evonas-cluster: the token and the key of your clusters, which cost nothing",
         ]
 
-    def _project(self) -> str | None:
+    def _named_project(self) -> str | None:
+        """What an option, the folder or the environment says."""
         named = os.environ.get("CLOUDSDK_CORE_PROJECT") or os.environ.get("GOOGLE_CLOUD_PROJECT")
-        return self._order.value("project") or named or gcloud.project_of_gcloud()
+        return self._order.value("project") or named
+
+    def _project(self) -> str | None:
+        return self._named_project() or gcloud.project_of_gcloud()
 
     def _known_project(self) -> str:
         project = self._project()

@@ -1,11 +1,9 @@
 """A Kubernetes cluster with KubeRay that is there, through kubectl."""
 
 import shlex
-from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,29 +12,30 @@ import yaml
 from evonas.clusters.running import Running
 from evonas.clusters.template import fill, own_copy
 from evonas.errors import UserError
-from evonas.launch import bill, images, pods, pools, programs
+from evonas.launch import bill, gpu_counts, images, pod_objects, pods, pools, programs
+from evonas.launch.by_hand import instead
 from evonas.launch.fitting import check_fits
-from evonas.launch.kubectl import Place, place
+from evonas.launch.guards import NAME
+from evonas.launch.kubectl import Place
 from evonas.launch.launch_files import as_up_has_it, check_resources, hand_note, put
+from evonas.launch.namespaces import Namespaces
 from evonas.launch.order import Order
 from evonas.launch.overlays import PLATFORMS, built, platform_of, write
-from evonas.launch.owned import claim, give_up, owns
+from evonas.launch.owned import claim, give_up
 from evonas.launch.pod_counts import from_the_start, idle_h
 from evonas.launch.pod_guards import changed_policy, check_guards, check_namespace
 from evonas.launch.pod_labels import check_labels, unselected
+from evonas.launch.pod_objects import ACCOUNT, CLUSTER, SECRET
 from evonas.launch.provider import Plan
 from evonas.launch.ray_search import run_search
+from evonas.launch.recovered import with_place
 from evonas.launch.state import change, read
 from evonas.launch.tokens import token, token_file
 
 FILE = "cluster.yaml"
 CPUS = 3
-CLUSTER = "evonas"
-SELECTED = f"ray.io/cluster={CLUSTER}"
+SELECTED = f"ray.io/cluster={NAME}"
 PODS = ("get", "pods", "-l", SELECTED)
-SECRET, ACCOUNT = "secret/evonas-auth", "serviceaccount/evonas"
-OBJECTS = ("raycluster/evonas", "configmap/evonas-settings", "networkpolicy/evonas")
-"""Of the launch file."""
 UNCOUNTED = {
     "gke": "not counted on GKE: the control plane, $0.10 an hour (an account has one zonal cluster free), the machine "
     "that KubeRay runs on, $0.13 an hour, and a disk of each machine, of 150 GB $0.02 an hour",
@@ -57,33 +56,37 @@ class Kubernetes:
         self._order = order
         self._copy = order.folder / f"my-{FILE}"
         self._pools = list[str]()
+        self._namespaces = Namespaces(order)
 
-    @cached_property
+    @property
     def _place(self) -> Place:
-        return place(read(self._order.folder).given)
+        return self._namespaces.here
 
     def plan(self, ask: bool) -> Plan:
         order = self._order
+        self._namespaces.check_one()
         with TemporaryDirectory() as folder:
             write(Path(folder))
             platform = order.value("platform") or (self._platform() if ask else PLATFORMS[0])
             new = built(Path(folder), platform)
         check_resources(FILE, new, order.resources)
-        new = fill(new, {"image": order.value("image") or "NAME/evonas:0.1.0"})
+        new = fill(self._with_place(new), {"image": order.value("image") or "NAME/evonas:0.1.0"})
         known = {"image": image} if (image := order.value("image")) else {}
         text = as_up_has_it(order.folder, FILE, new, order.replace, known)
         with self._reading():
             machines = pods.machines(text, order)
             check_labels(spec := pods.cluster(text)["spec"], self._copy)
+            gpu_counts.check_pods(spec, self._copy)
             check_guards(text, self._copy)
             check_namespace(text, self._place.namespace, self._copy)
-            images.check_images(images.of_pods(pods.cluster(text)), self._copy)
+            images.check_images(used := images.of_pods(pods.cluster(text)), self._copy)
             pods.check_run(text, self.run_folder() if order.config else None)
             check_fits(order, room := pods.room(text, CPUS), self._copy.name)
         if order.resources and not any(machine.board and machine.most for machine in machines):
             raise UserError(f"{self._copy} has no pod for {', '.join(sorted(order.resources))} of a target: replicas")
-        hand = tuple(hand_note(order.folder, FILE, order.replace))
+        hand = (*hand_note(order.folder, FILE, order.replace), *instead(order, self._copy, {"image": used}))
         notes = (UNCOUNTED[platform], *from_the_start(spec), *unselected(spec), *changed_policy(text))
+        notes += tuple(self._namespaces.others()) if ask and not self._place.is_known else ()
         plan = {f"my-{FILE}": text}
         return Plan(plan, machines, self._asks(), room, None, idle_h=idle_h(spec), notes=notes, by_hand=hand)
 
@@ -100,11 +103,10 @@ class Kubernetes:
     def prepare(self) -> list[str]:
         order, here = self._order, self._place
         order.folder.mkdir(parents=True, exist_ok=True)
-        where = {"context": here.context or "", "namespace": here.namespace or ""}
-        change(order.folder, given={**order.remembered, **where})
+        change(order.folder, given={**order.remembered, **self._where})
         if programs.ask(*self._line("get", "crd", "rayclusters.ray.io"))[0]:
             raise UserError(f"KubeRay is not there in {here.context}: {OPERATOR}")
-        claim(order.folder, here.name, self.is_own(), self._there(OBJECTS[0]))
+        claim(order.folder, here.name, self.is_own(), pod_objects.there(here, CLUSTER))
         code, said = programs.ask(*self._line("auth", "can-i", "create", "rayclusters.ray.io"))
         if code or said != "yes":
             raise UserError(f"you may not create rayclusters.ray.io in {here}")
@@ -112,8 +114,9 @@ class Kubernetes:
         write(order.folder / "kuberay")
         text = built(order.folder / "kuberay", platform)
         check_resources(FILE, text, order.resources)
-        template = put(order.folder, FILE, text)
+        template = put(order.folder, FILE, self._with_place(text))
         copy = own_copy(template, {"image": order.value("image") or ""}, order.replace, keep=True)
+        copy.write_text(self._with_place(copy.read_text()))  # one that was changed by hand may be of another
         token()
         self._make(SECRET, "create", "secret", "generic", "evonas-auth", f"--from-file=auth_token={token_file()}")
         self._make(ACCOUNT, "create", "serviceaccount", "evonas")
@@ -157,38 +160,43 @@ class Kubernetes:
         return []  # a folder has one place
 
     def is_own(self) -> bool:
-        """By the state, or by the token that is both in the cluster's secret and this user's."""
-        if owns(self._order.folder, self._place.name):
-            return True
-        code, said = programs.ask(*self._line("get", SECRET, "-o", "jsonpath={.data.auth_token}"))
-        path = token_file()
-        return not code and bool(said) and path.exists() and b64encode(path.read_bytes()).decode() == said
+        return self._namespaces.is_own()
 
     def down(self) -> None:
-        made = read(self._order.folder).made
-        # By name, too: the file may be another folder's, be lost, or be one that kubectl does not take.
-        programs.run(*self._line("delete", *OBJECTS, *made, "--ignore-not-found"))
-        if self._copy.exists():
-            self._pools = pools.delete(self._copy, self._place)
+        here, folder = self._place, self._order.folder
+        is_its = self._namespaces.is_of_folder
+        # By names and label, too: the file may be another folder's, be lost, or be one that kubectl does not take.
+        pod_objects.delete(here, self._made)
+        self._pools = pools.delete(self._copy, here)
         programs.ask(*self._line("wait", "pod", "--for=delete", "-l", SELECTED, "--timeout=300s"))
-        change(self._order.folder, started=False, made=())
-        give_up(self._order.folder, self._place.name)
+        if is_its:
+            change(folder, started=False, made=())
+        give_up(folder, here.name)
 
     def left(self) -> list[str]:
         names = programs.answer(*self._line(*PODS, "-o", "name")).split()
-        return [*names, *self._there(*OBJECTS, *read(self._order.folder).made)]
+        return [*names, *pod_objects.all_there(self._place, self._made)]
 
-    def _there(self, *names: str) -> list[str]:
-        """Those of these objects that are there. UserError: kubectl does not say."""
-        return programs.answer(*self._line("get", *names, "--ignore-not-found", "-o", "name")).split()
+    @property
+    def _made(self) -> tuple[str, ...]:
+        """What this folder has made beside the launch file, where its cluster is meant."""
+        return read(self._order.folder).made if self._namespaces.is_of_folder else ()
 
     def others(self) -> list[str]:
-        return []  # the cloud knows one cluster of this name, and `left` names all of it
+        return self._namespaces.others()
+
+    def where(self) -> str:
+        return self._namespaces.where()
+
+    def unseen(self) -> list[str]:
+        return self._namespaces.unseen()
 
     def kept(self) -> list[str]:
         runs = read(self._order.folder).runs.values()
         needed = [f"NodePool {name}, which clusters of other namespaces may need" for name in self._pools]
-        before = [f"{name}, which no `up` from here has made" for name in self._there(SECRET, ACCOUNT)]
+        before = [
+            f"{name}, which no `up` from here has made" for name in pod_objects.there(self._place, SECRET, ACCOUNT)
+        ]
         return [
             *needed,
             *before,
@@ -196,6 +204,13 @@ class Kubernetes:
             "machines of the pools, until your Kubernetes takes them away, and Kubernetes itself",
             "~/.evonas-cluster: the token of your clusters, which costs nothing",
         ]
+
+    @property
+    def _where(self) -> dict[str, str]:
+        return {"context": self._place.context or "", "namespace": self._place.namespace or ""}
+
+    def _with_place(self, text: str) -> str:
+        return with_place(text, self._where)
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
@@ -219,6 +234,7 @@ class Kubernetes:
         if programs.ask(*self._line("get", name))[0]:
             programs.run(*self._line(*words))
             change(self._order.folder, made=(*read(self._order.folder).made, name))
+            pod_objects.label(self._place, name)
 
     def _tunnel(self, port: int) -> list[str]:
         return self._line("port-forward", "service/evonas-head-svc", f"{port}:8265")

@@ -16,6 +16,8 @@ from evonas.prices import Prices
 
 WORKERS = 16
 """As the launch files allow at most."""
+PLACE = ("context", "namespace")
+"""Options that say which Kubernetes is meant; a region or project is named where a line says it."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Order:
         line: how it was asked for, to say how to go on.
         folder: where the files are written, and what is known of the cluster.
         state: what an earlier line has left there.
-        given: option -> its value: image, bucket, region, zone, project, run.
+        given: option -> its value: image, bucket, region, zone, project, context, namespace, run.
         config_path: YAML file of the search; None for a cluster without one.
         overrides: KEY=VALUE, over the config.
         modules: the user's own.
@@ -156,10 +158,18 @@ class Order:
             }
             change(self.folder, runs={**others, self.whole_path: run})
 
-    def again(self, action: str) -> str:
-        """The line for another action on this cluster."""
+    def again(self, action: str, **place: str) -> str:
+        """The line for another action on this cluster.
+
+        Args:
+            action: `up`, `status` or `down`.
+            place: options of another place that is meant.
+        """
         folder = "" if self.folder == default_folder(self.cloud) else f" --folder {shlex.quote(str(self.folder))}"
-        return f"evonas cluster {action} {self.cloud}{folder}"
+        known = read(self.folder).given
+        here = {name: value for name in PLACE if (value := self.given.get(name)) and value != known.get(name)}
+        where = "".join(f" --{name} {shlex.quote(value)}" for name, value in {**here, **place}.items())
+        return f"evonas cluster {action} {self.cloud}{folder}{where}"
 
 
 def default_folder(cloud: str) -> Path:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from evonas.launch import costs, images
+from evonas.launch import costs, gpu_counts, images
+from evonas.launch.by_hand import instead, of_ray
 from evonas.launch.fitting import Room, check_fits, of_launch_file
 from evonas.launch.guards import check_guards, strange_doors, strange_roles
 from evonas.launch.lasting import idle_h, longest_h, outlive_h
@@ -37,10 +38,11 @@ def plan_of(
         cpus: of a worker, where the config does not say.
 
     Raises:
-        UserError: A machine's label is another's of the list of prices, a worker fits on none, the file lacks
-            what keeps strangers out, or Ray's launcher would refuse it.
+        UserError: A machine's label is another's of the list of prices, a worker fits on none, one has
+            fewer GPUs than the file says, the file lacks what keeps strangers out, or Ray's launcher would refuse it.
     """
     costs.check_labels(launch, order.folder / name)
+    gpu_counts.check_machines(launch, order.folder / name)
     check_guards(launch, order.folder / name)
     check_schema(launch, order.cloud, order.folder / name)
     images.check_images(images.of_launch_file(launch), order.folder / name)
@@ -59,5 +61,8 @@ def plan_of(
         outlive_h=outlive_h(launch),
         region=region,
         notes=(*notes, *strange_doors(launch, text), *strange_roles(launch), *staying(launch)),
-        by_hand=tuple(hand_note(order.folder, name.removeprefix("my-"), order.replace)),
+        by_hand=(
+            *hand_note(order.folder, name.removeprefix("my-"), order.replace),
+            *instead(order, order.folder / name, of_ray(launch)),
+        ),
     )

@@ -40,7 +40,7 @@ def check_labels(spec: Mapping[str, Any], name: object) -> None:
     Raises:
         UserError: One is.
     """
-    for group, said in _groups(spec):
+    for group, said in groups(spec):
         label = str((said.get("labels") or {}).get(NODE_TYPE_LABEL, ""))
         if label not in list_prices().usd_per_hour:
             continue
@@ -53,23 +53,34 @@ def check_labels(spec: Mapping[str, Any], name: object) -> None:
 
 
 def unselected(spec: Mapping[str, Any]) -> list[str]:
-    """Lines where pods may get machines of another price than the one that is looked up: Karpenter may take any type,
-    and whoever selects no spot machines may get others."""
+    """Lines where pods may get machines of another price than the one that is looked up: who selects no type may get
+    any, Karpenter may take any of its pools', and who selects no spot machines may get others."""
     found = []
-    for group, said in _groups(spec):
+    for group, said in groups(spec):
         keys = {key for key, _ in _selected(said["template"]["spec"])}
-        label = (said.get("labels") or {}).get(NODE_TYPE_LABEL)
-        if label and keys.isdisjoint(_TYPES) and any(key.startswith("karpenter.sh/") for key in keys):
+        label = str((said.get("labels") or {}).get(NODE_TYPE_LABEL, ""))
+        if label and not keys - ({*_SPOT} if list_prices().gpus_of(label) else set()):
+            found.append(
+                f"{group} selects no type of machine (nodeSelector: {{{_TYPES[0]}: {_machine(label)}}}): it may get "
+                f"any, at its price, and counts as {label}"
+            )
+        elif label and keys.isdisjoint(_TYPES) and any(key.startswith("karpenter.sh/") for key in keys):
             found.append(
                 f"{group} selects no {_TYPES[0]}: its machines may be others than {label}, by which they count"
             )
-        if str(label).endswith(".spot") and keys.isdisjoint(_SPOT):
+        if label.endswith(".spot") and keys.isdisjoint(_SPOT):
             found.append(f"{group} selects no spot machines: it may get others at their price, and counts as {label}")
     return found
 
 
-def _groups(spec: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+def groups(spec: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """The head's group and those of workers, each with its name."""
     return [("headgroup", spec["headGroupSpec"]), *((group["groupName"], group) for group in spec["workerGroupSpecs"])]
+
+
+def selected_types(pod: Mapping[str, Any]) -> list[str]:
+    """The types of machines that a pod selects, as Kubernetes names them."""
+    return [value for key, value in _selected(pod) if key in _TYPES]
 
 
 def _selected(pod: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -85,9 +96,14 @@ def _is_of(label: str, key: str, value: str) -> bool:
     """Whether a machine that a table of prices names so can have this label of a node; one that says nothing, too."""
     machine = label.removesuffix(".spot")
     if key in _TYPES:
-        return value == machine.partition(".nvidia-")[0]
+        return value == _machine(label)
     if key in _FAMILIES:
         return machine.startswith((f"{value}-", f"{value}."))
     if key == _GPU:
         return machine.endswith(f".{value}") or machine.startswith(_GPUS.get(value, "none"))
     return _SPOT.get(key, {}).get(value, label.endswith(".spot")) == label.endswith(".spot")
+
+
+def _machine(label: str) -> str:
+    """The type as Kubernetes names it, of a name in a table of prices."""
+    return label.removesuffix(".spot").partition(".nvidia-")[0]

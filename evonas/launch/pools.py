@@ -1,22 +1,24 @@
-"""Pools of machines in a launch file: they are all of Kubernetes', and the machines of all namespaces end with them."""
+"""Pools of machines of a cluster: they are all of Kubernetes', and the machines of all namespaces end with them."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from evonas.launch import programs
 from evonas.launch.guards import NAME
-from evonas.launch.kubectl import Place
+from evonas.launch.kubectl import Place, clusters
+from evonas.launch.pod_objects import POOLS
 
 _POOL = "NodePool"
-_CLUSTERS = r"jsonpath={range .items[*]}{.metadata.namespace}/{.metadata.name}{'\n'}{end}"
 
 
 def delete(copy: Path, place: Place) -> list[str]:
-    """Deletes what a launch file has made, but not pools that others may need.
+    """Deletes what a launch file has made, where it is there, and the pools, but not those that others may need.
 
     Args:
-        copy: the file.
+        copy: the file, which may be lost.
         place: where its cluster is.
 
     Returns:
@@ -26,18 +28,40 @@ def delete(copy: Path, place: Place) -> list[str]:
         Halted: kubectl cannot delete it.
         UserError: The same.
     """
-    parts = [part for part in yaml.safe_load_all(copy.read_text()) if part]
-    pools = [part["metadata"]["name"] for part in parts if part["kind"] == _POOL]
+    parts = _parts(copy) if copy.exists() else []
+    in_file = [part["metadata"]["name"] for part in parts if part["kind"] == _POOL]
+    pools = list(dict.fromkeys((*in_file, *(name.rpartition("/")[2] for name in _there(place)))))
     if not pools or not _are_needed(place):
-        programs.run(*place.line("delete", "-f", str(copy), "--ignore-not-found"))
+        if parts:
+            programs.run(*place.line("delete", "-f", str(copy), "--ignore-not-found"))
+        if rest := [name for name in pools if name not in in_file]:
+            programs.run(*place.line("delete", "nodepools.karpenter.sh", *rest, "--ignore-not-found"))
         return []
-    own = yaml.safe_dump_all(part for part in parts if part["kind"] != _POOL)
-    print(programs.answer(*place.line("delete", "-f", "-", "--ignore-not-found"), text=own))
+    if own := yaml.safe_dump_all(part for part in parts if part["kind"] != _POOL):
+        print(programs.answer(*place.line("delete", "-f", "-", "--ignore-not-found"), text=own))
     return pools
+
+
+def _parts(copy: Path) -> list[dict[str, Any]]:
+    """The objects of a launch file; none, which is said, where its user has changed it so that it cannot be read."""
+    try:
+        found = [part for part in yaml.safe_load_all(copy.read_text()) if part]
+        _ = [part["kind"] == _POOL and part["metadata"]["name"] for part in found]
+    except (yaml.YAMLError, ValueError, TypeError, KeyError) as error:
+        why = " ".join(str(error).split())
+        print(f"{copy} cannot be read ({why}): what was put in there by hand is not taken down")
+        return []
+    return found
+
+
+def _there(place: Place) -> Iterator[str]:
+    """Pools of the names that `up` makes; none where Kubernetes knows no pools, or lets nobody see them here."""
+    names = (name.partition("/")[2] for name in POOLS)
+    code, said = programs.ask(*place.line("get", "nodepools.karpenter.sh", *names, "--ignore-not-found", "-o", "name"))
+    yield from [] if code else said.split()
 
 
 def _are_needed(place: Place) -> bool:
     """Whether other namespaces have a cluster of this name; where that is not said, they may."""
-    code, said = programs.ask(*place.line("get", "rayclusters.ray.io", "--all-namespaces", "-o", _CLUSTERS))
-    others = (line.partition("/") for line in said.splitlines() if line.endswith(f"/{NAME}"))
-    return bool(code) or any(namespace != place.namespace for namespace, _, _ in others)
+    found, unsaid = clusters(place, NAME)
+    return bool(unsaid) or any(namespace != place.namespace for namespace in found)

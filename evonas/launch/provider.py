@@ -66,7 +66,7 @@ class Provider(Protocol):
         """What runs now where this order is, a line each."""
 
     def elsewhere(self) -> list[str]:
-        """What runs in other places that `down` takes down too, a line each."""
+        """What runs in other places, a line each, with how it goes where `down` does not take it."""
 
     def is_own(self) -> bool:
         """Whether what `left` names was started from this folder, or with a key of this machine."""
@@ -79,6 +79,13 @@ class Provider(Protocol):
 
     def others(self) -> list[str]:
         """What there is of this user's clusters that `down` from here leaves alone, a line each, with how it goes."""
+
+    def where(self) -> str:
+        """Where `nodes` and `left` have looked, for people: behind "nothing is left in"."""
+
+    def unseen(self) -> list[str]:
+        """Where a cluster of this folder may be and nobody has looked, a line each; nothing where a state, a launch
+        file or an option says where it was started."""
 
     def kept(self) -> list[str]:
         """What `down` does not take, and what it costs."""

@@ -41,7 +41,17 @@ _BARE = (
     *("get-user-env", "propagate", "H", "O", "s", "Q", "v", "k", "I"),
 )
 """Options behind which the next word is not their value."""
-_LONG = {*_READ, *_OTHER, *(name for name in _BARE if len(name) > 1)}
+_REST = """
+account acctg-freq batch bb bbf begin bell burst-buffer chdir cluster-constraint comment constraint container
+container-id core-spec cores-per-socket cpu-freq cpus-per-gpu deadline delay-boot dependency distribution error
+exclude export export-file extra extra-node-info gid gpu-bind gpu-freq gpus-per-socket gres-flags hint input job-name
+kill-on-invalid-dep licenses mail-type mail-user mcs-label mem-bind mem-per-gpu mincpus network no-bell
+ntasks-per-core ntasks-per-gpu ntasks-per-socket open-mode output partition power prefer priority profile qos
+reservation resv-ports segment share signal sockets-per-node switches thread-spec threads-per-core time-min tmp
+tres-bind tres-per-task uid wait-all-nodes wckey
+"""
+"""The other options of sbatch (Slurm 24.11), of which a shortened one may be short, too."""
+_LONG = {*_READ, *_OTHER, *(name for name in _BARE if len(name) > 1), *_REST.split()}
 _NODES = re.compile(r"(?:(\d+)([km]?)-)?(\d+)([km]?)(?::\d+)?", re.IGNORECASE)
 _ENDS = ((1, 2), (3, 4))
 """Where a range has its number and its unit, the least and the most."""

@@ -1,10 +1,12 @@
 """Slurm: the search is a job that brings its own Ray; nothing outlives it."""
 
+import getpass
 import os
 import re
 import shlex
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from evonas.clusters.shipped import shipped
@@ -15,7 +17,7 @@ from evonas.launch.order import Order
 from evonas.launch.places import in_each
 from evonas.launch.provider import Plan
 from evonas.launch.sbatch_options import asked
-from evonas.launch.squeue import Job, jobs_of_user, of_job
+from evonas.launch.squeue import Job, jobs_of_user, of_job, searches
 from evonas.launch.state import change, read
 from evonas.prices import REST
 from evonas.text import counted
@@ -128,9 +130,18 @@ class Slurm:
     def others(self) -> list[str]:
         """The other searches of this user, as of another folder or of a state that was lost."""
         numbers, here = read(self._order.folder).jobs.values(), self._order.folder
-        found = [job for job in jobs_of_user() if job.name.startswith(NAMED) and job.number not in numbers]
+        queue = [job for job in jobs_of_user() if job.number not in numbers]
+        of_other_name = searches() if any(not job.name.startswith(NAMED) for job in queue) else set[str]()
+        found = [job for job in queue if job.name.startswith(NAMED) or job.number in of_other_name]
         way = "not started from {}; scancel {} ends it"
         return [f"job {j.number}, {j.state.lower()}: {j.name}, {way.format(here, j.number)}" for j in found]
+
+    def where(self) -> str:
+        named = os.environ.get("SLURM_CLUSTERS")
+        return f"the queue of {_user()}{f' on {named}' if named else ''} (squeue --me)"
+
+    def unseen(self) -> list[str]:
+        return []  # a user has one queue
 
     def kept(self) -> list[str]:
         jobs = read(self._order.folder).jobs
@@ -179,6 +190,12 @@ class Slurm:
             return 0
         print(f"job {job} has ended and the search has not: {how}")
         return 1
+
+
+def _user() -> str:
+    with suppress(KeyError, OSError):  # a container may have no name for who runs in it
+        return getpass.getuser()
+    return f"user {os.getuid()}"
 
 
 def _place(module: object) -> str:

@@ -11,6 +11,9 @@ ENDED = (
 )
 """States of jobs that hold nothing any more. Slurm has many of the others, as SIGNALING, STAGE_OUT and SPECIAL_EXIT."""
 
+_SCRIPT = "/slurm.sbatch"
+"""In the line of a job, as Slurm keeps it: the script's whole path, and its words."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -38,6 +41,13 @@ def jobs_of_user() -> list[Job]:
         raise UserError(f"squeue: {lines[1]}")
     rows = (line.strip().split("|", 2) for line in lines[1].splitlines() if line.count("|") >= 2)
     return list({row[0]: Job(*row) for row in rows if row[1] not in ENDED}.values())  # tasks of an array are one job
+
+
+def searches() -> set[str]:
+    """The numbers of this user's jobs that run evonas's script, whatever their names are; none where nobody says it."""
+    code, said = programs.ask("squeue", "--me", "--noheader", "--states=all", "--format=%F|%o")
+    rows = (line.strip().partition("|") for line in said.splitlines())
+    return set() if code else {number for number, _, command in rows if _SCRIPT in command}
 
 
 def of_job(number: str) -> str:

@@ -11,18 +11,19 @@ def status(order: Order, provider: Provider) -> int:
     """Prints what runs, how far the search is and what it has cost.
 
     Returns:
-        0, also where nothing runs.
+        0, also where nothing runs; 1 where something may run and nobody has looked.
     """
     there = [*provider.nodes(), *provider.elsewhere()]
     found, own = [*there, *provider.others()], not there or provider.is_own()
-    print(*(found or ["nothing runs"]), sep="\n")
+    unseen = provider.unseen()
+    print(*(found or [f"nothing runs in {provider.where()}"]), *unseen, sep="\n")
     if who := holder(order.folder):
         print(f"{who} is at it now")
     if run := provider.run_folder():
         print(f"{run}: {_search(run)}")
     go_on = f"to go on: evonas cluster up {order.cloud} CONFIG; to take it down: {order.again('down')}"
     print(go_on if own else f"somebody else's: {NOT_OWN.format(order.folder)} ({order.again('down')})")
-    return 0
+    return int(bool(unseen))
 
 
 def _search(run: str) -> str:

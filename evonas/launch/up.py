@@ -11,16 +11,16 @@ from evonas.launch.order import Order
 from evonas.launch.owned import NotOwn
 from evonas.launch.provider import Plan, Provider
 from evonas.launch.state import change
-from evonas.signals import INTERRUPTED
+from evonas.signals import INTERRUPTED, status_of
 
 
 def dry_run(order: Order, provider: Provider) -> int:
     """Prints the files, the cost and what would be asked of the cloud; writes and asks nothing."""
     check_search(order, provider)
     plan = provider.plan(ask=False)
+    print(*plan.by_hand, sep="\n", end="\n" * bool(plan.by_hand))
     for name, text in plan.files.items():
         print(f"=== {order.folder / name}\n{text.rstrip()}\n=== end of {order.folder / name}")
-    print(*plan.by_hand, sep="\n", end="\n" * bool(plan.by_hand))
     print("what it costs:", *_costs(order, plan), *_refused(order, plan), "what is asked:", *plan.asks, sep="\n  ")
     return 0
 
@@ -49,25 +49,20 @@ def up(
         UserError: The cloud refuses something, or nobody is there to be asked.
         Halted: A launcher has failed, or a board does not come.
     """
-    if missing := provider.missing():
-        for line in missing:
-            print(f"evonas: {line}", file=sys.stderr)
-        return 2
-    check_search(order, provider)
-    plan = provider.plan(ask=True)
-    costs.require_prices(plan.machines, order.config)
-    lines = _costs(order, plan)
-    print("what it costs:", *lines, sep="\n  ")
-    # On Slurm, another search is another job.
-    asked = (*lines, *([f"run {provider.run_folder()}"] if order.cloud == "slurm" else ()))
-    if not (sure or _goes_on(order, provider, asked) or _agreed(ask)):
-        print("nothing was started")
-        return 0
+    try:
+        agreed = _agreed_to(order, provider, sure, ask)
+    except KeyboardInterrupt as stop:
+        print("\ninterrupted before this line had started anything")
+        return status_of(stop)
+    if isinstance(agreed, int):
+        return agreed
+    plan, asked = agreed
     change(order.folder, agreed=asked, cloud=order.cloud, prices=dict(order.own_prices))
     begun = order.state.started
     try:
         for line in provider.prepare():
-            print(line, flush=True)
+            if line not in plan.by_hand:
+                print(line, flush=True)
         if order.config_path:
             print(f"{order.config_path} runs in {provider.run_folder()}", flush=True)
         begun = True
@@ -81,10 +76,32 @@ def up(
     except NotOwn:
         raise
     except BaseException:
-        print(*_ways_on(order, begun and _is_up(provider)), sep="\n", file=sys.stderr)
+        print(*_ways_on(order, provider, begun and _is_up(provider)), sep="\n", file=sys.stderr)
         raise
-    print(*_ways_on(order, begun and (plan.stays or _is_up(provider))), sep="\n")
+    print(*_ways_on(order, provider, begun and (plan.stays or _is_up(provider))), sep="\n")
     return status
+
+
+def _agreed_to(
+    order: Order, provider: Provider, sure: bool, ask: Callable[[str], str]
+) -> tuple[Plan, tuple[str, ...]] | int:
+    """What is about to be done, and what it costs, as the user has agreed to it; else the exit status."""
+    if missing := provider.missing():
+        for line in missing:
+            print(f"evonas: {line}", file=sys.stderr)
+        return 2
+    check_search(order, provider)
+    plan = provider.plan(ask=True)
+    costs.require_prices(plan.machines, order.config)
+    lines = _costs(order, plan)
+    print(*plan.by_hand, sep="\n", end="\n" * bool(plan.by_hand))
+    print("what it costs:", *lines, sep="\n  ")
+    # On Slurm, another search is another job.
+    asked = (*lines, *([f"run {provider.run_folder()}"] if order.cloud == "slurm" else ()))
+    if sure or _goes_on(order, provider, asked) or _agreed(ask):
+        return plan, asked
+    print("nothing was started")
+    return 0
 
 
 def _costs(order: Order, plan: Plan) -> list[str]:
@@ -131,10 +148,13 @@ def _is_up(provider: Provider) -> bool:
         return True
 
 
-def _ways_on(order: Order, is_up: bool) -> list[str]:
+def _ways_on(order: Order, provider: Provider, is_up: bool) -> list[str]:
+    from evonas.runs.going_on import going_on  # pandas, which is not needed before
+
+    line = going_on(order.line, provider.run_folder(), order.config.budget if order.config else None)
     up = "what is up stays up and costs" if is_up else "nothing of it runs"
     return [
-        f"{up}. To go on: {order.line}",
+        f"{up}. To go on: {line}",
         f"how it is: {order.again('status')}",
         f"to take it down: {order.again('down')}",
     ]

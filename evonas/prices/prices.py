@@ -28,18 +28,24 @@ class ListPrices:
         read: The day on which it was put together, as YYYY-MM-DD.
         usd_per_hour: Type of machine -> US dollars an hour.
         disks_usd_per_month: Type of disk and what is paid for -> US dollars a month.
+        gpus: Type of machine, without `.spot` -> how many GPUs it has.
     """
 
     read: str
     usd_per_hour: Mapping[str, float]
     disks_usd_per_month: Mapping[str, float]
+    gpus: Mapping[str, int]
+
+    def gpus_of(self, machine: str) -> int | None:
+        """How many GPUs a type of machine has, spot or not; None where that is not known."""
+        return self.gpus.get(machine.removesuffix(".spot"))
 
 
 @cache
 def list_prices() -> ListPrices:
     """Returns the table that evonas comes with, `list_prices.yaml`."""
     table = yaml.safe_load(files(__package__).joinpath("list_prices.yaml").read_text())
-    parts = (MappingProxyType(table[name]) for name in ("usd_per_hour", "disks_usd_per_month"))
+    parts = (MappingProxyType(table[name]) for name in ("usd_per_hour", "disks_usd_per_month", "gpus"))
     return ListPrices(str(table["read"]), *parts)
 
 

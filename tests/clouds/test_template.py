@@ -98,7 +98,7 @@ def test_a_kept_copy_gets_the_values_of_now_where_nobody_has_changed_them(tmp_pa
     for bucket in ("c", "d"):
         own_copy(file, {"image": "new", "bucket": bucket}, keep=True)
         assert copy.read_text().replace("image: mine\n", "image: new\n") == (
-            '# Filled in: {"image": "new", "bucket": "'
+            '# Filled in: {"image": "a", "bucket": "'  # what it has nowhere is not said
             + bucket
             + '"}\n'
             + fill(TEXT, {"image": "new", "bucket": bucket})

@@ -143,6 +143,10 @@ def test_half_a_key_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     ("words", "expected"),
     [
         (["c.yaml", "--address", "0.0.0.0/0"], "it is one address, 203.0.113.7"),
+        (
+            ["c.yaml", "--address", "10.0.0.5"],
+            "--address 10.0.0.5: is of a private network, and a cloud sees that of your",
+        ),
         (["c.yaml", "--address", "0.0.0.0"], "--address 0.0.0.0: no machine is seen by that; it is the one address of"),
         (["none.yaml"], "none.yaml"),
         (["c.yaml", "--set", "targets={a: {device: cuda, resource: latency_h9}}"], "has the resource latency_h9"),
@@ -364,7 +368,8 @@ def test_an_option_of_sbatch_that_is_not_understood_is_refused() -> None:
     found = asked(script, ["-w", "a[1-9]"], {})
     assert (found.nodes, found.hours) == (3, pytest.approx(5 / 60))
     assert [note.partition(" ")[0] for note in found.notes] == ["--nodelist=a[1-9]"]
-    assert asked(script + "\n#SBATCH --tim=7", ["--partition=gpu", "--mem", "4G"], {}).hours == pytest.approx(7 / 60)
+    assert asked(script + "\n#SBATCH --time=7", ["--partition=gpu", "--mem", "4G"], {}).hours == pytest.approx(7 / 60)
+    assert asked(script, ["--cpus-per-t=3"], {}).each["CPU"] == 3
     assert asked(script + "\n#SBATCH --requeue", ["--no-requeue"], {}).notes == ()
     for words, environment in ((["-M", "b"], {}), (["--clusters=b"], {}), ([], {"SBATCH_CLUSTERS": "b"})):
         with pytest.raises(UserError, match=r"^--clusters=b: the job would not be in the queue"):
@@ -379,9 +384,10 @@ def test_an_option_of_sbatch_that_is_not_understood_is_refused() -> None:
         (["--wrap=foo"], "another command would run"),
         (["--wra=foo"], "another command would run"),
         (["--arr=0-3"], "--array=0-3: each of its jobs would write the one run folder"),
-        (["--excl", "foo.sh"], "foo.sh: sbatch takes it"),
+        (["--exclus", "foo.sh"], "foo.sh: sbatch takes it"),
+        (["--ti=2:00:00"], "--sbatch=--ti=2:00:00: is short for --time and --time-min: write out"),
         (["--node=2"], "--sbatch=--node=2: is short for --nodefile and --nodelist and --nodes: write out"),
-        (["--tim", "soon"], "--time=soon: sbatch takes"),
+        (["--clust=b"], "is short for --cluster-constraint and --clusters: write out"),
         (["-W"], "say the job's number when"),
         (["-a1-10"], "--array=1-10: each of its jobs would write the one run folder"),
     ):

@@ -54,7 +54,7 @@ def test_a_cluster_stays_where_it_was_started_whatever_kubectl_is_set_to(
     assert main(["cluster", "status", "kubernetes"]) == 0
     assert "1 x headgroup\n" in capsys.readouterr().out
     assert main(["cluster", "down", "kubernetes", "--yes"]) == 0
-    assert "\nnothing is left\n" in capsys.readouterr().out
+    assert "\nnothing is left in namespace team-a of mine\n" in capsys.readouterr().out
     assert not (tmp_path / "cluster").exists()
     assert told.lines("--namespace=team-b", "apply") == told.lines("--namespace=team-b", "delete") == []
 
@@ -98,7 +98,7 @@ def test_anothers_raycluster_is_left_alone(
     assert main(["cluster", "down", "kubernetes", "--yes"]) == 0
     out = capsys.readouterr().out
     assert "to be taken down: raycluster.ray.io/evonas\n" in out
-    assert "\nnothing is left\n" in out
+    assert "\nnothing is left in namespace default of mine\n" in out
 
 
 def test_anothers_machines_of_google_are_left_alone(

@@ -8,6 +8,7 @@ import yaml
 from evonas.clusters.shipped import shipped
 from evonas.errors import UserError
 from evonas.launch import pods
+from evonas.launch.gpu_counts import check_pods
 from evonas.launch.order import Order
 from evonas.launch.pod_labels import check_labels, unselected
 from evonas.launch.state import State
@@ -75,6 +76,40 @@ def test_a_group_that_counts_as_spot_and_selects_none_is_said(place: str, select
     assert {line.partition(" selects no spot machines: it may get others")[0] for line in found} >= {
         group["groupName"] for group in groups if group["labels"][NODE_TYPE_LABEL].endswith(".spot")
     }
+
+
+@pytest.mark.parametrize(
+    ("place", "group", "kept", "selects"),
+    [
+        ("gke", 3, (), "node.kubernetes.io/instance-type: g2-standard-4"),
+        ("gke", 3, ("cloud.google.com/gke-provisioning",), "node.kubernetes.io/instance-type: g2-standard-4"),
+        ("gke", 3, ("cloud.google.com/gke-accelerator",), ""),
+        ("gke", None, (), "node.kubernetes.io/instance-type: e2-standard-4"),
+        ("eks", 0, (), "node.kubernetes.io/instance-type: g6.xlarge"),
+    ],
+)
+def test_a_group_that_selects_no_machines_is_said(
+    place: str, group: int | None, kept: tuple[str, ...], selects: str
+) -> None:
+    spec = cluster(built(place))
+    one = spec["headGroupSpec"] if group is None else spec["workerGroupSpecs"][group]
+    pod = one["template"]["spec"]
+    pod["nodeSelector"] = {key: value for key, value in pod["nodeSelector"].items() if key in kept}
+    lines = [line for line in unselected(spec) if "selects no type of machine" in line]
+    assert len(lines) == bool(selects)
+    assert all(f"(nodeSelector: {{{selects}}}): it may get any, at its price" in line for line in lines)
+
+
+def test_types_without_a_label_are_known_by_their_selector() -> None:
+    spec = cluster(built("eks"))
+    group = spec["workerGroupSpecs"][0]
+    del group["labels"]
+    check_pods(spec, "f")
+    group["template"]["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] = "2"
+    with pytest.raises(UserError, match=r"f: spot-l4 asks for 2 GPUs, and a machine of its type, g6\.xlarge, has 1"):
+        check_pods(spec, "f")
+    group["template"]["spec"]["nodeSelector"]["node.kubernetes.io/instance-type"] = "p5.48xlarge"
+    check_pods(spec, "f")  # nobody knows how many that has
 
 
 def test_groups_are_as_many_as_the_file_says_and_those_that_measure_are_told_apart(tmp_path: Path) -> None:

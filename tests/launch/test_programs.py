@@ -357,6 +357,27 @@ def test_nothing_starts_without_a_yes(
     assert told.lines() == []
 
 
+@pytest.mark.usefixtures("user")
+def test_an_interrupt_says_what_it_leaves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = stand_in(tmp_path, monkeypatch, **{**SLURM, "scancel": ""})
+
+    def interrupted(_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(up.up, "__defaults__", (False, interrupted))
+    assert main(["cluster", "up", "slurm", "c.yaml"]) == 130
+    assert capsys.readouterr().out.endswith("\ninterrupted before this line had started anything\n")
+    assert told.lines() == []
+    change(tmp_path / "cluster-slurm", jobs={str(tmp_path / "runs/c"): "7"})
+    (tmp_path / "queue").write_text("RUNNING")
+    monkeypatch.setattr(slurm.Slurm.__init__, "__defaults__", (interrupted,))
+    assert main(["cluster", "down", "slurm", "--yes"]) == 130
+    said = "\ninterrupted: what is still there stays and costs; it goes by evonas cluster down slurm\n"
+    assert capsys.readouterr().out.endswith(said)
+
+
 KEYGEN = """*) for last in "$@"; do :; done; echo "ssh-ed25519 AAAA evonas" > "$last.pub"; touch "$last" ;;"""
 GCLOUD = """
 *"config get-value project"*) echo my-project ;;

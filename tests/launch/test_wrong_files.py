@@ -58,6 +58,10 @@ HAND = {
     ),
     "idle_timeout_minutes: 10": ("idle_timeout_minutes: ten", "refuses it: idle_timeout_minutes: 'ten' is not of"),
     "&image CHANGE-ME-image": ("&image bad image", "image 'bad image': an image of a registry is as NAME/evonas:0.1.0"),
+    "resources: {CPU: 4, GPU: 1}": (
+        "resources: {CPU: 4, GPU: 8}",
+        "spot_l4 asks for 8 GPUs, and a machine of its type, g6.xlarge.spot, has 1: its workers would never start",
+    ),
     "type: aws": ("type: gcp", "cluster-aws/my-aws.yaml: provider.type is gcp, and the cluster is to be of aws"),
     "SecurityGroupIds: *security_groups": ("EbsOptimized: true", "head names no network or security group: Ray's wou"),
 }
@@ -86,6 +90,18 @@ def test_what_is_shown_is_what_up_would_start(capsys: pytest.CaptureFixture[str]
     shown = capsys.readouterr().out
     assert "cluster-aws/my-aws.yaml was changed by hand and is taken as it is" in shown
     assert ("&image me/new:2" in shown, "# mine" in shown) == (True, True)
+    copy = folder / "my-aws.yaml"
+    copy.write_text(copy.read_text().replace("&image me/old:1", "&image me/other:1"))
+    assert main(["cluster", "up", "aws", "--image", "me/new:2", "--ami", "ami-00000002", "--dry-run"]) == 0
+    shown = capsys.readouterr().out
+    first, second, third, *_ = shown.splitlines()
+    assert first == f"{copy} was changed by hand and is taken as it is; --replace writes it anew"
+    said = f"{copy} was changed by hand: its image me/other:1 is used, and not me/new:2 (--image)"
+    assert second == f"{said}; --replace writes it anew"
+    assert third == f"=== {copy}"
+    filled = '\n# Filled in: {"image": "me/old:1", "ami": "ami-00000002", "group": "sg-1", '
+    assert filled in shown  # and not an image that it has nowhere
+    assert "its ami" not in shown
 
 
 @pytest.mark.usefixtures("user")
@@ -232,7 +248,7 @@ def test_an_option_of_another_cloud_is_refused(
 
 
 @pytest.mark.usefixtures("user")
-@pytest.mark.parametrize(("action", "said"), [("down", "nothing is left"), ("status", "1 x m7i.xlarge")])
+@pytest.mark.parametrize(("action", "said"), [("down", "nothing is left in any region"), ("status", "1 x m7i.xlarge")])
 def test_down_and_status_go_on_without_a_state_that_is_damaged(
     action: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -243,6 +259,8 @@ def test_down_and_status_go_on_without_a_state_that_is_damaged(
     monkeypatch.setattr(aws.Aws, "down", lambda _: None)
     monkeypatch.setattr(aws.Aws, "is_own", lambda _: True)
     monkeypatch.setattr(aws.Aws, "nodes", lambda _: ["1 x m7i.xlarge"])
+    monkeypatch.setattr(aws.Aws, "elsewhere", lambda _: [])
+    monkeypatch.setattr(aws.Aws, "where", lambda _: "any region")
     assert main(["cluster", "up", "aws", "--folder", "my cluster", "--image", "me/evonas:9"]) == 2
     assert "my cluster/state.json is not as evonas wrote it: remove it" in capsys.readouterr().err
     assert main(["cluster", action, "aws", "--folder", "my cluster"]) == 0

@@ -49,6 +49,13 @@ REFUSED |= {
         "names the namespace other, and its cluster is in default: take i",
     ),
 }
+REFUSED |= {
+    "nvidia.com/gpu: '1'": (
+        "nvidia.com/gpu: '8'",
+        "spot-l4 asks for 8 GPUs, and a machine of its type, g6.xlarge.spot, has 1: its pods would never start",
+    ),
+    "num-gpus: '0'": ("num-gpus: '2'", "measure-l4 asks for 2 GPUs, and a machine of its type, g6.xlarge, has 1: its"),
+}
 
 
 @pytest.fixture

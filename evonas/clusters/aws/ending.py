@@ -46,7 +46,11 @@ def disks(ec2: Any, cluster: str = "evonas") -> list[str]:
 
 
 def left(
-    client: Callable[[str, str], Any], region: str, cluster: str = "evonas", regions: Iterable[str] | None = None
+    client: Callable[[str, str], Any],
+    region: str,
+    cluster: str = "evonas",
+    regions: Iterable[str] | None = None,
+    doors: Iterable[str] | None = None,
 ) -> list[str]:
     """What there is of the cluster, a line each: machines and disks of all regions, and group, keys and role.
 
@@ -55,12 +59,11 @@ def left(
         region: of the launch file, where group and keys are.
         cluster: its name in the launch file.
         regions: where to look for machines and disks; None: wherever the account may have some.
+        doors: where to look for group and keys; None: in that region.
     """
     home = client("ec2", region)
     lines = _everywhere(client, regions or regions_of(home), lambda ec2, place: _paid(ec2, place, cluster))
-    group = find_group(home)
-    lines += [f"security group {group} in {region}"] if group else []
-    lines += [f"key pair {name} in {region}" for name in own_key_pairs(home)]
+    lines += _everywhere(client, doors or [region], _doors)
     return lines + (["role evonas-head"] if has_role(client("iam", region)) else [])
 
 
@@ -71,10 +74,19 @@ def regions_of(ec2: Any) -> list[str]:
 
 def machines_anywhere(client: Callable[[str, str], Any], region: str, cluster: str = "evonas") -> list[str]:
     """The machines of clusters of this name in all regions, a line each, whoever has started them."""
-    places = regions_of(client("ec2", region))
+    return machines_in(client, regions_of(client("ec2", region)), cluster)
+
+
+def machines_in(client: Callable[[str, str], Any], places: Iterable[str], cluster: str = "evonas") -> list[str]:
+    """The same of some regions."""
     return _everywhere(
         client, places, lambda ec2, place: [f"machine {name} in {place}" for name in machines(ec2, cluster)]
     )
+
+
+def regions_with_keys(client: Callable[[str, str], Any], places: Iterable[str]) -> list[str]:
+    """Those of these regions in which a key pair is whose private half is on this machine."""
+    return _everywhere(client, places, lambda ec2, place: [place] if own_key_pairs(ec2) else [])
 
 
 def _everywhere(
@@ -89,6 +101,13 @@ def _paid(ec2: Any, place: str, cluster: str) -> list[str]:
     """Machines and disks of a region, a line each."""
     found = [f"machine {name} in {place}" for name in machines(ec2, cluster)]
     return [*found, *(f"disk {name} in {place}" for name in disks(ec2, cluster))]
+
+
+def _doors(ec2: Any, place: str) -> list[str]:
+    """Security group and own key pairs of a region, a line each."""
+    group = find_group(ec2)
+    lines = [f"security group {group} in {place}"] if group else []
+    return [*lines, *(f"key pair {name} in {place}" for name in own_key_pairs(ec2))]
 
 
 def take_down(client: Callable[[str, str], Any], region: str, cluster: str = "evonas") -> None:

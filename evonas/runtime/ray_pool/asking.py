@@ -112,6 +112,8 @@ def check_reachable(address: str) -> None:
         UserError: Nothing does.
     """
     host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal():
+        raise UserError(f"runtime.address: {address!r} is not HOST:PORT of a cluster's head, as 192.168.1.10:6379")
     try:
         socket.create_connection((host, int(port)), timeout=CONNECT_S).close()
     except (OSError, ValueError) as error:

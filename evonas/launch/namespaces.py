@@ -1,0 +1,119 @@
+"""In which namespace of which Kubernetes the cluster of a folder is, and in which others one may be."""
+
+from base64 import b64encode
+from collections.abc import Iterator
+from functools import cached_property
+
+from evonas.errors import UserError
+from evonas.launch import programs
+from evonas.launch.guards import NAME
+from evonas.launch.kubectl import Place, clusters, contexts, place
+from evonas.launch.order import Order
+from evonas.launch.owned import owns
+from evonas.launch.pod_objects import SECRET
+from evonas.launch.state import State, read
+from evonas.launch.tokens import token_file
+
+
+class Namespaces:
+    """The namespaces of an order's context.
+
+    Args:
+        order: what is asked for.
+    """
+
+    def __init__(self, order: Order) -> None:
+        self._order = order
+
+    @cached_property
+    def here(self) -> Place:
+        """The one that is meant."""
+        state = self._order.state
+        return place(self._order.given, {**_owned(state), **state.given})
+
+    @cached_property
+    def _clusters(self) -> tuple[list[str], str]:
+        return clusters(self.here, NAME) if self.here.context else ([], "")
+
+    @property
+    def is_of_folder(self) -> bool:
+        """Whether this is where the folder's cluster is, or the folder has none."""
+        owned = read(self._order.folder).owns
+        return not owned or self.here.name in owned
+
+    def is_own(self) -> bool:
+        """Whether the cluster here is this user's: by the state, or by the token, which its secret has, too."""
+        return owns(self._order.folder, self.here.name) or bool(_has_token(self.here))
+
+    def check_one(self) -> None:
+        """Lets go on where the folder has no cluster elsewhere, which it would forget.
+
+        Raises:
+            UserError: It has.
+        """
+        for context, namespace in self._elsewhere():
+            raise UserError(
+                f"{self._order.folder} has a cluster in namespace {namespace} of {context}: --folder, another one for "
+                f"{self.here}"
+            )
+
+    def where(self) -> str:
+        """Where was looked for what is left, for people."""
+        is_alone = self.here.is_known or self._clusters[1]
+        return str(self.here) + ("" if is_alone else ", and no cluster of yours in its other namespaces")
+
+    def others(self) -> list[str]:
+        """Clusters in other places that are this user's, or may be, a line each with how they go."""
+        owned = list(self._elsewhere())
+        known = [
+            f"a cluster in namespace {namespace} of {context} may run: it was started from here, and goes by "
+            f"{self._order.again('down', namespace=namespace, context=context)}"
+            for context, namespace in owned
+        ]
+        rest = [each for each in self._clusters[0] if each != self.here.namespace]
+        rest = [each for each in rest if (self.here.context, each) not in owned]
+        return [*known, *(line for namespace in rest for line in self._of(namespace))]
+
+    def unseen(self) -> list[str]:
+        """Where nobody has looked for a cluster of a folder that does not say where it was started, a line each."""
+        if self.here.is_known or self.here.context is None:
+            return []
+        unsaid, found = self._clusters[1], list[str]()
+        if unsaid:
+            found.append(
+                f"other namespaces of {self.here.context} were not looked in, which kubectl does not show ({unsaid}): "
+                f"--namespace NAME"
+            )
+        if more := [name for name in contexts() if name and name != self.here.context]:
+            found.append(f"other contexts of kubectl were not looked in: {', '.join(more)}: --context NAME")
+        return [f"{self._order.folder} does not say where a cluster was started; {line} looks there" for line in found]
+
+    def _elsewhere(self) -> Iterator[tuple[str, str]]:
+        """Context and namespace of clusters that were started from this folder elsewhere."""
+        for name in read(self._order.folder).owns:
+            if name != self.here.name:
+                context, _, namespace = name.rpartition("/")
+                yield context, namespace
+
+    def _of(self, namespace: str) -> list[str]:
+        is_mine = _has_token(Place(self.here.context, namespace))
+        if is_mine is False or (is_mine is None and self.here.is_known):
+            return []
+        whose = "" if is_mine else ", whose token kubectl does not show: if it is yours, it"
+        way = self._order.again("down", namespace=namespace)
+        return [f"a cluster in namespace {namespace} of {self.here.context}{whose} goes by {way}"]
+
+
+def _owned(state: State) -> dict[str, str]:
+    """Context and namespace of the cluster of a state, of which it may know nothing else."""
+    for context, _, namespace in (name.rpartition("/") for name in state.owns):
+        if context and state.given.get("context", context) == context:
+            return {"context": context, "namespace": namespace}
+    return {}
+
+
+def _has_token(where: Place) -> bool | None:
+    """Whether the token of a cluster is this user's; None where kubectl does not show it."""
+    code, said = programs.ask(*where.line("get", SECRET, "-o", "jsonpath={.data.auth_token}"))
+    path = token_file()
+    return None if code else bool(said) and path.exists() and b64encode(path.read_bytes()).decode() == said

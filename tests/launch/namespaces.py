@@ -1,0 +1,102 @@
+"""A stand-in for kubectl with contexts and namespaces, in which objects are files that can be counted."""
+
+from pathlib import Path
+
+import pytest
+
+KUBECTL = r"""#!/bin/bash
+printf '%s\n' "kubectl $*" >> "$TOLD"
+context=$(cat "$HERE/context") namespace=$(cat "$HERE/namespace") words=()
+for word; do case $word in
+    --context=*) context=${word#*=} ;;
+    --namespace=*) namespace=${word#*=} ;;
+    --all-namespaces|--ignore-not-found|--overwrite) ;;
+    *) words+=("$word") ;;
+esac; done
+set -- "${words[@]}"
+there=$HERE/objects/$context here=$HERE/objects/$context/$namespace
+mkdir -p "$here" "$there/-"
+
+file() {
+    kind=${1%%/*} name=${1##*/}
+    case $kind in nodepool*) echo "$there/-/nodepool_$name" ;; *) echo "$here/${kind%%.*}_$name" ;; esac
+}
+
+of_file() {  # kind and name of each object of a file as evonas writes it, with its label
+    sed -n 's/^kind: //p; s/^metadata: {name: \([a-z-]*\)}/\1/p
+        s/^metadata: {name: \([a-z-]*\).*\(part-of: evonas\).*/\1 \2/p' "$1" |
+        while read -r kind && read -r name label; do echo "${kind,,}/$name $label"; done
+}
+
+case "$*" in
+kustomize*)
+    cd "$2/../.." && pools=overlays/${2##*/}/pools.yaml
+    for part in base/*.yaml "$pools"; do case $part in
+        *kustomization.yaml) ;;
+        *) [ ! -e "$part" ] || { echo ---; cat "$part"; } ;;
+    esac; done ;;
+"config current-context") echo "$context" ;;
+"config get-contexts"*) cat "$HERE/contexts" ;;
+"config view"*) cat "$HERE/namespace" ;;
+"auth can-i"*) echo yes ;;
+version*) echo v1.32.4-eks-a737599 ;;
+"get crd"*|wait*) ;;
+"get rayclusters.ray.io"*)
+    [ ! -e "$HERE/forbidden" ] || { echo 'User "me" cannot list resource "rayclusters"' >&2; exit 1; }
+    for each in "$there"/*/raycluster_*; do
+        each=${each#"$there"/}
+        [ ! -e "$there/$each" ] || echo "${each/raycluster_/}"
+    done ;;
+"get secret/evonas-auth -o jsonpath"*) head -n1 "$(file secret/evonas-auth)" ;;
+"get pods"*jsonpath*) [ ! -e "$(file raycluster/evonas)" ] || echo headgroup Running ;;
+"get pods"*) [ ! -e "$(file raycluster/evonas)" ] || echo pod/evonas-head ;;
+"get nodepools.karpenter.sh "*)
+    shift 2
+    for each; do [ ! -e "$(file "nodepool/$each")" ] || echo "nodepool.karpenter.sh/$each"; done ;;
+"get "*" -l "*) (cd "$here" && grep -l part-of configmap_* networkpolicy_* pod* secret_* s*t_* 2> /dev/null) |
+    sort -u | sed 's|_|/|; s|^networkpolicy|&.networking.k8s.io|' ;;
+"get "*" -o name") shift; for each; do [ ! -e "$(file "$each")" ] || echo "$each"; done ;;
+"get "*) [ -e "$(file "$2")" ] ;;
+"create secret"*) base64 -w0 "${5#--from-file=auth_token=}" > "$(file "secret/$4")"; echo >> "$(file "secret/$4")" ;;
+"create serviceaccount"*) echo > "$(file "serviceaccount/$3")" ;;
+label*) echo part-of >> "$(file "$2")" ;;
+"apply -f"*) of_file "$3" | while read -r each label; do echo "$label" > "$(file "$each")"; done ;;
+"delete -f"*) of_file "$3" | while read -r each label; do rm -f "$(file "$each")"; done ;;
+"delete nodepools.karpenter.sh"*) shift 2; for each; do rm -f "$(file "nodepool/$each")"; done ;;
+delete*) shift; for each; do rm -f "$(file "$each")"; done ;;
+esac
+"""
+
+
+class Namespaces:
+    """What there is, and to which context and namespace kubectl is set."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.set("a")
+
+    def set(self, namespace: str, context: str = "ctx", contexts: str = "ctx") -> None:
+        """As `kubectl config set-context --current --namespace` does."""
+        for name, text in (("namespace", namespace), ("context", context), ("contexts", contexts)):
+            (self._folder / name).write_text(text)
+
+    def objects(self) -> list[str]:
+        """`CONTEXT/NAMESPACE/KIND_NAME` of all."""
+        root = self._folder / "objects"
+        return sorted(str(path.relative_to(root)) for path in root.glob("*/*/*"))
+
+    def told(self) -> str:
+        """The lines of kubectl so far."""
+        return (self._folder / "told").read_text()
+
+
+@pytest.fixture
+def namespaces(user: Path, monkeypatch: pytest.MonkeyPatch) -> Namespaces:
+    """Kubernetes, with nothing in it."""
+    (user / "bin").mkdir()
+    (user / "bin/kubectl").write_text(KUBECTL)
+    (user / "bin/kubectl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{user / 'bin'}:/usr/bin:/bin")
+    monkeypatch.setenv("TOLD", str(user / "told"))
+    monkeypatch.setenv("HERE", str(user))
+    return Namespaces(user)
