@@ -18,6 +18,7 @@ def start_notes(wanted: Config, components: Components, folder: Folder) -> Itera
         folder: of the run.
     """
     yield from components.data.notes if components.data else ()
+    yield from components.space.task_notes(components.spec) if components.task else ()
     if advised := recipe.recommended(wanted, components.config):
         yield f"the config leaves to the task: training: {{{recipe.in_words(advised)}}}"
     yield from _scores_as_objectives(components)

@@ -127,6 +127,18 @@ def test_who_took_what_is_a_table_where_few_took_something_twice(tmp_path: Path)
     assert guess(table.assign(customer=np.arange(60) % 9), tmp_path)[0]["kind"] == "recommendation"
 
 
+@pytest.mark.parametrize("when", [DAYS[:60], DAYS[:60].strftime("%d.%m.%Y"), 1_700_000_000 + 9 * np.arange(60) ** 2])
+def test_when_a_row_was_is_not_what_is_predicted(when: object, tmp_path: Path) -> None:
+    bought = pd.DataFrame({"user": np.arange(60) % 9, "item": np.arange(60) % 7, "time": when})
+    section, decisions = guess(bought.sample(frac=1, random_state=0), tmp_path)
+    assert section["kind"] == "recommendation"
+    assert "label: item" in decisions[-1]
+    section, decisions = guess(bought.assign(user=np.arange(60) % 30).sample(frac=1, random_state=0), tmp_path)
+    assert (section["kind"], section["label"]) == ("table", "item")
+    assert decisions[0] == "label: item (the last column that is no time); another one: task.label"
+    assert guess(bought[["time"]], tmp_path)[0]["label"] == "time"
+
+
 @pytest.mark.parametrize("odd", [["x", "y"], {"a": 1}], ids=["list", "struct"])
 def test_what_cannot_be_compared_is_not_looked_at(odd: object, tmp_path: Path) -> None:
     """A column of lists or structs, wherever it stands and whatever it is called."""

@@ -244,6 +244,55 @@ def test_what_is_no_frame_is_one_line() -> None:
             evonas.table_of(frame, label="y")
 
 
+def test_what_was_given_in_python_is_named_and_no_config() -> None:
+    frame = pd.DataFrame({"a": np.arange(60.0), "key": 2**60 + np.arange(60) % 9, "y": ["no", "yes"] * 30})
+    for options, line in (
+        ({"label": "z"}, r"^table_of: label: unknown 'z'"),
+        ({"label": "y", "ignore": ["y"]}, r"^table_of: ignore: y is the label, which is no feature"),
+        ({"label": "y", "split": {"time": "y"}}, r"^table_of: split\.time: y "),
+        ({"label": "y", "metrics": ["er"]}, r"^table_of: metrics: unknown 'er'"),
+        ({"label": "y", "test": frame.drop(columns="a")}, r"^table_of: test has no column a; it has key, y"),
+    ):
+        with pytest.raises(UserError, match=line) as error:
+            evonas.table_of(frame, **options)
+        assert "task." not in str(error.value)
+    task = evonas.table_of(frame, label="y")
+    assert any("where they are names: categories" in note for note in task.notes)
+    assert isinstance(task.prepare, TableColumns)
+    with pytest.raises(UserError, match=r"^Encoder: the table has no column a; it has y$"):
+        Encoder(task.prepare.record)(frame[["y"]])
+
+
+@pytest.mark.parametrize("odd", [["gestern"], ["gestern", "k.A.", "-", None]])
+def test_the_few_texts_that_are_no_dates_are_missing(odd: list[str | None], tmp_path: Path) -> None:
+    days = pd.date_range("2024-01-01", periods=60).strftime("%d.%m.%Y").tolist()
+    days[: len(odd)] = odd  # the first ones, by which a column is judged
+    frame = pd.DataFrame({"day": days, "y": ["no", "yes"] * 30})
+    task = evonas.table_of(frame, label="y", test=frame[5:], valid=frame[5:])
+    assert any(note.startswith("dates, taken as") and "day (%d.%m.%Y)" in note for note in task.notes)
+    assert any(note.startswith("day: taken as missing, for it is no date: 'gestern' (1)") for note in task.notes)
+    assert isinstance(task.prepare, TableColumns)
+    assert int(np.isnan(task.splits.train.x["numbers"]).sum()) == len(odd)
+    later = frame.assign(day=pd.to_datetime(frame["day"], format="%d.%m.%Y", errors="coerce"))
+    encoder = Encoder(task.prepare.record)
+    for name, part in mapped(encoder(frame)).items():
+        assert torch.equal(part.nan_to_num(), mapped(encoder(later))[name].nan_to_num()), (
+            "dates by their type are dates"
+        )
+
+
+def test_many_texts_that_are_no_dates_are_said_and_none_are() -> None:
+    days = pd.date_range("2024-01-01", periods=60).strftime("%d.%m.%Y").tolist()
+    days[::5] = ["soon"] * 12
+    frame = pd.DataFrame({"day": days, "a": np.arange(60), "y": ["no", "yes"] * 30})
+    notes = evonas.table_of(frame, label="y", test=frame, valid=frame).notes
+    assert any(
+        note.startswith("day: not taken for dates, for 12 of 60 texts are none as %d.%m.%Y, such as 'soon'")
+        for note in notes
+    )
+    assert not any(note.startswith("dates") for note in notes)
+
+
 HUGE = pd.DataFrame(
     {
         "number": RNG.normal(size=60),
@@ -268,7 +317,7 @@ def test_why_a_column_of_other_values_is_left_out() -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"label": "y"}, r"the column far holds numbers from -1e\+308 to 1e\+308, which are too far apart"),
+        ({"label": "y"}, r"^table_of: the column far holds numbers from -1e\+308 to 1e\+308, .* name it in ignore$"),
         (
             {"label": "target", "target": "values", "ignore": ["far"]},
             r"reach \d.*e\+30, .*: give them in a larger unit",

@@ -111,9 +111,8 @@ def _plain(data: str, raw: Any, rows: Any) -> Guess:
     columns = rows.column_names
     named = _label(columns)
     ids = ids_of(rows)
-    label = named or next((name for name in columns[::-1] if name not in ids and _varies(rows, name)), columns[-1])
-    last = "the last column" if label == columns[-1] else "the last column that differs"
-    decisions = [f"label: {label} ({'by its name' if named else last}); another one: task.label"]
+    label, last = (named, "by its name") if named else _last(rows, ids)
+    decisions = [f"label: {label} ({last}); another one: task.label"]
     kind, different = str(rows[label].type), len(rows[label].unique())
     few = str(raw[label].type) != kind and different <= FEW_CLASSES
     floats = kind.startswith(("float", "double")) and not few
@@ -126,6 +125,24 @@ def _plain(data: str, raw: Any, rows: Any) -> Guess:
         decisions.append(f"ignored: {', '.join(ignore)} (as many values as rows); others: task.ignore")
     options = {**({"target": "values"} if values else {}), **({"ignore": ignore} if ignore else {})}
     return Guess({"kind": "table", "path": data, "label": label, **options}, tuple(decisions))
+
+
+def _last(rows: Any, ids: list[str]) -> tuple[str, str]:
+    """The last column that can be predicted, and how it was chosen: when a row was is seldom what is asked for."""
+    columns = rows.column_names
+    differ = [name for name in columns[::-1] if name not in ids and _varies(rows, name)]
+    label = next((name for name in differ if not _is_when(rows, name)), next(iter(differ), columns[-1]))
+    if label == columns[-1]:
+        return label, "the last column"
+    return label, f"the last column that {'differs' if label == next(iter(differ)) else 'is no time'}"
+
+
+def _is_when(rows: Any, name: str) -> bool:
+    """Whether a column holds dates, or is called a time and holds times."""
+    from evonas.tasks.table.dates import dated
+
+    kind = str(dated(rows, name)[name].type)
+    return kind.startswith(("date", "timestamp")) or (bool(_called([name], TIMES)) and _is_time(rows, name))
 
 
 def _label(columns: list[str]) -> str:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from evonas.exporters.exporter import Array, Exporter, InOrder, Labels, named
-from evonas.measuring.backends.export import Positional
+from evonas.measuring.backends.export import Positional, silent
 
 METADATA = "metadata.json"
 """The extra file with the texts by name."""
@@ -21,7 +21,8 @@ def write(network: nn.Module, x: Any) -> bytes:
     traced = Positional(network, list(x)) if isinstance(x, Mapping) else InOrder(network)
     shapes = {"parts": tuple({0: torch.export.Dim.DYNAMIC} for _ in parts)}
     file = io.BytesIO()
-    torch.export.save(torch.export.export(traced, parts, dynamic_shapes=shapes), file)
+    with silent(), torch.random.fork_rng(devices=[]):
+        torch.export.save(torch.export.export(traced, parts, dynamic_shapes=shapes), file)
     return file.getvalue()
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from evonas.inputs import in_words
 from evonas.records import Genome, InputSpec, TaskSpec
 from evonas.spaces.genes import Arch, Choice, Group, OneOf, Optional
-from evonas.spaces.options import at_least, listed, per_stage, shares, some
+from evonas.spaces.options import at_least, beyond, listed, per_stage, shares, some, values_of
 from evonas.spaces.space import Space
 
 if TYPE_CHECKING:
@@ -110,6 +110,21 @@ class Conv1D(Space):
                 "conv1d builds networks for series (channels, length), tokens (length,) of whole numbers and "
                 f"spectrograms (1, bands, frames), not for inputs of {in_words(task.input)}"
             )
+
+    def task_notes(self, task: TaskSpec) -> list[str]:
+        """What is longer than the input."""
+        length = task.input_shape[-1]
+        longer = f"more than an input of {length} places; the rest of a kernel takes in zeros"
+        notes = beyond("stem_kernels", values_of(self.leaves, "stem.kernel"), length, longer)
+        stages = [leaf for leaf in self.leaves if not leaf[0].startswith("stem.")]
+        notes += beyond("kernels", values_of(stages, "kernel"), length, longer)
+        if max(values_of(stages, "kernel")) > 1:
+            far = f"no two of an input of {length} places are so far apart; a kernel takes in one and zeros"
+            notes += beyond("dilations", values_of(stages, "dilation"), length - 1, far)
+        short = f"would leave 1 of {length} places, and counts as 1"
+        for name, gene in (("strides", "stem.stride"), ("factors", "factor")):
+            notes += beyond(name, values_of(self.leaves, gene), max(1, length - 1), short)
+        return notes
 
     def build(self, arch: Arch, task: TaskSpec) -> "nn.Module":
         """Raises ValueError where `check_task` does."""

@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from evonas.inputs import in_words
 from evonas.records import InputSpec, TaskSpec
+from evonas.spaces.genes import Choice
 
 T = TypeVar("T")
 
@@ -31,6 +32,43 @@ def image_shape(kind: str, task: TaskSpec) -> tuple[int, int, int]:
         )
     channels, height, width = task.input.shape
     return channels, height, width
+
+
+def check_cuts(name: str, values: Sequence[int], size: Sequence[int]) -> None:
+    """That an input (channels, *size) can be cut into parts of so many places each way: of a larger one the rest would
+    be zeros.
+
+    Raises:
+        ValueError: some of the values are larger than the input.
+    """
+    least = min(size)
+    if wrong := [value for value in values if value > least]:
+        shape = " x ".join(map(str, size)) + (" places" if len(size) == 1 else "")
+        raise ValueError(f"{name}: {', '.join(map(str, wrong))}: larger than an input of {shape}; take {least} or less")
+
+
+def beyond(name: str, values: Sequence[int], most: int, what: str) -> list[str]:
+    """A sentence for people about those of an option's values that are larger than their input; none where none is.
+
+    Args:
+        name: of the option.
+        values: of it.
+        most: the largest that is not.
+        what: becomes of those that are.
+    """
+    found = ", ".join(str(value) for value in values if value > most)
+    return [f"space: {name}: {found}: {what}"] * bool(found)
+
+
+def values_of(leaves: Sequence[tuple[str, Choice]], name: str) -> list[int]:
+    """The whole numbers that genes of this name may be, in order.
+
+    Args:
+        leaves: of a space.
+        name: the last part of a gene's, or the whole.
+    """
+    own = [leaf for full, leaf in leaves if full == name or full.endswith(f".{name}")]
+    return sorted({value for leaf in own for value in leaf.values if isinstance(value, int)})
 
 
 def some(name: str, values: Sequence[T], known: Sequence[T]) -> tuple[T, ...]:

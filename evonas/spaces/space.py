@@ -5,7 +5,7 @@ Knows nothing of populations; needs torch only where a network is built.
 
 import operator
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -59,6 +59,17 @@ class Space(ABC):
         Raises:
             ValueError: what the space takes, and what the task gives.
         """
+
+    def task_notes(self, task: TaskSpec) -> Sequence[str]:
+        """What people should know of the space and a task before a search of it starts; a space need not say anything.
+
+        Args:
+            task: what networks take in and give out.
+
+        Returns:
+            Sentences, such as of choices that are larger than an input, and so no choices.
+        """
+        return ()
 
     @cached_property
     def tree(self) -> Group:

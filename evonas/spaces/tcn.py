@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from evonas.inputs import in_words
 from evonas.records import InputSpec, TaskSpec
 from evonas.spaces.genes import Arch, Choice, Integer, Repeat
-from evonas.spaces.options import first_and_last, listed, shares, some
+from evonas.spaces.options import beyond, first_and_last, listed, shares, some, values_of
 from evonas.spaces.space import Space
 
 if TYPE_CHECKING:
@@ -65,6 +65,14 @@ class TCN(Space):
             raise ValueError(
                 f"tcn gives (outputs,), or (length, outputs) as long as its input, not outputs of {task.output_shape}"
             )
+
+    def task_notes(self, task: TaskSpec) -> list[str]:
+        """What is longer than the input."""
+        length = task.input_shape[-1]
+        longer = f"more than an input of {length} places; the rest of a kernel takes in zeros"
+        far = f"no two of an input of {length} places are so far apart; a kernel takes in one and zeros"
+        notes = beyond("kernels", values_of(self.leaves, "kernel"), length, longer)
+        return [*notes, *beyond("dilations", values_of(self.leaves, "dilation"), length - 1, far)]
 
     def build(self, arch: Arch, task: TaskSpec) -> "nn.Module":
         """Raises ValueError where `check_task` does."""

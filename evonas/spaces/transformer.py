@@ -1,13 +1,14 @@
 """Transformers for anything that comes in tokens: what mixes them, how deep, how wide."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, get_args
 
 from evonas.inputs import in_words
 from evonas.records import InputSpec, TaskSpec
-from evonas.spaces.columns import are_columns
+from evonas.spaces.columns import are_columns, columns_of
 from evonas.spaces.genes import Arch, Choice, Group, Integer, OneOf, Repeat
-from evonas.spaces.options import first_and_last, listed, shares, some
+from evonas.spaces.options import beyond, check_cuts, first_and_last, listed, shares, some, values_of
 from evonas.spaces.space import Space
 
 if TYPE_CHECKING:
@@ -97,7 +98,34 @@ class Transformer(Space):
         self.dropout = Choice(*shares("dropout", dropout))
 
     def check_task(self, task: TaskSpec) -> None:
-        """Raises ValueError where the input is none of these, the output has other axes, or a place has no token."""
+        """Raises ValueError where the input is none of these, the output has other axes, a place has no token, or a
+        patch or frame is larger than the input."""
+        self._check_takes(task)
+        if isinstance(task.input, InputSpec) and not task.input.is_integer:
+            size = task.input.shape[1:]
+            if size:
+                name, sides = ("patches", self.patch) if len(size) == 2 else ("frames", self.frame)
+                check_cuts(name, [int(side) for side in sides.values], size)
+
+    def task_notes(self, task: TaskSpec) -> list[str]:
+        """Windows that see all tokens, and kernels that are longer than there are tokens."""
+        tokens = self._most_tokens(task)
+        windows, kernels = (values_of(self.leaves, name) for name in ("window", "kernel"))
+        alike = f"local attention of so many sees all {tokens} tokens, as full attention does"
+        longer = f"more than the {tokens} tokens; the rest of a kernel takes in zeros"
+        return [*beyond("windows", windows, tokens - 1, alike), *beyond("kernels", kernels, tokens, longer)]
+
+    def _most_tokens(self, task: TaskSpec) -> int:
+        inputs = task.input
+        classed = "class" in self.pool.values and len(task.output_shape) == 1
+        if not isinstance(inputs, InputSpec):
+            return sum(columns_of(inputs)[:2]) + classed
+        if len(inputs.shape) == 1:
+            return inputs.shape[0] + classed
+        side = min((self.patch if len(inputs.shape) == 3 else self.frame).values)
+        return math.prod(-(-length // int(side)) for length in inputs.shape[1:]) + classed
+
+    def _check_takes(self, task: TaskSpec) -> None:
         inputs = task.input
         if are_columns(inputs):
             if len(task.output_shape) != 1:
@@ -122,10 +150,10 @@ class Transformer(Space):
             raise ValueError(f"frames: takes 1 where there is an answer at each place, not {list(self.frame.values)}")
 
     def build(self, arch: Arch, task: TaskSpec) -> "nn.Module":
-        """Raises ValueError where `check_task` does."""
+        """Raises ValueError where `check_task` does, but for patches and frames: of larger ones the rest is zeros."""
         from evonas.spaces.transformer_network import network  # a driver samples and breeds without torch
 
-        self.check_task(task)
+        self._check_takes(task)
         return network(arch, task)
 
 

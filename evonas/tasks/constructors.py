@@ -138,15 +138,19 @@ def check_varies(task: Task) -> Task:
     """The task, of values that data hold.
 
     Raises:
-        UserError: they are alike in all training examples.
+        UserError: they are alike in all training examples, or one of several is.
     """
     y = task.splits.train.y
-    if (y == y[:1]).all():
+    alike = np.flatnonzero((y == y[:1]).all(0)).tolist()
+    if not alike:
+        return task
+    value, what = f"{y[0, alike[0]]:.6g}", "what is predicted"
+    if len(alike) < y.shape[1]:
+        what = f"number {alike[0] + 1} of the {y.shape[1]:,} that are predicted"
+    elif len(alike) > 1:
         value = ", ".join(f"{number:.6g}" for number in y[0, :3])
-        raise UserError(
-            f"task {task.spec.name}: what is predicted is {value} in all training examples; there is nothing to learn"
-        )
-    return task
+    leave = "leave it out" if len(alike) < y.shape[1] else "there is nothing to learn"
+    raise UserError(f"task {task.spec.name}: {what} is {value} in all training examples; {leave}")
 
 
 def units_of(y: Array) -> tuple[tuple[float, float], ...]:

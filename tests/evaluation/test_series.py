@@ -212,6 +212,11 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "text": ({"targets": ["note"]}, r"task\.targets: the column note must hold numbers; row 1 has 'a'"),
     "metric": ({"metrics": ["mas"]}, r"task\.metrics: unknown 'mas'; did you mean 'mase'\?"),
     "constant": ({"targets": ["one"]}, r"task\.targets: one is 1 in all training rows, so there is nothing to"),
+    "constant beside": ({"targets": ["load", "one"]}, r"task\.targets: one is 1 in all training rows, so there is"),
+    "constant of classes": (
+        {"target": "classes", "label": "plan", "targets": ["load", "one"]},
+        r"task\.targets: one is 1 in all rows, which tells no class; leave it out",
+    ),
 }
 
 

@@ -472,6 +472,16 @@ def test_what_is_the_same_in_all_examples_is_no_target(tmp_path: Path) -> None:
     file = saved(tmp_path, x_train=x, y_train=np.full(30, 2.5))
     with pytest.raises(UserError, match=r"what is predicted is 2\.5 in all training examples; there is"):
         TASKS["npz"](path=str(file), target="values")
+    for values, line in (
+        (np.c_[np.arange(30), np.full(30, 7.0)], r"number 2 of the 2 that are predicted is 7 in all .*; leave it out"),
+        (
+            np.tile([1.0, 2.0], (30, 1)),
+            r"what is predicted is 1, 2 in all training examples; there is nothing to learn",
+        ),
+    ):
+        file = saved(tmp_path, x_train=x, y_train=values)
+        with pytest.raises(UserError, match=line):
+            TASKS["npz"](path=str(file), target="values")
     for part in ("train", "valid", "test"):
         (tmp_path / f"{part}.txt").write_text("a" * 50 + "b" * 9 * (part != "train"))
     with pytest.raises(UserError, match=r"all characters of the training text in .* are alike"):

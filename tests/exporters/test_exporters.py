@@ -1,5 +1,6 @@
 """Every exporter writes a network that computes the same elsewhere; the suffix of the file decides which one it is."""
 
+import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -61,14 +62,19 @@ def test_what_the_tracer_does_not_know_becomes_onnx_with_prepare() -> None:
     assert np.allclose(EXPORTERS["onnx"].run(file, x.numpy()), network(x).detach().numpy(), atol=1e-5)
 
 
-def test_a_network_that_cannot_be_converted_is_one_line() -> None:
+@pytest.mark.parametrize("name", ["pt2", "py", "onnx"])
+def test_a_network_that_cannot_be_converted_is_one_line(
+    name: str, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     class Moody(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
             return x if x.sum().item() > 0 else -x
 
     with pytest.raises(UserError, match="the network cannot be converted: ") as found:
-        written(EXPORTERS["pt2"], Moody().eval(), torch.ones(2, 3))
+        written(EXPORTERS[name], Moody().eval(), torch.ones(2, 3))
     assert "\n" not in str(found.value)
+    logged = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert (capfd.readouterr(), logged) == (("", ""), []), "nothing but the line"
 
 
 class Applied(nn.Module):
@@ -85,7 +91,7 @@ class Applied(nn.Module):
     ("function", "says"),
     [
         (lambda x: x * 2 if float(x.sum()) > 0 else x, "as a number of Python (test_exporters.py:"),
-        (lambda x: x * 2 if x.detach().numpy().sum() > 0 else x, "as a number of Python"),
+        (lambda x: x * 2 if x.detach().numpy().sum() > 0 else x, "as a number of Python (test_exporters.py:"),
         (lambda x: x * 2 if torch.equal(x[:1], x[-1:]) else x, "as a number of Python (test_exporters.py:"),
         (lambda x: x * 2 if len(x) > 1 else x, "the file's output differs by 1 of the largest"),
     ],

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from evonas.errors import UserError
 from evonas.tasks.class_folders import natural
 from evonas.tasks.room import check_room
-from evonas.tasks.series.table import Series
+from evonas.tasks.series.table import Series, constant
 from evonas.tasks.series.windows import FEWER, Place, Shape, bounds, count, places, taken
 from evonas.tasks.splitting import divided
 from evonas.tasks.task import Split, Splits
@@ -37,6 +38,21 @@ def labelled(
     numbers = {name: number for number, name in enumerate(names)}
     parts = {part: _split(own, shape, numbers, part, notes) for part, own in windows.items()}
     return Splits(**parts, drawn=("valid", "test")), names
+
+
+def check_tells(targets: Sequence[str], found: Sequence[Series]) -> None:
+    """That columns by which classes are to be told have more than one value each.
+
+    Args:
+        targets: names of the first columns of series.
+        found: the series.
+
+    Raises:
+        UserError: one has not.
+    """
+    every = np.concatenate([one.values[:, : len(targets)] for one in found])
+    for name, value in constant(targets, every).items():
+        raise UserError(f"task.targets: {name} is {value:.6g} in all rows, which tells no class; leave it out")
 
 
 def _labels(one: Series) -> set[str]:

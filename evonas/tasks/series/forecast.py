@@ -16,7 +16,7 @@ from evonas.tasks.room import check_room
 from evonas.tasks.series.forecasting import METRICS, Units, absolute_loss, naive_error, seasonal_naive
 from evonas.tasks.series.inputs import KnownFuture
 from evonas.tasks.series.reading import Columns
-from evonas.tasks.series.table import Series
+from evonas.tasks.series.table import Series, constant
 from evonas.tasks.series.windows import FEWER, Place, Shape, bounds, count, places, taken, training_rows
 from evonas.tasks.task import Array, Split, Splits, Standardise, Task
 
@@ -63,7 +63,7 @@ def forecast(wanted: Forecast, found: list[Series], notes: list[str]) -> Task:
     Args:
         wanted: what is to be forecast.
         found: the series.
-        notes: of how they were read.
+        notes: of how they were read; some are added.
 
     Raises:
         UserError: a target is constant, or the series are too short.
@@ -71,7 +71,7 @@ def forecast(wanted: Forecast, found: list[Series], notes: list[str]) -> Task:
     begins = bounds(found, *wanted.fractions)
     windows = places(found, wanted.shape, begins)
     rows = [training_rows(one, begins) for one in found]
-    mean, deviation = _statistics(wanted, found, rows)
+    mean, deviation = _statistics(wanted, found, rows, notes)
     naive = naive_error(found, rows, wanted.targets, wanted.season)
     units = Units(*(tuple(one[: wanted.targets].tolist()) for one in (mean, deviation, naive)))
     chosen = {name: make(units) for name, make in chosen_metrics(wanted.metrics, METRICS).items()}
@@ -93,17 +93,20 @@ def forecast(wanted: Forecast, found: list[Series], notes: list[str]) -> Task:
     )
 
 
-def _statistics(wanted: Forecast, found: list[Series], rows: list[int]) -> tuple[Array, Array]:
-    """Mean and deviation (channels,) of the training rows; a constant channel has deviation 1."""
+def _statistics(wanted: Forecast, found: list[Series], rows: list[int], notes: list[str]) -> tuple[Array, Array]:
+    """Mean and deviation (channels,) of the training rows; a constant channel has deviation 1, and is said."""
     past = np.concatenate([one.values[:end] for one, end in zip(found, rows, strict=True)])
     mean, deviation = past.mean(0), past.std(0)
-    varies = deviation > 1e-9 * np.maximum(np.abs(mean), 1e-9)
-    for name, value, own in zip(wanted.columns.targets, mean, varies, strict=False):
-        if not own:
+    same = constant(wanted.columns.channels, past)
+    for name, value in same.items():
+        if name in wanted.columns.targets:
             raise UserError(
                 f"task.targets: {name} is {value:.6g} in all training rows, so there is nothing to forecast; leave "
                 "it out"
             )
+    if same:
+        notes.append(f"the same in all training rows, which tells nothing: {', '.join(same)}")
+    varies = [name not in same for name in wanted.columns.channels]
     return mean, np.where(varies, deviation, 1.0)
 
 

@@ -6,7 +6,7 @@ from evonas.errors import UserError
 from evonas.paths import expanded
 from evonas.tasks.arrays import Target
 from evonas.tasks.constructors import classification
-from evonas.tasks.series.classes import labelled
+from evonas.tasks.series.classes import check_tells, labelled
 from evonas.tasks.series.forecast import Forecast, forecast
 from evonas.tasks.series.reading import Columns, series_of
 from evonas.tasks.series.windows import Shape
@@ -89,6 +89,7 @@ def series(
     rows = read(where, encoding, notes, decimal, doubtful=True)
     found, fractions = series_of(rows, columns, notes, decimal), (valid_fraction, test_fraction)
     if target == "classes":
+        check_tells(targets, found)
         shape = Shape(context - 1, 1, stride or max(1, context // 2))
         splits, classes = labelled(found, shape, fractions, split_seed, notes)
         made = classification(where.stem, splits, metrics or ("error",), classes, notes)

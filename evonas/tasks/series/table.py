@@ -77,6 +77,18 @@ def filled(values: Array, columns: Sequence[str], where: str, notes: Counter[str
     return np.take_along_axis(values, last, axis=0)
 
 
+def constant(columns: Sequence[str], values: Array) -> dict[str, float]:
+    """Column -> its value, of those that have one alone.
+
+    Args:
+        columns: names.
+        values: (rows, columns).
+    """
+    mean, deviation = values.mean(0), values.std(0)
+    same = deviation <= 1e-9 * np.maximum(np.abs(mean), 1e-9)
+    return {name: value for name, value, own in zip(columns, mean.tolist(), same, strict=True) if own}
+
+
 def times_of(rows: Any, name: str) -> Array:
     """(n,) int64 of a column of times: nanoseconds, or the whole numbers that it holds.
 

@@ -8,14 +8,12 @@ import numpy as np
 
 from evonas.errors import UserError
 from evonas.tasks.table.record import Writing
-from evonas.tasks.table.writing import Reading, read_as, reading_of
+from evonas.tasks.table.writing import Reading, as_missing, read_as, reading_of
 
 Decimal = Literal["", ".", ","]
 TRIED = 50
 """Different texts by which most columns are found to hold no numbers."""
 PLAIN = Reading(Writing(), {}).in_words()
-SHOWN = 5
-"""Texts that a note names."""
 
 
 def as_numbers(
@@ -109,7 +107,5 @@ def _notes(readings: Mapping[str, Reading]) -> list[str]:
             number = np.format_float_positional(found.numbers[found.doubtful], trim="-")
             notes.append(f'{name}: {found.doubtful} is read as {number}; where that is wrong: decimal: "{other}"')
         if found.missing:
-            shown = [f"{text[:40]!r} ({count:,})" for text, count in Counter(found.missing).most_common(SHOWN)]
-            more = f" and {len(found.missing) - SHOWN:,} others" if len(found.missing) > SHOWN else ""
-            notes.append(f"{name}: taken as missing, for it is no number: {', '.join(shown)}{more}")
+            notes.append(as_missing(name, found.missing, "number"))
     return notes

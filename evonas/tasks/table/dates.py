@@ -1,19 +1,61 @@
 """Dates in tables: which texts are some, and what networks take of them."""
 
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from evonas.tasks.table.writing import are_few
 from evonas.tasks.task import Array
 
 DAYS = ("%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d")
 TIMES = ("", " %H:%M", " %H:%M:%S", "T%H:%M:%S")
 FORMATS = tuple(day + time for day in DAYS for time in TIMES)
-"""How dates are written that are texts; the first that fits on all is taken."""
+"""How dates are written that are texts; the first of those that fit on most is taken."""
 WHOLE = r"^ *[+-]?\d+ *$"
 """Times may be whole numbers, too."""
 TRIED = 50
 """Texts by which most formats are found not to fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dates:
+    """How most texts of a column write dates.
+
+    Args:
+        written: the format.
+        count: of texts.
+        odd: text that is no date -> how often it is there.
+    """
+
+    written: str
+    count: int
+    odd: Mapping[str, int]
+
+    @property
+    def are_most(self) -> bool:
+        """Whether so few texts are no dates that they can be left away."""
+        return are_few(self.odd, self.count)
+
+
+def dates_of(column: Any) -> Dates | None:
+    """How a column of texts writes dates; None where less than half of the texts are some.
+
+    Args:
+        column: a `pyarrow.ChunkedArray` of texts.
+    """
+    known = column.drop_null()
+    start = known.slice(0, TRIED)
+    if not any(character.isdigit() for text in start.to_pylist() for character in text):
+        return None
+    fit = [each for each in FORMATS if 2 * _count(_others(start, each)) <= len(start)]
+    if not fit:
+        return None
+    written = min(fit, key=lambda each: _count(_others(known, each)))
+    odd = Counter(known.filter(_others(known, written)).to_pylist())
+    return Dates(written, len(known), odd) if 2 * odd.total() <= len(known) else None
 
 
 def format_of(column: Any) -> str:
@@ -22,17 +64,8 @@ def format_of(column: Any) -> str:
     Args:
         column: a `pyarrow.ChunkedArray` of texts.
     """
-    known = column.drop_null()
-    if not len(known) or not any(character.isdigit() for character in str(known[0])):
-        return ""
-    return next((each for each in FORMATS if _fits(known.slice(0, TRIED), each) and _fits(known, each)), "")
-
-
-def _fits(known: Any, written: str) -> bool:
-    from pyarrow import compute
-
-    found: int = compute.strptime(known, format=written, unit="s", error_is_null=True).null_count
-    return found == 0
+    found = dates_of(column)
+    return found.written if found and not found.odd else ""
 
 
 def first_other(column: Any) -> tuple[int, str]:
@@ -75,12 +108,12 @@ def moments(column: Any, written: str) -> Array:
 
     Args:
         column: a `pyarrow.ChunkedArray` of dates, or of texts that are some.
-        written: how; empty where they are dates by their type. What does not fit is a gap.
+        written: how, where they are texts. What does not fit is a gap.
     """
     import pyarrow as pa
     from pyarrow import compute
 
-    if written:
+    if written and not str(column.type).startswith(("date", "timestamp")):
         column = compute.strptime(column.cast(pa.string()), format=written, unit="s", error_is_null=True)
     naive = column.cast(pa.timestamp("s"), safe=False)
     found: Array = naive.to_numpy().astype("datetime64[s]")

@@ -12,6 +12,7 @@ from evonas.errors import UserError
 from evonas.tasks.class_folders import listed
 from evonas.tasks.table.as_numbers import converted
 from evonas.tasks.table.dates import days, moments, texts_of
+from evonas.tasks.table.in_python import said_of
 from evonas.tasks.table.reading import of_frame
 from evonas.tasks.table.record import CategoryColumn, NumberColumn, TableRecord
 from evonas.tasks.task import Array
@@ -48,13 +49,12 @@ class Encoder:
         except (ValueError, KeyError, TypeError, AttributeError, ValidationError):
             raise UserError(f"{path} does not describe columns, as evonas export writes them") from None
 
-    def __call__(self, rows: Any, part: str = "table") -> Array | dict[str, Array]:
+    def __call__(self, rows: Any) -> Array | dict[str, Array]:
         """What a network takes in, as it is stored.
 
         Args:
             rows: a frame, as `table_of` takes it, with the columns; others are not looked at. A column whose texts
                 were read as numbers takes numbers, or texts in the same writing.
-            part: what it is, for messages.
 
         Returns:
             (n, numbers) with NaN in gaps; or, where there are categories, `categories` (n, columns) and such `numbers`.
@@ -62,7 +62,20 @@ class Encoder:
         Raises:
             UserError: a column is not there, or holds something else than it did.
         """
-        rows = converted(of_frame(rows, part), self.record.written, part)
+        with said_of("Encoder"):
+            return self.encode(of_frame(rows, "the table"), "the table")
+
+    def encode(self, rows: Any, part: str) -> Array | dict[str, Array]:
+        """As it is called, for a table of a task.
+
+        Args:
+            rows: a `pyarrow.Table`.
+            part: what it is, for messages.
+
+        Raises:
+            UserError: as it does where it is called.
+        """
+        rows = converted(rows, self.record.written, part)
         numbers = [self._numbers(rows, each, part) for each in self.record.numbers]
         codes = [encoded(each, self._texts(rows, each, part)) for each in self.record.categories]
         found: dict[str, Array] = {}

@@ -9,9 +9,10 @@ import numpy as np
 
 from evonas.errors import UserError
 from evonas.tasks.class_folders import natural
-from evonas.tasks.table.dates import days, format_of, moments, texts_of
+from evonas.tasks.table.dates import Dates, dates_of, days, moments, texts_of
 from evonas.tasks.table.encoder import LOSSY, SINGLE, Encoder, texts, values
 from evonas.tasks.table.record import CategoryColumn, NumberColumn, TableRecord
+from evonas.tasks.table.writing import as_missing
 from evonas.tasks.task import Array
 
 NUMERIC = ("int", "uint", "float", "double", "half", "bool", "decimal")
@@ -36,6 +37,7 @@ class Found:
     dates: dict[str, str] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
     wide: bool = False
 
     def number(self, column: str, numbers: Array, part: Any = "value") -> bool:
@@ -122,9 +124,12 @@ def _taken(found: Found, column: Any, name: str, as_category: bool) -> str:
     elif kind.startswith(DATED):
         added = found.date(name, column, "")
     elif kind.startswith((*TEXTUAL, *NUMERIC)):
-        if not as_category and kind.startswith(TEXTS) and (written := format_of(column)):
-            added = found.date(name, column, written)
+        dates = dates_of(column) if not as_category and kind.startswith(TEXTS) else None
+        if dates and dates.are_most:
+            added = found.date(name, column, dates.written)
+            found.doubts += [as_missing(name, dates.odd, "date")] * bool(dates.odd)
         else:
+            found.doubts += _no_dates(name, dates)
             own = texts(column)
             different = len({text for text in own.tolist() if text is not None})
             if different > found.most_values and 2 * different > len(own):
@@ -133,6 +138,17 @@ def _taken(found: Found, column: Any, name: str, as_category: bool) -> str:
     else:
         return kind
     return "" if added else alike(column)
+
+
+def _no_dates(name: str, dates: Dates | None) -> list[str]:
+    """Why a column that has dates is none of dates."""
+    if not dates:
+        return []
+    odd = sum(dates.odd.values())
+    return [
+        f"{name}: not taken for dates, for {odd:,} of {dates.count:,} texts are none as {dates.written}, such as "
+        f"{next(iter(dates.odd))[:40]!r}; where these are missing, leave them empty"
+    ]
 
 
 def alike(column: Any) -> str:
@@ -148,7 +164,7 @@ def alike(column: Any) -> str:
 
 
 def _notes(found: Found) -> list[str]:
-    notes = []
+    notes = [*found.doubts]
     if found.left_out:
         notes.append(f"columns that are left out: {', '.join(found.left_out)}")
     if found.dates:

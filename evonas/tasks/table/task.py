@@ -20,6 +20,7 @@ from evonas.tasks.splitting import check_classes, completed
 from evonas.tasks.table.as_numbers import Decimal, as_numbers
 from evonas.tasks.table.encoder import Encoder, texts, unseen, values
 from evonas.tasks.table.fitting import NOTHING, SAME, alike, fitted
+from evonas.tasks.table.in_python import in_python, said_of
 from evonas.tasks.table.keys import key_of
 from evonas.tasks.table.prepare import TableColumns
 from evonas.tasks.table.reading import of_frame, read, table_files
@@ -155,7 +156,9 @@ def table_of(
         wanted, valid_fraction=valid_fraction, test_fraction=test_fraction, split_seed=split_seed, metrics=chosen
     )
     wanted = replace(wanted, decimal=decimal)
-    return assembled(name, tables, wanted)
+    with said_of("table_of"):
+        made = assembled(name, tables, wanted)
+    return replace(made, notes=tuple(map(in_python, made.notes)))
 
 
 def assembled(name: str, tables: Mapping[str, Any], wanted: Wanted, said: Sequence[str] = ()) -> Task:
@@ -189,7 +192,7 @@ def assembled(name: str, tables: Mapping[str, Any], wanted: Wanted, said: Sequen
     used = {each.column for each in encoder.record.numbers}
     taken = {name: writing for name, writing in written.items() if name in used}
     encoder = Encoder(encoder.record.model_copy(update={"written": taken}), encoder.wide)
-    encoded = splits.mapped(lambda part, split: Split(encoder(own[part], part), split.y))
+    encoded = splits.mapped(lambda part, split: Split(encoder.encode(own[part], part), split.y))
     for part in ("valid", "test"):
         if new := unseen(encoder.record, encoded.parts[part].x):
             notes.append(f"{part} has rows with values that training has not, or seldom: {', '.join(new)}")

@@ -34,7 +34,9 @@ WORDS = (
 NO_ANSWER = frozenset(f"{DASHES}|{WORDS}".split("|"))
 """Texts that stand for no number, in small letters."""
 ODD = 20
-"""One text of so many may be no number, in a column of numbers; of ten texts one."""
+"""One text of so many may be no number, in a column of numbers, or no date; of ten texts one."""
+SHOWN = 5
+"""Texts that a note names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +162,29 @@ def _apart(form: re.Match[str], decimal: str) -> str:
 
 def _are_most(counts: Mapping[str, int], numbers: Mapping[str, float]) -> bool:
     """Whether so few texts are no numbers that they can be left away; those that stand for nothing are not counted."""
-    said = {text: count for text, count in counts.items() if text.strip().casefold() not in NO_ANSWER}
-    known = sum(said.values())
-    odd = sum(count for text, count in said.items() if text not in numbers)
-    return odd <= max(known // ODD, int(known >= 10)) and odd < known
+    return are_few({text: count for text, count in counts.items() if text not in numbers}, sum(counts.values()))
+
+
+def are_few(odd: Mapping[str, int], count: int) -> bool:
+    """Whether texts that are not what the others are can be left away; those that stand for nothing are not counted.
+
+    Args:
+        odd: text -> how often it is there.
+        count: of all texts.
+    """
+    silent = sum(own for text, own in odd.items() if text.strip().casefold() in NO_ANSWER)
+    known, left = count - silent, sum(odd.values()) - silent
+    return left <= max(known // ODD, int(known >= 10)) and left < known
+
+
+def as_missing(name: str, texts: Mapping[str, int], noun: str) -> str:
+    """A note on a column.
+
+    Args:
+        name: of it.
+        texts: that are none of its values -> how often each is there.
+        noun: what they are not.
+    """
+    shown = [f"{text[:40]!r} ({count:,})" for text, count in Counter(texts).most_common(SHOWN)]
+    more = f" and {len(texts) - SHOWN:,} others" if len(texts) > SHOWN else ""
+    return f"{name}: taken as missing, for it is no {noun}: {', '.join(shown)}{more}"
