@@ -104,8 +104,8 @@ class Transformer(Space):
         if isinstance(task.input, InputSpec) and not task.input.is_integer:
             size = task.input.shape[1:]
             if size:
-                name, sides = ("patches", self.patch) if len(size) == 2 else ("frames", self.frame)
-                check_cuts(name, [int(side) for side in sides.values], size)
+                name, gene = ("patches", "patch") if len(size) == 2 else ("frames", "frame")
+                check_cuts(name, values_of(self.leaves, gene), size)
 
     def task_notes(self, task: TaskSpec) -> list[str]:
         """Windows that see all tokens, and kernels that are longer than there are tokens."""
@@ -122,8 +122,8 @@ class Transformer(Space):
             return sum(columns_of(inputs)[:2]) + classed
         if len(inputs.shape) == 1:
             return inputs.shape[0] + classed
-        side = min((self.patch if len(inputs.shape) == 3 else self.frame).values)
-        return math.prod(-(-length // int(side)) for length in inputs.shape[1:]) + classed
+        side = min(values_of(self.leaves, "patch" if len(inputs.shape) == 3 else "frame"))
+        return math.prod([-(-length // side) for length in inputs.shape[1:]]) + classed
 
     def _check_takes(self, task: TaskSpec) -> None:
         inputs = task.input

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from evonas.records import TaskSpec
 from evonas.spaces.genes import Arch, Choice, Integer
-from evonas.spaces.options import beyond, first_and_last, image_shape, listed, some
+from evonas.spaces.options import beyond, first_and_last, image_shape, listed, some, values_of
 from evonas.spaces.space import Space
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class UNet(Space):
         _, *size = image_shape("unet", task)
         halvings = (max(size) - 1).bit_length()
         one = f"pictures of {size[0]} x {size[1]} are one pixel after {halvings}; what is below sees no more of them"
-        return beyond("levels", [int(count) for count in self.levels.values], halvings, one)
+        return beyond("levels", values_of(self.leaves, "levels"), halvings, one)
 
     def build(self, arch: Arch, task: TaskSpec) -> "nn.Module":
         """Raises ValueError where `check_task` does."""

@@ -77,6 +77,21 @@ def test_a_network_that_cannot_be_converted_is_one_line(
     assert (capfd.readouterr(), logged) == (("", ""), []), "nothing but the line"
 
 
+class Odd(torch.autograd.Function):
+    """What the tracer says something of from C++, past Python's standard error."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return torch.special.bessel_j0(x)
+
+
+def test_a_tracer_writes_nothing_itself(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    with pytest.raises(UserError, match="bessel_j0"):
+        written(EXPORTERS["onnx"], Applied(Odd.apply).eval(), torch.ones(2, 3))  # type: ignore[arg-type]
+    assert capfd.readouterr() == ("", "")
+
+
 class Applied(nn.Module):
     def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
         super().__init__()

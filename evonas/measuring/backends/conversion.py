@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from evonas.code_owner import distance, line_of
-from evonas.text import describe_error, error_text
+from evonas.text import describe_error, error_text, one_line
 
 OPERATOR = re.compile(r"torch\._?ops\.(\w+\.\w+)|OpOverload\(op='(\w+\.\w+)'|operator '(\w+::\w+)'")
 LINE = re.compile(r'File "([^"]+)", line (\d+)')
@@ -30,10 +30,30 @@ AS_NUMBERS = re.compile(r"Converting a tensor to a (NumPy array|Python list)")
 
 
 class ReadOnce(Exception):
-    """A network makes a number of Python of its input's values; a traced file would keep the number. One line."""
+    """A network makes a number of Python of its input's values; a traced file would keep the number. One line.
 
-    def __init__(self) -> None:
+    Args:
+        place: where, as file:line; "" where its traceback says so, or nothing does.
+    """
+
+    def __init__(self, place: str = "") -> None:
         super().__init__("it computes with, or branches on, a value of its input as a number of Python")
+        self.place = place
+
+
+class NoOperator(Exception):
+    """A runtime has no operator that a network calls, or not as it is called there. One line.
+
+    Args:
+        runtime: as configs name it.
+        operator: as PyTorch names it: "aten.erfinv".
+        origin: of the call, for people, such as "module encoder.0 (Block), my_net.py:12"; "" where that is not known.
+        why: the operator cannot be converted there, where the runtime has it.
+    """
+
+    def __init__(self, runtime: str, operator: str, origin: str, why: str = "") -> None:
+        text = f"{runtime} cannot convert this call of {operator}: {why}" if why else f"{runtime} has no {operator}"
+        super().__init__(f"{text}: {origin}" if origin else text)
 
 
 def reason(error: BaseException) -> str:
@@ -42,13 +62,16 @@ def reason(error: BaseException) -> str:
     Args:
         error: of a converter.
     """
+    if isinstance(error, NoOperator):
+        return one_line(str(error))
     chain = [error]
     while chain[-1].__cause__ is not None:
         chain.append(chain[-1].__cause__)
     first, texts = chain[-1], [error_text(each) for each in reversed(chain)]
     reads = isinstance(first, ReadOnce) or type(first).__name__ in HANGS_ON_VALUES
     said = str(ReadOnce()) if reads else describe_error(first)
-    place = next(filter(None, (*map(_line, texts), *map(line_of, reversed(chain)))), "")
+    known = first.place if isinstance(first, ReadOnce) else ""
+    place = next(filter(None, (known, *map(user_line, texts), *map(line_of, reversed(chain)))), "")
     named = "" if reads else next(filter(None, map(_operator, texts)), "")
     beside = [part for part in (named, place) if part and part not in said]
     return f"{said} ({', '.join(beside)})" if beside else said
@@ -75,7 +98,7 @@ def traced_or(
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always", TracerWarning)
             file = trace()
-        kept = _read_once([str(each.message) for each in said if each.category is TracerWarning], network, x)
+        kept = _read_once([each for each in said if each.category is TracerWarning], network, x)
         if kept is None:
             return file
     except Exception:
@@ -92,11 +115,12 @@ def traced_or(
         raise kept from None
 
 
-def _read_once(warned: Sequence[str], network: nn.Module, x: Sequence[Tensor]) -> ReadOnce | None:
+def _read_once(warned: Sequence[warnings.WarningMessage], network: nn.Module, x: Sequence[Tensor]) -> ReadOnce | None:
     """What makes a number of the input's values. The tracer warns of sizes and weights as well, which are the same for
     all inputs, and not of each operator that gives a number."""
-    if any(AS_NUMBERS.search(text) for text in warned):
-        return ReadOnce()
+    if read := [each for each in warned if AS_NUMBERS.search(str(each.message))]:
+        own = next((each for each in read if distance(each.filename) == 0), None)
+        return ReadOnce(f"{Path(own.filename).name}:{own.lineno}" if own else "")
     try:
         with torch.no_grad(), _Watch(x):
             network(*x)
@@ -137,7 +161,7 @@ def _operator(text: str) -> str:
     return next(filter(None, found.groups()), "") if found else ""
 
 
-def _line(text: str) -> str:
+def user_line(text: str) -> str:
     """The last line of the user's code that a text names."""
     own = [(file, number) for file, number in LINE.findall(text) if distance(file) == 0]
     return f"{Path(own[-1][0]).name}:{own[-1][1]}" if own else ""

@@ -2,6 +2,7 @@
 
 import importlib
 import io
+import re
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stderr
 from typing import Any
@@ -17,6 +18,8 @@ from evonas.records import Inputs
 
 MISSING = "Missing operator: "
 """What the runtime says before the name of an operator that it has no kernel for."""
+REFUSED = re.compile(r"in operator (\w+::\w+)")
+"""Where the runtime names the kernel that a pass has failed in."""
 _threads: list[int] = []
 """What this process's pool has; XNNPACK holds on to it, so that it is never made anew."""
 
@@ -41,7 +44,7 @@ class ExecuTorch(EdgeRuntime):
 
     def _read(self, file: bytes, inputs: Inputs) -> Loaded:
         method, x = _method(file), _tensors(example(inputs, self._config.batch))
-        given: list[Any] = []
+        given: list[Any] = _first(method, x)
 
         def run() -> None:
             given[:] = method.execute(x)
@@ -65,7 +68,31 @@ def runner(file: bytes, threads: int) -> Callable[[Any], Array]:
     """
     _need(threads)
     method = _method(file)
-    return lambda x: np.array(method.execute(_tensors(x))[0].numpy(), np.float32)
+    tried: list[bool] = []
+
+    def run(x: Any) -> Array:
+        found = method.execute(_tensors(x)) if tried else _first(method, _tensors(x))
+        tried[:] = [True]
+        return np.array(found[0].numpy(), np.float32)
+
+    return run
+
+
+def _first(method: Any, x: tuple[Any, ...]) -> list[Any]:
+    """The first pass, in which a kernel may refuse what it is called with.
+
+    Raises:
+        ValueError: it does; it is named.
+    """
+    with heard() as said, redirect_stderr(io.StringIO()) as told:
+        try:
+            return list(method.execute(x))
+        except RuntimeError as error:
+            failure = error
+    lines = [*said, *told.getvalue().splitlines()]
+    named = next((found[1] for line in lines if (found := REFUSED.search(line))), "")
+    why = next((line.partition("] ")[2] for line in lines if "Check failed" in line), str(failure))
+    raise ValueError(f"executorch cannot run this call of {named}: {why}" if named else str(failure)) from None
 
 
 def _need(threads: int) -> None:

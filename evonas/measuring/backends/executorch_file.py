@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from evonas.installing import how_to_install
+from evonas.measuring.backends.operators import missing
 
 PREPARED = ("prepare", "network.prepare")
 """Where a network as it is shipped has what the task does to stored examples: `Shipped`, or that with named inputs."""
@@ -22,19 +23,30 @@ def write(network: nn.Module, x: Any, calibration: Sequence[Any] = ()) -> bytes:
 
     Raises:
         ImportError: a library is missing.
-        Exception: whatever the conversion raises; the first line of an operator without a kernel names it.
+        NoOperator: the conversion has no operator that the network calls.
+        Exception: whatever else the conversion raises.
     """
     try:
         from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
         from executorch.exir import to_edge_transform_and_lower
     except ImportError:
         raise ImportError(f"networks are converted with executorch; {how_to_install('executorch')}") from None
-    parts = positional(x)
-    program = torch.export.export(ordered(network, x), parts, strict=False)
+    whole, parts = ordered(network, x), positional(x)
+    program = torch.export.export(whole, parts, strict=False)
     if calibration:
         program = torch.export.export(_quantised(program.module(), calibration), parts, strict=False)
-    found: bytes = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()]).to_executorch().buffer
-    return found
+
+    def lowered(program: Any) -> bytes:
+        found: bytes = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()]).to_executorch().buffer
+        return found
+
+    try:
+        return lowered(program)
+    except Exception as error:
+        convert = lambda part: lowered(torch.export.export(part, parts, strict=False))  # noqa: E731
+        if found := missing("executorch", whole, parts, convert, error):
+            raise found from error
+        raise
 
 
 def positional(x: Any) -> tuple[Any, ...]:

@@ -24,7 +24,8 @@ from evonas.inputs import called, example, mapped
 from evonas.installing import how_to_install
 from evonas.measuring.backends import aten_graph, executorch_file, litert_file, onnx_int8
 from evonas.measuring.backends.backend import Loaded
-from evonas.measuring.backends.conversion import reason, traced_or
+from evonas.measuring.backends.conversion import NoOperator, reason, traced_or
+from evonas.measuring.backends.heard import heard
 from evonas.records import Inputs
 
 TOLERANCE = {"float32": 0.01, "float16": 0.05, "bfloat16": 0.2}
@@ -74,6 +75,8 @@ def to_file(network: nn.Module, inputs: Inputs, config: TargetConfig, calibratio
             raise
         except ImportError as error:
             raise UserError(str(error)) from None
+        except NoOperator as error:
+            raise ExportError(f"it cannot be converted: {reason(error)}") from error
         except Exception as error:
             raise ExportError(f"it cannot be converted for {config.backend}: {reason(error)}") from error
 
@@ -238,13 +241,13 @@ FORMS: Mapping[str, Callable[[nn.Module, Any, Sequence[Any]], bytes]] = {
 
 @contextmanager
 def silent() -> Iterator[None]:
-    """The exporters warn, log and print at length. One prints a graph that it cannot convert from C++, whatever it is
-    told: it looks whether the function that would say so is true."""
+    """The exporters warn, log and print at length, some from C++. One prints a graph that it cannot convert, whatever
+    it is told: it looks whether the function that would say so is true."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     told = patch.object(torch._C, "_jit_is_onnx_log_enabled", None, create=True)
     try:
-        with warnings.catch_warnings(), told, redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        with heard(), warnings.catch_warnings(), told, redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:

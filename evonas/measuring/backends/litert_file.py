@@ -14,6 +14,7 @@ from evonas.installing import how_to_install
 from evonas.measuring.backends.executorch_file import ordered, positional
 from evonas.measuring.backends.heard import heard
 from evonas.measuring.backends.litert import Session
+from evonas.measuring.backends.operators import missing
 
 SIGNATURE = "serving_default"
 PREPARED = r"Shipped[^/;]*/[^/;]*_prepare[/;]"
@@ -30,7 +31,8 @@ def write(network: nn.Module, x: Any, calibration: Sequence[Any] = ()) -> bytes:
 
     Raises:
         ImportError: a library is missing.
-        Exception: whatever the conversion raises; the first line of an operator that it does not know names it.
+        NoOperator: the converter has no operator that the network calls.
+        Exception: whatever else the conversion raises.
     """
     try:
         with heard():
@@ -40,8 +42,14 @@ def write(network: nn.Module, x: Any, calibration: Sequence[Any] = ()) -> bytes:
     except ImportError:
         raise ImportError(f"networks are converted with litert-torch; {how_to_install('litert')}") from None
     with tempfile.TemporaryDirectory() as folder, heard():
-        path = Path(folder) / "network.tflite"
-        litert_torch.convert(ordered(network, x), positional(x)).export(str(path))
+        path, whole, parts = Path(folder) / "network.tflite", ordered(network, x), positional(x)
+        try:
+            made = litert_torch.convert(whole, parts)
+        except Exception as error:
+            if found := missing("litert", whole, parts, lambda part: litert_torch.convert(part, parts), error):
+                raise found from error
+            raise
+        made.export(str(path))
         return _quantised(path, calibration) if calibration else path.read_bytes()
 
 
