@@ -27,6 +27,7 @@ from evonas.store.columns import (
     PER_METRIC,
     PER_TARGET,
     POPULATION,
+    WITH_INHERITED_WEIGHTS,
     Column,
     described,
 )
@@ -173,7 +174,10 @@ def columns() -> str:
         ("evaluations: of every candidate", FIXED),
         ("evaluations: of every metric", PER_METRIC),
         ("evaluations: of every target T", {f"{name}[T]": column for name, column in PER_TARGET.items()}),
-        ("evaluations: of a search with rung 0", {**BEFORE, "before.COLUMN": EXPECTED}),
+        (
+            "evaluations: of a search with rung 0",
+            {**BEFORE, "before.COLUMN": EXPECTED, "inherited.METRIC": WITH_INHERITED_WEIGHTS},
+        ),
         ("populations", POPULATION),
     )
     conditions = table_of(("name", "meaning"), ((f"`{name}`", meaning) for name, meaning in CONDITIONS.items()))

@@ -35,6 +35,10 @@ from evonas.spaces import SPACES
 from evonas.spaces.space import Space
 from evonas.store.columns import FIXED
 from evonas.strategies import STRATEGIES
+from evonas.supernet.file import Supernet
+from evonas.supernet.file import check_compatible as check_supernet
+from evonas.supernet.file import read as read_supernet
+from evonas.supernet.inheriting import Inheriting
 from evonas.tabular import EvaluatorFactory
 from evonas.tasks import TASKS, Task
 from evonas.tasks.data_record import DataRecord, data_record
@@ -58,6 +62,7 @@ class Components:
         evaluator: name of what evaluates candidates instead of training them; "" where they are trained.
         task: with its data, where networks are trained on them.
         data: what the run folder keeps of the data.
+        supernet: whose weights networks inherit at rung 0, where it decides there.
     """
 
     config: Config
@@ -70,6 +75,7 @@ class Components:
     evaluator: str = ""
     task: Task | None = None
     data: DataRecord | None = None
+    supernet: Supernet | None = None
 
 
 def assemble(
@@ -127,9 +133,12 @@ def assemble(
         _check_convertible(config, objectives, stored)
     tables = {name: _table(name, path, config, space, spec, inputs) for name, path in objectives.tables.items()}
     data = data_record(task)
-    factory = _training(config, space, task, objectives, tables, owner, begun, data)
+    supernet = _supernet(config, space, task) if objectives.by_supernet else None
+    factory = _training(config, space, task, objectives, tables, owner, begun, data, supernet)
     endpoints = remotes(config, objectives.targets)
-    return Components(config, space, spec, objectives, factory, tables, endpoints, task=task, data=data)
+    return Components(
+        config, space, spec, objectives, factory, tables, endpoints, task=task, data=data, supernet=supernet
+    )
 
 
 def check_given(space: object, task: object) -> None:
@@ -157,6 +166,7 @@ def _training(
     owner: str,
     begun: RunKind,
     data: DataRecord,
+    supernet: Supernet | None,
 ) -> Factory:
     """What builds, measures and trains networks. What a user may have registered is resolved here, on the driver."""
     learner = construct(LEARNERS, config.learner, "learner")
@@ -177,6 +187,7 @@ def _training(
         {name: table.entries for name, table in tables.items()},
         learner=_with_cache(learner, config, objectives, space, data, owner),
         metrics=resolve(objectives.network_metrics),
+        inherit=Inheriting(supernet.tensors) if supernet else None,
         expected=agreement(space, task),
         owner=owner,
         begun=begun,
@@ -296,3 +307,10 @@ def _table(name: str, path: str, config: Config, space: Space, spec: TaskSpec, s
     table, section = read(expanded(path, "from")), config.targets[name]
     check_compatible(table, section, space, spec, stored if section.includes == "prepare" else None)
     return table
+
+
+def _supernet(config: Config, space: Space, task: Task) -> Supernet:
+    path = expanded(config.training.supernet or "", "training.supernet")
+    supernet = read_supernet(path)
+    check_supernet(supernet, path, space, task)
+    return supernet

@@ -185,6 +185,8 @@ def check_run(folder: Folder, components: Components) -> None:
     for key in ("space", "task", "tables", "evaluator"):
         if not difference and recorded[key] not in (None, description[key]):
             difference = f"{key} is {recorded[key]} there, {description[key]} here"
+    if not difference and recorded.get("supernet") != description.get("supernet"):
+        difference = f"supernet is {recorded.get('supernet')} there, {description.get('supernet')} here"
     if difference:
         raise UserError(f"{folder} holds another search: {difference}; give another --run, or the config of that run")
 
@@ -263,6 +265,7 @@ def describe(components: Components) -> dict[str, Any]:
         "validation": _validation(components.task),
         "tables": {name: table.sha256 for name, table in components.tables.items()},
         "data": in_run_json(components.data).model_dump(mode="json") if components.data else None,
+        **({"supernet": components.supernet.sha256} if components.supernet else {}),
     }
 
 

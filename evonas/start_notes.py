@@ -22,6 +22,8 @@ def start_notes(wanted: Config, components: Components, folder: Folder) -> Itera
     if advised := recipe.recommended(wanted, components.config):
         yield f"the config leaves to the task: training: {{{recipe.in_words(advised)}}}"
     yield from _scores_as_objectives(components)
+    if components.supernet:
+        yield f"supernet {components.config.training.supernet}: {components.supernet.in_words()}"
     yield from _of_record(folder, components)
     yield from _checkpoints(folder, components.config.training)
 

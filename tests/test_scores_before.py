@@ -132,7 +132,7 @@ def test_a_table_without_the_scores_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("before", "says"),
     [
-        ("supernet", "unknown 'supernet'.* \\(known: scores, surrogate\\), or a metric"),
+        ("oracle", "unknown 'oracle'.* \\(known: scores, supernet, surrogate\\), or a metric"),
         ({"kind": "scores", "rule": "gain"}, "leave rule out"),
     ],
 )

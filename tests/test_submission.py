@@ -214,7 +214,10 @@ def test_a_latency_table_below_the_folder_is_sent(user: Path) -> None:
     objectives = "objectives=[{metric: error}, {metric: latency_ms, target: pi, from: tables/pi.parquet}]"
     staged = stage("config.yaml", "/runs/a", [objectives, "targets={pi: {}}"])
     assert staged.files["tables/pi.parquet"] == b"PAR1"
-    with pytest.raises(UserError, match=r"\.\./pi\.parquet: only tables below"):
+    (user / "shared.safetensors").write_bytes(b"weights")
+    before = "training={rungs: [0], before: supernet, supernet: shared.safetensors}"
+    assert stage("config.yaml", "/runs/a", [before]).files["shared.safetensors"] == b"weights"
+    with pytest.raises(UserError, match=r"\.\./pi\.parquet: only files below"):
         stage("config.yaml", "/runs/a", [objectives.replace("tables/", "../"), "targets={pi: {}}"])
 
 

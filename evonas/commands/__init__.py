@@ -21,6 +21,7 @@ COMMANDS = {
     "export": "write a network of the front as one file that runs elsewhere: pt2, onnx, py, safetensors, pte, tflite",
     "measure-server": "measure networks on this machine for searches that run elsewhere",
     "table": "measure each block of a config's space, for searches that add latencies up",
+    "supernet": "train shared weights of a config's space, for searches that judge networks by them before training",
     "submit": "run a search as a job of a Ray cluster; the same line again comes back to it",
     "cluster": "start a cluster on a cloud, Kubernetes or Slurm, search on it, take it all down",
     "doctor": "what stands in the way of a search on this machine or cluster",

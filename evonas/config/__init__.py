@@ -9,6 +9,7 @@ from evonas.config.augment import AugmentConfig
 from evonas.config.config import GENERATION, LATER_TRAINING_KEYS, MUTABLE_SECTIONS, PLACES, Config
 from evonas.config.section import PartConfig, Section
 from evonas.config.sections import (
+    SUPERNET,
     BudgetConfig,
     LimitConfig,
     ObjectiveConfig,
@@ -27,6 +28,7 @@ __all__ = [
     "LONGEST_TIMEOUT_S",
     "MUTABLE_SECTIONS",
     "PLACES",
+    "SUPERNET",
     "AugmentConfig",
     "BudgetConfig",
     "Config",

@@ -33,7 +33,7 @@ GROWS_UP_TO = 24
 """The longest lookahead with which a window grows by default, that of six workers: more would wait at the start."""
 _GENERATION = TypeAdapter(Annotated[int, Field(ge=2)])
 
-LATER_TRAINING_KEYS = ("batchnorm_bias_rate", "average", "graph", "before", "stopping", "checkpoints_mb")
+LATER_TRAINING_KEYS = ("batchnorm_bias_rate", "average", "graph", "before", "stopping", "checkpoints_mb", "supernet")
 """Keys of `training` whose defaults are what configs meant before they existed."""
 PLACES = {kind: frozenset({"cache"}) for kind in ("image_folder", "huggingface", "segmentation")}
 """Kind of a task -> options that say where something is kept, and not what the data are."""

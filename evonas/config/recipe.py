@@ -11,7 +11,18 @@ from evonas.errors import UserError
 
 OF_THE_OPTIMIZER = ("optimizer", "learning_rate", "momentum", "weight_decay")
 """Keys that belong together: a learning rate of one optimiser is wrong for another."""
-OF_THE_SEARCH = ("epochs", "rungs", "promote", "before", "stopping", "checkpoints_mb", "precision", "graph", "threads")
+OF_THE_SEARCH = (
+    "epochs",
+    "rungs",
+    "promote",
+    "before",
+    "supernet",
+    "stopping",
+    "checkpoints_mb",
+    "precision",
+    "graph",
+    "threads",
+)
 """Keys that are no matter of the data."""
 
 

@@ -50,6 +50,8 @@ class LimitConfig(Section):
         return self
 
 
+SUPERNET = "supernet"
+"""The kind of `training.before` which goes by inherited weights."""
 YOUNG_KEYS = ("warm_up", "ema", "accumulate", "stochastic_depth")
 """Keys of `training` that came after runs were recorded, besides LATER_TRAINING_KEYS."""
 
@@ -61,13 +63,14 @@ class BeforeConfig(Section):
         default="surrogate",
         description="what stands in for what training would give: surrogate, a Gaussian process on genes; a function "
         "that is registered in STAND_INS; scores, the sum of the logarithms of the ranks of az_expressivity, "
-        "az_progressivity, az_trainability and macs among the networks that are known (AZ-NAS); or a metric of the "
-        "untrained network, of which more is taken to be better",
+        "az_progressivity, az_trainability and macs among the networks that are known (AZ-NAS); supernet, the metrics "
+        "of the task with the weights of the file `supernet`; or a metric of the untrained network, of which more is "
+        "taken to be better",
     )
     rule: Literal["gain", "cutoff"] | None = Field(
         default=None,
         description="gain: by the hypervolume that it would add to the front, against those of the last births; "
-        "cutoff: as at the other rungs; default: gain, but cutoff for scores and a metric",
+        "cutoff: as at the other rungs; default: gain, but cutoff for scores, supernet and a metric",
     )
     promote: float = Field(default=0.1, gt=0, le=1, description="share of the births that is trained")
     always: float = Field(
@@ -170,6 +173,10 @@ class TrainingConfig(Section):
     before: BeforeConfig | None = Field(
         default=None, description="what decides at rung 0; its kind alone, or a section; default: surrogate"
     )
+    supernet: str | None = Field(
+        default=None,
+        description="the file of `evonas supernet` with the weights that networks inherit where `before` is supernet",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -207,6 +214,17 @@ class TrainingConfig(Section):
             )
         if self.before and not self.begins_at_0:
             raise ValueError("before decides at rung 0, and rungs has none: e.g. training.rungs=[0]")
+        by_supernet = bool(self.before) and self.before.kind == SUPERNET  # type: ignore[union-attr]
+        if by_supernet and not self.supernet:
+            raise ValueError(
+                "before: supernet needs the weights that networks inherit: training.supernet=supernet.safetensors, "
+                "which `evonas supernet` makes"
+            )
+        if self.supernet and not by_supernet:
+            raise ValueError(
+                f"supernet: {self.supernet} is for rung 0: training.rungs=[0] and training.before=supernet, or leave "
+                "it out"
+            )
         return self
 
     @property

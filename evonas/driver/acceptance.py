@@ -7,7 +7,7 @@ from dataclasses import replace
 from numbers import Real
 
 from evonas.objectives.metrics import AGGREGATED
-from evonas.objectives.objectives import Objectives
+from evonas.objectives.objectives import INHERITED, Objectives
 from evonas.records import Evaluation, RungReport, Status
 from evonas.runtime import Message
 from evonas.scores import decoded
@@ -64,7 +64,7 @@ def _named(rung: int, objectives: Objectives) -> list[str]:
     if not objectives.before or rung:
         return every
     known = [key for key in every if key not in objectives.expected]
-    return [*known, *(AGGREGATED if objectives.by_scores else ())]
+    return [*known, *(AGGREGATED if objectives.by_scores else ()), *(INHERITED + name for name in objectives.inherited)]
 
 
 def _fault(metrics: Mapping[str, float], named: Iterable[str], objectives: Objectives) -> tuple[Status, str] | None:

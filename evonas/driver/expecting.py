@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr
 
-from evonas.config import Config
+from evonas.config import SUPERNET, Config
 from evonas.config.sections import BeforeConfig
 from evonas.did_you_mean import unknown
 from evonas.driver.reorder_buffer import View
@@ -57,18 +57,18 @@ class Expecting:
     def __init__(self, config: BeforeConfig, seed: int, space: Space, objectives: Objectives, last: int) -> None:
         self._config, self._seed, self._objectives, self._last = config, seed, objectives, last
         self._metric = config.kind if objectives.by_metric else ""
-        self._guessed = objectives.by_metric or objectives.by_scores
+        self._guessed = objectives.by_metric or objectives.by_scores or objectives.by_supernet
         self._rule = config.rule or ("cutoff" if self._guessed else "gain")
-        if objectives.by_scores and config.kind in STAND_INS:
-            raise UserError(f"STAND_INS[{config.kind!r}]: training.before has this name for ranks of scores; rename it")
+        if self._guessed and not self._metric and config.kind in STAND_INS:
+            what = "ranks of scores" if objectives.by_scores else "inherited weights"
+            raise UserError(f"STAND_INS[{config.kind!r}]: training.before has this name for {what}; rename it")
         if not self._guessed and config.kind not in STAND_INS:
-            known = unknown(config.kind, [*STAND_INS, AGGREGATE])
+            known = unknown(config.kind, [*STAND_INS, AGGREGATE, SUPERNET])
             raise UserError(f"training.before: {known}, or a metric of the untrained network")
         if self._guessed and self._rule == "gain":
-            raise UserError(
-                f"training.before: rule: gain needs what training would give, and {config.kind} is not in "
-                "its unit; leave rule out"
-            )
+            other = "with inherited weights it is another number"
+            why = other if objectives.by_supernet else f"{config.kind} is not in its unit"
+            raise UserError(f"training.before: rule: gain needs what training would give, and {why}; leave rule out")
         self._columns = [] if self._guessed else _columns(objectives)
         self._stand_ins = {one.key: StandingIn(config.kind, space, one.key, one.sign) for one in self._columns}
         self._reached: dict[int, Report] = {}

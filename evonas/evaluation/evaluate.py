@@ -7,7 +7,7 @@ space, the task or the network raises leaves it: a failure is a row.
 
 import platform
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -48,12 +48,15 @@ from evonas.measuring.device_lock import DeviceLock
 from evonas.measuring.identity import multiplies_otherwise
 from evonas.measuring.kept_memory import give_memory_back
 from evonas.objectives.before_training import is_stopped_before, report_before
-from evonas.objectives.objectives import Objectives, dominates
+from evonas.objectives.objectives import INHERITED, Objectives, dominates
 from evonas.records import UNKNOWN, Deferred, Evaluation, Job, RungReport, RunKind, Status
 from evonas.spaces.space import Space
 from evonas.tasks.task import Task
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
+Inherit = Callable[[nn.Module, Task, DeviceData, TrainingConfig], tuple[Mapping[str, float], str]]
+"""(network, task, data, training) -> metrics of the task with weights that others share, and what of it is not theirs,
+in words. The network is left as it was."""
 
 
 class Evaluator:
@@ -68,6 +71,7 @@ class Evaluator:
         tables: target -> block -> ms, of targets whose latency is added up.
         learner: how networks get their weights.
         metrics: name -> what computes it of a network; default: evonas's own that the objectives need.
+        inherit: what finds the task's metrics with the weights of a supernet, where these decide at rung 0.
         expected: the driver's `agreement`; empty: none to agree with.
         owner: of what it measures, for other searches that wait meanwhile: the run folder.
         begun: what the rows of the run so far have alike.
@@ -88,6 +92,7 @@ class Evaluator:
         *,
         learner: Learner | None = None,
         metrics: Mapping[str, Compute] | None = None,
+        inherit: Inherit | None = None,
         expected: Mapping[str, str] = NOTHING,
         owner: str = "",
         begun: RunKind = UNKNOWN,
@@ -121,6 +126,7 @@ class Evaluator:
             )
             self.targets.prepare()
         metrics = resolve(objectives.network_metrics) if metrics is None else metrics
+        self._inherit = inherit
         again = {name: config.targets[name].max_remeasurements for name in self.targets.measured}
         self._builder = Builder(space, task.spec, self.device, self.training.threads, asks_for_the_next(task))
         refinement = Refinement(objectives, self.targets, self._builder)
@@ -223,7 +229,7 @@ class Evaluator:
         if message := self._costs.over_limits(draft.metrics):
             draft.status, draft.message = Status.INFEASIBLE, message
             return
-        if self._is_stopped_before(job, draft):
+        if self._is_stopped_before(network, job, draft):
             return
         if draft.reached and draft.reached[-1] is not last:
             yield draft.reached[-1]
@@ -234,10 +240,12 @@ class Evaluator:
         if draft.status is Status.OK and self._may_be_on_front(job, draft):
             draft.weights = weights(network)
 
-    def _is_stopped_before(self, job: Job, draft: Draft) -> bool:
+    def _is_stopped_before(self, network: nn.Module, job: Job, draft: Draft) -> bool:
         """Whether it is not worth a training; the draft gets rung 0, where there is one that it had not reached."""
         if not job.before or draft.reached:
             return False
+        if self._inherit:
+            self._take_inherited(self._inherit, network, draft)
         report = report_before(job, draft.metrics, self.objectives)
         draft.reached.append(report)
         draft.metrics = dict(report.metrics)
@@ -245,6 +253,14 @@ class Evaluator:
             draft.status, draft.batch_size = Status.STOPPED, 0
             return True
         return False
+
+    def _take_inherited(self, inherit: Inherit, network: nn.Module, draft: Draft) -> None:
+        start = time.perf_counter()
+        found, lacking = inherit(network, self.task, self.data, self.training)
+        draft.metrics |= {INHERITED + name: found[name] for name in self.objectives.inherited}
+        if lacking:
+            draft.conditions["not_inherited"] = lacking
+        draft.measure_s += time.perf_counter() - start
 
     def _may_be_on_front(self, job: Job, draft: Draft) -> bool:
         fitness = self.objectives.fitness(draft.reached[-1])

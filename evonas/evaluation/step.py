@@ -6,7 +6,7 @@ the learning rate, the state of the optimiser and of the generator. So it can be
 
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Generator, Tensor, nn
@@ -18,9 +18,22 @@ from evonas.evaluation.device_data import DeviceData
 from evonas.evaluation.distillation import Teacher
 from evonas.evaluation.mixed_precision import LossScale, autocast
 from evonas.evaluation.mixing import mixed
-from evonas.evaluation.optimizers import Optimizer
 from evonas.inputs import called, mapped
 from evonas.tasks.task import Task
+
+
+class Updates(Protocol):
+    """What becomes of a network's gradients."""
+
+    def zero_grad(self) -> None:
+        """Forget those of the step before."""
+
+    def step(self, found_inf: Tensor | None = None) -> None:
+        """Do with them what is to be done.
+
+        Args:
+            found_inf: as of an `Optimizer`.
+        """
 
 
 def to_channels_last(x: Any) -> Any:
@@ -49,7 +62,7 @@ class Step:
     task: Task
     config: TrainingConfig
     precision: str
-    optimizer: Optimizer
+    optimizer: Updates
     scale: LossScale | None = None
     teacher: Teacher | None = None
     parallel: DataParallel | None = None

@@ -6,8 +6,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from evonas.spaces.places import PLACE
+
 CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
-_OF_EVERY_MODULE = frozenset(vars(nn.Module()))
+_OF_EVERY_MODULE = frozenset({*vars(nn.Module()), PLACE})
 
 
 def is_layer(module: nn.Module) -> bool:

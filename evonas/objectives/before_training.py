@@ -11,7 +11,7 @@ import numpy as np
 
 from evonas.objectives.early_stopping import is_stopped
 from evonas.objectives.gain import REFERENCE, Matrix, worths
-from evonas.objectives.objectives import BEFORE, Objectives
+from evonas.objectives.objectives import BEFORE, INHERITED, Objectives
 from evonas.objectives.score_ranks import known, placed, scores_of
 from evonas.records import Before, Job, RungReport
 
@@ -57,7 +57,11 @@ def is_stopped_before(report: RungReport, job: Job, objectives: Objectives) -> b
 
 
 def _expected(before: Before, costs: Mapping[str, float], objectives: Objectives) -> Mapping[str, float]:
-    """Of a metric and of ranks more is better, whatever they stand in for."""
+    """Of a metric and of ranks more is better, whatever they stand in for; with inherited weights it is the same metric
+    that training gives."""
+    if objectives.by_supernet:
+        keys = [one.key for one in objectives.objectives if one.trained]
+        return {key: known(costs, INHERITED + key.partition("[")[0]) for key in keys}
     if not (before.metric or before.scores):
         return before.expected
     signs = {one.key: one.sign for one in objectives.objectives if one.trained}

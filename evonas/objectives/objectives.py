@@ -8,7 +8,7 @@ algorithm: NSGA-II", IEEE TEC 6(2), 2002, definition 1.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from evonas.config import Config, LimitConfig, ObjectiveConfig
+from evonas.config import SUPERNET, Config, LimitConfig, ObjectiveConfig
 from evonas.did_you_mean import unknown
 from evonas.errors import UserError
 from evonas.objectives.metrics import AGGREGATE, AGGREGATED, EXTRAS, MEASURED, TABULATED, Metric, registered
@@ -16,6 +16,8 @@ from evonas.records import Fitness, RungReport, TaskSpec
 
 BEFORE = "before."
 """What columns begin with that say what was expected before training."""
+INHERITED = "inherited."
+"""What columns begin with that are metrics of the task with the weights of a supernet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +51,13 @@ class Objectives:
     those whose latency is not measured. extras: target -> what is to be found out there besides the latency.
     judged: target of dtype int8 -> metrics of the task that are to be found out there, of the trained network.
     metrics: the columns of a row. named: those that an objective, a limit or `record` names. network_metrics: those
-    that are computed of the network. needs_training: those named that are known only after training.
+    that are computed of the network. needs_training: those named that are known only after training. inherited:
+    metrics of the task that are computed with the weights of a supernet.
 
     Raises:
-        UserError: an unknown metric, one that task and `METRICS` both have, one that is registered and can be none, or
-            a target that is missing, unknown, or of no use to the metric.
+        UserError: an unknown metric, one that task and `METRICS` both have, one that is registered and can be none, one
+            of a name that means something else at rung 0, or a target that is missing, unknown, or of no use to the
+            metric.
     """
 
     def __init__(self, config: Config, task: TaskSpec) -> None:
@@ -73,13 +77,19 @@ class Objectives:
         self.before = config.training.before if config.training.begins_at_0 else None
         if len(set(self.names)) < len(self.names):
             raise UserError(f"objectives: {', '.join(self.names)} names a metric twice")
+        if self.by_supernet and SUPERNET in self._metrics:
+            raise UserError(
+                f"metric {SUPERNET}: training.before has this name for inherited weights; rename the metric"
+            )
         recorded = [_recorded(name) for name in config.record]
         if self.by_metric:
             recorded.append(self._stand_in(self.before.kind))  # type: ignore[union-attr]
         if self.by_scores:
             recorded += [_recorded(name) for name in AGGREGATED]
         also = [self._resolve(f"record.{i}", part)[1] for i, part in enumerate(recorded)]
-        self.named = frozenset((*self.names, *(limit.key for limit in self.limits), *also))
+        self.inherited = self._inherited()
+        columns = (INHERITED + name for name in self.inherited)
+        self.named = frozenset((*self.names, *(limit.key for limit in self.limits), *also, *columns))
         parts: tuple[ObjectiveConfig | LimitConfig, ...] = (*config.objectives, *config.limits, *recorded)
         used = {part.target for part in parts if part.target}
         self.targets = tuple(name for name in config.targets if name in used)
@@ -103,6 +113,7 @@ class Objectives:
             *task.metrics,
             *self.network_metrics,
             *(f"{name}[{target}]" for target in self.targets for name in self._columns(target)),
+            *(INHERITED + name for name in self.inherited),
             *self._columns_before(),
         )
 
@@ -138,7 +149,7 @@ class Objectives:
         if self.before and report.rung == 0:  # what is expected, in the place of what is not known yet
             own = {o.key: metrics[BEFORE + o.key] for o in self.objectives if BEFORE + o.key in metrics}
             metrics = {**metrics, **own}
-            known = known if self.by_scores else metrics  # ranks have no limit
+            known = known if self.by_scores or self.by_supernet else metrics  # ranks and a bias have no limit
         whole = all(o.key in metrics for o in self.objectives)
         values = tuple(o.sign * metrics[o.key] for o in self.objectives) if whole else ()
         intervals = tuple(_interval(o, metrics) for o in self.objectives) if whole and self.noisy else ()
@@ -152,7 +163,12 @@ class Objectives:
     @property
     def by_metric(self) -> bool:
         """Whether at rung 0 a metric of the untrained network stands in for what training would give."""
-        return bool(self.before) and self.before.kind in self._metrics  # type: ignore[union-attr]
+        return bool(self.before) and not self.by_supernet and self.before.kind in self._metrics  # type: ignore[union-attr]
+
+    @property
+    def by_supernet(self) -> bool:
+        """Whether at rung 0 metrics with inherited weights stand in for those of training."""
+        return bool(self.before) and self.before.kind == SUPERNET  # type: ignore[union-attr]
 
     @property
     def by_scores(self) -> bool:
@@ -164,6 +180,11 @@ class Objectives:
         """The columns of objectives and limits that are known only after training."""
         own = [objective.key for objective in self.objectives if objective.trained]
         return tuple(dict.fromkeys([*own, *(limit.key for limit in self.limits if limit.trained)]))
+
+    def _inherited(self) -> tuple[str, ...]:
+        """Of an objective in 8 bits it is the metric that the network has in float32."""
+        keys = (objective.key for objective in self.objectives if self.by_supernet and objective.trained)
+        return tuple(dict.fromkeys(key.partition("[")[0] for key in keys))
 
     def _columns_before(self) -> tuple[str, ...]:
         """What rows say of rung 0."""

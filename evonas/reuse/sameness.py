@@ -50,6 +50,7 @@ def _differences(
     yield "another task", compare("task", *(["path"] if same_data else []))
     yield "another task", different_key({**there["task"], "name": ""}, {**here["task"], "name": ""}, "task: ")
     yield "another training", compare("training", *ONLY_STOPS)
+    yield "another supernet", different_key({"supernet": there.get("supernet")}, {"supernet": here.get("supernet")})
     yield "another learner", compare("learner")
     if there["evaluator"] is not None:  # an earlier evonas did not say
         yield "another evaluator", different_key({"evaluator": there["evaluator"]}, {"evaluator": here["evaluator"]})

@@ -18,6 +18,7 @@ from evonas.errors import UserError
 from evonas.evaluation.costs import parameters
 from evonas.inputs import from_plain
 from evonas.objectives.objectives import Objectives
+from evonas.paths import expanded
 from evonas.records import TaskSpec
 from evonas.runs.verify import Verdict, verify
 from evonas.spaces import SPACES
@@ -25,6 +26,7 @@ from evonas.spaces.space import Space
 from evonas.spaces.units import built
 from evonas.store import Folder, read_retrained, read_starts, weights_name
 from evonas.store.final import read_weights
+from evonas.supernet.file import read as read_supernet
 from evonas.tasks import TASKS, Task
 from evonas.tasks.data_record import data_difference, data_record, recorded_data
 from evonas.tasks.given import how_to_give, is_given, may_be_given
@@ -86,7 +88,21 @@ def derive(folder: Folder, description: Mapping[str, Any], evaluations: pd.DataF
     config = config_of(folder, description)
     spec, own = task_of(description), space_of(description, space)
     verdict = verify(folder, config, own, Objectives(config, spec))
+    if not verdict.difference and (other := _other_supernet(config, description)):
+        return replace(verdict, difference=other)
     return verdict if verdict.difference else recount(verdict, evaluations, own, spec)
+
+
+def _other_supernet(config: Config, description: Mapping[str, Any]) -> str:
+    """In what the file of inherited weights, where it is still there, is not that of the search."""
+    recorded, path = description.get("supernet"), config.training.supernet
+    if not (recorded and path and (place := expanded(path, "training.supernet")).exists()):
+        return ""
+    try:
+        found = read_supernet(place).sha256
+    except UserError as error:
+        return str(error)
+    return "" if found == recorded else f"{path} is another supernet: its SHA-256 is {found}, not {recorded}"
 
 
 def recount(verdict: Verdict, evaluations: pd.DataFrame, space: Space, spec: TaskSpec) -> Verdict:

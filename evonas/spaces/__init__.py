@@ -5,6 +5,7 @@ from evonas.spaces.conv1d import Conv1D
 from evonas.spaces.genes import Arch, Choice, Group, Integer, OneOf, Optional, Repeat
 from evonas.spaces.mlp import MLP
 from evonas.spaces.mobile import Mobile
+from evonas.spaces.places import placed
 from evonas.spaces.space import Gene, Space
 from evonas.spaces.tcn import TCN
 from evonas.spaces.transformer import Transformer
@@ -42,4 +43,5 @@ __all__ = [
     "Transformer",
     "TwoTower",
     "UNet",
+    "placed",
 ]

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from evonas.spaces import dag
 from evonas.spaces.blocks import Head, Residual, Size, conv, conv_bn, halving, initialise, relu_conv_bn, shrunk
+from evonas.spaces.places import placed
 
 
 def separable(channels: int, kernel: int) -> nn.Module:
@@ -48,7 +49,10 @@ class CellModule(nn.Module):
         super().__init__()
         live = [(edge, op) for edge, op in zip(dag.edges(nodes), dag.pruned(ops, nodes), strict=True) if op != "none"]
         self.wires = [edge for edge, _ in live]
-        self.ops = nn.ModuleList(nn.Identity() if op == "skip" else MODULES[op](channels) for _, op in live)
+        self.ops = nn.ModuleList(
+            placed(f"edge_{a}_{b}-{op}", nn.Identity() if op == "skip" else MODULES[op](channels))
+            for (a, b), op in live
+        )
         self.output = nodes - 1
 
     def forward(self, x: Tensor) -> Tensor:
@@ -90,15 +94,16 @@ def cell_network(
         residual block.
     """
     size = shape[1:]
-    layers: list[nn.Module] = [conv_bn(shape[0], channels, 3)]
+    layers: list[nn.Module] = [placed("stem", conv_bn(shape[0], channels, 3))]
     for stage, count in enumerate(cells):
         if stage:
             stride = halving(size)
             size = shrunk(size, stride)
             reduce = residual_reduction if reduction is None else pooled_projection
-            layers.append(reduce(channels, 2 * channels, stride))
+            layers.append(placed(f"stage_{stage}.smaller", reduce(channels, 2 * channels, stride)))
             channels *= 2
             if reduction is not None:
-                layers.append(CellModule(reduction, nodes, channels))
-        layers += [CellModule(cell, nodes, channels) for _ in range(count)]
-    return initialise(nn.Sequential(*layers, nn.BatchNorm2d(channels), nn.ReLU(), Head(channels, outputs)))
+                layers.append(placed(f"stage_{stage}.reduction", CellModule(reduction, nodes, channels)))
+        layers += [placed(f"stage_{stage}.cell_{place}", CellModule(cell, nodes, channels)) for place in range(count)]
+    tail = placed("norm", nn.BatchNorm2d(channels)), nn.ReLU(), placed("head", Head(channels, outputs))
+    return initialise(nn.Sequential(*layers, *tail))

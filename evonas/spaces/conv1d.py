@@ -98,7 +98,7 @@ class Conv1D(Space):
     def identity(self, genome: Genome) -> str:
         """Absent stages have no place, and one place that a kernel takes in has no distance to others."""
         arch = self.decode(genome)
-        stages = [stage.to_dict() for stage in self._present(arch)]
+        stages = [stage.to_dict() for stage in self._present(arch).values()]
         for stage in stages:
             stage["dilation"] = 1 if stage["kernel"] == 1 else stage["dilation"]
         return json.dumps([arch.stem.to_dict(), arch.activation, arch.tail.to_dict(), arch.dropout, *stages])
@@ -133,9 +133,9 @@ class Conv1D(Space):
         self.check_task(task)
         return network(arch, self._present(arch), task)
 
-    def _present(self, arch: Arch) -> list[Arch]:
-        stages = (getattr(arch, name) for name in self._stages)
-        return [stage for stage in stages if stage is not None]
+    def _present(self, arch: Arch) -> dict[str, Arch]:
+        stages = {name: getattr(arch, name) for name in self._stages}
+        return {name: stage for name, stage in stages.items() if stage is not None}
 
 
 def _takes(inputs: object) -> bool:

@@ -1,6 +1,6 @@
 """The networks of `conv1d`: stem, stages of blocks, tail. Blocks take and give (N, channels, length)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from evonas.records import InputSpec, TaskSpec
 from evonas.spaces.blocks import ACTIVATIONS, Residual
 from evonas.spaces.genes import Arch
+from evonas.spaces.places import placed
 from evonas.spaces.tcn_network import TokenStem
 
 SQUEEZED = 4  # channels of a block a hidden unit of its squeeze-and-excitation (MnasNet's ratio of 0.25)
@@ -25,34 +26,35 @@ class Shape:
     stage: Arch
     act: str
 
-    def conv(self, inputs: int, outputs: int, stride: int = 1, groups: int = 1) -> list[nn.Module]:
+    def conv(self, name: str, inputs: int, outputs: int, stride: int = 1, groups: int = 1) -> list[nn.Module]:
         """A convolution of the stage's kernel and dilation with BatchNorm."""
-        return conv_bn(inputs, outputs, self.stage.kernel, stride, self.stage.dilation, groups)
+        return conv_bn(name, inputs, outputs, self.stage.kernel, stride, self.stage.dilation, groups)
 
     def end(self) -> list[nn.Module]:
         channels = self.outputs
-        return [SqueezeExcite(channels, max(2, channels // SQUEEZED))] if self.stage.squeeze else []
+        own = SqueezeExcite(channels, max(2, channels // SQUEEZED)) if self.stage.squeeze else None
+        return [placed("squeeze", own)] if own else []
 
 
-def network(arch: Arch, stages: Sequence[Arch], task: TaskSpec) -> nn.Module:
+def network(arch: Arch, stages: Mapping[str, Arch], task: TaskSpec) -> nn.Module:
     """An untrained network.
 
     Args:
         arch: of the space `conv1d`.
-        stages: of it, those that are present.
+        stages: of it by name, those that are present.
         task: with a series, tokens or a spectrogram.
     """
     inputs, stem = task.input, arch.stem
     assert isinstance(inputs, InputSpec)
     channels, length = stem.width if inputs.high else inputs.shape[-2], inputs.shape[-1]
-    layers: list[nn.Module] = [TokenStem(inputs.high, stem.width)] if inputs.high else []
+    layers: list[nn.Module] = [placed("tokens", TokenStem(inputs.high, stem.width))] if inputs.high else []
     layers += [nn.Flatten(1, 2)] if len(inputs.shape) == 3 else []
     stride = shortened(length, stem.stride)
-    layers += [*conv_bn(channels, stem.width, stem.kernel, stride), ACTIVATIONS[arch.activation]()]
+    layers += [*conv_bn("stem", channels, stem.width, stem.kernel, stride), ACTIVATIONS[arch.activation]()]
     channels, length = stem.width, -(-length // stride)
-    for stage in stages:
+    for name, stage in stages.items():
         stride = shortened(length, stage.shortening.to_dict().get("factor", 1))
-        layers += _stage(channels, stride, stage, arch.activation)
+        layers += _stage(name, channels, stride, stage, arch.activation)
         channels, length = stage.width, -(-length // stride)
     return nn.Sequential(*layers, *_tail(channels, arch, task))
 
@@ -63,36 +65,37 @@ def shortened(length: int, wanted: int) -> int:
 
 
 def conv_bn(
-    inputs: int, outputs: int, kernel: int, stride: int = 1, dilation: int = 1, groups: int = 1
+    name: str, inputs: int, outputs: int, kernel: int, stride: int = 1, dilation: int = 1, groups: int = 1
 ) -> list[nn.Module]:
-    """A convolution that keeps the length at stride 1, of any kernel, and BatchNorm."""
+    """A convolution that keeps the length at stride 1, of any kernel, and BatchNorm; `name` says where they stand."""
     around = dilation * (kernel - 1)
     even = [nn.ConstantPad1d((around // 2, around - around // 2), 0.0)] if around % 2 else []
     padding = 0 if even else around // 2
     conv = nn.Conv1d(inputs, outputs, kernel, stride, padding, dilation, groups, bias=False)
     nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
-    return [*even, conv, nn.BatchNorm1d(outputs)]
+    return [*even, placed(f"{name}.conv", conv), placed(f"{name}.norm", nn.BatchNorm1d(outputs))]
 
 
 def plain(shape: Shape) -> nn.Module:
     """One convolution (Dai et al. 2017)."""
-    conv = shape.conv(shape.inputs, shape.outputs, shape.stride)
+    conv = shape.conv("only", shape.inputs, shape.outputs, shape.stride)
     return nn.Sequential(*conv, ACTIVATIONS[shape.act](), *shape.end())
 
 
 def residual(shape: Shape) -> nn.Module:
     """Two convolutions beside a shortcut, which is projected where the size changes (He et al. 2016)."""
-    first, second = shape.conv(shape.inputs, shape.outputs, shape.stride), shape.conv(shape.outputs, shape.outputs)
+    first = shape.conv("first", shape.inputs, shape.outputs, shape.stride)
+    second = shape.conv("second", shape.outputs, shape.outputs)
     body = nn.Sequential(*first, ACTIVATIONS[shape.act](), *second, *shape.end())
     same = shape.inputs == shape.outputs and shape.stride == 1
-    shortcut = None if same else nn.Sequential(*conv_bn(shape.inputs, shape.outputs, 1, shape.stride))
+    shortcut = None if same else nn.Sequential(*conv_bn("only", shape.inputs, shape.outputs, 1, shape.stride))
     return nn.Sequential(Residual(body, shortcut), ACTIVATIONS[shape.act]())
 
 
 def separable(shape: Shape) -> nn.Module:
     """Of each channel for itself, then of all channels at each place (Howard et al. 2017)."""
-    depthwise = shape.conv(shape.inputs, shape.inputs, shape.stride, groups=shape.inputs)
-    pointwise = conv_bn(shape.inputs, shape.outputs, 1)
+    depthwise = shape.conv("depthwise", shape.inputs, shape.inputs, shape.stride, groups=shape.inputs)
+    pointwise = conv_bn("pointwise", shape.inputs, shape.outputs, 1)
     act = ACTIVATIONS[shape.act]
     return nn.Sequential(*depthwise, act(), *pointwise, act(), *shape.end())
 
@@ -101,13 +104,14 @@ BLOCKS: dict[str, Callable[[Shape], nn.Module]] = {"plain": plain, "residual": r
 POOLS: dict[str, Callable[..., nn.Module]] = {"max": nn.MaxPool1d, "mean": nn.AvgPool1d}
 
 
-def _stage(inputs: int, stride: int, stage: Arch, act: str) -> list[nn.Module]:
+def _stage(name: str, inputs: int, stride: int, stage: Arch, act: str) -> list[nn.Module]:
     layers: list[nn.Module] = []
     if stride > 1 and stage.shortening.kind in POOLS:
         layers.append(POOLS[stage.shortening.kind](stride, stride, ceil_mode=True))
         stride = 1
     for block in range(stage.depth):
-        layers.append(BLOCKS[stage.block](Shape(inputs, stage.width, 1 if block else stride, stage, act)))
+        made = BLOCKS[stage.block](Shape(inputs, stage.width, 1 if block else stride, stage, act))
+        layers.append(placed(f"{name}.block_{block}-{stage.block}", made))
         inputs = stage.width
     return layers
 
@@ -116,10 +120,10 @@ def _tail(channels: int, arch: Arch, task: TaskSpec) -> list[nn.Module]:
     """(N, channels, length) -> (N, *output_shape)."""
     tail = {"mean": Mean, "max": Maximum}.get(arch.tail.kind, nn.Identity)()
     if arch.tail.kind == "gru":
-        tail, channels = Recurrent(channels, arch.tail.units), arch.tail.units
+        tail, channels = placed("tail", Recurrent(channels, arch.tail.units)), arch.tail.units
     dropout = [nn.Dropout(arch.dropout)] if arch.dropout else []
     shaped = [nn.Unflatten(1, task.output_shape)] if len(task.output_shape) > 1 else []
-    return [tail, *dropout, nn.Linear(channels, task.outputs), *shaped]
+    return [tail, *dropout, placed(f"head-{arch.tail.kind}", nn.Linear(channels, task.outputs)), *shaped]
 
 
 class Mean(nn.Module):

@@ -10,6 +10,7 @@ from evonas.spaces.blocks import ACTIVATIONS, Residual
 from evonas.spaces.column_network import ColumnFeatures, OnColumns, embedding_width
 from evonas.spaces.columns import columns_of
 from evonas.spaces.genes import Arch
+from evonas.spaces.places import placed
 
 
 def network(arch: Arch, task: TaskSpec) -> nn.Module:
@@ -40,30 +41,36 @@ def layers(inputs: int, arch: Arch, outputs: int) -> list[nn.Module]:
 def plain(inputs: int, arch: Arch, outputs: int) -> list[nn.Module]:
     """Layers one behind the other."""
     parts: list[nn.Module] = []
-    for layer in arch.hidden:
-        parts += [nn.Linear(inputs, layer.width)]
-        parts += _norm(layer.width, arch)
+    for place, layer in enumerate(arch.hidden):
+        parts += [placed(f"layer_{place}{'' if place else _taken_in(arch)}", nn.Linear(inputs, layer.width))]
+        parts += _norm(layer.width, arch, f"norm_{place}")
         parts += [ACTIVATIONS[arch.activation]()]
         parts += _dropout(arch)
         inputs = layer.width
-    return [*parts, nn.Linear(inputs, outputs)]
+    return [*parts, placed("head" if arch.hidden else f"head{_taken_in(arch)}", nn.Linear(inputs, outputs))]
 
 
 def added(inputs: int, arch: Arch, outputs: int) -> list[nn.Module]:
     """Blocks beside identities, between a first layer and normalisation, activation and a last layer (Gorishniy et al.
     2021, section 3.2)."""
-    width, body = arch.block.width, {"residual": residual, "gated": gated}[arch.block.kind]
-    blocks = [Residual(nn.Sequential(*_norm(width, arch), *body(width, layer.width, arch))) for layer in arch.hidden]
-    last = [*_norm(width, arch), ACTIVATIONS[arch.activation](), nn.Linear(width, outputs)]
-    return [nn.Linear(inputs, width), *blocks, *last]
+    kind, width = arch.block.kind, arch.block.width
+    body = {"residual": residual, "gated": gated}[kind]
+    blocks = [
+        placed(f"block_{place}-{kind}", Residual(nn.Sequential(*_norm(width, arch), *body(width, layer.width, arch))))
+        for place, layer in enumerate(arch.hidden)
+    ]
+    last = [*_norm(width, arch), ACTIVATIONS[arch.activation](), placed(f"head-{kind}", nn.Linear(width, outputs))]
+    return [placed(f"first-{kind}{_taken_in(arch)}", nn.Linear(inputs, width)), *blocks, *last]
 
 
 def residual(width: int, inner: int, arch: Arch) -> list[nn.Module]:
-    return [nn.Linear(width, inner), ACTIVATIONS[arch.activation](), *_dropout(arch), nn.Linear(inner, width)]
+    enter, out = placed("enter", nn.Linear(width, inner)), placed("out", nn.Linear(inner, width))
+    return [enter, ACTIVATIONS[arch.activation](), *_dropout(arch), out]
 
 
 def gated(width: int, inner: int, arch: Arch) -> list[nn.Module]:
-    return [Gated(width, inner, arch.activation), *_dropout(arch), nn.Linear(inner, width)]
+    enter, out = placed("enter", Gated(width, inner, arch.activation)), placed("out", nn.Linear(inner, width))
+    return [enter, *_dropout(arch), out]
 
 
 class Gated(nn.Module):
@@ -93,6 +100,7 @@ class Periodic(nn.Module):
         own, bound = (1 if form.kind == "lite" else features), (2 * form.frequencies) ** -0.5
         self.weight = nn.Parameter(torch.empty(own, 2 * form.frequencies, form.width).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.empty(own, form.width).uniform_(-bound, bound))
+        placed(f"numbers-{form.kind}-{form.frequencies}", self)  # cosines come behind as many sines
 
     def forward(self, x: Tensor) -> Tensor:
         angle = 2 * torch.pi * self.frequencies * x[:, :, None]
@@ -102,8 +110,14 @@ class Periodic(nn.Module):
         return ((waves.transpose(0, 1) @ self.weight).transpose(0, 1) + self.bias).relu()
 
 
-def _norm(width: int, arch: Arch) -> list[nn.Module]:
-    return [nn.BatchNorm1d(width)] if arch.norm else []
+def _norm(width: int, arch: Arch, name: str = "norm") -> list[nn.Module]:
+    return [placed(name, nn.BatchNorm1d(width))] if arch.norm else []
+
+
+def _taken_in(arch: Arch) -> str:
+    """What a first layer sees, whose weights are others' where numbers become several each."""
+    embedding = arch.to_dict().get("embedding", {"kind": "none"})
+    return "" if embedding["kind"] == "none" else f"-{embedding['kind']}-{embedding['width']}"
 
 
 def _dropout(arch: Arch) -> list[nn.Module]:

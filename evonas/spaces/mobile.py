@@ -102,7 +102,7 @@ class Mobile(Space):
             return super().identity(genome)
         arch = self.decode(genome)
         resolution = [self._resolution(arch)] if self._resolutions else []
-        stages = (stage.to_dict() for stage in self._present(arch))
+        stages = (stage.to_dict() for stage in self._present(arch).values())
         return json.dumps([arch.stem.to_dict(), arch.activation, *resolution, *stages])
 
     def check_task(self, task: TaskSpec) -> None:
@@ -126,8 +126,8 @@ class Mobile(Space):
 
         shape = image_shape("mobile", task)
         stages = [
-            Stage(stage.width, stage.blocks if self._per_block else (stage,) * stage.depth)
-            for stage in self._present(arch)
+            Stage(name, stage.width, stage.blocks if self._per_block else (stage,) * stage.depth)
+            for name, stage in self._present(arch).items()
         ]
         return mobile_network(shape, task.outputs, arch.stem, arch.activation, stages, self._resolution(arch))
 
@@ -135,9 +135,9 @@ class Mobile(Space):
         """0: pictures stay as they are."""
         return int(arch.resolution) if self._resolutions else 0
 
-    def _present(self, arch: Arch) -> list[Arch]:
-        stages = (getattr(arch, name) for name in self._stages)
-        return [stage for stage in stages if stage is not None]
+    def _present(self, arch: Arch) -> dict[str, Arch]:
+        stages = {name: getattr(arch, name) for name in self._stages}
+        return {name: stage for name, stage in stages.items() if stage is not None}
 
 
 def _evenly(counts: Sequence[int]) -> int | Integer:

@@ -19,6 +19,7 @@ from evonas.spaces.blocks import (
     shrunk,
 )
 from evonas.spaces.genes import Arch
+from evonas.spaces.places import placed
 
 SQUEEZED = 4  # channels of a block's input a hidden unit of its squeeze-and-excitation (MnasNet's ratio of 0.25)
 
@@ -34,7 +35,12 @@ class Shape:
     squeeze: bool
 
     def squeezed(self, channels: int) -> list[nn.Module]:
-        return [SqueezeExcite(channels, max(2, self.inputs // SQUEEZED))] if self.squeeze else []
+        own = SqueezeExcite(channels, max(2, self.inputs // SQUEEZED)) if self.squeeze else None
+        return [placed("squeeze", own)] if own else []
+
+    def around(self, body: nn.Module) -> nn.Module:
+        """Beside an identity, where one can be."""
+        return Residual(placed("", body)) if self.same else body
 
     @property
     def same(self) -> bool:
@@ -56,35 +62,36 @@ def inverted(shape: Shape, block: Arch) -> nn.Module:
     """Wide inside, narrow and linear outside (Sandler et al. 2018)."""
     inner = shape.inputs * block.expansion
     body = nn.Sequential(
-        *([conv_bn(shape.inputs, inner, 1, act=shape.act)] if block.expansion > 1 else []),
-        conv_bn(inner, inner, block.kernel, shape.stride, groups=inner, act=shape.act),
+        *([placed("widen", conv_bn(shape.inputs, inner, 1, act=shape.act))] if block.expansion > 1 else []),
+        placed("depthwise", conv_bn(inner, inner, block.kernel, shape.stride, groups=inner, act=shape.act)),
         *shape.squeezed(inner),
-        conv_bn(inner, shape.outputs, 1),
+        placed("narrow", conv_bn(inner, shape.outputs, 1)),
     )
-    return Residual(body) if shape.same else body
+    return shape.around(body)
 
 
 def fused(shape: Shape, block: Arch) -> nn.Module:
     """A full convolution that widens, and a linear one that narrows (Gupta & Tan 2019; Tan & Le 2021, figure 2)."""
     inner = shape.inputs * block.expansion
     if block.expansion == 1:
-        layers = [conv_bn(shape.inputs, shape.outputs, block.kernel, shape.stride, act=shape.act)]
-        body = nn.Sequential(*layers, *shape.squeezed(shape.outputs))
+        layer = conv_bn(shape.inputs, shape.outputs, block.kernel, shape.stride, act=shape.act)
+        body = nn.Sequential(placed("alone", layer), *shape.squeezed(shape.outputs))
     else:
         body = nn.Sequential(
-            conv_bn(shape.inputs, inner, block.kernel, shape.stride, act=shape.act),
+            placed("widen", conv_bn(shape.inputs, inner, block.kernel, shape.stride, act=shape.act)),
             *shape.squeezed(inner),
-            conv_bn(inner, shape.outputs, 1),
+            placed("narrow", conv_bn(inner, shape.outputs, 1)),
         )
-    return Residual(body) if shape.same else body
+    return shape.around(body)
 
 
 def separable(shape: Shape, block: Arch) -> nn.Module:
     """Depthwise, then pointwise (Howard et al. 2017)."""
+    channels = shape.inputs
     return nn.Sequential(
-        conv_bn(shape.inputs, shape.inputs, block.kernel, shape.stride, groups=shape.inputs, act=shape.act),
-        *shape.squeezed(shape.inputs),
-        conv_bn(shape.inputs, shape.outputs, 1, act=shape.act),
+        placed("depthwise", conv_bn(channels, channels, block.kernel, shape.stride, groups=channels, act=shape.act)),
+        *shape.squeezed(channels),
+        placed("pointwise", conv_bn(channels, shape.outputs, 1, act=shape.act)),
     )
 
 
@@ -98,8 +105,9 @@ BLOCKS: dict[str, Callable[[Shape, Arch], nn.Module]] = {
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Channels, and squeeze and block of each of its blocks."""
+    """Its name among the genes, channels, and squeeze and block of each of its blocks."""
 
+    name: str
     width: int
     blocks: Sequence[Arch]
 
@@ -113,7 +121,7 @@ def mobile_network(
     resize = [Resize(size)] if size != shape[1:] else []
     stride = halving(size, stem.stride)
     size = shrunk(size, stride)
-    layers: list[nn.Module] = [*resize, conv_bn(shape[0], channels, 3, stride, act=act)]
+    layers: list[nn.Module] = [*resize, placed("stem", conv_bn(shape[0], channels, 3, stride, act=act))]
     if stem.to_dict().get("pool"):
         stride = halving(size)
         size = shrunk(size, stride)
@@ -123,6 +131,7 @@ def mobile_network(
             stride = halving(size) if index and not place else (1, 1)
             size = shrunk(size, stride)
             form = Shape(channels, stage.width, stride, act, own.squeeze)
-            layers.append(BLOCKS[own.block.kind](form, own.block))
+            block = BLOCKS[own.block.kind](form, own.block)
+            layers.append(placed(f"{stage.name}.block_{place}-{own.block.kind}", block))
             channels = stage.width
-    return initialise(nn.Sequential(*layers, Head(channels, outputs)))
+    return initialise(nn.Sequential(*layers, placed("head", Head(channels, outputs))))

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from evonas.records import InputSpec, TaskSpec
 from evonas.spaces.blocks import ACTIVATIONS
 from evonas.spaces.genes import Arch
+from evonas.spaces.places import placed
 
 
 def network(arch: Arch, task: TaskSpec) -> nn.Module:
@@ -24,7 +25,12 @@ def network(arch: Arch, task: TaskSpec) -> nn.Module:
         for block in arch.blocks
     )
     head = PlaceHead if len(task.output_shape) == 2 else SequenceHead
-    return nn.Sequential(stem, *blocks, Norm(arch.width), head(arch.width, task.output_shape[-1]))
+    return nn.Sequential(
+        stem,
+        *blocks,
+        placed("norm", Norm(arch.width)),
+        placed("head", head(arch.width, task.output_shape[-1])),
+    )
 
 
 class TokenStem(nn.Module):
@@ -68,7 +74,8 @@ class Block(nn.Module):
         groups = width if convolution == "separable" else 1
         self.body = nn.Sequential(
             Norm(width),
-            CausalConv(width, width, kernel, dilation=dilation, groups=groups),
+            # a kernel ends at its place, so that its middle is that of no other
+            placed(f"conv_{kernel}", CausalConv(width, width, kernel, dilation=dilation, groups=groups)),
             ACTIVATIONS[activation](),
             nn.Conv1d(width, width, 1),
             *([nn.Dropout(dropout)] if dropout else []),

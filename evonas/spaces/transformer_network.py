@@ -11,6 +11,7 @@ from evonas.records import InputSpec, TaskSpec
 from evonas.spaces.column_network import ColumnTokens, OnColumns
 from evonas.spaces.genes import Arch
 from evonas.spaces.mixers import Attention, Convolution, Full, Linear, Local, Rotary
+from evonas.spaces.places import placed
 
 EPSILON = 1e-6
 """Of the norms, as in ViT."""
@@ -48,9 +49,9 @@ def network(arch: Arch, task: TaskSpec) -> nn.Module:
     made = nn.Sequential(
         stem,
         Start(arch.width, length, pool == "class", arch.positions == "learned", arch.dropout),
-        *(Block(arch, block, tokens) for block in arch.blocks),
-        _norm(arch),
-        Head(arch.width, task.output_shape[-1], pool),
+        *(placed(f"block_{place}", Block(arch, block, tokens)) for place, block in enumerate(arch.blocks)),
+        placed("norm", _norm(arch)),
+        placed(f"head-{pool}", Head(arch.width, task.output_shape[-1], pool)),
     )
     initialise(made, len(arch.blocks))
     return OnColumns(columns, made) if columns else made
@@ -64,7 +65,9 @@ def _stem(arch: Arch, inputs: InputSpec) -> tuple[nn.Module, int]:
     if len(shape) == 1:
         return Features(shape[0], arch.width), shape[0]
     side = arch.patch if len(shape) == 3 else arch.frame
-    return Patches(shape, side, arch.width), math.prod(-(-length // side) for length in shape[1:])
+    return placed(f"stem-{side}", Patches(shape, side, arch.width)), math.prod(
+        -(-length // side) for length in shape[1:]
+    )
 
 
 class Patches(nn.Module):
@@ -100,6 +103,7 @@ class Start(nn.Module):
         self.token = nn.Parameter(torch.empty(width)) if classed else None
         self.positions = nn.Parameter(torch.empty(length, width)) if learned else None
         self.dropout = nn.Dropout(dropout)
+        placed(f"start-{length}", self)
 
     def forward(self, x: Tensor) -> Tensor:
         if self.token is not None:
@@ -114,9 +118,11 @@ class Block(nn.Module):
 
     def __init__(self, arch: Arch, block: Arch, tokens: Tokens) -> None:
         super().__init__()
-        self.mixer = nn.Sequential(_norm(arch), _mixer(arch, block.mixer, tokens), nn.Dropout(arch.dropout))
+        mixer = placed(_kind(arch, block.mixer), _mixer(arch, block.mixer, tokens))
+        self.mixer = nn.Sequential(_norm(arch), mixer, nn.Dropout(arch.dropout))
         hidden = arch.width * block.ratio
         forward = GatedForward(arch.width, hidden) if arch.gated else PlainForward(arch.width, hidden)
+        placed("gated" if arch.gated else "plain", forward)
         self.forwards = nn.Sequential(_norm(arch), forward, nn.Dropout(arch.dropout))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -191,6 +197,13 @@ def _mixer(arch: Arch, mixer: Arch, tokens: Tokens) -> nn.Module:
     rotary = Rotary(length, size) if arch.positions == "rotary" else nn.Identity()
     mixing = _mixing(mixer, heads * mixer.queries, tokens)
     return Attention(arch.width, size, heads, mixer.queries, mixing, rotary, numbers if tokens.causal else 0)
+
+
+def _kind(arch: Arch, mixer: Arch) -> str:
+    """Where a mixer stands among those that may be a part of one another, by fewer heads or narrower tokens."""
+    if mixer.kind == "conv":
+        return f"conv-{mixer.kernel}"
+    return f"{mixer.kind}-{arch.head_size}-{mixer.queries}"
 
 
 def _kept(mixer: Arch, length: int) -> int:

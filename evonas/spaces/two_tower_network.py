@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from evonas.spaces.blocks import ACTIVATIONS
 from evonas.spaces.genes import Arch
+from evonas.spaces.places import placed
 
 SCALE = 10.0
 """By which cosines are multiplied before anything is learned."""
@@ -45,7 +46,7 @@ class TwoTowers(nn.Module):
 def _tower(size: int, layers: Sequence[Any], arch: Arch) -> nn.Sequential:
     parts: list[nn.Module] = [nn.Dropout(arch.dropout)] if arch.dropout else []
     inputs = size
-    for layer in layers:
-        parts += [nn.Linear(inputs, layer.width), ACTIVATIONS[arch.activation]()]
+    for place, layer in enumerate(layers):
+        parts += [placed(f"layer_{place}", nn.Linear(inputs, layer.width)), ACTIVATIONS[arch.activation]()]
         inputs = layer.width
-    return nn.Sequential(*parts, *([nn.Linear(inputs, size)] if layers else []))
+    return nn.Sequential(*parts, *([placed("last", nn.Linear(inputs, size))] if layers else []))

@@ -98,6 +98,7 @@ CONDITIONS: Mapping[str, str] = {
     "gpu_data_mb": "of the GPU, for the examples",
     "mps": "whether NVIDIA's MPS was there",
     "slowdown": "by what factor its training steps took longer than with the GPU to itself",
+    "not_inherited": "what of it the supernet had no weights for, at rung 0: places, share of the weights",
     "from": "the run that it was taken over from; `from_candidate`: its index there",
     "until[T]": "how far its latency was measured, if not to the end: `first S s`, a screen, or `decided`, as far as "
     "something depended on it",
@@ -204,7 +205,15 @@ EXPECTED = Column(
     "what training was expected to give, in the unit of the column behind the dot; empty: not known. Where "
     "`training.before` is a metric of the untrained network: that metric, its sign turned if less of the column is "
     "better; where it is `scores`, the sum of the logarithms of ranks among the networks that were visible, its sign "
-    "turned likewise; these are no values of the column and have not its unit",
+    "turned likewise; these are no values of the column and have not its unit; where it is `supernet`, what the "
+    "network has with inherited weights, which is mostly worse than what it is trained to",
+)
+
+WITH_INHERITED_WEIGHTS = Column(
+    "",
+    "where `training.before` is `supernet`: the metric of the task behind the dot, on the validation part, of the "
+    "network with the weights of the supernet and BatchNorm averaged anew over training examples; `before.COLUMN` is "
+    "the same",
 )
 
 POPULATION: Mapping[str, Column] = {
@@ -226,6 +235,8 @@ def described(column: str) -> Column:
     known = PER_TARGET if target else {**FIXED, **PER_METRIC, **BEFORE}
     if name.startswith("before.") and name not in known:
         return EXPECTED
+    if name.startswith("inherited."):
+        return WITH_INHERITED_WEIGHTS
     if name not in known and name in METRICS:
         says = METRICS[name].compute.__doc__ or ""
         return Column(METRICS[name].unit, " ".join(says.partition("\n\n")[0].split()))

@@ -75,6 +75,7 @@ class RunForm(_Form):
     metrics: list[Text]
     targets: list[Text]
     tables: dict[str, Text] = {}
+    supernet: Text = ""
     id: Text = ""
     origin: _Origin | None = Field(default=None, alias="from")
     founders_from: Text = ""

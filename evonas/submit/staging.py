@@ -148,16 +148,18 @@ def _notes(config: Config, folder: str) -> Iterator[str]:
 
 
 def _tables(config: Config) -> dict[str, bytes]:
-    """The latency tables that the config names by a path below this folder; others must be on the cluster."""
+    """The latency tables and the supernet that the config names by a path below this folder; others must be on the
+    cluster."""
     named = {objective.table for objective in config.objectives} | {limit.table for limit in config.limits}
+    named |= {config.training.supernet}
     inside = [name for name in named if name and not Path(name).is_absolute()]
     for name in inside:
         if ".." in Path(name).parts:
-            raise UserError(f"{name}: only tables below the current folder are sent along; else give an absolute path")
+            raise UserError(f"{name}: only files below the current folder are sent along; else give an absolute path")
     try:
         return {posixpath.normpath(name): Path(name).read_bytes() for name in inside}
     except OSError as error:
-        raise UserError(f"no latency table {error.filename}: {error.strerror}") from None
+        raise UserError(f"no file {error.filename}: {error.strerror}") from None
 
 
 def own_code() -> dict[str, bytes]:

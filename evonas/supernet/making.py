@@ -1,0 +1,139 @@
+"""A supernet is made: trained, examined, and put into a file."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from evonas.config import Config
+from evonas.config.recipe import with_recipe
+from evonas.errors import UserError
+from evonas.evaluation import augment
+from evonas.evaluation.device_data import DeviceData, to_device
+from evonas.evaluation.task_inputs import check_inputs
+from evonas.evaluation.task_loss import check_loss
+from evonas.evaluation.training import copied
+from evonas.measuring.backends.pytorch import available, lock_name
+from evonas.measuring.device_lock import DeviceLock
+from evonas.spaces.space import Space
+from evonas.supernet.audit import Examined, Worth, audited
+from evonas.supernet.bank import Bank
+from evonas.supernet.file import Supernet, check_free, fingerprint, write
+from evonas.supernet.sampling import SamplingName, sampling_for
+from evonas.supernet.training import SupernetTrainer
+from evonas.tasks.task import Task
+from evonas.text import counted
+
+TIMES = 5
+"""By default a supernet is trained for so many times the epochs of a network."""
+RECIPE = (
+    "batch_size",
+    "optimizer",
+    "learning_rate",
+    "momentum",
+    "weight_decay",
+    "schedule",
+    "warm_up",
+    "label_smoothing",
+    "grad_clip",
+    "augment",
+)
+"""Keys of `training` that shape a supernet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How a supernet is made.
+
+    Args:
+        epochs: passes over the training examples; None: five times those of a network.
+        sampling: which networks are trained in a step; None: what suits the genes.
+        audit: networks that are trained alone to compare with; 0: none.
+    """
+
+    epochs: int | None = None
+    sampling: SamplingName | None = None
+    audit: int = 20
+
+
+def make(
+    config: Config, space: Space, task: Task, path: str | Path, wanted: Wanted, say: Callable[[str], None]
+) -> Supernet:
+    """Train a supernet and write it to a file.
+
+    Args:
+        config: of a search.
+        space: the networks.
+        task: what they learn.
+        path: of the file.
+        wanted: how.
+        say: takes lines for people.
+
+    Raises:
+        UserError: the path is taken, the space does not take the task, there is no such device, or nothing of the space
+            can be trained.
+    """
+    check_free(path)
+    config = with_recipe(config, task.recipe)
+    _check(config, space, task)
+    device = available("cuda" if config.runtime.gpus_per_worker else "cpu", "runtime")
+    lock = DeviceLock(["cpu", lock_name(device)], lambda: _synchronize(device))
+    with lock.shared():
+        data = to_device(task, device)
+        sampling = wanted.sampling or sampling_for(space)
+        training = config.training.model_copy(update={"epochs": wanted.epochs or TIMES * config.training.epochs})
+        trainer = SupernetTrainer(space, task, data, training, config.seed, sampling, say, lock.checkpoint)
+        say(f"{sampling}: {counted(training.epochs, 'epoch')} of {counted(trainer.steps, 'step')}")
+        bank = trainer.train()
+        numbers = sum(tensor.numel() for tensor in bank.tensors.values())
+        say(f"{numbers:,} weights in {len(bank.tensors):,} places; {trainer.trained:,} times a network was trained")
+        worth = _worth(bank, config, space, task, data, wanted.audit, say, lock.checkpoint)
+    recipe = {"sampling": sampling, "epochs": training.epochs, **training.model_dump(mode="json", include=set(RECIPE))}
+    made = Supernet(
+        signature=space.signature(),
+        task=fingerprint(task),
+        recipe=recipe,
+        seed=config.seed,
+        trained=trainer.trained,
+        versions={"torch": str(torch.__version__), "evonas": version("evonas")},
+        worth=worth,
+        tensors={key: tensor.numpy() for key, tensor in copied(bank.tensors).items()},
+    )
+    write(made, path)
+    return made
+
+
+def _check(config: Config, space: Space, task: Task) -> None:
+    try:
+        space.check_task(task.spec)
+    except ValueError as error:
+        raise UserError(f"space: {error}") from None
+    check_inputs(task)
+    check_loss(task, config.training.label_smoothing)
+    augment.check(config.training.augment, task)
+
+
+def _worth(
+    bank: Bank,
+    config: Config,
+    space: Space,
+    task: Task,
+    data: DeviceData,
+    count: int,
+    say: Callable[[str], None],
+    checkpoint: Callable[[], None],
+) -> Worth | None:
+    """Of the first objective that is a metric of the task, or of its main metric."""
+    if not count:
+        return None
+    named = [objective.metric for objective in config.objectives if objective.metric in task.metrics]
+    metric = (named or list(task.metrics))[0]
+    examined = Examined(space, task, data, config.training, config.seed, metric, checkpoint)
+    return audited(bank, examined, count, say)
+
+
+def _synchronize(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
