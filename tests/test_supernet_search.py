@@ -171,6 +171,7 @@ def test_a_search_goes_on_with_the_same_supernet_alone(
     made.rename(made.parent / "away")
     try:
         assert main(["verify", str(run)]) == 0, "a run is a record by itself"
+        assert "the supernet is not checked: there is no" in capsys.readouterr().out
         assert main(["search", config, "--run", str(run)]) == 2
         assert "no supernet" in capsys.readouterr().err
     finally:

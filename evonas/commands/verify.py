@@ -1,6 +1,8 @@
 """`evonas verify RUN`."""
 
 import argparse
+from collections.abc import Mapping
+from typing import Any
 
 from evonas.commands.arguments import add_import, add_run, imported, printable
 from evonas.errors import UserError
@@ -12,6 +14,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where = "where the data are now, e.g. task.path=/mnt/data.npz; they must then be those of the search"
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help=where)
     add_import(parser)
+
+
+def _supernet_that_is_away(description: Mapping[str, Any]) -> str:
+    """The file of inherited weights, where it is not there any more; else an empty text."""
+    from evonas.paths import expanded
+
+    path = description["config"]["training"].get("supernet") if description.get("supernet") else None
+    return str(path) if path and not expanded(path, "training.supernet").exists() else ""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -50,5 +60,7 @@ def run(options: argparse.Namespace) -> int:
                 read_weights(run.folder, row)
         networks = counted(len({row["candidate"] for row in finished}), "network")
         print(f"{networks} trained to the end: records and weights are whole")
+    if path := _supernet_that_is_away(run.description):
+        print(f"note: the supernet is not checked: there is no {printable(path)}")
     print("the data are those of the search" if task else f"note: the data are not checked: {printable(unchecked)}")
     return 0

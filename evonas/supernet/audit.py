@@ -154,7 +154,7 @@ class Examined:
     checkpoint: Callable[[], None] = lambda: None
 
 
-def audited(bank: Bank, examined: Examined, count: int, say: Callable[[str], None]) -> Worth:
+def audited(bank: Bank, examined: Examined, count: int, say: Callable[[str], None]) -> Worth | None:
     """Train networks alone, and compare.
 
     Args:
@@ -162,6 +162,9 @@ def audited(bank: Bank, examined: Examined, count: int, say: Callable[[str], Non
         examined: in what.
         count: of networks.
         say: takes lines for people.
+
+    Returns:
+        What the ranks are worth; None where no network can be trained.
     """
     space, task, data, metric, seed = examined.space, examined.task, examined.data, examined.metric, examined.seed
     networks = Networks(space, task.spec, data.device, seed)
@@ -178,8 +181,9 @@ def audited(bank: Bank, examined: Examined, count: int, say: Callable[[str], Non
             continue
         say(f"network {number} of {len(chosen)}: {metric} {found:.4g} inherited{lacking}, {alone:.4g} trained alone")
         rows.append((found, alone, parameters(network)))
-    columns = [list(column) for column in zip(*rows, strict=True)] or [[], [], []]
-    return judged(metric, 1 if task.spec.metrics[metric] == "minimize" else -1, *columns)
+    if not rows:
+        return None
+    return judged(metric, 1 if task.spec.metrics[metric] == "minimize" else -1, *map(list, zip(*rows, strict=True)))
 
 
 def _alone(network: nn.Module, examined: Examined, seed: int) -> Mapping[str, float]:
