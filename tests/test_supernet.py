@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from evonas.config import TrainingConfig
 from evonas.evaluation.optimizers import Optimizer
+from evonas.latency_tables.describe import details
 from evonas.records import Genome, InputSpec, TaskSpec
 from evonas.spaces import MLP, TCN, Cell, Choice, Conv1D, Integer, Mobile, Repeat, Space, Transformer, TwoTower, UNet
 from evonas.spaces.places import placed
@@ -186,6 +187,7 @@ def test_places_of_ones_own_are_taken_and_twice_the_same_is_told_apart() -> None
     both = nn.Sequential(placed("here", nn.Linear(2, 2, bias=False)), placed("here", nn.Linear(2, 2, bias=False)))
     assert keys(both) == {"here:Linear.weight", "here:Linear.weight#2"}
     assert set(both.state_dict()) == {"0.weight", "1.weight"}, "files of weights know nothing of places"
+    assert details(placed("here", nn.Linear(2, 2))) == details(nn.Linear(2, 2)), "nor do tables of latencies"
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
