@@ -298,6 +298,8 @@ def test_the_worth_of_ranks() -> None:
     assert (found.tau, found.params_tau, found.networks) == (pytest.approx(1), pytest.approx(-1), 6)
     assert found.bias == pytest.approx(0.075)
     assert "HARDLY" not in str(found)
+    assert "ranks no worse" not in str(found)
+    assert "ranks no worse" in str(judged("error", 1, [0.2, 0.1, 0.3], [0.1, 0.2, 0.3], [3, 2, 1]))
     weak = judged("accuracy", -1, [0.5, 0.4, 0.3, 0.2, 0.5], [0.3, 0.35, 0.2, 0.15, 0.1], [3, 4, 2, 1, 0])
     assert weak.params_tau == pytest.approx(1)
     assert "HARDLY BETTER THAN CHANCE" in str(judged("error", 1, [1, 2, 3, 4, 5], [2, 1, 2, 1, 2], [1, 2, 3, 4, 5]))

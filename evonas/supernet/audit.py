@@ -67,9 +67,11 @@ class Worth:
             f"Kendall tau {self.tau:.2f} ({interval}) with {self.metric} of {counted(self.networks, 'network')} "
             f"trained alone; that of params is {self.params_tau:.2f}; inherited less trained {self.bias:+.3g}"
         )
-        return (
-            f"{words}. IT RANKS HARDLY BETTER THAN CHANCE: train it for longer, or do without" * self.is_weak or words
-        )
+        if self.is_weak:
+            words += ". IT RANKS HARDLY BETTER THAN CHANCE: train it for longer, or do without"
+        if self.params_tau >= self.tau:
+            words += ". The number of parameters ranks no worse and costs nothing: training.before: params"
+        return words
 
 
 def judged(
