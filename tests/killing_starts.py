@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import evonas
-from evonas import start
 from evonas.cli import main
 from evonas.driver.loop import Search
 from evonas.records import Evaluation
 from evonas.spaces import SPACES
-from evonas.start import PreparedSearch, execute
+from evonas.start import PreparedSearch, execute, preparing
 from evonas.store import is_new, open_folder
 from evonas.tasks import TASKS
 from tests.synthetic import SPEC, Toy, Work, config, prepared
@@ -112,8 +111,8 @@ def said(*words: str) -> tuple[int, str, str]:
 
 def resumable() -> None:
     """Lets `evonas resume` find what this search is made of."""
-    prepare = start.prepare
-    start.prepare = lambda *given, **named: prepare(*given, **{**named, **PARTS})
+    prepare = preparing.prepare
+    preparing.prepare = lambda *given, **named: prepare(*given, **{**named, **PARTS})
     SPACES.setdefault("Toy", Toy)
     TASKS.setdefault("synthetic", lambda: SPEC)  # type: ignore[arg-type,return-value]
 
