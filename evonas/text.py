@@ -50,8 +50,8 @@ def printable_lines(text: str) -> str:
 def error_text(error: BaseException) -> str:
     """What an exception says of itself; its `__str__` may be the user's and fail too."""
     try:
-        several = isinstance(error, KeyError) and len(error.args) == 1 and "\n" in str(error.args[0])
-        return str(error.args[0] if several else error)  # a KeyError quotes what it was given, lines and all
+        message = isinstance(error, KeyError) and len(error.args) == 1 and "\n\n" in str(error.args[0])
+        return str(error.args[0] if message else error)  # a KeyError quotes what it was given, as a key
     except BaseException as second:
         return f"its text cannot be shown: {type(second).__name__}"
 

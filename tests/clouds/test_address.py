@@ -25,4 +25,6 @@ def test_an_address_that_no_machine_is_seen_by_is_refused() -> None:
     for text in ("0.0.0.0", "0.1.2.3", "127.0.0.1", "169.254.1.1", "224.0.0.1", "255.255.255.255"):
         with pytest.raises(UserError, match=f"--address {text}: no machine is seen by that"):
             one_address(text)
-    assert [one_address(text) for text in ("203.0.113.7", "10.0.0.5")] == ["203.0.113.7/32", "10.0.0.5/32"]
+    with pytest.raises(UserError, match=r"--address 10\.0\.0\.5: is of a private network"):
+        one_address("10.0.0.5")
+    assert one_address("203.0.113.7") == "203.0.113.7/32"
