@@ -29,6 +29,7 @@ from evonas.runtime.ray_pool import pool as pool_of_ray
 from evonas.runtime.ray_pool.cluster import look
 from evonas.runtime.ray_pool.device_servers import DeviceServers, _DeviceServer
 from evonas.runtime.ray_pool.dispatcher import Dispatcher
+from evonas.runtime.ray_pool.nodes import ClusterNode
 from tests import away
 from tests.away import Away, job
 from tests.clusters import kill, started
@@ -378,3 +379,8 @@ def test_a_network_that_is_finished_is_measured_on_nodes_with_the_resource(
         assert told == [told[0]] * 2
     finally:
         ray.shutdown()
+
+
+def test_a_node_with_less_than_a_server_takes_is_named() -> None:
+    with pytest.raises(UserError, match=r"there are: pixel \(board-1 has 0\.5; a server takes 1\)$"):
+        DeviceServers(PHONE).open([ClusterNode("a", "board-1", {"pixel": 0.5, "CPU": 4.0})])

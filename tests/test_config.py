@@ -72,6 +72,8 @@ def test_custom_yaml_shows_every_key() -> None:
         ("budget={}", "a budget needs evaluations, trained, hours, gpu_hours or usd"),
         ("objectives=[]", "objectives"),
         ("limits=[{metric: params}]", "a limit takes exactly one of at_most, at_least"),
+        ("runtime.gpus_per_worker=0.00005", "a share of a GPU from 0.0001, the least that Ray counts, to 1, not 5e-05"),
+        ("runtime.cpus_per_worker=0.00009", "takes 0, or 0.0001 and more, which is the least that Ray counts, not 9e-05"),
         ("targets.cpu.device=tpu", "targets.cpu.device"),
         ("seed=-1", "seed"),
         ("space.kind=no", "config: space.kind: quote it: YAML reads no and off as false"),
@@ -146,6 +148,12 @@ def test_wrong_objectives(overrides: list[str], says: str) -> None:
 def test_a_worker_has_one_gpu_at_most(gpus: float) -> None:
     assert wrong(f"runtime.gpus_per_worker={gpus}").endswith("trains on one GPU: for more GPUs take more workers")
     assert load_config(MINIMAL, ["runtime.gpus_per_worker=1"]).runtime.gpus_per_worker == 1
+
+
+@pytest.mark.parametrize("share", [0, 0.0001])
+def test_a_worker_takes_nothing_or_what_ray_can_count(share: float) -> None:
+    runtime = load_config(MINIMAL, [f"runtime.{kind}_per_worker={share}" for kind in ("cpus", "gpus")]).runtime
+    assert (runtime.cpus_per_worker, runtime.gpus_at_first) == (share, share)
 
 
 def test_a_missing_and_a_broken_file(tmp_path: Path) -> None:

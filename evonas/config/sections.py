@@ -13,6 +13,8 @@ from evonas.text import UNITS, in_time, in_usd, seconds_of
 
 EARLIER_STRATEGIES = {"aging": "regularised_evolution"}
 """Names that strategies had once -> theirs; configs and runs with one mean that."""
+LEAST_SHARE = 0.0001
+"""Ray counts in ten-thousandths of a CPU, of a GPU and of whatever else it shares out."""
 
 
 class StrategyConfig(PartConfig):
@@ -386,15 +388,17 @@ class RuntimeConfig(Section):
     workers: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
         default="auto", description="candidates evaluated at the same time; auto: as many as the CPUs or GPUs allow"
     )
-    cpus_per_worker: float = Field(default=1, ge=0, description="CPUs that a worker asks the cluster for")
+    cpus_per_worker: float = Field(
+        default=1, ge=0, description="CPUs that a worker asks the cluster for; 0, or 0.0001 and more"
+    )
     max_workers: Annotated[int, Field(ge=1)] | None = Field(
         default=None,
         description="with workers: auto, no more than these; on a cluster so many are asked of its autoscaler",
     )
     gpus_per_worker: Annotated[float, Field(ge=0)] | Literal["auto"] = Field(
         default=0.0,
-        description="0.25: four on a GPU, 0.3: three, as it is rounded up to 1/n; auto: one, and more while the "
-        "GPU gets more done and has memory",
+        description="0.25: four on a GPU, 0.3: three, as it is rounded up to 1/n; 0.0001 is the least; auto: one, and "
+        "more while the GPU gets more done and has memory",
     )
     memory_mb_per_worker: Annotated[int, Field(gt=0)] | Literal["auto"] = Field(
         default="auto",
@@ -448,7 +452,14 @@ class RuntimeConfig(Section):
         """GPUs of a worker when a search begins. A share is 1/n of a GPU, rounded down as Ray counts, in
         ten-thousandths: what is left of a GPU beside shares that do not divide it is nobody's."""
         asked = 1.0 if self.gpus_per_worker == "auto" else self.gpus_per_worker
-        return int(10_000 / int(1 / asked + 1e-9)) / 10_000 if 1e-4 <= asked < 1 else asked
+        return int(10_000 / int(1 / asked + 1e-9)) / 10_000 if 0 < asked < 1 else asked
+
+    @field_validator("cpus_per_worker")
+    @classmethod
+    def _countable(cls, cpus: float) -> float:
+        if 0 < cpus < LEAST_SHARE:
+            raise ValueError(f"takes 0, or {LEAST_SHARE:g} and more, which is the least that Ray counts, not {cpus:g}")
+        return cpus
 
     @model_validator(mode="after")
     def _max_of_auto(self) -> "RuntimeConfig":
@@ -461,11 +472,12 @@ class RuntimeConfig(Section):
     def _share(cls, number: object) -> object:
         if number == "auto":
             return number
-        if isinstance(number, int | float) and not isinstance(number, bool) and 0 <= number <= 1:
+        plain = isinstance(number, int | float) and not isinstance(number, bool)
+        if plain and (number == 0 or LEAST_SHARE <= number <= 1):
             return number
-        several = isinstance(number, int | float) and 1 < number < math.inf
-        why = "; a candidate trains on one GPU: for more GPUs take more workers" if several else ""
-        raise ValueError(f"takes auto, or a share of a GPU from 0 to 1, not {number!r}{why}")
+        why = "; a candidate trains on one GPU: for more GPUs take more workers" if plain and 1 < number < math.inf else ""
+        shares = f"{LEAST_SHARE:g}, the least that Ray counts, to 1"
+        raise ValueError(f"takes auto, 0, or a share of a GPU from {shares}, not {number!r}{why}")
 
     @field_validator("workers", "memory_mb_per_worker", mode="before")
     @classmethod

@@ -21,6 +21,7 @@ from evonas.run_identity import check_run, recorded_training
 from evonas.runtime import Remotes, make_runtime
 from evonas.runtime.ray_pool import probe
 from evonas.runtime.ray_pool.cluster import startable
+from evonas.runtime.ray_pool.device_servers import too_little
 from evonas.store import Folder, is_run, open_folder
 from evonas.tasks import TASKS
 
@@ -126,7 +127,8 @@ def _resource(context: Context, target: str, resource: str) -> Finding:
         remedy = (
             f"""start Ray on the board with --resources '{{"{resource}": 1}}', or correct targets.{target}.resource"""
         )
-        return Finding(name, "error", f"no node has the custom resource {resource}; there are: {there}", remedy)
+        text = f"no node has the custom resource {resource}; there are: {there}{too_little(resource, context.nodes)}"
+        return Finding(name, "error", text, remedy)
     if probe.unused(resource) < 1:
         context.away.add(target)
         return Finding(name, "note", f"{', '.join(having)} has the resource {resource}; somebody measures there now")

@@ -207,7 +207,7 @@ class DeviceServers:
     def _lacks(self, target: str) -> str:
         resource, there = self._remotes.resources[target], ", ".join(sorted(_custom(self._nodes))) or "none"
         said = f"no node of the Ray cluster has the custom resource {resource!r}; there are: {there}"
-        return f"targets.{target}.resource: {said}"
+        return f"targets.{target}.resource: {said}{too_little(resource, self._nodes)}"
 
     def _having(self, resource: str) -> list[ClusterNode]:
         return [node for node in self._nodes if node.resources.get(resource, 0) >= 1]
@@ -218,6 +218,12 @@ class DeviceServers:
         if self._having(resource):
             return f"its device server starts, or the resource {resource} is in use"
         return f"no node has the resource {resource}"
+
+
+def too_little(resource: str, nodes: Sequence[ClusterNode]) -> str:
+    """What is said of nodes that have less of a resource than a server takes; empty where none has."""
+    parts = [f"{node.host} has {part:g}" for node in nodes if 0 < (part := node.resources.get(resource, 0)) < 1]
+    return f" ({', '.join(parts)}; a server takes 1)" if parts else ""
 
 
 def _custom(nodes: Sequence[ClusterNode]) -> set[str]:
