@@ -13,6 +13,7 @@ from evonas.config import Config, RuntimeConfig
 from evonas.doctor import Context, Finding
 from evonas.doctor.gpus import disk, gpus
 from evonas.runtime.ray_pool import probe
+from evonas.runtime.ray_pool.demand import Demand
 from evonas.runtime.ray_pool.nodes import ClusterNode
 from evonas.runtime.ray_pool.nvidia_smi import ARGUMENTS, FIELDS, parsed
 from evonas.runtime.ray_pool.probe import Seen
@@ -23,12 +24,18 @@ H100 = "NVIDIA H100 80GB HBM3, 81559, 81000, GPU-3333, 580.82.07, Default, Disab
 
 
 def found(
-    *answers: str, runtime: dict[str, Any] | None = None, target: dict[str, Any] | None = None, **seen: Any
+    *answers: str,
+    offered: float | None = None,
+    runtime: dict[str, Any] | None = None,
+    target: dict[str, Any] | None = None,
+    **seen: Any,
 ) -> list[Finding]:
-    """What is found of a cluster with a node for each answer."""
-    nodes = [ClusterNode(str(i), f"host-{i}", {"GPU": float(len(parsed(answer)))}) for i, answer in enumerate(answers)]
-    facts = {"torch_cuda": "13.0", **seen}
-    each = [Seen(node, {}, parsed(answer), **facts) for node, answer in zip(nodes, answers, strict=True)]
+    """What is found of a cluster with a node for each answer, on which Ray offers as many GPUs as there are, or so
+    many."""
+    counts = [float(len(parsed(answer))) if offered is None else offered for answer in answers]
+    nodes = [ClusterNode(str(i), f"host-{i}", {"GPU": count}) for i, count in enumerate(counts)]
+    facts = {"torch_cuda": "13.0", "versions": {}, **seen}
+    each = [Seen(node, gpus=parsed(answer), **facts) for node, answer in zip(nodes, answers, strict=True)]
     config = Config.model_validate(
         {
             "space": {"kind": "mlp"},
@@ -97,6 +104,37 @@ def test_without_gpus_one_line_says_what_a_search_on_them_would_need() -> None:
     assert line.state == "ok"
     assert "driver 580 or newer, a torch that is built for CUDA" in line.text
     assert line.text.endswith("and runtime.gpus_per_worker=1")
+
+
+def test_a_search_on_gpus_without_any_is_told_what_it_needs() -> None:
+    (cross,) = found("", torch_cuda="", versions={"torch": "2.13.0+cpu"}, target={"device": "cuda"})
+    needs = "a node with one, NVIDIA's driver 580 or newer and a torch that is built for CUDA, which none here is"
+    assert cross.state == "error"
+    assert cross.text.endswith(f"(nvidia-smi: none); a search on GPUs needs {needs} (2.13.0+cpu)")
+    assert cross.remedy.endswith("--set runtime.gpus_per_worker=0 --set targets.gpu.device=cpu")
+    cross, unused = found(f"{L4}\n{L4}", offered=0)
+    assert "a search on GPUs needs" not in cross.text
+    assert unused.text.endswith("the others stay unused (ray start --num-gpus=2)")
+
+
+def test_gpus_that_ray_offers_and_a_node_has_not_are_a_cross_where_they_are_wanted() -> None:
+    (cross,) = found("", offered=2)
+    assert (cross.state, cross.text) == (
+        "error",
+        "host-0: Ray offers 2, nvidia-smi lists none; a worker that gets one fails",
+    )
+    assert cross.remedy.endswith("install NVIDIA's driver 580 or newer")
+    assert [one.state for one in found("", offered=2, runtime={"gpus_per_worker": 0})] == ["note"]
+    for unseen in ({"devices": 2}, {"versions": {"torch": "2.13.0+rocm6.4"}}, {"why": "no answer"}):
+        assert "error" not in {one.state for one in found("", offered=2, **unseen)}
+    (more,) = found(L4, offered=2)
+    assert (more.state, more.remedy) == ("error", "ray start there with --num-gpus=1")
+
+
+def test_a_share_that_does_not_divide_a_gpu_is_said_as_the_search_says_it() -> None:
+    _, note = found(L4, runtime={"gpus_per_worker": 0.3}, has_mps=True)
+    assert note.text == Demand(RuntimeConfig(gpus_per_worker=0.3)).remark != ""
+    assert len(found(L4, runtime={"gpus_per_worker": 0.25}, has_mps=True)) == 1
 
 
 def test_an_answer_that_is_no_list_of_gpus() -> None:

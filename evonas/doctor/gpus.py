@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from evonas.doctor.context import Context, Finding, need_ray
 from evonas.runtime.kind import NO_BFLOAT16
+from evonas.runtime.ray_pool.demand import rounded
 from evonas.runtime.ray_pool.nvidia_smi import Gpu
 from evonas.runtime.ray_pool.probe import Seen
 
@@ -18,31 +19,53 @@ LEAST_DISK_GB = 10.0
 
 def gpus(context: Context) -> Iterator[Finding]:
     need_ray(context)
+    runtime, wanted = context.runtime, _wanted(context)
     counted = sum(node.resources.get("GPU", 0) for node in context.nodes)
     listed = Counter(gpu.text for seen in context.seen for gpu in seen.gpus)
     each = ", ".join(f"{count} x {name}" for name, count in listed.items()) or "none"
-    if counted < context.runtime.gpus_at_first:
-        text = f"a worker needs {context.runtime.gpus_at_first:g}; Ray offers {counted:g} (nvidia-smi: {each})"
-        remedy = "set runtime.gpus_per_worker=0, or start Ray on nodes with GPUs (ray start --num-gpus)"
-        yield Finding(NAME, "error", text, remedy)
-    elif counted != listed.total():
-        yield Finding(NAME, "note", f"Ray offers {counted:g}, nvidia-smi lists {each}")
-    elif not listed:
+    if counted < runtime.gpus_at_first:
+        text = f"a worker needs {runtime.gpus_at_first:g}; Ray offers {counted:g} (nvidia-smi: {each})"
+        why = "" if listed else f"; {needed(context.seen, asked=True)}"
+        yield Finding(NAME, "error", text + why, _without(context, bool(listed)))
+    elif not counted and not listed:
         yield Finding(NAME, "ok", f"none; {needed(context.seen)}")
-    else:
+    elif counted == listed.total():
         yield Finding(NAME, "ok", each)
     for seen in context.seen:
+        yield from offered(seen, wanted)
         if seen.gpus:
             yield from usable(seen, context)
     yield from alike(context)
+    if remark := rounded(runtime):
+        yield Finding(NAME, "note", remark)
 
 
-def needed(seen: Sequence[Seen]) -> str:
-    """What a search on GPUs would need that is not there, in one line."""
+def needed(seen: Sequence[Seen], asked: bool = False) -> str:
+    """What a search on GPUs would need that is not there, in one line. asked: the config has workers on GPUs."""
     cuda = next((each.torch_cuda for each in seen if each.torch_cuda), None) or ""
-    build = f"torch for CUDA, which is there ({cuda})" if cuda else "a torch that is built for CUDA, which none here is"
-    driver = f"NVIDIA's driver {LEAST_DRIVER.get(_major(cuda), max(LEAST_DRIVER.values()))} or newer"
-    return f"a search on GPUs needs a node with one, {driver}, {build}, and runtime.gpus_per_worker=1"
+    none = "none here is" + _torches(seen)
+    build = f"torch for CUDA, which is there ({cuda})" if cuda else f"a torch that is built for CUDA, which {none}"
+    driver = f"NVIDIA's driver {_driver_for(cuda)} or newer"
+    rest = f"{driver} and {build}" if asked else f"{driver}, {build}, and runtime.gpus_per_worker=1"
+    return f"a search on GPUs needs a node with one, {rest}"
+
+
+def offered(seen: Seen, wanted: bool) -> Iterator[Finding]:
+    """Whether the GPUs that Ray offers on a node are those that are there."""
+    counted, listed, host = seen.node.resources.get("GPU", 0), len(seen.gpus), seen.node.host
+    if seen.why or counted == listed:
+        return
+    text = f"{host}: Ray offers {counted:g}, nvidia-smi lists {listed or 'none'}"
+    if counted < listed:
+        yield Finding(NAME, "note", f"{text}; the others stay unused (ray start --num-gpus={listed})")
+    elif not listed and (seen.devices or "rocm" in (seen.versions or {}).get("torch", "")):
+        yield Finding(NAME, "note", f"{text}; nothing can be said of them")
+    else:
+        remedy = f"ray start there with --num-gpus={listed}"
+        if not listed:
+            remedy += f"; where it has one, install NVIDIA's driver {_driver_for(seen.torch_cuda or '')} or newer"
+        lost = "a worker that gets one of the others fails" if listed else "a worker that gets one fails"
+        yield Finding(NAME, "error" if wanted else "note", f"{text}; {lost}", remedy)
 
 
 def usable(seen: Seen, context: Context) -> Iterator[Finding]:
@@ -87,6 +110,24 @@ def disk(context: Context) -> Iterator[Finding]:
             yield Finding("disk", "note", text)
     if known and all(free_gb >= LEAST_DISK_GB for _, free_gb in known):
         yield Finding("disk", "ok", f"{min(free_gb for _, free_gb in known):,.0f} GB or more are free on each node")
+
+
+def _without(context: Context, listed: bool) -> str:
+    """What to do where Ray has too few GPUs: offer those that are there, or search without."""
+    offer = f"start Ray {'with' if listed else 'on nodes with'} GPUs (ray start --num-gpus)"
+    cpu = [f"targets.{name}.device=cpu" for name in _local_targets(context)]
+    return f"{offer}, or search without: --set {' --set '.join(['runtime.gpus_per_worker=0', *cpu])}"
+
+
+def _torches(seen: Sequence[Seen]) -> str:
+    """The versions of torch that there are, in brackets."""
+    versions = {version for each in seen if (version := (each.versions or {}).get("torch"))}
+    return f" ({', '.join(sorted(versions))})" if versions else ""
+
+
+def _driver_for(cuda: str) -> int:
+    """The oldest driver that will do for a torch of this CUDA; for the newest CUDA where that is not known."""
+    return LEAST_DRIVER.get(_major(cuda), max(LEAST_DRIVER.values()))
 
 
 def _torch(seen: Seen, wanted: bool) -> Iterator[Finding]:

@@ -38,13 +38,7 @@ class Demand:
     @property
     def remark(self) -> str:
         """What became of a share that does not divide a GPU; empty where it does."""
-        asked = self._config.gpus_per_worker
-        if asked == "auto" or self.gpus == asked:
-            return ""
-        return (
-            f"runtime.gpus_per_worker: {asked:g} does not divide a GPU, of which a worker is on one: "
-            f"{counted(round(1 / self.gpus), 'worker')} a GPU, each has {self.gpus:g} of it"
-        )
+        return rounded(self._config)
 
     @property
     def notes(self) -> Sequence[str]:
@@ -112,3 +106,18 @@ class Demand:
 
     def _room(self, level: int) -> int:
         return self.nodes.room(self._needs_of(share(level)))
+
+
+def rounded(config: RuntimeConfig) -> str:
+    """What becomes of a share that does not divide a GPU; empty where it does.
+
+    Args:
+        config: The section `runtime`.
+    """
+    asked, share = config.gpus_per_worker, config.gpus_at_first
+    if asked in ("auto", share):
+        return ""
+    return (
+        f"runtime.gpus_per_worker: {asked:g} does not divide a GPU, of which a worker is on one: "
+        f"{counted(round(1 / share), 'worker')} a GPU, each has {share:g} of it"
+    )

@@ -38,6 +38,7 @@ class Seen:
         why: One line, where it gave no answer.
         torch_cuda: The CUDA that its torch is built for, "" for none; None where there is no torch.
         has_mps: Whether processes that share a GPU do so through NVIDIA's MPS.
+        devices: How many devices of NVIDIA's driver there are; a container may have them and no nvidia-smi.
         disk_gb: What is free for temporary files, in GB of 10^9 bytes; None where it is not known.
     """
 
@@ -49,6 +50,7 @@ class Seen:
     why: str = ""
     torch_cuda: str | None = None
     has_mps: bool = False
+    devices: int = 0
     disk_gb: float | None = None
 
 
@@ -161,6 +163,7 @@ def _seen(node: ClusterNode, actor: Any, call: Any, until: float) -> Seen:
         error_s,
         torch_cuda=found["torch_cuda"],
         has_mps=found["has_mps"],
+        devices=found["devices"],
         disk_gb=found["disk_gb"],
     )
 
@@ -183,6 +186,7 @@ def _probe_class() -> Any:
             return time.time()
 
         def look(self, packages: list[str], calls: Sequence[Sequence[str]], patience_s: float) -> dict[str, Any]:
+            import glob
             import platform
             import shutil
             import tempfile
@@ -199,6 +203,7 @@ def _probe_class() -> Any:
                 "gpus": self.gpus(calls, patience_s),
                 "torch_cuda": self.torch_cuda(),
                 "has_mps": self.has_mps(),
+                "devices": len(glob.glob("/dev/nvidia[0-9]*")),
                 "disk_gb": shutil.disk_usage(tempfile.gettempdir()).free / 1e9,
             }
 
