@@ -472,10 +472,12 @@ class RuntimeConfig(Section):
     def _share(cls, number: object) -> object:
         if number == "auto":
             return number
-        plain = isinstance(number, int | float) and not isinstance(number, bool)
-        if plain and (number == 0 or LEAST_SHARE <= number <= 1):
-            return number
-        why = "; a candidate trains on one GPU: for more GPUs take more workers" if plain and 1 < number < math.inf else ""
+        why = ""
+        if isinstance(number, int | float) and not isinstance(number, bool):
+            if number == 0 or LEAST_SHARE <= number <= 1:
+                return number
+            if 1 < number < math.inf:
+                why = "; a candidate trains on one GPU: for more GPUs take more workers"
         shares = f"{LEAST_SHARE:g}, the least that Ray counts, to 1"
         raise ValueError(f"takes auto, 0, or a share of a GPU from {shares}, not {number!r}{why}")
 
