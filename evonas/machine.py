@@ -3,6 +3,7 @@
 import contextlib
 import math
 import os
+import platform
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,6 +41,15 @@ def machine_cores() -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quotas = [quota for folder in own_groups() if (quota := _quota(folder))]
     return max(1, math.floor(min([cores, *quotas])))
+
+
+def too_many(threads: int) -> str:
+    """What is wrong with so many threads in one process of this machine; empty where they have a core each."""
+    cores = machine_cores()
+    if threads <= cores:
+        return ""
+    kind = "core" if cores == 1 else "cores"
+    return f"{threads} are more than the {cores} {kind} that a process may use on {platform.node()}: they take turns"
 
 
 def _quota(folder: Path) -> float:

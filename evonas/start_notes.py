@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from evonas.components import Components
 from evonas.config import Config, TrainingConfig, recipe
+from evonas.machine import too_many
 from evonas.objectives.metrics import SCORES
 from evonas.run_identity import data_path, moved_data
 from evonas.store import Folder, has_own_description, is_run, read_run, recover
@@ -26,6 +27,7 @@ def start_notes(wanted: Config, components: Components, folder: Folder) -> Itera
         yield f"supernet {components.config.training.supernet}: {components.supernet.in_words()}"
     yield from _of_record(folder, components)
     yield from _checkpoints(folder, components.config.training)
+    yield from _threads(components.config)
 
 
 def _of_record(folder: Folder, components: Components) -> Iterator[str]:
@@ -55,6 +57,13 @@ def _scores_as_objectives(components: Components) -> Iterator[str]:
                 f"objective {name} is a guess at what an untrained network could learn, and grows with its size: "
                 f"beside a cost it finds the largest that is allowed; training.before: {name} is the place for it"
             )
+
+
+def _threads(config: Config) -> Iterator[str]:
+    """Threads of a training that this machine has no cores for, where it is the one that trains."""
+    here = config.runtime.kind == "serial" or config.runtime.address == "local"
+    if here and (why := too_many(config.training.threads)):
+        yield f"training.threads: {why}, which makes trainings slower"
 
 
 def _checkpoints(folder: Folder, training: TrainingConfig) -> Iterator[str]:

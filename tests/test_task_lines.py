@@ -10,6 +10,8 @@ from evonas.components import assemble
 from evonas.config import Config, PartConfig
 from evonas.config.options import construct
 from evonas.errors import UserError
+from evonas.start_notes import start_notes
+from evonas.store import open_folder
 from evonas.tasks import TASKS, Task
 
 WORDS = ["sea", "wind", "mast", "salt"]
@@ -143,3 +145,19 @@ def test_a_metric_that_is_not_listed_is_one_to_list(
         with pytest.raises(UserError) as error:
             assemble(Config.model_validate({**given, **changed}), task=task)
         assert str(error.value) == f"{where}: {metric} is not listed by the task; add it to task.metrics: {says}"
+
+
+@pytest.mark.parametrize(("threads", "kind", "said"), [(1, "serial", 0), (10**6, "serial", 1), (10**6, "ray", 1)])
+def test_threads_of_a_training_without_cores_are_said(threads: int, kind: str, said: int, tmp_path: Path) -> None:
+    config = Config.model_validate(
+        {
+            "space": {"kind": "mlp"},
+            "task": {"kind": "digits"},
+            "objectives": [{"metric": "error"}],
+            "budget": {"evaluations": 1},
+            "training": {"threads": threads},
+            "runtime": {"kind": kind},
+        }
+    )
+    notes = start_notes(config, assemble(config), open_folder(tmp_path))
+    assert sum(note.startswith("training.threads: 1000000 are more than the ") for note in notes) == said

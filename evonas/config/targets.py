@@ -37,7 +37,7 @@ class TargetConfig(Section):
         description="what is measured. prepare: what is shipped, the network with the task's `prepare` before it; "
         "network: the network alone",
     )
-    threads: int = Field(default=1, ge=1, description="CPU threads of one forward pass")
+    threads: int = Field(default=1, ge=1, description="CPU threads of one forward pass, with a core each")
     batch: int = Field(default=1, ge=1, description="examples in one forward pass")
     graph: bool | None = Field(
         default=None,

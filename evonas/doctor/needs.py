@@ -17,6 +17,7 @@ from evonas.doctor.context import ROOM_S, Context, Finding, need_ray, parts_of, 
 from evonas.doctor.throughput import for_trials, rooms
 from evonas.errors import UserError
 from evonas.evaluation.device_memory import placed
+from evonas.machine import machine_cores
 from evonas.run_identity import check_run, recorded_training
 from evonas.runtime import Remotes, make_runtime
 from evonas.runtime.ray_pool import probe
@@ -115,6 +116,13 @@ def remote_targets(context: Context) -> Iterator[Finding]:
         yield _resource(context, target, resource)
 
 
+def _cores(context: Context) -> int:
+    """The cores of the largest machine that trains. A Ray of this run's own counts CPUs as workers ask for them."""
+    if context.runtime.kind == "serial" or context.runtime.address == "local":
+        return machine_cores()
+    return int(max(node.resources.get("CPU", 0) for node in context.nodes))
+
+
 def _resource(context: Context, target: str, resource: str) -> Finding:
     name = f"target {target}"
     having = [node.host for node in context.nodes if node.resources.get(resource, 0) >= 1]
@@ -163,6 +171,9 @@ def worker(context: Context) -> Iterator[Finding]:
     yield Finding(
         "worker", "ok", f"one of {context.needs} has the data and was ready in {time.monotonic() - begun:.1f} s"
     )
+    if (threads := components.config.training.threads) > (cores := _cores(context)):
+        text = f"training.threads: {threads} are more than the {cores} CPUs of the largest node: they take turns"
+        yield Finding("worker", "note", text)
     for name in components.objectives.targets:
         section = components.config.targets[name]
         if name in components.tables:

@@ -10,6 +10,8 @@ from statistics import median, quantiles
 from typing import TYPE_CHECKING
 
 from evonas.config import TargetConfig
+from evonas.errors import UserError
+from evonas.machine import too_many
 from evonas.measuring.backends.backend import BACKENDS, Loaded
 from evonas.measuring.baselines import Baselines
 from evonas.measuring.container import in_container
@@ -75,7 +77,8 @@ class LatencyBenchmark:
         shared: folder in which containers of a machine find what the reference takes there; None: each finds it out.
 
     Raises:
-        UserError: the device or the library is not there, or cannot tell what is wanted.
+        UserError: the device or the library is not there, or cannot tell what is wanted, or there are fewer cores than
+            the target has threads.
     """
 
     def __init__(
@@ -87,6 +90,8 @@ class LatencyBenchmark:
         wanted: Collection[str] = (),
         shared: Path | None = None,
     ) -> None:
+        if why := too_many(config.threads):
+            raise UserError(f"targets.{name}.threads: {why}, which is another time than the device's; give fewer")
         self.config = config
         self.backend = BACKENDS[config.backend](name, config)
         self._device_lock, self._wanted, self._baselines = device_lock, wanted, Baselines(shared)

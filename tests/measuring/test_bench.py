@@ -1,6 +1,7 @@
 """From passes to a measurement: the baseline of a device, the correction, what is asked for besides."""
 
 import json
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -74,6 +75,18 @@ def test_a_latency_is_the_ratio_times_what_the_reference_takes_in_peace() -> Non
     assert found.conditions["quiet"] == "yes"
     assert found.conditions["clock"] == "1"
     assert (found.memory_mb, found.size_mb, found.energy_mj) == (None, None, None)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="affinity is Linux's")
+def test_threads_without_a_core_each_are_refused() -> None:
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        with pytest.raises(UserError, match=r"^targets\.cpu\.threads: 2 are more than the 1 core that a process may use"):
+            make(config=QUICK.model_copy(update={"threads": 2}))
+        make(config=QUICK)
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def test_a_device_that_has_become_slower_does_not_make_a_network_slower() -> None:
