@@ -1,6 +1,7 @@
 """Every script in benchmarks/ and examples/ runs with --smoke: a few candidates, in seconds."""
 
 import json
+import os
 import subprocess
 import sys
 from importlib import import_module
@@ -8,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -63,6 +65,7 @@ def test_it_runs_with_few_candidates(script: Path, binaries: Path, tmp_path: Pat
 
 
 def test_a_session_on_a_gpu_is_rehearsed_with_every_section_and_goal(binaries: Path, tmp_path: Path) -> None:
+    (tmp_path / "gpu_rows.jsonl").write_text('{"section": "pack", "paid": true}\n')
     answer = subprocess.run(
         [binaries / "run-script", ROOT / "benchmarks/gpu_session.py", "--dry"],
         cwd=tmp_path,
@@ -72,9 +75,12 @@ def test_a_session_on_a_gpu_is_rehearsed_with_every_section_and_goal(binaries: P
         timeout=600,
     )
     assert answer.returncode == 0, answer.stderr
-    rows = [json.loads(line) for line in (tmp_path / "gpu_rows.jsonl").read_text().splitlines()]
+    paid, *rows = [json.loads(line) for line in (tmp_path / "gpu_rows.jsonl").read_text().splitlines()]
+    assert paid == {"section": "pack", "paid": True}, "a second look keeps what the first has found"
+    assert {"commit", "time"} <= {*set.intersection(*map(set, rows))}
+    assert not [row for row in rows if "skipped" in row and not row["asks"]]
     assert not [row for row in rows if "error" in row]
-    took = [row["section"] for row in rows if "took_s" in row and len(row) == 2]
+    took = [row["section"] for row in rows if {*row} == {"section", "took_s", "commit", "time"}]
     assert took == ["env", "fork", "failures", "memory", "energy", "step", "latency", "pack"]
     assert [row["status"] for row in rows if row.get("deed") == "error"] == ["failed:error"]
     assert all(row["right"] for row in rows if "deed" in row)
@@ -82,6 +88,63 @@ def test_a_session_on_a_gpu_is_rehearsed_with_every_section_and_goal(binaries: P
     goals = answer.stdout.split("these figures mean nothing")[-1].strip().splitlines()
     assert len(goals) == 10
     assert all(goal.split()[-1] in ("met", "MISSED", "measured", "judged") for goal in goals)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--seconds", "0"], "takes seconds, more than 0"),
+        (["--seconds", "-5"], "takes seconds, more than 0"),
+        (["--seconds", "nan"], "not nan"),
+        (["--rows", "/nope/x"], "/nope/x: No such file or directory; give a file in a folder that is there"),
+        (["--rows", "rows", "--mps"], "--mps: there is no nvidia-cuda-mps-control"),
+        (["--rows", "rows", "packs"], "there is no section packs"),
+    ],
+)
+def test_a_session_is_asked_for_in_a_line(
+    options: list[str],
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["gpu_session.py", "--dry", *options])
+    with pytest.raises(SystemExit) as ended:
+        import_module("gpu_session").asked()
+    assert ended.value.code == 2
+    assert says in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_part_for_which_no_time_is_left_is_said_and_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    main, kept = import_module("gpu_session"), import_module("gpu.session")
+    ran: list[str] = []
+    sections = {name: (lambda session, name=name: ran.append(name), 5, least) for name, least in (("a", 9), ("b", 99))}
+    monkeypatch.setattr(main, "SECTIONS", sections)
+    session = kept.Session(tmp_path / "rows", 60.0, False)
+    main.run(session, ["b", "a"])
+    assert ran == ["a"]
+    assert session.rows[0]["skipped"].endswith(" s left, of 99 that it takes")
+    assert session.wait_s(120) <= 60
+
+
+def test_a_session_in_which_something_hangs_is_ended_with_what_it_has_started(tmp_path: Path) -> None:
+    code = (
+        "import subprocess, sys; from pathlib import Path; from gpu.session import Session; "
+        "child = subprocess.Popen(['sleep', '30'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL); "
+        "print(child.pid, flush=True); Session(Path('rows'), 0.1, False).end_at_last(0.1, lambda: print('last', flush=True)); child.wait(); "
+        "import time; time.sleep(30)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "benchmarks")}
+    command = [sys.executable, "-c", code]
+    answer = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    child, *_, last = answer.stdout.splitlines()
+    assert (answer.returncode, last) == (1, "last"), answer.stderr
+    assert not psutil.pid_exists(int(child)) or psutil.Process(int(child)).status() == psutil.STATUS_ZOMBIE
+    assert json.loads((tmp_path / "rows").read_text())["error"] == "something hangs; all is ended"
 
 
 def _told(session: Any, good: bool) -> None:

@@ -73,7 +73,10 @@ def test_custom_yaml_shows_every_key() -> None:
         ("objectives=[]", "objectives"),
         ("limits=[{metric: params}]", "a limit takes exactly one of at_most, at_least"),
         ("runtime.gpus_per_worker=0.00005", "a share of a GPU from 0.0001, the least that Ray counts, to 1, not 5e-05"),
-        ("runtime.cpus_per_worker=0.00009", "takes 0, or 0.0001 and more, which is the least that Ray counts, not 9e-05"),
+        (
+            "runtime.cpus_per_worker=0.00009",
+            "takes 0, or 0.0001 and more, which is the least that Ray counts, not 9e-05",
+        ),
         ("targets.cpu.device=tpu", "targets.cpu.device"),
         ("seed=-1", "seed"),
         ("space.kind=no", "config: space.kind: quote it: YAML reads no and off as false"),

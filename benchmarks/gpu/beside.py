@@ -49,8 +49,8 @@ def neighbours(session: Session, count: int, name: str, pauses: bool) -> Iterato
         started.append((process, ours))
     try:
         for _, ours in started:
-            if not ours.poll(START_S):
-                raise TimeoutError(f"a neighbour did not train within {START_S:g} s")
+            if not ours.poll(patience_s := session.wait_s(START_S)):
+                raise TimeoutError(f"a neighbour did not train within {patience_s:.0f} s")
             ours.recv()
         yield
     finally:
@@ -89,8 +89,8 @@ def shared(session: Session, count: int, name: str, seconds: float, training: di
     try:
         for word in ("is there", "go"):
             for _, ours in started:
-                ours.send(word) if word == "go" else _answer(ours)
-        return [_answer(ours) for _, ours in started]
+                ours.send(word) if word == "go" else _answer(session, ours)
+        return [_answer(session, ours) for _, ours in started]
     finally:
         for process, _ in started:
             process.join(1.0)
@@ -98,8 +98,9 @@ def shared(session: Session, count: int, name: str, seconds: float, training: di
             process.join()
 
 
-def _answer(ours: Connection) -> Any:
+def _answer(session: Session, ours: Connection) -> Any:
+    patience_s = session.wait_s(START_S)
     try:
-        return ours.recv() if ours.poll(START_S) else {"error": f"no answer within {START_S:g} s"}
+        return ours.recv() if ours.poll(patience_s) else {"error": f"no answer within {patience_s:.0f} s"}
     except EOFError:
         return {"error": "its process has ended"}

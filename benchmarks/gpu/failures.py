@@ -36,6 +36,8 @@ DRAWERS = {
 ORDER = ("good", "error", "good", "memory", "good", "assert", "good", "hang", "good", "item", "good", "hoard", "good")
 DRY = ("good", "error", "good", "memory", "good")
 DEADLINE_S, HANG_S = 60.0, 12.0
+DEED_S = 15.0
+"""One that hangs takes the longest."""
 HOST_BYTES = 8 * 10**9
 
 
@@ -94,12 +96,14 @@ def factory(dry: bool) -> Callable[[], Evaluator]:
 def failures(session: Session) -> None:
     """One candidate after the other, in the process of a worker; dry: in this one, and only what harms no process."""
     if session.dry:
+        asks = f"{', '.join(ORDER)}, in the process of a worker"
+        session.tell("failures", skipped="no GPU", asks=asks)
         _run(session, DRY, lambda job, seconds: list(factory(True)()(job))[-1])
         return
     begun = time.monotonic()
     worker = WorkerProcess(pack(factory(False), [sys.modules[__name__]]), HOST_BYTES)
     try:
-        worker.ready(120)
+        worker.ready(session.wait_s(120))
         session.tell("failures", what="a worker is ready", s=time.monotonic() - begun)
         _run(session, ORDER, lambda job, seconds: [item for item in worker.run(job, seconds, 5.0) if item][-1])
     finally:
@@ -109,10 +113,12 @@ def failures(session: Session) -> None:
 def _run(session: Session, deeds: tuple[str, ...], evaluate: Callable[[Job, float], Any]) -> None:
     before = ""
     for index, deed in enumerate(deeds):
+        if session.lacks(DEED_S, "failures", what=deed):
+            return
         begun = time.monotonic()
         gene = list(DRAWERS).index(deed)
         job = Job(Candidate(index, (gene,), (), "founder", 0, index))
-        last: WorkerMessage = evaluate(job, HANG_S if deed == "hang" else DEADLINE_S)
+        last: WorkerMessage = evaluate(job, session.wait_s(HANG_S if deed == "hang" else DEADLINE_S))
         status = str(getattr(last, "status", "postponed"))
         evaluation = last if isinstance(last, Evaluation) else None
         session.tell(

@@ -18,7 +18,8 @@ from .session import Session
 from .subject import INPUT, NETWORKS, config, synchronize
 
 TRAINERS = 4
-LEAST_S = 60.0
+PLACE_S, SERIES_S = 45.0, 12.0
+"""Beside trainers, with their start; and one network in one place, at most."""
 Benches = Mapping[bool, LatencyBenchmark]
 """By whether a pass is a CUDA graph."""
 
@@ -28,15 +29,21 @@ def latency(session: Session) -> None:
     benches = _benches(session)
     networks = {name: NETWORKS[name]().eval() for name in (["small"] if session.dry else NETWORKS)}
     _series(session, "idle", benches, networks, 2 if session.dry else 5)
-    if not session.dry:
+    if session.dry:
+        asks = (
+            f"the same of {', '.join(NETWORKS)}, as graphs, as a server, beside {TRAINERS} trainers that do not pause"
+        )
+        session.tell("latency", skipped="no GPU", asks=asks)
+    else:
         for graph, bench in benches.items():
             for name in ("mid", "large"):
+                if session.lacks(SERIES_S, "latency", where="as a server", graph=graph, net=name):
+                    continue
                 file = export.to_file(networks[name], INPUT, bench.config)
                 session.tell("latency", where="as a server", graph=graph, net=name, ms=bench.measure(file, INPUT).ms)
     for pauses in (True,) if session.dry else (True, False):
         where = f"beside trainers that {'pause' if pauses else 'do not pause'}"
-        if not session.dry and session.left_s < LEAST_S:
-            session.tell("latency", where=where, skipped=f"{session.left_s:.0f} s left")
+        if session.lacks(PLACE_S, "latency", where=where):
             continue
         with neighbours(session, 1 if session.dry else TRAINERS, "small" if session.dry else "mid", pauses):
             _series(session, where, benches, networks, 2 if session.dry else 3)
@@ -64,6 +71,8 @@ def _series(
 ) -> None:
     for graph, bench in benches.items():
         for name, network in networks.items():
+            if session.lacks(SERIES_S, "latency", where=where, graph=graph, net=name):
+                continue
             begun = time.monotonic()
             found = [bench.measure(network, INPUT) for _ in range(count)]
             session.tell(

@@ -42,12 +42,17 @@ def smi(asked: str) -> str:
 def fork(session: Session) -> None:
     """A fork server's preload, a fork, and the first CUDA call in it."""
     if session.dry:
-        session.tell("fork", skipped="no GPU")
+        session.tell("fork", skipped="no GPU", asks="whether a fork can begin with CUDA, and its seconds and memory")
         return
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     script = Path(__file__).with_name("fork_probe.py")
     done = subprocess.run(
-        [sys.executable, script], env=environment, capture_output=True, text=True, timeout=90, check=False
+        [sys.executable, script],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=session.wait_s(90),
+        check=False,
     )
     lines = done.stdout.splitlines()
     session.tell("fork", **(json.loads(lines[-1]) if lines else {"error": done.stderr[-300:]}))

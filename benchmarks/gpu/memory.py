@@ -14,11 +14,14 @@ from evonas.measuring.reference import reference
 from .session import Row, Session
 from .subject import INPUT, NETWORKS, config, data, examples, task
 
+ENERGY_S = 15.0
+
 
 def memory(session: Session) -> None:
     """Training memory three times, the peak of a validation pass beside it, and a fence."""
     if session.dry:
-        session.tell("memory", skipped="no GPU")
+        asks = "training memory of two networks, three times; the peak of a validation pass; whether a fence holds"
+        session.tell("memory", skipped="no GPU", asks=asks)
         return
     own, place = task(examples(False)), data(False)
     recipe = config(False).training
@@ -52,12 +55,14 @@ def fenced() -> Row:
 def energy(session: Session) -> None:
     """Energy of a pass, five times each."""
     if session.dry:
-        session.tell("energy", skipped="no GPU")
+        session.tell("energy", skipped="no GPU", asks="energy of a pass of two networks, five times each")
         return
     lock = DeviceLock(["cpu"])
     target = config(False).targets["gpu"]
     benchmark = LatencyBenchmark("gpu", target, reference(), lock, {"energy_mj"})
     for name in ("small", "large"):
+        if session.lacks(ENERGY_S, "energy", net=name):
+            continue
         network = NETWORKS[name]().eval()
         found = [benchmark.measure(network, INPUT).energy_mj or 0.0 for _ in range(5)]
         session.tell("energy", net=name, mj=median(found), cv=spread(found))

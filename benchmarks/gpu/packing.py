@@ -16,19 +16,22 @@ PLAN: tuple[tuple[str, str, tuple[int, ...]], ...] = (
     ("small", "graph", (1, 4, 14)),
 )
 DRY = (("small", "eager", (1, 2)),)
-LEAST_S = 30.0
+LEVEL_S = 20.0
+"""One level at most, with the start of its processes."""
 
 
 def pack(session: Session) -> None:
     """Each network and kind of step, with more and more processes on the card."""
+    if session.dry:
+        asks = "; ".join(f"{name} {mode}: {', '.join(map(str, levels))} processes" for name, mode, levels in PLAN)
+        session.tell("pack", skipped="no GPU", asks=asks)
     for name, mode, levels in DRY if session.dry else PLAN:
         if mode == "graph" and not has_graph():
             session.tell("pack", net=name, mode=mode, skipped="this evonas has no training.graph")
             continue
         one = 0.0
         for count in levels:
-            if session.left_s < LEAST_S:
-                session.tell("pack", net=name, mode=mode, processes=count, skipped=f"{session.left_s:.0f} s left")
+            if session.lacks(LEVEL_S, "pack", net=name, mode=mode, processes=count):
                 return
             one = _level(session, name, mode, count, one)
 

@@ -1,6 +1,7 @@
 """A training step in its ways: eager, as one CUDA graph, with less in it, at a small batch; and a plain loop."""
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -8,6 +9,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from evonas.evaluation.streaming import Streaming
 from evonas.evaluation.training import Trainer
 
 from .session import Row, Session
@@ -19,17 +21,30 @@ MODES: dict[str, dict[str, Any]] = {
     "float32": {"precision": "float32"},
     "no augmentation": {"augment": {}},
     "no clipping": {"grad_clip": 0},
+    "float16": {"precision": "float16"},
+    "streamed": {},
     "batch 64": {"batch_size": 64},
     "batch 64, graph": {"batch_size": 64, "graph": True},
 }
-DRY = {"small": ("eager", "batch 64")}
+ONE = ("no clipping", "float16", "streamed")
+"""Those of `mid` alone."""
+DRY = {"small": ("eager", "batch 64", "streamed")}
+PART_S, LOOP_S = 6.0, 15.0
+"""One way, and the plain loop, at most."""
 WORKERS, PLAIN_IMAGES = 12, 20_000
 
 
 def step(session: Session) -> None:
     """Each network in each way, and the plain loop."""
+    if session.dry:
+        left_out = [mode for mode in MODES if mode not in DRY["small"]]
+        session.tell("step", skipped="no GPU", asks=f"the same of {', '.join(NETWORKS)}; {', '.join(left_out)}")
     for name in NETWORKS:
         for mode in DRY.get(name, ()) if session.dry else MODES:
+            if (mode in ONE and name != "mid" and not session.dry) or session.lacks(
+                PART_S, "step", net=name, mode=mode
+            ):
+                continue
             if "graph" in mode and not has_graph():
                 session.tell("step", net=name, mode=mode, skipped="this evonas has no training.graph")
                 continue
@@ -39,13 +54,18 @@ def step(session: Session) -> None:
                 session.tell("step", net=name, mode=mode, error=f"{type(error).__name__}: {error}"[:200])
             if not session.dry:
                 torch.cuda.empty_cache()
+    if session.lacks(LOOP_S, "step", net="mid", mode="DataLoader"):
+        return
     plain = _plain_loop(session, trainer("mid", data(session.dry), session.dry))
     session.tell("step", net="mid", mode="DataLoader", images_s=plain)
 
 
 def _timed(session: Session, name: str, mode: str) -> Row:
     stepping = Stepping(0.2 if session.dry else 2.0, synchronize)
-    made = trainer(name, data(session.dry), session.dry, callbacks={"stepped": stepping.stepped}, **MODES[mode])
+    place = data(session.dry)
+    if mode == "streamed":
+        place = replace(place, train=Streaming(task(examples(session.dry)).splits.train, place.device))
+    made = trainer(name, place, session.dry, callbacks={"stepped": stepping.stepped}, **MODES[mode])
     begun = time.perf_counter()
     rate = stepping.run(made)
     row = {"batch": made.batch, "ms": 1e3 / rate, "images_s": rate * made.batch, "took_s": time.perf_counter() - begun}

@@ -82,7 +82,9 @@ def test_threads_without_a_core_each_are_refused() -> None:
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(before)})
     try:
-        with pytest.raises(UserError, match=r"^targets\.cpu\.threads: 2 are more than the 1 core that a process may use"):
+        with pytest.raises(
+            UserError, match=r"^targets\.cpu\.threads: 2 are more than the 1 core that a process may use"
+        ):
             make(config=QUICK.model_copy(update={"threads": 2}))
         make(config=QUICK)
     finally:
