@@ -11,15 +11,16 @@ Made for one H100 or H200 with 16 cores. It has not run on a GPU yet; `--dry` ru
 | failures | 70 | each kind of failure through a worker's processes, and the next candidate after it |
 | memory | 20 | training memory three times, a validation pass, a fence that holds |
 | energy | 30 | five measurements of two networks |
-| step | 90 | eager, graph, float32, float16, streamed data, without augmentation or clipping, batch 64; a DataLoader loop |
+| step | 90 | eager, graph, float32, float16, streamed, no augmentation, no clipping, batch 64; a DataLoader loop |
 | latency | 100 | idle, as a server, beside 4 trainers that pause and 4 that do not |
 | pack | 170 | 1, 2, 4, 8, 14 processes on the card, all training from one word on |
 
 Each row is printed and appended to the file of rows (JSON, one a line, with time and commit); what is in it stays. At
-the end there is a table of the goals beside what was found. A section that fails is a row. One begins only with time left
-for it, or for its first part, and looks at the clock between its parts; what no longer fits is said, and what hangs is
-ended half a minute after the time. Sections can be named, for a second look. No setting of the card is changed; `--mps`
-starts a daemon of this user and ends it. A card that is lost is not tried: nothing takes one away without harm.
+the end there is a table of the goals beside what was found. A section that fails is a row. One begins only with time
+for it, or for its first part, and looks at the clock between its parts; what no longer fits is said, and what hangs
+is ended half a minute after the time. Sections can be named, for a second look. No setting of the card is changed;
+`--mps` starts a daemon of this user and ends it. A card that is lost is not tried: nothing takes one away without
+harm.
 
 Neither Ray nor an installation is needed: a checkout on PYTHONPATH and Python 3.11 or newer with torch (2.6 or newer),
 numpy, cloudpickle, psutil, safetensors and yaml (PyYAML), and nvidia-ml-py for energy. What such an image often lacks
@@ -64,8 +65,8 @@ SECTIONS: dict[str, tuple[Callable[[Session], None], float, float]] = {
     "latency": (latency, 100, 30),
     "pack": (pack, 170, 20),
 }
-"""Name -> what runs it, how many seconds it takes, and how many it needs to begin: for its first part, if it has several
-and looks at the clock between them."""
+"""Name -> what runs it, how many seconds it takes, and how many it needs to begin: for its first part, if it looks at
+the clock between several."""
 LONGEST_S, GRACE_S = 86400.0, 30.0
 DAEMON = "nvidia-cuda-mps-control"
 MPS_FOLDERS = {"CUDA_MPS_PIPE_DIRECTORY": "pipes", "CUDA_MPS_LOG_DIRECTORY": "log"}

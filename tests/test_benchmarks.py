@@ -135,7 +135,8 @@ def test_a_session_in_which_something_hangs_is_ended_with_what_it_has_started(tm
     code = (
         "import subprocess, sys; from pathlib import Path; from gpu.session import Session; "
         "child = subprocess.Popen(['sleep', '30'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL); "
-        "print(child.pid, flush=True); Session(Path('rows'), 0.1, False).end_at_last(0.1, lambda: print('last', flush=True)); child.wait(); "
+        "print(child.pid, flush=True); session = Session(Path('rows'), 0.1, False); "
+        "session.end_at_last(0.1, lambda: print('last', flush=True)); child.wait(); "
         "import time; time.sleep(30)"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "benchmarks")}

@@ -37,13 +37,12 @@ WORKERS, PLAIN_IMAGES = 12, 20_000
 def step(session: Session) -> None:
     """Each network in each way, and the plain loop."""
     if session.dry:
-        left_out = [mode for mode in MODES if mode not in DRY["small"]]
-        session.tell("step", skipped="no GPU", asks=f"the same of {', '.join(NETWORKS)}; {', '.join(left_out)}")
+        others = [mode for mode in MODES if mode not in DRY["small"]]
+        session.tell("step", skipped="no GPU", asks=f"the same of {', '.join(NETWORKS)}; {', '.join(others)}")
     for name in NETWORKS:
         for mode in DRY.get(name, ()) if session.dry else MODES:
-            if (mode in ONE and name != "mid" and not session.dry) or session.lacks(
-                PART_S, "step", net=name, mode=mode
-            ):
+            left_out = mode in ONE and name != "mid" and not session.dry
+            if left_out or session.lacks(PART_S, "step", net=name, mode=mode):
                 continue
             if "graph" in mode and not has_graph():
                 session.tell("step", net=name, mode=mode, skipped="this evonas has no training.graph")

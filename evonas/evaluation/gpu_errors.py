@@ -1,7 +1,7 @@
 """What an error of a GPU means: by its text, and by whether the GPU still does what it is asked after it.
 
-Neither has met a GPU yet: the texts are those of torch, cuDNN, cuBLAS, Triton and onnxruntime, as their sources have
-them.
+Neither has met a GPU yet: the texts are those of CUDA, its libraries, torch, NCCL, Triton and onnxruntime, as their
+sources have them.
 """
 
 from collections.abc import Callable, Iterable
@@ -24,6 +24,16 @@ class GpuError(Enum):
 SIGNS = {
     GpuError.LOST: (
         "no cuda gpus are available",
+        "no cuda-capable device",
+        "no nvidia driver",
+        "driver initialization failed",
+        "driver version is insufficient",
+        "display driver / cuda driver",  # cudaErrorSystemDriverMismatch: it was replaced under a running process
+        "fallen off the bus",
+        "cuda_error_no_device",
+        "cuda_error_device_unavailable",
+        "cuda_error_ecc_uncorrectable",
+        "cuda_error_mps_",
         "cuda unknown error",
         "busy or unavailable",
         "mps client",
@@ -37,13 +47,20 @@ SIGNS = {
     ),
     GpuError.OOM: (
         "out of memory",
+        "out_of_memory",  # CUDA_ERROR_, NVRTC_ERROR_
         "not enough memory",
         "can't allocate memory",
         "failed to allocate memory",
-        "_status_alloc_failed",
-        "_allocation_failed",
+        "memory allocation failure",
+        "resource allocation failed",
+        "_alloc_failed",  # cuBLAS, cuDNN, cuFFT, cuSOLVER, cuSPARSE
+        "_allocation_failed",  # cuDNN 9, cuRAND
+        "cudaerrormemoryallocation",
+        "cusparse_status_insufficient_resources",
         "cublas_status_not_initialized",  # its handle needs memory, which is nearly always what it lacks
         "cudnn_status_not_initialized",
+        "cusolver_status_not_initialized",
+        "cusparse_status_not_initialized",
         "unable to find an engine to execute",  # each engine that cuDNN has tried wanted more memory than there is
         "no valid execution plans",
     ),
@@ -58,6 +75,9 @@ SIGNS = {
         "cuda error:",
         "cuda driver error",
         "cuda failure",
+        "cuda_error_",
+        "nccl error",
+        "ncclunhandledcudaerror",
         "triton error [cuda]",
         "illegal memory access",
         "device-side assert",
@@ -66,17 +86,30 @@ SIGNS = {
         "cudnn_status_internal_error",
         "cublas_status_execution_failed",
         "cublas_status_internal_error",
+        "cufft_exec_failed",
+        "cufft_internal_error",
+        "curand_status_launch_failure",
+        "curand_status_internal_error",
+        "cusolver_status_execution_failed",
+        "cusolver_status_internal_error",
+        "cusparse_status_execution_failed",
+        "cusparse_status_internal_error",
         "cublas_status_mapping_error",
     ),
 }
-"""What the text of an error holds, in lower case; the first line that fits counts, so that the more special come first.
-Whatever the type: onnxruntime's errors are no RuntimeError."""
+"""What the text of an error holds, in lower case; the first line that fits counts, the more special come first."""
+LIBRARIES = {"torch", "triton", "onnxruntime", "cupy", "numba", "evonas"}
+"""Packages whose errors are heard whatever their type: onnxruntime's are no RuntimeError, and evonas passes on what
+others say."""
 
 
 def gpu_error(error: BaseException) -> GpuError | None:
-    """What an error means, by its type and text; None where it speaks of no GPU and no memory."""
+    """What an error means, by its type and text; None where it speaks of no GPU and no memory. A candidate's own
+    ValueError, say, does not, whatever its text is."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return GpuError.OOM
+    if not isinstance(error, RuntimeError) and type(error).__module__.partition(".")[0] not in LIBRARIES:
+        return None
     text = error_text(error).lower()
     found = next((meaning for meaning, signs in SIGNS.items() if any(sign in text for sign in signs)), None)
     accelerator = getattr(torch, "AcceleratorError", None)  # since torch 2.8

@@ -17,6 +17,8 @@ TAIL = "Compile with `TORCH_USE_CUDA_DSA` to enable device-side assertions."
 class OrtError(Exception):
     """As onnxruntime's, which are no RuntimeError."""
 
+    __module__ = "onnxruntime.capi.onnxruntime_pybind11_state"
+
 
 @pytest.mark.parametrize(
     ("error", "status"),
@@ -53,6 +55,7 @@ class OrtError(Exception):
         (RuntimeError("No CUDA GPUs are available"), Status.FAILED_ERROR),
         (RuntimeError("cuDNN error: CUDNN_STATUS_NOT_SUPPORTED"), Status.FAILED_ERROR),
         (ValueError("my own CUDA error"), Status.FAILED_ERROR),
+        (ValueError("there is a table out of memory"), Status.FAILED_ERROR),
         (SystemExit(3), Status.FAILED_ERROR),
     ],
 )

@@ -13,6 +13,10 @@ from tests.evaluation.small import Moods, evaluator, job
 
 LOST = (
     "No CUDA GPUs are available",
+    "CUDA error: no CUDA-capable device is detected",
+    "CUDA driver initialization failed, you might not have a CUDA gpu.",
+    "Found no NVIDIA driver on your system. Please check that you have an NVIDIA GPU",
+    "Triton Error [CUDA]: CUDA_ERROR_NO_DEVICE",
     "CUDA unknown error - this may be due to an incorrectly set up environment",
     "CUDA error: CUDA-capable device(s) is/are busy or unavailable",
     "CUDA error: the client was terminated by MPS",
@@ -21,6 +25,22 @@ LOST = (
 )
 ILLEGAL = torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
 GPU = torch.device("cuda")
+
+
+OUT_OF_MEMORY = (
+    "cuFFT error: CUFFT_ALLOC_FAILED",
+    "nvrtc: error: NVRTC_ERROR_OUT_OF_MEMORY",
+    "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+    "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+    "cusolver error: CUSOLVER_STATUS_ALLOC_FAILED, when calling `cusolverDnCreate(handle)`",
+    "CUDA error: resource allocation failed when calling `cusparseCreate(handle)`",
+    "CUDA error: CUSPARSE_STATUS_INSUFFICIENT_RESOURCES",
+    "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+    "CURAND_STATUS_ALLOCATION_FAILED",
+    "NCCL error: unhandled cuda error. Last error: Cuda failure 2 'out of memory'",
+    "Triton Error [CUDA]: out of memory",
+    "CUDA driver error: CUDA_ERROR_OUT_OF_MEMORY",
+)
 
 
 def raising(error: Exception | None) -> Callable[[torch.device], None]:
@@ -44,6 +64,19 @@ def test_a_card_that_is_gone_is_nobodys_fault_whoever_says_it(text: str) -> None
         settle(failure_of(error, built=True), probe(ILLEGAL))
     with pytest.raises(GpuLost):
         settle(failure_of(ValueError("x"), built=True), probe(error))
+
+
+@pytest.mark.parametrize("text", OUT_OF_MEMORY)
+def test_memory_that_runs_out_is_that_in_the_words_of_each_library(text: str) -> None:
+    assert gpu_error(RuntimeError(text)) is GpuError.OOM
+
+
+@pytest.mark.parametrize("text", [LOST[0], OUT_OF_MEMORY[-1], "CUDA error: an illegal memory access"])
+def test_what_a_candidate_says_by_itself_is_its_own(text: str) -> None:
+    assert gpu_error(ValueError(text)) is None
+    assert failure_of(ValueError(text), built=True).status is Status.FAILED_ERROR
+    foreign = type("Fail", (Exception,), {"__module__": "onnxruntime.capi.onnxruntime_pybind11_state"})
+    assert gpu_error(foreign(text)) is gpu_error(RuntimeError(text)) is not None
 
 
 @pytest.mark.parametrize("text", [*LOST, "CUDA error: invalid argument"])
