@@ -1,5 +1,6 @@
 """The lock of a device, between real processes."""
 
+import fcntl
 import multiprocessing
 import os
 import signal
@@ -7,6 +8,7 @@ import time
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -200,6 +202,29 @@ def test_who_does_what_cannot_be_paused_is_seen_and_not_waited_for() -> None:
         assert hold.paused_s < 1
     with other.exclusive("cpu") as alone:
         assert alone
+
+
+def test_a_reader_looks_for_writers_every_few_milliseconds_and_not_at_each_step(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, looks, flock = [1000.0], [0], fcntl.flock
+
+    def counted(file: int, operation: int) -> None:
+        looks[0] += operation & (fcntl.LOCK_SH | fcntl.LOCK_NB) == fcntl.LOCK_SH | fcntl.LOCK_NB
+        flock(file, operation)
+
+    monkeypatch.setattr(device_lock, "time", SimpleNamespace(**{**vars(time), "monotonic": lambda: clock[0]}))
+    monkeypatch.setattr(device_lock, "fcntl", SimpleNamespace(**{**vars(fcntl), "flock": counted}))
+    hold = DeviceLock(["cpu"])
+    with hold.shared():
+        before = looks[0]
+        for _ in range(1000):  # steps of a hundredth of a millisecond: two looks' time, and the first
+            hold.checkpoint()
+            clock[0] += 1e-5
+        assert looks[0] - before == 2
+        clock[0] += device_lock.LOOK_EVERY_S
+        hold.checkpoint()
+        assert looks[0] - before == 3
 
 
 def test_who_trains_alone_is_not_held_up() -> None:
