@@ -20,7 +20,7 @@ import pytest
 
 import evonas as package
 from evonas import load
-from evonas.cli import main
+from evonas.cli import _parser, main
 from evonas.commands import COMMANDS
 from evonas.commands.garbage import IMPORTED
 from evonas.measuring import benchmark
@@ -254,6 +254,17 @@ def test_what_may_be_left_out_may_stand_behind_an_option(
     with suppress(SystemExit):
         assert main(words) == 2
     assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf", "0", "-1", "1e400", "ten"])
+def test_a_number_of_the_command_line_is_one_and_above_0(number: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in COMMANDS:
+        for action in _parser([command]).meant._actions:
+            assert action.type is not float, f"{command} {action.dest}: arguments.positive refuses nan"
+    with pytest.raises(SystemExit) as ended:
+        main(["measure-server", f"--max-seconds={number}"])
+    assert ended.value.code == 2
+    assert f"argument --max-seconds: takes a number above 0, not {number}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["", *COMMANDS])

@@ -2,9 +2,11 @@
 
 import argparse
 import importlib
+import math
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 
@@ -73,6 +75,18 @@ def imported(names: Sequence[str]) -> list[ModuleType]:
             text = error_text(error) if plain else describe_error(error)
             raise UserError(f"--import {name}: {text}{place_of(error)}") from error
     return modules
+
+
+def positive(text: str) -> float:
+    """A number of the command line that is above 0, and neither nan nor endless.
+
+    Raises:
+        argparse.ArgumentTypeError: it is not.
+    """
+    with suppress(ValueError):
+        if 0 < (number := float(text)) < math.inf:
+            return number
+    raise argparse.ArgumentTypeError(f"takes a number above 0, not {text}")
 
 
 def printable(message: object) -> str:

@@ -2,6 +2,8 @@
 
 import argparse
 
+from evonas.commands.arguments import positive
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1; 0.0.0.0: all)")
@@ -10,7 +12,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--token-file", metavar="FILE", help="holds the token (default: $EVONAS_TOKEN, else one is made)"
     )
     parser.add_argument("--max-mb", type=int, default=512, help="largest request (default: 512)")
-    parser.add_argument("--max-seconds", type=float, default=600, help="longest that a network may take (default: 600)")
+    text = "longest that a network may take (default: 600)"
+    parser.add_argument("--max-seconds", type=positive, default=600, help=text)
 
 
 def run(options: argparse.Namespace) -> int:

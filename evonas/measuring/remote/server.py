@@ -5,6 +5,7 @@ networks here, and it goes over the wire as it is: beyond a network of your own,
 """
 
 import ipaddress
+import math
 import os
 import secrets
 import signal
@@ -50,7 +51,7 @@ def main(
         raise UserError(
             f"a token of {len(token)} characters is too short for {host}; give one of {SHORTEST_TOKEN} or more"
         )
-    if max_mb <= 0 or max_seconds <= 0:
+    if max_mb <= 0 or not 0 < max_seconds < math.inf:
         raise UserError("--max-mb and --max-seconds must be above 0")
     signal.signal(signal.SIGTERM, _terminate)
     try:
