@@ -7,13 +7,13 @@ import platform
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
-
 CGROUP = Path("/sys/fs/cgroup")
 
 
 def machine_memory() -> int:
     """Returns the bytes of memory of this machine, or of its container where that has a limit."""
+    import psutil  # which a board that only measures lacks
+
     limits = [int(psutil.virtual_memory().total)]
     for file in _limit_files():
         with contextlib.suppress(OSError, ValueError):  # it is not there, or says "max"

@@ -680,6 +680,11 @@ def test_it_serves_without_torch(own_board: Callable[..., Board]) -> None:
         remote(backend="torch").about(board.place)
 
 
+def test_threads_without_a_core_each_are_refused_by_who_has_the_cores(board: Board) -> None:
+    with pytest.raises(TargetUnavailable, match=r"targets\.pi\.threads: 4096 are more than the \d+ cores?"):
+        remote(backend="onnxruntime", threads=4096).measure(network(), INPUT, board.place)
+
+
 def test_it_imports_nothing_heavy() -> None:
     look = "import sys, evonas.measuring.remote.server, evonas.measuring.remote.measuring_process; print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True).stdout.split()
