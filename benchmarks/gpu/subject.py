@@ -11,7 +11,7 @@ from torch import nn
 
 from evonas.config import Config
 from evonas.config.loading import load_config
-from evonas.config.sections import TrainingConfig
+from evonas.config.training import TrainingConfig
 from evonas.evaluation.device_data import DeviceData, to_device
 from evonas.evaluation.training import Trainer
 from evonas.records import InputSpec

@@ -6,19 +6,13 @@ so the built-in parts and a user's own are validated alike.
 """
 
 from evonas.config.augment import AugmentConfig
+from evonas.config.budget import BudgetConfig
 from evonas.config.config import GENERATION, LATER_TRAINING_KEYS, MUTABLE_SECTIONS, PLACES, Config
+from evonas.config.runtime import RuntimeConfig
 from evonas.config.section import PartConfig, Section
-from evonas.config.sections import (
-    SUPERNET,
-    BudgetConfig,
-    LimitConfig,
-    ObjectiveConfig,
-    RuntimeConfig,
-    ScheduleConfig,
-    StrategyConfig,
-    TrainingConfig,
-)
+from evonas.config.sections import LimitConfig, ObjectiveConfig, ScheduleConfig, StrategyConfig
 from evonas.config.targets import BEFORE, ENDPOINT_KEYS, LONGEST_TIMEOUT_S, TargetConfig
+from evonas.config.training import SUPERNET, TrainingConfig
 
 __all__ = [
     "BEFORE",

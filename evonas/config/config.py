@@ -15,17 +15,12 @@ from pydantic import (
     model_validator,
 )
 
+from evonas.config.budget import BudgetConfig
+from evonas.config.runtime import RuntimeConfig
 from evonas.config.section import PartConfig, Section
-from evonas.config.sections import (
-    BudgetConfig,
-    LimitConfig,
-    ObjectiveConfig,
-    RuntimeConfig,
-    ScheduleConfig,
-    StrategyConfig,
-    TrainingConfig,
-)
+from evonas.config.sections import LimitConfig, ObjectiveConfig, ScheduleConfig, StrategyConfig
 from evonas.config.targets import TargetConfig
+from evonas.config.training import TrainingConfig
 
 GENERATION = 24
 """Candidates in a generation where neither `schedule.generation` nor the strategy's `population` says how many."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from evonas.config.config import Config
 from evonas.config.messages import validated
-from evonas.config.sections import TrainingConfig
+from evonas.config.training import TrainingConfig
 from evonas.did_you_mean import unknown
 from evonas.errors import UserError
 

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from evonas.config import SUPERNET, Config
-from evonas.config.sections import BeforeConfig
+from evonas.config.training import BeforeConfig
 from evonas.did_you_mean import unknown
 from evonas.driver.reorder_buffer import View
 from evonas.driver.standing_in import StandingIn
