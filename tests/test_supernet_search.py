@@ -138,6 +138,22 @@ def test_an_audit_says_what_it_is_worth(tmp_path: Path, capsys: pytest.CaptureFi
     assert f"supernet {path}: Kendall tau {worth.tau:.2f}" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("where", "left"), [("audited", "not examined"), ("SupernetTrainer", "nothing of it is kept")])
+def test_an_interrupted_supernet_says_what_is_kept(
+    where: str, left: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*given: object, **named: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"evonas.supernet.making.{where}", interrupted)
+    path = tmp_path / "weights.safetensors"
+    line = ["supernet", written(tmp_path), "--out", str(path), "--epochs", "1", "--sampling", "uniform"]
+    assert main(line) == 130
+    assert left in capsys.readouterr().out
+    assert path.exists() == (where == "audited")
+    assert not path.exists() or read(path).worth is None
+
+
 def test_inherited_errors_decide_before_training(run: Path, made: Path) -> None:
     found = evonas.load(run)
     rows = found.evaluations
@@ -240,6 +256,15 @@ def test_what_cannot_be_is_said(made: Path, tmp_path: Path, capsys: pytest.Captu
     assert (tmp_path / "notes.txt").read_text() == "mine"
     assert main(["supernet", written(tmp_path), "--epochs", "0"]) == 2
     assert "--epochs: takes 1 or more" in capsys.readouterr().err
+    for audit in ("4", "1001", "-1"):
+        assert main(["supernet", written(tmp_path), "--audit", audit]) == 2
+        assert "--audit: takes 5 to 1,000 networks" in capsys.readouterr().err
+    assert main(["supernet", written(tmp_path, learner={"kind": "none"})]) == 2
+    assert "not by none" in capsys.readouterr().err
+    others = {**CONFIG["space"], "kernels": [5]}
+    assert main(["supernet", written(tmp_path, space=others), "--out", str(made)]) == 2
+    assert "is of another space" in (text := capsys.readouterr().err)
+    assert text.endswith("; give another --out\n")
 
 
 def test_a_limit_on_the_error_is_none_on_inherited_ones(made: Path, parts: Parts) -> None:

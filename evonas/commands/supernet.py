@@ -1,13 +1,22 @@
 """`evonas supernet CONFIG`."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
 from evonas.commands.arguments import add_import, add_set, imported
 from evonas.errors import UserError
+from evonas.signals import status_of, terminate_soon
+
+if TYPE_CHECKING:
+    from evonas.supernet.file import Supernet
 
 SAMPLINGS = ("sandwich", "fair", "uniform")
+FEWEST, MOST = 5, 1_000
+"""Networks of an audit: of four or fewer Kendall's tau has no interval, and each is a training."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "fair"
     )
     parser.add_argument("--sampling", choices=SAMPLINGS, help=text)
-    text = "networks that are trained alone, to say what the supernet is worth; 0: none; default: 20"
+    text = "networks that are trained alone, 5 to 1,000, to say what the supernet is worth; 0: none; default: 20"
     parser.add_argument("--audit", type=int, default=20, metavar="N", help=text)
     add_set(parser)
     add_import(parser)
@@ -30,18 +39,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     imported(options.modules)
-    for name, least in (("epochs", 1), ("audit", 0)):
-        given = getattr(options, name)
-        if given is not None and given < least:
-            raise UserError(f"--{name}: takes {least} or more, not {given}")
-    make_supernet(options.config, options.overrides, options.out, options.epochs, options.sampling, options.audit)
-    return 0
+    if options.epochs is not None and options.epochs < 1:
+        raise UserError(f"--epochs: takes 1 or more, not {options.epochs}")
+    if options.audit and not FEWEST <= options.audit <= MOST:
+        why = "fewer say nothing of ranks" if options.audit < FEWEST else "each is a training"
+        raise UserError(f"--audit: takes {FEWEST} to {MOST:,} networks, for {why}, or 0: none; not {options.audit:,}")
+    return make_supernet(
+        options.config, options.overrides, options.out, options.epochs, options.sampling, options.audit
+    )
 
 
 def make_supernet(
     config_path: str, overrides: Sequence[str], out: str | None, epochs: int | None, sampling: str | None, audit: int
-) -> None:
-    """Train the networks of a config's space with shared weights, and write these to a file.
+) -> int:
+    """Train the networks of a config's space with shared weights, and write these to a file; the exit status.
 
     Raises:
         UserError: the config is wrong, the path is taken, or nothing of the space can be trained.
@@ -59,5 +70,20 @@ def make_supernet(
     check_given(space, task)
     path = expanded(out or config.training.supernet or "supernet.safetensors", "--out")
     wanted = Wanted(epochs, sampling, audit)  # type: ignore[arg-type]  # one of SAMPLINGS
-    made = make(config, space, task, path, wanted, lambda line: print(line, file=sys.stderr, flush=True))
+    kept: list[Supernet] = []
+
+    def told() -> str:
+        if kept:
+            return f"interrupted; the supernet is whole in {path}, and its audit is not: {kept[-1].in_words()}"
+        return "interrupted; nothing of it is kept" + (f", and {path} is as it was" if path.exists() else "")
+
+    signal.signal(signal.SIGTERM, partial(terminate_soon, told))
+    try:
+        made = make(
+            config, space, task, path, wanted, lambda line: print(line, file=sys.stderr, flush=True), kept.append
+        )
+    except KeyboardInterrupt as stop:
+        print(told(), flush=True)
+        return status_of(stop)
     print(f"{path}: {made.in_words()}")
+    return 0

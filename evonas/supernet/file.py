@@ -93,13 +93,12 @@ def write(supernet: Supernet, path: str | Path) -> None:
 
     Args:
         supernet: what is written.
-        path: where another supernet may be.
+        path: as `check_free` has found it.
 
     Raises:
-        UserError: something else is there, or it cannot be written.
+        UserError: it cannot be written.
     """
     path = Path(path)
-    check_free(path)
     arrays = {key: np.ascontiguousarray(array) for key, array in supernet.tensors.items()}
     data = safetensors.numpy.save(arrays, {ABOUT: supernet.about, DIGEST: supernet.sha256})
     try:
@@ -108,19 +107,30 @@ def write(supernet: Supernet, path: str | Path) -> None:
         raise UserError(f"{path} cannot be written: {error.strerror}") from None
 
 
-def check_free(path: str | Path) -> None:
-    """Check that a supernet can be written there.
+def check_free(path: str | Path, space: Space, task: Task) -> Supernet | None:
+    """Check that a supernet can be written there; that of this space and task which it replaces.
+
+    Args:
+        path: of the file.
+        space: of the networks.
+        task: what they learn.
 
     Raises:
-        UserError: there is something at the path that is no supernet, or no folder for it.
+        UserError: there is something at the path that is no supernet, one of something else, or no folder for it.
     """
     path = Path(path)
     if not path.parent.is_dir():
         raise UserError(f"{path}: there is no folder {path.parent}")
     if path.is_dir():
         raise UserError(f"{path} is a folder; give a file, e.g. --out {path / 'supernet.safetensors'}")
-    if path.exists():
-        read(path)
+    if not path.exists():
+        return None
+    found = read(path)
+    try:
+        check_compatible(found, path, space, task)
+    except UserError as error:
+        raise UserError(f"{str(error).removesuffix(f'; {AGAIN}')}; give another --out") from None
+    return found
 
 
 def read(path: str | Path) -> Supernet:

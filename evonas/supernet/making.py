@@ -1,13 +1,14 @@
 """A supernet is made: trained, examined, and put into a file."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from evonas.config import Config
+from evonas.config import Config, TrainingConfig
 from evonas.config.recipe import with_recipe
 from evonas.errors import UserError
 from evonas.evaluation import augment
@@ -59,9 +60,15 @@ class Wanted:
 
 
 def make(
-    config: Config, space: Space, task: Task, path: str | Path, wanted: Wanted, say: Callable[[str], None]
+    config: Config,
+    space: Space,
+    task: Task,
+    path: str | Path,
+    wanted: Wanted,
+    say: Callable[[str], None],
+    kept: Callable[[Supernet], None] = lambda made: None,
 ) -> Supernet:
-    """Train a supernet and write it to a file.
+    """Train a supernet and write it to a file, before it is examined and again after it.
 
     Args:
         config: of a search.
@@ -70,14 +77,16 @@ def make(
         path: of the file.
         wanted: how.
         say: takes lines for people.
+        kept: called with what has been written.
 
     Raises:
-        UserError: the path is taken, the space does not take the task, there is no such device, or nothing of the space
-            can be trained.
+        UserError: the path is taken, the learner is another, the space does not take the task, there is no such device,
+            or nothing of the space can be trained.
     """
-    check_free(path)
     config = with_recipe(config, task.recipe)
     _check(config, space, task)
+    if before := check_free(path, space, task):
+        say(f"{path} will be replaced; a search that began with it cannot go on without it (SHA-256 {before.sha256})")
     device = available("cuda" if config.runtime.gpus_per_worker else "cpu", "runtime")
     lock = DeviceLock(["cpu", lock_name(device)], lambda: _synchronize(device))
     with lock.shared():
@@ -89,23 +98,35 @@ def make(
         bank = trainer.train()
         numbers = sum(tensor.numel() for tensor in bank.tensors.values())
         say(f"{numbers:,} weights in {len(bank.tensors):,} places; {trainer.trained:,} times a network was trained")
-        worth = _worth(bank, config, space, task, data, wanted.audit, say, lock.checkpoint)
-    recipe = {"sampling": sampling, "epochs": training.epochs, **training.model_dump(mode="json", include=set(RECIPE))}
-    made = Supernet(
-        signature=space.signature(),
-        task=fingerprint(task),
-        recipe=recipe,
-        seed=config.seed,
-        trained=trainer.trained,
-        versions={"torch": str(torch.__version__), "evonas": version("evonas")},
-        worth=worth,
-        tensors={key: tensor.numpy() for key, tensor in copied(bank.tensors).items()},
-    )
-    write(made, path)
+        made = Supernet(
+            signature=space.signature(),
+            task=fingerprint(task),
+            recipe={"sampling": sampling, **_recipe(training)},
+            seed=config.seed,
+            trained=trainer.trained,
+            versions={"torch": str(torch.__version__), "evonas": version("evonas")},
+            worth=None,
+            tensors={key: tensor.numpy() for key, tensor in copied(bank.tensors).items()},
+        )
+        write(made, path)
+        kept(made)
+        if worth := _worth(bank, config, space, task, data, wanted.audit, say, lock.checkpoint):
+            made = replace(made, worth=worth)
+            write(made, path)
+            kept(made)
     return made
 
 
+def _recipe(training: TrainingConfig) -> dict[str, Any]:
+    return {"epochs": training.epochs, **training.model_dump(mode="json", include=set(RECIPE))}
+
+
 def _check(config: Config, space: Space, task: Task) -> None:
+    if config.learner.kind != "scratch":
+        raise UserError(
+            f"learner: a supernet is trained by evonas's own loop, not by {config.learner.kind}; "
+            "--set learner.kind=scratch"
+        )
     try:
         space.check_task(task.spec)
     except ValueError as error:
