@@ -186,7 +186,7 @@ def check_run(folder: Folder, components: Components) -> None:
         if not difference and recorded[key] not in (None, description[key]):
             difference = f"{key} is {recorded[key]} there, {description[key]} here"
     if not difference and recorded.get("supernet") != description.get("supernet"):
-        difference = f"supernet is {recorded.get('supernet')} there, {description.get('supernet')} here"
+        difference = f"supernet is {recorded.get('supernet')} there, {description.get('supernet')} here (SHA-256)"
     if difference:
         raise UserError(f"{folder} holds another search: {difference}; give another --run, or the config of that run")
 
@@ -306,9 +306,10 @@ def versions() -> dict[str, str]:
 
 def resolved(config: Mapping[str, Any]) -> dict[str, Any]:
     """With the options that its parts have by default, whether they are given or not, and keys of `training` that are
-    younger than the config."""
+    younger than the config; without the place of the supernet, whose content is compared."""
     default = TrainingConfig()
-    later = {key: getattr(default, key) for key in (*LATER_TRAINING_KEYS, *default.unused) if key != "augment"}
+    keys = (*LATER_TRAINING_KEYS, *default.unused)
+    later = {key: getattr(default, key) for key in keys if key not in ("augment", "supernet")}
     parts = {name: with_defaults(PARTS[name], own) if name in PARTS else own for name, own in config.items()}
     if "task" in parts:
         kept_out = PLACES.get(parts["task"].get("kind", ""), ())
@@ -316,7 +317,8 @@ def resolved(config: Mapping[str, Any]) -> dict[str, Any]:
     if "training" not in config:
         return parts
     augment = {**default.augment.model_dump(mode="json"), **config["training"].get("augment", {})}
-    return {**parts, "training": {**later, **config["training"], "augment": augment}}
+    own = {key: value for key, value in config["training"].items() if key != "supernet"}
+    return {**parts, "training": {**later, **own, "augment": augment}}
 
 
 def different_key(recorded: Mapping[str, Any], wanted: Mapping[str, Any], path: str = "") -> str:

@@ -39,6 +39,10 @@ def _of_record(folder: Folder, components: Components) -> Iterator[str]:
     if before := moved_data(folder, read_run(folder), components):
         now = data_path(components.config)
         yield f"the data are those of the search, which was begun with task.path {before} and goes on with {now}"
+    if components.supernet:
+        before, place = read_run(folder)["config"]["training"].get("supernet"), components.config.training.supernet
+        if before != place:
+            yield f"the supernet is that of the search, which was begun with {before} and goes on with {place}"
     record = recover(folder, components.objectives.metrics, components.objectives.targets, salvage=True)
     if record.damage:
         yield (

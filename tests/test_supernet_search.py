@@ -189,7 +189,15 @@ def test_a_search_goes_on_with_the_same_supernet_alone(
         assert main(["verify", str(run)]) == 0, "a run is a record by itself"
         assert "the supernet is not checked: there is no" in capsys.readouterr().out
         assert main(["search", config, "--run", str(run)]) == 2
-        assert "no supernet" in capsys.readouterr().err
+        assert "has moved, say --set training.supernet=WHERE" in (text := capsys.readouterr().err)
+        assert "makes one" not in text
+        shutil.copytree(run, moved := made.parent / "moved")
+        assert main(["resume", str(moved), "--set", f"training.supernet={made.parent / 'away'}"]) == 0
+        assert "the supernet is that of the search, which was begun with" in capsys.readouterr().out
+        assert main(["resume", str(moved), "--set", "budget.evaluations=13"]) == 0, "the last start says where"
+        capsys.readouterr()
+        assert main(["verify", str(moved)]) == 0
+        assert "the supernet is not checked" not in capsys.readouterr().out
     finally:
         (made.parent / "away").rename(made)
 

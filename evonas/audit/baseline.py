@@ -9,7 +9,7 @@ from evonas.config import MUTABLE_SECTIONS
 from evonas.errors import UserError
 from evonas.runs.run import Run
 from evonas.start import PreparedSearch, prepare
-from evonas.store import is_run, open_folder, read_starts
+from evonas.store import as_last_started, is_run, open_folder, read_starts
 
 FREE = (*MUTABLE_SECTIONS, "strategy", "schedule", "seed")
 """Sections in which a baseline may be another search."""
@@ -89,11 +89,10 @@ def prepare_baseline(run: Run, folder: str, modules: Sequence[ModuleType] = ()) 
 
 def config_of_baseline(run: Run) -> dict[str, Any]:
     """The config of the random search that a run is compared with, as plain data."""
-    config = dict(run.description["config"])
-    for start in read_starts(run.folder):
+    starts = read_starts(run.folder)
+    config = as_last_started(run.description["config"], starts)
+    for start in starts:
         config |= {section: start[section] for section in ("budget", "runtime") if section in start}
-        if start.get("data_path"):
-            config["task"] = {**config["task"], "path": start["data_path"]}
     budget = {"evaluations": len(run.evaluations), "same_failure": config["budget"].get("same_failure", 0.5)}
     return {**config, "strategy": {"kind": "random"}, "budget": budget, "tracking": []}
 
@@ -109,4 +108,6 @@ def _difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> str:
 def _compared(description: Mapping[str, Any]) -> dict[str, Any]:
     config = {key: own for key, own in description["config"].items() if key not in FREE}
     config["task"] = {key: own for key, own in config["task"].items() if key != "path"}  # data may have moved
-    return {"config": config, "data": description.get("data"), "evaluator": description["evaluator"]}
+    config["training"] = {key: own for key, own in config["training"].items() if key != "supernet"}  # so may this
+    parts = {key: description.get(key) for key in ("data", "evaluator", "supernet")}
+    return {"config": config, **parts}

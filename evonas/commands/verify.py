@@ -1,12 +1,14 @@
 """`evonas verify RUN`."""
 
 import argparse
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from evonas.commands.arguments import add_import, add_run, imported, printable
 from evonas.errors import UserError
 from evonas.text import counted
+
+if TYPE_CHECKING:
+    from evonas.runs.run import Run
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,12 +18,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_import(parser)
 
 
-def _supernet_that_is_away(description: Mapping[str, Any]) -> str:
+def _supernet_that_is_away(run: "Run") -> str:
     """The file of inherited weights, where it is not there any more; else an empty text."""
     from evonas.paths import expanded
+    from evonas.runs.rebuild import supernet_path
 
-    path = description["config"]["training"].get("supernet") if description.get("supernet") else None
-    return str(path) if path and not expanded(path, "training.supernet").exists() else ""
+    path = supernet_path(run.folder, run.description)
+    return path if path and not expanded(path, "training.supernet").exists() else ""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -60,7 +63,8 @@ def run(options: argparse.Namespace) -> int:
                 read_weights(run.folder, row)
         networks = counted(len({row["candidate"] for row in finished}), "network")
         print(f"{networks} trained to the end: records and weights are whole")
-    if path := _supernet_that_is_away(run.description):
-        print(f"note: the supernet is not checked: there is no {printable(path)}")
+    if path := _supernet_that_is_away(run):
+        how = f"evonas resume {run.folder} --set training.supernet=WHERE notes where it is now"
+        print(f"note: the supernet is not checked: there is no {printable(path)}; {printable(how)}")
     print("the data are those of the search" if task else f"note: the data are not checked: {printable(unchecked)}")
     return 0

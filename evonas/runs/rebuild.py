@@ -24,7 +24,7 @@ from evonas.runs.verify import Verdict, verify
 from evonas.spaces import SPACES
 from evonas.spaces.space import Space
 from evonas.spaces.units import built
-from evonas.store import Folder, read_retrained, read_starts, weights_name
+from evonas.store import Folder, as_last_started, read_retrained, read_starts, weights_name
 from evonas.store.final import read_weights
 from evonas.supernet.file import read as read_supernet
 from evonas.tasks import TASKS, Task
@@ -88,21 +88,33 @@ def derive(folder: Folder, description: Mapping[str, Any], evaluations: pd.DataF
     config = config_of(folder, description)
     spec, own = task_of(description), space_of(description, space)
     verdict = verify(folder, config, own, Objectives(config, spec))
-    if not verdict.difference and (other := _other_supernet(config, description)):
+    if not verdict.difference and (other := _other_supernet(folder, description)):
         return replace(verdict, difference=other)
     return verdict if verdict.difference else recount(verdict, evaluations, own, spec)
 
 
-def _other_supernet(config: Config, description: Mapping[str, Any]) -> str:
+def supernet_path(folder: Folder, description: Mapping[str, Any]) -> str:
+    """Where the last start had the weights that networks inherited; an empty text where none did."""
+    if not description.get("supernet"):
+        return ""
+    return str(as_last_started(description["config"], read_starts(folder))["training"].get("supernet") or "")
+
+
+def _other_supernet(folder: Folder, description: Mapping[str, Any]) -> str:
     """In what the file of inherited weights, where it is still there, is not that of the search."""
-    recorded, path = description.get("supernet"), config.training.supernet
-    if not (recorded and path and (place := expanded(path, "training.supernet")).exists()):
+    recorded, path = description.get("supernet"), supernet_path(folder, description)
+    if not (path and (place := expanded(path, "training.supernet")).exists()):
         return ""
     try:
         found = read_supernet(place).sha256
     except UserError as error:
         return str(error)
-    return "" if found == recorded else f"{path} is another supernet: its SHA-256 is {found}, not {recorded}"
+    if found == recorded:
+        return ""
+    return (
+        f"{path} is another supernet: its SHA-256 is {found}, not {recorded}; where that of the search is elsewhere, "
+        f"evonas resume {folder} --set training.supernet=WHERE notes it"
+    )
 
 
 def recount(verdict: Verdict, evaluations: pd.DataFrame, space: Space, spec: TaskSpec) -> Verdict:
@@ -148,9 +160,7 @@ def task_with_data(folder: Folder, description: Mapping[str, Any], overrides: It
     Raises:
         UserError: it is the user's own, or its data cannot be read.
     """
-    config = dict(description["config"])
-    if paths := [start["data_path"] for start in read_starts(folder) if start.get("data_path")]:
-        config["task"] = {**config["task"], "path": paths[-1]}
+    config = as_last_started(description["config"], read_starts(folder))
     section = PartConfig.model_validate(overridden(config, overrides, "task"))
     if section.kind not in TASKS:
         raise UserError(

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from evonas.components import check_endpoints
-from evonas.config import MUTABLE_SECTIONS
+from evonas.config import MUTABLE_SECTIONS, Config
 from evonas.driver.account import check_prices
 from evonas.driver.finishing import finish
 from evonas.driver.loop import Search, Watch
@@ -103,7 +103,8 @@ def ended_before(prepared: PreparedSearch) -> str:
 
 
 def note_moved_data(prepared: PreparedSearch, ended: str, *, take_over: bool = False) -> None:
-    """Note in a run in which nothing is left to do where its data are now; nothing is written where they have stayed.
+    """Note in a run in which nothing is left to do where its data and its supernet are now; nothing is written where
+    they have stayed.
 
     Args:
         prepared: The search.
@@ -111,7 +112,8 @@ def note_moved_data(prepared: PreparedSearch, ended: str, *, take_over: bool = F
         take_over: As of `execute`.
     """
     folder, objectives = prepared.folder, prepared.components.objectives
-    if read_starts(folder)[-1].get("data_path") in (None, data_path(prepared.components.config)):
+    last = read_starts(folder)[-1]
+    if all(last.get(key) in (None, place) for key, place in _places(prepared.components.config).items()):
         return
     metrics, targets = objectives.metrics, objectives.targets
     with closing(Store(folder, evaluations_schema(metrics, targets), take_over)) as store:
@@ -119,9 +121,15 @@ def note_moved_data(prepared: PreparedSearch, ended: str, *, take_over: bool = F
         store.ended(ended, 0, recover(folder, metrics, targets, salvage=True).elapsed_s)
 
 
+def _places(config: Config) -> dict[str, Any]:
+    """Of the data, and of the supernet: they may have moved since the run began."""
+    supernet = {"supernet_path": config.training.supernet} if config.training.supernet else {}
+    return {"data_path": data_path(config), **supernet}
+
+
 def _start(prepared: PreparedSearch) -> dict[str, Any]:
     """What a start notes of itself."""
     who: dict[str, Any] = {"host": platform.node(), "process": os.getpid(), "versions": versions()}
     who["modules"] = [module.__name__ for module in prepared.modules]  # for who goes on with it elsewhere
-    who["data_path"] = data_path(prepared.components.config)  # they may have moved since the run began
+    who |= _places(prepared.components.config)
     return {**prepared.components.config.model_dump(mode="json", include=set(MUTABLE_SECTIONS)), **who}

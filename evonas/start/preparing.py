@@ -23,8 +23,19 @@ from evonas.spaces.space import Space
 from evonas.start.own_modules import own_modules
 from evonas.start.prepared import PreparedSearch, Source, owner_of
 from evonas.start_notes import start_notes
-from evonas.store import ORIGIN, Folder, import_options, is_run, open_folder, read_run, read_starts, recover
+from evonas.store import (
+    ORIGIN,
+    Folder,
+    as_last_started,
+    import_options,
+    is_run,
+    open_folder,
+    read_run,
+    read_starts,
+    recover,
+)
 from evonas.strategies import STRATEGIES
+from evonas.supernet.file import MAKES_ONE
 from evonas.tabular import EvaluatorFactory
 from evonas.tasks import TASKS, Task
 from evonas.tasks.data_record import in_words
@@ -107,12 +118,16 @@ def _assembled(
     evaluator: EvaluatorFactory | None,
     folder: Folder,
 ) -> Components:
-    """The parts of a search; where its data are not found any more, the error says how a run goes on elsewhere."""
+    """The parts of a search; where its data or its supernet are not found any more, the error says how a run goes on
+    elsewhere."""
     try:
         return assemble(
             config, space, task, evaluator, owner_of(folder), begun(folder, config), recorded_training(folder)
         )
     except UserError as error:
+        if is_run(folder) and str(error).startswith("no supernet "):
+            lost = str(error).removesuffix(MAKES_ONE)
+            raise UserError(f"{lost}; where that of {folder} has moved, say --set training.supernet=WHERE") from None
         if not (is_run(folder) and str(error).startswith("task.path: ")):
             raise
         raise UserError(f"{error}; where the data of {folder} have moved, say --set task.path=WHERE") from None
@@ -135,13 +150,12 @@ def prepare_again(
     where: str | Path, *, overrides: Sequence[str] = (), modules: Sequence[ModuleType] = ()
 ) -> PreparedSearch:
     """The search of a run folder as it was last started; `overrides` may change its budget, runtime and tracking, and
-    say where its data are now."""
+    say where its data and its supernet are now."""
     folder = open_folder(where)
-    config = read_run(folder)["config"]
-    for start in read_starts(folder):
+    starts = read_starts(folder)
+    config = as_last_started(read_run(folder)["config"], starts)
+    for start in starts:
         config.update({section: start[section] for section in MUTABLE_SECTIONS if section in start})
-        if start.get("data_path"):
-            config["task"] = {**config["task"], "path": start["data_path"]}
     if any(override.partition("=")[0].strip() == "budget.time" for override in overrides):
         config["budget"] = {**config["budget"], "hours": None}
     for noun, registry in (("space", SPACES), ("task", TASKS), ("strategy", STRATEGIES), ("learner", LEARNERS)):

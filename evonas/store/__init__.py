@@ -24,6 +24,7 @@ from evonas.store.generations import Tables, log_name, weights_name
 from evonas.store.migration import strategy_before
 from evonas.store.opening import open_folder
 from evonas.store.reading import (
+    as_last_started,
     import_options,
     kept_weights,
     read_journal_rows,
@@ -50,6 +51,7 @@ __all__ = [
     "Recovered",
     "Store",
     "Tables",
+    "as_last_started",
     "create_run",
     "evaluations_schema",
     "from_row",

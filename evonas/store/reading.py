@@ -4,7 +4,7 @@ A generation counts once its manifest is there, and the journal's unfinished las
 """
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from evonas.errors import UserError
@@ -20,6 +20,22 @@ from evonas.store.validation import MeasuredForm, RetrainedForm, StartForm, chec
 
 FROM_COMMAND = "front-"
 """How names in measured/ begin of what `evonas measure --front` measured."""
+
+
+def as_last_started(config: Mapping[str, Any], starts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The config of a run with the places where its last starts found its data and its supernet, which may have moved.
+
+    Args:
+        config: of run.json.
+        starts: as `read_starts` gives them.
+    """
+    found = dict(config)
+    for start in starts:
+        if start.get("data_path"):
+            found["task"] = {**found["task"], "path": start["data_path"]}
+        if start.get("supernet_path"):
+            found["training"] = {**found["training"], "supernet": start["supernet_path"]}
+    return found
 
 
 def read_starts(folder: Folder) -> list[dict[str, Any]]:

@@ -91,6 +91,7 @@ class StartForm(_Form):
     process: Count = 0
     modules: list[Text] = []
     data_path: Text | None = None
+    supernet_path: Text | None = None
     versions: dict[str, Text] = {}
     ended: Text = ""
     late_results: Count = 0

@@ -26,6 +26,7 @@ ABOUT = "evonas.supernet"
 """The key of the head; there too is the digest of the content."""
 DIGEST = "evonas.supernet.sha256"
 VERSION = 1
+MAKES_ONE = "; `evonas supernet` makes one"
 AGAIN = "make it anew with `evonas supernet`"
 
 Tensors = Mapping[str, NDArray[np.float32]]
@@ -144,11 +145,11 @@ def read(path: str | Path) -> Supernet:
             about = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()} if ABOUT in about else {}  # noqa: SIM118
     except FileNotFoundError:
-        raise UserError(f"no supernet {path}; `evonas supernet` makes one") from None
+        raise UserError(f"no supernet {path}{MAKES_ONE}") from None
     except (OSError, safetensors.SafetensorError, ValueError) as error:
         raise UserError(f"{path} is no supernet, or damaged: {str(error).splitlines()[0]}") from None
     if ABOUT not in about:
-        raise UserError(f"{path} is no supernet; `evonas supernet` makes one")
+        raise UserError(f"{path} is no supernet{MAKES_ONE}")
     try:
         found = _from_plain(json.loads(about[ABOUT]), tensors)
         intact = found.sha256 == about.get(DIGEST)
