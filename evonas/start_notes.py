@@ -8,6 +8,7 @@ from evonas.machine import too_many
 from evonas.objectives.metrics import SCORES
 from evonas.run_identity import data_path, moved_data
 from evonas.store import Folder, has_own_description, is_run, read_run, recover
+from evonas.supernet.file import other_recipe
 
 
 def start_notes(wanted: Config, components: Components, folder: Folder) -> Iterator[str]:
@@ -25,6 +26,8 @@ def start_notes(wanted: Config, components: Components, folder: Folder) -> Itera
     yield from _scores_as_objectives(components)
     if components.supernet:
         yield f"supernet {components.config.training.supernet}: {components.supernet.in_words()}"
+        if other := other_recipe(components.supernet, components.config.training):
+            yield f"the networks of that audit were trained otherwise than those of this search: {other}"
     yield from _of_record(folder, components)
     yield from _checkpoints(folder, components.config.training)
     yield from _threads(components.config)

@@ -15,13 +15,16 @@ import evonas
 from evonas.cli import main
 from evonas.config.loading import load_config
 from evonas.config.options import construct
+from evonas.evaluation.costs import parameters
 from evonas.evaluation.device_data import to_device
 from evonas.objectives.objectives import Objectives
 from evonas.records import RungReport
 from evonas.spaces import SPACES, Mobile
+from evonas.supernet.audit import stratified
 from evonas.supernet.bank import Bank
 from evonas.supernet.file import ABOUT, Supernet, read
 from evonas.supernet.inheriting import inherited
+from evonas.supernet.making import within_limits
 from evonas.supernet.networks import Networks
 from evonas.tasks import TASKS
 from tests.forging import forge_cell
@@ -135,7 +138,28 @@ def test_an_audit_says_what_it_is_worth(tmp_path: Path, capsys: pytest.CaptureFi
         main(["search", written(tmp_path, **by(path)), "--run", str(tmp_path / "run"), "--set", "budget.evaluations=1"])
         == 0
     )
-    assert f"supernet {path}: Kendall tau {worth.tau:.2f}" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert f"supernet {path}: Kendall tau {worth.tau:.2f}" in said.out
+    assert "trained otherwise" not in said.out
+    assert read(path).recipe["trained alone"]["epochs"] == 1
+    options = ["--dry-run", "--set", "training.epochs=2", "--set", "training.learning_rate=0.01"]
+    assert main(["search", written(tmp_path, **by(path)), *options]) == 0
+    said = capsys.readouterr()
+    assert "trained otherwise than those of this search: epochs 1 there, 2 here; learning_rate" in said.out
+
+
+def test_an_audit_is_within_the_limits(parts: Parts) -> None:
+    networks = Networks(parts.space, parts.task.spec, torch.device("cpu"), 0)
+    config = load_config(
+        {**CONFIG, "limits": [{"metric": "params", "at_most": 2000}, {"metric": "error", "at_most": 1}]}
+    )
+    said: list[str] = []
+    chosen, beyond = stratified(parts.space, networks, 5, 0, within_limits(config, parts.task, parts.data, said.append))
+    free, none = stratified(parts.space, networks, 5, 0)
+    assert (len(chosen), len(free), none, said) == (5, 5, 0, [])
+    assert beyond > 0
+    assert max(parameters(networks(genome)) for genome in chosen) <= 2000
+    assert max(parameters(networks(genome)) for genome in free) > 2000
 
 
 @pytest.mark.parametrize(("where", "left"), [("audited", "not examined"), ("SupernetTrainer", "nothing of it is kept")])

@@ -24,7 +24,8 @@ from evonas.text import counted, describe_error
 WEAK = 0.3
 """Below it a supernet decides hardly better than a coin."""
 DRAWN = 10
-"""So many networks are drawn for each that is trained, of which these are evenly spaced by parameters."""
+"""So many networks are drawn for each that is trained; of those that were drawn, in the order of their parameters, the
+trained ones are evenly spaced by rank."""
 FIELLER = 0.437
 """Variance of Fisher's z of Kendall's tau, times n - 4 (Fieller, Hartley & Pearson 1957)."""
 
@@ -113,7 +114,13 @@ def interval(tau: float, count: int) -> tuple[float, float]:
     return math.tanh(z - half), math.tanh(z + half)
 
 
-def stratified(space: Space, networks: Networks, count: int, seed: int) -> list[Genome]:
+Within = Callable[[nn.Module], bool]
+"""Whether a network is within the limits of a search."""
+
+
+def stratified(
+    space: Space, networks: Networks, count: int, seed: int, within: Within = lambda network: True
+) -> tuple[list[Genome], int]:
     """Networks from the smallest to the largest, all of them different.
 
     Args:
@@ -121,18 +128,31 @@ def stratified(space: Space, networks: Networks, count: int, seed: int) -> list[
         networks: which builds them.
         count: how many, at most.
         seed: of what is drawn.
+        within: which networks may be among them.
+
+    Returns:
+        The networks, and how many of those drawn are not within the limits. Where few are within, more are drawn.
     """
     rng = stream(seed, "supernet audit")
-    drawn = [space.canonical(space.sample(rng)) for _ in range(DRAWN * count)]
-    sizes = {}
-    for genome in {space.identity(genome): genome for genome in drawn}.values():
+    sizes: dict[Genome, int] = {}
+    seen, beyond, drawn = set(), 0, 0
+    while drawn < DRAWN * count or (beyond and len(sizes) < count and drawn < DRAWN * DRAWN * count):
+        drawn += 1
+        genome = space.canonical(space.sample(rng))
+        if (identity := space.identity(genome)) in seen:
+            continue
+        seen.add(identity)
         try:
-            sizes[genome] = parameters(networks(genome))
+            network = networks(genome)
+            if within(network):
+                sizes[genome] = parameters(network)
+            else:
+                beyond += 1
         except Exception:  # a candidate that a search would record as failed
             continue
     ordered = sorted(sizes, key=lambda genome: (sizes[genome], genome))
     places = np.unique(np.linspace(0, len(ordered) - 1, min(count, len(ordered))).round().astype(int))
-    return [ordered[place] for place in places]
+    return [ordered[place] for place in places], beyond
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +164,7 @@ class Examined:
         config: how a network is trained in it, to the end.
         seed: of what is drawn.
         metric: of the task, by which they are compared.
+        within: which networks are within the limits of the search.
         checkpoint: called between two steps of training, which it may delay.
     """
 
@@ -153,6 +174,7 @@ class Examined:
     config: TrainingConfig
     seed: int
     metric: str
+    within: Within = lambda network: True
     checkpoint: Callable[[], None] = lambda: None
 
 
@@ -171,7 +193,12 @@ def audited(bank: Bank, examined: Examined, count: int, say: Callable[[str], Non
     space, task, data, metric, seed = examined.space, examined.task, examined.data, examined.metric, examined.seed
     networks = Networks(space, task.spec, data.device, seed)
     rows = []
-    for number, genome in enumerate(chosen := stratified(space, networks, count, seed), 1):
+    chosen, beyond = stratified(space, networks, count, seed, examined.within)
+    if beyond:
+        say(f"audit: {counted(beyond, 'network')} beyond the limits of the search left out")
+    if len(chosen) < count:
+        say(f"audit: {counted(len(chosen), 'network')}, for no more were found")
+    for number, genome in enumerate(chosen, 1):
         try:
             own = seed_for(seed, "supernet audit", number)
             network = Networks(space, task.spec, data.device, own)(genome)

@@ -16,6 +16,8 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from evonas import atomic_files
+from evonas.config import TrainingConfig
+from evonas.config.recipe import OF_THE_SEARCH
 from evonas.errors import UserError
 from evonas.evaluation.agreement import data_digest
 from evonas.spaces.space import Space
@@ -29,6 +31,9 @@ VERSION = 1
 MAKES_ONE = "; `evonas supernet` makes one"
 AGAIN = "make it anew with `evonas supernet`"
 
+ALONE = "trained alone"
+"""The key of the recipe with that of the networks of the audit."""
+
 Tensors = Mapping[str, NDArray[np.float32]]
 
 
@@ -39,7 +44,7 @@ class Supernet:
     Args:
         signature: of the space.
         task: what its networks take in and give, and what the data are; see `fingerprint`.
-        recipe: how it was trained: sampling, epochs, and keys of `training`.
+        recipe: how it was trained: sampling, epochs, and keys of `training`; and how the networks of its audit were.
         seed: of what was drawn.
         trained: networks that were trained for a step.
         versions: of torch and evonas.
@@ -76,6 +81,23 @@ class Supernet:
     def in_words(self) -> str:
         """What it is worth, in one sentence."""
         return str(self.worth) if self.worth else "not examined; `evonas supernet --audit 20` says what it is worth"
+
+
+def trained_alone(training: TrainingConfig) -> dict[str, Any]:
+    """How a network is trained alone: keys of `training` that shape it, in the plain form of JSON."""
+    return training.model_dump(mode="json", exclude={*OF_THE_SEARCH} - {"epochs"})
+
+
+def other_recipe(supernet: Supernet, training: TrainingConfig) -> str:
+    """In what a search trains otherwise than the audit did, in words; empty where it does not, or none was made.
+
+    Args:
+        supernet: with its audit.
+        training: of the search.
+    """
+    then, now = supernet.recipe.get(ALONE, {}), trained_alone(training)
+    other = [f"{key} {then[key]} there, {now[key]} here" for key in now if key in then and then[key] != now[key]]
+    return "; ".join(other)
 
 
 def fingerprint(task: Task) -> dict[str, str]:

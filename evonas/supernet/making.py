@@ -12,16 +12,18 @@ from evonas.config import Config, TrainingConfig
 from evonas.config.recipe import with_recipe
 from evonas.errors import UserError
 from evonas.evaluation import augment
+from evonas.evaluation.costs import TRAIN_MEMORY, computed, resolve
 from evonas.evaluation.device_data import DeviceData, to_device
 from evonas.evaluation.task_inputs import check_inputs
 from evonas.evaluation.task_loss import check_loss
 from evonas.evaluation.training import copied
 from evonas.measuring.backends.pytorch import available, lock_name
 from evonas.measuring.device_lock import DeviceLock
+from evonas.objectives.objectives import Objectives
 from evonas.spaces.space import Space
-from evonas.supernet.audit import Examined, Worth, audited
+from evonas.supernet.audit import Examined, Within, Worth, audited
 from evonas.supernet.bank import Bank
-from evonas.supernet.file import Supernet, check_free, fingerprint, write
+from evonas.supernet.file import ALONE, Supernet, check_free, fingerprint, trained_alone, write
 from evonas.supernet.sampling import SamplingName, sampling_for
 from evonas.supernet.training import SupernetTrainer
 from evonas.tasks.task import Task
@@ -111,7 +113,7 @@ def make(
         write(made, path)
         kept(made)
         if worth := _worth(bank, config, space, task, data, wanted.audit, say, lock.checkpoint):
-            made = replace(made, worth=worth)
+            made = replace(made, worth=worth, recipe={**made.recipe, ALONE: trained_alone(config.training)})
             write(made, path)
             kept(made)
     return made
@@ -151,8 +153,20 @@ def _worth(
         return None
     named = [objective.metric for objective in config.objectives if objective.metric in task.metrics]
     metric = (named or list(task.metrics))[0]
-    examined = Examined(space, task, data, config.training, config.seed, metric, checkpoint)
+    within = within_limits(config, task, data, say)
+    examined = Examined(space, task, data, config.training, config.seed, metric, within, checkpoint)
     return audited(bank, examined, count, say)
+
+
+def within_limits(config: Config, task: Task, data: DeviceData, say: Callable[[str], None]) -> Within:
+    """Whether a network is within the limits on what is known without measuring and training, e.g. params."""
+    objectives = Objectives(config, task.spec)
+    keys = dict.fromkeys(limit.key for limit in objectives.limits if not limit.trained)
+    names = [key for key in keys if key in objectives.network_metrics and key != TRAIN_MEMORY]
+    if others := [key for key in keys if key not in names]:
+        say(f"audit: networks are not measured, and limits on {', '.join(others)} are left aside")
+    metrics = resolve(names)
+    return lambda network: not objectives.over_limits(dict(computed(metrics, network, task, data, config.training)))
 
 
 def _synchronize(device: torch.device) -> None:
