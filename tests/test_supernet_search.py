@@ -19,6 +19,7 @@ from evonas.evaluation.costs import parameters
 from evonas.evaluation.device_data import to_device
 from evonas.objectives.objectives import Objectives
 from evonas.records import RungReport
+from evonas.runs.remarks import remarks
 from evonas.spaces import SPACES, Mobile
 from evonas.supernet.audit import stratified
 from evonas.supernet.bank import Bank
@@ -226,6 +227,21 @@ def test_a_search_goes_on_with_the_same_supernet_alone(
         (made.parent / "away").rename(made)
 
 
+def test_what_was_not_inherited_is_said_beside_the_front(run: Path) -> None:
+    found = evonas.load(run)
+
+    def said(lacking: list[str]) -> str:
+        conditions = [{"not_inherited": words} if words else {} for words in lacking]
+        rows = found.evaluations.head(len(lacking)).assign(conditions=conditions)
+        return " ".join(remarks(found.description, rows, found.measured, run))
+
+    candidates = list(found.evaluations["candidate"].head(3))
+    words = said(["1 place, 9.5% of the weights", "", "2 places, 10.0% of the weights"])
+    assert "had not all weights of 2 of 3 networks" in words
+    assert f"candidate {candidates[2]} lacked most (2 places, 10.0% of the weights)" in words
+    assert "not all weights" not in said(["", ""])
+
+
 def test_a_changed_inherited_error_is_named(run: Path, tmp_path: Path) -> None:
     forged = tmp_path / "run"
     shutil.copytree(run, forged)
@@ -254,7 +270,7 @@ def test_wrong_files_are_a_line(made: Path, tmp_path: Path, capsys: pytest.Captu
     good = made.read_bytes()
     assert "`evonas supernet` makes one" in said(None)
     assert "is no supernet, or damaged" in said(good[:-8])
-    assert "is no supernet, or damaged" in said(b"weights")
+    assert "is no supernet, or damaged: it is no whole file" in said(b"weights")
     assert "is no supernet;" in said(safetensors.numpy.save({"a": np.zeros(1, np.float32)}))
     assert "is not what was written" in said(good[:-1] + bytes([good[-1] ^ 1]))
     assert "of another space" in said(good, "--set", "space.widths=[4, 8, 16]")
@@ -296,7 +312,7 @@ def test_what_cannot_be_is_said(made: Path, tmp_path: Path, capsys: pytest.Captu
     others = {**CONFIG["space"], "kernels": [5]}
     assert main(["supernet", written(tmp_path, space=others), "--out", str(made)]) == 2
     assert "is of another space" in (text := capsys.readouterr().err)
-    assert text.endswith("; give another --out\n")
+    assert text.endswith("; it is not replaced: give another --out\n")
 
 
 def test_a_limit_on_the_error_is_none_on_inherited_ones(made: Path, parts: Parts) -> None:

@@ -1,5 +1,6 @@
 """What is to be known beside a front: how its numbers came about, and how far they are to be believed."""
 
+import re
 import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -47,12 +48,34 @@ def remarks(
     return [
         *_included(description),
         *([in_words_unmeasured(unmeasured)] if unmeasured else []),
+        *_not_inherited(evaluations),
         *_unsettled(description, evaluations, folder),
         *_again(description, evaluations, measured),
         *(f"baseline, without a network: {line}" for line in baselines.in_words(description)),
         *_intervals(description, drawn),
         *(_sure(description, evaluations, drawn) if drawn else ()),
     ]
+
+
+def _not_inherited(evaluations: pd.DataFrame) -> Iterator[str]:
+    """Networks that a supernet had not all weights for, of those that it judged."""
+    found = {
+        candidate: conditions["not_inherited"]
+        for candidate, conditions in zip(evaluations["candidate"], evaluations["conditions"], strict=True)
+        if "not_inherited" in conditions
+    }
+    if found:
+        candidate = max(found, key=lambda each: (_percent(found[each]), -each))
+        yield (
+            f"the supernet had not all weights of {len(found):,} of {counted(len(evaluations), 'network')}, and the "
+            f"rest were as built; candidate {candidate} lacked most ({found[candidate]}). If the space's build has changed "
+            "since, make the supernet anew"
+        )
+
+
+def _percent(lacking: str) -> float:
+    share = re.search(r"([\d.]+)%", lacking)
+    return float(share[1]) if share else 0.0
 
 
 def in_words_unmeasured(count: int) -> str:

@@ -148,11 +148,12 @@ def check_free(path: str | Path, space: Space, task: Task) -> Supernet | None:
         raise UserError(f"{path} is a folder; give a file, e.g. --out {path / 'supernet.safetensors'}")
     if not path.exists():
         return None
-    found = read(path)
     try:
+        found = read(path)
         check_compatible(found, path, space, task)
     except UserError as error:
-        raise UserError(f"{str(error).removesuffix(f'; {AGAIN}')}; give another --out") from None
+        why = str(error).removesuffix(MAKES_ONE).removesuffix(f"; {AGAIN}")
+        raise UserError(f"{why}; it is not replaced: give another --out") from None
     return found
 
 
@@ -168,8 +169,10 @@ def read(path: str | Path) -> Supernet:
             tensors = {key: file.get_tensor(key) for key in file.keys()} if ABOUT in about else {}  # noqa: SIM118
     except FileNotFoundError:
         raise UserError(f"no supernet {path}{MAKES_ONE}") from None
-    except (OSError, safetensors.SafetensorError, ValueError) as error:
-        raise UserError(f"{path} is no supernet, or damaged: {str(error).splitlines()[0]}") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read as a supernet: {error.strerror or error}") from None
+    except (safetensors.SafetensorError, ValueError):  # which speak of the form's inner parts
+        raise UserError(f"{path} is no supernet, or damaged: it is no whole file of safetensors") from None
     if ABOUT not in about:
         raise UserError(f"{path} is no supernet{MAKES_ONE}")
     try:
