@@ -74,7 +74,7 @@ def make_supernet(
 
     def told() -> str:
         if kept:
-            return f"interrupted; the supernet is whole in {path}, and its audit is not: {kept[-1].in_words()}"
+            return f"interrupted; the whole supernet is in {path}: {kept[-1].in_words()}"
         return "interrupted; nothing of it is kept" + (f", and {path} is as it was" if path.exists() else "")
 
     signal.signal(signal.SIGTERM, partial(terminate_soon, told))

@@ -68,8 +68,8 @@ def _not_inherited(evaluations: pd.DataFrame) -> Iterator[str]:
         candidate = max(found, key=lambda each: (_percent(found[each]), -each))
         yield (
             f"the supernet had not all weights of {len(found):,} of {counted(len(evaluations), 'network')}, and the "
-            f"rest were as built; candidate {candidate} lacked most ({found[candidate]}). If the space's build has changed "
-            "since, make the supernet anew"
+            f"rest were as built; candidate {candidate} lacked most ({found[candidate]}). If the space's build has "
+            "changed since, make the supernet anew"
         )
 
 
