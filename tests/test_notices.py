@@ -228,3 +228,11 @@ def test_a_node_that_is_announced_gets_no_more_work_and_ends(where: str) -> None
 @pytest.mark.slow
 def test_a_head_that_is_away_is_said() -> None:
     assert drain(NODE, "why", 5.0)
+
+
+@pytest.mark.parametrize("wrong", ["nan", "-1", "0", "inf", "often"])
+def test_seconds_are_above_0(wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["aws", f"--every={wrong}"])
+    assert ended.value.code == 2
+    assert f"takes seconds above 0, not {wrong}" in capsys.readouterr().err

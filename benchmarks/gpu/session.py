@@ -93,8 +93,10 @@ class Session:
         self.rows.append(row)
         line = json.dumps(row, default=str)
         print(line, flush=True)
-        with self.file.open("a") as file:
-            file.write(json.dumps({**row, **stamp}, default=str) + "\n")
+        with self.file.open("a+b") as file:
+            if file.tell() and self.file.read_bytes()[-1:] != b"\n":  # what wrote it before was cut off in a line
+                file.write(b"\n")
+            file.write((json.dumps({**row, **stamp}, default=str) + "\n").encode())
 
     def found(self, section: str, **wanted: Any) -> list[Row]:
         """The rows of a section that have these values."""

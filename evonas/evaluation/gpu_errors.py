@@ -4,6 +4,7 @@ Neither has met a GPU yet: the texts are those of CUDA, its libraries, torch, NC
 sources have them.
 """
 
+import errno
 from collections.abc import Callable, Iterable
 from enum import Enum
 
@@ -28,6 +29,9 @@ SIGNS = {
         "no nvidia driver",
         "driver initialization failed",
         "driver version is insufficient",
+        "driver on your system is too old",
+        "forward compatibility was attempted",
+        "remote process or device is not available",
         "display driver / cuda driver",  # cudaErrorSystemDriverMismatch: it was replaced under a running process
         "fallen off the bus",
         "cuda_error_no_device",
@@ -50,7 +54,10 @@ SIGNS = {
         "out_of_memory",  # CUDA_ERROR_, NVRTC_ERROR_
         "not enough memory",
         "can't allocate memory",
+        "cannot allocate memory",  # ENOMEM, as mmap has it
         "failed to allocate memory",
+        "failed to cuda calloc",  # NCCL
+        "failed to cuda malloc",
         "memory allocation failure",
         "resource allocation failed",
         "_alloc_failed",  # cuBLAS, cuDNN, cuFFT, cuSOLVER, cuSPARSE
@@ -107,6 +114,8 @@ def gpu_error(error: BaseException) -> GpuError | None:
     """What an error means, by its type and text; None where it speaks of no GPU and no memory. A candidate's own
     ValueError, say, does not, whatever its text is."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return GpuError.OOM
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
         return GpuError.OOM
     if not isinstance(error, RuntimeError) and type(error).__module__.partition(".")[0] not in LIBRARIES:
         return None

@@ -25,6 +25,9 @@ class OrtError(Exception):
     [
         (Diverged("x"), Status.FAILED_DIVERGED),
         (MemoryError(), Status.FAILED_OOM),
+        (OSError(12, "Cannot allocate memory"), Status.FAILED_OOM),
+        (RuntimeError("unable to mmap 608 bytes from file <x>: Cannot allocate memory (12)"), Status.FAILED_OOM),
+        (RuntimeError("NCCL WARN Failed to CUDA calloc async 608 bytes"), Status.FAILED_OOM),
         (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), Status.FAILED_OOM),
         (torch.AcceleratorError("CUDA error: out of memory"), Status.FAILED_OOM),
         (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), Status.FAILED_OOM),

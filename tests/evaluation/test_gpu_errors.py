@@ -14,6 +14,8 @@ from tests.evaluation.small import Moods, evaluator, job
 LOST = (
     "No CUDA GPUs are available",
     "CUDA error: no CUDA-capable device is detected",
+    "The NVIDIA driver on your system is too old (found version 11040)",
+    "CUDA error: the remote process or device is not available",
     "CUDA driver initialization failed, you might not have a CUDA gpu.",
     "Found no NVIDIA driver on your system. Please check that you have an NVIDIA GPU",
     "Triton Error [CUDA]: CUDA_ERROR_NO_DEVICE",

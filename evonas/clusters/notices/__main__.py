@@ -1,9 +1,11 @@
 """The command line: `python -m evonas.clusters.notices {aws,google,now}`."""
 
 import argparse
+import math
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from evonas.clusters.notices.metadata import CLOUDS, Notice
 from evonas.clusters.notices.raylets import Raylet, raylets
@@ -46,13 +48,20 @@ def _parser() -> argparse.ArgumentParser:
         description="Drains this machine's Ray node when the cloud announces that the machine will be taken away.",
     )
     parser.add_argument("where", choices=[*CLOUDS, "now"], help="whose metadata service to ask; now: drain at once")
-    parser.add_argument("--every", type=float, default=EVERY_S, help="seconds between two questions (default: 5)")
-    parser.add_argument("--seconds", type=float, default=10.0, help="of now: what is left (default: 10)")
+    parser.add_argument("--every", type=_seconds, default=EVERY_S, help="seconds between two questions (default: 5)")
+    parser.add_argument("--seconds", type=_seconds, default=10.0, help="of now: what is left (default: 10)")
     parser.add_argument("--metadata", metavar="URL", help="of the metadata service (default: the cloud's)")
     parser.add_argument(
         "--raylet", type=int, action="append", default=[], metavar="PID", help="drain this one (default: all here)"
     )
     return parser
+
+
+def _seconds(text: str) -> float:
+    with suppress(ValueError):
+        if 0 < (seconds := float(text)) < math.inf:
+            return seconds
+    raise argparse.ArgumentTypeError(f"takes seconds above 0, not {text}")
 
 
 def _say(line: str) -> None:
