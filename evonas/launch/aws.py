@@ -18,7 +18,7 @@ from evonas.clusters.aws.running import running
 from evonas.clusters.refusal import refusals
 from evonas.clusters.shipped import shipped
 from evonas.clusters.template import defaults
-from evonas.launch import bill, costs, programs
+from evonas.launch import bill, costs, head_files, programs
 from evonas.launch.aws_before import asks, check_role, missing_credentials
 from evonas.launch.guards import UNKNOWN
 from evonas.launch.launch_files import as_up_has_it, check_place, filled, hand_note, launch_file, parsed, put, reading
@@ -30,7 +30,7 @@ from evonas.launch.plans import plan_of
 from evonas.launch.provider import Plan
 from evonas.launch.quota_check import check
 from evonas.launch.ray_search import run_search
-from evonas.launch.ray_up import ray_up
+from evonas.launch.ray_up import keeps_head, ray_up
 from evonas.launch.state import change, read
 from evonas.launch.tokens import token
 
@@ -62,12 +62,15 @@ class Aws:
         values = self._values({"image": "NAME/evonas:0.1.0", "ami": "ami-...", "group": UNKNOWN})
         new = filled(FILE, order.resources, values)
         text = as_up_has_it(order.folder, FILE, new, order.replace, self._values({}))
+        check_place(edited := parsed(text, self._copy), self._copy, region=self._region)
+        of_head: list[str] = []
+        if ask and self._keeps_head():
+            of_head, text = head_files.notes(self._copy, text), head_files.of_head(self._copy, text)
         launch = parsed(text, self._copy)
-        check_place(launch, self._copy, region=self._region)
         name = order.value("bucket") or f"evonas-ACCOUNT-{self._region}"
-        asked, known = asks(order, self._region, name, self._copy), regions.notes("aws", self._region)
+        asked, known = asks(order, self._region, name, self._copy), [*of_head, *regions.notes("aws", self._region)]
         with reading(self._copy):
-            return plan_of(f"my-{FILE}", text, launch, order, asked, self._region, known, CPUS)
+            return plan_of(f"my-{FILE}", text, launch, order, asked, self._region, known, CPUS, edited)
 
     def missing(self) -> list[str]:
         lines = [*absent(boto3="pip install boto3"), *programs.absent("ray", "ssh", "ssh-keygen", "rsync")]
@@ -107,10 +110,15 @@ class Aws:
             *(hand_note(order.folder, FILE) or [str(done.copy)]),
         ]
 
-    def start(self) -> None:
+    def _head_runs(self) -> bool:
         with refusals():
-            runs = ending.head_runs(self._client("ec2", self._region), self._cluster())
-        ray_up(self._order.folder, self._copy, runs, self._launcher)
+            return ending.head_runs(self._client("ec2", self._region), self._cluster())
+
+    def _keeps_head(self) -> bool:
+        return self._head_runs() and keeps_head(self._order.folder, f"{self._account}/{self._region}")
+
+    def start(self) -> None:
+        ray_up(self._order.folder, self._copy, self._head_runs(), self._launcher)
 
     def search(self) -> int:
         return run_search(self._order, self._tunnel, self.run_folder() or "", CPUS)
@@ -136,6 +144,7 @@ class Aws:
     def down(self) -> None:
         in_each(self._places(), self._take_down)
         change(self._order.folder, started=False)
+        head_files.forget(self._copy)
 
     def _take_down(self, place: str) -> None:
         with refusals():
@@ -239,7 +248,9 @@ class Aws:
         return {**others, **given}
 
     def _launch(self) -> dict[str, Any]:
-        return parsed(self._copy.read_text() if self._copy.exists() else shipped(FILE), self._copy)
+        """That of the head, where it is kept, else what is there, else as it comes."""
+        text = self._copy.read_text() if self._copy.exists() else shipped(FILE)
+        return parsed(head_files.of_head(self._copy, text), self._copy)
 
     def _cluster(self) -> str:
         return str(self._launch()["cluster_name"])

@@ -17,7 +17,7 @@ from evonas.clusters.refusal import refusals
 from evonas.clusters.shipped import shipped
 from evonas.clusters.template import defaults, own_copy
 from evonas.errors import UserError
-from evonas.launch import bill, costs, gcloud, programs
+from evonas.launch import bill, costs, gcloud, head_files, programs
 from evonas.launch.launch_files import as_up_has_it, check_place, filled, hand_note, launch_file, parsed, put, reading
 from evonas.launch.libraries import absent
 from evonas.launch.order import Order
@@ -26,7 +26,7 @@ from evonas.launch.plans import plan_of
 from evonas.launch.provider import Plan
 from evonas.launch.quota_check import check
 from evonas.launch.ray_search import run_search
-from evonas.launch.ray_up import ray_up
+from evonas.launch.ray_up import keeps_head, ray_up
 from evonas.launch.state import change, read
 from evonas.launch.tokens import token, token_file
 
@@ -55,12 +55,15 @@ class Google:
         values = self._values({"image": "NAME/evonas:0.1.0", "project": project, "family": "...", "key": "..."})
         new = filled(FILE, order.resources, values)  # what is wrong with the values is said in any case
         text = as_up_has_it(order.folder, FILE, new, order.replace, self._values({}))
+        check_place(edited := parsed(text, self._copy), self._copy, region=self._region, project=named)
+        of_head: list[str] = []
+        if ask and named and self._keeps_head(named):
+            of_head, text = head_files.notes(self._copy, text), head_files.of_head(self._copy, text)
         launch = parsed(text, self._copy)
-        check_place(launch, self._copy, region=self._region, project=named)
         asks = _asks(order, project, order.value("bucket") or f"{project}-evonas", self._copy)
         with reading(self._copy):
-            known = regions.notes("gcp", self._region)
-            return plan_of(f"my-{FILE}", text, launch, order, asks, self._region, known, CPUS)
+            known = [*of_head, *regions.notes("gcp", self._region)]
+            return plan_of(f"my-{FILE}", text, launch, order, asks, self._region, known, CPUS, edited)
 
     def missing(self) -> list[str]:
         order = self._order
@@ -97,10 +100,17 @@ class Google:
             *(hand_note(order.folder, FILE) or [str(copy)]),
         ]
 
-    def start(self) -> None:
+    def _head_runs(self, project: str) -> bool:
         with refusals():
-            runs = ending.head_runs(self._client(), self._known_project(), self._cluster())
-        ray_up(self._order.folder, self._copy, runs, programs.run)
+            return ending.head_runs(self._client(), project, self._cluster())
+
+    def _keeps_head(self, project: str) -> bool:
+        with refusals():
+            there = _machines(self._client, project, self._cluster())
+        return bool(there) and self._head_runs(project) and keeps_head(self._order.folder, f"{project}/{self._region}")
+
+    def start(self) -> None:
+        ray_up(self._order.folder, self._copy, self._head_runs(self._known_project()), programs.run)
 
     def search(self) -> int:
         return run_search(self._order, self._tunnel, self.run_folder() or "", CPUS)
@@ -142,6 +152,7 @@ class Google:
                 give_up(folder, place)
         gcloud.unmake(project)
         change(folder, started=False)
+        head_files.forget(self._copy)
 
     def left(self) -> list[str]:
         project = self._known_project()
@@ -192,7 +203,9 @@ class Google:
         return {**others, **{name: value for name in KEEPS if (value := self._order.value(name))}}
 
     def _launch(self) -> dict[str, Any]:
-        return parsed(self._copy.read_text() if self._copy.exists() else shipped(FILE), self._copy)
+        """That of the head, where it is kept, else what is there, else as it comes."""
+        text = self._copy.read_text() if self._copy.exists() else shipped(FILE)
+        return parsed(head_files.of_head(self._copy, text), self._copy)
 
     def _cluster(self) -> str:
         return str(self._launch()["cluster_name"])

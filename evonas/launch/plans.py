@@ -1,6 +1,6 @@
 """What `up` is about to do with a launch file of Ray, as the file says it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evonas.launch import costs, gpu_counts, images
@@ -24,6 +24,7 @@ def plan_of(
     region: str,
     notes: Sequence[str],
     cpus: float,
+    edited: Mapping[str, Any],
 ) -> Plan:
     """The plan of a launch file.
 
@@ -36,6 +37,7 @@ def plan_of(
         region: of its machines.
         notes: what of the costs is not known, a line each.
         cpus: of a worker, where the config does not say.
+        edited: the file in the folder, of which a head that runs may have an earlier one.
 
     Raises:
         UserError: A machine's label is another's of the list of prices, a worker fits on none, one has
@@ -63,6 +65,6 @@ def plan_of(
         notes=(*notes, *strange_doors(launch, text), *strange_roles(launch), *staying(launch)),
         by_hand=(
             *hand_note(order.folder, name.removeprefix("my-"), order.replace),
-            *instead(order, order.folder / name, of_ray(launch)),
+            *instead(order, order.folder / name, of_ray(edited)),
         ),
     )

@@ -3,7 +3,19 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from evonas.launch import head_files
 from evonas.launch.state import change, read
+
+
+def keeps_head(folder: Path, place: str) -> bool:
+    """Whether `up` leaves a head that runs as it is: one that it has started, or of whose start nothing is known.
+
+    Args:
+        folder: With the state of the cluster.
+        place: As the state knows it.
+    """
+    state = read(folder)
+    return state.started or place not in state.owns
 
 
 def ray_up(folder: Path, launch_file: Path, head_runs: bool, run: Callable[..., object]) -> None:
@@ -19,4 +31,5 @@ def ray_up(folder: Path, launch_file: Path, head_runs: bool, run: Callable[..., 
         return
     change(folder, started=False)
     run("ray", "up", "-y", str(launch_file))
+    head_files.keep(launch_file)
     change(folder, started=True)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from evonas.clusters.shipped import shipped
 from evonas.launch import aws
 from evonas.launch.aws import Aws
 from evonas.launch.google import Google
@@ -73,5 +74,45 @@ def test_google_says_whether_a_head_runs(
     labels = {"ray-cluster-name": "evonas", "ray-node-type": "head"}
     cloud = Cloud(instances=_named(head={"labels": labels, "zone": ZONE, "status": status}))
     order = Order("gcp", "", user / "cluster-gcp", change(user / "cluster-gcp", started=True), {"project": PROJECT})
+    (order.folder / "my-gcp.yaml").write_text(shipped("gcp.yaml"))
     Google(order, lambda: cloud).start()
     assert len(told.lines("ray up")) == lines
+    assert (order.folder / "my-head-gcp.yaml").exists() == bool(lines)  # which file it has now
+
+
+@pytest.mark.parametrize("lost", [(), ("state.json",), ("state.json", "my-head-aws.yaml")])
+def test_what_runs_is_said_and_counted_where_the_launch_file_has_changed(
+    clients: Clients,  # noqa: F811
+    capsys: pytest.CaptureFixture[str],
+    lost: tuple[str, ...],
+) -> None:
+    ec2 = clients("ec2", REGION)
+
+    def launcher(*_: str) -> None:
+        tags = [{"Key": "ray-cluster-name", "Value": "evonas"}, {"Key": "ray-node-type", "Value": "head"}]
+        spec = [{"ResourceType": "instance", "Tags": tags}]
+        ec2.run_instances(ImageId="ami-03cf127a", MinCount=1, MaxCount=1, TagSpecifications=spec)
+
+    order = _order()
+    assert up(order, Aws(order, clients, launcher), sure=True) == 0
+    for name in lost:
+        (FOLDER / name).unlink()
+    copy = FOLDER / "my-aws.yaml"
+    copy.write_text(copy.read_text().replace("InstanceType: m7i.xlarge", "InstanceType: m7i.8xlarge"))
+    copy.write_text(copy.read_text().replace("evonas-node-type: m7i.xlarge", "evonas-node-type: m7i.8xlarge"))
+    capsys.readouterr()
+    asked = list[str]()
+    order = _order(image="me/evonas:10")
+    assert up(order, Aws(order, clients, launcher), ask=lambda text: asked.append(text) or "n") == 0  # type: ignore[func-returns-value]
+    out = capsys.readouterr().out
+    assert asked
+    assert ("what was changed since takes effect after `down`" in out) == (len(lost) == 2)
+    if len(lost) < 2:
+        assert "from the start: $0.24 an hour (1 x m7i.xlarge " in out
+        said = next(line for line in out.splitlines() if "the head runs with" in line)
+        assert said.split("`down`: ")[1].split("; ") == [
+            "docker.image is me/evonas:9, not me/evonas:10",
+            "head.InstanceType is m7i.xlarge, not m7i.8xlarge",
+            "head.labels.evonas-node-type is m7i.xlarge, not m7i.8xlarge",
+        ]
+        assert "its image" not in out  # that of the edited file is as --image says
