@@ -86,7 +86,7 @@ class Kubernetes:
             raise UserError(f"{self._copy} has no pod for {', '.join(sorted(order.resources))} of a target: replicas")
         hand = (*hand_note(order.folder, FILE, order.replace), *instead(order, self._copy, {"image": used}))
         notes = (UNCOUNTED[platform], *from_the_start(spec), *unselected(spec), *changed_policy(text))
-        notes += tuple(self._namespaces.others()) if ask and not self._place.is_known else ()
+        notes += tuple(self._namespaces.notes()) if ask else ()
         plan = {f"my-{FILE}": text}
         return Plan(plan, machines, self._asks(), room, None, idle_h=idle_h(spec), notes=notes, by_hand=hand)
 
@@ -166,16 +166,24 @@ class Kubernetes:
         here, folder = self._place, self._order.folder
         is_its = self._namespaces.is_of_folder
         # By names and label, too: the file may be another folder's, be lost, or be one that kubectl does not take.
-        pod_objects.delete(here, self._made)
-        self._pools = pools.delete(self._copy, here)
+        if jobs := pod_objects.jobs(here):
+            pod_objects.delete_cluster(here)
+        else:
+            pod_objects.delete(here, self._made)
+            self._pools = pools.delete(self._copy, here)
         programs.ask(*self._line("wait", "pod", "--for=delete", "-l", SELECTED, "--timeout=300s"))
+        if jobs:
+            change(folder, started=False)
+            return
         if is_its:
             change(folder, started=False, made=())
         give_up(folder, here.name)
 
     def left(self) -> list[str]:
         names = programs.answer(*self._line(*PODS, "-o", "name")).split()
-        return [*names, *pod_objects.all_there(self._place, self._made)]
+        there = pod_objects.all_there(self._place, self._made)
+        is_needed = bool(pod_objects.jobs(self._place))
+        return [*names, *(name for name in there if not is_needed or pod_objects.is_cluster(name))]
 
     @property
     def _made(self) -> tuple[str, ...]:
@@ -183,7 +191,19 @@ class Kubernetes:
         return read(self._order.folder).made if self._namespaces.is_of_folder else ()
 
     def others(self) -> list[str]:
-        return self._namespaces.others()
+        return [*self._namespaces.others(), *self._of_jobs()]
+
+    def _of_jobs(self) -> list[str]:
+        """A line where a job is there, with what stays for it."""
+        if not (jobs := pod_objects.jobs(self._place)):
+            return []
+        rest = [name for name in pod_objects.all_there(self._place, self._made) if not pod_objects.is_cluster(name)]
+        stays = f" and keeps {', '.join(rest)}" if rest else ""
+        own = [name for name in jobs if name.startswith("rayjob")]
+        way = f"{shlex.join(self._line('delete', *own))} ends it" if own else "end what has made it"
+        return [
+            f"{', '.join(jobs)} in {self._place} is not of this cluster{stays}: {way}; then {self._order.again('down')}"
+        ]
 
     def where(self) -> str:
         return self._namespaces.where()
@@ -195,7 +215,9 @@ class Kubernetes:
         runs = read(self._order.folder).runs.values()
         needed = [f"NodePool {name}, which clusters of other namespaces may need" for name in self._pools]
         before = [
-            f"{name}, which no `up` from here has made" for name in pod_objects.there(self._place, SECRET, ACCOUNT)
+            f"{name}, which no `up` from here has made"
+            for name in pod_objects.there(self._place, SECRET, ACCOUNT)
+            if name not in self._made
         ]
         return [
             *needed,

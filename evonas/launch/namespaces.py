@@ -59,7 +59,7 @@ class Namespaces:
 
     def where(self) -> str:
         """Where was looked for what is left, for people."""
-        is_alone = self.here.is_known or self._clusters[1]
+        is_alone = self.here.is_known or self._clusters[1] or self._doubtful
         return str(self.here) + ("" if is_alone else ", and no cluster of yours in its other namespaces")
 
     def others(self) -> list[str]:
@@ -70,9 +70,20 @@ class Namespaces:
             f"{self._order.again('down', namespace=namespace, context=context)}"
             for context, namespace in owned
         ]
-        rest = [each for each in self._clusters[0] if each != self.here.namespace]
-        rest = [each for each in rest if (self.here.context, each) not in owned]
-        return [*known, *(line for namespace in rest for line in self._of(namespace))]
+        return [*known, *(f"{self._named(each)} goes by {self._way(each)}" for each in self._of_token(True))]
+
+    @property
+    def _doubtful(self) -> list[str]:
+        """Clusters that are elsewhere in the context and may be this user's, a line each with how they would go."""
+        return [
+            f"{self._named(each)}, whose token kubectl does not show or this machine has not: if it is yours, it goes "
+            f"by {self._way(each)} --anyway"
+            for each in (() if self.here.is_known else self._of_token(None))
+        ]
+
+    def notes(self) -> list[str]:
+        """What may run elsewhere, before something is started here, where nobody has said that here is meant."""
+        return [] if self.here.is_known else [*self.others(), *self._doubtful]
 
     def unseen(self) -> list[str]:
         """Where nobody has looked for a cluster of a folder that does not say where it was started, a line each."""
@@ -86,7 +97,8 @@ class Namespaces:
             )
         if more := [name for name in contexts() if name and name != self.here.context]:
             found.append(f"other contexts of kubectl were not looked in: {', '.join(more)}: --context NAME")
-        return [f"{self._order.folder} does not say where a cluster was started; {line} looks there" for line in found]
+        untold = f"{self._order.folder} does not say where a cluster was started; "
+        return [*(f"{untold}{line} looks there" for line in found), *self._doubtful]
 
     def _elsewhere(self) -> Iterator[tuple[str, str]]:
         """Context and namespace of clusters that were started from this folder elsewhere."""
@@ -95,13 +107,24 @@ class Namespaces:
                 context, _, namespace = name.rpartition("/")
                 yield context, namespace
 
-    def _of(self, namespace: str) -> list[str]:
-        is_mine = _has_token(Place(self.here.context, namespace))
-        if is_mine is False or (is_mine is None and self.here.is_known):
-            return []
-        whose = "" if is_mine else ", whose token kubectl does not show: if it is yours, it"
-        way = self._order.again("down", namespace=namespace)
-        return [f"a cluster in namespace {namespace} of {self.here.context}{whose} goes by {way}"]
+    def _of_token(self, is_mine: bool | None) -> Iterator[str]:
+        """Namespaces of clusters that are known by their token alone, by whether that is this user's."""
+        owned = list(self._elsewhere())
+        for namespace, its in self._tokens.items():
+            if its is is_mine and (self.here.context, namespace) not in owned:
+                yield namespace
+
+    @cached_property
+    def _tokens(self) -> dict[str, bool | None]:
+        """Other namespaces with a cluster -> as of `_has_token`."""
+        others = (each for each in self._clusters[0] if each != self.here.namespace)
+        return {each: _has_token(Place(self.here.context, each)) for each in others}
+
+    def _named(self, namespace: str) -> str:
+        return f"a cluster in namespace {namespace} of {self.here.context}"
+
+    def _way(self, namespace: str) -> str:
+        return self._order.again("down", namespace=namespace)
 
 
 def _owned(state: State) -> dict[str, str]:
@@ -113,7 +136,7 @@ def _owned(state: State) -> dict[str, str]:
 
 
 def _has_token(where: Place) -> bool | None:
-    """Whether the token of a cluster is this user's; None where kubectl does not show it."""
+    """Whether the token of a cluster is this user's; None where kubectl does not show it, or this user has none."""
     code, said = programs.ask(*where.line("get", SECRET, "-o", "jsonpath={.data.auth_token}"))
     path = token_file()
-    return None if code else bool(said) and path.exists() and b64encode(path.read_bytes()).decode() == said
+    return None if code or not said or not path.exists() else b64encode(path.read_bytes()).decode() == said

@@ -49,7 +49,7 @@ def all_there(place: Place, made: Iterable[str]) -> list[str]:
     Raises:
         UserError: kubectl does not say.
     """
-    named = there(place, *OBJECTS, *made)
+    named = there(place, *of_known_kinds(place, OBJECTS), *made)
     return [*named, *(name for name in labelled(place) if name not in map(_short, named))]
 
 
@@ -59,13 +59,47 @@ def delete(place: Place, made: Iterable[str]) -> None:
     Raises:
         Halted: kubectl cannot delete it.
     """
-    names = dict.fromkeys((*OBJECTS, *made, *labelled(place)))
+    names = dict.fromkeys((*of_known_kinds(place, OBJECTS), *made, *labelled(place)))
     programs.run(*place.line("delete", *names, "--ignore-not-found"))
+
+
+def delete_cluster(place: Place) -> None:
+    """Deletes the RayCluster alone, as a job that is there needs the rest.
+
+    Raises:
+        Halted: kubectl cannot delete it.
+    """
+    if names := of_known_kinds(place, [CLUSTER]):
+        programs.run(*place.line("delete", *names, "--ignore-not-found"))
+
+
+def jobs(place: Place) -> list[str]:
+    """What else has the network policy, the token and the account: the job of the launch files, and pods with the
+    label that are of no cluster of this name; none where kubectl does not say."""
+    others = f"{LABEL},ray.io/cluster!={NAME}"
+    lines = (
+        ("get", f"rayjob/{NAME}", "--ignore-not-found", "-o", "name"),
+        ("get", "pods", "-l", others, "--field-selector=status.phase!=Succeeded,status.phase!=Failed", "-o", "name"),
+    )
+    said = [programs.ask(*place.line(*line)) for line in lines]
+    return [name for code, names in said if not code for name in names.split()]
+
+
+def of_known_kinds(place: Place, names: Iterable[str]) -> list[str]:
+    """These, without the RayCluster where KubeRay is gone, and all clusters with it: kubectl would refuse the line."""
+    code, said = programs.ask(*place.line("get", CLUSTER, "--ignore-not-found", "-o", "name"))
+    is_gone = bool(code) and "have a resource type" in said
+    return [name for name in names if not (is_gone and name == CLUSTER)]
 
 
 def label(place: Place, name: str) -> None:
     """Marks what was made beside the launch file as this user's own to take down."""
     programs.ask(*place.line("label", name, LABEL, "--overwrite"))
+
+
+def is_cluster(name: str) -> bool:
+    """Whether this is the RayCluster, as kubectl names it."""
+    return _short(name) == CLUSTER
 
 
 def _short(name: str) -> str:

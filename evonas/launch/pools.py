@@ -9,7 +9,7 @@ import yaml
 from evonas.launch import programs
 from evonas.launch.guards import NAME
 from evonas.launch.kubectl import Place, clusters
-from evonas.launch.pod_objects import POOLS
+from evonas.launch.pod_objects import CLUSTER, POOLS, of_known_kinds
 
 _POOL = "NodePool"
 
@@ -32,14 +32,21 @@ def delete(copy: Path, place: Place) -> list[str]:
     in_file = [part["metadata"]["name"] for part in parts if part["kind"] == _POOL]
     pools = list(dict.fromkeys((*in_file, *(name.rpartition("/")[2] for name in _there(place)))))
     if not pools or not _are_needed(place):
-        if parts:
+        if parts and of_known_kinds(place, [CLUSTER]):
             programs.run(*place.line("delete", "-f", str(copy), "--ignore-not-found"))
+        elif parts:
+            _delete(place, [part for part in parts if part["kind"] != "RayCluster"])
         if rest := [name for name in pools if name not in in_file]:
             programs.run(*place.line("delete", "nodepools.karpenter.sh", *rest, "--ignore-not-found"))
         return []
-    if own := yaml.safe_dump_all(part for part in parts if part["kind"] != _POOL):
-        print(programs.answer(*place.line("delete", "-f", "-", "--ignore-not-found"), text=own))
+    kinds = {_POOL} if of_known_kinds(place, [CLUSTER]) else {_POOL, "RayCluster"}
+    _delete(place, [part for part in parts if part["kind"] not in kinds])
     return pools
+
+
+def _delete(place: Place, parts: list[dict[str, Any]]) -> None:
+    if parts:
+        print(programs.answer(*place.line("delete", "-f", "-", "--ignore-not-found"), text=yaml.safe_dump_all(parts)))
 
 
 def _parts(copy: Path) -> list[dict[str, Any]]:

@@ -48,6 +48,9 @@ version*) echo v1.32.4-eks-a737599 ;;
         [ ! -e "$there/$each" ] || echo "${each/raycluster_/}"
     done ;;
 "get secret/evonas-auth -o jsonpath"*) head -n1 "$(file secret/evonas-auth)" ;;
+"get pods"*!=evonas*) ;;
+"get "*raycluster*|"delete "*raycluster*) [ ! -e "$HERE/no-kuberay" ] || {
+    echo "error: the server doesn't have a resource type \"raycluster\"" >&2; exit 1; } ;;&
 "get pods"*jsonpath*) [ ! -e "$(file raycluster/evonas)" ] || echo headgroup Running ;;
 "get pods"*) [ ! -e "$(file raycluster/evonas)" ] || echo pod/evonas-head ;;
 "get nodepools.karpenter.sh "*)
@@ -61,7 +64,10 @@ version*) echo v1.32.4-eks-a737599 ;;
 "create serviceaccount"*) echo > "$(file "serviceaccount/$3")" ;;
 label*) echo part-of >> "$(file "$2")" ;;
 "apply -f"*) of_file "$3" | while read -r each label; do echo "$label" > "$(file "$each")"; done ;;
-"delete -f"*) of_file "$3" | while read -r each label; do rm -f "$(file "$each")"; done ;;
+"delete -f -"*) awk '/^kind:/ { k = tolower($2) } /^  name:/ && k { print k "/" $2; k = "" }' |
+    while read -r each; do rm -f "$(file "$each")"; done ;;
+"delete -f"*) [ ! -e "$HERE/no-kuberay" ] || { echo 'no matches for kind "RayCluster"' >&2; exit 1; }
+    of_file "$3" | while read -r each label; do rm -f "$(file "$each")"; done ;;
 "delete nodepools.karpenter.sh"*) shift 2; for each; do rm -f "$(file "nodepool/$each")"; done ;;
 delete*) shift; for each; do rm -f "$(file "$each")"; done ;;
 esac

@@ -1,5 +1,6 @@
 """Folders that have lost state or launch file: what lives on is found, or it is said where nobody has looked."""
 
+import shlex
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from evonas.cli import main
 from evonas.launch.pod_objects import OBJECTS, POOLS
 from evonas.launch.recovered import recovered, with_place
+from evonas.launch.tokens import token_file
 from tests.launch.namespaces import Namespaces, namespaces  # noqa: F401 - a fixture
 from tests.launch.stand_ins import user  # noqa: F401 - a fixture
 from tests.test_kubernetes import PLACES, built
@@ -95,8 +97,56 @@ def test_another_users_cluster_in_another_namespace_is_nobodys_here(
     assert "nothing is left" in capsys.readouterr().out
     (tmp_path / "objects/ctx/a/secret_evonas-auth").unlink()
     assert _down() == 1  # nothing says whose it is
-    said = "a cluster in namespace a of ctx, whose token kubectl does not show: if it is yours, it goes by evonas"
+    said = (
+        "\na cluster in namespace a of ctx, whose token kubectl does not show or this machine has not: if it is yours, "
+        "it goes by evonas cluster down kubernetes --namespace a --anyway\n"
+    )
     assert said in capsys.readouterr().out
+
+
+def test_a_lost_token_leaves_it_open_whose_a_cluster_is(lost: Namespaces, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.rmtree(STATE.parent)
+    token_file().unlink()
+    assert main(["cluster", "status", "kubernetes"]) == 1
+    out = capsys.readouterr().out
+    assert "nothing runs in namespace b of ctx\n" in out
+    line = next(line for line in out.splitlines() if "if it is yours" in line).partition("goes by evonas ")[2]
+    assert main(shlex.split(f"{line} --yes")) == 0  # as it is said
+    assert lost.objects() == []
+
+
+def test_a_job_in_the_namespace_keeps_what_lets_nobody_else_in(
+    namespaces: Namespaces,  # noqa: F811
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(UP) == 0
+    job = tmp_path / "objects/ctx/a/rayjob_evonas"
+    job.touch()
+    before = set(namespaces.objects())
+    assert _down() == 1
+    out = capsys.readouterr().out
+    assert before - set(namespaces.objects()) == {"ctx/a/raycluster_evonas"}
+    assert "still there: rayjob/evonas in namespace a of ctx is not of this cluster and keeps configmap/" in out
+    assert "networkpolicy/evonas" in out
+    assert "secret/evonas-auth" in out
+    assert (
+        "kubectl --context=ctx --namespace=a delete rayjob/evonas ends it; then evonas cluster down kubernetes" in out
+    )
+    job.unlink()
+    assert _down() == 0
+    assert namespaces.objects() == []
+
+
+def test_down_where_kuberay_is_gone_takes_the_rest(
+    namespaces: Namespaces,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    assert main(UP) == 0
+    (tmp_path / "objects/ctx/a/raycluster_evonas").unlink()
+    (tmp_path / "no-kuberay").touch()
+    assert _down() == 0
+    assert namespaces.objects() == []
 
 
 def test_a_folder_has_one_place_and_names_it_from_elsewhere(
