@@ -49,6 +49,24 @@ def terminate_soon(last_words: Callable[[], str], number: int, frame: FrameType 
 
 
 @contextmanager
+def sigterm_raises() -> Iterator[None]:
+    """SIGTERM raises `Terminated` in the main thread where it comes first during the block, and then nothing."""
+
+    def stop(number: int, frame: FrameType | None) -> NoReturn:
+        signal.signal(signal.SIGTERM, lambda *_: None)  # a second one must not break off the ending
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():  # where no signal comes
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
 def not_lost() -> Iterator[None]:
     """In the main thread: ctrl-C stops it, and SIGTERM where it raises `Terminated`, wherever it is.
 

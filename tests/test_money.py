@@ -276,11 +276,14 @@ def test_the_line_that_goes_on_has_no_budget_that_is_used_up(
     said = "--set budget.usd=USD, where USD is more than the $8 spent\n"
     assert main(["search", str(config), "--set", "budget.usd=7.5", "--run", str(folder), "--set", "seed=3"]) == 1
     assert f". To go on: evonas search {config} --run {folder} --set seed=3 {said}" in capsys.readouterr().err
-    stand_in(tmp_path, monkeypatch, sbatch="*) echo 8 ;;", squeue="", scancel="")
+    told = stand_in(tmp_path, monkeypatch, sbatch="*) echo 8 ;;", squeue="", scancel="")
     monkeypatch.chdir(tmp_path)
     words = ["cluster", "up", "slurm", str(config), "--run", str(folder), "--yes", "--set=runtime.kind=ray"]
-    assert main([*words, "--set=budget.usd=8", "--set", "runtime.prices={'*': 1}"]) == 1
-    (way,) = [text for text in capsys.readouterr().out.splitlines(keepends=True) if "To go on: " in text]
+    for dry in ([], ["--dry-run"]):  # before anything is paid for
+        assert main([*words, *dry, "--set=budget.usd=8", "--set", "runtime.prices={'*': 1}"]) == 2
+    assert told.lines("sbatch") == []
+    way = capsys.readouterr().err.splitlines(keepends=True)[0]
+    assert f"evonas: the budget of $8 (budget.usd) is used up in {folder}, and nothing was started. " in way
     assert f"To go on: evonas {' '.join(words)} --set 'runtime.prices=" in way
     assert way.endswith(said)
     line = "evonas submit c.yaml --set budget.usd=9"

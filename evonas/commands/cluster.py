@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from evonas.commands.arguments import add_import, add_set, imported
 from evonas.errors import UserError
+from evonas.signals import sigterm_raises
 
 if TYPE_CHECKING:
     from evonas.launch.order import Order
@@ -83,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
         return status(*_asked(options))
     if options.dry_run:
         return dry_run(*_asked(options)) if options.action == "up" else down(*_asked(options), dry=True)
-    with held(_folder(options), options.action) as release:  # what is agreed to is what is there
+    with sigterm_raises(), held(_folder(options), options.action) as release:  # what is agreed to is what is there
         asked = _asked(options)
         return up(*asked, options.yes, begun_with=release) if options.action == "up" else down(*asked, options.yes)
 

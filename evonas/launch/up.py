@@ -11,12 +11,12 @@ from evonas.launch.order import Order
 from evonas.launch.owned import NotOwn
 from evonas.launch.provider import Plan, Provider
 from evonas.launch.state import change
-from evonas.signals import INTERRUPTED, status_of
+from evonas.signals import INTERRUPTED, TERMINATED, Terminated, status_of
 
 
 def dry_run(order: Order, provider: Provider) -> int:
     """Prints the files, the cost and what would be asked of the cloud; writes and asks nothing."""
-    check_search(order, provider)
+    check_search(order, provider, ask=False)
     plan = provider.plan(ask=False)
     print(*plan.by_hand, sep="\n", end="\n" * bool(plan.by_hand))
     for name, text in plan.files.items():
@@ -43,7 +43,7 @@ def up(
         begun_with: is called when the cluster is there and the search is about to be shown.
 
     Returns:
-        The exit status of the search; 2 where something is missing, 130 where it was interrupted.
+        The exit status of the search; 2 where something is missing, 130 or 143 where it was interrupted.
 
     Raises:
         UserError: The cloud refuses something, or nobody is there to be asked.
@@ -70,15 +70,18 @@ def up(
         order.remember(provider.run_folder())
         begun_with()
         status = provider.search()
-    except KeyboardInterrupt:
-        print("\ninterrupted")
+    except KeyboardInterrupt as stop:
+        print("\ninterrupted", flush=True)
+        if isinstance(stop, Terminated):  # SIGKILL follows soon, and a cloud may take its time
+            print(*_ways_on(order, None, begun), sep="\n", flush=True)
+            return TERMINATED
         status = INTERRUPTED
     except NotOwn:
         raise
     except BaseException:
-        print(*_ways_on(order, provider, begun and _is_up(provider)), sep="\n", file=sys.stderr)
+        print(*_ways_on(order, provider.run_folder(), begun and _is_up(provider)), sep="\n", file=sys.stderr)
         raise
-    print(*_ways_on(order, provider, begun and (plan.stays or _is_up(provider))), sep="\n")
+    print(*_ways_on(order, provider.run_folder(), begun and (plan.stays or _is_up(provider))), sep="\n")
     return status
 
 
@@ -90,7 +93,7 @@ def _agreed_to(
         for line in missing:
             print(f"evonas: {line}", file=sys.stderr)
         return 2
-    check_search(order, provider)
+    check_search(order, provider, ask=True)
     plan = provider.plan(ask=True)
     costs.require_prices(plan.machines, order.config)
     lines = _costs(order, plan)
@@ -148,10 +151,10 @@ def _is_up(provider: Provider) -> bool:
         return True
 
 
-def _ways_on(order: Order, provider: Provider, is_up: bool) -> list[str]:
+def _ways_on(order: Order, run: str | None, is_up: bool) -> list[str]:
     from evonas.runs.going_on import going_on  # pandas, which is not needed before
 
-    line = going_on(order.line, provider.run_folder(), order.config.budget if order.config else None)
+    line = going_on(order.line, run, order.config.budget if order.config else None)
     up = "what is up stays up and costs" if is_up else "nothing of it runs"
     return [
         f"{up}. To go on: {line}",

@@ -16,11 +16,22 @@ def going_on(line: str, folder: str | Path | Folder | None, budget: BudgetConfig
         folder: of the run; None or one that cannot be read from here: the line as it is.
         budget: of the search, as the line has it; None where it has none.
     """
+    spent = used_up(folder, budget)
+    return line if spent is None else with_more_money(line, spent)
+
+
+def used_up(folder: str | Path | Folder | None, budget: BudgetConfig | None) -> float | None:
+    """What a run has cost whose budget of money is used up, US dollars; None where it is not, or nobody knows it here.
+
+    Args:
+        folder: of the run; None or one that cannot be read from here: nobody knows.
+        budget: of the search that is to go on in it; None where it has none.
+    """
     if not budget or not budget.usd or folder is None:
-        return line
+        return None
     try:
         run = Run(folder)
         spent, is_to_finish = run.money.usd, budget.at_end == "finish" and len(run.unfinished) > 0
     except Exception:  # whatever a store raises that cannot be reached from here
-        return line
-    return line if spent is None or spent < budget.usd or is_to_finish else with_more_money(line, spent)
+        return None
+    return None if spent is None or spent < budget.usd or is_to_finish else spent

@@ -8,6 +8,7 @@ from types import ModuleType
 
 from evonas.config import BudgetConfig
 from evonas.errors import UserError
+from evonas.signals import Terminated
 from evonas.submit.access import NOTHING, Access
 from evonas.submit.following import Following
 from evonas.submit.ray_jobs import RayJob, RayJobs, connect, parse
@@ -61,8 +62,10 @@ def submit(
         return 0
     try:
         ended = watch(jobs, job.name, lambda text: print(text, end="", flush=True))
-    except KeyboardInterrupt:
-        print(f"\ndetached; the search goes on. To come back: {line}\nto stop it: {stop}\nrun: {run}")
+    except KeyboardInterrupt as ended_by:
+        print(f"\ndetached; the search goes on. To come back: {line}\nto stop it: {stop}\nrun: {run}", flush=True)
+        if isinstance(ended_by, Terminated):
+            raise
         return DETACHED
     except ConnectionError as error:
         raise ConnectionError(f"{error}; the search may go on there. To come back: {line}") from None

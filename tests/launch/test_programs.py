@@ -1,6 +1,7 @@
 """`evonas cluster` on Kubernetes, Slurm and Google, with stand-ins for their programs."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -376,6 +377,21 @@ def test_an_interrupt_says_what_it_leaves(
     assert main(["cluster", "down", "slurm", "--yes"]) == 130
     said = "\ninterrupted: what is still there stays and costs; it goes by evonas cluster down slurm\n"
     assert capsys.readouterr().out.endswith(said)
+
+    def terminated(_: Any) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        monkeypatch.setattr(slurm.Slurm.__init__, "__defaults__", (terminated,))
+        assert main(["cluster", "down", "slurm", "--yes"]) == 143
+        assert capsys.readouterr().out.endswith(said)
+        assert main(["cluster", "up", "slurm", "c.yaml", "--yes"]) == 143
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    out = capsys.readouterr().out
+    assert "\ninterrupted\nwhat is up stays up and costs. To go on: evonas cluster up slurm c.yaml --yes\n" in out
+    assert out.endswith("\nto take it down: evonas cluster down slurm\n")
 
 
 KEYGEN = """*) for last in "$@"; do :; done; echo "ssh-ed25519 AAAA evonas" > "$last.pub"; touch "$last" ;;"""
