@@ -159,6 +159,10 @@ def _check_options(options: argparse.Namespace) -> None:
     """Raises UserError for an option of another cloud, and for a value that cannot be one of this."""
     from evonas.clusters.forms import require_form
 
+    for name in dict.fromkeys((*OF, *REMEMBERED, "folder", "config")):
+        if (given := getattr(options, name)) == "" or given == [""]:
+            said = "CONFIG" if name == "config" else f"--{name}"
+            raise UserError(f"{said} is empty: give its value, or leave it out")
     for name, clouds in OF.items():
         if getattr(options, name, None) and options.cloud not in clouds:
             raise UserError(f"--{name} is of {' and '.join(clouds)}, and not of {options.cloud}")

@@ -222,7 +222,10 @@ class Aws:
     def elsewhere(self) -> list[str]:
         places = [place for place in self._places() if place != self._region]
         with refusals():
-            known = [f"{line} in {place}" for place in places for line in self._running(place)]
+            # What says where list prices are others ends so already.
+            known = [
+                f"{line.removesuffix(f' in {place}')} in {place}" for place in places for line in self._running(place)
+            ]
             return known if self._is_known else [*known, *self._anywhere([self._region, *places])]
 
     def _anywhere(self, places: list[str]) -> list[str]:

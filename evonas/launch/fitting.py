@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from evonas.config import Config
 from evonas.errors import UserError
+from evonas.launch.numbers import number
 from evonas.launch.order import Order
 
 MEMORY = "memory"
@@ -53,7 +54,11 @@ def of_launch_file(launch: Mapping[str, object]) -> list[Kind]:
     """The types of a launch file of Ray, with what they have as far as the file says it."""
     found = []
     for name, kind in launch["available_node_types"].items():  # type: ignore[attr-defined]
-        has = {what: float(count) for what, count in (kind.get("resources") or {}).items() if what in _KEYS}
+        has = {
+            what: number(count, f"{what} of {name}")
+            for what, count in (kind.get("resources") or {}).items()
+            if what in _KEYS
+        }
         has |= {MEMORY: has[MEMORY] / _MB} if MEMORY in has else {}
         found.append(Kind(name, has, int(kind["max_workers"]), name == launch["head_node_type"]))
     return found

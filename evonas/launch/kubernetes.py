@@ -82,13 +82,14 @@ class Kubernetes:
             images.check_images(used := images.of_pods(pods.cluster(text)), self._copy)
             pods.check_run(text, self.run_folder() if order.config else None)
             check_fits(order, room := pods.room(text, CPUS), self._copy.name)
+            stays_h, notes = idle_h(spec), (UNCOUNTED[platform], *from_the_start(spec), *unselected(spec))
+            notes += (*gpu_counts.unknown_of_pods(spec), *changed_policy(text))
         if order.resources and not any(machine.board and machine.most for machine in machines):
             raise UserError(f"{self._copy} has no pod for {', '.join(sorted(order.resources))} of a target: replicas")
         hand = (*hand_note(order.folder, FILE, order.replace), *instead(order, self._copy, {"image": used}))
-        notes = (UNCOUNTED[platform], *from_the_start(spec), *unselected(spec), *changed_policy(text))
         notes += tuple(self._namespaces.notes()) if ask else ()
         plan = {f"my-{FILE}": text}
-        return Plan(plan, machines, self._asks(), room, None, idle_h=idle_h(spec), notes=notes, by_hand=hand)
+        return Plan(plan, machines, self._asks(), room, None, idle_h=stays_h, notes=notes, by_hand=hand)
 
     def missing(self) -> list[str]:
         order = self._order

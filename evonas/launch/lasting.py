@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from evonas.launch.numbers import number
+
 _POWEROFF = re.compile(r"shutdown --poweroff \+(\d+)")
 """Of the watchdog of `cluster/aws.yaml`, minutes."""
 _WATCH = re.compile(r"left=(\d+); else")
@@ -23,7 +25,7 @@ def longest_h(config: Mapping[str, Any]) -> float | None:
 
 def idle_h(config: Mapping[str, Any]) -> float:
     """How many hours a machine that does nothing stays."""
-    minutes = float(config.get("idle_timeout_minutes", _IDLE))
+    minutes = number(config.get("idle_timeout_minutes", _IDLE), "idle_timeout_minutes")
     if minutes < 0:
         raise ValueError(f"idle_timeout_minutes is {minutes:g}")
     return minutes / 60

@@ -51,6 +51,7 @@ def plan_of(
     together = int(launch["max_workers"])
     room = Room(of_launch_file(launch), together, f"the launch file allows {together} machines (max_workers)", cpus)
     check_fits(order, room, name)
+    gpus = gpu_counts.unknown_of_machines(launch)
     machines = costs.of_launch_file(launch, order.prices)
     return Plan(
         {name: text},
@@ -62,7 +63,7 @@ def plan_of(
         idle_h=idle_h(launch),
         outlive_h=outlive_h(launch),
         region=region,
-        notes=(*notes, *strange_doors(launch, text), *strange_roles(launch), *staying(launch)),
+        notes=(*notes, *strange_doors(launch, text), *strange_roles(launch), *staying(launch), *gpus),
         by_hand=(
             *hand_note(order.folder, name.removeprefix("my-"), order.replace),
             *instead(order, order.folder / name, of_ray(edited)),

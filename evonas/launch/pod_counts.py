@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from evonas.launch.numbers import number
+
 _IDLE_S = 60
 """Where a file does not say them (KubeRay)."""
 
@@ -54,7 +56,13 @@ def from_the_start(spec: Mapping[str, Any]) -> list[str]:
 def idle_h(spec: Mapping[str, Any]) -> float:
     """How many hours a pod that does nothing stays."""
     options = spec.get("autoscalerOptions") or {}
-    return max(float(seconds) for seconds in _idle_s(spec, options.get("idleTimeoutSeconds", _IDLE_S))) / 3600
+    return (
+        max(
+            number(seconds, "idleTimeoutSeconds")
+            for seconds in _idle_s(spec, options.get("idleTimeoutSeconds", _IDLE_S))
+        )
+        / 3600
+    )
 
 
 def _idle_s(spec: Mapping[str, Any], usual: float) -> Iterator[float]:

@@ -1,6 +1,6 @@
 """Whether the machines that pods of Kubernetes select are what labels say, by which prices are looked up."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from evonas.errors import UserError
@@ -21,6 +21,13 @@ _SPOT = {
     "cloud.google.com/gke-preemptible": {"true": True, "false": False},
 }
 """Label of a node -> its value -> whether that is spot."""
+_BY_TYPE = (
+    *("cloud.google.com/gke-nodepool", "cloud.google.com/compute-class", "eks.amazonaws.com/nodegroup"),
+    *("karpenter.sh/nodepool", "kubernetes.azure.com/agentpool", "nvidia.com/gpu.product", "kubernetes.io/hostname"),
+)
+"""Labels of a node that say its type by a pool or a part of it: what that is the user knows."""
+_PARTS_OF_TYPE = ("karpenter.k8s.aws/instance-", "eks.amazonaws.com/instance-")
+"""How Amazon's labels of this kind begin."""
 _GPUS = {
     "nvidia-l4": "g2-",
     "nvidia-tesla-a100": "a2-highgpu-",
@@ -59,7 +66,7 @@ def unselected(spec: Mapping[str, Any]) -> list[str]:
     for group, said in groups(spec):
         keys = {key for key, _ in _selected(said["template"]["spec"])}
         label = str((said.get("labels") or {}).get(NODE_TYPE_LABEL, ""))
-        if label and not keys - ({*_SPOT} if list_prices().gpus_of(label) else set()):
+        if label and not _say_type(keys, bool(list_prices().gpus_of(label))):
             found.append(
                 f"{group} selects no type of machine (nodeSelector: {{{_TYPES[0]}: {_machine(label)}}}): it may get "
                 f"any, at its price, and counts as {label}"
@@ -90,6 +97,13 @@ def _selected(pod: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     terms = (required.get("requiredDuringSchedulingIgnoredDuringExecution") or {}).get("nodeSelectorTerms") or ()
     for one in (one for term in terms for one in term.get("matchExpressions") or () if one["operator"] == "In"):
         yield from ((one["key"], str(value)) for value in one["values"])
+
+
+def _say_type(keys: Collection[str], has_gpu: bool) -> bool:
+    """Whether any label of a node, by which a pod selects it, says its type; one that says spot or not does so of a
+    machine without a GPU, of which Google's and Amazon's own files have one kind."""
+    known = {*_TYPES, *_FAMILIES, _GPU, *_BY_TYPE, *(() if has_gpu else _SPOT)}
+    return any(key in known or key.startswith(_PARTS_OF_TYPE) for key in keys)
 
 
 def _is_of(label: str, key: str, value: str) -> bool:

@@ -43,6 +43,7 @@ REFUSED = [
     ("gcp", "regions/us-central1", "regions/us-east1", "us-central1, and names regions/us-east1: make them one"),
 ]
 STAYING = [
+    ("aws", "g5.xlarge", "g6.2xlarge", "GPUs of g6.2xlarge are not known, and spot_a10g asks for 1: with fewer its "),
     ("aws", "cache_stopped_nodes: false", "", "the disk of a machine that Ray ends stays, because it is stopped (ca"),
     ("gcp", "cache_stopped_nodes: false", "cache_stopped_nodes: true", "(cache_stopped_nodes: false ends it) (head, "),
     ("aws", "InstanceInitiatedShutdownBehavior: terminate", "EbsOptimized: true", "(InstanceInitiatedShutdownBehavior"),

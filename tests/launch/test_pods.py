@@ -8,7 +8,7 @@ import yaml
 from evonas.clusters.shipped import shipped
 from evonas.errors import UserError
 from evonas.launch import pods
-from evonas.launch.gpu_counts import check_pods
+from evonas.launch.gpu_counts import check_pods, unknown_of_pods
 from evonas.launch.order import Order
 from evonas.launch.pod_labels import check_labels, unselected
 from evonas.launch.state import State
@@ -86,6 +86,9 @@ def test_a_group_that_counts_as_spot_and_selects_none_is_said(place: str, select
         ("gke", 3, ("cloud.google.com/gke-accelerator",), ""),
         ("gke", None, (), "node.kubernetes.io/instance-type: e2-standard-4"),
         ("eks", 0, (), "node.kubernetes.io/instance-type: g6.xlarge"),
+        ("eks", 0, ("disktype",), "node.kubernetes.io/instance-type: g6.xlarge"),
+        ("gke", None, ("topology.kubernetes.io/zone",), "node.kubernetes.io/instance-type: e2-standard-4"),
+        ("gke", None, ("cloud.google.com/gke-nodepool",), ""),
     ],
 )
 def test_a_group_that_selects_no_machines_is_said(
@@ -94,7 +97,7 @@ def test_a_group_that_selects_no_machines_is_said(
     spec = cluster(built(place))
     one = spec["headGroupSpec"] if group is None else spec["workerGroupSpecs"][group]
     pod = one["template"]["spec"]
-    pod["nodeSelector"] = {key: value for key, value in pod["nodeSelector"].items() if key in kept}
+    pod["nodeSelector"] = {key: pod["nodeSelector"].get(key, "mine") for key in kept}
     lines = [line for line in unselected(spec) if "selects no type of machine" in line]
     assert len(lines) == bool(selects)
     assert all(f"(nodeSelector: {{{selects}}}): it may get any, at its price" in line for line in lines)
@@ -109,7 +112,26 @@ def test_types_without_a_label_are_known_by_their_selector() -> None:
     with pytest.raises(UserError, match=r"f: spot-l4 asks for 2 GPUs, and a machine of its type, g6\.xlarge, has 1"):
         check_pods(spec, "f")
     group["template"]["spec"]["nodeSelector"]["node.kubernetes.io/instance-type"] = "p5.48xlarge"
-    check_pods(spec, "f")  # nobody knows how many that has
+    check_pods(spec, "f")
+    assert unknown_of_pods(spec) == [
+        "GPUs of p5.48xlarge are not known, and spot-l4 asks for 2: with fewer its workers never start"
+    ]
+
+
+@pytest.mark.parametrize(("policy", "asked"), [(None, 0), ("Always", 3)])
+def test_gpus_of_init_containers_count(policy: str | None, asked: int) -> None:
+    spec = cluster(built("eks"))
+    pod = spec["workerGroupSpecs"][0]["template"]["spec"]
+    first = {"name": "first", "resources": {"limits": {"nvidia.com/gpu": 1}}, "restartPolicy": policy}
+    pod["initContainers"] = [first]
+    if policy is None:
+        check_pods(spec, "f")  # it has ended when the others begin
+        first["resources"] = {"requests": {"nvidia.com/gpu": "2"}}
+        asked = 2
+    else:
+        pod["initContainers"] = [first, first]
+    with pytest.raises(UserError, match=f"f: spot-l4 asks for {asked} GPUs, and a machine of its type"):
+        check_pods(spec, "f")
 
 
 def test_groups_are_as_many_as_the_file_says_and_those_that_measure_are_told_apart(tmp_path: Path) -> None:

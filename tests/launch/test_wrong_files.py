@@ -62,6 +62,10 @@ HAND = {
         "resources: {CPU: 4, GPU: 8}",
         "spot_l4 asks for 8 GPUs, and a machine of its type, g6.xlarge.spot, has 1: its workers would never start",
     ),
+    "resources: {CPU: 16, GPU: 1}": (
+        "resources: {CPU: 16, GPU: two}",
+        "is not as the launch files are: GPU of spot_packed is 'two', and is a number; mend it, or remove it",
+    ),
     "type: aws": ("type: gcp", "cluster-aws/my-aws.yaml: provider.type is gcp, and the cluster is to be of aws"),
     "SecurityGroupIds: *security_groups": ("EbsOptimized: true", "head names no network or security group: Ray's wou"),
 }
@@ -123,6 +127,9 @@ def test_a_launch_file_that_was_changed_wrongly_is_said(
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
+        (("aws", "--address", ""), "--address is empty: give its value, or leave it out"),
+        (("kubernetes", "--namespace="), "--namespace is empty: give its value, or leave it out"),
+        (("slurm", "--sbatch="), "--sbatch is empty: give its value, or leave it out"),
         (("aws", "--image", "true"), "--image 'true': YAML, of which the launch files are, takes this for"),
         (("gcp", "--image", "1e-3"), "--image '1e-3': "),
         (("gcp", "--image", "me/e:1 x: y"), "--image 'me/e:1 x: y': an image of a registry is as"),

@@ -54,6 +54,11 @@ REFUSED |= {
         "nvidia.com/gpu: '8'",
         "spot-l4 asks for 8 GPUs, and a machine of its type, g6.xlarge.spot, has 1: its pods would never start",
     ),
+    "nvidia.com/gpu: '1'\n": (
+        "nvidia.com/gpu: 0.5\n",
+        "nvidia.com/gpu of spot-l4 is 0.5, and is a whole number from 0; mend it",
+    ),
+    "idleTimeoutSeconds: 600": ("idleTimeoutSeconds: ten", "idleTimeoutSeconds is 'ten', and is a number; mend it"),
     "num-gpus: '0'": ("num-gpus: '2'", "measure-l4 asks for 2 GPUs, and a machine of its type, g6.xlarge, has 1: its"),
 }
 
