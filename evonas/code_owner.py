@@ -1,6 +1,7 @@
 """Whose code a module or a file is: evonas's own, an installed library's, or the user's. Needs no torch."""
 
 import os
+import re
 import sysconfig
 import traceback
 from pathlib import Path
@@ -8,7 +9,9 @@ from types import ModuleType
 
 OURS = f"{Path(__file__).parent}{os.sep}"
 SITE = tuple(f"{sysconfig.get_path(name)}{os.sep}" for name in ("purelib", "platlib"))
-TORCH = tuple(f"{folder}torch{os.sep}" for folder in SITE)
+INSTALLED = re.compile(r"[\\/](site|dist)-packages[\\/]")
+"""In the path of what is installed, whichever environment has it: one may build on another, or on the user's own."""
+TORCH = re.compile(rf"{INSTALLED.pattern}torch[\\/]")
 STANDARD = f"{sysconfig.get_path('stdlib')}{os.sep}"
 
 
@@ -22,7 +25,7 @@ def paths_of(module: ModuleType) -> list[Path]:
 def is_installed(module: ModuleType) -> bool:
     """Whether the module is part of an environment, which another machine has or has not: it is not sent."""
     paths = paths_of(module)
-    return not paths or any(str(path).startswith((*SITE, STANDARD)) for path in paths)
+    return not paths or any(_in_site(str(path)) or str(path).startswith(STANDARD) for path in paths)
 
 
 def is_user_module(module: ModuleType) -> bool:
@@ -35,9 +38,15 @@ def distance(file: str) -> int:
     the standard library."""
     if file.startswith(OURS):
         return 2
-    if file.startswith(TORCH) or (file.startswith(STANDARD) and not file.startswith(SITE)):
+    installed = _in_site(file)
+    if TORCH.search(file) or (file.startswith(STANDARD) and not installed):
         return 3
-    return int(file.startswith(SITE))
+    return int(installed)
+
+
+def _in_site(path: str) -> bool:
+    """Of a file or a folder, such as that of a package; the folders themselves may have any name in an environment."""
+    return bool(INSTALLED.search(path)) or path.startswith(SITE)
 
 
 def place_of(error: BaseException) -> str:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from evonas.errors import UserError
 from evonas.inputs import called, mapped
 from evonas.measuring.backends.conversion import reason
+from evonas.measuring.backends.export import unloadable
 from evonas.tasks.shipped import Shipped
 from evonas.text import counted, describe_error
 
@@ -136,7 +137,7 @@ def _checked(exporter: Exporter, file: bytes, network: nn.Module, x: Any) -> str
     off = 0.0
     for batch in batches:
         try:
-            off = max(off, _difference(exporter.run, file, network, batch))
+            off = max(off, _difference(exporter, file, network, batch))
         except ImportError as error:
             return f"not checked: {error}"
         if off > TOLERANCE:
@@ -144,7 +145,7 @@ def _checked(exporter: Exporter, file: bytes, network: nn.Module, x: Any) -> str
     return f"its output differs by {off:.1g} of the largest from the network's ({TOLERANCE:g} is allowed)"
 
 
-def _difference(run: Callable[[bytes, Any], Array], file: bytes, network: nn.Module, x: Any) -> float:
+def _difference(exporter: Exporter, file: bytes, network: nn.Module, x: Any) -> float:
     """Largest difference of the file's output, as a share of the largest output; infinite where it is no number.
 
     Raises:
@@ -152,11 +153,11 @@ def _difference(run: Callable[[bytes, Any], Array], file: bytes, network: nn.Mod
         UserError: the file does not run, or gives no output of this shape.
     """
     try:
-        found = run(file, mapped(lambda part: part.numpy(), x))
+        found = exporter.run(file, mapped(lambda part: part.numpy(), x)) if exporter.run else None
     except ImportError:
         raise
     except Exception as error:
-        raise UserError(f"export: the file does not run: {describe_error(error)}") from error
+        raise UserError(f"export: the file does not run: {_refused(exporter, network, x, error)}") from error
     with torch.no_grad():
         expected = called(network, x).numpy()
     if not isinstance(found, np.ndarray):
@@ -166,6 +167,14 @@ def _difference(run: Callable[[bytes, Any], Array], file: bytes, network: nn.Mod
         raise UserError(f"export: the file's output for {of} has the shape {found.shape}, not {expected.shape}")
     off = float(np.abs(found - expected).max()) / (float(np.abs(expected).max()) or 1.0)
     return off if np.isfinite(off) else float("inf")
+
+
+def _refused(exporter: Exporter, network: nn.Module, x: Any, error: Exception) -> str:
+    """Why a runtime does not run a file: by the call of the network that it is about, where that is found."""
+    one = mapped(lambda part: part[: exporter.examples], x)
+    tried = (unloadable(backend, network, one, error) for backend in exporter.backends)
+    found = next(filter(None, tried), None)
+    return reason(found) if found else describe_error(error)
 
 
 def in_words(x: Any, examples: int | None = None) -> str:

@@ -14,6 +14,7 @@ from evonas.installing import how_to_install
 from evonas.measuring.backends import onnx_int8
 from evonas.measuring.backends.conversion import traced_or
 from evonas.measuring.backends.export import Positional, silent
+from evonas.measuring.backends.operators import by_onnx
 
 
 def write(network: nn.Module, x: Any) -> bytes:
@@ -39,7 +40,10 @@ def write(network: nn.Module, x: Any) -> bytes:
         return bytes(program.model_proto.SerializeToString())
 
     with silent(), torch.random.fork_rng(devices=[]):
-        return traced_or(trace, convert, traced, tuple(parts.values()))
+        try:
+            return traced_or(trace, convert, traced, tuple(parts.values()))
+        except Exception as error:
+            raise by_onnx(traced, tuple(parts.values()), error) from error.__cause__
 
 
 def run(file: bytes, x: Any) -> Array:

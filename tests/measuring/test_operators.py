@@ -2,15 +2,21 @@
 
 import re
 from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule
 
+from evonas.code_owner import distance
 from evonas.measuring.backends.conversion import NoOperator, reason
-from evonas.measuring.backends.operators import calls, missing, name_of
+from evonas.measuring.backends.export import FORMS
+from evonas.measuring.backends.graph_parts import calls
+from evonas.measuring.backends.operators import missing, name_of
 from tests.measuring.small import Applied, by_the_sign
 
 X = (torch.randn(1, 3, 8, 8, generator=torch.Generator().manual_seed(0)),)
@@ -70,3 +76,45 @@ def test_what_is_no_single_call_is_left_to_the_error() -> None:
     assert missing("toy", network, X, converter("nothing", []), ValueError("too large")) is None
     assert missing("toy", Applied(by_the_sign).eval(), X, converter("erfinv", []), ValueError("x")) is None
     assert reason(NoOperator("toy", "aten.erfinv", "")) == "toy has no aten.erfinv"
+
+
+def test_of_complex_numbers_the_first_call_that_gives_some_is_named() -> None:
+    network = nn.Sequential(Applied(lambda x: torch.fft.fft(x.tanh()).mT.abs())).eval()
+    found = missing("toy", network, X, converter("abs", []), ValueError("they fail"))
+    assert str(found).startswith("toy cannot convert this call of aten.fft_fft: it has no complex numbers: module 0")
+
+
+def test_of_several_outputs_those_that_the_network_takes_are_tried() -> None:
+    """Without the places of the largest numbers a converter may take another way, which its runtime has not."""
+    network = nn.Sequential(Applied(lambda x: x * x.topk(3).values.sum())).eval()
+
+    def convert(module: GraphModule) -> None:
+        found = module(*X)
+        if len(found) == 1 or found[1].dtype != torch.int64:
+            raise ValueError("Didn't find op for builtin opcode 'STABLEHLO_SORT'")
+
+    found = missing("toy", network, X, lambda module: convert(module) if "topk" in module.code else None, OSError())
+    assert str(found).startswith("toy has no aten.topk: module 0 (Applied)")
+
+
+@pytest.mark.skipif(find_spec("onnxscript") is None, reason="needs the extra onnxruntime")
+def test_what_onnx_has_no_operator_for_is_named_by_the_line_that_calls_it() -> None:
+    """PyTorch makes a call of another namespace of it before the converter looks it up."""
+    network = nn.Sequential(nn.Tanh(), Applied(lambda x: torch.lgamma(x.abs() + 1))).eval()
+    with pytest.raises(NoOperator, match=r"^ONNX has no aten\.lgamma: module 1 \(Applied\), small\.py:\d+$"):
+        FORMS["onnxruntime"](network, *X, ())
+    network = nn.Sequential(nn.Tanh(), Applied(torch.special.bessel_j0)).eval()
+    with pytest.raises(NoOperator, match=r"^ONNX has no aten\.special_bessel_j0: module 1 \(Applied\)"):
+        FORMS["onnxruntime"](network, *X, ())
+
+
+def test_the_users_line_is_found_whatever_environment_torch_is_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment may take packages of another one."""
+    monkeypatch.setattr("evonas.code_owner.SITE", ("/nowhere/",))
+    assert distance(str(Path(torch.__file__))) == 3
+    assert distance(str(Path(pytest.__file__))) == 1
+    networks = Applied(lambda x: x * max(x[0, 0, 0].tolist())), Applied(lambda x: torch.from_numpy(np.sort(x.numpy())))
+    for network, said in zip(networks, ("as a number of Python", "it computes in NumPy, past PyTorch"), strict=True):
+        with pytest.raises(Exception, match=r".") as caught:
+            torch.export.export(network, X, strict=False)
+        assert re.search(rf"{said} \(test_operators\.py:\d+\)$", reason(caught.value))

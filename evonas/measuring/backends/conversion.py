@@ -27,6 +27,8 @@ TRACES_ITSELF = (2, 9)
 """Before this version of PyTorch the other converter traces what it cannot do better."""
 AS_NUMBERS = re.compile(r"Converting a tensor to a (NumPy array|Python list)")
 """In a warning of the tracer's: what is read past PyTorch."""
+IN_NUMPY = re.compile(r"\.numpy\(\) is not supported for tensor subclasses")
+"""What torch.export says of a network that goes to NumPy and back."""
 
 
 class ReadOnce(Exception):
@@ -64,17 +66,39 @@ def reason(error: BaseException) -> str:
     """
     if isinstance(error, NoOperator):
         return one_line(str(error))
-    chain = [error]
-    while chain[-1].__cause__ is not None:
-        chain.append(chain[-1].__cause__)
-    first, texts = chain[-1], [error_text(each) for each in reversed(chain)]
+    chain = _chain(error)
+    first, texts = chain[0], [error_text(each) for each in chain]
     reads = isinstance(first, ReadOnce) or type(first).__name__ in HANGS_ON_VALUES
     said = str(ReadOnce()) if reads else describe_error(first)
-    known = first.place if isinstance(first, ReadOnce) else ""
-    place = next(filter(None, (known, *map(user_line, texts), *map(line_of, reversed(chain)))), "")
+    if IN_NUMPY.search(texts[0]):
+        said = "it computes in NumPy, past PyTorch"
+    place = user_line_of(error)
     named = "" if reads else next(filter(None, map(_operator, texts)), "")
     beside = [part for part in (named, place) if part and part not in said]
     return f"{said} ({', '.join(beside)})" if beside else said
+
+
+def user_line_of(error: BaseException) -> str:
+    """The innermost line of the user's own that an error is about, as file:line: of its text, which may quote code, or
+    of its traceback, and of those of the errors that it comes from; "" where none has one."""
+    chain = _chain(error, contexts=True)
+    known = (each.place for each in chain if isinstance(each, ReadOnce))
+    return next(filter(None, (*known, *map(user_line, map(error_text, chain)), *map(line_of, chain))), "")
+
+
+def _chain(error: BaseException, contexts: bool = False) -> list[BaseException]:
+    """The errors that one comes from, the first of them first, and itself.
+
+    Args:
+        error: the last.
+        contexts: also those during whose handling another came up.
+    """
+    found, following = list[BaseException](), [error]
+    while following and following[0] not in found:
+        found.insert(0, following[0])
+        own = found[0].__cause__ or (found[0].__context__ if contexts else None)
+        following = [own] if own else []
+    return found
 
 
 def traced_or(

@@ -43,8 +43,8 @@ class ExecuTorch(EdgeRuntime):
         _need(self._config.threads)
 
     def _read(self, file: bytes, inputs: Inputs) -> Loaded:
-        method, x = _method(file), _tensors(example(inputs, self._config.batch))
-        given: list[Any] = _first(method, x)
+        method, x = method_of(file), _tensors(example(inputs, self._config.batch))
+        given: list[Any] = first_pass(method, x)
 
         def run() -> None:
             given[:] = method.execute(x)
@@ -67,18 +67,18 @@ def runner(file: bytes, threads: int) -> Callable[[Any], Array]:
         ValueError: it has no kernel for an operator of the file, which is named.
     """
     _need(threads)
-    method = _method(file)
+    method = method_of(file)
     tried: list[bool] = []
 
     def run(x: Any) -> Array:
-        found = method.execute(_tensors(x)) if tried else _first(method, _tensors(x))
+        found = method.execute(_tensors(x)) if tried else first_pass(method, _tensors(x))
         tried[:] = [True]
         return np.array(found[0].numpy(), np.float32)
 
     return run
 
 
-def _first(method: Any, x: tuple[Any, ...]) -> list[Any]:
+def first_pass(method: Any, x: tuple[Any, ...]) -> list[Any]:
     """The first pass, in which a kernel may refuse what it is called with.
 
     Raises:
@@ -114,7 +114,12 @@ def _need(threads: int) -> None:
         )
 
 
-def _method(file: bytes) -> Any:
+def method_of(file: bytes) -> Any:
+    """What runs a program.
+
+    Raises:
+        ValueError: it has no kernel for an operator, which is named.
+    """
     from executorch.runtime import Runtime
 
     with heard() as said, redirect_stderr(io.StringIO()) as told:  # it writes to the one or to the other

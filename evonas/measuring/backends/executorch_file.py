@@ -1,5 +1,6 @@
 """A network becomes a program of ExecuTorch, lowered to XNNPACK; in 8 bits by XNNPACK's own quantiser."""
 
+import importlib.util
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,6 +8,7 @@ import torch
 from torch import nn
 
 from evonas.installing import how_to_install
+from evonas.measuring.backends import executorch
 from evonas.measuring.backends.operators import missing
 
 PREPARED = ("prepare", "network.prepare")
@@ -26,27 +28,36 @@ def write(network: nn.Module, x: Any, calibration: Sequence[Any] = ()) -> bytes:
         NoOperator: the conversion has no operator that the network calls.
         Exception: whatever else the conversion raises.
     """
-    try:
-        from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
-        from executorch.exir import to_edge_transform_and_lower
-    except ImportError:
-        raise ImportError(f"networks are converted with executorch; {how_to_install('executorch')}") from None
+    if importlib.util.find_spec("executorch") is None:
+        raise ImportError(f"networks are converted with executorch; {how_to_install('executorch')}")
     whole, parts = ordered(network, x), positional(x)
     program = torch.export.export(whole, parts, strict=False)
     if calibration:
         program = torch.export.export(_quantised(program.module(), calibration), parts, strict=False)
-
-    def lowered(program: Any) -> bytes:
-        found: bytes = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()]).to_executorch().buffer
-        return found
-
     try:
-        return lowered(program)
+        return _lowered(program)
     except Exception as error:
-        convert = lambda part: lowered(torch.export.export(part, parts, strict=False))  # noqa: E731
+        convert = lambda part: _lowered(torch.export.export(part, parts, strict=False))  # noqa: E731
         if found := missing("executorch", whole, parts, convert, error):
             raise found from error
         raise
+
+
+def loads(module: nn.Module, parts: tuple[Any, ...]) -> None:
+    """Convert a network, load its file and run it once.
+
+    Raises:
+        Exception: whatever one of these raises.
+    """
+    executorch.first_pass(executorch.method_of(_lowered(torch.export.export(module, parts, strict=False))), parts)
+
+
+def _lowered(program: Any) -> bytes:
+    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+    from executorch.exir import to_edge_transform_and_lower
+
+    found: bytes = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()]).to_executorch().buffer
+    return found
 
 
 def positional(x: Any) -> tuple[Any, ...]:

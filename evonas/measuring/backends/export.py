@@ -26,6 +26,7 @@ from evonas.measuring.backends import aten_graph, executorch_file, litert_file, 
 from evonas.measuring.backends.backend import Loaded
 from evonas.measuring.backends.conversion import NoOperator, reason, traced_or
 from evonas.measuring.backends.heard import heard
+from evonas.measuring.backends.operators import by_onnx, missing
 from evonas.records import Inputs
 
 TOLERANCE = {"float32": 0.01, "float16": 0.05, "bfloat16": 0.2}
@@ -132,9 +133,38 @@ def checked(network: nn.Module, inputs: Inputs, config: TargetConfig, load: Call
     Raises:
         ExportError: it cannot be converted, or is another one afterwards.
     """
-    loaded = load(to_file(network, inputs, config))
-    check(network, inputs, config, loaded.output())
+    file = to_file(network, inputs, config)
+    try:
+        loaded = load(file)
+        output = loaded.output()
+    except Exception as error:
+        dtype = _dtype(config)
+        x = mapped(lambda array: _cast(torch.from_numpy(array), dtype), example(inputs, config.batch))
+        if found := unloadable(config.backend, network, x, error):
+            raise ExportError(f"it cannot run: {reason(found)}") from error
+        raise
+    check(network, inputs, config, output)
     return loaded
+
+
+def unloadable(backend: str, network: nn.Module, x: Any, error: Exception) -> NoOperator | None:
+    """Which call of a network a runtime cannot run, though the network was converted for it.
+
+    Args:
+        backend: whose runtime refuses the file.
+        network: that the file was made of, which is left as it was.
+        x: its input, tensors.
+        error: what the runtime says.
+
+    Returns:
+        None where that is not found out.
+    """
+    if backend not in LOADS:
+        return None
+    with silent(), torch.random.fork_rng(devices=[]):
+        probe = _in_order(copy.deepcopy(network).cpu().float().eval())
+        whole, parts = executorch_file.ordered(probe, x), executorch_file.positional(x)
+        return missing(backend, whole, parts, lambda part: LOADS[backend](part, parts), error)
 
 
 def file_size(network: nn.Module, inputs: Inputs, config: TargetConfig) -> int:
@@ -227,7 +257,10 @@ def _onnx_float(network: nn.Module, x: Any) -> bytes:
         program: Any = torch.onnx.export(traced, parts, input_names=names, dynamo=True, verbose=False)
         return bytes(program.model_proto.SerializeToString())
 
-    return traced_or(trace, convert, traced, parts)
+    try:
+        return traced_or(trace, convert, traced, parts)
+    except Exception as error:
+        raise by_onnx(traced, parts, error) from error.__cause__
 
 
 FORMS: Mapping[str, Callable[[nn.Module, Any, Sequence[Any]], bytes]] = {
@@ -237,6 +270,11 @@ FORMS: Mapping[str, Callable[[nn.Module, Any, Sequence[Any]], bytes]] = {
     "litert": litert_file.write,
 }
 """Backend -> (network on the CPU, its input, inputs to calibrate 8 bits by) -> the file that it loads."""
+LOADS: Mapping[str, Callable[[nn.Module, tuple[Any, ...]], None]] = {
+    "executorch": executorch_file.loads,
+    "litert": litert_file.loads,
+}
+"""Backend, whose converter writes files that its runtime may refuse -> (network, its inputs in order) fails as it."""
 
 
 @contextmanager

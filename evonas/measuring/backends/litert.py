@@ -50,9 +50,7 @@ class Session:
     """
 
     def __init__(self, file: bytes, threads: int) -> None:
-        with heard():  # it tells of its delegate
-            made = _interpreter()(model_content=file, num_threads=threads)
-            made.allocate_tensors()
+        made = allocated(file, threads)
         self._interpreter, self.run = made, made.invoke
         self._taken = {_position(part["name"]): part for part in made.get_input_details()}
         (self._given,) = made.get_output_details()
@@ -78,6 +76,14 @@ class Session:
         found: Array = self._interpreter.get_tensor(self._given["index"]).astype(np.float32)
         scale, zero = self._given["quantization"]
         return np.asarray((found - zero) * scale, np.float32) if scale else found
+
+
+def allocated(file: bytes, threads: int) -> Any:
+    """An interpreter of a file that is ready to run. See `Session`."""
+    with heard():  # it tells of its delegate
+        made = _interpreter()(model_content=file, num_threads=threads)
+        made.allocate_tensors()
+    return made
 
 
 def runner(file: bytes, threads: int) -> Callable[[Any], Array]:

@@ -13,7 +13,7 @@ from torch import nn
 from evonas.installing import how_to_install
 from evonas.measuring.backends.executorch_file import ordered, positional
 from evonas.measuring.backends.heard import heard
-from evonas.measuring.backends.litert import Session
+from evonas.measuring.backends.litert import Session, allocated
 from evonas.measuring.backends.operators import missing
 
 SIGNATURE = "serving_default"
@@ -44,13 +44,26 @@ def write(network: nn.Module, x: Any, calibration: Sequence[Any] = ()) -> bytes:
     with tempfile.TemporaryDirectory() as folder, heard():
         path, whole, parts = Path(folder) / "network.tflite", ordered(network, x), positional(x)
         try:
-            made = litert_torch.convert(whole, parts)
+            litert_torch.convert(whole, parts).export(str(path))
         except Exception as error:
             if found := missing("litert", whole, parts, lambda part: litert_torch.convert(part, parts), error):
                 raise found from error
             raise
-        made.export(str(path))
         return _quantised(path, calibration) if calibration else path.read_bytes()
+
+
+def loads(module: nn.Module, parts: tuple[Any, ...]) -> None:
+    """Convert a network and load its file.
+
+    Raises:
+        Exception: whatever the one or the other raises.
+    """
+    import litert_torch
+
+    with tempfile.TemporaryDirectory() as folder, heard():
+        path = Path(folder) / "network.tflite"
+        litert_torch.convert(module, parts).export(str(path))
+        allocated(path.read_bytes(), 1)
 
 
 def _quantised(path: Path, calibration: Sequence[Any]) -> bytes:
