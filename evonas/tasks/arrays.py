@@ -12,7 +12,7 @@ from evonas.errors import UserError
 from evonas.tasks.array_keys import keys_of_array
 from evonas.tasks.class_folders import listed
 from evonas.tasks.class_weights import ClassWeights, check_no_weights
-from evonas.tasks.constructors import check_varies, classification, regression
+from evonas.tasks.constructors import check_varies, classification, of_values
 from evonas.tasks.dealing import SplitBy, notes_of
 from evonas.tasks.splitting import NAMES, completed, labelled, parts_among
 from evonas.tasks.stored_array import Column
@@ -51,7 +51,7 @@ def assembled(
         beside: other arrays by name; all but that one may be left unread.
 
     Raises:
-        UserError: shapes do not fit, or `classification` or `regression` refuses the arrays.
+        UserError: shapes do not fit, or there are no classes or values in the arrays.
     """
     parts = parts_among((each.removeprefix("x_") for each in x), "task.path")
     given = {part: Split(x[f"x_{own}"], y[f"y_{own}"]) for part, own in parts.items()}
@@ -65,7 +65,7 @@ def assembled(
     if target == "classes":
         return classification(name, splits, metrics or ("error",), notes=notes, class_weights=class_weights)
     check_no_weights(class_weights)
-    return check_varies(regression(name, splits, metrics or ("mse",), notes))
+    return check_varies(of_values(name, splits, metrics or ("mse",), notes))
 
 
 def images_first(x: Array, layout: Layout = "auto") -> Array:

@@ -112,8 +112,23 @@ def regression(
         in_units: networks learn deviations from the mean of the training targets, and give values.
 
     Raises:
-        UserError: some number is not finite, or a metric is unknown.
+        UserError: some number is not finite, what is predicted is alike in all training examples, where there are
+            several, or a metric is unknown.
     """
+    made = of_values(name, splits, metrics, notes, prepared=prepared, in_units=in_units)
+    return check_varies(made, "splits.train.y") if len(made.splits.train) > 1 else made
+
+
+def of_values(
+    name: str,
+    splits: Splits,
+    metrics: Sequence[str],
+    notes: Sequence[str],
+    *,
+    prepared: Prepared | None = None,
+    in_units: bool = False,
+) -> Task:
+    """See `regression`; who calls this says by the names of its own what is wrong with the values."""
     splits = splits.mapped(lambda part, split: Split(_examples(split, prepared), _values(split.y)))
     chosen = chosen_metrics(metrics, REGRESSION_METRICS)
     ready = prepared or _standardised(splits)
@@ -134,8 +149,12 @@ def regression(
     )
 
 
-def check_varies(task: Task) -> Task:
+def check_varies(task: Task, argument: str = "") -> Task:
     """The task, of values that data hold.
+
+    Args:
+        task: of predicting values (n, outputs).
+        argument: by which the values were given; "" where they are of a file.
 
     Raises:
         UserError: they are alike in all training examples, or one of several is.
@@ -144,9 +163,10 @@ def check_varies(task: Task) -> Task:
     alike = np.flatnonzero((y == y[:1]).all(0)).tolist()
     if not alike:
         return task
-    value, what = f"{y[0, alike[0]]:.6g}", "what is predicted"
+    value, what = f"{y[0, alike[0]]:.6g}", argument or "what is predicted"
     if len(alike) < y.shape[1]:
-        what = f"number {alike[0] + 1} of the {y.shape[1]:,} that are predicted"
+        several = f"columns of {argument}" if argument else f"{y.shape[1]:,} that are predicted"
+        what = f"number {alike[0] + 1} of the {several}"
     elif len(alike) > 1:
         value = ", ".join(f"{number:.6g}" for number in y[0, :3])
     leave = "leave it out" if len(alike) < y.shape[1] else "there is nothing to learn"

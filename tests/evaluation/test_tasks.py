@@ -488,6 +488,19 @@ def test_what_is_the_same_in_all_examples_is_no_target(tmp_path: Path) -> None:
         TASKS["characters"](path=str(tmp_path), context=4)
 
 
+@pytest.mark.parametrize(
+    ("y", "said"),
+    [
+        (np.full(5, 2.5), r"^task mine: splits\.train\.y is 2\.5 in all training examples; there is nothing to learn$"),
+        (np.c_[np.arange(5), np.ones(5)], r"number 2 of the columns of splits\.train\.y is 1 in all .*; leave it out$"),
+    ],
+)
+def test_values_that_are_given_in_python_and_alike(y: Any, said: str) -> None:
+    split = Split(np.arange(10.0).reshape(5, 2), y)
+    with pytest.raises(UserError, match=said):
+        regression("mine", Splits(split, split, split))
+
+
 def test_values_that_are_not_finite() -> None:
     split = Split(np.ones((3, 2)), np.array([1.0, np.inf, 2.0]))
     with pytest.raises(UserError, match="NaN or infinite"):

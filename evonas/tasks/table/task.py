@@ -13,7 +13,7 @@ from evonas.paths import expanded
 from evonas.tasks.arrays import Target
 from evonas.tasks.class_folders import listed, natural
 from evonas.tasks.class_weights import ClassWeights, check_no_weights
-from evonas.tasks.constructors import classification, regression
+from evonas.tasks.constructors import classification, of_values
 from evonas.tasks.dealing import Keys, SplitBy, notes_of
 from evonas.tasks.room import STREAMED, check_room, size_of
 from evonas.tasks.splitting import check_classes, completed
@@ -198,7 +198,7 @@ def assembled(name: str, tables: Mapping[str, Any], wanted: Wanted, said: Sequen
             notes.append(f"{part} has rows with values that training has not, or seldom: {', '.join(new)}")
     prepared = TableColumns(encoder.record, encoder.wide).prepared
     if wanted.target == "values":
-        return regression(name, encoded, wanted.metrics or ("mse",), notes, prepared=prepared, in_units=True)
+        return of_values(name, encoded, wanted.metrics or ("mse",), notes, prepared=prepared, in_units=True)
     metrics = wanted.metrics or ("error",)
     notes += [*_single(encoded.train.y, wanted.label), *_imbalance(encoded.train.y, metrics)]
     return classification(name, encoded, metrics, classes, notes, class_weights=wanted.class_weights, prepared=prepared)
