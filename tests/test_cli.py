@@ -174,6 +174,7 @@ def test_space_lists_the_genes(said: Callable[..., str]) -> None:
     assert "7 genes, 31,250 networks" in text
     assert "cell.edge_0_1" in text
     assert text.count("parameters") == 3
+    assert "space: stages: 7: pictures of" in said("space", "config.yaml", "--set", "space.stages=7")
 
 
 def test_schema_is_json(said: Callable[..., str]) -> None:
@@ -204,6 +205,10 @@ def test_schema_is_json(said: Callable[..., str]) -> None:
         (["status", "nowhere"], "nowhere is not a run folder"),
         (["resume", "nowhere"], "nowhere is not a run folder"),
         (["space", "config.yaml", "--set", "space.nodes=1"], "nodes"),
+        (
+            ["space", "config.yaml", "--set", "space={kind: transformer, patches: 99}"],
+            "space: patches: 99: larger than an input of",
+        ),
     ],
 )
 def test_bad_input_is_one_line_and_exit_2(words: list[str], says: str, folder: Path, here: Here) -> None:

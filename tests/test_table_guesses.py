@@ -127,6 +127,15 @@ def test_who_took_what_is_a_table_where_few_took_something_twice(tmp_path: Path)
     assert guess(table.assign(customer=np.arange(60) % 9), tmp_path)[0]["kind"] == "recommendation"
 
 
+def test_when_something_was_taken_is_found_by_a_part_of_its_name(tmp_path: Path) -> None:
+    users = np.arange(60) % 9
+    born = pd.Series(DAYS[users]).dt.strftime("%Y-%m-%d")  # of a user, not of what one took
+    table = pd.DataFrame({"user": users, "item": np.arange(60) % 7, "birthdate": born, "rate": np.arange(60) % 5})
+    assert "time" not in guess(table, tmp_path)[0]
+    found = guess(table.assign(purchased_at=DAYS[:60].strftime("%m/%d/%Y"))[::-1], tmp_path)[0]
+    assert found["time"] == "purchased_at"
+
+
 @pytest.mark.parametrize("when", [DAYS[:60], DAYS[:60].strftime("%d.%m.%Y"), 1_700_000_000 + 9 * np.arange(60) ** 2])
 def test_when_a_row_was_is_not_what_is_predicted(when: object, tmp_path: Path) -> None:
     bought = pd.DataFrame({"user": np.arange(60) % 9, "item": np.arange(60) % 7, "time": when})

@@ -38,7 +38,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def describe_space(config_path: str, overrides: Sequence[str]) -> "Iterator[str | Table]":
-    """The genes of a config's space, its size, and a few random networks with their parameters."""
+    """The genes of a config's space, its size, what a search says of it, and a few random networks.
+
+    Raises:
+        UserError: the space does not take the task, as a search says it; the genes come before.
+    """
     from rich.table import Table
 
     from evonas.config.loading import load_config
@@ -57,6 +61,11 @@ def describe_space(config_path: str, overrides: Sequence[str]) -> "Iterator[str 
     yield f"{counted(len(space.genes), 'gene')}, {_about(space.size())} networks"
     made = construct(TASKS, config.task, "task")
     task = made.spec
+    try:
+        space.check_task(task)
+    except ValueError as error:
+        raise UserError(f"space: {error}") from None
+    yield from space.task_notes(task)
     rng = stream(config.seed, "example")
     for genome in (space.sample(rng) for _ in range(EXAMPLES)):
         try:

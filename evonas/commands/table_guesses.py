@@ -12,6 +12,8 @@ from evonas.errors import UserError
 USERS = {"user", "customer", "client", "reviewer", "visitor", "member", "nutzer", "benutzer", "kunde", "kunden"}
 ITEMS = {"item", "product", "movie", "article", "song", "track", "book", "artikel", "produkt", "film", "asin", "sku"}
 TIMES = {"time", "timestamp", "date", "datetime", "ts", "zeit", "datum"}
+IN_TIMES = re.compile(r"at|date|time|when|zeit|datum")
+"""A part of the names of columns that hold dates, such as "purchased_at"."""
 IDS = re.compile(r"(.*[^a-z])?(id|ids|index|idx|nr|no|key|uuid|number|nummer|unnamed: 0|)|.*_id", re.IGNORECASE)
 """Names of columns that number rows."""
 FEW_CLASSES = 10
@@ -203,17 +205,33 @@ def _is_class(column: Any) -> bool:
 def _recommendation(data: str, rows: Any) -> Guess | None:
     """Users and items, where columns are called so and most users took several."""
     columns = rows.column_names
-    user, item, time = (_called(columns, names) for names in (USERS, ITEMS, TIMES))
+    user, item = _called(columns, USERS), _called(columns, ITEMS)
     if not user or not item or _label(columns) or rows[user].null_count or rows[item].null_count:
         return None
     if OFTEN * len(rows[user].unique()) > len(rows) or not _varies(rows, item):
         return None
-    time = time if time and _is_time(rows, time) else ""
+    time = _when(rows, user)
     left = [name for name in columns if name not in (user, item, time)]
     section = {"kind": "recommendation", "path": data, "user": user, "item": item, **({"time": time} if time else {})}
     decisions = [f"user: {user}, item: {item}, time: {time or 'the order of rows'} (by their names)"]
     decisions += [f"columns that are not looked at: {', '.join(left)}"] * bool(left)
     return Guess(section, tuple(decisions))
+
+
+def _when(rows: Any, user: str) -> str:
+    """The column of when something was taken: by its name, or dates in one of whose name a time is a part; not those
+    that are of users themselves, such as a birthday. "" where there is none."""
+    columns = rows.column_names
+    named = _called(columns, TIMES)
+    if named and _is_time(rows, named):
+        return named
+    users = len(rows[user].unique())
+    for name in columns:
+        if name != user and IN_TIMES.search(name.lower()) and _is_when(rows, name):
+            pairs = len(rows.select([user, name]).group_by([user, name]).aggregate([]))
+            if pairs > users:
+                return str(name)
+    return ""
 
 
 def _called(columns: list[str], names: set[str]) -> str:

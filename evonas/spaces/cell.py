@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 from evonas.records import Genome, TaskSpec
 from evonas.spaces import dag
 from evonas.spaces.genes import Arch, Choice, Group, Repeat
-from evonas.spaces.options import at_least, image_shape, listed
+from evonas.spaces.options import at_least, beyond_halving, image_shape, listed
 from evonas.spaces.space import Space
 
 if TYPE_CHECKING:
@@ -105,6 +105,10 @@ class Cell(Space):
     def check_task(self, task: TaskSpec) -> None:
         """Raises ValueError where the task's inputs are no images."""
         image_shape("cell", task)
+
+    def task_notes(self, task: TaskSpec) -> list[str]:
+        """Stages that find nothing to halve."""
+        return beyond_halving(self._stages, image_shape("cell", task)[1:])
 
     def build(self, arch: Arch, task: TaskSpec) -> "nn.Module":
         """Dead edges get no parameters; a cell without a path from input to output gives zero.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from evonas.records import Genome, TaskSpec
 from evonas.spaces.genes import Arch, Choice, Group, Integer, Node, OneOf, Optional, Repeat
-from evonas.spaces.options import at_least, beyond, image_shape, listed, per_stage, some, values_of
+from evonas.spaces.options import at_least, beyond, beyond_halving, image_shape, listed, per_stage, some, values_of
 from evonas.spaces.space import Space
 
 if TYPE_CHECKING:
@@ -115,10 +115,12 @@ class Mobile(Space):
             )
 
     def task_notes(self, task: TaskSpec) -> list[str]:
-        """Kernels that are larger than a picture."""
+        """Kernels that are larger than a picture, and stages that find nothing to halve."""
         _, *size = image_shape("mobile", task)
         larger = f"larger than pictures of {size[0]} x {size[1]}; the rest of a kernel takes in zeros"
-        return beyond("kernels", values_of(self.leaves, "kernel"), max(size), larger)
+        kernels = beyond("kernels", values_of(self.leaves, "kernel"), max(size), larger)
+        halved = min(values_of(self.leaves, "stem.stride")).bit_length() - 1
+        return [*kernels, *beyond_halving(len(self._stages), size, halved)]
 
     def build(self, arch: Arch, task: TaskSpec) -> "nn.Module":
         """Raises ValueError where the task's inputs are no images."""

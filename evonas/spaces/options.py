@@ -60,6 +60,22 @@ def beyond(name: str, values: Sequence[int], most: int, what: str) -> list[str]:
     return [f"space: {name}: {found}: {what}"] * bool(found)
 
 
+def beyond_halving(stages: int, size: Sequence[int], halved: int = 0) -> list[str]:
+    """A sentence where later stages find pictures too small to halve; none where each halves them.
+
+    Args:
+        stages: of a network at most; each but the first halves height and width, down to 2 pixels.
+        size: of pictures.
+        halved: how often the network halves them before the first stage, at least.
+    """
+    left = -(-max(size) // 2**halved)
+    most = max(1, (left - 1).bit_length())
+    what = (
+        f"pictures of {size[0]} x {size[1]} have 2 pixels a side, or fewer, from stage {most} on, and stay so behind it"
+    )
+    return beyond("stages", [stages], most, what)
+
+
 def values_of(leaves: Sequence[tuple[str, Choice]], name: str) -> list[int]:
     """The whole numbers that genes of this name may be, in order.
 

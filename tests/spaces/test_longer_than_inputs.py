@@ -62,6 +62,11 @@ def test_what_cuts_an_input_is_no_larger_than_it(options: dict[str, Any], task: 
         ("unet", {"levels": [2, 5]}, MASKS, ["levels: 4, 5"]),
         ("unet", {"levels": [1, 3]}, MASKS, []),
         ("mobile", {"kernels": [7, 9]}, PICTURE, ["kernels: 9"]),
+        ("mobile", {"stages": 3, "strides": [1, 2]}, PICTURE, []),
+        ("mobile", {"stages": 3, "strides": 2}, PICTURE, ["stages: 3"]),
+        ("cell", {"stages": 3}, PICTURE, []),
+        ("cell", {"stages": 4}, PICTURE, ["stages: 4"]),
+        ("cell", {"stages": 6}, WIDE, []),
     ],
 )
 def test_what_reaches_beyond_an_input_is_said(

@@ -49,7 +49,14 @@ def write(network: nn.Module, x: Any, calibration: Sequence[Any] = ()) -> bytes:
             if found := missing("litert", whole, parts, lambda part: litert_torch.convert(part, parts), error):
                 raise found from error
             raise
-        return _quantised(path, calibration) if calibration else path.read_bytes()
+        if not calibration:
+            return path.read_bytes()
+        try:
+            return _quantised(path, calibration)
+        except ValueError as error:  # the quantiser's own way through the file needs a kernel for each operator
+            if found := missing("litert", whole, parts, lambda part: loads(part, parts), error):
+                raise found from error
+            raise
 
 
 def loads(module: nn.Module, parts: tuple[Any, ...]) -> None:
