@@ -20,7 +20,7 @@ from evonas.evaluation.task_metrics import rows
 from evonas.evaluation.training import Diverged
 from evonas.inputs import mapped
 from evonas.installing import how_to_install
-from evonas.measuring.backends.export import to_file
+from evonas.measuring.backends.export import refusals_named, to_file
 from evonas.measuring.backends.running import RUNNERS
 from evonas.measuring.torch_state import cpu_threads
 from evonas.objectives.objectives import Objectives
@@ -80,7 +80,7 @@ class QuantisedQuality:
 
         Raises:
             Diverged: a value is not finite.
-            ExportError: the network cannot be converted.
+            ExportError: the network cannot be converted, or its file not be loaded.
         """
         return self._found(network, draft, self._named)
 
@@ -101,7 +101,9 @@ class QuantisedQuality:
         calibrating, judging = chosen(splits.train, CALIBRATED_BY), chosen(splits.valid, JUDGED_BY)
         with cpu_threads(config.threads):  # ExecuTorch has one pool of threads in a process: the target's
             batches = [x for x, _, _ in self._batches(splits.train, calibrating, config)]
-            run = RUNNERS[config.backend](to_file(whole, inputs, config, batches), config.threads)
+            file = to_file(whole, inputs, config, batches)
+            with refusals_named(whole, inputs, config):
+                run = RUNNERS[config.backend](file, config.threads)
             draft.conditions[f"calibrated_by[{target}]"] = f"{len(calibrating)} of {len(splits.train)}"
             draft.conditions[f"judged_by[{target}]"] = f"{len(judging)} of {len(splits.valid)}"
             return self._judge(run, self._batches(splits.valid, judging, config), names)

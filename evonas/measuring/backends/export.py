@@ -134,17 +134,33 @@ def checked(network: nn.Module, inputs: Inputs, config: TargetConfig, load: Call
         ExportError: it cannot be converted, or is another one afterwards.
     """
     file = to_file(network, inputs, config)
-    try:
+    with refusals_named(network, inputs, config):
         loaded = load(file)
         output = loaded.output()
+    check(network, inputs, config, output)
+    return loaded
+
+
+@contextmanager
+def refusals_named(network: nn.Module, inputs: Inputs, config: TargetConfig) -> Iterator[None]:
+    """A block that loads and runs the file of a network.
+
+    Args:
+        network: that was converted.
+        inputs: what it takes in.
+        config: the target's.
+
+    Raises:
+        ExportError: the runtime refuses a call of the network; it is named.
+        Exception: whatever else the block raises.
+    """
+    try:
+        yield
     except Exception as error:
-        dtype = _dtype(config)
-        x = mapped(lambda array: _cast(torch.from_numpy(array), dtype), example(inputs, config.batch))
+        x = mapped(torch.from_numpy, example(inputs, config.batch))
         if found := unloadable(config.backend, network, x, error):
             raise ExportError(f"it cannot run: {reason(found)}") from error
         raise
-    check(network, inputs, config, output)
-    return loaded
 
 
 def unloadable(backend: str, network: nn.Module, x: Any, error: Exception) -> NoOperator | None:
