@@ -325,8 +325,8 @@ def test_a_teacher_is_a_part_of_the_loss() -> None:
 
 
 def test_intervals_are_of_the_examples() -> None:
-    split = Split(np.zeros((100, 1), np.float32), np.zeros((100, 1), np.float32))
-    task = regression("zeros", Splits(split, split, split), ("mse", "rmse"))
+    split = Split(np.zeros((100, 1), np.float32), np.arange(100, dtype=np.float32)[:, None])
+    task = regression("numbers", Splits(split, split, split), ("mse", "rmse"))
     statistics = torch.arange(100.0)[:, None]
     found = with_intervals({"mse": statistics, "rmse": statistics}, task)
     half = 1.96 * np.arange(100).std() / 10

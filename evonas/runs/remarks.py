@@ -61,8 +61,8 @@ def _not_inherited(evaluations: pd.DataFrame) -> Iterator[str]:
     """Networks that a supernet had not all weights for, of those that it judged."""
     found = {
         candidate: conditions["not_inherited"]
-        for candidate, conditions in zip(evaluations["candidate"], evaluations["conditions"], strict=True)
-        if "not_inherited" in conditions
+        for candidate, conditions in evaluations.reindex(columns=["candidate", "conditions"]).itertuples(index=False)
+        if isinstance(conditions, dict) and "not_inherited" in conditions
     }
     if found:
         candidate = max(found, key=lambda each: (_percent(found[each]), -each))

@@ -139,7 +139,7 @@ def test_what_an_augmentation_does_to_a_target_must_be_said() -> None:
         "training.augment.flip: the task masks does not say what it does to its targets (6, 6); leave it out, or give "
         "the Task augmentations={'flip': 'unchanged'}, or 'transformed' where the targets are images themselves"
     )
-    values = regression("angles", Splits(*(Split(np.zeros((4, 1, 6, 6)), np.ones(4)) for _ in range(3))))
+    values = regression("angles", Splits(*(Split(np.zeros((4, 1, 6, 6)), np.arange(4.0)) for _ in range(3))))
     with pytest.raises(UserError, match="the task angles does not say"):
         check(flip, values)
     check(AugmentConfig(cutout=1), masks_task({"cutout": "unchanged"}))

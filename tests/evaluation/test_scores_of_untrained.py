@@ -56,7 +56,7 @@ def test_snip_and_the_norm_of_gradients_of_a_linear_layer_by_hand() -> None:
 def test_naswot_of_two_examples_by_hand() -> None:
     """Three units: of two examples all three agree with themselves and one with each other: det = 3 * 3 - 1 * 1."""
     network = nn.Sequential(*linear([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0]]), nn.ReLU(), nn.Linear(3, 1))
-    found = score("naswot", network, linear_task([[1.0, 1.0], [-1.0, 1.0]], [0.0, 0.0]))
+    found = score("naswot", network, linear_task([[1.0, 1.0], [-1.0, 1.0]], [0.0, 1.0]))
     assert found == pytest.approx(math.log(8), rel=1e-5)
     with pytest.raises(MetricError, match="none of the activations"):
         score("naswot", linear([[1.0, 1.0]]), linear_task([[1.0, 1.0]], [0.0]))
