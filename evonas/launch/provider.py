@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from evonas.launch.costs import Machine
-from evonas.launch.fitting import Room
-from evonas.launch.totals import IDLE_H
+from evonas.launch.costs.estimate import Machine
+from evonas.launch.costs.totals import IDLE_H
+from evonas.launch.launch_files.fitting import Room
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-from evonas.launch.aws import Aws
-from evonas.launch.google import Google
-from evonas.launch.kubernetes import Kubernetes
+from evonas.launch.kubernetes.provider import Kubernetes
 from evonas.launch.order import Order
 from evonas.launch.provider import Provider
-from evonas.launch.slurm import Slurm
+from evonas.launch.ray_launcher.aws import Aws
+from evonas.launch.ray_launcher.google import Google
+from evonas.launch.slurm.provider import Slurm
 
 PROVIDERS: dict[str, Callable[[Order], Provider]] = {
     "aws": Aws,

@@ -4,9 +4,9 @@ import sys
 from collections.abc import Callable
 
 from evonas.errors import Halted, UserError
-from evonas.launch import costs
 from evonas.launch.before import check_search
-from evonas.launch.fitting import too_many
+from evonas.launch.costs import estimate
+from evonas.launch.launch_files.fitting import too_many
 from evonas.launch.order import Order
 from evonas.launch.owned import NotOwn
 from evonas.launch.provider import Plan, Provider
@@ -95,7 +95,7 @@ def _agreed_to(
         return 2
     check_search(order, provider, ask=True)
     plan = provider.plan(ask=True)
-    costs.require_prices(plan.machines, order.config)
+    estimate.require_prices(plan.machines, order.config)
     lines = _costs(order, plan)
     print(*plan.by_hand, sep="\n", end="\n" * bool(plan.by_hand))
     print("what it costs:", *lines, sep="\n  ")
@@ -108,7 +108,7 @@ def _agreed_to(
 
 
 def _costs(order: Order, plan: Plan) -> list[str]:
-    found = costs.lines(
+    found = estimate.lines(
         plan.machines,
         order.workers,
         order.config,
@@ -130,7 +130,7 @@ def _goes_on(order: Order, provider: Provider, asked: tuple[str, ...]) -> bool:
 def _refused(order: Order, plan: Plan) -> list[str]:
     """What `up` would not begin with."""
     try:
-        costs.require_prices(plan.machines, order.config)
+        estimate.require_prices(plan.machines, order.config)
     except UserError as error:
         return [f"`up` refuses this: {error}"]
     return []

@@ -29,7 +29,7 @@ from evonas.clusters.needed import Need, needed
 from evonas.clusters.running import GROUP
 from evonas.clusters.template import fill
 from evonas.errors import UserError
-from evonas.launch import bill
+from evonas.launch.costs import bill
 from evonas.prices import Prices
 from tests.clouds.test_plans import autoscaling
 from tests.clouds.test_template import script

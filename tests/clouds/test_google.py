@@ -14,7 +14,7 @@ from evonas.clusters.google.running import running, stopped
 from evonas.clusters.needed import Need, needed
 from evonas.clusters.running import GROUP
 from evonas.errors import UserError
-from evonas.launch import bill
+from evonas.launch.costs import bill
 from evonas.prices import Prices
 from tests.test_cluster_files import launcher
 

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from evonas.clusters.shipped import shipped
-from evonas.launch import aws
-from evonas.launch.aws import Aws
-from evonas.launch.google import Google
 from evonas.launch.order import Order
+from evonas.launch.ray_launcher import aws
+from evonas.launch.ray_launcher.aws import Aws
+from evonas.launch.ray_launcher.google import Google
 from evonas.launch.state import change, read
 from evonas.launch.up import up
 from tests.clouds.test_aws import REGION

@@ -22,10 +22,10 @@ from evonas.clusters.aws.bucket import bucket
 from evonas.clusters.aws.clients import client
 from evonas.clusters.aws.permissions import refused
 from evonas.errors import Halted, UserError
-from evonas.launch import aws
-from evonas.launch.aws import Aws
 from evonas.launch.down import down
 from evonas.launch.order import Order
+from evonas.launch.ray_launcher import aws
+from evonas.launch.ray_launcher.aws import Aws
 from evonas.launch.state import read
 from evonas.launch.status import status
 from evonas.launch.up import up

@@ -7,7 +7,7 @@ import pytest
 
 from evonas.cli import main
 from evonas.clusters.shipped import shipped
-from evonas.launch.staying import staying
+from evonas.launch.ray_launcher.staying import staying
 from tests.launch.stand_ins import user  # noqa: F401 - a fixture
 
 REFUSED = [

@@ -12,9 +12,10 @@ from evonas.cli import main
 from evonas.clusters.aws import ending
 from evonas.clusters.quota import Quota
 from evonas.errors import UserError
-from evonas.launch import aws, google, ray_search
-from evonas.launch.aws import Aws
+from evonas.launch import ray_search
 from evonas.launch.order import Order
+from evonas.launch.ray_launcher import aws, google
+from evonas.launch.ray_launcher.aws import Aws
 from evonas.launch.state import State
 from evonas.launch.tokens import token_file
 from evonas.launch.up import up
@@ -31,7 +32,7 @@ NONE = Quota("vCPUs", 64, 4, 0.0, "more: ask")
     ("where", "answer", "expected"),
     [
         ("evonas.clusters.aws.prepare.quotas", [NONE], "no machine would come"),
-        ("evonas.launch.aws.refused", ["ec2:RunInstances: these credentials may not"], "ec2:RunInstances"),
+        ("evonas.launch.ray_launcher.aws.refused", ["ec2:RunInstances: these credentials may not"], "ec2:RunInstances"),
     ],
 )
 def test_aws_starts_nothing_that_could_not_come(

@@ -19,16 +19,16 @@ from evonas.clusters.shipped import shipped
 from evonas.clusters.template import slots
 from evonas.config.loading import load_config
 from evonas.errors import UserError
-from evonas.launch import costs
-from evonas.launch.lasting import idle_h, longest_h, outlive_h
-from evonas.launch.launch_files import launch_file, parsed
+from evonas.launch.costs import estimate
+from evonas.launch.costs.totals import IDLE_H
+from evonas.launch.kubernetes.overlays import PLATFORMS, built, platform_of, write
+from evonas.launch.launch_files.written import launch_file, parsed
 from evonas.launch.order import Order
-from evonas.launch.overlays import PLATFORMS, built, platform_of, write
 from evonas.launch.providers import PROVIDERS
-from evonas.launch.quota_check import check
-from evonas.launch.sbatch_options import asked
+from evonas.launch.ray_launcher.lasting import idle_h, longest_h, outlive_h
+from evonas.launch.ray_launcher.quota_check import check
+from evonas.launch.slurm.sbatch_options import asked
 from evonas.launch.state import State, change, read
-from evonas.launch.totals import IDLE_H
 from evonas.launch.tunnel import PORTS, close, free_port
 from evonas.prices import Prices
 from tests.launch.stand_ins import CONFIG, stand_in, user  # noqa: F401 - a fixture
@@ -159,8 +159,8 @@ def test_what_is_wrong_is_said_before_a_cloud_is_asked(
     assert expected in capsys.readouterr().err
 
 
-def _priced(resources: set[str], **own: float) -> list[costs.Machine]:
-    return costs.of_launch_file(parsed(launch_file("aws.yaml", resources), ""), Prices(own))
+def _priced(resources: set[str], **own: float) -> list[estimate.Machine]:
+    return estimate.of_launch_file(parsed(launch_file("aws.yaml", resources), ""), Prices(own))
 
 
 def test_what_it_costs_adds_up() -> None:
@@ -171,15 +171,15 @@ def test_what_it_costs_adds_up() -> None:
         kind["labels"] = {}
         kind["node_config"] = {"InstanceType": "none"}
     search = {**yaml.safe_load(CONFIG), "targets": {"gpu": {"device": "cuda", "resource": "latency_l4"}}}
-    machines, config = costs.of_launch_file(file, Prices(own)), load_config(search)
-    text = costs.lines(machines, 16, config, 48.0, together=18)
+    machines, config = estimate.of_launch_file(file, Prices(own)), load_config(search)
+    text = estimate.lines(machines, 16, config, 48.0, together=18)
     assert text[0] == "from the start: $1.00 an hour (1 x none at $1.00)"
     assert text[1].endswith("at most $105.00 an hour")
     assert text[2].endswith("at most $5,040.00")
     assert len(text) == 3
     # Of 40 workers 18 machines can come, the boards among them if they were dearer: 1 + 4 x 10 + 14 x 5.
-    assert costs.lines(machines, 40, config, 48.0, together=18)[1].endswith("at most $111.00 an hour")
-    assert costs.lines(machines, 40, config, 48.0, together=2)[1].endswith("at most $21.00 an hour")
+    assert estimate.lines(machines, 40, config, 48.0, together=18)[1].endswith("at most $111.00 an hour")
+    assert estimate.lines(machines, 40, config, 48.0, together=2)[1].endswith("at most $21.00 an hour")
 
 
 def test_how_many_machines_can_come_is_counted_as_ray_does() -> None:
@@ -204,11 +204,11 @@ def test_how_many_machines_can_come_is_counted_as_ray_does() -> None:
     search = {**yaml.safe_load(CONFIG), "targets": {"gpu": {"device": "cuda", "resource": "scale"}}}
 
     def most(**changes: Any) -> str:
-        machines = costs.of_launch_file(
+        machines = estimate.of_launch_file(
             parsed(yaml.safe_dump({**file, **changes}), "f"), Prices({"a": 1, "b": 10, "c": 100})
         )
         together = parsed(yaml.safe_dump({**file, **changes}), "f")["max_workers"]
-        return costs.lines(machines, 4, load_config(search), 48, together=together)[1].split("at most ")[1]
+        return estimate.lines(machines, 4, load_config(search), 48, together=together)[1].split("at most ")[1]
 
     assert most(max_workers=7) == "$143.00 an hour"
     assert most() == "$3.00 an hour"  # two beside the head, and those can be of its type
@@ -221,19 +221,21 @@ def test_how_many_machines_can_come_is_counted_as_ray_does() -> None:
 def test_the_launch_files_end_their_machines(name: str) -> None:
     file = parsed(launch_file(name, set()), name)
     assert (longest_h(file), idle_h(file), outlive_h(file)) == (48, IDLE_H, 17 / 60)
-    costs.check_labels(file, name)
+    estimate.check_labels(file, name)
 
 
 def test_a_budget_of_money_is_what_it_costs_and_the_head_then() -> None:
     """By hand: a head at 1 and workers at 10, a machine's disks at 1 an hour at most as much as the head itself."""
     machines = [
-        costs.Machine("a", "head", 1, 1, 1.0, disk_usd=1.0),
-        costs.Machine("b", "spot", 0, 9, 10.0, disk_usd=1.0),
+        estimate.Machine("a", "head", 1, 1, 1.0, disk_usd=1.0),
+        estimate.Machine("b", "spot", 0, 9, 10.0, disk_usd=1.0),
     ]
 
     def said(longest_h: float | None, stays: bool, **budget: Any) -> list[str]:
         search = load_config({**yaml.safe_load(CONFIG), "budget": budget})
-        return [line for line in costs.lines(machines, 4, search, longest_h, stays) if "until" in line or "in " in line]
+        return [
+            line for line in estimate.lines(machines, 4, search, longest_h, stays) if "until" in line or "in " in line
+        ]
 
     until = (
         "until the search has cost $5 (budget.usd): at most $10.00, with disks, without minutes in which machines boot"
@@ -251,21 +253,21 @@ def test_a_budget_of_money_is_what_it_costs_and_the_head_then() -> None:
 
 def test_workers_outlive_the_head_and_disks_are_named_where_they_are() -> None:
     """By hand: a head at 1 and four workers at 10 for 48 hours, and these for half an hour more; no disks."""
-    machines = [costs.Machine("a", "head", 1, 1, 1.0), costs.Machine("m7i.xlarge", "spot", 0, 9, 10.0)]
+    machines = [estimate.Machine("a", "head", 1, 1, 1.0), estimate.Machine("m7i.xlarge", "spot", 0, 9, 10.0)]
     search = {**yaml.safe_load(CONFIG), "budget": {"usd": 5}}
-    text = costs.lines(machines, 4, None, 48.0, True, outlive_h=0.5)
+    text = estimate.lines(machines, 4, None, 48.0, True, outlive_h=0.5)
     assert "in 48 hours, after which they end by themselves: at most $1,988.00" in text
-    assert not any("disks" in line for line in costs.lines(machines, 4, load_config(search), 48.0))
-    listed = costs.lines([replace(machines[0], type="m7i.xlarge", usd=0.2016)], 4, None, 48.0)
+    assert not any("disks" in line for line in estimate.lines(machines, 4, load_config(search), 48.0))
+    listed = estimate.lines([replace(machines[0], type="m7i.xlarge", usd=0.2016)], 4, None, 48.0)
     assert ", without disks, addresses and traffic" in listed[-1]
 
 
 def test_a_price_that_is_not_known_is_said() -> None:
     file = yaml.safe_load(launch_file("aws.yaml", set()))
     file["available_node_types"]["spot_l4"]["labels"] = {"evonas-node-type": "g99.spot"}
-    *_, last = costs.lines(costs.of_launch_file(file, Prices({})), 16, None, 48.0)
+    *_, last = estimate.lines(estimate.of_launch_file(file, Prices({})), 16, None, 48.0)
     assert last == """no price is known of g99.spot; yours: --set 'runtime.prices={"g99.spot": USD}'"""
-    assert "has no known price" not in " ".join(costs.lines(_priced(set()), 16, None, 48.0))
+    assert "has no known price" not in " ".join(estimate.lines(_priced(set()), 16, None, 48.0))
 
 
 @pytest.mark.usefixtures("user")

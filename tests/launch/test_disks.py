@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from evonas.launch.disks import usd_per_hour
+from evonas.launch.costs.disks import usd_per_hour
 from evonas.prices import list_prices
 
 

@@ -12,8 +12,8 @@ import pytest
 
 from evonas.cli import main
 from evonas.errors import UserError
-from evonas.launch import slurm
 from evonas.launch.holding import LOCK, held, holder
+from evonas.launch.slurm import provider as slurm
 from evonas.launch.state import alter, read
 from evonas.launch.tunnel import close
 from tests.launch.stand_ins import stand_in, user  # noqa: F401 - a fixture

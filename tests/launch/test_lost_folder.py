@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from evonas.cli import main
-from evonas.launch.pod_objects import OBJECTS, POOLS
+from evonas.launch.kubernetes.pod_objects import OBJECTS, POOLS
 from evonas.launch.recovered import recovered, with_place
 from evonas.launch.tokens import token_file
 from tests.launch.namespaces import Namespaces, namespaces  # noqa: F401 - a fixture

@@ -8,9 +8,9 @@ import pytest
 
 from evonas.cli import main
 from evonas.clusters.aws.network import security_group
-from evonas.launch import aws, google
-from evonas.launch.aws import Aws
 from evonas.launch.down import down
+from evonas.launch.ray_launcher import aws, google
+from evonas.launch.ray_launcher.aws import Aws
 from evonas.launch.state import read
 from evonas.launch.status import status
 from tests.clouds.test_aws import REGION, THERE, _tags

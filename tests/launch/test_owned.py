@@ -11,10 +11,10 @@ from evonas.clusters.aws.role import buckets, instance_profile
 from evonas.clusters.shipped import shipped
 from evonas.clusters.template import fill
 from evonas.errors import UserError
-from evonas.launch import aws
-from evonas.launch.aws import Aws
 from evonas.launch.down import down
 from evonas.launch.places import in_each
+from evonas.launch.ray_launcher import aws
+from evonas.launch.ray_launcher.aws import Aws
 from evonas.launch.state import change, read
 from evonas.launch.status import status
 from evonas.launch.up import up

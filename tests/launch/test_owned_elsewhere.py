@@ -9,9 +9,9 @@ import yaml
 from evonas.cli import main
 from evonas.errors import UserError
 from evonas.launch.down import down
-from evonas.launch.gcloud import make
-from evonas.launch.google import Google
 from evonas.launch.order import Order
+from evonas.launch.ray_launcher.gcloud import make
+from evonas.launch.ray_launcher.google import Google
 from evonas.launch.state import State, change
 from evonas.launch.tokens import token
 from tests.clouds.test_google import PROJECT, REGION, ZONE, Cloud, _named

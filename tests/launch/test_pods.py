@@ -7,10 +7,11 @@ import yaml
 
 from evonas.clusters.shipped import shipped
 from evonas.errors import UserError
-from evonas.launch import pods
-from evonas.launch.gpu_counts import check_pods, unknown_of_pods
+from evonas.launch.kubernetes import pods
+from evonas.launch.kubernetes.pod_gpus import asked_of_machines
+from evonas.launch.kubernetes.pod_labels import check_labels, unselected
+from evonas.launch.launch_files.gpu_counts import check_counts, unknown_counts
 from evonas.launch.order import Order
-from evonas.launch.pod_labels import check_labels, unselected
 from evonas.launch.state import State
 from evonas.prices import NODE_TYPE_LABEL
 from tests.test_kubernetes import PLACES, built, cluster
@@ -107,13 +108,13 @@ def test_types_without_a_label_are_known_by_their_selector() -> None:
     spec = cluster(built("eks"))
     group = spec["workerGroupSpecs"][0]
     del group["labels"]
-    check_pods(spec, "f")
+    check_counts(asked_of_machines(spec), "f", "pods")
     group["template"]["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] = "2"
     with pytest.raises(UserError, match=r"f: spot-l4 asks for 2 GPUs, and a machine of its type, g6\.xlarge, has 1"):
-        check_pods(spec, "f")
+        check_counts(asked_of_machines(spec), "f", "pods")
     group["template"]["spec"]["nodeSelector"]["node.kubernetes.io/instance-type"] = "p5.48xlarge"
-    check_pods(spec, "f")
-    assert unknown_of_pods(spec) == [
+    check_counts(asked_of_machines(spec), "f", "pods")
+    assert list(unknown_counts(asked_of_machines(spec))) == [
         "GPUs of p5.48xlarge are not known, and spot-l4 asks for 2: with fewer its workers never start"
     ]
 
@@ -125,13 +126,13 @@ def test_gpus_of_init_containers_count(policy: str | None, asked: int) -> None:
     first = {"name": "first", "resources": {"limits": {"nvidia.com/gpu": 1}}, "restartPolicy": policy}
     pod["initContainers"] = [first]
     if policy is None:
-        check_pods(spec, "f")  # it has ended when the others begin
+        check_counts(asked_of_machines(spec), "f", "pods")  # it has ended when the others begin
         first["resources"] = {"requests": {"nvidia.com/gpu": "2"}}
         asked = 2
     else:
         pod["initContainers"] = [first, first]
     with pytest.raises(UserError, match=f"f: spot-l4 asks for {asked} GPUs, and a machine of its type"):
-        check_pods(spec, "f")
+        check_counts(asked_of_machines(spec), "f", "pods")
 
 
 def test_groups_are_as_many_as_the_file_says_and_those_that_measure_are_told_apart(tmp_path: Path) -> None:

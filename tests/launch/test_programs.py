@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from evonas.cli import main
-from evonas.launch import google, programs, slurm, up
-from evonas.launch.squeue import jobs_of_user, of_job
+from evonas.launch import programs, up
+from evonas.launch.ray_launcher import google
+from evonas.launch.slurm import provider as slurm
+from evonas.launch.slurm.squeue import jobs_of_user, of_job
 from evonas.launch.state import change, read
 from evonas.submit import submission
 from tests.launch.stand_ins import CONFIG, stand_in, user  # noqa: F401 - a fixture

@@ -13,7 +13,7 @@ from ray.autoscaler._private.util import prepare_config
 
 from evonas.clusters.aws.clients import client
 from evonas.clusters.aws.ending import instances
-from evonas.launch.launch_files import filled
+from evonas.launch.launch_files.written import filled
 from evonas.prices import NODE_TYPE_LABEL, list_prices
 from evonas.records import Evaluation
 from evonas.runtime.cost_clock import HOUR_S, CostClock

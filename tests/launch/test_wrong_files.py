@@ -11,11 +11,12 @@ from evonas.clusters.forms import require_form
 from evonas.clusters.shipped import shipped
 from evonas.clusters.template import own_copy
 from evonas.errors import UserError
-from evonas.launch import aws, pods
-from evonas.launch.fitting import Kind, Room, check_fits
-from evonas.launch.launch_files import put
+from evonas.launch.kubernetes import pods
+from evonas.launch.kubernetes.pod_guards import check_guards
+from evonas.launch.launch_files.fitting import Kind, Room, check_fits
+from evonas.launch.launch_files.written import put
 from evonas.launch.order import Order
-from evonas.launch.pod_guards import check_guards
+from evonas.launch.ray_launcher import aws
 from evonas.launch.settled import settled
 from evonas.launch.state import State, change, read
 from tests.launch.stand_ins import CONFIG, stand_in, user  # noqa: F401 - a fixture

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from evonas.launch.numbers import number
+from evonas.launch.launch_files.numbers import number
 
 _POWEROFF = re.compile(r"shutdown --poweroff \+(\d+)")
 """Of the watchdog of `cluster/aws.yaml`, minutes."""

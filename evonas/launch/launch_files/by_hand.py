@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from evonas.launch.images import of_launch_file
+from evonas.launch.launch_files.images import of_launch_file
 from evonas.launch.order import Order
 
 

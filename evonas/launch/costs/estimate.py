@@ -9,8 +9,8 @@ from typing import Any
 from evonas.clusters.needed import custom_resources
 from evonas.config import Config
 from evonas.errors import UserError
-from evonas.launch import disks
-from evonas.launch.totals import IDLE_H, Rates, dollars, in_all, money
+from evonas.launch.costs import disks
+from evonas.launch.costs.totals import IDLE_H, Rates, dollars, in_all, money
 from evonas.prices import NODE_TYPE_LABEL, REST, Prices, list_prices
 from evonas.text import counted
 

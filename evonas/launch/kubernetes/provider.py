@@ -12,20 +12,25 @@ import yaml
 from evonas.clusters.running import Running
 from evonas.clusters.template import fill, own_copy
 from evonas.errors import UserError
-from evonas.launch import bill, gpu_counts, images, pod_objects, pods, pools, programs
-from evonas.launch.by_hand import instead
-from evonas.launch.fitting import check_fits
-from evonas.launch.guards import NAME
-from evonas.launch.kubectl import Place
-from evonas.launch.launch_files import as_up_has_it, check_resources, hand_note, put
-from evonas.launch.namespaces import Namespaces
+from evonas.launch import programs
+from evonas.launch.costs import bill
+from evonas.launch.kubernetes import pod_objects, pods, pools
+from evonas.launch.kubernetes.kubectl import Place
+from evonas.launch.kubernetes.namespaces import Namespaces
+from evonas.launch.kubernetes.overlays import PLATFORMS, built, platform_of, write
+from evonas.launch.kubernetes.pod_counts import from_the_start, idle_h
+from evonas.launch.kubernetes.pod_gpus import asked_of_machines
+from evonas.launch.kubernetes.pod_guards import changed_policy, check_guards, check_namespace
+from evonas.launch.kubernetes.pod_labels import check_labels, unselected
+from evonas.launch.kubernetes.pod_objects import ACCOUNT, CLUSTER, SECRET
+from evonas.launch.launch_files import images
+from evonas.launch.launch_files.by_hand import instead
+from evonas.launch.launch_files.fitting import check_fits
+from evonas.launch.launch_files.gpu_counts import check_counts, unknown_counts
+from evonas.launch.launch_files.guards import NAME
+from evonas.launch.launch_files.written import as_up_has_it, check_resources, hand_note, put
 from evonas.launch.order import Order
-from evonas.launch.overlays import PLATFORMS, built, platform_of, write
 from evonas.launch.owned import claim, give_up
-from evonas.launch.pod_counts import from_the_start, idle_h
-from evonas.launch.pod_guards import changed_policy, check_guards, check_namespace
-from evonas.launch.pod_labels import check_labels, unselected
-from evonas.launch.pod_objects import ACCOUNT, CLUSTER, SECRET
 from evonas.launch.provider import Plan
 from evonas.launch.ray_search import run_search
 from evonas.launch.recovered import with_place
@@ -76,14 +81,14 @@ class Kubernetes:
         with self._reading():
             machines = pods.machines(text, order)
             check_labels(spec := pods.cluster(text)["spec"], self._copy)
-            gpu_counts.check_pods(spec, self._copy)
+            check_counts(asked_of_machines(spec), self._copy, "pods")
             check_guards(text, self._copy)
             check_namespace(text, self._place.namespace, self._copy)
             images.check_images(used := images.of_pods(pods.cluster(text)), self._copy)
             pods.check_run(text, self.run_folder() if order.config else None)
             check_fits(order, room := pods.room(text, CPUS), self._copy.name)
             stays_h, notes = idle_h(spec), (UNCOUNTED[platform], *from_the_start(spec), *unselected(spec))
-            notes += (*gpu_counts.unknown_of_pods(spec), *changed_policy(text))
+            notes += (*unknown_counts(asked_of_machines(spec)), *changed_policy(text))
         if order.resources and not any(machine.board and machine.most for machine in machines):
             raise UserError(f"{self._copy} has no pod for {', '.join(sorted(order.resources))} of a target: replicas")
         hand = (*hand_note(order.folder, FILE, order.replace), *instead(order, self._copy, {"image": used}))

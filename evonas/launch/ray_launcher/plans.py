@@ -1,18 +1,21 @@
 """What `up` is about to do with a launch file of Ray, as the file says it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from evonas.launch import costs, gpu_counts, images
-from evonas.launch.by_hand import instead, of_ray
-from evonas.launch.fitting import Room, check_fits, of_launch_file
-from evonas.launch.guards import check_guards, strange_doors, strange_roles
-from evonas.launch.lasting import idle_h, longest_h, outlive_h
-from evonas.launch.launch_files import hand_note
+from evonas.launch.costs import estimate
+from evonas.launch.launch_files import images
+from evonas.launch.launch_files.by_hand import instead, of_ray
+from evonas.launch.launch_files.fitting import Room, check_fits, of_launch_file
+from evonas.launch.launch_files.gpu_counts import Asked, check_counts, unknown_counts
+from evonas.launch.launch_files.guards import check_guards, strange_doors, strange_roles
+from evonas.launch.launch_files.numbers import number
+from evonas.launch.launch_files.written import hand_note
 from evonas.launch.order import Order
 from evonas.launch.provider import Plan
-from evonas.launch.ray_schema import check_schema
-from evonas.launch.staying import staying
+from evonas.launch.ray_launcher.lasting import idle_h, longest_h, outlive_h
+from evonas.launch.ray_launcher.ray_schema import check_schema
+from evonas.launch.ray_launcher.staying import staying
 
 
 def plan_of(
@@ -43,16 +46,16 @@ def plan_of(
         UserError: A machine's label is another's of the list of prices, a worker fits on none, one has
             fewer GPUs than the file says, the file lacks what keeps strangers out, or Ray's launcher would refuse it.
     """
-    costs.check_labels(launch, order.folder / name)
-    gpu_counts.check_machines(launch, order.folder / name)
+    estimate.check_labels(launch, order.folder / name)
+    check_counts(asked_of_machines(launch), order.folder / name, "workers")
     check_guards(launch, order.folder / name)
     check_schema(launch, order.cloud, order.folder / name)
     images.check_images(images.of_launch_file(launch), order.folder / name)
     together = int(launch["max_workers"])
     room = Room(of_launch_file(launch), together, f"the launch file allows {together} machines (max_workers)", cpus)
     check_fits(order, room, name)
-    gpus = gpu_counts.unknown_of_machines(launch)
-    machines = costs.of_launch_file(launch, order.prices)
+    gpus = unknown_counts(asked_of_machines(launch))
+    machines = estimate.of_launch_file(launch, order.prices)
     return Plan(
         {name: text},
         machines,
@@ -69,3 +72,14 @@ def plan_of(
             *instead(order, order.folder / name, of_ray(edited)),
         ),
     )
+
+
+def asked_of_machines(launch: Mapping[str, Any]) -> Iterator[Asked]:
+    """What each type of a launch file asks of its machine: its GPUs as Ray is told them.
+
+    Raises:
+        ValueError: A count is none.
+    """
+    for group, kind in launch["available_node_types"].items():
+        gpus = (kind.get("resources") or {}).get("GPU", 0)
+        yield Asked(group, [estimate.type_of(kind["node_config"])], number(gpus, f"GPU of {group}"))

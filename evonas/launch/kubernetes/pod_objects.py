@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from evonas.launch import programs
-from evonas.launch.guards import NAME
-from evonas.launch.kubectl import Place
+from evonas.launch.kubernetes.kubectl import Place
+from evonas.launch.launch_files.guards import NAME
 
 CLUSTER = f"raycluster/{NAME}"
 SECRET, ACCOUNT = f"secret/{NAME}-auth", f"serviceaccount/{NAME}"

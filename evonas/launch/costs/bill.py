@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 
 from evonas.clusters.running import Running
-from evonas.launch import costs
-from evonas.launch.totals import dollars
+from evonas.launch.costs import estimate
+from evonas.launch.costs.totals import dollars
 from evonas.prices import Prices
 
 
@@ -40,13 +40,13 @@ def lines(
     text += _of_disks({machine.type for machine, _ in priced}, disks)
     if unknown := sorted({machine.type for machine in found if prices.of(_names(machine)) is None}):
         text += f", without {', '.join(unknown)}, of which no price is known"
-    if region and region not in costs.HOME:
-        text += f"; list prices are of {costs.HOME}, and others in {region}"
+    if region and region not in estimate.HOME:
+        text += f"; list prices are of {estimate.HOME}, and others in {region}"
     counts = sorted(Counter(machine.type for machine in found).items())
     return [*(f"{count} x {name}" for name, count in counts), text] if found else []
 
 
-def of_launch_file(machines: Sequence[costs.Machine]) -> dict[str, float | None]:
+def of_launch_file(machines: Sequence[estimate.Machine]) -> dict[str, float | None]:
     """Type of machine -> what its disks cost an hour, US dollars, as a launch file has it."""
     return {machine.type: machine.disk_usd for machine in machines}
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from evonas.launch import head_files
+from evonas.launch.ray_launcher import head_files
 from evonas.launch.state import change, read
 
 

@@ -6,11 +6,11 @@ from functools import cached_property
 
 from evonas.errors import UserError
 from evonas.launch import programs
-from evonas.launch.guards import NAME
-from evonas.launch.kubectl import Place, clusters, contexts, place
+from evonas.launch.kubernetes.kubectl import Place, clusters, contexts, place
+from evonas.launch.kubernetes.pod_objects import SECRET
+from evonas.launch.launch_files.guards import NAME
 from evonas.launch.order import Order
 from evonas.launch.owned import owns
-from evonas.launch.pod_objects import SECRET
 from evonas.launch.state import State, read
 from evonas.launch.tokens import token_file
 

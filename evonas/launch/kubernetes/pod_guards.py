@@ -8,8 +8,8 @@ import yaml
 
 from evonas.clusters.shipped import shipped
 from evonas.errors import UserError
-from evonas.launch.guards import NAME
-from evonas.launch.pods import cluster
+from evonas.launch.kubernetes.pods import cluster
+from evonas.launch.launch_files.guards import NAME
 
 _WAYS_IN = ("Ingress", "Gateway", "HTTPRoute", "TCPRoute", "TLSRoute", "Route")
 """Kinds of objects that open a service to the outside."""

@@ -18,19 +18,30 @@ from evonas.clusters.aws.running import running
 from evonas.clusters.refusal import refusals
 from evonas.clusters.shipped import shipped
 from evonas.clusters.template import defaults
-from evonas.launch import bill, costs, head_files, programs
-from evonas.launch.aws_before import asks, check_role, missing_credentials
-from evonas.launch.guards import UNKNOWN
-from evonas.launch.launch_files import as_up_has_it, check_place, filled, hand_note, launch_file, parsed, put, reading
-from evonas.launch.libraries import absent
+from evonas.launch import programs
+from evonas.launch.costs import bill, estimate
+from evonas.launch.launch_files.guards import UNKNOWN
+from evonas.launch.launch_files.written import (
+    as_up_has_it,
+    check_place,
+    filled,
+    hand_note,
+    launch_file,
+    parsed,
+    put,
+    reading,
+)
 from evonas.launch.order import Order
 from evonas.launch.owned import claim, give_up, owns
 from evonas.launch.places import in_each
-from evonas.launch.plans import plan_of
 from evonas.launch.provider import Plan
-from evonas.launch.quota_check import check
+from evonas.launch.ray_launcher import head_files
+from evonas.launch.ray_launcher.aws_before import asks, check_role, missing_credentials
+from evonas.launch.ray_launcher.libraries import absent
+from evonas.launch.ray_launcher.plans import plan_of
+from evonas.launch.ray_launcher.quota_check import check
+from evonas.launch.ray_launcher.ray_up import keeps_head, ray_up
 from evonas.launch.ray_search import run_search
-from evonas.launch.ray_up import keeps_head, ray_up
 from evonas.launch.state import change, read
 from evonas.launch.tokens import token
 
@@ -134,7 +145,7 @@ class Aws:
     def _running(self, place: str) -> list[str]:
         prices = self._order.prices
         with reading(self._copy):
-            disks = bill.of_launch_file(costs.of_launch_file(self._launch(), prices))
+            disks = bill.of_launch_file(estimate.of_launch_file(self._launch(), prices))
         return bill.lines(running(self._client, place, self._cluster()), prices, place, disks=disks)
 
     def is_own(self) -> bool:

@@ -11,13 +11,14 @@ from pathlib import Path
 
 from evonas.clusters.shipped import shipped
 from evonas.errors import UserError
-from evonas.launch import costs, programs
-from evonas.launch.fitting import Kind, Room, check_fits
+from evonas.launch import programs
+from evonas.launch.costs import estimate
+from evonas.launch.launch_files.fitting import Kind, Room, check_fits
 from evonas.launch.order import Order
 from evonas.launch.places import in_each
 from evonas.launch.provider import Plan
-from evonas.launch.sbatch_options import asked
-from evonas.launch.squeue import Job, jobs_of_user, of_job, searches
+from evonas.launch.slurm.sbatch_options import asked
+from evonas.launch.slurm.squeue import Job, jobs_of_user, of_job, searches
 from evonas.launch.state import change, read
 from evonas.prices import REST
 from evonas.text import counted
@@ -51,7 +52,7 @@ class Slurm:
         room = Room([Kind("a node", job.each, job.nodes)], job.nodes, f"the job has {counted(job.nodes, 'node')}", 1)
         check_fits(self._order, room, "the job")
         usd = self._order.prices.of((REST,))
-        nodes = costs.Machine(REST, "nodes", job.nodes, job.nodes, usd)  # all from its start to its end
+        nodes = estimate.Machine(REST, "nodes", job.nodes, job.nodes, usd)  # all from its start to its end
         hand = tuple(self._hand_note())
         return Plan({FILE: text}, [nodes], asks, room, job.hours, stays=False, notes=job.notes, by_hand=hand)
 

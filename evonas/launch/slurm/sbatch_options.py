@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from evonas.errors import UserError
-from evonas.launch import sbatch_gpus
-from evonas.launch.fitting import MEMORY
+from evonas.launch.launch_files.fitting import MEMORY
+from evonas.launch.slurm import sbatch_gpus
 
 _SHORT = {
     "N": "nodes",

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from evonas.launch.numbers import number
+from evonas.launch.launch_files.numbers import number
 
 _IDLE_S = 60
 """Where a file does not say them (KubeRay)."""

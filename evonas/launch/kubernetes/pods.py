@@ -9,10 +9,10 @@ import yaml
 
 from evonas.clusters.needed import custom_resources
 from evonas.errors import UserError
-from evonas.launch import costs
-from evonas.launch.fitting import MEMORY, Kind, Room
+from evonas.launch.costs import estimate
+from evonas.launch.kubernetes.pod_counts import Count, counts
+from evonas.launch.launch_files.fitting import MEMORY, Kind, Room
 from evonas.launch.order import Order
-from evonas.launch.pod_counts import Count, counts
 from evonas.prices import NODE_TYPE_LABEL
 
 _UNITS = {"m": 1e-3, "": 1.0}
@@ -21,7 +21,7 @@ _UNITS |= {f"{unit}i": 2.0 ** (10 * power) for power, unit in enumerate("KMGTP",
 _QUANTITY = re.compile(rf"([\d.]+(?:[eE]\d+)?)({'|'.join(_UNITS)})")
 
 
-def machines(text: str, order: Order) -> list[costs.Machine]:
+def machines(text: str, order: Order) -> list[estimate.Machine]:
     """The groups of the file, by the label of their machines; without one only the user knows what a pod costs."""
     prices = order.prices
     spec = cluster(text)["spec"]
@@ -35,7 +35,9 @@ def machines(text: str, order: Order) -> list[costs.Machine]:
         type_ = (group.get("labels") or {}).get(NODE_TYPE_LABEL, name)
         own = json.loads(((group.get("rayStartParams") or {}).get("resources") or "{}").strip("'"))
         board = bool(custom_resources({"resources": json.loads(own) if isinstance(own, str) else own}))
-        found.append(costs.Machine(type_, name, known[name].least, known[name].most, prices.of((type_, name)), board))
+        found.append(
+            estimate.Machine(type_, name, known[name].least, known[name].most, prices.of((type_, name)), board)
+        )
     return found
 
 

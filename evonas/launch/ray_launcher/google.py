@@ -17,16 +17,27 @@ from evonas.clusters.refusal import refusals
 from evonas.clusters.shipped import shipped
 from evonas.clusters.template import defaults, own_copy
 from evonas.errors import UserError
-from evonas.launch import bill, costs, gcloud, head_files, programs
-from evonas.launch.launch_files import as_up_has_it, check_place, filled, hand_note, launch_file, parsed, put, reading
-from evonas.launch.libraries import absent
+from evonas.launch import programs
+from evonas.launch.costs import bill, estimate
+from evonas.launch.launch_files.written import (
+    as_up_has_it,
+    check_place,
+    filled,
+    hand_note,
+    launch_file,
+    parsed,
+    put,
+    reading,
+)
 from evonas.launch.order import Order
 from evonas.launch.owned import claim, give_up
-from evonas.launch.plans import plan_of
 from evonas.launch.provider import Plan
-from evonas.launch.quota_check import check
+from evonas.launch.ray_launcher import gcloud, head_files
+from evonas.launch.ray_launcher.libraries import absent
+from evonas.launch.ray_launcher.plans import plan_of
+from evonas.launch.ray_launcher.quota_check import check
+from evonas.launch.ray_launcher.ray_up import keeps_head, ray_up
 from evonas.launch.ray_search import run_search
-from evonas.launch.ray_up import keeps_head, ray_up
 from evonas.launch.state import change, read
 from evonas.launch.tokens import token, token_file
 
@@ -125,7 +136,7 @@ class Google:
             found, ended = running(client, project, cluster), stopped(client, project, cluster)
         prices = self._order.prices
         with reading(self._copy):
-            disks = bill.of_launch_file(costs.of_launch_file(self._launch(), prices))
+            disks = bill.of_launch_file(estimate.of_launch_file(self._launch(), prices))
         lines = bill.lines(found, prices, self._region, disks=disks)
         return [*lines, *([f"{len(ended)} stopped, whose disks are paid for until `down`"] if ended else [])]
 

@@ -7,9 +7,9 @@ from typing import Any
 import yaml
 
 from evonas.launch import programs
-from evonas.launch.guards import NAME
-from evonas.launch.kubectl import Place, clusters
-from evonas.launch.pod_objects import CLUSTER, POOLS, of_known_kinds
+from evonas.launch.kubernetes.kubectl import Place, clusters
+from evonas.launch.kubernetes.pod_objects import CLUSTER, POOLS, of_known_kinds
+from evonas.launch.launch_files.guards import NAME
 
 _POOL = "NodePool"
 

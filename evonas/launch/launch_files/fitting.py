@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from evonas.config import Config
 from evonas.errors import UserError
-from evonas.launch.numbers import number
+from evonas.launch.launch_files.numbers import number
 from evonas.launch.order import Order
 
 MEMORY = "memory"

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from evonas.launch.launch_files import parsed
+from evonas.launch.launch_files.written import parsed
 
 MOST = 5
 """Of the differences that are named."""

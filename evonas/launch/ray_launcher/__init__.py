@@ -1,0 +1,1 @@
+"""AWS and Google Cloud, whose machines Ray's own launcher starts."""
