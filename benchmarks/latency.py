@@ -31,8 +31,8 @@ from torch import nn
 
 from evonas.config import TargetConfig
 from evonas.config.loading import load_config
-from evonas.evaluation.device_data import to_device
-from evonas.evaluation.training import Trainer
+from evonas.evaluation.batches.device_data import to_device
+from evonas.evaluation.training.loop import Trainer
 from evonas.measuring.backends.pytorch import available, device_name, lock_name
 from evonas.measuring.benchmark import LatencyBenchmark
 from evonas.measuring.device_lock import DeviceLock

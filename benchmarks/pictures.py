@@ -25,7 +25,7 @@ from PIL import Image
 from torch import Generator
 from torch.utils.data import DataLoader
 
-from evonas.evaluation.streaming import Streaming
+from evonas.evaluation.batches.streaming import Streaming
 from evonas.measuring.backends.pytorch import device_name
 from evonas.tasks import TASKS, Task, room
 

@@ -18,8 +18,8 @@ import torch
 from _common import parse
 
 from evonas.config import TrainingConfig
-from evonas.evaluation.device_data import to_device
-from evonas.evaluation.training import Trainer
+from evonas.evaluation.batches.device_data import to_device
+from evonas.evaluation.training.loop import Trainer
 from evonas.spaces import SPACES
 from evonas.tasks import TASKS, Split, Splits, Task, classification
 

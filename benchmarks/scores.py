@@ -28,8 +28,8 @@ from _common import parse
 from scipy.stats import kendalltau, spearmanr
 
 from evonas.config import TrainingConfig
-from evonas.evaluation.costs import COMPUTED
-from evonas.evaluation.device_data import to_device
+from evonas.evaluation.batches.device_data import to_device
+from evonas.evaluation.untrained.costs import COMPUTED
 from evonas.objectives.metrics import AGGREGATED, SCORES
 from evonas.objectives.score_ranks import aggregate
 from evonas.spaces.cell import Cell

@@ -23,8 +23,8 @@ from torch import Tensor, nn
 
 import evonas
 from evonas.config import TrainingConfig
-from evonas.evaluation.device_data import to_device
-from evonas.evaluation.training import Trainer
+from evonas.evaluation.batches.device_data import to_device
+from evonas.evaluation.training.loop import Trainer
 from evonas.records import InputSpec
 from evonas.spaces import SPACES
 from evonas.tasks import TASKS, Task

@@ -22,13 +22,13 @@ from _common import parse
 from torch import Generator
 
 from evonas.config import TrainingConfig
-from evonas.evaluation.device_data import DeviceData, to_device
-from evonas.evaluation.training import Trainer
+from evonas.evaluation.batches.device_data import DeviceData, to_device
+from evonas.evaluation.training.loop import Trainer
 from evonas.measuring.backends.pytorch import device_name
 from evonas.seeding import stream
 from evonas.spaces import SPACES
 from evonas.tasks import Split, Splits, Task, classification
-from evonas.tasks.npy import NpyFile
+from evonas.tasks.arrays.npy import NpyFile
 
 
 def tasks(folder: Path, examples: int) -> dict[str, Task]:

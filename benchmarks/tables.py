@@ -31,8 +31,8 @@ from sklearn.preprocessing import StandardScaler
 
 import evonas
 from evonas.config import TrainingConfig
-from evonas.evaluation.device_data import to_device
-from evonas.evaluation.training import Trainer
+from evonas.evaluation.batches.device_data import to_device
+from evonas.evaluation.training.loop import Trainer
 from evonas.spaces.units import built
 from evonas.tasks import Task
 from evonas.tasks.splitting import joined

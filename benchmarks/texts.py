@@ -27,8 +27,8 @@ from sklearn.pipeline import make_pipeline
 
 import evonas
 from evonas.config import TrainingConfig
-from evonas.evaluation.device_data import to_device
-from evonas.evaluation.training import Trainer
+from evonas.evaluation.batches.device_data import to_device
+from evonas.evaluation.training.loop import Trainer
 from evonas.spaces import SPACES
 from evonas.tasks import TASKS, Task
 from evonas.tasks.splitting import joined

@@ -34,10 +34,10 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from evonas.config import AugmentConfig, TrainingConfig
-from evonas.evaluation.costs import multiply_accumulates, parameters
-from evonas.evaluation.device_data import to_device
-from evonas.evaluation.schedules import one_cycle
-from evonas.evaluation.training import Trainer
+from evonas.evaluation.batches.device_data import to_device
+from evonas.evaluation.training.loop import Trainer
+from evonas.evaluation.training.schedules import one_cycle
+from evonas.evaluation.untrained.costs import multiply_accumulates, parameters
 from evonas.spaces import SPACES
 from evonas.tasks import Split, Splits, Task, classification
 

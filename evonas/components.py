@@ -12,14 +12,15 @@ from evonas.config import PLACES, Config
 from evonas.config.options import check_options, construct
 from evonas.config.recipe import with_recipe
 from evonas.errors import TargetUnavailable, UserError
-from evonas.evaluation import Evaluator, agreement, augment
-from evonas.evaluation.costs import resolve
+from evonas.evaluation import Evaluator, agreement
 from evonas.evaluation.learners import LEARNERS, Cached, Learner
 from evonas.evaluation.looking_ahead import check_looks_back
 from evonas.evaluation.targets import prepared
 from evonas.evaluation.task_inputs import check_inputs
 from evonas.evaluation.task_loss import check_loss
 from evonas.evaluation.task_metrics import check_metrics
+from evonas.evaluation.training import augment
+from evonas.evaluation.untrained.costs import resolve
 from evonas.latency_tables.table import Table, check_compatible, read
 from evonas.measuring.backends.backend import check_device
 from evonas.measuring.backends.export import ExportError, takes_file, to_file

@@ -27,10 +27,10 @@ from evonas.commands.train import show_final
 from evonas.config import TrainingConfig
 from evonas.config.final import FinalConfig
 from evonas.errors import UserError
-from evonas.evaluation.averaging import WeightAverage
-from evonas.evaluation.data_parallel import DataParallel
-from evonas.evaluation.device_data import to_device
-from evonas.evaluation.distillation import Teacher
+from evonas.evaluation.batches.device_data import to_device
+from evonas.evaluation.training.averaging import WeightAverage
+from evonas.evaluation.training.data_parallel import DataParallel
+from evonas.evaluation.training.distillation import Teacher
 from evonas.final.choosing import chosen
 from evonas.final.examining import examined, with_intervals
 from evonas.final.frames import network_row

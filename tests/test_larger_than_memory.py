@@ -18,7 +18,7 @@ from evonas.runtime.sandbox.worker_process import WorkerProcess
 from evonas.spaces.genes import Arch, Choice
 from evonas.spaces.space import Space
 from evonas.tasks import Split, Splits, Task
-from evonas.tasks.npy import NpyFile
+from evonas.tasks.arrays.npy import NpyFile
 from tests.evaluation.small import config, job
 
 SIDE = 512

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from evonas.config import RuntimeConfig
-from evonas.evaluation.step_clock import ALONE, SETTLE, WARM_UP
-from evonas.evaluation.step_clock import LEAST as LEAST_BESIDE
+from evonas.evaluation.gpu.step_clock import ALONE, SETTLE, WARM_UP
+from evonas.evaluation.gpu.step_clock import LEAST as LEAST_BESIDE
 from evonas.records import Candidate, Epoch, Evaluation, Status
 from evonas.runtime.ray_pool.demand import Demand
 from evonas.runtime.ray_pool.gpu_sharing import LEAST, LEVELS, SILENT, GpuSharing, share

@@ -16,13 +16,13 @@ from evonas.config import AugmentConfig, PartConfig
 from evonas.config.options import construct
 from evonas.errors import UserError
 from evonas.evaluation.agreement import data_digest
-from evonas.evaluation.augment import augment
+from evonas.evaluation.training.augment import augment
 from evonas.tasks import TASKS, Task, room
 from evonas.tasks.data_record import data_record, prepare_of
-from evonas.tasks.images import ORIENTATION
-from evonas.tasks.masks import MaskFiles, MaskForm, values_of
-from evonas.tasks.picture_pairs import Pair
-from evonas.tasks.pixels import UNKNOWN, PixelCrossEntropy, mean_iou, overlaps, wrong_pixels
+from evonas.tasks.pictures.images import ORIENTATION
+from evonas.tasks.segmentation.masks import MaskFiles, MaskForm, values_of
+from evonas.tasks.segmentation.pairs import Pair
+from evonas.tasks.segmentation.pixels import UNKNOWN, PixelCrossEntropy, mean_iou, overlaps, wrong_pixels
 from evonas.tasks.splitting import joined
 from evonas.testing import check_task
 

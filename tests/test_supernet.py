@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from evonas.config import TrainingConfig
-from evonas.evaluation.optimizers import Optimizer
+from evonas.evaluation.training.optimizers import Optimizer
 from evonas.latency_tables.describe import details
 from evonas.records import Genome, InputSpec, TaskSpec
 from evonas.spaces import MLP, TCN, Cell, Choice, Conv1D, Integer, Mobile, Repeat, Space, Transformer, TwoTower, UNet

@@ -15,8 +15,8 @@ import evonas
 from evonas.cli import main
 from evonas.config.loading import load_config
 from evonas.config.options import construct
-from evonas.evaluation.costs import parameters
-from evonas.evaluation.device_data import to_device
+from evonas.evaluation.batches.device_data import to_device
+from evonas.evaluation.untrained.costs import parameters
 from evonas.objectives.objectives import Objectives
 from evonas.records import RungReport
 from evonas.runs.remarks import remarks

@@ -15,7 +15,7 @@ from evonas.config import Config, PartConfig, TargetConfig
 from evonas.config.messages import validated
 from evonas.config.options import construct
 from evonas.errors import UserError
-from evonas.evaluation.costs import multiply_accumulates, parameters
+from evonas.evaluation.untrained.costs import multiply_accumulates, parameters
 from evonas.latency_tables import build
 from evonas.latency_tables import table as tables
 from evonas.latency_tables.blocks import OVERHEAD, MissingBlock, blocks, estimate

@@ -15,8 +15,8 @@ from evonas.config import PartConfig
 from evonas.config.options import construct
 from evonas.errors import UserError
 from evonas.tasks import TASKS, Task
-from evonas.tasks.characters import BitsAndBytes, ratio
 from evonas.tasks.data_record import data_record, prepare_of
+from evonas.tasks.texts.characters import BitsAndBytes, ratio
 from evonas.testing import check_task
 
 GREETINGS = ["guten tag", "grüß gott", "bonjour", "ça va", "hello there", "good day"]

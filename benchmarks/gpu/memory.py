@@ -5,8 +5,8 @@ from statistics import mean, median, pstdev
 
 import torch
 
-from evonas.evaluation.costs import train_memory_mb
-from evonas.evaluation.training import score
+from evonas.evaluation.training.loop import score
+from evonas.evaluation.untrained.costs import train_memory_mb
 from evonas.measuring.benchmark import LatencyBenchmark
 from evonas.measuring.device_lock import DeviceLock
 from evonas.measuring.reference import reference

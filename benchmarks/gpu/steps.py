@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from evonas.evaluation.streaming import Streaming
-from evonas.evaluation.training import Trainer
+from evonas.evaluation.batches.streaming import Streaming
+from evonas.evaluation.training.loop import Trainer
 
 from .session import Row, Session
 from .subject import NETWORKS, Stepping, data, examples, has_graph, synchronize, task, trainer

@@ -12,8 +12,8 @@ from torch import nn
 from evonas.config import Config
 from evonas.config.loading import load_config
 from evonas.config.training import TrainingConfig
-from evonas.evaluation.device_data import DeviceData, to_device
-from evonas.evaluation.training import Trainer
+from evonas.evaluation.batches.device_data import DeviceData, to_device
+from evonas.evaluation.training.loop import Trainer
 from evonas.records import InputSpec
 from evonas.spaces.cell_network import cell_network
 from evonas.tasks import Split, Splits, Task, classification

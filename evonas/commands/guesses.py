@@ -70,7 +70,7 @@ def _is_sounds(path: Path) -> bool:
 
 
 def _are_pairs(path: Path) -> bool:
-    from evonas.tasks.picture_pairs import MASKS, PICTURES
+    from evonas.tasks.segmentation.pairs import MASKS, PICTURES
 
     return any((folder / PICTURES).is_dir() and (folder / MASKS).is_dir() for folder in (path, path / "train"))
 
@@ -87,7 +87,7 @@ def _is_image_folder(path: Path) -> bool:
 
 def _pictures(path: Path) -> Iterator[Path]:
     from evonas.tasks.files_below import files_below
-    from evonas.tasks.image_folder import SUFFIXES
+    from evonas.tasks.pictures.image_folder import SUFFIXES
 
     return (file for file in files_below(path) if file.suffix.lower() in SUFFIXES)
 
@@ -136,7 +136,7 @@ def _of_arrays(kind: str, data: str, name: str, y: Any) -> Guess:
 
 
 def _image_folder(data: str, path: Path) -> Guess:
-    from evonas.tasks.images import GREY, pillow
+    from evonas.tasks.pictures.images import GREY, pillow
 
     image = pillow("image_folder", "images")
     sizes, grey = [], []
@@ -181,7 +181,7 @@ def _audio_folder(data: str, path: Path) -> Guess:
 
 def _is_text(path: Path) -> bool:
     from evonas.tasks.splitting import NAMES
-    from evonas.tasks.vocabulary import SUFFIXES, text_files
+    from evonas.tasks.texts.vocabulary import SUFFIXES, text_files
 
     if path.is_dir():
         return any(name.lower() in NAMES["train"] for name in text_files(path))
@@ -190,14 +190,14 @@ def _is_text(path: Path) -> bool:
 
 def _texts(path: Path) -> Iterator[Path]:
     from evonas.tasks.files_below import files_below
-    from evonas.tasks.vocabulary import SUFFIXES
+    from evonas.tasks.texts.vocabulary import SUFFIXES
 
     return (file for file in files_below(path) if file.suffix.lower() in SUFFIXES and file.parent != path)
 
 
 def _text_folder(data: str, path: Path) -> Guess:
     """As long as the longest of some, and `LONGEST` at most."""
-    from evonas.tasks.vocabulary import read_text
+    from evonas.tasks.texts.vocabulary import read_text
 
     lengths = []
     for file in itertools.islice(_texts(path), LOOKED_AT):

@@ -16,7 +16,7 @@ from evonas.config.options import construct
 from evonas.doctor.context import ROOM_S, Context, Finding, need_ray, parts_of, shape
 from evonas.doctor.throughput import for_trials, rooms
 from evonas.errors import UserError
-from evonas.evaluation.device_memory import placed
+from evonas.evaluation.batches.device_memory import placed
 from evonas.machine import machine_cores
 from evonas.run_identity import check_run, recorded_training
 from evonas.runtime import Remotes, make_runtime

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from evonas.evaluation.failures import Failure, own_failure, without_hint
-from evonas.evaluation.gpu_errors import GpuError, GpuProbe, gpu_error
+from evonas.evaluation.gpu.errors import GpuError, GpuProbe, gpu_error
 from evonas.records import Status
 from evonas.text import describe_error, one_line
 

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from evonas.evaluation.costs import parameters
 from evonas.evaluation.failures import BuildError
 from evonas.evaluation.looking_ahead import IN_WORDS, looks_ahead
+from evonas.evaluation.untrained.costs import parameters
 from evonas.inputs import called, example, in_words, mapped
 from evonas.measuring.torch_state import cpu_threads, seeded
 from evonas.records import Candidate, Genome, TaskSpec

@@ -17,29 +17,29 @@ from torch import nn
 
 from evonas.config import Config, TrainingConfig
 from evonas.errors import TargetUnavailable, UnlikeDevice, UserError
-from evonas.evaluation import augment
 from evonas.evaluation.aftermath import GpuLost, settle
 from evonas.evaluation.agreement import check_agreement
+from evonas.evaluation.batches.device_data import DeviceData, to_device
+from evonas.evaluation.batches.device_memory import placed
 from evonas.evaluation.build import Builder
-from evonas.evaluation.costs import Compute, resolve
-from evonas.evaluation.device_data import DeviceData, to_device
-from evonas.evaluation.device_memory import placed
 from evonas.evaluation.draft import Draft
 from evonas.evaluation.failures import Failure, failure_of
-from evonas.evaluation.gpu_errors import GpuProbe
-from evonas.evaluation.gpu_memory import GpuMemory, give_back
+from evonas.evaluation.gpu.energy import energy_told
+from evonas.evaluation.gpu.errors import GpuProbe
+from evonas.evaluation.gpu.memory import GpuMemory, give_back
+from evonas.evaluation.gpu.out_of_memory import after_alone, after_half, halved
+from evonas.evaluation.gpu.step_clock import clocked
 from evonas.evaluation.learn import Learning, OutOfTime
 from evonas.evaluation.learners import FromScratch, Learner, TrainingSetup
 from evonas.evaluation.looking_ahead import asks_for_the_next
 from evonas.evaluation.measure import CostMeasurement
-from evonas.evaluation.out_of_memory import after_alone, after_half, halved
 from evonas.evaluation.quantised import QuantisedQuality
 from evonas.evaluation.refinement import Refinement
-from evonas.evaluation.step_clock import clocked
 from evonas.evaluation.targets import Targets, prepared
 from evonas.evaluation.ties import TieBreaker
-from evonas.evaluation.training import begun_with, copied, precision
-from evonas.evaluation.training_energy import energy_told
+from evonas.evaluation.training import augment
+from evonas.evaluation.training.loop import begun_with, copied, precision
+from evonas.evaluation.untrained.costs import Compute, resolve
 from evonas.ipc.gpu_share import own_share
 from evonas.measuring import float32
 from evonas.measuring.backends import mps

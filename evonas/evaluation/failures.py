@@ -5,9 +5,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from evonas.code_owner import line_of
-from evonas.evaluation.gpu_errors import GpuError, gpu_error
+from evonas.evaluation.gpu.errors import GpuError, gpu_error
 from evonas.evaluation.task_metrics import MetricError
-from evonas.evaluation.training import Diverged
+from evonas.evaluation.training.loop import Diverged
 from evonas.excerpt import shortened
 from evonas.latency_tables.blocks import MissingBlock
 from evonas.measuring.backends.export import ExportError

@@ -9,13 +9,13 @@ from torch import nn
 
 from evonas.config import TrainingConfig
 from evonas.evaluation.draft import Draft
+from evonas.evaluation.gpu.pulse import Pulse
 from evonas.evaluation.learners.learner import Learner, TrainingSetup
-from evonas.evaluation.pulse import Pulse
 from evonas.evaluation.quantised import QuantisedQuality
 from evonas.evaluation.refinement import Refinement
 from evonas.evaluation.task_metrics import MetricError
 from evonas.evaluation.ties import TieBreaker
-from evonas.evaluation.training import Diverged
+from evonas.evaluation.training.loop import Diverged
 from evonas.objectives.early_stopping import is_stopped
 from evonas.objectives.objectives import Objectives
 from evonas.records import Epoch, Fitness, Job, RungReport, Status

@@ -6,11 +6,11 @@ from torch import nn
 
 from evonas.config import TrainingConfig
 from evonas.errors import TargetUnavailable
-from evonas.evaluation.costs import TRAIN_MEMORY, Compute, computed
-from evonas.evaluation.device_data import DeviceData
+from evonas.evaluation.batches.device_data import DeviceData
 from evonas.evaluation.draft import Draft
 from evonas.evaluation.refinement import Refinement
 from evonas.evaluation.targets import Targets
+from evonas.evaluation.untrained.costs import TRAIN_MEMORY, Compute, computed
 from evonas.objectives.objectives import Objectives
 from evonas.records import Job
 from evonas.tasks.task import Task

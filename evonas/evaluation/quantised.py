@@ -17,7 +17,7 @@ from evonas.config import Config, TargetConfig
 from evonas.errors import UserError
 from evonas.evaluation.draft import Draft
 from evonas.evaluation.task_metrics import rows
-from evonas.evaluation.training import Diverged
+from evonas.evaluation.training.loop import Diverged
 from evonas.inputs import mapped
 from evonas.installing import how_to_install
 from evonas.measuring.backends.export import refusals_named, to_file

@@ -15,7 +15,7 @@ from torch import nn
 from evonas.evaluation.build import Builder
 from evonas.evaluation.draft import Draft
 from evonas.evaluation.failures import message_of
-from evonas.evaluation.gpu_errors import GpuError, gpu_error
+from evonas.evaluation.gpu.errors import GpuError, gpu_error
 from evonas.evaluation.targets import Targets
 from evonas.objectives.early_stopping import is_stopped
 from evonas.objectives.objectives import Objectives

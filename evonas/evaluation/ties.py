@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from evonas.evaluation.build import Builder
 from evonas.evaluation.draft import Draft
 from evonas.evaluation.failures import message_of
-from evonas.evaluation.gpu_errors import GpuError, gpu_error
+from evonas.evaluation.gpu.errors import GpuError, gpu_error
 from evonas.evaluation.paired_comparison import PairedComparison
 from evonas.evaluation.targets import Targets
 from evonas.objectives.objectives import Objectives

@@ -112,7 +112,7 @@ class RayTrainTrainings:
 
 def _loop(config: Mapping[str, Any]) -> None:
     """What each process of a group does."""
-    from evonas.evaluation.data_parallel import DataParallel
+    from evonas.evaluation.training.data_parallel import DataParallel
     from evonas.final.ray_session import RemoteRecorder
 
     work: FinalWork = unpacked(ray.get(config["payload"]))

@@ -12,7 +12,7 @@ import torch
 
 from evonas.config import TrainingConfig
 from evonas.errors import UserError
-from evonas.evaluation.device_data import DeviceData, to_device
+from evonas.evaluation.batches.device_data import DeviceData, to_device
 from evonas.evaluation.task_metrics import rows
 from evonas.exporters import EXPORTERS, Exporter
 from evonas.final.examining import examined, with_intervals

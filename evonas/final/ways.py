@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from evonas.config.final import FinalConfig
-from evonas.evaluation.averaging import WeightAverage
-from evonas.evaluation.data_parallel import DataParallel
-from evonas.evaluation.device_data import DeviceData
-from evonas.evaluation.distillation import Teacher
+from evonas.evaluation.batches.device_data import DeviceData
 from evonas.evaluation.learners import Learner, TrainingSetup
 from evonas.evaluation.task_metrics import MetricError
-from evonas.evaluation.training import Trainer
+from evonas.evaluation.training.averaging import WeightAverage
+from evonas.evaluation.training.data_parallel import DataParallel
+from evonas.evaluation.training.distillation import Teacher
+from evonas.evaluation.training.loop import Trainer
 from evonas.final.plan import FinalTraining
 from evonas.records import Candidate, Epoch
 from evonas.tasks.task import Task

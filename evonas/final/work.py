@@ -13,13 +13,13 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from evonas.config.final import FinalConfig
+from evonas.evaluation.batches.device_data import DeviceData, to_device
 from evonas.evaluation.build import Builder
-from evonas.evaluation.data_parallel import DataParallel
-from evonas.evaluation.device_data import DeviceData, to_device
-from evonas.evaluation.distillation import Teacher
 from evonas.evaluation.evaluate import weights
 from evonas.evaluation.learners import Learner
-from evonas.evaluation.training import copied, precision
+from evonas.evaluation.training.data_parallel import DataParallel
+from evonas.evaluation.training.distillation import Teacher
+from evonas.evaluation.training.loop import copied, precision
 from evonas.final.examining import examined
 from evonas.final.plan import FinalTraining
 from evonas.final.ways import ByLearner, ByTrainer, Way, as_bytes, as_tensor

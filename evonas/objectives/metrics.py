@@ -26,7 +26,7 @@ class Metric:
             validation examples.
         always: it is in every row, whether an objective, a limit or `record` names it or not.
         compute: of a metric of stage "network" that is not evonas's own, what computes it: (network, task, data,
-            training) -> a finite number; see `evonas.evaluation.costs.Compute`.
+            training) -> a finite number; see `evonas.evaluation.untrained.costs.Compute`.
 
     Raises:
         ValueError: the unit is no text, the direction or the stage is another, `compute` is no function, or nothing

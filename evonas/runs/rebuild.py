@@ -15,7 +15,7 @@ from evonas.config.loading import overridden
 from evonas.config.messages import validated
 from evonas.config.options import construct
 from evonas.errors import UserError
-from evonas.evaluation.costs import parameters
+from evonas.evaluation.untrained.costs import parameters
 from evonas.inputs import from_plain
 from evonas.objectives.objectives import Objectives
 from evonas.paths import expanded

@@ -9,9 +9,9 @@ from scipy.stats import kendalltau
 from torch import nn
 
 from evonas.config import TrainingConfig
-from evonas.evaluation.costs import parameters
-from evonas.evaluation.device_data import DeviceData
-from evonas.evaluation.training import Trainer
+from evonas.evaluation.batches.device_data import DeviceData
+from evonas.evaluation.training.loop import Trainer
+from evonas.evaluation.untrained.costs import parameters
 from evonas.records import Genome
 from evonas.seeding import seed_for, stream
 from evonas.spaces.space import Space

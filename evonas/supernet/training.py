@@ -14,10 +14,10 @@ from torch import Generator, Tensor
 
 from evonas.config import TrainingConfig
 from evonas.errors import UserError
-from evonas.evaluation.device_data import DeviceData
-from evonas.evaluation.schedules import SCHEDULES
-from evonas.evaluation.step import Step
-from evonas.evaluation.training import precision
+from evonas.evaluation.batches.device_data import DeviceData
+from evonas.evaluation.training.loop import precision
+from evonas.evaluation.training.schedules import SCHEDULES
+from evonas.evaluation.training.step import Step
 from evonas.measuring.torch_state import cpu_threads, seeded
 from evonas.records import Genome
 from evonas.seeding import seed_for

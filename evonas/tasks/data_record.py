@@ -13,16 +13,16 @@ from torch import nn
 from evonas.config.messages import validated
 from evonas.errors import UserError
 from evonas.tasks.audio.spectrogram import Spectrogram
-from evonas.tasks.masks import MaskClasses
 from evonas.tasks.pictures.stored import DecodedPictures
 from evonas.tasks.rescale import Rescale
+from evonas.tasks.segmentation.masks import MaskClasses
 from evonas.tasks.series.inputs import KnownFuture
 from evonas.tasks.stored_array import Column, chunks, nbytes, source, taken
 from evonas.tasks.table.prepare import TableColumns
 from evonas.tasks.table.record import TableRecord
 from evonas.tasks.task import Split, Standardise, Task
-from evonas.tasks.text_record import TextRecord
-from evonas.tasks.vocabulary import Tokens
+from evonas.tasks.texts.record import TextRecord
+from evonas.tasks.texts.vocabulary import Tokens
 
 SAMPLED_BYTES = 2**24
 """Of stored examples larger than this, rows at even distances are hashed: no more of them is read."""

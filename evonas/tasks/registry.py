@@ -2,27 +2,27 @@
 
 A task of your own is a function that returns a `Task`: load arrays, make `Splits`, call `classification` or
 `regression`. All images are stored as (n, channels, height, width), in uint8 where they come so. Examples that do not
-fit into memory are a `StoredArray` (stored_array.py) in the place of an array; `NpyFile` (npy.py) is one.
+fit into memory are a `StoredArray` (stored_array.py) in the place of an array; `NpyFile` (arrays/npy.py) is one.
 """
 
 from collections.abc import Callable
 
+from evonas.tasks.arrays.npy import npy
+from evonas.tasks.arrays.npz import npz
 from evonas.tasks.audio.arrays import audio
 from evonas.tasks.audio.folder import audio_folder
-from evonas.tasks.characters import characters
 from evonas.tasks.digits import digits
-from evonas.tasks.huggingface import huggingface
-from evonas.tasks.image_folder import image_folder
-from evonas.tasks.npy import npy
-from evonas.tasks.npz import npz
+from evonas.tasks.pictures.huggingface import huggingface
+from evonas.tasks.pictures.image_folder import image_folder
 from evonas.tasks.recipes import ADAMW, trained_by
 from evonas.tasks.recommendation import recommendation
-from evonas.tasks.segmentation import segmentation
+from evonas.tasks.segmentation.task import segmentation
 from evonas.tasks.series import series
 from evonas.tasks.table import table
 from evonas.tasks.task import Task
-from evonas.tasks.text_folder import text_folder
-from evonas.tasks.text_table import text_table
+from evonas.tasks.texts.characters import characters
+from evonas.tasks.texts.text_folder import text_folder
+from evonas.tasks.texts.text_table import text_table
 
 TASKS: dict[str, Callable[..., Task]] = {
     "digits": digits,

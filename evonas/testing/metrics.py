@@ -8,8 +8,8 @@ from torch import nn
 
 from evonas.config import TrainingConfig
 from evonas.errors import UserError
-from evonas.evaluation.costs import COMPUTED, Compute
-from evonas.evaluation.device_data import to_device
+from evonas.evaluation.batches.device_data import to_device
+from evonas.evaluation.untrained.costs import COMPUTED, Compute
 from evonas.objectives.metrics import METRICS, registered
 from evonas.tasks.task import Task
 from evonas.testing import examples

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from evonas.evaluation.costs import parameters
+from evonas.evaluation.untrained.costs import parameters
 from evonas.inputs import called
 from evonas.records import Genome, TaskSpec
 from evonas.spaces.space import Space

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from evonas.config import AugmentConfig
-from evonas.evaluation import augment
-from evonas.evaluation.device_data import DeviceData, to_device
+from evonas.evaluation.batches.device_data import DeviceData, to_device
 from evonas.evaluation.task_inputs import compare
+from evonas.evaluation.training import augment
 from evonas.inputs import mapped, size
 from evonas.records import TaskSpec
 from evonas.tasks.metrics import TaskMetric

@@ -10,9 +10,9 @@ from torch import Generator, Tensor, nn
 
 from evonas.config import AugmentConfig, TrainingConfig
 from evonas.errors import UserError
-from evonas.evaluation.augment import augment, check, crop, cutout
-from evonas.evaluation.device_data import to_device
-from evonas.evaluation.training import Trainer
+from evonas.evaluation.batches.device_data import to_device
+from evonas.evaluation.training.augment import augment, check, crop, cutout
+from evonas.evaluation.training.loop import Trainer
 from evonas.measuring.torch_state import seeded
 from evonas.records import InputSpec, TaskSpec
 from evonas.tasks import Split, Splits, Task, TaskMetric, classification, regression

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from evonas.config import TrainingConfig
-from evonas.evaluation.device_data import to_device
+from evonas.evaluation.batches.device_data import to_device
 from evonas.evaluation.learners import Cached, FromScratch, TrainingSetup
 from evonas.records import Candidate, Epoch
 from tests.evaluation.small import bars_task, conv_net

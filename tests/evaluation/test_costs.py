@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from evonas.config import TrainingConfig
-from evonas.evaluation.costs import COMPUTED, computed, multiply_accumulates, parameters, train_memory_mb
-from evonas.evaluation.device_data import to_device
+from evonas.evaluation.batches.device_data import to_device
+from evonas.evaluation.untrained.costs import COMPUTED, computed, multiply_accumulates, parameters, train_memory_mb
 from evonas.measuring.backends.storage import StorageMeter
 from evonas.records import InputSpec
 from evonas.tasks import Split, Splits, regression

@@ -13,10 +13,10 @@ from scipy.io import wavfile
 from torch import Tensor
 
 from evonas.errors import UserError
-from evonas.evaluation.device_memory import placed, resident
-from evonas.evaluation.examples import Resident
-from evonas.evaluation.streaming import Streaming
-from evonas.evaluation.upload import PinnedUpload
+from evonas.evaluation.batches.device_memory import placed, resident
+from evonas.evaluation.batches.examples import Resident
+from evonas.evaluation.batches.streaming import Streaming
+from evonas.evaluation.batches.upload import PinnedUpload
 from evonas.ipc import pinned
 from evonas.tasks import TASKS, Split, room
 from evonas.tasks.splitting import divided

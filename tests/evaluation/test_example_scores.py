@@ -10,10 +10,10 @@ from torch import nn
 
 from evonas.config import TrainingConfig
 from evonas.evaluation import Evaluator
-from evonas.evaluation.device_data import to_device
-from evonas.evaluation.example_scores import in_bytes, to_keep
+from evonas.evaluation.batches.device_data import to_device
 from evonas.evaluation.learners import FromScratch, Learner, TrainingSetup
-from evonas.evaluation.training import Trainer
+from evonas.evaluation.training.example_scores import in_bytes, to_keep
+from evonas.evaluation.training.loop import Trainer
 from evonas.objectives.objectives import Objectives
 from evonas.records import Candidate, Epoch, Evaluation, Fitness, Status
 from evonas.scores import MOST_EXAMPLES, decoded, kept

@@ -17,12 +17,12 @@ from torch import Generator, Tensor
 
 from evonas.config import TrainingConfig
 from evonas.errors import UserError
-from evonas.evaluation.device_data import DeviceData, examples_on, to_device
-from evonas.evaluation.examples import Examples, Resident
-from evonas.evaluation.streaming import DEPTH, Prefetched, Streaming
-from evonas.evaluation.training import Trainer
+from evonas.evaluation.batches.device_data import DeviceData, examples_on, to_device
+from evonas.evaluation.batches.examples import Examples, Resident
+from evonas.evaluation.batches.streaming import DEPTH, Prefetched, Streaming
+from evonas.evaluation.training.loop import Trainer
 from evonas.tasks import Split, Splits, Task, classification
-from evonas.tasks.npy import NpyFile
+from evonas.tasks.arrays.npy import NpyFile
 from tests.evaluation.small import bars_task, conv_net
 
 CPU = torch.device("cpu")

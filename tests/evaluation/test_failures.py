@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from evonas.evaluation.failures import BuildError, message_of, status_of, traceback_of
-from evonas.evaluation.training import Diverged
+from evonas.evaluation.training.loop import Diverged
 from evonas.records import Evaluation, RungReport, Status
 from evonas.text import LONGEST, describe_error, one_line
 from tests.evaluation.small import Moods, config, evaluator, job

@@ -7,7 +7,7 @@ import torch
 
 from evonas.evaluation.aftermath import GpuLost, settle
 from evonas.evaluation.failures import failure_of
-from evonas.evaluation.gpu_errors import GpuError, GpuProbe, gpu_error
+from evonas.evaluation.gpu.errors import GpuError, GpuProbe, gpu_error
 from evonas.records import Deferred, Evaluation, Status
 from tests.evaluation.small import Moods, evaluator, job
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from evonas.evaluation.gpu_memory import GpuMemory
+from evonas.evaluation.gpu.memory import GpuMemory
 from evonas.ipc import gpu_share
 from evonas.measuring.device_lock import DeviceLock
 

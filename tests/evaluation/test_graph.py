@@ -13,11 +13,11 @@ import torch
 from torch import Generator, Tensor, nn
 
 from evonas.config import TrainingConfig
-from evonas.evaluation.device_data import to_device
-from evonas.evaluation.distillation import Teacher
-from evonas.evaluation.graph import WARM_UP_STEPS, CudaCapture
+from evonas.evaluation.batches.device_data import to_device
 from evonas.evaluation.learners import FromScratch, TrainingSetup, scratch
-from evonas.evaluation.training import Trainer
+from evonas.evaluation.training.distillation import Teacher
+from evonas.evaluation.training.graph import WARM_UP_STEPS, CudaCapture
+from evonas.evaluation.training.loop import Trainer
 from evonas.measuring.torch_state import seeded
 from evonas.records import Candidate, Epoch, Evaluation
 from evonas.spaces.blocks import Residual

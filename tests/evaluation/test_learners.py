@@ -15,9 +15,9 @@ import evonas
 from evonas.config import TrainingConfig
 from evonas.errors import UserError
 from evonas.evaluation import Evaluator
-from evonas.evaluation.device_data import Resident, to_device
+from evonas.evaluation.batches.device_data import Resident, to_device
 from evonas.evaluation.learners import LEARNERS, FromScratch, NoTraining, TrainingSetup
-from evonas.evaluation.training import Trainer, score
+from evonas.evaluation.training.loop import Trainer, score
 from evonas.measuring.torch_state import seeded
 from evonas.objectives.objectives import Objectives
 from evonas.records import Candidate, Epoch, Fitness, Status

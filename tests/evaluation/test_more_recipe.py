@@ -12,15 +12,15 @@ from torch import Generator, Tensor, nn
 from evonas.config import AugmentConfig, TrainingConfig
 from evonas.config.loading import load_config
 from evonas.errors import UserError
-from evonas.evaluation import augment
-from evonas.evaluation.averaging import WeightAverage
-from evonas.evaluation.device_data import to_device
-from evonas.evaluation.mixing import mixed
-from evonas.evaluation.optimizers import Optimizer
-from evonas.evaluation.random_ops import OPS, random_ops
-from evonas.evaluation.schedules import cosine, one_cycle
-from evonas.evaluation.stochastic_depth import StochasticDepth
-from evonas.evaluation.training import Trainer
+from evonas.evaluation.batches.device_data import to_device
+from evonas.evaluation.training import augment
+from evonas.evaluation.training.averaging import WeightAverage
+from evonas.evaluation.training.loop import Trainer
+from evonas.evaluation.training.mixing import mixed
+from evonas.evaluation.training.optimizers import Optimizer
+from evonas.evaluation.training.random_ops import OPS, random_ops
+from evonas.evaluation.training.schedules import cosine, one_cycle
+from evonas.evaluation.training.stochastic_depth import StochasticDepth
 from evonas.measuring.torch_state import cpu_threads, seeded
 from evonas.run_identity import different_key, resolved
 from evonas.seeding import seed_for

@@ -11,11 +11,11 @@ from evonas.config import PartConfig
 from evonas.config.options import construct
 from evonas.errors import UserError
 from evonas.evaluation.agreement import HASHED_BYTES, data_digest
-from evonas.evaluation.device_data import to_device
-from evonas.evaluation.streaming import Streaming
+from evonas.evaluation.batches.device_data import to_device
+from evonas.evaluation.batches.streaming import Streaming
 from evonas.runtime.sandbox.packing import pack
 from evonas.tasks import TASKS, Split, Splits, Task, classification, regression
-from evonas.tasks.npy import NpyFile
+from evonas.tasks.arrays.npy import NpyFile
 from evonas.tasks.stored_array import Selected, chunks, taken
 
 X = np.random.default_rng(0).integers(0, 256, (60, 3, 5, 5)).astype(np.uint8)

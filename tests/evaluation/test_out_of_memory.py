@@ -14,9 +14,10 @@ from torch import Tensor, nn
 
 import evonas.evaluation.evaluate
 from evonas.config import TrainingConfig
-from evonas.evaluation import Evaluator, costs
+from evonas.evaluation import Evaluator
 from evonas.evaluation.learners import FromScratch, TrainingSetup
-from evonas.evaluation.training import Trainer, score, validation_batch
+from evonas.evaluation.training.loop import Trainer, score, validation_batch
+from evonas.evaluation.untrained import costs
 from evonas.measuring.device_lock import DeviceLock
 from evonas.objectives.objectives import Objectives
 from evonas.records import Candidate, Epoch, RungReport, Status

@@ -25,8 +25,8 @@ from evonas.run_identity import different_key, resolved
 from evonas.tasks import TASKS, Task, room
 from evonas.tasks import data_record as data_record_module
 from evonas.tasks.data_record import data_difference, data_record
-from evonas.tasks.images import Form
 from evonas.tasks.pictures import bound, decoding, part, progress, stored
+from evonas.tasks.pictures.images import Form
 from evonas.tasks.splitting import joined
 from evonas.testing import check_task
 

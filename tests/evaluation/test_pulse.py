@@ -11,8 +11,8 @@ from torch import nn
 
 from evonas.evaluation import Evaluator
 from evonas.evaluation.draft import Draft
+from evonas.evaluation.gpu.pulse import LEAST_S, Pulse
 from evonas.evaluation.learners import TrainingSetup
-from evonas.evaluation.pulse import LEAST_S, Pulse
 from evonas.ipc import heartbeat
 from evonas.objectives.objectives import Objectives
 from evonas.records import Candidate, Epoch

@@ -14,12 +14,12 @@ from torch import Tensor, nn
 
 from evonas.config import TrainingConfig
 from evonas.config.loading import load_config
-from evonas.evaluation.averaging import WeightAverage
-from evonas.evaluation.device_data import DeviceData, to_device
-from evonas.evaluation.mixed_precision import INITIAL, LossScale
-from evonas.evaluation.optimizers import Optimizer
-from evonas.evaluation.streaming import Streaming
-from evonas.evaluation.training import Trainer
+from evonas.evaluation.batches.device_data import DeviceData, to_device
+from evonas.evaluation.batches.streaming import Streaming
+from evonas.evaluation.training.averaging import WeightAverage
+from evonas.evaluation.training.loop import Trainer
+from evonas.evaluation.training.mixed_precision import INITIAL, LossScale
+from evonas.evaluation.training.optimizers import Optimizer
 from evonas.measuring.torch_state import seeded
 from evonas.tasks import Split, Splits, Task, regression
 from tests.evaluation.small import bars_task, conv_net

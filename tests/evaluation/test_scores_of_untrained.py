@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from evonas.config import TrainingConfig
-from evonas.evaluation.costs import COMPUTED
-from evonas.evaluation.device_data import DeviceData, to_device
+from evonas.evaluation.batches.device_data import DeviceData, to_device
 from evonas.evaluation.task_metrics import MetricError
+from evonas.evaluation.untrained.costs import COMPUTED
 from evonas.objectives.metrics import SCORES
 from evonas.spaces.cell import Cell
 from evonas.tasks import Split, Splits, Task, regression

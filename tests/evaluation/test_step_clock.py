@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from evonas.evaluation.draft import Draft
+from evonas.evaluation.gpu.pulse import Pulse
+from evonas.evaluation.gpu.step_clock import ALONE, LEAST, SETTLE, WARM_UP, StepClock
 from evonas.evaluation.learn import _timed
-from evonas.evaluation.pulse import Pulse
-from evonas.evaluation.step_clock import ALONE, LEAST, SETTLE, WARM_UP, StepClock
 from evonas.measuring.device_lock import DeviceLock
 from evonas.records import Epoch
 from tests.evaluation.small import bars_task, config, evaluator, job, run

@@ -16,10 +16,10 @@ from scipy.io import wavfile
 from evonas.config import PartConfig
 from evonas.config.options import construct
 from evonas.errors import UserError
-from evonas.evaluation.device_data import DeviceData, to_device
+from evonas.evaluation.batches.device_data import DeviceData, to_device
 from evonas.installing import how_to_install
 from evonas.tasks import TASKS, Split, Splits, Task, classification, regression
-from evonas.tasks.arrays import images_first
+from evonas.tasks.arrays.building import images_first
 from evonas.tasks.class_folders import natural
 from evonas.tasks.data_record import DataRecord, data_record, prepare_of, stored_example
 from evonas.tasks.labels import labels

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from evonas.config import AugmentConfig, TrainingConfig
-from evonas.evaluation.device_data import to_device
-from evonas.evaluation.optimizers import Optimizer
-from evonas.evaluation.schedules import cosine, one_cycle
-from evonas.evaluation.training import Diverged, Trainer
+from evonas.evaluation.batches.device_data import to_device
+from evonas.evaluation.training.loop import Diverged, Trainer
+from evonas.evaluation.training.optimizers import Optimizer
+from evonas.evaluation.training.schedules import cosine, one_cycle
 from evonas.measuring.torch_state import seeded
 from evonas.records import Epoch
 from evonas.tasks import Split, Splits, classification, regression

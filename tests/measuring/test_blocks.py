@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from evonas.evaluation.costs import multiply_accumulates, parameters
+from evonas.evaluation.untrained.costs import multiply_accumulates, parameters
 from evonas.inputs import example
 from evonas.latency_tables.blocks import OVERHEAD, MissingBlock, blocks, estimate
 from evonas.latency_tables.output_cache import OutputCache

@@ -11,7 +11,7 @@ import pytest
 from evonas.config import TargetConfig
 from evonas.errors import UserError
 from evonas.evaluation.draft import Draft
-from evonas.evaluation.training_energy import energy_told
+from evonas.evaluation.gpu.energy import energy_told
 from evonas.measuring import energy
 from evonas.measuring.backends import devices
 from evonas.measuring.energy import Counter, Meter

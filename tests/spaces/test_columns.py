@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from evonas.evaluation.costs import parameters
+from evonas.evaluation.untrained.costs import parameters
 from evonas.inputs import example
 from evonas.records import InputSpec, TaskSpec
 from evonas.spaces import MLP

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from evonas.evaluation.costs import multiply_accumulates, parameters
+from evonas.evaluation.untrained.costs import multiply_accumulates, parameters
 from evonas.records import InputSpec, TaskSpec
 from evonas.spaces import MLP
 from evonas.testing import check_space

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from evonas.evaluation.costs import multiply_accumulates, parameters
+from evonas.evaluation.untrained.costs import multiply_accumulates, parameters
 from evonas.records import InputSpec, TaskSpec
 from evonas.spaces import SPACES
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from evonas.config import TargetConfig, TrainingConfig
-from evonas.evaluation.costs import kv_cache_mb, multiply_accumulates, parameters
+from evonas.evaluation.untrained.costs import kv_cache_mb, multiply_accumulates, parameters
 from evonas.exporters import EXPORTERS, written
 from evonas.inputs import example
 from evonas.measuring.backends.backend import BACKENDS

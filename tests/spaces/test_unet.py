@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from evonas.evaluation.costs import multiply_accumulates, parameters
+from evonas.evaluation.untrained.costs import multiply_accumulates, parameters
 from evonas.records import InputSpec, TaskSpec
 from evonas.spaces import SPACES
 

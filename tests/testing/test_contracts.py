@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from evonas.config import TargetConfig
-from evonas.evaluation.costs import COMPUTED
 from evonas.evaluation.learners import LEARNERS
+from evonas.evaluation.untrained.costs import COMPUTED
 from evonas.exporters import EXPORTERS
 from evonas.measuring.backends.backend import BACKENDS
 from evonas.objectives import metrics

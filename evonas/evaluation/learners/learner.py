@@ -7,7 +7,7 @@ from typing import Protocol
 from torch import nn
 
 from evonas.config import TrainingConfig
-from evonas.evaluation.device_data import DeviceData
+from evonas.evaluation.batches.device_data import DeviceData
 from evonas.records import Candidate, Epoch
 from evonas.tasks.task import Task
 

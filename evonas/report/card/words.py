@@ -15,7 +15,7 @@ from evonas.runs.run import Run
 from evonas.store import ORIGIN, import_options
 from evonas.tasks.data_record import DataRecord, recorded_data
 from evonas.tasks.table.record import TableRecord
-from evonas.tasks.text_record import TextRecord
+from evonas.tasks.texts.record import TextRecord
 from evonas.text import counted
 
 FEW = 8

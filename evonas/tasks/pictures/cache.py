@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 
 from evonas.errors import UserError
-from evonas.tasks.images import DECODING, pillow
 from evonas.tasks.pictures.bound import ABOUT, make_room, use
 from evonas.tasks.pictures.decoding import decode, depth_of
+from evonas.tasks.pictures.images import DECODING, pillow
 from evonas.tasks.pictures.part import BLOCKS, PIXELS, Part
 from evonas.tasks.pictures.progress import Progress
 from evonas.tasks.pictures.sources import Becomes, Sources

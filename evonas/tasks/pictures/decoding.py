@@ -13,7 +13,7 @@ import numpy as np
 from evonas.errors import UserError
 from evonas.machine import machine_cores
 from evonas.tasks.class_folders import count, unreadable
-from evonas.tasks.images import Traits, pillow
+from evonas.tasks.pictures.images import Traits, pillow
 from evonas.tasks.pictures.progress import Progress
 from evonas.tasks.pictures.sources import Becomes, Sources
 from evonas.tasks.pictures.tally import Tally

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
-from evonas.tasks.images import Traits, pillow
+from evonas.tasks.pictures.images import Traits, pillow
 from evonas.tasks.task import Array
 
 

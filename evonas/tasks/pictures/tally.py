@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from evonas.tasks.class_folders import count
-from evonas.tasks.images import BACKGROUND, MODES, Form, Traits
+from evonas.tasks.pictures.images import BACKGROUND, MODES, Form, Traits
 
 
 class Tally:

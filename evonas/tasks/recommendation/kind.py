@@ -14,7 +14,7 @@ from evonas.tasks.recommendation.ranking import ITEMS, Seen, metric
 from evonas.tasks.room import check_room
 from evonas.tasks.table import read
 from evonas.tasks.task import Array, Split, Splits, Task
-from evonas.tasks.vocabulary import Tokens
+from evonas.tasks.texts.vocabulary import Tokens
 
 KNOWN = ("ndcg@10", "recall@10", "recall@20")
 """Metrics that a message names; the number may be another one."""

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from evonas.errors import UserError
 from evonas.paths import expanded
-from evonas.tasks.arrays import Target
+from evonas.tasks.arrays.building import Target
 from evonas.tasks.constructors import classification
 from evonas.tasks.series.classes import check_tells, labelled
 from evonas.tasks.series.forecast import Forecast, forecast

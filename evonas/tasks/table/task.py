@@ -10,7 +10,7 @@ from evonas.config.messages import validated
 from evonas.did_you_mean import unknown
 from evonas.errors import UserError
 from evonas.paths import expanded
-from evonas.tasks.arrays import Target
+from evonas.tasks.arrays.building import Target
 from evonas.tasks.class_folders import listed, natural
 from evonas.tasks.class_weights import ClassWeights, check_no_weights
 from evonas.tasks.constructors import classification, of_values

@@ -3,7 +3,7 @@
 from torch import nn
 
 from evonas.config import TrainingConfig
-from evonas.evaluation.device_data import DeviceData
+from evonas.evaluation.batches.device_data import DeviceData
 from evonas.objectives.metrics import METRICS, Metric
 from evonas.tasks import Task
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from torch import nn
 
 from evonas.evaluation.learners import LEARNERS, TrainingSetup
-from evonas.evaluation.training import Trainer
+from evonas.evaluation.training.loop import Trainer
 from evonas.records import Candidate, Epoch
 
 

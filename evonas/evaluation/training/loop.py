@@ -19,20 +19,20 @@ from torch import Generator, Tensor, nn
 
 from evonas.config import TrainingConfig
 from evonas.errors import UserError
-from evonas.evaluation.alternating_flip import AlternatingFlip
-from evonas.evaluation.averaging import WeightAverage
-from evonas.evaluation.data_parallel import DataParallel
-from evonas.evaluation.device_data import DeviceData, numbers
-from evonas.evaluation.distillation import Teacher
-from evonas.evaluation.example_scores import in_bytes, to_keep
-from evonas.evaluation.examples import Examples, Resident
-from evonas.evaluation.graph import Capture, CudaCapture, Replayed
-from evonas.evaluation.mixed_precision import LossScale, autocast
-from evonas.evaluation.optimizers import Optimizer
-from evonas.evaluation.schedules import SCHEDULES
-from evonas.evaluation.step import Step, to_channels_last
-from evonas.evaluation.stochastic_depth import StochasticDepth
+from evonas.evaluation.batches.device_data import DeviceData, numbers
+from evonas.evaluation.batches.examples import Examples, Resident
 from evonas.evaluation.task_metrics import rows
+from evonas.evaluation.training.alternating_flip import AlternatingFlip
+from evonas.evaluation.training.averaging import WeightAverage
+from evonas.evaluation.training.data_parallel import DataParallel
+from evonas.evaluation.training.distillation import Teacher
+from evonas.evaluation.training.example_scores import in_bytes, to_keep
+from evonas.evaluation.training.graph import Capture, CudaCapture, Replayed
+from evonas.evaluation.training.mixed_precision import LossScale, autocast
+from evonas.evaluation.training.optimizers import Optimizer
+from evonas.evaluation.training.schedules import SCHEDULES
+from evonas.evaluation.training.step import Step, to_channels_last
+from evonas.evaluation.training.stochastic_depth import StochasticDepth
 from evonas.inputs import called
 from evonas.measuring.identity import lacks_bfloat16
 from evonas.measuring.kept_memory import keep_memory

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from evonas.evaluation.examples import Batch
-from evonas.evaluation.upload import NoUpload, PinnedUpload, Upload
+from evonas.evaluation.batches.examples import Batch
+from evonas.evaluation.batches.upload import NoUpload, PinnedUpload, Upload
 from evonas.inputs import mapped
 from evonas.tasks.task import Array, Split
 

@@ -11,10 +11,10 @@ import numpy as np
 
 from evonas.errors import UserError
 from evonas.tasks.class_folders import count, listed
-from evonas.tasks.images import ORIENTATION, SIDEWAYS, TURNS, Traits, pillow
-from evonas.tasks.picture_pairs import Pair
+from evonas.tasks.pictures.images import ORIENTATION, SIDEWAYS, TURNS, Traits, pillow
 from evonas.tasks.pictures.sources import as_it_is, below
-from evonas.tasks.pixels import UNKNOWN
+from evonas.tasks.segmentation.pairs import Pair
+from evonas.tasks.segmentation.pixels import UNKNOWN
 from evonas.tasks.stored_array import Column, Selected, chunks, source, taken
 from evonas.tasks.task import Array
 

@@ -12,12 +12,12 @@ import torch
 from torch import Generator, Tensor, nn
 
 from evonas.config import TrainingConfig
-from evonas.evaluation.augment import augment
-from evonas.evaluation.data_parallel import DataParallel
-from evonas.evaluation.device_data import DeviceData
-from evonas.evaluation.distillation import Teacher
-from evonas.evaluation.mixed_precision import LossScale, autocast
-from evonas.evaluation.mixing import mixed
+from evonas.evaluation.batches.device_data import DeviceData
+from evonas.evaluation.training.augment import augment
+from evonas.evaluation.training.data_parallel import DataParallel
+from evonas.evaluation.training.distillation import Teacher
+from evonas.evaluation.training.mixed_precision import LossScale, autocast
+from evonas.evaluation.training.mixing import mixed
 from evonas.inputs import called, mapped
 from evonas.tasks.task import Task
 

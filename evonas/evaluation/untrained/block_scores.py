@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from evonas.config import TrainingConfig
-from evonas.evaluation.device_data import DeviceData
+from evonas.evaluation.batches.device_data import DeviceData
 from evonas.evaluation.task_metrics import MetricError
-from evonas.evaluation.zero_cost import probed, rounded
+from evonas.evaluation.untrained.zero_cost import probed, rounded
 from evonas.inputs import called
 from evonas.tasks.task import Task
 

@@ -11,7 +11,7 @@ from evonas.errors import UserError
 from evonas.tasks.class_folders import listed
 from evonas.tasks.room import check_room, size_of
 from evonas.tasks.task import Array
-from evonas.tasks.text_record import TextRecord
+from evonas.tasks.texts.record import TextRecord
 
 SUFFIXES = frozenset((".txt",))
 OTHER = "any other"

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from evonas.config import TrainingConfig
-from evonas.evaluation.device_data import DeviceData
+from evonas.evaluation.batches.device_data import DeviceData
 from evonas.evaluation.task_metrics import MetricError
 from evonas.inputs import called, mapped
 from evonas.measuring.torch_state import cpu_threads, seeded

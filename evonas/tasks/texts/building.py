@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from evonas.records import InputSpec, TaskSpec
-from evonas.tasks import naive_bayes
 from evonas.tasks.baselines import baseline
 from evonas.tasks.class_weights import ClassWeights
 from evonas.tasks.constructors import classification
@@ -14,8 +13,9 @@ from evonas.tasks.dealing import Keys, SplitBy, notes_of
 from evonas.tasks.metrics import directions
 from evonas.tasks.splitting import completed
 from evonas.tasks.task import Array, Split, Task
-from evonas.tasks.units import Coding, coding
-from evonas.tasks.units import notes as notes_on
+from evonas.tasks.texts import naive_bayes
+from evonas.tasks.texts.units import Coding, coding
+from evonas.tasks.texts.units import notes as notes_on
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,14 @@ from torch import Tensor
 from evonas.errors import UserError
 from evonas.paths import expanded
 from evonas.records import InputSpec, TaskSpec
-from evonas.tasks import ngrams
 from evonas.tasks.constructors import chosen_metrics
 from evonas.tasks.losses import on
 from evonas.tasks.metrics import TaskMetric, directions
 from evonas.tasks.splitting import NAMES, check_fractions, parts_among
 from evonas.tasks.task import Array, Split, Splits, Task
-from evonas.tasks.units import Coding, coding, notes, read
-from evonas.tasks.vocabulary import COUNTED_BYTES, check_text_room, text_files
+from evonas.tasks.texts import ngrams
+from evonas.tasks.texts.units import Coding, coding, notes, read
+from evonas.tasks.texts.vocabulary import COUNTED_BYTES, check_text_room, text_files
 
 
 def characters(

@@ -9,7 +9,7 @@ import numpy as np
 
 from evonas.did_you_mean import unknown
 from evonas.errors import UserError
-from evonas.tasks.array_keys import keys_of_array
+from evonas.tasks.arrays.keys import keys_of_array
 from evonas.tasks.class_folders import listed
 from evonas.tasks.class_weights import ClassWeights, check_no_weights
 from evonas.tasks.constructors import check_varies, classification, of_values

@@ -16,7 +16,7 @@ from torch import Generator, Tensor
 
 from evonas.config import AugmentConfig
 from evonas.errors import UserError
-from evonas.evaluation.random_ops import random_ops
+from evonas.evaluation.training.random_ops import random_ops
 from evonas.inputs import in_words, mapped
 from evonas.tasks.task import MIXING, Effect, Task
 from evonas.text import describe_error

@@ -14,7 +14,7 @@ from torch.optim.adamw import adamw
 from torch.optim.sgd import sgd
 
 from evonas.config import TrainingConfig
-from evonas.evaluation.muon import hidden_matrices, muon
+from evonas.evaluation.training.muon import hidden_matrices, muon
 
 
 class Group(NamedTuple):

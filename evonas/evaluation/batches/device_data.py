@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from evonas.evaluation.device_memory import resident, room
-from evonas.evaluation.examples import Batch, Examples, Resident
-from evonas.evaluation.streaming import Streaming
+from evonas.evaluation.batches.device_memory import resident, room
+from evonas.evaluation.batches.examples import Batch, Examples, Resident
+from evonas.evaluation.batches.streaming import Streaming
 from evonas.inputs import mapped, size
 from evonas.tasks.task import Split, Task
 

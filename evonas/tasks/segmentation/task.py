@@ -9,8 +9,12 @@ from evonas.tasks.class_weights import ClassWeights
 from evonas.tasks.constructors import chosen_metrics
 from evonas.tasks.dealing import SplitBy, notes_of
 from evonas.tasks.file_groups import keys_of_files
-from evonas.tasks.images import Channels, Form, Size, pillow, sides
-from evonas.tasks.masks import (
+from evonas.tasks.metrics import directions
+from evonas.tasks.pictures.collected import collected
+from evonas.tasks.pictures.images import Channels, Form, Size, pillow, sides
+from evonas.tasks.pictures.place import Cache
+from evonas.tasks.pictures.sources import Files
+from evonas.tasks.segmentation.masks import (
     MaskFiles,
     MaskForm,
     check_values,
@@ -20,12 +24,8 @@ from evonas.tasks.masks import (
     table_of,
     values_of,
 )
-from evonas.tasks.metrics import directions
-from evonas.tasks.picture_pairs import pairs
-from evonas.tasks.pictures.collected import collected
-from evonas.tasks.pictures.place import Cache
-from evonas.tasks.pictures.sources import Files
-from evonas.tasks.pixels import UNKNOWN, PixelCrossEntropy, metrics_of, most_frequent, pixel_weights
+from evonas.tasks.segmentation.pairs import pairs
+from evonas.tasks.segmentation.pixels import UNKNOWN, PixelCrossEntropy, metrics_of, most_frequent, pixel_weights
 from evonas.tasks.splitting import completed
 from evonas.tasks.task import Effect, Split, Standardise, Task
 

@@ -10,9 +10,9 @@ from evonas.tasks.class_weights import ClassWeights
 from evonas.tasks.dealing import SplitBy
 from evonas.tasks.file_groups import keys_of_classes
 from evonas.tasks.task import Task
-from evonas.tasks.texts import Drawn, Labelled, text_task
-from evonas.tasks.units import read
-from evonas.tasks.vocabulary import SUFFIXES, check_text_room
+from evonas.tasks.texts.building import Drawn, Labelled, text_task
+from evonas.tasks.texts.units import read
+from evonas.tasks.texts.vocabulary import SUFFIXES, check_text_room
 
 
 def text_folder(

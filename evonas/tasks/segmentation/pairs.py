@@ -7,7 +7,7 @@ from pathlib import Path
 from evonas.errors import UserError
 from evonas.tasks.class_folders import count, listed, natural
 from evonas.tasks.files_below import files_below
-from evonas.tasks.image_folder import SUFFIXES
+from evonas.tasks.pictures.image_folder import SUFFIXES
 from evonas.tasks.splitting import parts_among
 
 PICTURES, MASKS = "images", "masks"

@@ -14,8 +14,8 @@ from evonas.errors import UserError
 from evonas.installing import how_to_install
 from evonas.paths import expanded
 from evonas.tasks.task import Array
-from evonas.tasks.text_record import TextRecord
-from evonas.tasks.vocabulary import Tokens, code_points, counted, notes_on, read_text
+from evonas.tasks.texts.record import TextRecord
+from evonas.tasks.texts.vocabulary import Tokens, code_points, counted, notes_on, read_text
 
 TOKENIZER = ".json"
 """The suffix of a unit that is a file."""

@@ -15,8 +15,8 @@ from evonas.tasks.splitting import check_classes
 from evonas.tasks.table.keys import key_of
 from evonas.tasks.table.reading import read, table_files
 from evonas.tasks.task import Task
-from evonas.tasks.texts import Drawn, Labelled, text_task
-from evonas.tasks.units import as_read
+from evonas.tasks.texts.building import Drawn, Labelled, text_task
+from evonas.tasks.texts.units import as_read
 
 FEW_OF_EACH = "name a column with fewer different values, or give more rows or larger fractions"
 

@@ -12,9 +12,9 @@ from evonas.paths import expanded
 from evonas.tasks.class_weights import ClassWeights
 from evonas.tasks.constructors import classification
 from evonas.tasks.dealing import Keys, SplitBy, notes_of
-from evonas.tasks.images import Channels, Form, Size, pillow, sides
 from evonas.tasks.pictures.collected import collected
 from evonas.tasks.pictures.hub import DataSet, TableRows
+from evonas.tasks.pictures.images import Channels, Form, Size, pillow, sides
 from evonas.tasks.pictures.place import Cache
 from evonas.tasks.splitting import completed, labelled, parts_among
 from evonas.tasks.table.keys import key_of

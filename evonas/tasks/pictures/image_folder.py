@@ -11,8 +11,8 @@ from evonas.tasks.class_weights import ClassWeights
 from evonas.tasks.constructors import classification
 from evonas.tasks.dealing import SplitBy, notes_of
 from evonas.tasks.file_groups import keys_of_classes
-from evonas.tasks.images import Channels, Form, Size, pillow, sides
 from evonas.tasks.pictures.collected import collected
+from evonas.tasks.pictures.images import Channels, Form, Size, pillow, sides
 from evonas.tasks.pictures.place import Cache
 from evonas.tasks.pictures.sources import Files
 from evonas.tasks.splitting import completed

@@ -7,7 +7,7 @@ import numpy as np
 
 from evonas.errors import UserError
 from evonas.paths import expanded
-from evonas.tasks.arrays import Layout, Target, assembled, check_array, check_names, images_first
+from evonas.tasks.arrays.building import Layout, Target, assembled, check_array, check_names, images_first
 from evonas.tasks.class_weights import ClassWeights
 from evonas.tasks.dealing import SplitBy
 from evonas.tasks.stored_array import held_dtype

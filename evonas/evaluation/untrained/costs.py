@@ -13,10 +13,10 @@ from torch.utils.flop_counter import FlopCounterMode, _FlopCounterMode
 
 from evonas.config import TrainingConfig
 from evonas.errors import UserError
-from evonas.evaluation import block_scores, zero_cost
-from evonas.evaluation.device_data import DeviceData
+from evonas.evaluation.batches.device_data import DeviceData
 from evonas.evaluation.task_metrics import MetricError
-from evonas.evaluation.training import Trainer, outputs
+from evonas.evaluation.training.loop import Trainer, outputs
+from evonas.evaluation.untrained import block_scores, zero_cost
 from evonas.inputs import called, example, mapped
 from evonas.measuring.backends.storage import StorageMeter, stored, tensors, without_compiler
 from evonas.measuring.torch_state import cpu_threads, seeded

@@ -1,0 +1,1 @@
+"""Examples on their way to the device that trains, wherever they lie."""

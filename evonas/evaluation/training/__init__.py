@@ -1,0 +1,1 @@
+"""How a network is trained: one loop, and what a recipe may put into it."""

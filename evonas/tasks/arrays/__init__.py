@@ -1,0 +1,1 @@
+"""Tasks of arrays, in one file or one file each."""

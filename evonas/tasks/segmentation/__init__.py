@@ -1,0 +1,1 @@
+"""Tasks of pictures in which every pixel has a class."""

@@ -1,0 +1,1 @@
+"""Tasks of texts: language models, and classes of texts."""
