@@ -2,10 +2,10 @@
 suffices.
 
 Small networks leave most of a GPU idle. How many of them fill it depends on the space and on the GPU, and is tried.
-Each candidate tells how much slower it trained than it would have alone (`evaluation/gpu/step_clock.py`); so many workers a
-GPU, divided by that, is how many times as much the GPU gets done as with one. Candidates differ in their work by orders
-of magnitude and in their slowdown little, so a few of them tell. `GpuSharing` knows nothing of Ray; it is told what is
-evaluated.
+Each candidate tells how much slower it trained than it would have alone (`evaluation/gpu/step_clock.py`); so many
+workers a GPU, divided by that, is how many times as much it gets done as with one. Candidates differ in their work by
+orders of magnitude and in their slowdown little, so a few of them tell. `GpuSharing` knows nothing of Ray; it is told
+what is evaluated.
 """
 
 import math
