@@ -30,11 +30,11 @@ FORK_SERVER = "evonas.runtime.sandbox.fork_server"
 """The module whose `main` is the fork server's program."""
 CLOSE_S = 15.0
 RECORDS = {
-    name: value
-    for name, value in vars(records).items()
-    if isinstance(value, type) and value.__module__ == records.__name__
+    (value.__module__, value.__name__): value
+    for value in vars(records).values()
+    if isinstance(value, type) and value.__module__.startswith(f"{records.__name__}.")
 }
-"""The classes that a worker may send."""
+"""Module and name -> class, of those that a worker may send."""
 
 
 class WorkerProcessLost(Exception):
@@ -179,9 +179,9 @@ class _Records(pickle.Unpickler):
     """
 
     def find_class(self, module: str, name: str) -> Any:
-        if module != records.__name__ or name not in RECORDS:
+        if (module, name) not in RECORDS:
             raise pickle.UnpicklingError(f"it holds a {one_line(module)}.{one_line(name)}")
-        return RECORDS[name]
+        return RECORDS[module, name]
 
 
 def unpacked(report: bytes) -> WorkerMessage | None:
