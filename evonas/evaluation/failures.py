@@ -3,9 +3,10 @@
 import traceback
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import takewhile
 
 from evonas.code_owner import line_of
-from evonas.evaluation.gpu.errors import GpuError, gpu_error
+from evonas.evaluation.gpu.errors import GpuError, chain, gpu_error, own_meaning
 from evonas.evaluation.task_metrics import MetricError
 from evonas.evaluation.training.loop import Diverged
 from evonas.excerpt import shortened
@@ -75,8 +76,8 @@ def message_of(error: BaseException) -> str:
     """One line: the type, the first line of the text, the place in the user's code."""
     if isinstance(error, Diverged | BuildError | ExportError | MeasureError | MetricError | MissingBlock):
         return one_line(str(error))
-    error = _first_cause(error)
-    where, meaning = line_of(error, libraries=True), gpu_error(error)
+    error = _telling(error)
+    where, meaning = line_of(error, libraries=True), own_meaning(error)
     text = (_HINTS.get(meaning, "") if meaning else "") + describe_error(error)
     return one_line(f"{text} ({where})" if where else text)
 
@@ -95,8 +96,9 @@ def traceback_of(error: BaseException) -> str:
     return ""
 
 
-def _first_cause(error: BaseException) -> BaseException:
-    """Of a chain of CUDA errors the first: those after it come from whatever had to be put back."""
-    while (before := error.__context__) is not None and GpuError.BROKEN is gpu_error(error) is gpu_error(before):
-        error = before
-    return error
+def _telling(error: BaseException) -> BaseException:
+    """Of an error and its causes the one that says what happened on the GPU, where one does. Of CUDA errors it is the
+    first: those after it come from whatever had to be put back."""
+    speaking = [each for each in chain(error) if own_meaning(each)]
+    broken = list(takewhile(lambda each: own_meaning(each) is GpuError.BROKEN, speaking))
+    return (broken[-1:] or speaking[:1] or [error])[0]

@@ -81,6 +81,61 @@ def test_what_a_candidate_says_by_itself_is_its_own(text: str) -> None:
     assert gpu_error(foreign(text)) is gpu_error(RuntimeError(text)) is not None
 
 
+@pytest.mark.parametrize(
+    ("text", "meaning", "status"),
+    [
+        (LOST[0], GpuError.LOST, Status.FAILED_ERROR),
+        (OUT_OF_MEMORY[-1], GpuError.OOM, Status.FAILED_OOM),
+        (str(ILLEGAL), GpuError.BROKEN, Status.FAILED_CRASH),
+    ],
+)
+@pytest.mark.parametrize("how", ["from", "while", "hidden"])
+def test_what_an_error_came_from_counts_and_is_what_the_message_says(
+    how: str, text: str, meaning: GpuError, status: Status
+) -> None:
+    error = wrapped(RuntimeError(text), how)
+    assert gpu_error(error) is meaning
+    failure = failure_of(error, built=True)
+    assert failure.status is status
+    assert f"RuntimeError: {text} (" in failure.message
+
+
+def test_an_error_itself_counts_before_what_it_came_from() -> None:
+    error = wrapped(RuntimeError("CUDA out of memory"), "while", RuntimeError(str(ILLEGAL)))
+    assert gpu_error(error) is GpuError.BROKEN
+    assert "illegal memory access" in failure_of(error, built=True).message
+
+
+def test_of_cuda_errors_the_first_is_said() -> None:
+    first = wrapped(RuntimeError("CUDA error: an illegal instruction"), "from")
+    error = wrapped(first, "while", RuntimeError(str(ILLEGAL)))
+    assert "an illegal instruction" in failure_of(error, built=True).message
+
+
+def test_errors_that_came_from_each_other_have_an_end() -> None:
+    one, other = ValueError("one"), ValueError("other")
+    one.__context__, other.__cause__ = other, one
+    assert gpu_error(one) is None
+    assert failure_of(one, built=True).status is Status.FAILED_ERROR
+    one, other = (RuntimeError(f"CUDA error: {text}") for text in ("the second", "the first"))
+    one.__context__, other.__context__ = other, one
+    assert "the first" in failure_of(one, built=True).message
+
+
+def wrapped(cause: Exception, how: str, error: Exception | None = None) -> Exception:
+    """An error that was raised while another was handled."""
+    error = error or ValueError("mine")
+    try:
+        try:
+            raise cause
+        finally:
+            if how == "while":
+                raise error
+            raise error from (cause if how == "from" else None)
+    except Exception as raised:
+        return raised
+
+
 @pytest.mark.parametrize("text", [*LOST, "CUDA error: invalid argument"])
 def test_whatever_its_text_an_error_after_which_the_gpu_works_is_the_candidates_own(text: str) -> None:
     found = settle(failure_of(RuntimeError(text), built=True), probe())

@@ -5,7 +5,7 @@ sources have them.
 """
 
 import errno
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 
 import torch
@@ -111,8 +111,25 @@ others say."""
 
 
 def gpu_error(error: BaseException) -> GpuError | None:
-    """What an error means, by its type and text; None where it speaks of no GPU and no memory. A candidate's own
-    ValueError, say, does not, whatever its text is."""
+    """What an error means, by the type and text of the first of `chain` that speaks of a GPU or memory; None where none
+    does."""
+    return next(filter(None, map(own_meaning, chain(error))), None)
+
+
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """An error, then what it came from, each once: its cause, else what was being handled. One that its author hides
+    (`from None`) has happened all the same."""
+    found: BaseException | None = error
+    known = set[int]()
+    while found is not None and id(found) not in known:
+        yield found
+        known.add(id(found))
+        found = found.__cause__ or found.__context__
+
+
+def own_meaning(error: BaseException) -> GpuError | None:
+    """What an error itself means, whatever it came from. A candidate's own ValueError, say, speaks of no GPU, whatever
+    its text is."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return GpuError.OOM
     if isinstance(error, OSError) and error.errno == errno.ENOMEM:
