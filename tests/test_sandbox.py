@@ -176,6 +176,12 @@ def test_a_candidate_that_never_ends_costs_its_deadline(sandbox: WorkerProcess, 
     assert last.message.endswith(f" in {place}")
 
 
+def test_a_worker_that_holds_more_than_its_share_when_it_is_ready_is_refused() -> None:
+    own = r"holds \d+ MB of host memory before its first candidate, and its share is 2 MB: give runtime\.memory_mb"
+    with pytest.raises(UserError, match=own):
+        next(opened(works.by_gene, 2 * MB))
+
+
 def test_a_candidate_that_eats_memory_is_ended_and_its_machine_is_not(sandbox: WorkerProcess) -> None:
     last = answer(sandbox, "eats")
     assert isinstance(last, WorkerExit)

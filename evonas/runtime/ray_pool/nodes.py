@@ -113,8 +113,7 @@ class Nodes:
 
     def share(self, id: str) -> float:
         """Returns the part of a node that one worker takes, by its scarcest resource; 1 where it needs none."""
-        have = self._alive[id].resources
-        return max((need / have[name] for name, need in self._needs.items() if need and have.get(name)), default=1.0)
+        return part_of(self._alive[id], self._needs)
 
     def update(self, alive: Iterable[ClusterNode], draining: Collection[str]) -> None:
         """Takes the living nodes, and the ids of those that are being drained."""
@@ -169,6 +168,17 @@ def fitting(node: ClusterNode, needs: Mapping[str, float]) -> int:
     """
     have = node.resources
     return min((_places(name, have.get(name, 0), need) for name, need in needs.items() if need), default=1)
+
+
+def part_of(node: ClusterNode, needs: Mapping[str, float]) -> float:
+    """Returns the part of a node that one worker takes, by its scarcest resource; 1 where it needs none.
+
+    Args:
+        node: The node.
+        needs: The resources of one worker, name -> amount.
+    """
+    have = node.resources
+    return max((need / have[name] for name, need in needs.items() if need and have.get(name)), default=1.0)
 
 
 def _places(name: str, have: float, need: float) -> int:

@@ -25,6 +25,7 @@ from evonas.runtime.ray_pool.launcher import Launcher
 from evonas.runtime.ray_pool.metrics import ClusterMetrics
 from evonas.runtime.ray_pool.sending import send
 from evonas.runtime.ray_pool.worker import START_S
+from evonas.runtime.ray_pool.worker_memory import check_memory
 from evonas.runtime.retries import Retries
 from evonas.runtime.runtime import NO_REMOTES, Factory, Message, OnWait, Remotes, at_any_cost
 from evonas.runtime.sandbox.packing import pack
@@ -55,7 +56,7 @@ class RayPool:
 
     Raises:
         UserError: There is no cluster at the address, none that can hold a single worker or, within half an hour, has
-            the resource of a target, or workers refuse the config.
+            the resource of a target, or workers refuse the config or have not the memory to be one.
         Halted: The Ray of this run's own was ended while it started.
     """
 
@@ -81,6 +82,7 @@ class RayPool:
             alive = look()[0]
             self._cost = CostClock(Prices(config.own_prices))
             self._cost.hold(node.names for node in alive)
+            check_memory(config, alive)
             self._device_servers.open(alive)
             launcher = Launcher(config, send(pack(factory, modules), alive), self._check_ray)
             self.fleet = Fleet(config, launcher, lambda: self._retries.pending)

@@ -212,6 +212,8 @@ class ForkServer:
     def _on_ready(self, body: bytes) -> None:
         self._worker.ready, self._worker.own = True, descendants()
         if not self._started:
+            if why := self._memory_limit.refusal():
+                self._on_refused(why.encode())
             self._started = True
             self._parent.post(FrameType.READY, body)
 

@@ -31,11 +31,26 @@ class MemoryLimit:
 
     def passed(self) -> WorkerExit | None:
         """Returns the exit of a worker that holds more than its share; None while it does not."""
+        held = self._too_much()
+        return over_memory(held, self._share, pinned.told()) if held else None
+
+    def refusal(self) -> str:
+        """Returns why a worker that is ready can do no job, whose share is less than it holds by then; else nothing."""
+        held = self._too_much()
+        if not held:
+            return ""
+        return (
+            f"a worker holds {held / MB:,.0f} MB of host memory before its first candidate, and its share is "
+            f"{self._share / MB:,.0f} MB: give runtime.memory_mb_per_worker, or raise runtime.cpus_per_worker or "
+            "gpus_per_worker"
+        )
+
+    def _too_much(self) -> int:
+        """The bytes that a worker holds, where that is more than its share; else 0."""
         if not self._share or private_memory() + pinned.told() <= self._share:
-            return None
-        of_the_driver = pinned.told()
-        held = private_memory(exact=True) + of_the_driver
-        return over_memory(held, self._share, of_the_driver) if held > self._share else None
+            return 0
+        held = private_memory(exact=True) + pinned.told()
+        return held if held > self._share else 0
 
 
 def private_memory(exact: bool = False) -> int:
