@@ -280,7 +280,7 @@ def remotes(config: Config, targets: Iterable[str]) -> Remotes:
         if section.address
     }
     resources = {name: section.resource for name, section in sections.items() if section.resource}
-    return Remotes(endpoints, resources, serve_here)
+    return Remotes(endpoints, resources, serve_here, {name: sections[name].threads for name in resources})
 
 
 def _check_convertible(config: Config, objectives: Objectives, stored: Preparation) -> None:

@@ -7,6 +7,8 @@ import platform
 from collections.abc import Iterator
 from pathlib import Path
 
+from evonas.errors import UserError
+
 CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -43,13 +45,49 @@ def machine_cores() -> int:
     return max(1, math.floor(min([cores, *quotas])))
 
 
-def too_many(threads: int) -> str:
-    """What is wrong with so many threads in one process of this machine; empty where they have a core each."""
-    cores = machine_cores()
+def too_many(threads: int, cores: int | None = None, host: str = "") -> str:
+    """What is wrong with so many threads in one process; empty where they have a core each.
+
+    Args:
+        threads: Of the process.
+        cores: That it may use; None for those of this machine.
+        host: The name of its machine; "" for this one.
+    """
+    cores = cores or machine_cores()
     if threads <= cores:
         return ""
     kind = "core" if cores == 1 else "cores"
-    return f"{threads} are more than the {cores} {kind} that a process may use on {platform.node()}: they take turns"
+    where = host or platform.node()
+    return f"{threads} are more than the {cores} {kind} that a process may use on {where}: they take turns"
+
+
+def too_many_of_target(target: str, threads: int, cores: int | None = None, host: str = "") -> tuple[str, str]:
+    """The same of a target: what is wrong, and what would be right; both empty where nothing is.
+
+    Args:
+        target: Its name.
+        threads: Of a pass.
+        cores, host: As of `too_many`.
+    """
+    if not (why := too_many(threads, cores, host)):
+        return "", ""
+    right = f"give at most {cores or machine_cores()}, or measure on a machine with more cores"
+    return f"targets.{target}.threads: {why}, which is another time than the device's", right
+
+
+def check_threads(target: str, threads: int) -> None:
+    """Makes sure that the threads of a target have a core each on this machine.
+
+    Args:
+        target: Its name.
+        threads: Of a pass.
+
+    Raises:
+        UserError: They have not.
+    """
+    wrong, right = too_many_of_target(target, threads)
+    if wrong:
+        raise UserError(f"{wrong}; {right}")
 
 
 def _quota(folder: Path) -> float:

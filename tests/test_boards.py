@@ -307,6 +307,35 @@ def test_a_board_that_cannot_measure_says_why(cluster: Cluster, opened: Callable
         hear(opened("ray", Away(tmp_path), served), lambda heard: False)  # at the start already, or while it runs
 
 
+CROWDED = r"the resource {} cannot measure: targets\.phone\.threads: 4096 are more than the \d+ cores? that a process"
+
+
+def test_more_threads_than_the_node_of_a_target_has_cores_are_refused_at_the_start(
+    opened: Callable[..., Runtime], tmp_path: Path
+) -> None:
+    crowded = Remotes(resources={"phone": "tablet"}, serve=away.serve, threads={"phone": 4096, "other": 1})
+    with pytest.raises(UserError, match=CROWDED.format("tablet") + r" .*; give at most \d+, or measure on a machine "):
+        opened("ray", Away(tmp_path), crowded)
+    assert not ray.is_initialized()
+
+
+def test_a_node_that_comes_later_with_fewer_cores_than_threads_is_refused_once_it_is_there(cluster: Cluster) -> None:
+    ray.init(address=cluster.address, log_to_driver=False, logging_level="error")
+    crowded = Remotes(resources={"phone": "late"}, serve=away.serve, threads={"phone": 4096})
+    boards, later = DeviceServers(crowded, hires=True), None
+    try:
+        boards.open(look()[0])
+        assert not boards.starting
+        later = cluster.add_node(num_cpus=0, resources={"late": 1})
+        with pytest.raises(UserError, match=CROWDED.format("late")):
+            patrol(boards, lambda: False)
+    finally:
+        boards.close()
+        ray.shutdown()
+        if later:
+            cluster.remove_node(later)
+
+
 NOWHERE = r"^targets\.phone\.resource: no node of the Ray cluster has the custom resource 'pixel'; there are: "
 
 

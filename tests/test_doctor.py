@@ -26,7 +26,7 @@ from evonas import doctor
 from evonas.components import assemble
 from evonas.config import Config, RuntimeConfig, TrainingConfig
 from evonas.config.loading import load_config
-from evonas.doctor import Context, Finding, cluster, examining, gpus, needs, throughput
+from evonas.doctor import Context, Finding, cluster, examining, gpus, needs, targets, throughput
 from evonas.errors import UserError
 from evonas.measuring.remote.server import serve_here
 from evonas.run_identity import describe, versions
@@ -172,15 +172,16 @@ def test_a_good_cluster_gets_ticks_and_keeps_nothing(binaries: Path, guarded: di
 
 
 def test_faults_of_a_cluster_are_all_found_at_once(binaries: Path, guarded: dict[str, str], tmp_path: Path) -> None:
-    targets = {"cpu": {"max_seconds": 0.02}, "far": {"resource": "bord", "max_seconds": 0.02}}
-    objectives = [*SEARCH["objectives"], {"metric": "latency_ms", "target": "far"}]
+    places = {"cpu": {"max_seconds": 0.02}, "far": {"resource": "bord"}, "near": {"resource": "board", "threads": 4096}}
+    measured = [{"metric": "latency_ms", "target": target} for target in ("far", "near")]
     runtime = {"kind": "ray", "gpus_per_worker": 1, "cpus_per_worker": 2}
-    path = write(tmp_path, targets=targets, objectives=objectives, runtime=runtime)
+    path = write(tmp_path, targets=places, objectives=[*SEARCH["objectives"], *measured], runtime=runtime)
     found = examined(binaries, guarded | TOKEN, config=path, address=guarded["ADDRESS"], run=path + "/run")
     crosses = {name for name, state in states(found).items() if state == "error"}
-    assert crosses == {"GPUs", "run folder", "target far", "worker"}
+    assert crosses == {"GPUs", "run folder", "target far", "target near", "worker"}
     assert "has a GPU, and a torch that is built for the CPU" in the(found, "GPUs").text
     assert "no node has the custom resource bord; there are: board" in the(found, "target far").text
+    assert the(found, "target near").text.startswith("targets.near.threads: 4096 are more than the ")
     assert "the cluster has 1 CPUs, 1 GPUs and board" in the(found, "worker").text
     assert all(finding.remedy for finding in found if finding.state == "error")
     assert the(found, "speed").state == "note"
@@ -189,9 +190,32 @@ def test_faults_of_a_cluster_are_all_found_at_once(binaries: Path, guarded: dict
 def test_a_board_that_the_cluster_starts_when_a_search_asks_is_no_cross(monkeypatch: pytest.MonkeyPatch) -> None:
     context = Context(config(), config().runtime, joined=True)
     for machines, state in ((["board"], "note"), (["CPU"], "error"), (None, "error")):
-        monkeypatch.setattr(needs, "startable", lambda said=machines: said)
-        assert needs._resource(context, "far", "board").state == state
+        monkeypatch.setattr(targets, "startable", lambda said=machines: said)
+        assert targets._resource(context, "far", "board").state == state
     assert context.away == {"far"}
+
+
+def test_more_threads_of_a_target_than_its_nodes_have_cores_are_a_cross(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where one of them has enough, it is a note; where nothing is known of one, it may have."""
+    own = config(targets={"far": {"resource": "board", "threads": 8}})
+    monkeypatch.setattr("evonas.runtime.ray_pool.probe.unused", lambda name: 1.0)
+    nodes = [node("pi", board=1.0), node("server", board=1.0), node("other")]
+
+    def found(*cores: int | None) -> tuple[Finding, set[str]]:
+        seen = [Seen(each, {}, cores=own) for each, own in zip(nodes, cores, strict=True)]
+        context = Context(own, own.runtime, joined=True, nodes=nodes, seen=seen)
+        return targets._resource(context, "far", "board"), context.away
+
+    cross, away = found(2, 4, 64)
+    said = "targets.far.threads: 8 are more than the 4 cores that a process may use on server: they take turns"
+    assert (cross.name, cross.state, away) == ("target far", "error", {"far"})
+    assert cross.text == f"{said}, which is another time than the device's"
+    assert cross.remedy == "give at most 4, or measure on a machine with more cores"
+    some, away = found(2, 8, 1)
+    assert (some.state, away) == ("note", set())
+    assert "the 2 cores that a process may use on pi" in some.text
+    assert some.text.endswith("; others that have the resource measure")
+    assert [found(*cores)[0].state for cores in ((8, 8, 1), (None, None, None), (2, None, 1))] == ["ok", "ok", "note"]
 
 
 def test_without_the_token_there_is_one_cross_and_no_waiting(binaries: Path, guarded: dict[str, str]) -> None:
@@ -399,7 +423,7 @@ def test_a_server_that_is_away_and_one_with_another_token(monkeypatch: pytest.Mo
         ("http://127.0.0.1:9", place.token, "error"),
     ):
         context = with_server(monkeypatch, address, token)
-        found = list(needs.remote_targets(context))
+        found = list(targets.remote_targets(context))
         assert states(found) == {"target cpu": state}, found
         assert context.away == ({"cpu"} if state == "error" else set())
 

@@ -13,10 +13,8 @@ LARGE = ClusterNode("b", "host-b", {"CPU": 2.0, "GPU": 1.0, "memory": 256 * GB})
 
 
 def test_shares_that_hold_no_worker_are_refused_with_the_largest_of_them() -> None:
-    own = (
-        r"^runtime: 0\.00015 CPUs and 0 GPUs for a worker are a share of 1\.1 MB of the memory of host-a, and a worker"
-    )
-    with pytest.raises(UserError, match=rf"{own} takes more than {LEAST_MB} MB"):
+    own = r"^runtime: 0\.00015 CPUs and 0 GPUs for a worker are a share of 1\.1 MB of the memory of host-a, and "
+    with pytest.raises(UserError, match=rf"{own}a worker takes more than {LEAST_MB} MB"):
         check_memory(RuntimeConfig(cpus_per_worker=0.00015), [SMALL])
     check_memory(RuntimeConfig(cpus_per_worker=0.00015), [SMALL, LARGE])
     with pytest.raises(UserError, match="of the memory of host-b"):

@@ -17,7 +17,8 @@ from evonas.doctor.cluster import authentication, clocks, nodes, reach, same_ver
 from evonas.doctor.context import Check, Context, Finding, Unknown
 from evonas.doctor.cost import cost
 from evonas.doctor.gpus import disk, gpus
-from evonas.doctor.needs import data, folder, remote_targets, worker
+from evonas.doctor.needs import data, folder, worker
+from evonas.doctor.targets import remote_targets
 from evonas.doctor.throughput import TRY_MOST_S, TRY_S, speed
 from evonas.errors import UserError
 from evonas.reuse import chosen

@@ -1,4 +1,4 @@
-"""What a search needs of it: a place for its record, its data, its targets, a worker."""
+"""What a search needs of it: a place for its record, its data, a worker."""
 
 import contextlib
 import shutil
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from evonas.components import assemble, check_endpoints
+from evonas.components import assemble
 from evonas.config.options import construct
 from evonas.doctor.context import ROOM_S, Context, Finding, need_ray, parts_of, shape
 from evonas.doctor.throughput import for_trials, rooms
@@ -19,10 +19,8 @@ from evonas.errors import UserError
 from evonas.evaluation.batches.device_memory import placed
 from evonas.machine import machine_cores
 from evonas.run_identity import check_run, recorded_training
-from evonas.runtime import Remotes, make_runtime
+from evonas.runtime import make_runtime
 from evonas.runtime.ray_pool import probe
-from evonas.runtime.ray_pool.cluster import startable
-from evonas.runtime.ray_pool.device_servers import too_little
 from evonas.store import Folder, is_run, open_folder
 from evonas.tasks import TASKS
 
@@ -100,47 +98,11 @@ def data(context: Context) -> Iterator[Finding]:
         yield Finding("run folder", "error", str(error), "give another --run")
 
 
-def remote_targets(context: Context) -> Iterator[Finding]:
-    components = parts_of(context)
-    for target, place in components.remotes.endpoints.items():
-        try:
-            check_endpoints(replace(components, remotes=Remotes({target: place})))
-        except UserError as error:
-            context.away.add(target)
-            variable = components.config.targets[target].token_env
-            remedy = f"start `evonas measure-server` there; its token is to be in ${variable}"
-            yield Finding(f"target {target}", "error", str(error), remedy)
-        else:
-            yield Finding(f"target {target}", "ok", f"{place.url} measured the reference network")
-    for target, resource in components.remotes.resources.items():
-        yield _resource(context, target, resource)
-
-
 def _cores(context: Context) -> int:
     """The cores of the largest machine that trains. A Ray of this run's own counts CPUs as workers ask for them."""
     if context.runtime.kind == "serial" or context.runtime.address == "local":
         return machine_cores()
     return int(max(node.resources.get("CPU", 0) for node in context.nodes))
-
-
-def _resource(context: Context, target: str, resource: str) -> Finding:
-    name = f"target {target}"
-    having = [node.host for node in context.nodes if node.resources.get(resource, 0) >= 1]
-    if not context.joined or not having:
-        context.away.add(target)
-        if context.joined and resource in (startable() or ()):
-            text = f"no node has the resource {resource} now; the cluster starts one when a search asks for it"
-            return Finding(name, "note", text)
-        there = ", ".join(sorted({each for node in context.nodes for each in probe.custom(node)})) or "none"
-        remedy = (
-            f"""start Ray on the board with --resources '{{"{resource}": 1}}', or correct targets.{target}.resource"""
-        )
-        text = f"no node has the custom resource {resource}; there are: {there}{too_little(resource, context.nodes)}"
-        return Finding(name, "error", text, remedy)
-    if probe.unused(resource) < 1:
-        context.away.add(target)
-        return Finding(name, "note", f"{', '.join(having)} has the resource {resource}; somebody measures there now")
-    return Finding(name, "ok", f"{', '.join(having)} has the resource {resource}")
 
 
 def worker(context: Context) -> Iterator[Finding]:

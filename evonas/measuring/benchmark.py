@@ -10,8 +10,7 @@ from statistics import median, quantiles
 from typing import TYPE_CHECKING
 
 from evonas.config import TargetConfig
-from evonas.errors import UserError
-from evonas.machine import too_many
+from evonas.machine import check_threads
 from evonas.measuring.backends.backend import BACKENDS, Loaded
 from evonas.measuring.baselines import Baselines
 from evonas.measuring.container import in_container
@@ -90,8 +89,7 @@ class LatencyBenchmark:
         wanted: Collection[str] = (),
         shared: Path | None = None,
     ) -> None:
-        if why := too_many(config.threads):
-            raise UserError(f"targets.{name}.threads: {why}, which is another time than the device's; give fewer")
+        check_threads(name, config.threads)
         self.config = config
         self.backend = BACKENDS[config.backend](name, config)
         self._device_lock, self._wanted, self._baselines = device_lock, wanted, Baselines(shared)

@@ -22,12 +22,14 @@ class Remotes:
     Attributes:
         endpoints: Target -> its measuring server, of those at fixed addresses.
         resources: Target -> custom resource of the cluster; a node that has it measures.
+        threads: Target -> the cores that a pass of it takes on its node, of those with a resource.
         serve: Starts a measuring server in the calling process, at the node's own address, and returns its endpoint.
     """
 
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
     resources: Mapping[str, str] = field(default_factory=dict)
     serve: Callable[[str], Endpoint] | None = None
+    threads: Mapping[str, int] = field(default_factory=dict)
 
 
 NO_REMOTES = Remotes()

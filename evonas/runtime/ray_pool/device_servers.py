@@ -15,6 +15,7 @@ from ray.exceptions import RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from evonas.errors import Halted, UserError
+from evonas.machine import check_threads
 from evonas.measuring.identity import of_row
 from evonas.records import Endpoint
 from evonas.runtime.ray_pool.cluster import last_line
@@ -27,8 +28,10 @@ RAYS_KINDS = ("node:", "accelerator_type:")
 
 
 class _DeviceServerActor:
-    def serve(self, serve: Callable[[str], Endpoint]) -> Endpoint:
-        """Starts the server; returns where it is."""
+    def serve(self, serve: Callable[[str], Endpoint], threads: Mapping[str, int]) -> Endpoint:
+        """Starts the server, where each target has a core for each of its threads; returns where it is."""
+        for target, own in threads.items():
+            check_threads(target, own)
         address: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
         return serve(address)
 
@@ -89,6 +92,12 @@ class DeviceServers:
     def missing(self) -> Sequence[str]:
         """A line for each target whose resource no node has now."""
         return [self._lacks(target) for target in self._lacking()]
+
+    @property
+    def starting(self) -> bool:
+        """Whether a server has not said yet whether it can measure."""
+        servers = (server for servers in self._servers.values() for server in servers.values())
+        return any(not server.endpoint and not server.fault for server in servers)
 
     def check(self, startable: Collection[str] | None) -> None:
         """Makes sure that what is missing can come.
@@ -192,10 +201,16 @@ class DeviceServers:
                     )
                     there = NodeAffinitySchedulingStrategy(node.id, soft=False)
                     actor = kind.options(scheduling_strategy=there).remote()
-                    servers[node.id] = _DeviceServer(actor, actor.serve.remote(self._remotes.serve))
+                    call = actor.serve.remote(self._remotes.serve, self._threads(resource))
+                    servers[node.id] = _DeviceServer(actor, call)
 
     def _end(self, resource: str, node: str) -> None:
         ray.kill(self._servers[resource].pop(node).actor)  # one that cannot be reached may live, and hold the resource
+
+    def _threads(self, resource: str) -> dict[str, int]:
+        """Of the targets that are measured with a resource."""
+        threads, resources = self._remotes.threads, self._remotes.resources
+        return {target: own for target, own in threads.items() if resources.get(target) == resource}
 
     def _up(self, resource: str) -> list[Endpoint]:
         """Where the servers of a resource are that can be reached, as far as is known."""

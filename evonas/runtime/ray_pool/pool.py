@@ -235,14 +235,15 @@ class RayPool:
             self._on_wait(self.spent)
 
     def _await_targets(self, begin: float) -> None:
-        """Waits until a node has the resource of each target, while workers come. What was asked for is on its way.
+        """Waits until a node has the resource of each target, while workers come, and then a moment for what their
+        servers say, whose resource may be in use. What was asked for is on its way.
 
         Args:
             begin: When it was asked for.
 
         Raises:
             RuntimeNotStarted: A resource is missing after so long.
-            UserError: It cannot come.
+            UserError: It cannot come, or cannot measure.
         """
         told = False
         while missing := self._device_servers.missing:
@@ -254,11 +255,17 @@ class RayPool:
             if waited >= NEWS_S and not told:
                 told = True
                 log.warning("%s; waiting for it up to %g minutes", "; ".join(missing), CLUSTER_START_S / 60)
-            time.sleep(HEALTH_CHECK_S)
-            self._health_check()
-            self._on_wait(self.spent)
+            self._wait_on()
             self._device_servers.check(startable())
-            self.fleet.admit(0)
+        answered_by = time.monotonic() + NEWS_S
+        while self._device_servers.starting and time.monotonic() < answered_by:
+            self._wait_on()
+
+    def _wait_on(self) -> None:
+        time.sleep(HEALTH_CHECK_S)
+        self._health_check()
+        self._on_wait(self.spent)
+        self.fleet.admit(0)
 
     def _check_capacity(self) -> None:
         """

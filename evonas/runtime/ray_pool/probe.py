@@ -40,6 +40,7 @@ class Seen:
         has_mps: Whether processes that share a GPU do so through NVIDIA's MPS.
         devices: How many devices of NVIDIA's driver there are; a container may have them and no nvidia-smi.
         disk_gb: What is free for temporary files, in GB of 10^9 bytes; None where it is not known.
+        cores: What a process there may use; None where it has no evonas to count them.
     """
 
     node: ClusterNode
@@ -52,6 +53,7 @@ class Seen:
     has_mps: bool = False
     devices: int = 0
     disk_gb: float | None = None
+    cores: int | None = None
 
 
 _started: list[OwnRay] = []
@@ -165,6 +167,7 @@ def _seen(node: ClusterNode, actor: Any, call: Any, until: float) -> Seen:
         has_mps=found["has_mps"],
         devices=found["devices"],
         disk_gb=found["disk_gb"],
+        cores=found["cores"],
     )
 
 
@@ -205,7 +208,15 @@ def _probe_class() -> Any:
                 "has_mps": self.has_mps(),
                 "devices": len(glob.glob("/dev/nvidia[0-9]*")),
                 "disk_gb": shutil.disk_usage(tempfile.gettempdir()).free / 1e9,
+                "cores": self.cores(),
             }
+
+        def cores(self) -> int | None:
+            try:
+                from evonas.machine import machine_cores
+            except ImportError:
+                return None
+            return machine_cores()
 
         def gpus(self, calls: Sequence[Sequence[str]], patience_s: float) -> str:
             """nvidia-smi tells of all; Ray hides them from a process that asked for none."""
