@@ -93,11 +93,12 @@ def _agreed_to(
         for line in missing:
             print(f"evonas: {line}", file=sys.stderr)
         return 2
-    check_search(order, provider, ask=True)
+    unread = check_search(order, provider, ask=True)
     plan = provider.plan(ask=True)
     estimate.require_prices(plan.machines, order.config)
     lines = _costs(order, plan)
-    print(*plan.by_hand, sep="\n", end="\n" * bool(plan.by_hand))
+    first = [*plan.by_hand, *unread]
+    print(*first, sep="\n", end="\n" * bool(first))
     print("what it costs:", *lines, sep="\n  ")
     # On Slurm, another search is another job.
     asked = (*lines, *([f"run {provider.run_folder()}"] if order.cloud == "slurm" else ()))

@@ -5,7 +5,7 @@ from pathlib import Path
 from evonas.config import BudgetConfig
 from evonas.runs.money import with_more_money
 from evonas.runs.run import Run
-from evonas.store import Folder
+from evonas.store import Folder, is_run, open_folder
 
 
 def going_on(line: str, folder: str | Path | Folder | None, budget: BudgetConfig | None) -> str:
@@ -16,22 +16,25 @@ def going_on(line: str, folder: str | Path | Folder | None, budget: BudgetConfig
         folder: of the run; None or one that cannot be read from here: the line as it is.
         budget: of the search, as the line has it; None where it has none.
     """
-    spent = used_up(folder, budget)
+    try:
+        spent = used_up(folder, budget)
+    except Exception:  # whatever a store raises that cannot be reached from here
+        return line
     return line if spent is None else with_more_money(line, spent)
 
 
 def used_up(folder: str | Path | Folder | None, budget: BudgetConfig | None) -> float | None:
-    """What a run has cost whose budget of money is used up, US dollars; None where it is not, or nobody knows it here.
+    """What a run has cost whose budget of money is used up, US dollars; None where it is not, or there is no run.
 
     Args:
-        folder: of the run; None or one that cannot be read from here: nobody knows.
+        folder: of the run; None for none.
         budget: of the search that is to go on in it; None where it has none.
+
+    Raises:
+        Exception: it cannot be read from here; whatever its store raises then.
     """
-    if not budget or not budget.usd or folder is None:
+    if not budget or not budget.usd or folder is None or not is_run(open_folder(folder)):
         return None
-    try:
-        run = Run(folder)
-        spent, is_to_finish = run.money.usd, budget.at_end == "finish" and len(run.unfinished) > 0
-    except Exception:  # whatever a store raises that cannot be reached from here
-        return None
+    run = Run(folder)
+    spent, is_to_finish = run.money.usd, budget.at_end == "finish" and len(run.unfinished) > 0
     return None if spent is None or spent < budget.usd or is_to_finish else spent
