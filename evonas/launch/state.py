@@ -32,6 +32,7 @@ class State:
         agreed: what it costs, as the user has agreed to last.
         runs: CONFIG, a whole path -> its run folder; the last is that of the last `up`.
         prices: of machines, US dollars an hour, as they were given with it.
+        server: address of the Kubernetes, whose context may be renamed.
         cloud: of which the cluster is; empty where an older evonas has written it.
     """
 
@@ -45,6 +46,7 @@ class State:
     agreed: tuple[str, ...] = ()
     runs: Mapping[str, str] = field(default_factory=dict)
     prices: Mapping[str, float] = field(default_factory=dict)
+    server: str = ""
     cloud: str = ""
 
 

@@ -10,7 +10,7 @@ context=$(cat "$HERE/context") namespace=$(cat "$HERE/namespace") words=()
 for word; do case $word in
     --context=*) context=${word#*=} ;;
     --namespace=*) namespace=${word#*=} ;;
-    --all-namespaces|--ignore-not-found|--overwrite) ;;
+    --request-timeout=*|--all-namespaces|--ignore-not-found|--overwrite) ;;
     *) words+=("$word") ;;
 esac; done
 set -- "${words[@]}"
@@ -37,10 +37,11 @@ kustomize*)
     esac; done ;;
 "config current-context") echo "$context" ;;
 "config get-contexts"*) cat "$HERE/contexts" ;;
+"config view"*cluster.server*) [ ! -e "$HERE/server" ] || cat "$HERE/server" ;;
 "config view"*) cat "$HERE/namespace" ;;
 "auth can-i"*) echo yes ;;
-version*) echo v1.32.4-eks-a737599 ;;
-"get crd"*|wait*) ;;
+"version -o json") echo '{"clientVersion": {}, "serverVersion": {"gitVersion": "v1.32.4-eks-a737599"}}' ;;
+"get crd"*|"get --raw=/api"|wait*) ;;
 "get rayclusters.ray.io"*)
     [ ! -e "$HERE/forbidden" ] || { echo 'User "me" cannot list resource "rayclusters"' >&2; exit 1; }
     for each in "$there"/*/raycluster_*; do

@@ -1,6 +1,5 @@
 """Which Kubernetes is meant, and which namespace of it: each line of kubectl says both."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from evonas.launch import programs
@@ -36,32 +35,18 @@ class Place:
         return ["kubectl", *(f"--{option}={value}" for option, value in options.items() if value), *words]
 
 
-def place(given: Mapping[str, str], known: Mapping[str, str]) -> Place:
-    """The place that is said, else that of the first line, and without one that to which kubectl is set.
-
-    Args:
-        given: option -> value, of this line.
-        known: the same, of earlier lines; a namespace of one is of its context.
-
-    Raises:
-        UserError: kubectl does not say the namespace of its context.
-    """
-    context = given.get("context") or known.get("context")
-    of_known = context == known.get("context") or "context" not in known
-    said = given.get("namespace") or (known.get("namespace") if of_known else None)
-    if not context:
-        code, answer = programs.ask("kubectl", "config", "current-context")
-        if code:
-            return Place(None, said, bool(said))
-        context = answer
-    view = ("config", "view", "--minify", "-o", "jsonpath={.contexts[0].context.namespace}")
-    return Place(context, said or programs.answer(*Place(context, None).line(*view)) or "default", bool(said))
-
-
-def contexts() -> list[str]:
-    """The contexts that kubectl knows; none where it does not say them."""
+def contexts() -> list[str] | None:
+    """The contexts that kubectl knows; None where it does not say them."""
     code, said = programs.ask("kubectl", "config", "get-contexts", "-o", "name")
-    return [] if code else said.split("\n")
+    return None if code else said.split()
+
+
+def server(here: Place) -> str:
+    """The address of the Kubernetes of a place, which is the same whatever its context is called; empty where kubectl
+    does not say it."""
+    view = ("config", "view", "--minify", "-o", "jsonpath={.clusters[0].cluster.server}")
+    code, said = programs.ask(*Place(here.context, None).line(*view))
+    return "" if code else said
 
 
 def clusters(here: Place, name: str) -> tuple[list[str], str]:

@@ -6,8 +6,9 @@ from functools import cached_property
 
 from evonas.errors import UserError
 from evonas.launch import programs
-from evonas.launch.kubernetes.kubectl import Place, clusters, contexts, place
+from evonas.launch.kubernetes.kubectl import Place, clusters, contexts, server
 from evonas.launch.kubernetes.pod_objects import SECRET
+from evonas.launch.kubernetes.reaching import check_reached, place
 from evonas.launch.launch_files.guards import NAME
 from evonas.launch.order import Order
 from evonas.launch.owned import owns
@@ -32,6 +33,27 @@ class Namespaces:
         return place(self._order.given, {**_owned(state), **state.given})
 
     @cached_property
+    def reached(self) -> Place:
+        """The one that is meant, in a Kubernetes that answers.
+
+        Raises:
+            UserError: It does not, or not to this user.
+        """
+        check_reached(self.here)
+        return self.here
+
+    @cached_property
+    def names(self) -> list[str]:
+        """As the state may know the place that is meant: by its name, and by that before its context was renamed."""
+        state = read(self._order.folder)
+        others = [name for name in state.owns if name != self.here.name and _split(name)[1] == self.here.namespace]
+        if not others or not state.server or server(self.here) != state.server:
+            return [self.here.name]
+        known = contexts()
+        renamed = [] if known is None else [name for name in others if _split(name)[0] not in known]
+        return [self.here.name, *renamed]
+
+    @cached_property
     def _clusters(self) -> tuple[list[str], str]:
         return clusters(self.here, NAME) if self.here.context else ([], "")
 
@@ -39,11 +61,11 @@ class Namespaces:
     def is_of_folder(self) -> bool:
         """Whether this is where the folder's cluster is, or the folder has none."""
         owned = read(self._order.folder).owns
-        return not owned or self.here.name in owned
+        return not owned or any(name in owned for name in self.names)
 
     def is_own(self) -> bool:
         """Whether the cluster here is this user's: by the state, or by the token, which its secret has, too."""
-        return owns(self._order.folder, self.here.name) or bool(_has_token(self.here))
+        return any(owns(self._order.folder, name) for name in self.names) or bool(_has_token(self.here))
 
     def check_one(self) -> None:
         """Lets go on where the folder has no cluster elsewhere, which it would forget.
@@ -95,7 +117,7 @@ class Namespaces:
                 f"other namespaces of {self.here.context} were not looked in, which kubectl does not show ({unsaid}): "
                 f"--namespace NAME"
             )
-        if more := [name for name in contexts() if name and name != self.here.context]:
+        if more := [name for name in contexts() or () if name != self.here.context]:
             found.append(f"other contexts of kubectl were not looked in: {', '.join(more)}: --context NAME")
         untold = f"{self._order.folder} does not say where a cluster was started; "
         return [*(f"{untold}{line} looks there" for line in found), *self._doubtful]
@@ -103,9 +125,8 @@ class Namespaces:
     def _elsewhere(self) -> Iterator[tuple[str, str]]:
         """Context and namespace of clusters that were started from this folder elsewhere."""
         for name in read(self._order.folder).owns:
-            if name != self.here.name:
-                context, _, namespace = name.rpartition("/")
-                yield context, namespace
+            if name not in self.names:
+                yield _split(name)
 
     def _of_token(self, is_mine: bool | None) -> Iterator[str]:
         """Namespaces of clusters that are known by their token alone, by whether that is this user's."""
@@ -129,10 +150,16 @@ class Namespaces:
 
 def _owned(state: State) -> dict[str, str]:
     """Context and namespace of the cluster of a state, of which it may know nothing else."""
-    for context, _, namespace in (name.rpartition("/") for name in state.owns):
+    for context, namespace in map(_split, state.owns):
         if context and state.given.get("context", context) == context:
             return {"context": context, "namespace": namespace}
     return {}
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Context and namespace of a place, as a state knows it."""
+    context, _, namespace = name.rpartition("/")
+    return context, namespace
 
 
 def _has_token(where: Place) -> bool | None:

@@ -1,5 +1,6 @@
 """A Kubernetes cluster with KubeRay that is there, through kubectl."""
 
+import json
 import shlex
 from collections import Counter
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from evonas.errors import UserError
 from evonas.launch import programs
 from evonas.launch.costs import bill
 from evonas.launch.kubernetes import pod_objects, pods, pools
-from evonas.launch.kubernetes.kubectl import Place
+from evonas.launch.kubernetes.kubectl import Place, server
 from evonas.launch.kubernetes.namespaces import Namespaces
 from evonas.launch.kubernetes.overlays import PLATFORMS, built, platform_of, write
 from evonas.launch.kubernetes.pod_counts import from_the_start, idle_h
@@ -69,6 +70,8 @@ class Kubernetes:
 
     def plan(self, ask: bool) -> Plan:
         order = self._order
+        if ask:
+            _ = self._namespaces.reached
         self._namespaces.check_one()
         with TemporaryDirectory() as folder:
             write(Path(folder))
@@ -110,9 +113,11 @@ class Kubernetes:
         order, here = self._order, self._place
         order.folder.mkdir(parents=True, exist_ok=True)
         change(order.folder, given={**order.remembered, **self._where})
-        if programs.ask(*self._line("get", "crd", "rayclusters.ray.io"))[0]:
+        code, said = programs.ask(*self._line("get", "crd", "rayclusters.ray.io"))
+        if code and "Forbidden" not in said:  # who has a namespace alone may not ask this
             raise UserError(f"KubeRay is not there in {here.context}: {OPERATOR}")
         claim(order.folder, here.name, self.is_own(), pod_objects.there(here, CLUSTER))
+        change(order.folder, server=server(here))
         code, said = programs.ask(*self._line("auth", "can-i", "create", "rayclusters.ray.io"))
         if code or said != "yes":
             raise UserError(f"you may not create rayclusters.ray.io in {here}")
@@ -147,7 +152,7 @@ class Kubernetes:
 
     def nodes(self) -> list[str]:
         found = programs.answer(
-            *self._line(
+            *self._namespaces.reached.line(
                 *PODS,
                 "-o",
                 r"jsonpath={range .items[*]}{.metadata.labels.ray\.io/group} "
@@ -183,10 +188,11 @@ class Kubernetes:
             return
         if is_its:
             change(folder, started=False, made=())
-        give_up(folder, here.name)
+        for name in self._namespaces.names:
+            give_up(folder, name)
 
     def left(self) -> list[str]:
-        names = programs.answer(*self._line(*PODS, "-o", "name")).split()
+        names = programs.answer(*self._namespaces.reached.line(*PODS, "-o", "name")).split()
         there = pod_objects.all_there(self._place, self._made)
         is_needed = bool(pod_objects.jobs(self._place))
         return [*names, *(name for name in there if not is_needed or pod_objects.is_cluster(name))]
@@ -255,7 +261,8 @@ class Kubernetes:
         return self._place.line(*words)
 
     def _platform(self) -> str:
-        return platform_of(programs.answer(*self._line("version", "-o", "jsonpath={.serverVersion.gitVersion}")))
+        said = json.loads(programs.answer(*self._line("version", "-o", "json")))
+        return platform_of(said.get("serverVersion", {}).get("gitVersion", ""))
 
     def _make(self, name: str, *words: str) -> None:
         """Makes an object unless it is there; one that was there is not taken down."""
