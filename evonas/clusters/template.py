@@ -12,6 +12,8 @@ from evonas.errors import UserError
 _SLOT = re.compile(r"CHANGE-ME-([a-z]+)")
 _DEFAULTS = re.compile(r"^# Defaults: (.+)$", re.MULTILINE)
 _MARK = "# Filled in: "
+PLACE = "# Place: "
+"""How a line begins that says of a cluster what no place of its file holds, and in which nothing is filled in."""
 _VALUE = re.compile(r"[\w./:@+=, -]+")
 
 
@@ -51,7 +53,8 @@ def fill(text: str, values: Mapping[str, str]) -> str:
         raise UserError(f"also wanted: {' '.join(missing)}")
     other = {old: _other(name, old, usual, values) for name, old in usual.items()}
     places = [re.escape(old) for old in sorted(other, key=len, reverse=True)]
-    return re.sub("|".join([_SLOT.pattern, *places]), lambda m: values[m[1]] if m[1] else other[m[0]], text)
+    pattern = re.compile("|".join([f"^{PLACE}.*$", _SLOT.pattern, *places]), re.MULTILINE)
+    return pattern.sub(lambda m: values[m[1]] if m[1] else other.get(m[0], m[0]), text)
 
 
 def _other(name: str, old: str, usual: Mapping[str, str], values: Mapping[str, str]) -> str:

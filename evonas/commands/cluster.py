@@ -130,9 +130,9 @@ def _order(options: argparse.Namespace) -> "Order":
 def _state(options: argparse.Namespace, folder: Path) -> "State":
     """What is known, or where a state is damaged or lost what the launch file says; what is there a cloud knows."""
     from evonas.launch.recovered import recovered
-    from evonas.launch.state import NAME, State, read
+    from evonas.launch.state import NAME, read
 
-    lost = State(given=recovered(options.cloud, folder))
+    lost = recovered(options.cloud, folder)
     try:
         state = read(folder)
     except UserError as error:
@@ -143,7 +143,7 @@ def _state(options: argparse.Namespace, folder: Path) -> "State":
         print(f"note: {error}; it is {damaged} now, and what is there counts")
         return lost
     _check_cloud(options.cloud, state, folder / NAME)
-    return state if state.given else replace(state, given=lost.given)
+    return replace(state, given=state.given or lost.given, runs=state.runs or lost.runs)
 
 
 def _check_cloud(cloud: str, state: "State", path: Path) -> None:

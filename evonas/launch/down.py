@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 from evonas.errors import Halted, UserError
 from evonas.launch.order import Order
+from evonas.launch.owned import not_own
 from evonas.launch.provider import Provider
 from evonas.launch.tunnel import close
 from evonas.signals import status_of
 
-NOT_OWN = "neither {} nor a key of this machine says that you started it; --anyway takes it down"
 NOTHING_HERE = "nothing is there that was started from this folder"
 
 
@@ -44,7 +44,7 @@ def _down(order: Order, provider: Provider, sure: bool, dry: bool, ask: Callable
     if dry:
         print(*_said(provider, [] if refused else there, [*(there if refused else []), *others]), sep="\n")
     if refused:
-        raise UserError(f"{there[0]}: {NOT_OWN.format(order.folder)}")
+        raise UserError(f"{there[0]}: {not_own(order)}")
     if dry:
         return int(bool(others or provider.unseen()))
     print(*(f"to be taken down: {line}" for line in there), sep="\n", end="\n" if there else "")

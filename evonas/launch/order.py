@@ -69,6 +69,11 @@ class Order:
         """All options that have a value, but the run folder, which is one CONFIG's."""
         return {name: value for name, value in {**self._known, **self.given}.items() if name != "run"}
 
+    @property
+    def bucket(self) -> str | None:
+        """That of this line or of an earlier one, also where this one has found it out since."""
+        return self.value("bucket") or read(self.folder).given.get("bucket")
+
     @cached_property
     def config(self) -> Config | None:
         """The search, with `overrides` in it. UserError: it is wrong."""
@@ -150,13 +155,18 @@ class Order:
             raise UserError(f"{default} is the run folder of {other[0]}: another one for {self.config_path}, --run")
         return default
 
+    def runs(self, run: str | None) -> dict[str, str]:
+        """The run folders of the cluster by their CONFIG, a whole path, with this one of CONFIG as the last."""
+        known = {**self.state.runs, **read(self.folder).runs}  # the former may be of a launch file
+        if not self.config_path or not run:
+            return known
+        others = {path: its for path, its in known.items() if self.whole_path != path and its != run}
+        return {**others, self.whole_path: run}
+
     def remember(self, run: str | None) -> None:
         """Keeps the run folder of CONFIG."""
         if self.config_path and run:
-            others = {
-                path: its for path, its in read(self.folder).runs.items() if self.whole_path != path and its != run
-            }
-            change(self.folder, runs={**others, self.whole_path: run})
+            change(self.folder, runs=self.runs(run))
 
     def again(self, action: str, **place: str) -> str:
         """The line for another action on this cluster.

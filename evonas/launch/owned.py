@@ -3,11 +3,36 @@
 from pathlib import Path
 
 from evonas.errors import UserError
+from evonas.launch.order import Order
 from evonas.launch.state import change, read
+from evonas.launch.tokens import token_file
 
 
 class NotOwn(UserError):
     """What is there is somebody else's: nothing was made, and the same line would be refused again."""
+
+
+def not_own(order: Order) -> str:
+    """What is said of somebody else's, with the line that takes it down if it is this user's all the same."""
+    place = {name: value for name in ("region", "project") if (value := order.given.get(name))}
+    return (
+        f"neither {order.folder} nor a key of this machine says that you started it; if you did, "
+        f"{order.again('down', **place)} --anyway takes it down"
+    )
+
+
+def other_token(there: str, way: str) -> UserError:
+    """What is said of a cluster that would take no search from here, before anything costs.
+
+    Args:
+        there: what has the token.
+        way: the line by which it goes.
+    """
+    return UserError(
+        f"{there} has another token than {token_file()}, which was lost or made anew since, and would take no search "
+        f"from here; nothing was started: put the old one back there, or take it down first ({way}), and the same line "
+        f"starts it anew"
+    )
 
 
 def owns(folder: Path, place: str) -> bool:

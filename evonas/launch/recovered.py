@@ -5,18 +5,23 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from evonas.clusters.template import defaults, filled_in
+from evonas.clusters.template import PLACE, defaults, filled_in
+from evonas.launch.state import State
 
-_FILES = {"aws": ("my-aws.yaml",), "gcp": ("my-gcp.yaml",), "kubernetes": ("my-cluster.yaml", "cluster.yaml")}
-_NAMES = ("image", "region", "zone", "project", "context", "namespace")
+_FILES = {
+    "aws": ("my-aws.yaml", "my-head-aws.yaml"),
+    "gcp": ("my-gcp.yaml", "my-head-gcp.yaml"),
+    "kubernetes": ("my-cluster.yaml", "cluster.yaml"),
+}
+_NAMES = ("image", "bucket", "region", "zone", "project", "platform", "context", "namespace")
 """Options; of others, as a machine image, the newest is looked for at each `up`."""
-_MARK = "# Place: "
-_MARKED = re.compile(rf"^{_MARK}(.*)\n", re.MULTILINE)
+_PLACED = re.compile(rf"^{PLACE}(.*)\n", re.MULTILINE)
 
 
-def recovered(cloud: str, folder: Path) -> dict[str, str]:
-    """Option -> value, as far as a launch file says it; empty where there is none.
+def recovered(cloud: str, folder: Path) -> State:
+    """What is known of a cluster without a state: options and run folders, as far as a launch file says them.
 
     Args:
         cloud: `aws`, `gcp`, `kubernetes` or `slurm`.
@@ -25,31 +30,49 @@ def recovered(cloud: str, folder: Path) -> dict[str, str]:
     for name in _FILES.get(cloud, ()):
         with suppress(OSError, ValueError):
             text = (folder / name).read_text()
-            found: dict[str, object] = {**defaults(text), **_said(filled_in, text), **_said(_place, text)}
-            return {name: value for name in _NAMES if isinstance(value := found.get(name), str)}
-    return {}
+            found: dict[str, Any] = {**defaults(text), **_said(filled_in, text), **_said(_place, text)}
+            runs = found.get("runs")
+            return State(
+                given=_texts({name: found.get(name) for name in _NAMES}),
+                runs=_texts(runs) if isinstance(runs, dict) else {},
+            )
+    return State()
 
 
-def with_place(text: str, place: Mapping[str, str | None]) -> str:
-    """A launch file of Kubernetes with a line that says where its cluster is, which none of its objects does.
+def with_place(text: str, place: Mapping[str, object]) -> str:
+    """A launch file with a line that says of its cluster what else only a state knows.
 
     Args:
         text: of the file; a line that it has of another place goes.
-        place: `context` and `namespace`.
+        place: name -> value: options as `bucket`, `context` and `namespace`; `runs`, CONFIG -> run folder; `token`, by
+            which that of the cluster is told from others. What has no value is left out.
     """
-    line = f"{_MARK}{json.dumps(dict(place))}\n" if all(place.values()) else ""
+    known = {name: value for name, value in place.items() if value}
+    line = f"{PLACE}{json.dumps(known)}\n" if known else ""
     first = re.match(r"# Filled in: .*\n", text)  # that line has to stay the first
     head = first[0] if first else ""
-    return head + line + _MARKED.sub("", text.removeprefix(head), count=1)
+    return head + line + _PLACED.sub("", text.removeprefix(head), count=1)
 
 
-def _said(read: Callable[[str], dict[str, str]], text: str) -> dict[str, str]:
+def said_in(path: Path) -> dict[str, Any]:
+    """What a launch file says was filled in and where its cluster is; nothing where there is none, or it is damaged."""
+    with suppress(OSError, ValueError):
+        text = path.read_text()
+        return {**_said(filled_in, text), **_said(_place, text)}
+    return {}
+
+
+def _said(read: Callable[[str], dict[str, Any]], text: str) -> dict[str, Any]:
     """What a line of a file says; nothing where it is not as evonas wrote it."""
     with suppress(ValueError, TypeError):
         return read(text)
     return {}
 
 
-def _place(text: str) -> dict[str, str]:
-    found = _MARKED.search(text)
+def _place(text: str) -> dict[str, Any]:
+    found = _PLACED.search(text)
     return dict(json.loads(found[1])) if found else {}
+
+
+def _texts(found: Mapping[str, object]) -> dict[str, str]:
+    return {name: value for name, value in found.items() if isinstance(value, str)}

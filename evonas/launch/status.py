@@ -1,9 +1,9 @@
 """How a cluster and its search are."""
 
 from evonas.errors import UserError
-from evonas.launch.down import NOT_OWN
 from evonas.launch.holding import holder
 from evonas.launch.order import Order
+from evonas.launch.owned import not_own
 from evonas.launch.provider import Provider
 
 
@@ -21,8 +21,10 @@ def status(order: Order, provider: Provider) -> int:
         print(f"{who} is at it now")
     if run := provider.run_folder():
         print(f"{run}: {_search(run)}")
+    if order.bucket:
+        print(f"bucket {order.bucket}: `down` leaves it, and what it stores is paid for")
     go_on = f"to go on: evonas cluster up {order.cloud} CONFIG; to take it down: {order.again('down')}"
-    print(go_on if own else f"somebody else's: {NOT_OWN.format(order.folder)} ({order.again('down')})")
+    print(go_on if own else f"somebody else's: {not_own(order)}")
     return int(bool(unseen))
 
 

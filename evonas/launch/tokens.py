@@ -1,5 +1,6 @@
 """The token without which nobody gives the clusters orders, where the launch files take it from."""
 
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -32,6 +33,17 @@ def token() -> str:
     if not (found := path.read_text().strip()):
         raise UserError(f"{path} is empty: remove it, and a new token is made")
     return found
+
+
+def digest(text: str) -> str:
+    """What tells a token from others and does not give it away."""
+    return hashlib.sha256(text.strip().encode()).hexdigest()[:16]
+
+
+def known_digest() -> str:
+    """That of the token, which is not made for it; empty where there is none."""
+    path = token_file()
+    return digest(path.read_text()) if path.exists() else ""
 
 
 @contextmanager

@@ -48,7 +48,8 @@ kustomize*)
         each=${each#"$there"/}
         [ ! -e "$there/$each" ] || echo "${each/raycluster_/}"
     done ;;
-"get secret/evonas-auth -o jsonpath"*) head -n1 "$(file secret/evonas-auth)" ;;
+"get secret/evonas-auth -o jsonpath"*) head -n1 "$(file secret/evonas-auth)" | tr -d '\n'
+    [ ! -e "$HERE/since" ] || cat "$HERE/since" ;;
 "get pods"*!=evonas*) ;;
 "get "*raycluster*|"delete "*raycluster*) [ ! -e "$HERE/no-kuberay" ] || {
     echo "error: the server doesn't have a resource type \"raycluster\"" >&2; exit 1; } ;;&
@@ -96,14 +97,23 @@ class Namespaces:
         """The lines of kubectl so far."""
         return (self._folder / "told").read_text()
 
+    def made_at(self, when: str) -> None:
+        """Since when the secrets are there, `2026-11-29T02:00:00Z`."""
+        (self._folder / "since").write_text(f" {when}")
+
+
+def empty(folder: Path, patch: pytest.MonkeyPatch) -> Namespaces:
+    """Kubernetes, with nothing in it."""
+    (folder / "bin").mkdir()
+    (folder / "bin/kubectl").write_text(KUBECTL)
+    (folder / "bin/kubectl").chmod(0o755)
+    patch.setenv("PATH", f"{folder / 'bin'}:/usr/bin:/bin")
+    patch.setenv("TOLD", str(folder / "told"))
+    patch.setenv("HERE", str(folder))
+    return Namespaces(folder)
+
 
 @pytest.fixture
 def namespaces(user: Path, monkeypatch: pytest.MonkeyPatch) -> Namespaces:
-    """Kubernetes, with nothing in it."""
-    (user / "bin").mkdir()
-    (user / "bin/kubectl").write_text(KUBECTL)
-    (user / "bin/kubectl").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{user / 'bin'}:/usr/bin:/bin")
-    monkeypatch.setenv("TOLD", str(user / "told"))
-    monkeypatch.setenv("HERE", str(user))
-    return Namespaces(user)
+    """The same, of a user."""
+    return empty(user, monkeypatch)

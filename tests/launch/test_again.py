@@ -1,5 +1,6 @@
 """`up` on a cluster that was up before: a search that runs is not ended, and nothing is paid for unasked."""
 
+import io
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,9 @@ from tests.clouds.test_aws import REGION
 from tests.clouds.test_google import PROJECT, ZONE, Cloud, _named
 from tests.launch.stand_ins import stand_in, user  # noqa: F401 - a fixture
 from tests.launch.test_aws import FOLDER, _order, clients  # noqa: F401 - a fixture
+from tests.launch.ups import FILES, OPTIONS, Ups, on  # noqa: F401 - a fixture
 
+IMAGES = "projects/deeplearning-platform-release/global/images/family"
 Clients = Callable[[str, str], Any]
 
 
@@ -80,39 +83,94 @@ def test_google_says_whether_a_head_runs(
     assert (order.folder / "my-head-gcp.yaml").exists() == bool(lines)  # which file it has now
 
 
-@pytest.mark.parametrize("lost", [(), ("state.json",), ("state.json", "my-head-aws.yaml")])
+@pytest.mark.parametrize("lost", [(), ("state.json",), ("state.json", "head")])
+@pytest.mark.parametrize(
+    ("cloud", "key", "small", "large", "usd"),
+    [
+        ("aws", "InstanceType", "m7i.xlarge", "m7i.8xlarge", "$0.24"),
+        ("gcp", "machineType", "e2-standard-4", "e2-standard-16", "$0.15"),
+    ],
+)
 def test_what_runs_is_said_and_counted_where_the_launch_file_has_changed(
-    clients: Clients,  # noqa: F811
-    capsys: pytest.CaptureFixture[str],
+    on: Callable[[str], Ups],  # noqa: F811
+    cloud: str,
+    key: str,
+    small: str,
+    large: str,
+    usd: str,
     lost: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    ec2 = clients("ec2", REGION)
-
-    def launcher(*_: str) -> None:
-        tags = [{"Key": "ray-cluster-name", "Value": "evonas"}, {"Key": "ray-node-type", "Value": "head"}]
-        spec = [{"ResourceType": "instance", "Tags": tags}]
-        ec2.run_instances(ImageId="ami-03cf127a", MinCount=1, MaxCount=1, TagSpecifications=spec)
-
-    order = _order()
-    assert up(order, Aws(order, clients, launcher), sure=True) == 0
+    ups = on(cloud)
+    copy = ups.folder / f"my-{cloud}.yaml"
+    assert ups.up() == 0
     for name in lost:
-        (FOLDER / name).unlink()
-    copy = FOLDER / "my-aws.yaml"
-    copy.write_text(copy.read_text().replace("InstanceType: m7i.xlarge", "InstanceType: m7i.8xlarge"))
-    copy.write_text(copy.read_text().replace("evonas-node-type: m7i.xlarge", "evonas-node-type: m7i.8xlarge"))
+        (ups.folder / name.replace("head", f"my-head-{cloud}.yaml")).unlink()
+    for name in (key, "evonas-node-type"):
+        assert f"{name}: {small}" in copy.read_text()
+        copy.write_text(copy.read_text().replace(f"{name}: {small}", f"{name}: {large}"))
     capsys.readouterr()
-    asked = list[str]()
-    order = _order(image="me/evonas:10")
-    assert up(order, Aws(order, clients, launcher), ask=lambda text: asked.append(text) or "n") == 0  # type: ignore[func-returns-value]
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    assert ups.up("--image", "me/evonas:10", options=[word for word in OPTIONS[cloud][2:] if word != "--yes"]) == 0
     out = capsys.readouterr().out
-    assert asked
+    assert out.endswith("start it? [y/N] nothing was started\n")
     assert ("what was changed since takes effect after `down`" in out) == (len(lost) == 2)
     if len(lost) < 2:
-        assert "from the start: $0.24 an hour (1 x m7i.xlarge " in out
+        assert f"from the start: {usd} an hour (1 x {small} " in out
         said = next(line for line in out.splitlines() if "the head runs with" in line)
         assert said.split("`down`: ")[1].split("; ") == [
             "docker.image is me/evonas:9, not me/evonas:10",
-            "head.InstanceType is m7i.xlarge, not m7i.8xlarge",
-            "head.labels.evonas-node-type is m7i.xlarge, not m7i.8xlarge",
+            f"head.{key} is {small}, not {large}",
+            f"head.labels.evonas-node-type is {small}, not {large}",
         ]
         assert "its image" not in out  # that of the edited file is as --image says
+
+
+@pytest.mark.parametrize(
+    ("cloud", "options", "expected"),
+    [
+        ("aws", ["--ami", "ami-1e749f67"], ["head.ImageId is ami-03cf127a, not ami-1e749f67 (4 other types alike)"]),
+        (
+            "gcp",
+            ["--family", "common-cu131", "--zone", "us-central1-b"],
+            [
+                f"head.disks.0.initializeParams.sourceImage is {IMAGES}/common-cu130-ubuntu-2204-nvidia-580, "
+                f"not {IMAGES}/common-cu131 (4 other types alike)",
+                "provider.availability_zone is us-central1-a, not us-central1-b",
+                "head.disks.0.initializeParams.diskType is projects/my-project/zones/us-central1-a/diskTypes/"
+                "pd-balanced, not projects/my-project/zones/us-central1-b/diskTypes/pd-balanced (4 other types alike)",
+            ],
+        ),
+        ("gcp", ["--region", "us-east1"], ["provider.region is us-central1, not us-east1"]),
+    ],
+)
+def test_options_that_the_head_has_otherwise_are_named_once_and_lead_nobody_to_another_head(
+    on: Callable[[str], Ups],  # noqa: F811
+    cloud: str,
+    options: list[str],
+    expected: list[str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ups = on(cloud)
+    assert ups.up("c.yaml") == 0
+    capsys.readouterr()
+    assert ups.up("c.yaml", *options, options=["--address", "198.51.100.7", "--yes"]) == 0
+    said = next(line for line in capsys.readouterr().out.splitlines() if "the head runs with" in line)
+    assert said.split("`down`: ")[1].split("; ")[: len(expected)] == expected
+    assert ups.tunnel == ["ray", "dashboard", "--port", "8266", f"cluster-{cloud}/my-head-{cloud}.yaml"]
+
+
+@pytest.mark.parametrize("cloud", list(FILES))
+def test_a_launch_file_of_an_older_evonas_that_nobody_changed_is_written_anew(
+    on: Callable[[str], Ups],  # noqa: F811
+    cloud: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ups, name = on(cloud), FILES[cloud]
+    assert ups.up() == 0
+    for path in (ups.folder / name, ups.folder / name.removeprefix("my-")):
+        path.write_text(f"{path.read_text()}# older\n")
+    assert ups.up() == 0
+    assert "was changed by hand" not in capsys.readouterr().out
+    assert not (ups.folder / name).read_text().endswith("# older\n")

@@ -9,6 +9,7 @@ import pytest
 from evonas.cli import main
 from evonas.launch.kubernetes.pod_objects import OBJECTS, POOLS
 from evonas.launch.recovered import recovered, with_place
+from evonas.launch.state import State
 from evonas.launch.tokens import token_file
 from tests.launch.namespaces import Namespaces, namespaces  # noqa: F401 - a fixture
 from tests.launch.stand_ins import user  # noqa: F401 - a fixture
@@ -215,13 +216,17 @@ def test_a_launch_file_says_what_it_was_made_of(tmp_path: Path) -> None:
     """A machine image is looked for anew; what is not as evonas wrote it says nothing."""
     first = '# Filled in: {"image": "me/e:1", "ami": "ami-1", "region": "eu-west-1"}\n'
     (tmp_path / "my-aws.yaml").write_text(f"{first}# Defaults: region=us-west-2\n")
-    assert recovered("aws", tmp_path) == {"image": "me/e:1", "region": "eu-west-1"}
+    assert recovered("aws", tmp_path).given == {"image": "me/e:1", "region": "eu-west-1"}
     (tmp_path / "my-aws.yaml").write_text("# Filled in: {\n# Defaults: region=us-west-2\n")
-    assert recovered("aws", tmp_path) == {"region": "us-west-2"}
-    assert recovered("gcp", tmp_path) == recovered("slurm", tmp_path) == {}
+    assert recovered("aws", tmp_path).given == {"region": "us-west-2"}
+    assert recovered("gcp", tmp_path) == recovered("slurm", tmp_path) == State()
     first = '# Filled in: {"image": "me/e:1"}\n'
     before, after = ({"context": context, "namespace": name} for context, name in (("c", "n"), ("d", "m")))
     text = with_place(with_place(f"{first}a: 1\n", before), after)
     assert text == f'{first}# Place: {{"context": "d", "namespace": "m"}}\na: 1\n'
     (tmp_path / "cluster.yaml").write_text(text)
-    assert recovered("kubernetes", tmp_path) == {"image": "me/e:1", "context": "d", "namespace": "m"}
+    assert recovered("kubernetes", tmp_path) == State({"image": "me/e:1", "context": "d", "namespace": "m"})
+    text = with_place(text, {"bucket": "b", "runs": {"/c.yaml": "s3://b/c", "/d.yaml": 1}, "token": None})
+    assert f'{first}# Place: {{"bucket": "b", "runs": {{"/c.yaml": ' in text
+    (tmp_path / "cluster.yaml").write_text(text)
+    assert recovered("kubernetes", tmp_path) == State({"image": "me/e:1", "bucket": "b"}, runs={"/c.yaml": "s3://b/c"})

@@ -1,19 +1,26 @@
 """In which namespace of which Kubernetes the cluster of a folder is, and in which others one may be."""
 
-from base64 import b64encode
+import math
+import shlex
+from base64 import b64decode
 from collections.abc import Iterator
+from datetime import datetime
 from functools import cached_property
 
 from evonas.errors import UserError
 from evonas.launch import programs
 from evonas.launch.kubernetes.kubectl import Place, clusters, contexts, server
-from evonas.launch.kubernetes.pod_objects import SECRET
+from evonas.launch.kubernetes.pod_objects import CLUSTER, SECRET, labelled, there
 from evonas.launch.kubernetes.reaching import check_reached, place
 from evonas.launch.launch_files.guards import NAME
 from evonas.launch.order import Order
-from evonas.launch.owned import owns
+from evonas.launch.owned import other_token, owns
+from evonas.launch.recovered import said_in
 from evonas.launch.state import State, read
-from evonas.launch.tokens import token_file
+from evonas.launch.tokens import digest, known_digest, token_file
+
+FILES = ("my-cluster.yaml", "cluster.yaml")
+"""That say with which token a cluster was started."""
 
 
 class Namespaces:
@@ -64,8 +71,26 @@ class Namespaces:
         return not owned or any(name in owned for name in self.names)
 
     def is_own(self) -> bool:
-        """Whether the cluster here is this user's: by the state, or by the token, which its secret has, too."""
-        return any(owns(self._order.folder, name) for name in self.names) or bool(_has_token(self.here))
+        """Whether the cluster here is this user's: by the state, or by its token, that of this machine or the one that
+        the launch file says it was started with."""
+        return any(owns(self._order.folder, name) for name in self.names) or bool(self._has_token(self.here))
+
+    def check_token(self) -> None:
+        """Lets go on where the cluster here will take a search of this user's, as far as kubectl shows its token.
+
+        Raises:
+            UserError: Its secret has another, or this machine has none any more.
+        """
+        its, _ = _secret(self.here)
+        if not its or its == known_digest():
+            return
+        if there(self.here, CLUSTER):
+            if self.is_own():  # whose it is else, `claim` says
+                raise other_token(f"the cluster in {self.here}", self._order.again("down"))
+        elif SECRET in labelled(self.here):
+            raise other_token(f"{SECRET} in {self.here}", self._order.again("down"))
+        else:  # made by hand
+            raise other_token(f"{SECRET} in {self.here}", shlex.join(self.here.line("delete", SECRET)))
 
     def check_one(self) -> None:
         """Lets go on where the folder has no cluster elsewhere, which it would forget.
@@ -139,7 +164,16 @@ class Namespaces:
     def _tokens(self) -> dict[str, bool | None]:
         """Other namespaces with a cluster -> as of `_has_token`."""
         others = (each for each in self._clusters[0] if each != self.here.namespace)
-        return {each: _has_token(Place(self.here.context, each)) for each in others}
+        return {each: self._has_token(Place(self.here.context, each)) for each in others}
+
+    def _has_token(self, where: Place) -> bool | None:
+        """Whether the token of a cluster is or was this user's; None where nothing here can tell: kubectl does not show
+        it, or it is older than the token of this machine, before which this user may have had another."""
+        its, since = _secret(where)
+        known = {said_in(self._order.folder / name).get("token") for name in FILES}
+        if its and its in {known_digest(), *known}:
+            return True
+        return None if not its or not token_file().exists() or since < token_file().stat().st_mtime else False
 
     def _named(self, namespace: str) -> str:
         return f"a cluster in namespace {namespace} of {self.here.context}"
@@ -162,8 +196,16 @@ def _split(name: str) -> tuple[str, str]:
     return context, namespace
 
 
-def _has_token(where: Place) -> bool | None:
-    """Whether the token of a cluster is this user's; None where kubectl does not show it, or this user has none."""
-    code, said = programs.ask(*where.line("get", SECRET, "-o", "jsonpath={.data.auth_token}"))
-    path = token_file()
-    return None if code or not said or not path.exists() else b64encode(path.read_bytes()).decode() == said
+def _secret(where: Place) -> tuple[str, float]:
+    """What tells the token of a cluster from others, and since when it has it, seconds since 1970.
+
+    Empty where kubectl does not show it, and infinity where it does not say since when.
+    """
+    shown = "jsonpath={.data.auth_token}{' '}{.metadata.creationTimestamp}"
+    code, said = programs.ask(*where.line("get", SECRET, "-o", shown))
+    text, _, since = said.partition(" ")
+    try:
+        its = digest(b64decode(text, validate=True).decode()) if text and not code else ""
+        return its, datetime.fromisoformat(since).timestamp() if since else math.inf
+    except ValueError:
+        return "", math.inf

@@ -36,7 +36,7 @@ from evonas.launch.provider import Plan
 from evonas.launch.ray_search import run_search
 from evonas.launch.recovered import with_place
 from evonas.launch.state import change, read
-from evonas.launch.tokens import token, token_file
+from evonas.launch.tokens import known_digest, token, token_file
 
 FILE = "cluster.yaml"
 CPUS = 3
@@ -73,6 +73,8 @@ class Kubernetes:
         if ask:
             _ = self._namespaces.reached
         self._namespaces.check_one()
+        if ask:
+            self._namespaces.check_token()
         with TemporaryDirectory() as folder:
             write(Path(folder))
             platform = order.value("platform") or (self._platform() if ask else PLATFORMS[0])
@@ -125,10 +127,11 @@ class Kubernetes:
         write(order.folder / "kuberay")
         text = built(order.folder / "kuberay", platform)
         check_resources(FILE, text, order.resources)
-        template = put(order.folder, FILE, self._with_place(text))
-        copy = own_copy(template, {"image": order.value("image") or ""}, order.replace, keep=True)
-        copy.write_text(self._with_place(copy.read_text()))  # one that was changed by hand may be of another
         token()
+        anew = order.replace or not hand_note(order.folder, FILE)  # which its template says, as it is till now
+        template = put(order.folder, FILE, self._with_place(text), anew)
+        copy = own_copy(template, {"image": order.value("image") or ""}, anew, keep=True)
+        copy.write_text(self._with_place(copy.read_text()))  # one that was changed by hand may be of another
         self._make(SECRET, "create", "secret", "generic", "evonas-auth", f"--from-file=auth_token={token_file()}")
         self._make(ACCOUNT, "create", "serviceaccount", "evonas")
         return [
@@ -224,7 +227,7 @@ class Kubernetes:
         return self._namespaces.unseen()
 
     def kept(self) -> list[str]:
-        runs = read(self._order.folder).runs.values()
+        runs = self._order.runs(None).values() or [name for name in [self._order.bucket] if name]
         needed = [f"NodePool {name}, which clusters of other namespaces may need" for name in self._pools]
         before = [
             f"{name}, which no `up` from here has made"
@@ -244,7 +247,10 @@ class Kubernetes:
         return {"context": self._place.context or "", "namespace": self._place.namespace or ""}
 
     def _with_place(self, text: str) -> str:
-        return with_place(text, self._where)
+        order = self._order
+        said = {name: order.value(name) for name in ("bucket", "platform")}
+        runs = order.runs(self.run_folder())
+        return with_place(text, {**self._where, **said, "runs": runs, "token": known_digest()})
 
     @contextmanager
     def _reading(self) -> Iterator[None]:

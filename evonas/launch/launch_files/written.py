@@ -55,12 +55,19 @@ def filled(name: str, resources: Collection[str], values: Mapping[str, str]) -> 
     return fill(launch_file(name, resources), values)
 
 
-def put(folder: Path, name: str, text: str) -> Path:
-    """Writes a launch file as it comes, from which `my-NAME` is filled in."""
+def put(folder: Path, name: str, text: str, replace: bool = False) -> Path:
+    """Writes a launch file as it comes, from which `my-NAME` is filled in.
+
+    Args:
+        folder: of the cluster.
+        name: of the file.
+        text: of the file.
+        replace: `my-NAME` is about to be written over, also where it was changed by hand.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / name
     mine = path.with_name(f"my-{name}")
-    if path.exists() and by_hand(mine, path.read_text()):
+    if not replace and path.exists() and by_hand(mine, path.read_text()):
         return path  # what was changed by hand is compared with what it was made of
     path.write_text(text)
     return path

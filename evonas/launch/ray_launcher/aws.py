@@ -14,6 +14,7 @@ from evonas.clusters.aws.keys import own_key_pairs
 from evonas.clusters.aws.network import admitted, find_group
 from evonas.clusters.aws.permissions import refused
 from evonas.clusters.aws.prepare import prepare
+from evonas.clusters.aws.role import buckets
 from evonas.clusters.aws.running import running
 from evonas.clusters.refusal import refusals
 from evonas.clusters.shipped import shipped
@@ -67,18 +68,20 @@ class Aws:
         self._order, self._client, self._launcher = order, client, launcher
         self._region = order.value("region") or defaults(shipped(FILE))["region"]
         self._copy = order.folder / f"my-{FILE}"
+        self._of_role = list[str]()
 
     def plan(self, ask: bool) -> Plan:
         order = self._order
         values = self._values({"image": "NAME/evonas:0.1.0", "ami": "ami-...", "group": UNKNOWN})
         new = filled(FILE, order.resources, values)
-        text = as_up_has_it(order.folder, FILE, new, order.replace, self._values({}))
+        name = order.value("bucket") or f"evonas-ACCOUNT-{self._region}"
+        text = self._placed(as_up_has_it(order.folder, FILE, new, order.replace, self._values({})), name)
         check_place(edited := parsed(text, self._copy), self._copy, region=self._region)
         of_head: list[str] = []
         if ask and self._keeps_head():
+            head_files.check_token(self._copy, text, order)
             of_head, text = head_files.notes(self._copy, text), head_files.of_head(self._copy, text)
         launch = parsed(text, self._copy)
-        name = order.value("bucket") or f"evonas-ACCOUNT-{self._region}"
         asked, known = asks(order, self._region, name, self._copy), [*of_head, *regions.notes("aws", self._region)]
         with reading(self._copy):
             return plan_of(f"my-{FILE}", text, launch, order, asked, self._region, known, CPUS, edited)
@@ -95,25 +98,27 @@ class Aws:
             owner = self._account
             address = order.address or own_address()
             name = order.value("bucket") or f"evonas-{owner}-{region}"
-            check_role(self._client, region, self._cluster(), name)
+            check_role(self._client, region, self._cluster(), name, bool(order.value("bucket")))
             claim(order.folder, f"{owner}/{region}", self._is_mine(region), self._of_others(address))
             change(order.folder, given={**order.remembered, "region": region, "bucket": name})
             made = bucket(self._client("s3", region), name, owner, region)
+            token()
+            anew = order.replace or not hand_note(order.folder, FILE)  # which its template says, as it is till now
             done = prepare(
                 self._client,
-                put(order.folder, FILE, launch_file(FILE, order.resources)),
+                put(order.folder, FILE, self._placed(launch_file(FILE, order.resources), name), anew),
                 put(order.folder, "aws-policy.json", shipped("aws-policy.json")),
                 {**self._values({}), "bucket": name},
                 address,
-                replace=order.replace,
+                replace=anew,
                 keep=True,
                 gone=[read(order.folder).address or address],
                 need=order.need(CPUS),
             )
+            done.copy.write_text(self._placed(done.copy.read_text(), name))  # one that was changed by hand
             change(order.folder, address=address)
             config = parsed(done.copy.read_text(), done.copy)
             check(done.quotas, refused(self._client("ec2", region), config), order.anyway)
-        token()
         return [
             f"account {owner}; bucket {name}{', made now' if made else ''}; role evonas-head; "
             f"security group {done.values['group']}; machine image {done.values['ami']}",
@@ -135,7 +140,7 @@ class Aws:
         return run_search(self._order, self._tunnel, self.run_folder() or "", CPUS)
 
     def run_folder(self) -> str | None:
-        name = self._order.value("bucket") or read(self._order.folder).given.get("bucket")
+        name = self._order.bucket
         return self._order.run(f"s3://{name}/{self._order.title}" if name else None)
 
     def nodes(self) -> list[str]:
@@ -152,7 +157,14 @@ class Aws:
         with refusals():
             return all(self._is_mine(place) for place in self._places())
 
+    def _placed(self, text: str, bucket: str) -> str:
+        """A launch file that says what no other place of it does."""
+        return head_files.placed(text, self._order, bucket, self.run_folder())
+
     def down(self) -> None:
+        if not self._order.bucket:
+            with refusals():
+                self._of_role = buckets(self._client("iam", self._region))  # which is about to go
         in_each(self._places(), self._take_down)
         change(self._order.folder, started=False)
         head_files.forget(self._copy)
@@ -252,10 +264,13 @@ class Aws:
         return []  # where nothing says the region, all of them are looked in
 
     def kept(self) -> list[str]:
-        given = read(self._order.folder).given
-        name = given.get("bucket")
+        name = self._order.bucket
         bucket_line = f"bucket {name} with its runs: what it stores is paid for; aws s3 rb s3://{name} --force"
-        return [*([bucket_line] if name else []), "~/.evonas-cluster: the token of your clusters, which costs nothing"]
+        others = [f"bucket {each}, which the head could use: what it stores is paid for" for each in self._of_role]
+        return [
+            *([bucket_line] if name else others),
+            "~/.evonas-cluster: the token of your clusters, which costs nothing",
+        ]
 
     def _values(self, others: dict[str, str]) -> dict[str, str]:
         given = {name: value for name in ("image", "region", "ami") if (value := self._order.value(name))}
@@ -270,4 +285,4 @@ class Aws:
         return str(self._launch()["cluster_name"])
 
     def _tunnel(self, port: int) -> list[str]:
-        return ["ray", "dashboard", "--port", str(port), str(self._copy)]
+        return ["ray", "dashboard", "--port", str(port), str(head_files.in_force(self._copy))]

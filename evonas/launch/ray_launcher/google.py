@@ -65,13 +65,15 @@ class Google:
         project = named or "PROJECT"
         values = self._values({"image": "NAME/evonas:0.1.0", "project": project, "family": "...", "key": "..."})
         new = filled(FILE, order.resources, values)  # what is wrong with the values is said in any case
-        text = as_up_has_it(order.folder, FILE, new, order.replace, self._values({}))
+        bucket = order.value("bucket") or f"{project}-evonas"
+        text = self._placed(as_up_has_it(order.folder, FILE, new, order.replace, self._values({})), bucket)
         check_place(edited := parsed(text, self._copy), self._copy, region=self._region, project=named)
         of_head: list[str] = []
         if ask and named and self._keeps_head(named):
+            head_files.check_token(self._copy, text, order)
             of_head, text = head_files.notes(self._copy, text), head_files.of_head(self._copy, text)
         launch = parsed(text, self._copy)
-        asks = _asks(order, project, order.value("bucket") or f"{project}-evonas", self._copy)
+        asks = _asks(order, project, bucket, self._copy)
         with reading(self._copy):
             known = [*of_head, *regions.notes("gcp", self._region)]
             return plan_of(f"my-{FILE}", text, launch, order, asks, self._region, known, CPUS, edited)
@@ -93,15 +95,17 @@ class Google:
         with refusals():
             there = [f"machine {name} in {zone}" for name, zone in _machines(self._client, project, self._cluster())]
             claim(order.folder, place, self.is_own(), [*there, *gcloud.others(project, address)])
-        role = put(order.folder, "gcp-role.yaml", shipped("gcp-role.yaml"))
-        template = put(order.folder, FILE, launch_file(FILE, order.resources))
         change(order.folder, given={**order.remembered, "project": project, "region": region, "bucket": bucket})
+        role = put(order.folder, "gcp-role.yaml", shipped("gcp-role.yaml"))
         token()
+        anew = order.replace or not hand_note(order.folder, FILE)  # which its template says, as it is till now
+        template = put(order.folder, FILE, self._placed(launch_file(FILE, order.resources), bucket), anew)
         gcloud.make(project, region, bucket, address, role, read(order.folder).address)
         change(order.folder, address=address)
         values = {**self._values({}), "project": project, "key": _key()}
         values["family"] = order.value("family") or gcloud.family(project)
-        copy = own_copy(template, values, order.replace, keep=True)
+        copy = own_copy(template, values, anew, keep=True)
+        copy.write_text(self._placed(copy.read_text(), bucket))  # one that was changed by hand
         with refusals(), reading(copy):
             found = quotas(self._client(), needed(parsed(copy.read_text(), copy), order.need(CPUS)))
         check(found, [], order.anyway)
@@ -127,7 +131,7 @@ class Google:
         return run_search(self._order, self._tunnel, self.run_folder() or "", CPUS)
 
     def run_folder(self) -> str | None:
-        name = self._order.value("bucket") or read(self._order.folder).given.get("bucket")
+        name = self._order.bucket
         return self._order.run(f"gs://{name}/{self._order.title}" if name else None)
 
     def nodes(self) -> list[str]:
@@ -144,15 +148,19 @@ class Google:
         return []  # `nodes` looks in all zones
 
     def is_own(self) -> bool:
-        project, key = self._known_project(), _key_file().with_suffix(".pub")
+        project = self._known_project()
         if any(place.startswith(f"{project}/") for place in read(self._order.folder).owns):
             return True
-        if not key.exists():
+        own = [*_public(_key_file().with_suffix(".pub")), *head_files.filled(self._copy, "key")]
+        if not own:
             return False
         with refusals():
-            return any(
-                key.read_text().strip() in known for known in ending.keys(self._client(), project, self._cluster())
-            )
+            there = ending.keys(self._client(), project, self._cluster())
+        return any(key in known for key in own for known in there)
+
+    def _placed(self, text: str, bucket: str) -> str:
+        """A launch file that says what no other place of it does."""
+        return head_files.placed(text, self._order, bucket, self.run_folder())
 
     def down(self) -> None:
         project, folder = self._known_project(), self._order.folder
@@ -188,7 +196,7 @@ class Google:
         ]
 
     def kept(self) -> list[str]:
-        name = read(self._order.folder).given.get("bucket")
+        name = self._order.bucket
         bucket = f"bucket {name} with its runs: what it stores is paid for; gcloud storage rm -r gs://{name}"
         return [
             *([bucket] if name else []),
@@ -222,7 +230,7 @@ class Google:
         return str(self._launch()["cluster_name"])
 
     def _tunnel(self, port: int) -> list[str]:
-        return ["ray", "dashboard", "--port", str(port), str(self._copy)]
+        return ["ray", "dashboard", "--port", str(port), str(head_files.in_force(self._copy))]
 
 
 def _machines(client: Callable[[], Any], project: str, cluster: str) -> list[tuple[str, str]]:
@@ -237,6 +245,10 @@ def _machines(client: Callable[[], Any], project: str, cluster: str) -> list[tup
 
 def _key_file() -> Path:
     return token_file().parents[1] / "ssh_key"
+
+
+def _public(path: Path) -> list[str]:
+    return [path.read_text().strip()] if path.exists() else []
 
 
 def _key() -> str:

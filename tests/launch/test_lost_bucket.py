@@ -1,0 +1,91 @@
+"""A bucket and run folders that only the launch file knows any more: the next line goes on with them."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from evonas.clusters.template import PLACE, fill
+from evonas.launch.recovered import recovered, with_place
+from tests.launch.stand_ins import CONFIG, user  # noqa: F401 - a fixture
+from tests.launch.ups import FILES, Ups, on  # noqa: F401 - a fixture
+
+SCHEMES = {"aws": "s3", "gcp": "gs", "kubernetes": "gs"}
+
+
+@pytest.mark.parametrize("cloud", list(FILES))
+def test_up_goes_on_in_the_bucket_and_run_folder_of_before_where_the_state_is_lost(
+    on: Callable[[str], Ups],  # noqa: F811
+    cloud: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ups, scheme = on(cloud), SCHEMES[cloud]
+    Path("d.yaml").write_text(CONFIG)
+    assert ups.up("c.yaml", "--bucket", "mine-us-west-2", "--run", f"{scheme}://mine-us-west-2/own") == 0
+    assert ups.up("d.yaml") == 0
+    (ups.folder / "state.json").unlink()
+    capsys.readouterr()
+    assert ups.line("status") == 0
+    said = capsys.readouterr().out
+    assert f"\n{scheme}://mine-us-west-2/d: " in said
+    assert "\nbucket mine-us-west-2: `down` leaves it, and what it stores is paid for\n" in said
+    assert ups.up("c.yaml") == 0
+    assert "was changed by hand" not in capsys.readouterr().out
+    assert ups.up("d.yaml") == 0
+    assert ups.runs == [f"{scheme}://mine-us-west-2/{name}" for name in ("own", "d", "own", "d")]
+    (ups.folder / "state.json").unlink()
+    assert ups.line("down", "--yes") == 0
+    kept = [line for line in capsys.readouterr().out.splitlines() if line.startswith("kept: ")]
+    assert any("mine-us-west-2" in line and "is paid for" in line for line in kept)
+    assert ups.up("c.yaml") == 0  # after `down`, too
+    assert ups.runs[-1] == f"{scheme}://mine-us-west-2/own"
+
+
+@pytest.mark.parametrize("cloud", list(FILES))
+def test_a_file_that_was_changed_by_hand_says_the_bucket_and_is_written_over_as_it_was(
+    on: Callable[[str], Ups],  # noqa: F811
+    cloud: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ups = on(cloud)
+    copy = ups.folder / FILES[cloud]
+    assert ups.up("--bucket", "old") == 0
+    copy.write_text(f"{copy.read_text()}# mine\n")
+    assert ups.up("--bucket", "new", *(["--replace"] if cloud == "aws" else [])) == (2 if cloud == "aws" else 0)
+    if cloud != "aws":  # where machines run with the old one
+        assert "was changed by hand" in capsys.readouterr().out
+        assert recovered(cloud, ups.folder).given["bucket"] == "new"
+        assert copy.read_text().endswith("# mine\n")
+    capsys.readouterr()
+    assert ups.up("--replace", "--bucket", "old") == 0
+    assert "was changed by hand" not in capsys.readouterr().out
+    assert recovered(cloud, ups.folder).given["bucket"] == "old"
+    assert "# mine" not in copy.read_text()
+
+
+def test_what_a_launch_file_says_of_its_bucket_is_no_place_of_a_region() -> None:
+    text = with_place("# Defaults: region=us-west-2\nregion: us-west-2\n", {"bucket": "data-us-west-2"})
+    filled = fill(text, {"region": "eu-west-1"})
+    assert filled.splitlines()[-1] == "region: eu-west-1"
+    assert filled.startswith(f"{PLACE}{json.dumps({'bucket': 'data-us-west-2'})}\n")
+
+
+def test_on_aws_the_role_of_the_head_says_which_bucket_it_was_where_no_file_does(
+    on: Callable[[str], Ups],  # noqa: F811
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ups = on("aws")
+    assert ups.up("--bucket", "mine") == 0
+    for path in ups.folder.iterdir():
+        path.unlink()
+    assert ups.line("down", "--yes") == 0  # its key pair says whose it is
+    assert "\nkept: bucket mine, which the head could use: what it stores is paid for\n" in capsys.readouterr().out
+    assert ups.up("--bucket", "mine") == 0
+    ups.end()
+    for path in ups.folder.iterdir():
+        path.unlink()
+    assert ups.up() == 2
+    said = capsys.readouterr().err
+    assert "is still there for bucket mine: --bucket mine goes on with the runs in it, --bucket evonas-" in said
+    assert ups.up("--bucket", "another") == 0
