@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evonas.records import Genome, TaskSpec
-from evonas.spaces.genes import Arch, Choice, Group, Node, Scalar, listing
+from evonas.spaces.genes import Arch, Choice, Group, Node, Scalar
+from evonas.spaces.genes.arch import listing
 
 if TYPE_CHECKING:  # a space can be sampled, encoded and read without torch
     from torch import nn

@@ -10,7 +10,7 @@ from ray.tune.search import sample
 from ray.tune.search.variant_generator import parse_spec_vars
 
 from evonas.errors import UserError
-from evonas.spaces.genes import monotonic
+from evonas.spaces.genes.node import monotonic
 from evonas.tune.parameter import Parameter
 
 STEPS = 65_536
