@@ -13,7 +13,7 @@ import evonas
 from evonas.config import Config, TargetConfig, TrainingConfig
 from evonas.errors import UnlikeDevice, UserError
 from evonas.evaluation.targets import Targets
-from evonas.evaluation.training.loop import begun_with
+from evonas.evaluation.training.precision import begun_with
 from evonas.measuring import benchmark, float32
 from evonas.measuring.backends import devices
 from evonas.measuring.device_lock import DeviceLock

@@ -5,7 +5,7 @@ from statistics import mean, median, pstdev
 
 import torch
 
-from evonas.evaluation.training.loop import score
+from evonas.evaluation.training.scoring import score
 from evonas.evaluation.untrained.costs import train_memory_mb
 from evonas.measuring.benchmark import LatencyBenchmark
 from evonas.measuring.device_lock import DeviceLock

@@ -38,7 +38,8 @@ from evonas.evaluation.refinement import Refinement
 from evonas.evaluation.targets import Targets, prepared
 from evonas.evaluation.ties import TieBreaker
 from evonas.evaluation.training import augment
-from evonas.evaluation.training.loop import begun_with, copied, precision
+from evonas.evaluation.training.precision import begun_with, precision
+from evonas.evaluation.training.saved_state import copied
 from evonas.evaluation.untrained.costs import Compute, resolve
 from evonas.ipc.gpu_share import own_share
 from evonas.measuring import float32

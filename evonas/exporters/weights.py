@@ -8,7 +8,7 @@ from typing import Any
 from safetensors.torch import load, save
 from torch import nn
 
-from evonas.evaluation.training.loop import copied
+from evonas.evaluation.training.saved_state import copied
 from evonas.exporters.exporter import Exporter, Labels
 
 

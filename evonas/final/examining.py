@@ -8,7 +8,7 @@ from evonas.analysis.intervals import wilson
 from evonas.config import TrainingConfig
 from evonas.evaluation.batches.device_data import DeviceData, examples_on
 from evonas.evaluation.task_metrics import rows
-from evonas.evaluation.training.loop import outputs
+from evonas.evaluation.training.scoring import outputs
 from evonas.neighbours import block_of, drawn
 from evonas.seeding import stream
 from evonas.tasks.metrics import TaskMetric

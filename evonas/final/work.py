@@ -19,7 +19,8 @@ from evonas.evaluation.evaluate import weights
 from evonas.evaluation.learners import Learner
 from evonas.evaluation.training.data_parallel import DataParallel
 from evonas.evaluation.training.distillation import Teacher
-from evonas.evaluation.training.loop import copied, precision
+from evonas.evaluation.training.precision import precision
+from evonas.evaluation.training.saved_state import copied
 from evonas.final.examining import examined
 from evonas.final.plan import FinalTraining
 from evonas.final.ways import ByLearner, ByTrainer, Way, as_bytes, as_tensor

@@ -19,7 +19,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from evonas.config import TrainingConfig
 from evonas.evaluation.batches.device_data import DeviceData
 from evonas.evaluation.task_metrics import MetricError, rows
-from evonas.evaluation.training.loop import validation_batch
+from evonas.evaluation.training.scoring import validation_batch
 from evonas.evaluation.untrained.zero_cost import rounded
 from evonas.inputs import called, mapped
 from evonas.measuring.torch_state import cpu_threads, seeded

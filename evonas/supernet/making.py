@@ -15,7 +15,7 @@ from evonas.evaluation.batches.device_data import DeviceData, to_device
 from evonas.evaluation.task_inputs import check_inputs
 from evonas.evaluation.task_loss import check_loss
 from evonas.evaluation.training import augment
-from evonas.evaluation.training.loop import copied
+from evonas.evaluation.training.saved_state import copied
 from evonas.evaluation.untrained.costs import TRAIN_MEMORY, computed, resolve
 from evonas.measuring.backends.pytorch import available, lock_name
 from evonas.measuring.device_lock import DeviceLock

@@ -15,7 +15,7 @@ from torch import Generator, Tensor
 from evonas.config import TrainingConfig
 from evonas.errors import UserError
 from evonas.evaluation.batches.device_data import DeviceData
-from evonas.evaluation.training.loop import precision
+from evonas.evaluation.training.precision import precision
 from evonas.evaluation.training.schedules import SCHEDULES
 from evonas.evaluation.training.step import Step
 from evonas.measuring.torch_state import cpu_threads, seeded

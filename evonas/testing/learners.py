@@ -13,8 +13,8 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from evonas.config import TrainingConfig
 from evonas.evaluation.batches.device_data import to_device
 from evonas.evaluation.learners import Learner, TrainingSetup
-from evonas.evaluation.training.loop import score
 from evonas.evaluation.training.optimizers import Optimizer
+from evonas.evaluation.training.scoring import score
 from evonas.records import Candidate, Epoch
 from evonas.tasks.task import Task
 from evonas.testing.checks import attempt, check_travels, process_unchanged, require

@@ -12,7 +12,8 @@ from safetensors.torch import load
 from evonas.errors import UserError
 from evonas.evaluation import Evaluator, evaluate
 from evonas.evaluation.training import loop as training
-from evonas.evaluation.training.loop import copied, score
+from evonas.evaluation.training.saved_state import copied
+from evonas.evaluation.training.scoring import score
 from evonas.latency_tables.blocks import blocks
 from evonas.measuring.device_lock import DeviceLock
 from evonas.objectives.early_stopping import is_stopped

@@ -17,7 +17,8 @@ from evonas.errors import UserError
 from evonas.evaluation import Evaluator
 from evonas.evaluation.batches.device_data import Resident, to_device
 from evonas.evaluation.learners import LEARNERS, FromScratch, NoTraining, TrainingSetup
-from evonas.evaluation.training.loop import Trainer, score
+from evonas.evaluation.training.loop import Trainer
+from evonas.evaluation.training.scoring import score
 from evonas.measuring.torch_state import seeded
 from evonas.objectives.objectives import Objectives
 from evonas.records import Candidate, Epoch, Fitness, Status

@@ -19,7 +19,7 @@ from evonas.evaluation import Evaluator
 from evonas.evaluation.learners import LEARNERS
 from evonas.evaluation.task_loss import WANTED, check_loss
 from evonas.evaluation.task_metrics import MetricError, check_metrics
-from evonas.evaluation.training.loop import score
+from evonas.evaluation.training.scoring import score
 from evonas.objectives.metrics import METRICS, Metric
 from evonas.objectives.objectives import Objectives
 from evonas.records import Candidate, Epoch, Status, TaskSpec

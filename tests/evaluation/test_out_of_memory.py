@@ -16,7 +16,8 @@ import evonas.evaluation.evaluate
 from evonas.config import TrainingConfig
 from evonas.evaluation import Evaluator
 from evonas.evaluation.learners import FromScratch, TrainingSetup
-from evonas.evaluation.training.loop import Trainer, score, validation_batch
+from evonas.evaluation.training.loop import Trainer
+from evonas.evaluation.training.scoring import score, validation_batch
 from evonas.evaluation.untrained import costs
 from evonas.measuring.device_lock import DeviceLock
 from evonas.objectives.objectives import Objectives

@@ -19,7 +19,8 @@ from torch import Tensor, nn
 
 from evonas import atomic_files
 from evonas.evaluation.learners.learner import Learner, TrainingSetup
-from evonas.evaluation.training.loop import copied, precision
+from evonas.evaluation.training.precision import precision
+from evonas.evaluation.training.saved_state import copied
 from evonas.records import Candidate, Epoch
 from evonas.spaces.space import Space
 

@@ -12,7 +12,8 @@ from evonas.config import TrainingConfig
 from evonas.evaluation.batches.device_data import DeviceData
 from evonas.evaluation.training.augment import augment
 from evonas.evaluation.training.example_scores import in_bytes, to_keep
-from evonas.evaluation.training.loop import Diverged, scored
+from evonas.evaluation.training.loop import Diverged
+from evonas.evaluation.training.scoring import scored
 from evonas.records import Epoch
 from evonas.seeding import seed_for
 from evonas.tasks.task import Task

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from torch import nn
 
 from evonas.evaluation.learners.learner import TrainingSetup
-from evonas.evaluation.training.loop import Trainer, batch_of
+from evonas.evaluation.training.loop import Trainer
+from evonas.evaluation.training.saved_state import batch_of
 from evonas.records import Candidate, Epoch
 
 

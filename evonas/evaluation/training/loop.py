@@ -4,84 +4,40 @@ Every epoch draws from streams of its own, keyed by (seed, epoch): shuffles, aug
 for what a network itself draws (dropout). On a CPU the curve and the weights are the same bits each time.
 """
 
-import json
 import math
-import platform
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import Any
 
-import safetensors.torch
 import torch
-from safetensors.torch import save
 from torch import Generator, Tensor, nn
 
 from evonas.config import TrainingConfig
-from evonas.errors import UserError
-from evonas.evaluation.batches.device_data import DeviceData, numbers
+from evonas.evaluation.batches.device_data import DeviceData
 from evonas.evaluation.batches.examples import Examples, Resident
-from evonas.evaluation.task_metrics import rows
 from evonas.evaluation.training.alternating_flip import AlternatingFlip
 from evonas.evaluation.training.averaging import WeightAverage
 from evonas.evaluation.training.data_parallel import DataParallel
 from evonas.evaluation.training.distillation import Teacher
 from evonas.evaluation.training.example_scores import in_bytes, to_keep
 from evonas.evaluation.training.graph import Capture, CudaCapture, Replayed
-from evonas.evaluation.training.mixed_precision import LossScale, autocast
+from evonas.evaluation.training.mixed_precision import LossScale
 from evonas.evaluation.training.optimizers import Optimizer
+from evonas.evaluation.training.precision import precision
+from evonas.evaluation.training.saved_state import epoch_of, load_parts, to_bytes
 from evonas.evaluation.training.schedules import SCHEDULES
-from evonas.evaluation.training.step import Step, to_channels_last
+from evonas.evaluation.training.scoring import scored
+from evonas.evaluation.training.step import Step
 from evonas.evaluation.training.stochastic_depth import StochasticDepth
-from evonas.inputs import called
-from evonas.measuring.identity import lacks_bfloat16
 from evonas.measuring.kept_memory import keep_memory
 from evonas.measuring.torch_state import cpu_threads, seeded
-from evonas.records import Epoch, InputSpec, RunKind
+from evonas.records import Epoch, InputSpec
 from evonas.seeding import seed_for
 from evonas.tasks.task import Task
-
-GPU_NUMBERS = 2**26
-"""Numbers that go into a validation pass on a GPU, unless a training batch has more: 256 MB in float32."""
 
 
 class Diverged(Exception):
     """A loss or a metric became infinite or not a number."""
-
-
-def precision(config: TrainingConfig, device: torch.device) -> str:
-    """ "float32", "float16" where the config says so, or "bfloat16", which needs no loss scaling: its exponent is
-    float32's."""
-    if config.precision != "auto":
-        return config.precision
-    able = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-    return "bfloat16" if able else "float32"
-
-
-def begun_with(config: TrainingConfig, begun: RunKind, device: torch.device) -> TrainingConfig:
-    """A config of training whose `precision: auto` is what it was when the run began.
-
-    Raises:
-        UserError: the GPU has no bfloat16, in which the run trains.
-    """
-    if config.precision != "auto" or not begun.precision:
-        return config
-    if device.type == "cuda" and begun.precision == "bfloat16" != precision(config, device):
-        raise UserError(lacks_bfloat16(platform.node()))
-    return config.model_copy(update={"precision": begun.precision})
-
-
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """How a network does on the examples of a split.
-
-    Args:
-        loss: the mean an example.
-        metrics: each metric of the task by name.
-    """
-
-    loss: float
-    metrics: Mapping[str, float]
 
 
 class Trainer:
@@ -179,10 +135,7 @@ class Trainer:
 
     def state(self) -> bytes:
         """All that training goes on from, in safetensors: network, optimiser, epoch. For `load`."""
-        tensors = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
-        for part, own in self._states().items():
-            tensors |= {f"{part}.{name}": tensor for name, tensor in own.state_dict().items()}
-        return save(copied(tensors), {"epoch": str(self.epoch), "batch": str(self.config.batch_size)})
+        return to_bytes(self._states(), self.epoch, self.config.batch_size)
 
     def load(self, state: bytes) -> None:
         """Go on from a `state`, to the bit where the device computes the same each time.
@@ -190,19 +143,14 @@ class Trainer:
         Raises:
             ValueError: it is of another network.
         """
-        tensors = safetensors.torch.load(state)
-        try:
-            self.network.load_state_dict(_below("network.", tensors))
-            for part, own in self._states().items():
-                own.load_state_dict(_below(f"{part}.", tensors))
-        except (RuntimeError, ValueError, KeyError) as error:
-            raise ValueError(f"the state is of another network: {str(error).splitlines()[0]}") from None
-        self.epoch = int(_about(state)["epoch"])
+        load_parts(self._states(), state)
+        self.epoch = epoch_of(state)
 
     def _states(self) -> dict[str, Any]:
-        """What has a state besides the network."""
+        """What has a state, the network first."""
         average = {"average": self._average} if self._average else {}
-        return {"optimizer": self.optimizer, **average, **({"scale": self._step.scale} if self._step.scale else {})}
+        scale = {"scale": self._step.scale} if self._step.scale else {}
+        return {"network": self.network, "optimizer": self.optimizer, **average, **scale}
 
     def _one_epoch(self, epoch: int, seed: int) -> tuple[list[float], dict[str, bytes]]:
         """Training loss, validation loss and metrics; and the scores of the examples, since a learner may end here."""
@@ -261,96 +209,5 @@ class Trainer:
         return scored(self.network, examples, self.data, self.task, self.config, self._checkpoint)
 
 
-def score(
-    network: nn.Module, examples: Examples, data: DeviceData, task: Task, config: TrainingConfig | None = None
-) -> Scores:
-    """How a network does on a split: validation, test, or whatever was put on the device.
-
-    Args:
-        network: on `data.device`; it is left in evaluation mode.
-        examples: those to score, e.g. `examples_on(task.splits.test, data.device)`.
-        data: whose `prepare` and device are used.
-        task: whose loss and metrics are computed.
-        config: of the precision; default: that of a search.
-    """
-    numbers, _ = scored(network, examples, data, task, config or TrainingConfig())
-    loss, *metrics = numbers.tolist()
-    return Scores(loss, dict(zip(task.metrics, metrics, strict=True)))
-
-
-@torch.inference_mode()
-def scored(
-    network: nn.Module,
-    examples: Examples,
-    data: DeviceData,
-    task: Task,
-    config: TrainingConfig,
-    checkpoint: Callable[[], None] = lambda: None,
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """How a network does on a split, on the device.
-
-    Returns:
-        (1 + metrics,) float64: the mean loss, then each metric of the task; and the statistics that each metric was
-        reduced from, (N, k) of all examples.
-
-    Raises:
-        MetricError: the statistics of a metric are not one row an example.
-    """
-    total = torch.zeros((), dtype=torch.float64, device=data.device)
-    parts: dict[str, list[Tensor]] = {name: [] for name in task.metrics}
-    for output, y in outputs(network, examples, data, config):
-        total += task.loss(output, y, 0.0) * len(y)
-        for name, metric in task.metrics.items():
-            parts[name].append(rows(name, metric.statistics(output, y), len(y)))
-        checkpoint()
-    statistics = {name: torch.cat(own) for name, own in parts.items()}
-    values = [metric.reduce(statistics[name]) for name, metric in task.metrics.items()]
-    return torch.stack([total / len(examples), *(value.double().reshape(()) for value in values)]), statistics
-
-
-@torch.inference_mode()
-def outputs(
-    network: nn.Module, examples: Examples, data: DeviceData, config: TrainingConfig
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """What a network, which is left in evaluation mode, gives for all examples in order: batches of outputs in float32
-    and targets, on the device."""
-    network.eval()
-    dtype = precision(config, data.device)
-    for x, y in examples.in_order(validation_batch(data, examples, config)):
-        with autocast(dtype, data.device):
-            output = called(network, to_channels_last(data.prepare(x)))
-        yield output.float(), y
-
-
-def copied(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """As safetensors takes them: on the CPU, contiguous, each with memory of its own."""
-    return {name: t.detach().cpu().clone(memory_format=torch.contiguous_format) for name, t in tensors.items()}
-
-
 def _alternates(config: TrainingConfig) -> bool:
     return config.augment.flip == "alternating"
-
-
-def batch_of(state: bytes) -> int:
-    """Examples in a step of the training that a `Trainer.state` is of."""
-    return int(_about(state)["batch"])
-
-
-def _about(state: bytes) -> dict[str, str]:
-    """What a state says of itself."""
-    head = int.from_bytes(state[:8], "little")
-    found: dict[str, str] = json.loads(state[8 : 8 + head])["__metadata__"]
-    return found
-
-
-def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-
-
-def validation_batch(data: DeviceData, examples: Examples, config: TrainingConfig) -> int:
-    """Examples in one validation pass: on a GPU as many as in the training batch, and more of small ones; on a CPU as
-    many as its caches hold (measured: 2^16 numbers)."""
-    x, _ = next(examples.in_order(1))
-    if data.device.type == "cpu":
-        return min(1024, max(64, 2**16 // numbers(x)))
-    return max(1, min(2048, max(config.batch_size, GPU_NUMBERS // numbers(x))) // data.validation_parts)

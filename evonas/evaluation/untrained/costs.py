@@ -15,7 +15,8 @@ from evonas.config import TrainingConfig
 from evonas.errors import UserError
 from evonas.evaluation.batches.device_data import DeviceData
 from evonas.evaluation.task_metrics import MetricError
-from evonas.evaluation.training.loop import Trainer, outputs
+from evonas.evaluation.training.loop import Trainer
+from evonas.evaluation.training.scoring import outputs
 from evonas.evaluation.untrained import block_scores, zero_cost
 from evonas.inputs import called, example, mapped
 from evonas.measuring.backends.storage import StorageMeter, stored, tensors, without_compiler
