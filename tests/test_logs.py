@@ -20,7 +20,7 @@ from evonas.report.data import document
 from evonas.runs.logs import ranges
 from evonas.runtime import Message
 from evonas.start import execute, prepare
-from evonas.store import writing
+from evonas.store import candidate_files
 from evonas.text import printable_lines
 from tests.synthetic import SPEC, Toy, Work, config
 from tests.test_loop import Stop, content, populations, quiet, stopping_after
@@ -107,7 +107,7 @@ def test_others_name_the_command(found: evonas.Run, capsys: pytest.CaptureFixtur
 def test_a_log_is_bounded_and_more_so_where_nothing_failed_or_there_are_many(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writing, "FULL_LOGS", 3)
+    monkeypatch.setattr(candidate_files, "FULL_LOGS", 3)
     found = run(tmp_path / "run", talks=(1, 2, 3, 4, 5), lines=5000, unbuildable=(1, 5))
     sizes = {index: len(found.folder.read(f"logs/{index:06d}.txt")) for index in range(1, 6)}
     assert 2**16 <= sizes.pop(1) < 2**16 + 50

@@ -14,7 +14,8 @@ from evonas.driver.loop import Search
 from evonas.errors import UserError
 from evonas.records import Evaluation
 from evonas.start import execute
-from evonas.store import NON_REPRODUCIBLE, Recovered, Store, open_folder, recover
+from evonas.store import NON_REPRODUCIBLE, Recovered, open_folder, recover
+from evonas.store.candidate_files import Weights
 from tests.forging import forge_cell
 from tests.synthetic import Toy, config, prepared
 
@@ -211,11 +212,11 @@ def test_an_option_without_annotation_and_one_that_is_text_are_options() -> None
 def test_weights_are_written_before_their_decision(tmp_path: Path) -> None:
     start = prepared(tmp_path / "run", config(), weights_kb=0.1)
 
-    def broken(self: Store, index: int, data: bytes) -> None:
+    def broken(self: Weights, index: int, data: bytes) -> None:
         raise OSError("disk full")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Store, "save_weights", broken)
+        patch.setattr(Weights, "save", broken)
         with pytest.raises(OSError, match="disk full"):
             execute(start, watch=quiet)
     assert evonas.load(tmp_path / "run").front().empty

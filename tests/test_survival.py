@@ -17,6 +17,7 @@ from evonas.errors import Halted, UserError
 from evonas.records import Candidate, Evaluation, Status
 from evonas.store import Store, create_run, evaluations_schema, open_folder, recover
 from evonas.store.documents import from_document, to_document
+from evonas.store.starts import Start
 from tests.synthetic import Toy, config
 from tests.test_loop import Stop, content, populations, run, stopping_after
 
@@ -156,14 +157,14 @@ run(Path(sys.argv[1]), slow, work={'delay': 0.01, 'failing': (5, 11), 'weights_k
         create_run(where, {})
         stores = [Store(where, schema, take_over) for take_over in (False, True)]
         for store in stores:
-            store.started({})
+            store.start.begin({})
             store.restore(recover(where, ("error",), ()))
         stale, successor = stores
-        successor.save_weights(15, b"trained anew")
+        successor.weights.save(15, b"trained anew")
         with pytest.raises(Halted, match="another search has taken over"):
-            stale.keep_weights({3})
-        monkeypatch.setattr(Store, "_check_start", lambda self: None)
-        stale.keep_weights({3})
+            stale.weights.keep({3})
+        monkeypatch.setattr(Start, "check", lambda self: None)
+        stale.weights.keep({3})
         assert where.names("weights") == ["000015.safetensors"]
         for store in stores:
             store.close()

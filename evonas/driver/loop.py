@@ -50,7 +50,7 @@ class Search:
         self.owner = ""
         """Of its measurements, as the device lock has it."""
         self._space, self._store, self._watch = space, store, watch
-        self._paused = Paused(store, config.training.checkpoints_mb)
+        self._paused = Paused(store.checkpoints, config.training.checkpoints_mb)
         self._waiting: list[Job] = []  # bred before a restart and not evaluated
         self._committed = self._reused_trained = 0
         self.screened: dict[int, Mapping[str, str]] = {}
@@ -219,9 +219,9 @@ class Search:
         violation = self.objectives.violation(message.metrics)
         self.breeder.buffer.add_evaluation(message)
         if message.weights and message.candidate.index in self.front():  # before the decision can become durable
-            self._store.save_weights(message.candidate.index, message.weights)
+            self._store.weights.save(message.candidate.index, message.weights)
         self._paused.hear(message, lambda: self.breeder.paused)
-        self._store.save_log(message.candidate.index, message.log, message.status.failed)
+        self._store.logs.save(message.candidate.index, message.log, message.status.failed)
         identity = self.breeder.identities[message.candidate.index]
         self._store.record_evaluation(to_row(message, arch, identity, violation), self.elapsed_s)
         self._count(message)
@@ -237,7 +237,7 @@ class Search:
             population = ((s.index, s.rank, s.crowding) for s in self.breeder.population(end))
             self._store.commit(block, self._committed, population, self.elapsed_s)
             self._committed = end
-            self._store.keep_weights(self.front())
+            self._store.weights.keep(self.front())
 
     def tell(self, doing: str) -> None:
         """Say what is done after the last candidate."""

@@ -9,19 +9,19 @@ from dataclasses import replace
 
 from evonas.objectives.promotion import promoted_to
 from evonas.records import Evaluation, Job, RungReport, Status
-from evonas.store import Store
+from evonas.store import Checkpoints
 
 MB = 10**6
 
 
 class Paused:
     """Args:
-    store: where checkpoints are.
+    checkpoints: of the run.
     most_mb: that they may take there, in MB of 10^6 bytes.
     """
 
-    def __init__(self, store: Store, most_mb: float) -> None:
-        self._store, self._most = store, int(most_mb * MB)
+    def __init__(self, checkpoints: Checkpoints, most_mb: float) -> None:
+        self._checkpoints, self._most = checkpoints, int(most_mb * MB)
         self._reached: dict[int, tuple[RungReport, ...]] = {}
         self._spent: list[int] = []
 
@@ -41,29 +41,29 @@ class Paused:
         if promoted_to(evaluation.candidate) is not None:
             self._spent.append(evaluation.candidate.parents[0])
         if evaluation.checkpoint:
-            self._store.save_checkpoint(evaluation.candidate.index, evaluation.checkpoint)
-            if sum(self._store.checkpoints.values()) > self._most:
+            self._checkpoints.save(evaluation.candidate.index, evaluation.checkpoint)
+            if sum(self._checkpoints.sizes.values()) > self._most:
                 self._make_room(wanted())
 
     def tidy(self) -> None:
         """Remove the checkpoints that nobody goes on from, now that what came of them is on disk."""
         while self._spent:
-            self._store.remove_checkpoint(self._spent.pop())
+            self._checkpoints.remove(self._spent.pop())
 
     def job(self, job: Job) -> Job:
         """A job as a worker needs it: of a promotion, with what was reached and the checkpoint, where there is one."""
         if promoted_to(job.candidate) is None:
             return job
         parent = job.candidate.parents[0]
-        return replace(job, reached=self._reached[parent], start=self._store.checkpoint(parent))
+        return replace(job, reached=self._reached[parent], start=self._checkpoints.read(parent))
 
     def _make_room(self, wanted: Sequence[int]) -> None:
         """Those that are not wanted yet, of which the search may not even know, come behind: the youngest first."""
-        sizes, room = dict(self._store.checkpoints), self._most
+        sizes, room = dict(self._checkpoints.sizes), self._most
         for index in (*wanted, *sorted(sizes, reverse=True)):
             room -= (size := sizes.pop(index, 0))
             if size and room < 0:
-                self._store.remove_checkpoint(index)
+                self._checkpoints.remove(index)
 
     def _note(self, evaluation: Evaluation) -> None:
         if promoted_to(evaluation.candidate) is not None:

@@ -47,7 +47,7 @@ def execute(prepared: PreparedSearch, *, watch: Watch, take_over: bool = False) 
         check_prices(components.config.budget.usd, runtime.spent, begun=False)
         ends.callback(store.close)  # before the workers are ended: what is decided is on disk, whatever that takes
         create_or_check(folder, components, prepared.reuse.origin, prepared.reuse.rows, prepared.founders_from)
-        store.started(_start(prepared))
+        store.start.begin(_start(prepared))
         ends.enter_context(trackers)
         founders = prepared.reuse.founders
         loop = Search(components.config, components.space, components.objectives, store, runtime, trackers, founders)
@@ -56,7 +56,7 @@ def execute(prepared: PreparedSearch, *, watch: Watch, take_over: bool = False) 
         loop.run()
         trained = components.spec.metrics.keys() if components.task else None
         finish(loop, folder, store, partial(_workers, prepared, ends), trained)
-        store.ended(loop.ended, runtime.late_results, loop.elapsed_s, loop.rest_usd)
+        store.start.end(loop.ended, runtime.late_results, loop.elapsed_s, loop.rest_usd)
     return loop.ended
 
 
@@ -72,8 +72,8 @@ def _first_workers(prepared: PreparedSearch, ends: ExitStack, store: Store) -> R
         blameless = not isinstance(stop, UserError) or isinstance(stop, RuntimeNotStarted)
         if wait.usd and (before or blameless):  # a config that workers refuse must not claim a folder
             create_or_check(folder, components, prepared.reuse.origin, prepared.reuse.rows, prepared.founders_from)
-            store.started(_start(prepared))
-            store.ended("", 0, before.elapsed_s if before else 0.0, wait.usd)
+            store.start.begin(_start(prepared))
+            store.start.end("", 0, before.elapsed_s if before else 0.0, wait.usd)
         raise
 
 
@@ -117,8 +117,8 @@ def note_moved_data(prepared: PreparedSearch, ended: str, *, take_over: bool = F
         return
     metrics, targets = objectives.metrics, objectives.targets
     with closing(Store(folder, evaluations_schema(metrics, targets), take_over)) as store:
-        store.started(_start(prepared))
-        store.ended(ended, 0, recover(folder, metrics, targets, salvage=True).elapsed_s)
+        store.start.begin(_start(prepared))
+        store.start.end(ended, 0, recover(folder, metrics, targets, salvage=True).elapsed_s)
 
 
 def _places(config: Config) -> dict[str, Any]:

@@ -18,9 +18,11 @@ damaged/                                 copies of what was found damaged and se
 Knows nothing of who writes, or why.
 """
 
-from evonas.store.description import has_own_description, is_run, read_run
+from evonas.store.candidate_files import Checkpoints, log_name, weights_name
+from evonas.store.description import create_run, has_own_description, is_new, is_run, mend_run, read_run
 from evonas.store.folder import NAMES, TOKENIZER, Folder
-from evonas.store.generations import Tables, log_name, weights_name
+from evonas.store.generations import Tables
+from evonas.store.measured import read_measured, record_measured
 from evonas.store.migration import strategy_before
 from evonas.store.opening import open_folder
 from evonas.store.reading import (
@@ -28,7 +30,6 @@ from evonas.store.reading import (
     import_options,
     kept_weights,
     read_journal_rows,
-    read_measured,
     read_retrained,
     read_starts,
     read_tables,
@@ -38,7 +39,7 @@ from evonas.store.refined import refined_conditions, refined_metrics, refined_ro
 from evonas.store.reused import ORIGIN, read_reused, write_reused
 from evonas.store.schema import NON_REPRODUCIBLE, SPENT_USD, UNPRICED_S, evaluations_schema, from_row, to_row
 from evonas.store.vouched import read_vouched, write_vouched
-from evonas.store.writing import Store, create_run, is_new, mend_run, record_measured
+from evonas.store.writing import Store
 
 __all__ = [
     "NAMES",
@@ -47,6 +48,7 @@ __all__ = [
     "SPENT_USD",
     "TOKENIZER",
     "UNPRICED_S",
+    "Checkpoints",
     "Folder",
     "Recovered",
     "Store",

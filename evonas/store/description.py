@@ -1,10 +1,14 @@
 """run.json, what a run is of, and its copy in the first start, for where the file is damaged or lost."""
 
+import hashlib
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from evonas.errors import UserError
 from evonas.store.documents import Damaged, from_document, read_document, to_document
-from evonas.store.folder import Folder
+from evonas.store.folder import FOLDERS, REUSED, VOUCHED, Folder
+from evonas.store.lease import LEASE
 from evonas.store.migration import EARLIER, OLDEST, migrate_description, with_later_keys
 from evonas.store.schema import SCHEMA_VERSION
 from evonas.store.validation import RunForm, check_document
@@ -13,6 +17,11 @@ from evonas.text import describe_error
 RUN = "run.json"
 FIRST_START, RUN_COPY = "starts/0001.json", "run"
 """Where the copy of run.json is, without its checksum."""
+
+
+def create_run(folder: Folder, description: Mapping[str, Any]) -> None:
+    """Write run.json, once."""
+    folder.create(RUN, to_document({"schema_version": SCHEMA_VERSION, **description}))
 
 
 def read_run(folder: Folder) -> dict[str, Any]:
@@ -61,6 +70,22 @@ def run_document(folder: Folder) -> bytes:
     return data
 
 
+def mend_run(folder: Folder) -> None:
+    """Write run.json again where it is damaged or lost, from its copy; what is damaged is kept in damaged/."""
+    data = run_document(folder)
+    try:
+        present = folder.read(RUN)
+    except FileNotFoundError:
+        present = None
+    if present == data:
+        return
+    if present is not None:
+        with suppress(FileExistsError):  # an earlier start was interrupted here
+            folder.create(f"damaged/{hashlib.sha256(present).hexdigest()[:8]}-{RUN}", present)
+        folder.remove(RUN)
+    folder.create(RUN, data)
+
+
 def has_own_description(folder: Folder) -> bool:
     """Whether run.json is there and intact, so that its copy is not needed."""
     try:
@@ -78,3 +103,8 @@ def _copy_of_run(folder: Folder) -> bytes | None:
 
 def is_run(folder: Folder) -> bool:
     return RUN in folder.names() or _copy_of_run(folder) is not None
+
+
+def is_new(folder: Folder) -> bool:
+    """Whether nothing is there but what a writer lays out before its first record."""
+    return set(folder.names()) <= {*FOLDERS, LEASE, REUSED, *VOUCHED} and not any(map(folder.names, FOLDERS))

@@ -34,25 +34,6 @@ class Tables:
     digest: str
 
 
-def log_name(index: int) -> str:
-    """Where the log of a candidate is, if it has one."""
-    return f"logs/{index:06d}.txt"
-
-
-def weights_name(index: int) -> str:
-    return f"weights/{index:06d}.safetensors"
-
-
-def checkpoint_name(index: int) -> str:
-    """Where the training of a paused candidate goes on from, behind the SHA-256 of it."""
-    return f"checkpoints/{index:06d}.safetensors"
-
-
-def retrained_name(index: int) -> str:
-    """Where it is said that a candidate was trained again for its weights."""
-    return f"retrained/{index:06d}.json"
-
-
 def generation_name(kind: str, generation: int) -> str:
     """kind: manifest, evaluations or populations."""
     return f"{kind}/generation-{generation:05d}.{'json' if kind == 'manifest' else 'parquet'}"
@@ -122,6 +103,14 @@ def _parquet(folder: Folder, generation: int, kind: str, manifest: Mapping[str, 
         name, table, [column.name for column in schema if column.type == pa.float64() and kind == "evaluations"]
     )
     return table
+
+
+def to_parquet(rows: list[dict[str, Any]], schema: pa.Schema) -> bytes:
+    """A table as a file of a run."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), sink, compression="zstd", write_page_checksum=True)
+    data: bytes = sink.getvalue().to_pybytes()
+    return data
 
 
 def unpacked(name: str, data: bytes, rows: int) -> pa.Table:

@@ -12,14 +12,11 @@ from evonas.store.description import RUN_COPY, read_run
 from evonas.store.documents import Damaged, read_document
 from evonas.store.folder import Folder, digits
 from evonas.store.generations import Tables, tables_of
-from evonas.store.journal import read_journal, segments
-from evonas.store.migration import migrate_config, migrate_row
+from evonas.store.journal import read_journal
+from evonas.store.migration import migrate_config
 from evonas.store.recovery import by_candidate, check_entries, refusal
 from evonas.store.schema import evaluations_schema
-from evonas.store.validation import MeasuredForm, RetrainedForm, StartForm, check_document
-
-FROM_COMMAND = "front-"
-"""How names in measured/ begin of what `evonas measure --front` measured."""
+from evonas.store.validation import RetrainedForm, StartForm, check_document
 
 
 def as_last_started(config: Mapping[str, Any], starts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -63,26 +60,6 @@ def import_options(folder: Folder) -> str:
     return "".join(f" --import {shlex.quote(name)}" for name in names)
 
 
-def read_measured(folder: Folder, by_search: bool | None = None) -> list[dict[str, Any]]:
-    """What candidates took that were measured after a search: candidate, message, metrics, conditions.
-
-    Args:
-        folder: of the run.
-        by_search: only what the search itself measured at its end, or only what `evonas measure --front` did; None:
-            both.
-    """
-    try:
-        documents = []
-        for name in folder.names("measured"):
-            if by_search is not None and by_search is name.startswith(FROM_COMMAND):
-                continue
-            documents.append(read_document(folder, f"measured/{name}"))
-            check_document(f"measured/{name}", documents[-1], MeasuredForm)
-    except Damaged as damage:
-        raise UserError(f"{folder}/{damage.name} {damage.what}; restore it from a copy, or remove it") from None
-    return [migrate_row(row) for document in documents for row in document["measured"]]
-
-
 def read_retrained(folder: Folder) -> dict[int, dict[str, Any]]:
     """What was trained again after a search, by candidate: weights_sha256 (empty: it failed), message, metrics,
     conditions."""
@@ -106,12 +83,6 @@ def kept_weights(folder: Folder) -> set[int]:
     for table in tables:
         recorded += table.select(["candidate", "weights_sha256"]).to_pylist()
     return {row["candidate"] for row in recorded if row["weights_sha256"]} & set(map(digits, folder.names("weights")))
-
-
-def last_start(folder: Folder) -> int:
-    """Number of the newest start, also where its file is lost; 0 where there is none."""
-    journal = (int(name.partition("-")[0]) for name in segments(folder))
-    return max([0, *map(digits, folder.names("starts")), *journal])
 
 
 def read_tables(folder: Folder, metrics: Sequence[str], targets: Sequence[str]) -> Tables:

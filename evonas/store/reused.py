@@ -13,10 +13,9 @@ import pyarrow as pa
 from evonas.errors import UserError
 from evonas.store.documents import Damaged
 from evonas.store.folder import REUSED, Folder
-from evonas.store.generations import unpacked
+from evonas.store.generations import to_parquet, unpacked
 from evonas.store.schema import evaluations_schema
 from evonas.store.validation import check_table
-from evonas.store.writing import to_parquet
 
 ORIGIN = "from"
 """The key of run.json that says which run the rows are of, how many they are, and their SHA-256."""
