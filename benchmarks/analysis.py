@@ -41,7 +41,7 @@ CONFIG = {
 }
 TIMED = """
 import json, sys, time
-import evonas, evonas.runs.run
+import evonas, evonas.runs.loading
 start, cpu = time.perf_counter(), time.process_time()
 front = evonas.load(sys.argv[1]).front()
 print(json.dumps([time.perf_counter() - start, time.process_time() - cpu, len(front)]))

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from evonas.errors import UserError
     from evonas.final.train import train
     from evonas.records import InputSpec, TaskSpec
-    from evonas.runs.run import Run, Runs, load
+    from evonas.runs.loading import load
+    from evonas.runs.run import Run
+    from evonas.runs.several import Runs
     from evonas.spaces import Arch, Choice, Group, Integer, OneOf, Optional, Repeat, Space
     from evonas.start import search
     from evonas.tasks import Split, Splits, Task, TaskMetric, classification, regression, table_of
@@ -25,7 +27,9 @@ _HOMES = {
     "evonas.errors": ("UserError",),
     "evonas.final.train": ("train",),
     "evonas.records": ("InputSpec", "TaskSpec"),
-    "evonas.runs.run": ("Run", "Runs", "load"),
+    "evonas.runs.loading": ("load",),
+    "evonas.runs.run": ("Run",),
+    "evonas.runs.several": ("Runs",),
     "evonas.spaces": ("Arch", "Choice", "Group", "Integer", "OneOf", "Optional", "Repeat", "Space"),
     "evonas.start": ("search",),
     "evonas.tasks": ("Split", "Splits", "Task", "TaskMetric", "classification", "regression", "table_of"),

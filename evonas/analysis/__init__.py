@@ -43,6 +43,7 @@ from evonas.analysis.frames import (
     tests,
     together,
     trainings,
+    unfinished,
     where,
 )
 from evonas.analysis.fronts import Reference, WhatIf, dominated, front, hypervolume, picks, reference, scaled, what_if
@@ -110,6 +111,7 @@ __all__ = [
     "timeline",
     "together",
     "trainings",
+    "unfinished",
     "unsettled",
     "utilisation",
     "what_if",

@@ -17,6 +17,7 @@ from evonas.did_you_mean import unknown
 from evonas.errors import UserError
 from evonas.store import (
     Folder,
+    Recovered,
     Tables,
     evaluations_schema,
     read_journal_rows,
@@ -69,6 +70,24 @@ def populations(folder: Folder, description: dict[str, Any]) -> pd.DataFrame:
     tables = read_tables(folder, description["metrics"], description["targets"]).populations
     frame: pd.DataFrame = pa.concat_tables(tables).to_pandas(use_threads=False) if tables else pd.DataFrame()
     return frame
+
+
+def unfinished(record: Recovered) -> pd.DataFrame:
+    """Candidates that were bred and are not evaluated: candidate, genome, parents, operator, rungs (reached by now),
+    status."""
+    rows = [
+        {
+            "candidate": candidate.index,
+            "genome": list(candidate.genome),
+            "parents": list(candidate.parents),
+            "operator": candidate.operator,
+            "rungs": len(reached),
+            "status": "unfinished",
+        }
+        for candidate, reached in record.births()
+        if reached is not None
+    ]
+    return pd.DataFrame(rows, columns=["candidate", "genome", "parents", "operator", "rungs", "status"])
 
 
 def measured(folder: Folder, description: Mapping[str, Any]) -> pd.DataFrame:

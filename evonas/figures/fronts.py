@@ -33,7 +33,8 @@ from evonas.figures.picture import (
     clock,
     objective_axis,
 )
-from evonas.runs.run import Run, Runs
+from evonas.runs.run import Run
+from evonas.runs.several import Runs
 
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, RED)
 EARLIER = ("#c7d7e5", "#9dbad3", "#7199bd", "#46769f", "#1f4e79")

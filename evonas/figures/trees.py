@@ -30,7 +30,8 @@ from evonas.figures.picture import (
     Points,
     counted,
 )
-from evonas.runs.run import Run, Runs
+from evonas.runs.run import Run
+from evonas.runs.several import Runs
 
 COLOURS = (BLUE, GREEN, PURPLE, ORANGE, SKY, RED)
 SIZES = ("width", "channels", "out_channels", "filters", "units", "features")

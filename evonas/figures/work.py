@@ -6,7 +6,8 @@ from evonas import analysis
 from evonas.errors import UserError
 from evonas.figures.labels import hover
 from evonas.figures.picture import BLUE, GREEN, LABELS, OUTCOMES, Axis, Boxes, Line, Mark, Picture, clock, counted
-from evonas.runs.run import Run, Runs
+from evonas.runs.run import Run
+from evonas.runs.several import Runs
 
 MOST = 500
 

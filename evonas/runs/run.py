@@ -1,12 +1,11 @@
 """A run folder as an object: its tables as data frames, its networks as modules."""
 
 import shlex
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
@@ -14,9 +13,10 @@ from evonas import analysis
 from evonas.errors import UserError
 from evonas.runs.money import Money, money, with_more_money
 from evonas.runs.remarks import remarks
+from evonas.runs.status import progress, spending
 from evonas.runs.weights_again import about_weights
 from evonas.scores import decoded
-from evonas.store import Folder, open_folder, read_measured, read_run, read_starts, recover, screened_targets
+from evonas.store import Folder, Recovered, open_folder, read_measured, read_run, read_starts, recover, screened_targets
 
 if TYPE_CHECKING:  # a run is read without torch
     from torch import nn
@@ -107,20 +107,7 @@ class Run:
         """Candidates that were bred and are not evaluated: in work, or stopped when the time of the budget was used up.
         They are taken up when the search goes on. candidate, genome, parents, operator, rungs (reached by now), status.
         """
-        record = recover(self.folder, self.description["metrics"], self.description["targets"])
-        rows = [
-            {
-                "candidate": candidate.index,
-                "genome": list(candidate.genome),
-                "parents": list(candidate.parents),
-                "operator": candidate.operator,
-                "rungs": len(reached),
-                "status": "unfinished",
-            }
-            for candidate, reached in record.births()
-            if reached is not None
-        ]
-        return pd.DataFrame(rows, columns=["candidate", "genome", "parents", "operator", "rungs", "status"])
+        return analysis.unfinished(self._recovered())
 
     def mismatch(self) -> pd.DataFrame:
         """Table against measurement, of each target with a table: target, networks, mean_error, kendall_tau."""
@@ -131,40 +118,21 @@ class Run:
         latencies that did not come within the bound, of those that were measured; spent_usd: US dollars of all nodes
         that had a price, None where none had; unpriced_node_hours: of the others; generations_usd: generation -> US
         dollars of all nodes."""
-        record = recover(self.folder, self.description["metrics"], self.description["targets"])
-        spent = money(self.folder, self.evaluations, record.rest_usd)
+        record = self._recovered()
         return {
-            "evaluated": len(record.evaluated),
-            "statuses": dict(Counter(evaluation.status.value for evaluation in record.evaluated)),
-            "pending": len(record.pending),
-            "generations": record.generations,
-            "front": len(self.front()),
-            "unsettled": {
-                target: {"latencies": count, "of": known}
-                for target, (count, known) in analysis.unsettled(self.evaluations, self.description["targets"]).items()
-            },
-            "elapsed_s": round(record.elapsed_s, 1),
-            "spent_usd": None if spent.usd is None else round(spent.usd, 6),
-            "unpriced_node_hours": round(spent.unpriced_hours, 4),
-            "generations_usd": dict(self._usd_by_generation()),
+            **progress(record, self.evaluations, len(self.front()), self.description["targets"]),
+            **spending(self._money(record), self.costs()),
             "state": self.state,
         }
 
     @property
     def money(self) -> Money:
         """What the search cost by the prices of its nodes: of all nodes, and of candidates."""
-        record = recover(self.folder, self.description["metrics"], self.description["targets"])
-        return money(self.folder, self.evaluations, record.rest_usd)
+        return self._money(self._recovered())
 
     def costs(self) -> pd.DataFrame:
         """What each generation cost, US dollars, as of `analysis.costs`."""
         return analysis.costs(self.evaluations)
-
-    def _usd_by_generation(self) -> Iterator[tuple[str, float]]:
-        """Name and US dollars of each generation of which something is known; that which is open is "open"."""
-        for row in self.costs().to_dict("records"):
-            if not pd.isna(row["spent_usd"]):
-                yield "open" if pd.isna(row["generation"]) else str(row["generation"]), round(row["spent_usd"], 6)
 
     def remarks(self) -> list[str]:
         """What is to be known beside the front, a line each: what its latencies are of and how far they settled, what
@@ -320,60 +288,9 @@ class Run:
             raise analysis.not_evaluated(self.evaluations, candidate)
         return row.iloc[0]
 
+    def _recovered(self) -> Recovered:
+        """What is there now, of a live run too."""
+        return recover(self.folder, self.description["metrics"], self.description["targets"])
 
-class Runs:
-    """Several runs with the same objectives, as one: each table has the column `run`, the name that it was loaded by.
-
-    Raises:
-        UserError: there is none, one is named twice, or their objectives differ.
-    """
-
-    def __init__(self, folders: Sequence[str | Path], space: "Space | None" = None, task: "Task | None" = None) -> None:
-        names = [str(folder) for folder in folders]
-        if not names or len(set(names)) < len(names):
-            raise UserError(f"load takes each run once, not {', '.join(names) or 'none'}")
-        self.runs = {name: Run(folder, space, task) for name, folder in zip(names, folders, strict=True)}
-        first, *others = self.runs.values()
-        self.objectives, self.signs, self.description = first.objectives, first.signs, first.description
-        for name, run in zip(names[1:], others, strict=True):
-            if (run.objectives, run.signs) != (self.objectives, self.signs):
-                own, those = ", ".join(run.objectives), ", ".join(self.objectives)
-                raise UserError(f"{name} has the objectives {own}, {names[0]} has {those}")
-
-    def __repr__(self) -> str:
-        return f"Runs({', '.join(self.runs)}: {len(self.evaluations):,} evaluated, front of {len(self.front())})"
-
-    @cached_property
-    def evaluations(self) -> pd.DataFrame:
-        """One row a evaluated candidate of each run; the columns are those of the Parquet files, behind `run`."""
-        return analysis.together({name: run.evaluations for name, run in self.runs.items()})
-
-    @cached_property
-    def populations(self) -> pd.DataFrame:
-        """The survivors of every generation of each run: run, generation, candidate, rank, crowding."""
-        return analysis.together({name: run.populations for name, run in self.runs.items()})
-
-    def front(self) -> pd.DataFrame:
-        """The fully trained, feasible candidates that none of any run dominates, best in the first objective first."""
-        return analysis.front(self.evaluations, self.objectives, self.signs)
-
-
-@overload
-def load(  # type: ignore[overload-overlap]  # str first
-    folder: str | Path, space: "Space | None" = None, task: "Task | None" = None
-) -> Run: ...
-@overload
-def load(folder: Sequence[str | Path], space: "Space | None" = None, task: "Task | None" = None) -> Runs: ...
-def load(
-    folder: str | Path | Sequence[str | Path], space: "Space | None" = None, task: "Task | None" = None
-) -> Run | Runs:
-    """A run folder, finished or live: a path, or a URL such as s3://bucket/run; or several, as one.
-
-    Args:
-        folder: one, or several whose objectives are the same.
-        space: the user's own, where the config names none of evonas.
-        task: the same.
-    """
-    if isinstance(folder, str) or not isinstance(folder, Sequence):
-        return Run(folder, space, task)
-    return Runs(folder, space, task)
+    def _money(self, record: Recovered) -> Money:
+        return money(self.folder, self.evaluations, record.rest_usd)

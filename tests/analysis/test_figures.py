@@ -16,7 +16,8 @@ from evonas.figures.fronts import MISSING, _scale
 from evonas.figures.labels import cut
 from evonas.figures.picture import Axis, Band, Boxes, Line, Picture, Points, clock, counted, objective_axis
 from evonas.installing import how_to_install
-from evonas.runs.run import Run, Runs
+from evonas.runs.run import Run
+from evonas.runs.several import Runs
 from tests.test_loop import run
 
 RECORDED = Path(__file__).parents[1] / "recorded"
