@@ -17,7 +17,7 @@ import psutil
 from evonas.errors import UserError
 from evonas.launch.programs import find
 from evonas.launch.state import State, alter, read
-from evonas.measuring.device_lock import folder as folder_of_this_machine
+from evonas.measuring.machine_folder import machine_folder
 from evonas.submit.ray_jobs import is_open
 
 PORTS = range(8266, 8366)
@@ -36,7 +36,7 @@ def free_port() -> Iterator[int]:
         UserError: None of a hundred is free.
     """
     for port in PORTS:
-        path = folder_of_this_machine() / f"port-{port}"
+        path = machine_folder() / f"port-{port}"
         with open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600), "rb") as file:
             if _is_taken(file.fileno(), port):
                 continue

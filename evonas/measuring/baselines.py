@@ -10,7 +10,7 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from evonas import atomic_files
-from evonas.measuring.device_lock import folder
+from evonas.measuring.machine_folder import machine_folder
 from evonas.measuring.plausibility import LONGEST_MS
 
 LONGEST_BYTES = 2**16
@@ -59,7 +59,7 @@ class Baselines:
 
     def _places(self, description: Sequence[object]) -> Iterator[tuple[Path, str]]:
         protocol, *rest = description
-        folders = [(folder(), platform.node()), *([(self._shared, _machine())] if self._shared else [])]
+        folders = [(machine_folder(), platform.node()), *([(self._shared, _machine())] if self._shared else [])]
         for where, machine in folders:
             of = json.dumps([protocol, machine, *rest], sort_keys=True)
             yield where / f"reference-{hashlib.sha256(of.encode()).hexdigest()[:16]}.json", of

@@ -1,13 +1,15 @@
 """A process that measures gets priority, cores and memory of its own, and no garbage collection."""
 
+import fcntl
 import gc
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from evonas.measuring.device_lock import claim_cores
+from evonas.measuring.file_lock import open_lock, try_lock
 from evonas.measuring.kept_memory import keep_memory
+from evonas.measuring.machine_folder import machine_folder
 from evonas.measuring.numa import Nearby
 
 
@@ -42,6 +44,29 @@ def pinned(threads: int, near: Nearby | None = None) -> Iterator[Mapping[str, st
             os.close(claim)
         if collecting:
             gc.enable()
+
+
+def claim_cores(cores: Sequence[int], count: int) -> tuple[list[int], list[int]]:
+    """Takes cores that nobody else measures on, as far as there are such.
+
+    Args:
+        cores: The numbers of those that may be taken, the best first.
+        count: How many.
+
+    Returns:
+        The cores, and the files that are to be closed when they are not needed any more.
+    """
+    claimed: dict[int, int] = {}
+    for core in cores:
+        if len(claimed) == count:
+            break
+        file = open_lock(machine_folder() / f"core-{core}")
+        if try_lock(file, fcntl.LOCK_EX):
+            claimed[core] = file
+        else:
+            os.close(file)
+    others = [core for core in cores if core not in claimed]
+    return [*claimed, *others[: count - len(claimed)]], list(claimed.values())
 
 
 def _threads() -> Collection[int]:

@@ -8,7 +8,7 @@ from evonas.config.messages import validated
 from evonas.config.options import construct
 from evonas.errors import TargetUnavailable
 from evonas.evaluation.targets import Targets
-from evonas.measuring import benchmark, device_lock
+from evonas.measuring import benchmark, readers_writer_lock
 from evonas.measuring.backends import export
 from evonas.measuring.device_lock import DeviceLock
 from evonas.measuring.remote.client import Remote
@@ -46,7 +46,7 @@ def test_a_worker_makes_room_while_it_waits_for_a_server_on_its_own_machine(monk
             had.append(alone)
         raise TargetUnavailable("that is all")
 
-    monkeypatch.setattr(device_lock, "EXCLUSIVE_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(readers_writer_lock, "EXCLUSIVE_TIMEOUT_S", 0.2)
     monkeypatch.setattr(Remote, "_ask", asked)
     own, space, targets = made(config({"address": "http://127.0.0.1:1"}))
     with own.shared(), pytest.raises(TargetUnavailable, match="that is all"):

@@ -16,7 +16,8 @@ from evonas.errors import UserError
 from evonas.measuring import baselines, benchmark
 from evonas.measuring.backends.backend import BACKENDS, Array
 from evonas.measuring.benchmark import Baseline, LatencyBenchmark, for_reference
-from evonas.measuring.device_lock import DeviceLock, folder
+from evonas.measuring.device_lock import DeviceLock
+from evonas.measuring.machine_folder import machine_folder
 from evonas.measuring.reference import reference
 from evonas.records import Inputs, InputSpec, Measurement
 
@@ -103,10 +104,10 @@ def test_a_device_that_has_become_slower_does_not_make_a_network_slower() -> Non
 
 def test_the_baseline_is_taken_once_a_device_and_kept_for_all() -> None:
     make().measure(b"3.0", ONE)
-    (file,) = folder().glob("reference-*.json")
+    (file,) = machine_folder().glob("reference-*.json")
     assert json.loads(file.read_text())["ms"] == 2.0
     make(config=TargetConfig(max_seconds=0.2, batch=32)).measure(b"3.0", ONE)
-    assert len(list(folder().glob("reference-*.json"))) == 1
+    assert len(list(machine_folder().glob("reference-*.json"))) == 1
 
 
 def test_containers_of_a_machine_share_its_baseline_and_other_machines_take_their_own(
@@ -146,7 +147,7 @@ def test_a_baseline_that_is_disturbed_at_first_is_taken_until_none_is_lower(monk
 
 def test_a_damaged_baseline_is_taken_again() -> None:
     make().measure(b"3.0", ONE)
-    (file,) = folder().glob("reference-*.json")
+    (file,) = machine_folder().glob("reference-*.json")
     file.write_text("{")
     assert make().measure(b"3.0", ONE).ms == 3.0
     assert json.loads(file.read_text())["ms"] == 2.0
@@ -155,7 +156,7 @@ def test_a_damaged_baseline_is_taken_again() -> None:
 @pytest.mark.parametrize("ms", ["NaN", "-0.5", "0", "1e400", "200.0", "0.02", "1e9", "[" * 5000, "null"])
 def test_a_baseline_that_cannot_be_right_is_taken_again(ms: str) -> None:
     make().measure(b"3.0", ONE)
-    (file,) = folder().glob("reference-*.json")
+    (file,) = machine_folder().glob("reference-*.json")
     file.write_text(file.read_text().replace('"ms": 2.0', f'"ms": {ms}'))
     assert make().measure(b"3.0", ONE).ms == 3.0
     assert json.loads(file.read_text())["ms"] == 2.0
@@ -165,7 +166,7 @@ def test_a_baseline_of_other_conditions_or_that_others_may_write_is_taken_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     make().measure(b"3.0", ONE)
-    (file,) = folder().glob("reference-*.json")
+    (file,) = machine_folder().glob("reference-*.json")
     text = file.read_text().replace('"ms": 2.0', '"ms": 3.5')
     file.write_text(text.replace("clockwork", "another"))
     assert make().measure(b"3.0", ONE).ms == 3.0
@@ -177,13 +178,13 @@ def test_a_baseline_of_other_conditions_or_that_others_may_write_is_taken_again(
     assert make().measure(b"3.0", ONE).ms == 3.0
     monkeypatch.setattr("platform.node", lambda: "another machine")
     make().measure(b"3.0", ONE)
-    assert len(list(folder().glob("reference-*.json"))) == 2
+    assert len(list(machine_folder().glob("reference-*.json"))) == 2
 
 
 def test_a_folder_that_others_may_write_to_holds_no_baseline() -> None:
-    folder().chmod(0o777)
+    machine_folder().chmod(0o777)
     with pytest.raises(UserError, match=r"others may write to \S+, where measurements meet; chmod 700 it"):
-        folder()
+        machine_folder()
 
 
 def test_against_a_baseline_its_known_time_is_the_measure() -> None:
@@ -204,7 +205,7 @@ def test_a_baseline_of_a_busy_device_is_kept_apart() -> None:
     LatencyBenchmark("cpu", QUICK, b"2.0", DeviceLock([], enabled=False)).measure(b"3.0", ONE)
     Clockwork.slow = 1.0
     assert make().measure(b"3.0", ONE).ms == 3.0
-    assert len(list(folder().glob("reference-*.json"))) == 2
+    assert len(list(machine_folder().glob("reference-*.json"))) == 2
 
 
 def test_without_the_lock_the_row_says_so() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from evonas.measuring import cpu_affinity, device_lock
+from evonas.measuring import cpu_affinity
 from evonas.measuring.cpu_affinity import pinned
 from evonas.measuring.numa import Nearby, near, near_bus
 
@@ -78,7 +78,7 @@ def test_a_core_near_the_gpu_is_taken_first_and_a_far_one_where_there_is_none(
             assert len(chosen[0]) == threads
             assert had["numa"] == said
     chosen.clear()
-    held = device_lock.claim_cores([1], 1)[1]
+    held = cpu_affinity.claim_cores([1], 1)[1]
     with pinned(1, Nearby(frozenset({0, 1}), "here")):
         assert chosen[0] == {0}  # somebody measures on the other one
     os.close(held[0])

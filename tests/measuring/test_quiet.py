@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from evonas.errors import UserError
-from evonas.measuring import device_lock
+from evonas.measuring import device_lock, file_lock, readers_writer_lock
+from evonas.measuring.cpu_affinity import claim_cores
 from evonas.measuring.device_lock import DeviceLock
 
 SPAWN = multiprocessing.get_context("fork")
@@ -179,13 +180,13 @@ def test_a_measurement_of_one_card_leaves_trainers_on_another_alone(crew: Any) -
 
 
 def test_who_measures_at_the_same_time_has_cores_of_its_own() -> None:
-    first, files = device_lock.claim_cores([3, 2, 1], 1)
-    second, others = device_lock.claim_cores([3, 2, 1], 2)
-    none_left, _ = device_lock.claim_cores([3, 2, 1], 1)
+    first, files = claim_cores([3, 2, 1], 1)
+    second, others = claim_cores([3, 2, 1], 2)
+    none_left, _ = claim_cores([3, 2, 1], 1)
     assert (first, second, none_left) == ([3], [2, 1], [3])
     for file in files:
         os.close(file)
-    again, more = device_lock.claim_cores([3, 2, 1], 1)
+    again, more = claim_cores([3, 2, 1], 1)
     assert again == [3]
     for file in [*others, *more]:
         os.close(file)
@@ -198,7 +199,7 @@ def test_who_does_what_cannot_be_paused_is_seen_and_not_waited_for() -> None:
             before = time.monotonic()
             with other.exclusive("cpu") as alone:
                 assert not alone
-            assert time.monotonic() < before + device_lock.EXCLUSIVE_TIMEOUT_S
+            assert time.monotonic() < before + readers_writer_lock.EXCLUSIVE_TIMEOUT_S
         assert hold.paused_s < 1
     with other.exclusive("cpu") as alone:
         assert alone
@@ -214,7 +215,7 @@ def test_a_reader_looks_for_writers_every_few_milliseconds_and_not_at_each_step(
         flock(file, operation)
 
     monkeypatch.setattr(device_lock, "time", SimpleNamespace(**{**vars(time), "monotonic": lambda: clock[0]}))
-    monkeypatch.setattr(device_lock, "fcntl", SimpleNamespace(**{**vars(fcntl), "flock": counted}))
+    monkeypatch.setattr(file_lock, "fcntl", SimpleNamespace(**{**vars(fcntl), "flock": counted}))
     hold = DeviceLock(["cpu"])
     with hold.shared():
         before = looks[0]
@@ -291,7 +292,7 @@ def test_a_dead_process_holds_nothing(crew: Any, role: Any) -> None:
 def test_a_trainer_that_hangs_does_not_hold_up_measurements_for_ever(
     crew: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(device_lock, "EXCLUSIVE_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(readers_writer_lock, "EXCLUSIVE_TIMEOUT_S", 0.2)
     assert crew(train_without_breath).said() == "in"
     assert crew(measure).said() == "not alone"
 
@@ -299,7 +300,7 @@ def test_a_trainer_that_hangs_does_not_hold_up_measurements_for_ever(
 def test_a_measurement_that_hangs_does_not_hold_up_training_for_ever(
     crew: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(device_lock, "SHARED_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(readers_writer_lock, "SHARED_TIMEOUT_S", 0.2)
     assert crew(measure).said() == "alone"
     trainer = crew(train)
     assert trainer.said() == "in"
@@ -348,24 +349,24 @@ def test_the_folder_must_be_ones_own(tmp_path: Path) -> None:
 
 
 def test_who_measures_beside_work_that_has_given_up_is_told(crew: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(device_lock, "SHARED_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(readers_writer_lock, "SHARED_TIMEOUT_S", 0.2)
     hung = crew(measure)
     assert hung.said() == "alone"
     trainer = crew(train)
     assert [trainer.said(), trainer.said()] == ["in", "back"]  # it goes on without the lock
     hung.end()
-    with device_lock.DeviceLock(["GPU-1"], enabled=True).exclusive("cpu") as alone:
+    with DeviceLock(["GPU-1"], enabled=True).exclusive("cpu") as alone:
         assert not alone
     alone, until = False, time.monotonic() + 600
     while not alone and time.monotonic() < until:  # once no writer waits, the trainer holds the lock again
         time.sleep(0.3)
-        with device_lock.DeviceLock(["GPU-1"], enabled=True).exclusive("cpu") as alone:
+        with DeviceLock(["GPU-1"], enabled=True).exclusive("cpu") as alone:
             pass
     assert alone
 
 
 def test_many_measurements_wait_for_each_other_longer_than_for_one(crew: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(device_lock, "SHARED_TIMEOUT_S", 0.6)
+    monkeypatch.setattr(readers_writer_lock, "SHARED_TIMEOUT_S", 0.6)
     crew_of_eight = [crew(measure_briefly) for _ in range(8)]
     assert [worker.said(10) for worker in crew_of_eight] == ["alone"] * 8
 
