@@ -42,7 +42,8 @@ from evonas.supernet.file import read as read_supernet
 from evonas.supernet.inheriting import Inheriting
 from evonas.tabular import EvaluatorFactory
 from evonas.tasks import TASKS, Task
-from evonas.tasks.data_record import DataRecord, data_record
+from evonas.tasks.data_record.describing import data_record
+from evonas.tasks.data_record.record import DataRecord
 from evonas.tasks.offered import check_listed
 from evonas.tasks.shipped import Preparation, Shipped
 from evonas.text import one_line

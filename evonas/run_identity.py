@@ -45,7 +45,9 @@ from evonas.store import (
 )
 from evonas.strategies import STRATEGIES
 from evonas.tasks import TASKS, Task
-from evonas.tasks.data_record import DataRecord, data_difference, in_run_json, names_file, recorded_data
+from evonas.tasks.data_record.difference import data_difference
+from evonas.tasks.data_record.record import DataRecord
+from evonas.tasks.data_record.run_json import in_run_json, names_file, recorded_data
 from evonas.tasks.metrics import reduction
 
 PARTS: dict[str, Mapping[str, Callable[..., Any]]] = {

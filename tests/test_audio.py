@@ -22,7 +22,8 @@ from evonas.tasks.audio.masking import Masking
 from evonas.tasks.audio.resampling import resampled
 from evonas.tasks.audio.sounds import as_int16
 from evonas.tasks.audio.spectrogram import Spectrogram
-from evonas.tasks.data_record import data_record, prepare_of
+from evonas.tasks.data_record.describing import data_record
+from evonas.tasks.data_record.prepare import prepare_of
 from evonas.testing import check_task
 
 RATE, N = 2000, 60

@@ -13,7 +13,8 @@ import evonas
 from evonas.cli import main
 from evonas.errors import UserError
 from evonas.tasks.constructors import classification
-from evonas.tasks.data_record import SAMPLED_BYTES, data_difference, data_record
+from evonas.tasks.data_record.describing import SAMPLED_BYTES, data_record
+from evonas.tasks.data_record.difference import data_difference
 from evonas.tasks.task import Split, Splits
 
 SPACE = {"kind": "cell", "stages": 1, "channels": [4, 6], "cells": [1], "nodes": 3}

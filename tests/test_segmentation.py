@@ -18,7 +18,8 @@ from evonas.errors import UserError
 from evonas.evaluation.agreement import data_digest
 from evonas.evaluation.training.augment import augment
 from evonas.tasks import TASKS, Task, room
-from evonas.tasks.data_record import data_record, prepare_of
+from evonas.tasks.data_record.describing import data_record
+from evonas.tasks.data_record.prepare import prepare_of
 from evonas.tasks.pictures.images import ORIENTATION
 from evonas.tasks.segmentation.masks import MaskFiles, MaskForm, values_of
 from evonas.tasks.segmentation.pairs import Pair

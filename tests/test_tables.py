@@ -18,7 +18,8 @@ from evonas.config.options import construct
 from evonas.errors import UserError
 from evonas.spaces.units import built
 from evonas.tasks import TASKS, Task
-from evonas.tasks.data_record import data_record, prepare_of
+from evonas.tasks.data_record.describing import data_record
+from evonas.tasks.data_record.prepare import prepare_of
 from evonas.tasks.losses import WeightedCrossEntropy
 from evonas.tasks.metrics import CLASSIFICATION_METRICS
 from evonas.tasks.table import Encoder

@@ -15,7 +15,8 @@ from evonas.config import PartConfig
 from evonas.config.options import construct
 from evonas.errors import UserError
 from evonas.tasks import TASKS, Task
-from evonas.tasks.data_record import data_record, prepare_of
+from evonas.tasks.data_record.describing import data_record
+from evonas.tasks.data_record.prepare import prepare_of
 from evonas.tasks.texts.characters import BitsAndBytes, ratio
 from evonas.testing import check_task
 

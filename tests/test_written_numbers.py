@@ -14,7 +14,7 @@ from evonas.config import PartConfig
 from evonas.config.options import construct
 from evonas.errors import UserError
 from evonas.tasks import TASKS, Task
-from evonas.tasks.data_record import data_record
+from evonas.tasks.data_record.describing import data_record
 from evonas.tasks.table import Encoder
 from evonas.tasks.table.writing import reading_of
 

@@ -93,7 +93,8 @@ def init(data: str, out: str = "config.yaml") -> Iterator[str]:
     from evonas.config import PartConfig
     from evonas.config.options import construct
     from evonas.tasks import TASKS
-    from evonas.tasks.data_record import data_record, in_words
+    from evonas.tasks.data_record.describing import data_record
+    from evonas.tasks.data_record.words import in_words
 
     if Path(out).exists():
         raise UserError(f"--out {out}: it exists; give another name, or remove it")

@@ -2,7 +2,7 @@
 
 import json
 
-from evonas.tasks.data_record import DataRecord
+from evonas.tasks.data_record.record import DataRecord
 
 SUFFIX = ".names.json"
 HOW = (

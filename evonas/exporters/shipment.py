@@ -23,7 +23,10 @@ from evonas.runs.data import data_for_others
 from evonas.runs.rebuild import task_of
 from evonas.runs.run import Run
 from evonas.store import weights_name
-from evonas.tasks.data_record import DataRecord, finish_of, prepare_of, recorded_data, stored_example
+from evonas.tasks.data_record.example import stored_example
+from evonas.tasks.data_record.prepare import finish_of, prepare_of
+from evonas.tasks.data_record.record import DataRecord
+from evonas.tasks.data_record.run_json import recorded_data
 from evonas.text import counted
 
 Which = Literal["newest", "search"]

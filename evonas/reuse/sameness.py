@@ -10,7 +10,8 @@ from evonas.config import ENDPOINT_KEYS, Config
 from evonas.measuring.backends.pytorch import device_name
 from evonas.run_identity import describe, different_key, resolved
 from evonas.store import Folder
-from evonas.tasks.data_record import data_difference, recorded_data
+from evonas.tasks.data_record.difference import data_difference
+from evonas.tasks.data_record.run_json import recorded_data
 
 ONLY_STOPS = {"promote", "stopping", "checkpoints_mb"}
 """Keys of `training` that decide who is stopped and not what is reached; the cutoffs of a search decide that anew."""

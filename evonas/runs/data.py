@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 
 from evonas.errors import UserError
 from evonas.store import NAMES, TOKENIZER, read_vouched
-from evonas.tasks.data_record import DataRecord, data_record, recorded_data
+from evonas.tasks.data_record.describing import data_record
+from evonas.tasks.data_record.record import DataRecord
+from evonas.tasks.data_record.run_json import recorded_data
 
 if TYPE_CHECKING:
     from evonas.runs.run import Run

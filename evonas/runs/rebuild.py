@@ -28,7 +28,9 @@ from evonas.store import Folder, as_last_started, read_retrained, read_starts, w
 from evonas.store.final import read_weights
 from evonas.supernet.file import read as read_supernet
 from evonas.tasks import TASKS, Task
-from evonas.tasks.data_record import data_difference, data_record, recorded_data
+from evonas.tasks.data_record.describing import data_record
+from evonas.tasks.data_record.difference import data_difference
+from evonas.tasks.data_record.run_json import recorded_data
 from evonas.tasks.given import how_to_give, is_given, may_be_given
 from evonas.text import describe_error
 

@@ -38,7 +38,7 @@ from evonas.strategies import STRATEGIES
 from evonas.supernet.file import MAKES_ONE
 from evonas.tabular import EvaluatorFactory
 from evonas.tasks import TASKS, Task
-from evonas.tasks.data_record import in_words
+from evonas.tasks.data_record.words import in_words
 from evonas.tasks.given import is_given
 from evonas.tracking import missing
 

@@ -12,7 +12,8 @@ from evonas.config import PartConfig
 from evonas.config.options import construct
 from evonas.errors import UserError
 from evonas.tasks import TASKS, Split, Task
-from evonas.tasks.data_record import data_record, in_words
+from evonas.tasks.data_record.describing import data_record
+from evonas.tasks.data_record.words import in_words
 from evonas.testing import check_task
 
 

@@ -23,8 +23,9 @@ from evonas.errors import UserError
 from evonas.evaluation.agreement import data_digest
 from evonas.run_identity import different_key, resolved
 from evonas.tasks import TASKS, Task, room
-from evonas.tasks import data_record as data_record_module
-from evonas.tasks.data_record import data_difference, data_record
+from evonas.tasks.data_record import describing
+from evonas.tasks.data_record.describing import data_record
+from evonas.tasks.data_record.difference import data_difference
 from evonas.tasks.pictures import bound, decoding, part, progress, stored
 from evonas.tasks.pictures.images import Form
 from evonas.tasks.splitting import joined
@@ -185,7 +186,7 @@ def test_of_two_processes_at_once_one_decodes_and_the_other_reads(folder: Path) 
 def test_what_memory_has_no_room_for_is_streamed_and_is_the_same_data(
     folder: Path, monkeypatch: pytest.MonkeyPatch, decoded: list[int]
 ) -> None:
-    monkeypatch.setattr(data_record_module, "SAMPLED_BYTES", 1000)
+    monkeypatch.setattr(describing, "SAMPLED_BYTES", 1000)
     held = made(folder, split={"by": "patient[0-9]+"})
     monkeypatch.setattr(room, "machine_memory", lambda: 10_000)
     streamed = made(folder, split={"by": "patient[0-9]+"})

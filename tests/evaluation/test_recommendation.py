@@ -23,7 +23,9 @@ from evonas.exporters.shipment import shipment
 from evonas.runs.data import whole_data
 from evonas.tasks import TASKS, Task
 from evonas.tasks.class_folders import natural
-from evonas.tasks.data_record import data_difference, data_record, recorded_data
+from evonas.tasks.data_record.describing import data_record
+from evonas.tasks.data_record.difference import data_difference
+from evonas.tasks.data_record.run_json import recorded_data
 from evonas.tasks.recommendation.losses import Draws, RecommendationLoss, negatives
 from evonas.tasks.recommendation.ranking import Seen, metric
 from evonas.testing import check_task

@@ -20,7 +20,9 @@ from evonas.run_identity import describe_task
 from evonas.runs.rebuild import task_of
 from evonas.spaces.unit_network import from_starts
 from evonas.tasks import TASKS, Task
-from evonas.tasks.data_record import DataRecord, data_record, finish_of, prepare_of
+from evonas.tasks.data_record.describing import data_record
+from evonas.tasks.data_record.prepare import finish_of, prepare_of
+from evonas.tasks.data_record.record import DataRecord
 from evonas.tasks.series.forecasting import seasonal_naive
 from evonas.tasks.series.table import Series
 from evonas.tasks.series.windows import Place

@@ -21,7 +21,10 @@ from evonas.installing import how_to_install
 from evonas.tasks import TASKS, Split, Splits, Task, classification, regression
 from evonas.tasks.arrays.building import images_first
 from evonas.tasks.class_folders import natural
-from evonas.tasks.data_record import DataRecord, data_record, prepare_of, stored_example
+from evonas.tasks.data_record.describing import data_record
+from evonas.tasks.data_record.example import stored_example
+from evonas.tasks.data_record.prepare import prepare_of
+from evonas.tasks.data_record.record import DataRecord
 from evonas.tasks.labels import labels
 from evonas.tasks.splitting import divided
 from evonas.tasks.table.prepare import TableColumns

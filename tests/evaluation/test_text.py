@@ -24,7 +24,10 @@ from evonas.spaces.tcn import TCN
 from evonas.spaces.transformer import Transformer
 from evonas.spaces.units import built
 from evonas.tasks import TASKS, Task
-from evonas.tasks.data_record import DataRecord, data_record, prepare_of, stored_example
+from evonas.tasks.data_record.describing import data_record
+from evonas.tasks.data_record.example import stored_example
+from evonas.tasks.data_record.prepare import prepare_of
+from evonas.tasks.data_record.record import DataRecord
 from evonas.testing import check_task
 from tests.synthetic import config
 

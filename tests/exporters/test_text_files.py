@@ -17,7 +17,9 @@ from evonas.errors import UserError
 from evonas.exporters import texts
 from evonas.exporters.shipment import shipment
 from evonas.runs.data import data_for_others
-from evonas.tasks.data_record import data_difference, data_record, recorded_data
+from evonas.tasks.data_record.describing import data_record
+from evonas.tasks.data_record.difference import data_difference
+from evonas.tasks.data_record.run_json import recorded_data
 from tests.exporters.test_card import PAGE
 from tests.test_texts import GREETINGS, ROWS, made, table, tokenizer
 from tests.tutorial import blocks

@@ -13,7 +13,8 @@ from evonas.runs.baselines import in_words
 from evonas.runs.data import data_for_others
 from evonas.runs.run import Run
 from evonas.store import ORIGIN, import_options
-from evonas.tasks.data_record import DataRecord, recorded_data
+from evonas.tasks.data_record.record import DataRecord
+from evonas.tasks.data_record.run_json import recorded_data
 from evonas.tasks.table.record import TableRecord
 from evonas.tasks.texts.record import TextRecord
 from evonas.text import counted
