@@ -6,7 +6,7 @@ from evonas.components import Components
 from evonas.config import Config, TrainingConfig, recipe
 from evonas.machine import too_many
 from evonas.objectives.metrics import SCORES
-from evonas.run_identity import data_path, moved_data
+from evonas.run_identity.checking import data_path, moved_data
 from evonas.store import Folder, has_own_description, is_run, read_run, recover
 from evonas.supernet.file import other_recipe
 

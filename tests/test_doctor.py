@@ -29,7 +29,7 @@ from evonas.config.loading import load_config
 from evonas.doctor import Context, Finding, cluster, examining, gpus, needs, targets, throughput
 from evonas.errors import UserError
 from evonas.measuring.remote.server import serve_here
-from evonas.run_identity import describe, versions
+from evonas.run_identity.describing import describe, versions
 from evonas.runtime.ray_pool import asking
 from evonas.runtime.ray_pool.asking import Answer
 from evonas.runtime.ray_pool.cluster import connect

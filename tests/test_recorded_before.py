@@ -18,7 +18,8 @@ import pytest
 import evonas
 from evonas.cli import main
 from evonas.config.loading import load_config
-from evonas.run_identity import as_begun, default_folder
+from evonas.run_identity.as_begun import as_begun
+from evonas.run_identity.finding import default_folder
 from tests.synthetic import Toy, config
 from tests.test_loop import content, run
 from tests.test_other_cpu import SETTINGS

@@ -20,7 +20,7 @@ from evonas.measuring.device_lock import DeviceLock
 from evonas.measuring.identity import difference, identity, of_row
 from evonas.objectives.objectives import Objectives
 from evonas.records import Endpoint, Evaluation, InputSpec, Job, Measurement, RunKind, TaskSpec
-from evonas.run_identity import as_begun
+from evonas.run_identity.as_begun import as_begun
 from evonas.runtime.kind import Agreed, packed, unpacked
 from evonas.spaces import SPACES
 from tests.evaluation.small import evaluator

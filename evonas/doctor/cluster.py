@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from evonas.doctor.context import ROOM_S, Context, Finding, Unknown, need_ray, shape
 from evonas.errors import UserError
-from evonas.run_identity import versions
+from evonas.run_identity.describing import versions
 from evonas.runtime.ray_pool import asking, probe
 from evonas.runtime.ray_pool.nvidia_smi import PATIENCE_S
 from evonas.runtime.ray_pool.probe import Seen

@@ -22,7 +22,7 @@ from evonas.doctor.targets import remote_targets
 from evonas.doctor.throughput import TRY_MOST_S, TRY_S, speed
 from evonas.errors import UserError
 from evonas.reuse import chosen
-from evonas.run_identity import default_folder
+from evonas.run_identity.finding import default_folder
 from evonas.runtime.ray_pool import asking, probe
 from evonas.spaces import SPACES
 from evonas.store import open_folder

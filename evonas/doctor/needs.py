@@ -18,7 +18,7 @@ from evonas.doctor.throughput import for_trials, rooms
 from evonas.errors import UserError
 from evonas.evaluation.batches.device_memory import placed
 from evonas.machine import machine_cores
-from evonas.run_identity import check_run, recorded_training
+from evonas.run_identity.checking import check_run, recorded_training
 from evonas.runtime import make_runtime
 from evonas.runtime.ray_pool import probe
 from evonas.store import Folder, is_run, open_folder

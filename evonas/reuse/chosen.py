@@ -12,7 +12,7 @@ from evonas.config import Config
 from evonas.errors import UserError
 from evonas.records import Genome
 from evonas.reuse.architectures import Listed, listed
-from evonas.run_identity import FOUNDERS_FROM
+from evonas.run_identity.describing import FOUNDERS_FROM
 from evonas.spaces.space import Space
 from evonas.store import Folder, is_run, read_run
 from evonas.text import counted

@@ -8,7 +8,8 @@ import torch
 from evonas.components import Components
 from evonas.config import ENDPOINT_KEYS, Config
 from evonas.measuring.backends.pytorch import device_name
-from evonas.run_identity import describe, different_key, resolved
+from evonas.run_identity.comparing import different_key, resolved
+from evonas.run_identity.describing import describe
 from evonas.store import Folder
 from evonas.tasks.data_record.difference import data_difference
 from evonas.tasks.data_record.run_json import recorded_data

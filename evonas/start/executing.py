@@ -13,7 +13,9 @@ from evonas.driver.finishing import finish
 from evonas.driver.loop import Search, Watch
 from evonas.driver.waiting import Wait
 from evonas.errors import Halted, RuntimeNotStarted, UserError
-from evonas.run_identity import create_or_check, data_path, versions
+from evonas.run_identity.checking import data_path
+from evonas.run_identity.creating import create_or_check
+from evonas.run_identity.describing import versions
 from evonas.runs.run import Run
 from evonas.runtime import OnWait, Runtime, at_any_cost, make_runtime
 from evonas.start.prepared import PreparedSearch, owner_of

@@ -17,7 +17,9 @@ from evonas.measuring.identity import of_rows
 from evonas.records import RunKind, TaskSpec
 from evonas.reuse import Chosen, architectures, chosen, reuse, run_id
 from evonas.reuse.architectures import Architectures
-from evonas.run_identity import as_begun, begun_from, check_run, default_folder, recorded_training
+from evonas.run_identity.as_begun import as_begun
+from evonas.run_identity.checking import check_run, recorded_training
+from evonas.run_identity.finding import begun_from, default_folder
 from evonas.spaces import SPACES
 from evonas.spaces.space import Space
 from evonas.start.own_modules import own_modules

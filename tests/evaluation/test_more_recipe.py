@@ -22,7 +22,7 @@ from evonas.evaluation.training.random_ops import OPS, random_ops
 from evonas.evaluation.training.schedules import cosine, one_cycle
 from evonas.evaluation.training.stochastic_depth import StochasticDepth
 from evonas.measuring.torch_state import cpu_threads, seeded
-from evonas.run_identity import different_key, resolved
+from evonas.run_identity.comparing import different_key, resolved
 from evonas.seeding import seed_for
 from evonas.spaces.blocks import Residual
 from tests.evaluation.small import bars_task, conv_net

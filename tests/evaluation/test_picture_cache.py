@@ -21,7 +21,7 @@ from evonas.config import Config, PartConfig
 from evonas.config.options import construct
 from evonas.errors import UserError
 from evonas.evaluation.agreement import data_digest
-from evonas.run_identity import different_key, resolved
+from evonas.run_identity.comparing import different_key, resolved
 from evonas.tasks import TASKS, Task, room
 from evonas.tasks.data_record import describing
 from evonas.tasks.data_record.describing import data_record

@@ -16,7 +16,7 @@ from evonas.config.options import construct
 from evonas.errors import UserError
 from evonas.exporters.shipment import shipment
 from evonas.report.card import Exported, card
-from evonas.run_identity import describe_task
+from evonas.run_identity.describing import describe_task
 from evonas.runs.rebuild import task_of
 from evonas.spaces.unit_network import from_starts
 from evonas.tasks import TASKS, Task

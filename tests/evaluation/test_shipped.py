@@ -22,7 +22,7 @@ from evonas.measuring.backends.backend import BACKENDS
 from evonas.measuring.device_lock import DeviceLock
 from evonas.objectives.objectives import Objectives
 from evonas.records import Inputs, InputSpec, Measurement
-from evonas.run_identity import as_begun
+from evonas.run_identity.as_begun import as_begun
 from evonas.spaces import SPACES
 from evonas.tasks import TASKS, Split, Splits, classification
 from evonas.tasks.shipped import Shipped, preparation
