@@ -12,51 +12,27 @@ import select
 import signal
 import socket
 import sys
-import tempfile
 import time
-import traceback
-from collections.abc import Collection
 from dataclasses import dataclass
 from importlib import import_module
-from typing import IO, NoReturn
 
 from evonas.ipc import pinned
 from evonas.ipc.framing import Channel
 from evonas.ipc.lifetime import adopt_orphans
 from evonas.records import Status
-from evonas.runtime.printed import Pipe
 from evonas.runtime.runtime import WorkerExit
 from evonas.runtime.sandbox.exits import from_wait_status, over_deadline, silent
+from evonas.runtime.sandbox.forked_worker import START_S, ForkedWorker, fork
 from evonas.runtime.sandbox.memory_limit import MemoryLimit
 from evonas.runtime.sandbox.packing import sweep
 from evonas.runtime.sandbox.processes import descendants, end_all, reap
 from evonas.runtime.sandbox.protocol import BEAT, REQUEST, RESPONSE, FrameType, WorkerChannel, WorkerFrame
 from evonas.runtime.sandbox.silence import Silence
-from evonas.runtime.sandbox.worker import GRACE_S, STACK_SIGNAL, serve
+from evonas.runtime.sandbox.worker import GRACE_S
 
-STACK_S = 0.3  # for a worker to write down where it is
-START_S = 300.0
 STARTS = 3
 """So many workers in a row that took no job are enough, where earlier ones did."""
 RESTART_S = 1.0  # a GPU may need a moment to free what a killed process held
-
-
-@dataclass(slots=True)
-class _WorkerProcessState:
-    """A worker process as the fork server follows it.
-
-    output: what candidates print in it. own: ids of processes that its factory has started. status: as of `os.waitpid`,
-    once it has ended.
-    """
-
-    pid: int
-    channel: WorkerChannel
-    stack: IO[bytes]
-    output: Pipe
-    start_by: float
-    ready: bool = False
-    own: Collection[int] = ()
-    status: int | None = None
 
 
 @dataclass(slots=True)
@@ -190,7 +166,7 @@ class ForkServer:
         worker, task = self._worker, self._task
         now = time.monotonic()
         if worker.status is not None:
-            stack = self._stack()
+            stack = worker.where()
             self._on_exit(from_wait_status(worker.status, stack), stack)
         elif not worker.ready:
             if now >= worker.start_by:
@@ -201,10 +177,10 @@ class ForkServer:
             worker.output.begin()
             worker.channel.post(FrameType.JOB, task.job)
         elif task and task.deadline is not None and now >= task.deadline:
-            stack = self._ask_stack()
+            stack = worker.ask_stack()
             self._end_job(over_deadline(task.seconds, stack), stack)
         elif task and self._silence.passed():
-            stack = self._ask_stack()
+            stack = worker.ask_stack()
             self._end_job(silent(self._silence.allowed_s, self._silence.epoch_s, stack), stack)
         elif task and (exit := self._memory_limit.passed()):
             self._end_job(exit)
@@ -264,57 +240,16 @@ class ForkServer:
             time.sleep(GRACE_S / 20)
         return left
 
-    def _ask_stack(self) -> str:
-        """Returns where in the code the worker is, if it can still say so."""
-        with contextlib.suppress(OSError):
-            os.kill(self._worker.pid, STACK_SIGNAL)
-        until, size = time.monotonic() + STACK_S, 0
-        while time.monotonic() < until:
-            time.sleep(STACK_S / 20)
-            before, size = size, os.fstat(self._worker.stack.fileno()).st_size
-            if size and size == before:
-                break
-        return self._stack()
-
-    def _stack(self) -> str:
-        return os.pread(self._worker.stack.fileno(), 2**16, 0).decode(errors="replace")
-
     def _replace(self) -> None:
         self._end_worker()
         self._worker = self._fork()
 
     def _end_worker(self) -> None:
         self._unkillable.update(end_all(self._worker.pid, self._unkillable))
-        self._worker.channel.close()
-        self._worker.stack.close()
-        self._worker.output.close()
+        self._worker.close()
 
-    def _fork(self) -> _WorkerProcessState:
-        ours, theirs = socket.socketpair()
-        stack = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
-        output, fork_server = Pipe(), os.getpid()
-        pinned.tell(0)  # what the worker before had pinned is gone with it
-        pid = os.fork()
-        if not pid:
-            signal.set_wakeup_fd(-1)
-            for end in (ours, self._wake, self._wakened, self._parent.end):
-                end.close()
-            output.close()
-            _be_worker(Channel(theirs, FrameType), self._file, stack.fileno(), output.theirs, fork_server)
-        theirs.close()
-        os.close(output.theirs)
-        return _WorkerProcessState(pid, Channel(ours, FrameType), stack, output, time.monotonic() + START_S)
-
-
-def _be_worker(channel: WorkerChannel, file: int, stack: int, output: int, fork_server: int) -> NoReturn:
-    code = 1
-    try:
-        serve(channel, file, stack, output, fork_server)
-        code = 0
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        os._exit(code)
+    def _fork(self) -> ForkedWorker:
+        return fork(self._file, (self._wake, self._wakened, self._parent.end))
 
 
 def main(parent: str, file: str, memory: str, preload: str) -> None:
