@@ -11,6 +11,9 @@ from pathlib import Path
 from evonas.clusters.template import defaults, own_copy, pairs, slots
 from evonas.errors import UserError
 
+KUBERNETES = "apiVersion: ray.io/"
+MOVES = "a tag may move, and pods that come later have another image then; NAME@sha256:... of docker push may not"
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
@@ -23,7 +26,10 @@ def main() -> int:
             text = options.file.read_text()
             print(*(f"{name}=..." for name in slots(text)), *(f"[{k}={v}]" for k, v in defaults(text).items()))
             return 0
-        print(own_copy(options.file, pairs(options.values), options.replace))
+        values = pairs(options.values)
+        print(own_copy(options.file, values, options.replace))
+        if KUBERNETES in options.file.read_text() and "@" not in values["image"]:
+            print(f"note: {values['image']}: {MOVES}", file=sys.stderr)
     except UserError as error:
         print(f"{options.file}: {error}", file=sys.stderr)
         return 2

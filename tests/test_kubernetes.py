@@ -29,6 +29,10 @@ PLACES = ("gke", "eks", "plain")
 OVERLAYS = [f"{place}{kind}" for place in PLACES for kind in ("", "-job")]
 GIVEN = {"image": f"NAME/evonas@sha256:{'0a' * 32}", "run": "gs://BUCKET/run"}
 WORKER = {"CPU": 3, "GPU": 1}
+CORES_OF_HEAD = 4
+"""With fewer it stands still for so long, beside a driver that computes, that its workers are given up."""
+SENT = 3.9e9
+"""Bytes of the largest data that is sent to all workers: pictures of ImageNet, 32 x 32."""
 Change = Callable[[Any], object]
 
 
@@ -110,7 +114,9 @@ RAY_CLUSTER = _closed(
         "serviceType rayStartParams template",
         labels=_closed("evonas-node-type", evonas__node__type=TEXT),
         serviceType={"const": "ClusterIP"},
-        rayStartParams={"const": {"num-cpus": "0"}},
+        rayStartParams=_closed(
+            "num-cpus object-store-memory", num__cpus={"const": "0"}, object__store__memory={"pattern": "^[0-9]+$"}
+        ),
         template=TEMPLATE,
     ),
     workerGroupSpecs=_list(
@@ -244,8 +250,14 @@ def _pod_faults(group: Any, measures: bool, leaves: bool) -> Iterator[str]:
     if not re.fullmatch(r"\S+@sha256:[0-9a-f]{64}", container["image"]):
         yield f"{name}: an image that may change"
     (memory,) = [volume["emptyDir"] for volume in pod["volumes"] if "emptyDir" in volume]
-    if _gib(memory["sizeLimit"]) < 0.3 * _gib(container["resources"]["limits"]["memory"]):
+    store = 0.3 * 2**30 * _gib(container["resources"]["limits"]["memory"])  # as Ray has it
+    store = float(group["rayStartParams"].get("object-store-memory", store))
+    if 2**30 * _gib(memory["sizeLimit"]) < store:
         yield f"{name}: no room for Ray's object store"
+    if name == "head" and store < SENT:
+        yield f"{name}: the object store does not hold what is sent to all workers"
+    if name == "head" and float(container["resources"]["limits"]["cpu"]) < CORES_OF_HEAD:
+        yield f"{name}: few cores for the driver beside the cluster's services"
     pipes = any(variable["name"] == "CUDA_MPS_PIPE_DIRECTORY" for variable in container.get("env", ()))
     if {"packed" in name} != {pipes, "postStart" in container.get("lifecycle", ())}:
         yield f"{name}: MPS where no packing is meant, or none where it is"
@@ -466,6 +478,15 @@ FAULTS: dict[str, tuple[str, Change]] = {
         ),
     ),
     "no budget": ("head: a budget", lambda r: _budgets(r)[0].update(minAvailable=0)),
+    "a head of two cores": ("few cores", lambda r: _head(r)["resources"]["limits"].update(cpu="2")),
+    "Ray's own share for data": (
+        "what is sent",
+        lambda r: cluster(r)["headGroupSpec"]["rayStartParams"].update({"object-store-memory": "3221225472"}),
+    ),
+    "data larger than the shared memory": (
+        "head: no room",
+        lambda r: cluster(r)["headGroupSpec"]["rayStartParams"].update({"object-store-memory": "4400000000"}),
+    ),
     "memory of the object store": (
         "measure-l4: no room",
         lambda r: _pod(r, -1)["volumes"][0]["emptyDir"].update(sizeLimit="2Gi"),
@@ -502,6 +523,10 @@ def _group(resources: list[Any], index: int) -> Any:
 
 def _pod(resources: list[Any], group: int = 0) -> Any:
     return _group(resources, group)["template"]["spec"]
+
+
+def _head(resources: list[Any]) -> Any:
+    return cluster(resources)["headGroupSpec"]["template"]["spec"]["containers"][0]
 
 
 def _lifecycle(resources: list[Any], group: int) -> Any:

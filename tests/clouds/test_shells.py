@@ -14,6 +14,7 @@ SECTIONS = ("Once", "AWS", "Google Cloud", "Kubernetes")
 OTHERS = ("Slurm", "Run folders on shared file systems and in buckets", "SkyPilot", "Machines at home")
 PAGES = ("docs/how-to/existing-ray.md", "docs/how-to/offline.md")
 PLACES = pytest.mark.parametrize("section", [*SECTIONS, *OTHERS, *PAGES])
+UP = ("create", "update")
 PROGRAMS = ["aws", "curl", "docker", "evonas", "gcloud", "helm", "kubectl", "pip", "python3", "ray", "rm", "ssh-keygen"]
 PROGRAMS += ["apptainer", "eksctl", "make", "python", "sbatch", "scancel", "sky"]
 STAND_IN = """#!/bin/sh
@@ -72,6 +73,11 @@ def test_every_shell_says_the_same(tmp_path: Path, section: str) -> None:
         pools = [words for words in said if words[1:4] == ["container", "node-pools", "create"]]
         assert [words[4] for words in pools] == ["spot-l4", "spot-a100", "measure-l4", "head"]
         assert all({"--cluster=evonas", "--location-policy=ANY"} <= set(words) for words in pools)
+        unrepaired = [words[4] for words in pools if "--no-enable-autorepair" in words]
+        assert unrepaired == ["measure-l4", "head"]  # an exclusion holds no repairs
+        made, held = (next(w for w in said if w[:4] == ["gcloud", "container", "clusters", a]) for a in UP)
+        assert "--release-channel=None" in made  # without it Google refuses such pools
+        assert {"--add-maintenance-exclusion-end=+P30D", "--add-maintenance-exclusion-scope=no_upgrades"} <= set(held)
     if section == "Machines at home":
         assert [words[:3] for words in said if words[0] == "ray"] == [
             ["ray", "start", "--head"],
