@@ -49,6 +49,8 @@ def _aws_prepare(options: argparse.Namespace) -> None:
     for quota in done.quotas:
         print(quota.line())
     print(f"role evonas-head, security group {done.values['group']}, machine image {done.values['ami']}")
+    if any(quota.is_too_small for quota in done.quotas) and not options.anyway:
+        raise UserError("machines with a cross would never come, and the head costs: ask for more; --anyway goes on")
     print(f"ray up -y {done.copy}")
 
 
@@ -116,6 +118,7 @@ def main() -> int:
     parser.add_argument("action", choices=sorted({name for actions in ACTIONS.values() for name in actions}))
     parser.add_argument("values", nargs="*", metavar="KEY=VALUE", help="prepare: image, bucket; region, ami, group")
     parser.add_argument("--address", help="from where SSH is let in (default: what this machine is seen as)")
+    parser.add_argument("--anyway", action="store_true", help="prepare: go on where the account may have no such machine")
     parser.add_argument("--replace", action="store_true", help="prepare: write over a copy that was changed by hand")
     options = parser.parse_intermixed_args()
     if options.action not in ACTIONS[options.cloud]:

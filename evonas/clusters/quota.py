@@ -21,6 +21,11 @@ class Quota:
     granted: float | None
     remedy: str
 
+    @property
+    def is_too_small(self) -> bool:
+        """Whether not even one machine of such a kind would ever come; not where the cloud did not say."""
+        return self.granted is not None and self.granted < self.least
+
     def line(self) -> str:
         """One line for people: a check mark, a dot where it is too small for all machines, a cross where for any."""
         if self.granted is None:
@@ -28,4 +33,4 @@ class Quota:
         text = f"{self.name}: {self.granted:g}, and {self.wanted:g} are wanted"
         if self.granted >= self.wanted:
             return f"✓ {text}"
-        return f"{'·' if self.granted >= self.least else '✗'} {text}; {self.remedy}"
+        return f"{'✗' if self.is_too_small else '·'} {text}; {self.remedy}"

@@ -91,16 +91,44 @@ def test_an_account_is_made_ready_twice_and_left_as_it_was(clients: Callable[[st
     assert [line.split(" ")[0] for line in ending.left(clients, REGION, regions=[REGION])] == (
         ["machine", "disk", "security", "key", "role"]
     )
-    calls = list[str]()
-    ec2.meta.events.register("before-call.ec2", lambda model, **_: calls.append(model.name))
     ending.take_down(clients, REGION)
-    waits = calls.index("TerminateInstances") + 1  # a group in which a machine still ends cannot be deleted
-    assert (calls[waits], "DeleteSecurityGroup" in calls[waits:]) == ("DescribeInstances", True)
     assert ending.left(clients, REGION, regions=[REGION]) == []
     assert {p["KeyName"] for p in ec2.describe_key_pairs()["KeyPairs"]} == {"evonas", "ray-autoscaler_us-west-2"}
     assert [v["Tags"][0]["Value"] for v in ec2.describe_volumes()["Volumes"] if v.get("Tags")] == ["another"]
     assert list((tmp_path / ".ssh").iterdir()) == []
     ending.take_down(clients, REGION)
+
+
+def test_a_group_is_deleted_when_no_machine_in_it_shuts_down_any_more(
+    clients: Callable[[str, str], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As EC2 does it, and moto does not: a machine that is ended takes its time, and its group is in use so long."""
+    ec2, ending_now = clients("ec2", REGION), list[str]()
+    ec2.describe_regions = lambda: {"Regions": [{"RegionName": REGION}]}
+    image = _prepared(clients, tmp_path).values["ami"]
+    ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, TagSpecifications=_tags("instance", "evonas"))
+    ended, deleted, waited = ec2.terminate_instances, ec2.delete_security_group, list[str]()
+
+    def wait(InstanceIds: list[str]) -> None:  # noqa: N803 - AWS's words
+        assert set(InstanceIds) == set(ending_now)
+        ended(InstanceIds=InstanceIds)
+        ending_now.clear()
+
+    def delete(GroupId: str) -> Any:  # noqa: N803 - AWS's words
+        if ending_now:
+            raise ClientError({"Error": {"Code": "DependencyViolation"}}, "DeleteSecurityGroup")
+        return deleted(GroupId=GroupId)
+
+    def waiter(name: str) -> Any:
+        waited.append(name)
+        return SimpleNamespace(wait=wait)
+
+    monkeypatch.setattr(ec2, "terminate_instances", lambda InstanceIds: ending_now.extend(InstanceIds))
+    monkeypatch.setattr(ec2, "delete_security_group", delete)
+    monkeypatch.setattr(ec2, "get_waiter", waiter)
+    ending.take_down(clients, REGION)
+    assert waited == ["instance_terminated"]
+    assert ending.left(clients, REGION, regions=[REGION]) == []
 
 
 def test_a_price_can_be_of_a_group() -> None:
@@ -165,6 +193,31 @@ def test_an_account_that_may_have_no_gpu_is_told_before_the_head_costs(granted: 
     assert "64 are wanted" in lines[1]
     if marks == "·✗":
         assert f"--region {REGION} --quota-code {SPOT} --desired-value 64" in lines[1]
+
+
+@pytest.mark.parametrize(
+    ("spot", "more", "status"), [(64.0, [], 0), (8.0, [], 0), (0.0, [], 2), (0.0, ["--anyway"], 0)]
+)
+def test_prepare_says_the_quotas_and_goes_no_further_where_no_machine_would_come(
+    clients: Callable[[str, str], Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    spot: float,
+    more: list[str],
+    status: int,
+) -> None:
+    told, cloud = _told({ON_DEMAND: 8.0, SPOT: spot}), script("cloud")
+    monkeypatch.setattr(cloud, "HERE", tmp_path / "cluster")
+    monkeypatch.setattr(cloud, "client", lambda name, *r: told if name == "service-quotas" else clients(name, *r))
+    line = ["aws", "prepare", "image=NAME/evonas:0.1.0", "bucket=b-1", "ami=ami-03cf127a", "--address", "1.2.3.4", *more]
+    monkeypatch.setattr("sys.argv", ["cloud.py", *line])
+    assert cloud.main() == status
+    out, err = capsys.readouterr()
+    assert [words[2:].partition(":")[0] for words in out.splitlines()[:2]] == [VCPUS[ON_DEMAND], VCPUS[SPOT]]
+    assert out.splitlines()[1][0] == {64.0: "✓", 8.0: "·", 0.0: "✗"}[spot]
+    assert (f"ray up -y {tmp_path}" in out) == (status == 0)
+    assert ("would never come" in err) == (status != 0)
 
 
 @pytest.mark.parametrize(

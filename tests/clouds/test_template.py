@@ -156,3 +156,14 @@ def test_the_program_says_what_is_wanted_and_writes(
         "also wanted: bucket=...",
         f"{tmp_path / 'b.yaml'}: No such file or directory",
     ]
+
+
+@pytest.mark.parametrize(("image", "moves"), [("NAME/evonas:0.1.0", True), (f"NAME/evonas@sha256:{'0a' * 32}", False)])
+def test_an_image_by_a_tag_is_noted_where_pods_come_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], image: str, moves: bool
+) -> None:
+    for text, kubernetes in (("apiVersion: ray.io/v1\nimage: CHANGE-ME-image\n", True), ("image: CHANGE-ME-image\n", False)):
+        (tmp_path / "a.yaml").write_text(text)
+        monkeypatch.setattr(sys, "argv", ["fill.py", str(tmp_path / "a.yaml"), f"image={image}", "--replace"])
+        assert script("fill").main() == 0
+        assert ("a tag may move" in capsys.readouterr().err) == (moves and kubernetes)
