@@ -118,7 +118,9 @@ def main() -> int:
     parser.add_argument("action", choices=sorted({name for actions in ACTIONS.values() for name in actions}))
     parser.add_argument("values", nargs="*", metavar="KEY=VALUE", help="prepare: image, bucket; region, ami, group")
     parser.add_argument("--address", help="from where SSH is let in (default: what this machine is seen as)")
-    parser.add_argument("--anyway", action="store_true", help="prepare: go on where the account may have no such machine")
+    parser.add_argument(
+        "--anyway", action="store_true", help="prepare: go on where the account may have no such machine"
+    )
     parser.add_argument("--replace", action="store_true", help="prepare: write over a copy that was changed by hand")
     options = parser.parse_intermixed_args()
     if options.action not in ACTIONS[options.cloud]:

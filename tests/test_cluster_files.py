@@ -409,6 +409,28 @@ def test_image_installs_what_is_locked_for_its_device(device: str, cuda: str, tm
     assert found.items() <= {**image, **ours}.items()
 
 
+def test_without_an_image_the_same_is_installed(tmp_path: Path) -> None:
+    """For each driver one way, in one place, to which other pages lead: what the Dockerfile makes of the locks."""
+    (tmp_path / ".evonas-cluster").mkdir()
+    [line] = re.findall(r"^(.* > ~/\.evonas-cluster/cuda-12\.lock)$", README, re.MULTILINE)
+    subprocess.run(["sh", "-euc", line], cwd=ROOT, env={**os.environ, "HOME": str(tmp_path)}, check=True)
+    [rule] = re.findall(
+        r"!= 13 \]; then\s+(grep .*);\s+else", (CLUSTER / "Dockerfile").read_text().replace("\\\n", " ")
+    )
+    image = subprocess.run(["sh", "-euc", rule], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert (tmp_path / ".evonas-cluster" / "cuda-12.lock").read_text() == image
+    installs = re.findall(r"^pip install (?!-c).*$", README.partition("\n## AWS")[0], re.MULTILINE)
+    older = "pip install --extra-index-url INDEX -r ~/.evonas-cluster/cuda-12.lock"
+    own = "pip install --no-deps ."
+    assert installs == ["pip install -r requirements-gpu.lock", own, older, own]
+    for heading in ("Slurm", "Machines at home"):
+        assert "(#once)" in README.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    for page in ("how-to/cluster.md", "tutorials/first-search.md"):
+        text = (ROOT / "docs" / page).read_text()
+        assert "requirements-gpu.lock" in text
+        assert "../../cluster/README.md#once" in text
+
+
 def test_image_has_one_base_which_a_build_may_fix() -> None:
     text = (CLUSTER / "Dockerfile").read_text()
     assert re.findall("^FROM .*$", text, re.MULTILINE) == ["FROM ${BASE}"]
@@ -482,6 +504,66 @@ def test_lines_for_clouds_name_what_there_is() -> None:
         assert all((ROOT / path.replace("my-", "")).exists() for path in paths)
     assert set(re.findall(r"--region (us-west-\S+)", README)) == {launcher("aws.yaml")["provider"]["region"]}
     assert set(re.findall(r"gcsfs==(\S+)", README)) == {locked("requirements-gpu.lock")["gcsfs"]}
+    builds = re.findall(r"\bdocker (?:build|pull) .*$", README + (CLUSTER / "Dockerfile").read_text(), re.MULTILINE)
+    assert builds
+    assert all("--platform=linux/amd64 " in line for line in builds)  # on Apple's machines it would be another one
+    with_gcsfs = re.findall(r"^pip install .*gcsfs==.*$", README, re.MULTILINE)
+    assert len(with_gcsfs) == 2  # Google's machines, Kubernetes
+    assert all(line.startswith("pip install -c requirements.lock ") for line in with_gcsfs)  # or fsspec moves away
+
+
+SAID = {
+    "Google Cloud": [
+        "with a driver of 580 or newer (`...-nvidia-580`)",
+        "python3 cluster/cloud.py gcp quotas ```",
+        "`python3 cluster/cloud.py gcp admit` where your address has changed",
+    ],
+    "AWS": [
+        "Your address has changed (home, train), and SSH gets no answer: `python3 cluster/cloud.py aws admit`",
+        "Machines and disks bear the tag `project: evonas`: activate it as a cost allocation tag under Billing, "
+        "and a budget with that tag warns by mail",
+    ],
+    "Kubernetes": [
+        "pip install -c requirements.lock gcsfs==",
+        "as image the digest that `docker push` prints, so that all nodes have the same one",
+        "A tag (`evonas:0.1.0`) is taken, too, and `fill.py` notes that it may move",
+        "its control plane ($0.10 an hour on either cloud",
+        "The limit that counts is `budget.hours` in the config",
+    ],
+    "Slurm": [
+        "sbatch --job-name=evonas-NAME --gpus-per-node=4",
+        "which waits for jobs of the same name, hence one name a search",
+        "HF_HUB_OFFLINE=1 sbatch cluster/slurm.sbatch CONFIG",
+        "export HF_HOME=/shared/huggingface python3 -c 'import datasets; datasets.load_dataset(",
+    ],
+    "Run folders on shared file systems and in buckets": [
+        "The lease is written every 5 s, 17,280 times a day",
+        "in a bucket with *versioning* each stays as an old version",
+        '"NoncurrentVersionExpiration": {"NoncurrentDays": 1}',
+        "*object lock* or a retention policy refuses to write it again",
+        "A job that Slurm queues again does that by itself; the next one of a chain does not",
+        "`--take-over` at the end of its `sbatch` line is safe where `--dependency=singleton` is on it",
+    ],
+}
+"""What a reader has to be told, because nothing else does."""
+
+
+@pytest.mark.parametrize(("section", "text"), [(section, text) for section, texts in SAID.items() for text in texts])
+def test_what_only_the_readme_can_tell_is_told(section: str, text: str) -> None:
+    assert text in " ".join(README.partition(f"\n## {section}\n")[2].partition("\n## ")[0].split())
+
+
+def test_own_copies_of_launch_files_are_nothing_to_commit() -> None:
+    rules = (ROOT / ".gitignore").read_text().splitlines()
+    assert {"/cluster/**/my-*", "/cluster-*/"} <= set(rules)
+
+
+def test_what_a_job_takes_at_most_is_what_it_says() -> None:
+    """On Kubernetes, where each try has a limit of its own."""
+    text = (CLUSTER / "kuberay" / "components" / "job" / "rayjob.yaml").read_text()
+    spec = yaml.safe_load(text)["spec"]
+    hours = (1 + spec["backoffLimit"]) * spec["activeDeadlineSeconds"] / 3600
+    assert f"so {hours:g} hours are the most" in text
 
 
 def _commands() -> Iterator[str]:

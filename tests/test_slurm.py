@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.cluster_files import CLUSTER, SETTINGS, lint, linter
@@ -208,8 +209,37 @@ def job(tmp_path: Path) -> Iterator[Jobs]:
         return Job(tmp_path, {**given, **files, **environment})
 
     yield made
+    end_all(tmp_path)
     for left in Path("/tmp").glob(f"e{number}*"):  # of a node that was killed
         shutil.rmtree(left)
+
+
+def _left(folder: Path) -> list[psutil.Process]:
+    """The processes of a job of this folder, by what the stand-ins are told in their environment."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get("TOLD") == str(folder / "told"):
+                found.append(process)
+    return found
+
+
+def end_all(folder: Path) -> None:
+    """Ends what a job of this folder has left: where a test fails, its stand-ins would wait for it for ever."""
+    while left := _left(folder):  # what ends can have started another
+        for process in left:
+            with suppress(psutil.Error):
+                process.kill()
+        psutil.wait_procs(left, timeout=1)
+
+
+def test_a_test_that_fails_leaves_no_process(job: Jobs) -> None:
+    run = job(WAITS="yes")
+    run.start()
+    run.await_event("search")
+    assert len(_left(run.folder)) > 3
+    end_all(run.folder)
+    assert _left(run.folder) == []
 
 
 def test_sbatch_passes_its_linter() -> None:

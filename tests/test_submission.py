@@ -367,6 +367,27 @@ def test_an_open_cluster_elsewhere_must_be_accepted(
     assert "unencrypted; over an untrusted network use a tunnel: ssh -L 8266:" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("own", [True, False])
+def test_a_tunnel_that_is_a_ray_of_this_machine_is_said(
+    user: Path, cluster: Pretended, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], own: bool
+) -> None:
+    """Where a Ray of one's own has the port already, the tunnel to a cluster is not what answers there."""
+    port = parse(cluster.url).port
+    monkeypatch.setattr(submission, "is_own_ray", lambda number: own and number == port)
+    assert asked(cluster) == 0
+    assert ("is a Ray of this machine: the search runs here" in capsys.readouterr().out) == own
+
+
+def test_a_folder_of_the_head_is_said_to_go_with_it(
+    user: Path, cluster: Pretended, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = "/home/ray/x is a folder of the cluster's head and lost with it"
+    assert asked(cluster, run="/home/ray/x") == 0
+    assert said in capsys.readouterr().out
+    assert asked(cluster, run="s3://bucket/x") == 0
+    assert "lost with it" not in capsys.readouterr().out
+
+
 def test_the_same_submission_is_one_job(user: Path, cluster: Pretended, capsys: pytest.CaptureFixture[str]) -> None:
     def said(**changes: Any) -> str:
         assert asked(cluster, **changes) == 0

@@ -119,11 +119,14 @@ def test_a_group_is_deleted_when_no_machine_in_it_shuts_down_any_more(
             raise ClientError({"Error": {"Code": "DependencyViolation"}}, "DeleteSecurityGroup")
         return deleted(GroupId=GroupId)
 
+    def end(InstanceIds: list[str]) -> None:  # noqa: N803 - AWS's words
+        ending_now.extend(InstanceIds)
+
     def waiter(name: str) -> Any:
         waited.append(name)
         return SimpleNamespace(wait=wait)
 
-    monkeypatch.setattr(ec2, "terminate_instances", lambda InstanceIds: ending_now.extend(InstanceIds))
+    monkeypatch.setattr(ec2, "terminate_instances", end)
     monkeypatch.setattr(ec2, "delete_security_group", delete)
     monkeypatch.setattr(ec2, "get_waiter", waiter)
     ending.take_down(clients, REGION)
@@ -210,7 +213,16 @@ def test_prepare_says_the_quotas_and_goes_no_further_where_no_machine_would_come
     told, cloud = _told({ON_DEMAND: 8.0, SPOT: spot}), script("cloud")
     monkeypatch.setattr(cloud, "HERE", tmp_path / "cluster")
     monkeypatch.setattr(cloud, "client", lambda name, *r: told if name == "service-quotas" else clients(name, *r))
-    line = ["aws", "prepare", "image=NAME/evonas:0.1.0", "bucket=b-1", "ami=ami-03cf127a", "--address", "1.2.3.4", *more]
+    line = [
+        "aws",
+        "prepare",
+        "image=NAME/evonas:0.1.0",
+        "bucket=b-1",
+        "ami=ami-03cf127a",
+        "--address",
+        "1.2.3.4",
+        *more,
+    ]
     monkeypatch.setattr("sys.argv", ["cloud.py", *line])
     assert cloud.main() == status
     out, err = capsys.readouterr()

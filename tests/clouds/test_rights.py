@@ -32,14 +32,18 @@ MAY: dict[str, list[tuple[str, dict[str, str]]]] = {
 }
 """Action of AWS -> where, and under which condition, beside those that only look."""
 LOOKS = {
-    f"ec2:Describe{what}"
-    for what in ("Images", "Instances", "InstanceStatus", "InstanceTypes", "KeyPairs", "Regions")
-    + ("SecurityGroups", "Subnets", "Tags")
+    *(f"ec2:Describe{what}" for what in ("Images", "Instances", "InstanceStatus", "InstanceTypes", "KeyPairs")),
+    *(f"ec2:Describe{what}" for what in ("Regions", "SecurityGroups", "Subnets", "Tags")),
 }
 GOOGLE = {
-    **{"acceleratorTypes": {"get"}, "disks": {"create", "setLabels"}, "images": {"useReadOnly"}},
-    **{"machineTypes": {"get"}, "projects": {"get"}, "subnetworks": {"use", "useExternalIp"}},
-    **{"zoneOperations": {"get"}, "zones": {"get"}},
+    "acceleratorTypes": {"get"},
+    "disks": {"create", "setLabels"},
+    "images": {"useReadOnly"},
+    "machineTypes": {"get"},
+    "projects": {"get"},
+    "subnetworks": {"use", "useExternalIp"},
+    "zoneOperations": {"get"},
+    "zones": {"get"},
     "instances": {"create", "delete", "get", "list", "setLabels", "setMetadata"},
 }
 """What may be done with which kind of thing in Compute Engine, and in nothing else."""

@@ -162,7 +162,10 @@ def test_the_program_says_what_is_wanted_and_writes(
 def test_an_image_by_a_tag_is_noted_where_pods_come_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], image: str, moves: bool
 ) -> None:
-    for text, kubernetes in (("apiVersion: ray.io/v1\nimage: CHANGE-ME-image\n", True), ("image: CHANGE-ME-image\n", False)):
+    for text, kubernetes in (
+        ("apiVersion: ray.io/v1\nimage: CHANGE-ME-image\n", True),
+        ("image: CHANGE-ME-image\n", False),
+    ):
         (tmp_path / "a.yaml").write_text(text)
         monkeypatch.setattr(sys, "argv", ["fill.py", str(tmp_path / "a.yaml"), f"image={image}", "--replace"])
         assert script("fill").main() == 0
