@@ -271,7 +271,7 @@ def test_a_head_workers_and_the_search_are_tasks_of_their_own_by_address(job: Jo
     runtime = f"--set runtime.kind=ray --set runtime.address={OWN}:{port}"
     assert f"\nevonas search config.yaml --run runs/a {runtime} --set seed=3\n" in told
     steps = [line.partition(" :: ")[0] for line in run.lines("told") if line.startswith("srun ")]
-    common = "srun --overlap --ntasks-per-node=1 --cpu-bind=none --no-kill --kill-on-bad-exit=0 --wait=0"
+    common = "srun --export=ALL --overlap --ntasks-per-node=1 --cpu-bind=none --no-kill --kill-on-bad-exit=0 --wait=0"
     first = f"{common} --nodes=1 --ntasks=1 --nodelist=node1"
     workers = f"{common} --nodes=2 --ntasks=2 --nodelist={','.join(NODES[1:])}"
     assert sorted(steps) == sorted([first, first, workers, first, first])  # address, head, workers, search, status

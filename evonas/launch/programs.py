@@ -39,11 +39,25 @@ def ask(*words: str, text: str | None = None) -> tuple[int, str]:
     Returns:
         Its exit status, and what it said: where it ended badly, the last line of its errors.
     """
+    code, said, errors = unseen(*words, text=text)
+    return code, (errors or ["nothing was said"])[-1] if code else said
+
+
+def unseen(*words: str, text: str | None = None) -> tuple[int, str, list[str]]:
+    """Runs a program unseen.
+
+    Args:
+        words: its line.
+        text: what it reads.
+
+    Returns:
+        Its exit status, what it said, and the lines of its errors.
+    """
     # A question that nobody sees, as gcloud's whether an API may be switched on, finds nobody there and does not wait.
-    done = subprocess.run(_found(words), capture_output=True, text=True, check=False, input=text or "")
-    if done.returncode:
-        return done.returncode, (done.stderr.strip().splitlines() or ["nothing was said"])[-1]
-    return 0, done.stdout.strip()
+    done = subprocess.run(
+        _found(words), capture_output=True, text=True, errors="replace", check=False, input=text or ""
+    )
+    return done.returncode, done.stdout.strip(), done.stderr.strip().splitlines()
 
 
 def answer(*words: str, text: str | None = None) -> str:

@@ -26,7 +26,7 @@ class State:
         started: whether the launcher has come to its end.
         made: what was made beside the launch files, by a name of its provider's.
         tunnels: process group of a tunnel that is open -> the process that has opened it.
-        jobs: run folder -> job of Slurm.
+        jobs: run folder -> job of Slurm, NUMBER or NUMBER;CLUSTER.
         owns: the regions, projects or contexts whose cluster was started from this folder.
         address: from where SSH was let in for it.
         agreed: what it costs, as the user has agreed to last.

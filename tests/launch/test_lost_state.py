@@ -81,17 +81,17 @@ def test_google_says_which_project_and_that_gcloud_has_said_it(
 def test_slurm_says_whose_queue_and_finds_searches_of_other_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    jobs = """*%o*) echo '7|/home/me/cluster-slurm/slurm.sbatch /home/me/c.yaml'; echo '8|/home/me/else.sh' ;;
-*--me*) cat "$HERE/jobs" ;;"""
-    stand_in(tmp_path, monkeypatch, **{**SLURM, "squeue": jobs})
-    (tmp_path / "jobs").write_text("7|RUNNING|mine\n8|RUNNING|another\n")
+    stand_in(tmp_path, monkeypatch, **SLURM)
+    another = "8\tanother\t/home/me/else.sh\n"
+    (tmp_path / "jobs").write_text(f"7\tmine\t/home/me/cluster-slurm/slurm.sbatch /home/me/c.yaml\n{another}")
+    (tmp_path / "queue").write_text("RUNNING")
     monkeypatch.setenv("LOGNAME", "me")
     monkeypatch.setenv("SLURM_CLUSTERS", "alpha")
     assert main(["cluster", "down", "slurm", "--yes"]) == 1
     out = capsys.readouterr().out
     assert "still there: job 7, running: mine, not started from cluster-slurm; scancel 7 ends it\n" in out
     assert "another" not in out
-    (tmp_path / "jobs").write_text("8|RUNNING|another\n")
+    (tmp_path / "jobs").write_text(another)
     assert main(["cluster", "down", "slurm", "--yes"]) == 0
     assert "nothing is left in the queue of me on alpha (squeue --me)\n" in capsys.readouterr().out
     assert main(["cluster", "status", "slurm"]) == 0

@@ -12,7 +12,7 @@ from evonas.cli import main
 from evonas.launch import programs, up
 from evonas.launch.ray_launcher import google
 from evonas.launch.slurm import provider as slurm
-from evonas.launch.slurm.squeue import jobs_of_user, of_job
+from evonas.launch.slurm.squeue import queue
 from evonas.launch.state import change, read
 from evonas.submit import submission
 from tests.launch.stand_ins import CONFIG, stand_in, user  # noqa: F401 - a fixture
@@ -155,14 +155,17 @@ def test_a_question_that_nobody_sees_is_not_waited_for() -> None:
 
 
 SLURM = {
-    "sbatch": """*) echo "7$(cat "$HERE/number" 2> /dev/null);alpha"; echo RUNNING > "$HERE/queue" ;;""",
-    "squeue": """
+    "sbatch": r"""*) number="7$(cat "$HERE/number" 2> /dev/null)"; echo "$number;alpha"; echo RUNNING > "$HERE/queue"
+    while [ "${1#-}" != "$1" ]; do shift; done
+    printf '%s\tevonas-c\t%s\n' "$number" "$PWD/$*" >> "$HERE/jobs" ;;""",
+    "squeue": r"""
 *%r*) echo None ;;
-*--me*) [ ! -s "$HERE/queue" ] || echo "7$(cat "$HERE/number" 2> /dev/null)|$(cat "$HERE/queue")|evonas-c" ;;
-*) [ -s "$HERE/queue" ] || { echo "slurm_load_jobs error: Invalid job id specified" >&2; exit 1; }; cat "$HERE/queue" ;;
+*) [ -e "$HERE/jobs" ] || printf '7\tevonas-c\t\n' > "$HERE/jobs"
+    [ ! -s "$HERE/queue" ] || sed "s/\t/\t$(cat "$HERE/queue")\t/; s/$/\t./" "$HERE/jobs" ;;
 """,
-    "scancel": """*) rm -f "$HERE/queue" ;;""",
+    "scancel": """*) rm -f "$HERE/queue" "$HERE/jobs" ;;""",
 }
+"""A queue whose jobs are all in the state that `queue` has; `jobs` has their numbers, names and lines."""
 
 
 @pytest.mark.usefixtures("user")
@@ -227,7 +230,7 @@ def test_each_config_has_a_run_of_its_own(
     first, second = told.lines("sbatch")
     assert " own " in first
     assert f"d.yaml {tmp_path / 'runs/d'} " in second
-    assert read(tmp_path / "cluster-slurm").jobs == {"own": "7", f"{tmp_path / 'runs/d'}": "71"}
+    assert read(tmp_path / "cluster-slurm").jobs == {"own": "7;alpha", f"{tmp_path / 'runs/d'}": "71;alpha"}
     capsys.readouterr()
     assert main(["cluster", "status", "slurm"]) == 0
     assert f"\n{tmp_path / 'runs/d'}: " in capsys.readouterr().out
@@ -277,11 +280,7 @@ def test_slurm_is_asked_for_jobs_that_no_state_knows(
 def test_slurm_takes_no_job_for_ended_that_holds_nodes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    squeue = {
-        **SLURM,
-        "squeue": SLURM["squeue"].replace('cat "$HERE/queue" ;;', 'echo CLUSTER: a; cat "$HERE/queue" ;;'),
-    }
-    told = stand_in(tmp_path, monkeypatch, **{**squeue, "scancel": "*7) exit 1 ;;"})
+    told = stand_in(tmp_path, monkeypatch, **{**SLURM, "scancel": "*7) exit 1 ;;"})
     change(tmp_path / "cluster-slurm", jobs={str(tmp_path / "runs/c"): "7"})
     (tmp_path / "queue").write_text("SIGNALING")
 
@@ -309,21 +308,20 @@ STATES += " BOOT_FAIL DEADLINE OUT_OF_MEMORY REVOKED LAUNCH_FAILED RECONFIG_FAIL
 def test_jobs_that_hold_nothing_any_more_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By Slurm's documentation; an array's tasks are one job, and a name can have bars."""
     states = STATES.split()
-    rows = [f"{number}|{state}|evonas-{state}|x" for number, state in enumerate(states)]
-    text = "\n".join([*rows, "1|RUNNING|evonas-RUNNING|x"])
+    rows = [f"{number}\t{state}\tevonas-{state}|x\t/a/slurm.sbatch c\t\t." for number, state in enumerate(states)]
+    text = "\n".join([*rows, "1\tRUNNING\tevonas-RUNNING|x\t\t."])
     stand_in(tmp_path, monkeypatch, squeue=f"*--me*) echo '{text}' ;;")
-    assert [job.state for job in jobs_of_user()] == states[:5]
-    assert [job.name for job in jobs_of_user()] == [f"evonas-{state}|x" for state in states[:5]]
-    monkeypatch.setattr(programs, "ask", lambda *words: (0, words[2].partition("=")[2]))
-    assert [of_job(state) for state in states] == [*states[:5], *[""] * (len(states) - 5)]
+    jobs = queue("").jobs
+    assert [job.state for job in jobs] == states[:5]
+    assert [job.name for job in jobs] == [f"evonas-{state}|x" for state in states[:5]]
 
 
 @pytest.mark.usefixtures("user")
 def test_down_waits_for_a_job_to_close_its_record_and_names_no_other_programs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    squeue = """*--me*) echo '9|RUNNING|another'; [ ! -s "$HERE/queue" ] || echo "7|$(cat "$HERE/queue")|evonas-c" ;;"""
-    stand_in(tmp_path, monkeypatch, squeue=squeue, scancel='*) echo COMPLETING > "$HERE/queue" ;;')
+    (tmp_path / "jobs").write_text("9\tanother\t/a/train.sh\n7\tevonas-c\t\n")
+    stand_in(tmp_path, monkeypatch, **{**SLURM, "scancel": '*) echo COMPLETING > "$HERE/queue" ;;'})
     change(tmp_path / "cluster-slurm", jobs={str(tmp_path / "runs/c"): "7"})
     (tmp_path / "queue").write_text("RUNNING")
     monkeypatch.setattr(slurm.Slurm.__init__, "__defaults__", (lambda _: (tmp_path / "queue").write_text(""),))

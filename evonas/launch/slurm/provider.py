@@ -2,7 +2,6 @@
 
 import getpass
 import os
-import re
 import shlex
 import time
 from collections.abc import Callable
@@ -17,18 +16,19 @@ from evonas.launch.launch_files.fitting import Kind, Room, check_fits
 from evonas.launch.order import Order
 from evonas.launch.places import in_each
 from evonas.launch.provider import Plan
+from evonas.launch.slurm import own_jobs, scontrol, squeue
+from evonas.launch.slurm.guards import check_guards
+from evonas.launch.slurm.own_jobs import FILE, OwnJobs, Submitted
+from evonas.launch.slurm.sbatch import submit
 from evonas.launch.slurm.sbatch_options import asked
-from evonas.launch.slurm.squeue import Job, jobs_of_user, of_job, searches
+from evonas.launch.slurm.squeue import Job
 from evonas.launch.state import change, read
 from evonas.prices import REST
 from evonas.text import counted
 
-FILE = "slurm.sbatch"
 POLL_S = 2.0
 ENDS_S = 120.0
 """After scancel; the script gives the search a minute to close its record."""
-NAMED = "evonas-"
-"""How the name of a job of a search begins."""
 
 
 class Slurm:
@@ -41,14 +41,13 @@ class Slurm:
 
     def __init__(self, order: Order, sleep: Callable[[float], None] = time.sleep) -> None:
         self._order, self._sleep = order, sleep
-        self._script = order.folder / FILE
+        self._script, self._jobs = order.folder / FILE, OwnJobs(order.folder)
 
     def plan(self, ask: bool) -> Plan:
         text = self._script.read_text() if self._script.exists() and not self._order.replace else shipped(FILE)
         asks = [shlex.join(self._words()), "squeue: how it is"]
         job = asked(text, self._order.sbatch, os.environ)
-        if not re.search(r"^(?!\s*#).*RAY_AUTH_MODE=token", text, re.MULTILINE):
-            raise UserError(f"{self._script} lacks RAY_AUTH_MODE=token: whoever reaches it could run anything there")
+        check_guards(text, self._script)
         room = Room([Kind("a node", job.each, job.nodes)], job.nodes, f"the job has {counted(job.nodes, 'node')}", 1)
         check_fits(self._order, room, "the job")
         usd = self._order.prices.of((REST,))
@@ -75,30 +74,35 @@ class Slurm:
         return self._hand_note() or [str(self._script)]
 
     def start(self) -> None:
-        run, jobs = self._run, read(self._order.folder).jobs
-        if self._state(jobs.get(run)):
+        run, queue = self._run, self._jobs.queue()
+        if job := self._jobs.of(run, queue):
             of = [path for path, its in self._order.state.runs.items() if its == run]
             if of and of[0] != self._order.whole_path:
-                raise UserError(f"job {jobs[run]} of {of[0]} is still there and writes {run}: --run, another one")
+                raise UserError(f"job {job.number} of {of[0]} is still there and writes {run}: --run, another one")
             return
-        # --parsable: the number, and behind a semicolon the name of the cluster.
-        job = programs.answer(*self._words()).partition(";")[0]
-        change(self._order.folder, started=True, jobs={**jobs, run: job})
-        print(f"submitted as job {job}")
+        if (line := self._jobs.unseen(queue).get(run)) and not self._order.anyway:
+            raise UserError(f"{line}; where it has ended: --anyway")
+        number, cluster = submit(self._words())
+        self._jobs.note(run, number, cluster)
+        print(f"submitted as job {number}")
 
     def search(self) -> int:
-        job = read(self._order.folder).jobs[self._run]
-        log, shown, before = Path(f"evonas-{job}.log"), 0, ""
+        number = next(job.number for job in self._jobs.known() if job.run == self._run)
+        log, shown, before = Path(scontrol.output(number) or f"evonas-{number}.log"), 0, ""
+        print(f"what it says is in {log}")
         while True:
-            state = self._state(job)
-            if state and state != before:
-                print(f"job {job} is {state.lower()}{self._why(job) if state == 'PENDING' else ''}", flush=True)
+            job = self._jobs.of(self._run, self._jobs.queue())
+            state = job.state if job else ""
+            if job and state != before:
+                why = squeue.why_waiting(job) if state == "PENDING" else ""
+                print(f"job {number} is {state.lower()}{why and f' ({why})'}", flush=True)
             before = state
-            text = log.read_text(errors="replace") if log.exists() else ""
+            text = log.read_text(errors="replace") if log.is_file() else ""
+            shown = shown if shown <= len(text) else 0  # a job that is queued again may write it anew
             print("".join(c for c in text[shown:] if c.isprintable() or c in "\n\t"), end="", flush=True)
             shown = len(text)
             if not state:
-                return self._ended(job)
+                return self._ended(number)
             self._sleep(POLL_S)
 
     def run_folder(self) -> str | None:
@@ -109,7 +113,7 @@ class Slurm:
         return self.run_folder() or "RUN"
 
     def nodes(self) -> list[str]:
-        return [f"job {job.number}, {job.state.lower()}: {run}" for run, job in self._own(jobs_of_user())]
+        return [f"job {job.number}, {job.state.lower()}: {known.run}" for known, job in self._there()]
 
     def elsewhere(self) -> list[str]:
         return []  # `nodes` has all jobs
@@ -118,42 +122,43 @@ class Slurm:
         return True  # only jobs of its own state are ended
 
     def down(self) -> None:
-        in_each([job.number for _, job in self._own(jobs_of_user())], lambda number: programs.run("scancel", number))
+        jobs = {job.number: job for _, job in self._there()}
+        in_each(jobs, lambda number: self._cancel(jobs[number]))
         waited = 0.0
-        while self._own(jobs_of_user()) and waited < ENDS_S:
+        while self._there() and waited < ENDS_S:
             self._sleep(POLL_S)
             waited += POLL_S
-        change(self._order.folder, started=False)
+        self._jobs.forget_ended()
 
     def left(self) -> list[str]:
-        return [f"job {job.number}" for _, job in self._own(jobs_of_user())]
+        return [f"job {job.number}" for _, job in self._there()]
 
     def others(self) -> list[str]:
         """The other searches of this user, as of another folder or of a state that was lost."""
-        numbers, here = read(self._order.folder).jobs.values(), self._order.folder
-        queue = [job for job in jobs_of_user() if job.number not in numbers]
-        of_other_name = searches() if any(not job.name.startswith(NAMED) for job in queue) else set[str]()
-        found = [job for job in queue if job.name.startswith(NAMED) or job.number in of_other_name]
+        queue, here = self._jobs.queue(), self._order.folder
+        own = [job for _, job in self._jobs.there(queue)]
+        found = [job for job in queue.jobs if job not in own and own_jobs.is_search(job)]
         way = "not started from {}; scancel {} ends it"
         return [f"job {j.number}, {j.state.lower()}: {j.name}, {way.format(here, j.number)}" for j in found]
 
     def where(self) -> str:
-        named = os.environ.get("SLURM_CLUSTERS")
+        named = os.environ.get("SLURM_CLUSTERS") or self._jobs.here
         return f"the queue of {_user()}{f' on {named}' if named else ''} (squeue --me)"
 
     def unseen(self) -> list[str]:
-        return []  # a user has one queue
+        return [*self._jobs.unseen(self._jobs.queue()).values()]
 
     def kept(self) -> list[str]:
-        jobs = read(self._order.folder).jobs
-        return [f"{run}: its record; the same up line goes on with it" for run in jobs]
+        state = read(self._order.folder)
+        runs = dict.fromkeys((*state.runs.values(), *state.jobs))
+        return [f"{run}: its record; the same up line goes on with it" for run in runs]
 
     def _words(self) -> list[str]:
-        order = self._order
+        order, name = self._order, f"--job-name={own_jobs.name_of(self._run)}"
         words = [
             "sbatch",
             "--parsable",
-            *([] if any(option.startswith(("--job-name", "-J")) for option in order.sbatch) else [self._name()]),
+            *([] if any(option.startswith(("--job-name", "-J")) for option in order.sbatch) else [name]),
             *order.sbatch,
             str(self._script),
             str(Path(order.config_path or "CONFIG").resolve()),
@@ -162,22 +167,13 @@ class Slurm:
         words += [self._run, *(word for override in overrides for word in ("--set", override))]
         return words + [word for module in order.modules for word in ("--import", _place(module))]
 
-    def _name(self) -> str:
-        """A job's name of its run's own, so that --dependency=singleton waits for jobs of the same run."""
-        return f"--job-name={NAMED}{Path(self._run).name}"
+    def _there(self) -> list[tuple[Submitted, Job]]:
+        return self._jobs.there(self._jobs.queue())
 
-    def _own(self, queue: list[Job]) -> list[tuple[str, Job]]:
-        """Those that were started from this folder, each with its run folder."""
-        runs = {number: run for run, number in read(self._order.folder).jobs.items()}
-        return [(runs[job.number], job) for job in queue if job.number in runs]
-
-    def _state(self, job: str | None) -> str:
-        """As squeue says it; empty for what has ended."""
-        return "" if job is None else of_job(job)
-
-    def _why(self, job: str) -> str:
-        code, said = programs.ask("squeue", "--noheader", f"--jobs={job}", "--format=%r")
-        return f" ({said})" if not code and said not in ("", "None") else ""
+    def _cancel(self, job: Job) -> None:
+        # Of several clusters each may have a job of this number.
+        of = [f"--clusters={job.cluster}"] if job.cluster and os.environ.get("SLURM_CLUSTERS") else []
+        programs.run("scancel", *of, job.number)
 
     def _ended(self, job: str) -> int:
         """Whether the record says that the search is done, which is what the job's own exit status says too."""

@@ -1,57 +1,20 @@
 """How many nodes a job of Slurm has and how long, as sbatch reads its options."""
 
 import re
-import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from evonas.errors import UserError
 from evonas.launch.launch_files.fitting import MEMORY
-from evonas.launch.slurm import sbatch_gpus
+from evonas.launch.slurm import sbatch_gpus, sbatch_words
+from evonas.launch.slurm.sbatch_refused import check_options
 
-_SHORT = {
-    "N": "nodes",
-    "t": "time",
-    "n": "ntasks",
-    "w": "nodelist",
-    "F": "nodefile",
-    "a": "array",
-    "M": "clusters",
-    "c": "cpus-per-task",
-    "G": "gpus",
-}
-_READ = (*_SHORT.values(), *sbatch_gpus.OPTIONS, "ntasks-per-node", "mem", "mem-per-cpu")
-_VARIABLES = {"SBATCH_TIMELIMIT": "time", "SBATCH_MEM_PER_NODE": "mem", **sbatch_gpus.VARIABLES}
-"""Of sbatch's environment -> the option in whose place they are."""
 _UNCOUNTED = ("ntasks", "nodelist", "nodefile")
 """Options that can change how many nodes there are, beside --nodes."""
-_OTHER = {
-    "wrap": "another command would run in the place of the search",
-    "test-only": "no job would come",
-    "help": "no job would come",
-    "usage": "no job would come",
-    "version": "no job would come",
-    "wait": "sbatch would say the job's number when it has ended; `up` itself waits for the job",
-}
-"""Options with which sbatch does something else than submit the script. Those of one letter are below."""
-_LETTERS = {"h": "help", "V": "version", "W": "wait"}
-_BARE = (
-    *("requeue", "no-requeue", "exclusive", "hold", "overcommit", "oversubscribe", "contiguous", "parsable", "quiet"),
-    *("verbose", "spread-job", "use-min-nodes", "reboot", "ignore-pbs", "no-kill", "nice", "immediate", "stepmgr"),
-    *("get-user-env", "propagate", "H", "O", "s", "Q", "v", "k", "I"),
-)
-"""Options behind which the next word is not their value."""
-_REST = """
-account acctg-freq batch bb bbf begin bell burst-buffer chdir cluster-constraint comment constraint container
-container-id core-spec cores-per-socket cpu-freq cpus-per-gpu deadline delay-boot dependency distribution error
-exclude export export-file extra extra-node-info gid gpu-bind gpu-freq gpus-per-socket gres-flags hint input job-name
-kill-on-invalid-dep licenses mail-type mail-user mcs-label mem-bind mem-per-gpu mincpus network no-bell
-ntasks-per-core ntasks-per-gpu ntasks-per-socket open-mode output partition power prefer priority profile qos
-reservation resv-ports segment share signal sockets-per-node switches thread-spec threads-per-core time-min tmp
-tres-bind tres-per-task uid wait-all-nodes wckey
-"""
-"""The other options of sbatch (Slurm 24.11), of which a shortened one may be short, too."""
-_LONG = {*_READ, *_OTHER, *(name for name in _BARE if len(name) > 1), *_REST.split()}
+_NUMBERS = ("ntasks", "ntasks-per-node", "cpus-per-task", "cpus-per-gpu")
+_NUMBER = re.compile(r"0*[1-9]\d*")
+_SIZES = ("mem", "mem-per-cpu", "mem-per-gpu")
+_SIZE = re.compile(r"(\d+)([KMGT]?)B?", re.IGNORECASE)
 _NODES = re.compile(r"(?:(\d+)([km]?)-)?(\d+)([km]?)(?::\d+)?", re.IGNORECASE)
 _ENDS = ((1, 2), (3, 4))
 """Where a range has its number and its unit, the least and the most."""
@@ -84,20 +47,17 @@ def asked(script: str, words: Iterable[str], environment: Mapping[str, str]) -> 
         environment: of sbatch.
 
     Raises:
-        UserError: The nodes or the time are not as sbatch takes them, or the job would be another cluster's.
+        UserError: A value is not as sbatch takes it, or the job would be none of the search.
     """
-    words, lines = [_in_full(word) for word in words], [_in_full(word) for word in _of_script(script)]
-    _check_words(words)
-    said = {name: environment[variable] for variable, name in _VARIABLES.items() if environment.get(variable)}
-    found = {**_found(lines), **said, **_found(words)}
-    if tasks := found.get("array") or environment.get("SBATCH_ARRAY_INX"):
-        raise UserError(f"--array={tasks}: each of its jobs would write the one run folder: leave it out")
+    words, lines = sbatch_words.of_line(words), sbatch_words.of_script(script)
+    found = {
+        **sbatch_words.values(lines),
+        **sbatch_words.of_environment(environment),
+        **sbatch_words.values(words),
+    }
+    check_options(found, lines)
+    _check_values(found)
     others = [f"--{name}={found[name]}" for name in _UNCOUNTED if name in found]
-    if cluster := found.get("clusters") or environment.get("SBATCH_CLUSTERS"):
-        raise UserError(
-            f"--clusters={cluster}: the job would not be in the queue that is looked at: leave it out, on a machine of "
-            f"that cluster, or export SLURM_CLUSTERS={cluster}, which squeue and scancel read too"
-        )
     notes = [f"{option} can change how many nodes come, which is not counted" for option in others]
     try:
         nodes = most_nodes(found.get("nodes", "1"))  # 0 is refused, too
@@ -118,35 +78,11 @@ def asked(script: str, words: Iterable[str], environment: Mapping[str, str]) -> 
     return Asked(nodes, hours, (*notes, *uncounted), each)
 
 
-def _in_full(word: str) -> str:
-    """A word whose option is shortened, as sbatch takes it (`--arr=0-3`), with its whole name.
-
-    Raises:
-        UserError: It is short for several.
-    """
-    name, equals, value = word[2:].partition("=")
-    meant = sorted(long for long in _LONG if long.startswith(name))
-    if not word.startswith("--") or not name or name in _LONG or not meant:
-        return word
-    if len(meant) > 1:
-        raise UserError(f"--sbatch={word}: is short for --{' and --'.join(meant)}: write out the one that is meant")
-    return f"--{meant[0]}{equals}{value}"
-
-
-def _check_words(words: Iterable[str]) -> None:
-    """UserError: sbatch would take a word for the script to submit, or submit no job of it."""
-    takes = False
-    for word in words:
-        name = word[2:].partition("=")[0] if word.startswith("--") else _LETTERS.get(word[1:2], word[1:2])
-        if not word.startswith("-") or not name:
-            if not takes:
-                raise UserError(f"--sbatch={word}: sbatch takes it for the script: options are as --partition=gpu")
-            takes = False
-            continue
-        if name in _OTHER:
-            raise UserError(f"--sbatch={word}: {_OTHER[name]}: leave it out")
-        whole = "=" in word if word.startswith("--") else len(word) > 2
-        takes = not whole and name not in _BARE
+def _check_values(found: Mapping[str, str]) -> None:
+    """UserError: sbatch would not take a number or a size of memory."""
+    for names, form, takes in ((_NUMBERS, _NUMBER, "a number, as 4"), (_SIZES, _SIZE, "MB, or a size as 16G")):
+        if wrong := next((name for name in names if name in found and not form.fullmatch(found[name])), None):
+            raise UserError(f"--{wrong}={found[wrong]}: sbatch takes {takes}")
 
 
 def most_nodes(text: str) -> int:
@@ -196,23 +132,5 @@ def _of_a_node(found: Mapping[str, str]) -> Iterator[tuple[str, float]]:
 
 def _mb(text: str) -> float:
     """MB of 10^6 bytes in Slurm's `4000`, `4000M`, `4G`, which are of 2^20; 0 of what is none of these."""
-    parts = re.fullmatch(r"(\d+)([KMGT]?)", text, re.IGNORECASE)
+    parts = _SIZE.fullmatch(text)
     return int(parts[1]) * 1024.0 ** ("KMGT".index(parts[2].upper() or "M") + 1) / 10**6 if parts else 0.0
-
-
-def _of_script(script: str) -> list[str]:
-    lines = re.findall(r"^#SBATCH[ \t]+(.+)$", script, re.MULTILINE)
-    return [word for line in lines for word in shlex.split(re.sub("['\"]", "", line), comments=True)]
-
-
-def _found(words: Iterable[str]) -> dict[str, str]:
-    """Name -> value of those that matter here; the last of a kind counts."""
-    found, rest = dict[str, str](), iter(words)
-    for word in rest:
-        if word.startswith("--"):
-            name, equals, value = word[2:].partition("=")
-            if name in _READ:
-                found[name] = value if equals else next(rest, "")
-        elif word.startswith("-") and word[1:2] in _SHORT:
-            found[_SHORT[word[1]]] = word[2:].strip() or next(rest, "")
-    return found

@@ -1,5 +1,7 @@
 """What Slurm's queue says of jobs."""
 
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from evonas.errors import UserError
@@ -10,9 +12,10 @@ ENDED = (
     *("OUT_OF_MEMORY", "REVOKED", "LAUNCH_FAILED", "RECONFIG_FAIL"),
 )
 """States of jobs that hold nothing any more. Slurm has many of the others, as SIGNALING, STAGE_OUT and SPECIAL_EXIT."""
-
-_SCRIPT = "/slurm.sbatch"
-"""In the line of a job, as Slurm keeps it: the script's whole path, and its words."""
+_FORMAT = "--format=%F\t%T\t%j\t%o\t."
+"""The end is not blank, for a line may be empty."""
+_HEADING = "CLUSTER: "
+"""Before the jobs of each Slurm cluster, where SLURM_CLUSTERS names some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,41 +26,61 @@ class Job:
         number: as scancel takes it.
         state: in Slurm's words, none of `ENDED`.
         name: as sbatch was given it.
+        line: the script's whole path, and its words.
+        cluster: the name of its Slurm cluster; empty where nobody says it.
     """
 
     number: str
     state: str
     name: str
+    line: str
+    cluster: str = ""
 
 
-def jobs_of_user() -> list[Job]:
+@dataclass(frozen=True, slots=True)
+class Queue:
     """The jobs of this user that have not ended, whoever has started them.
+
+    Args:
+        jobs: of all partitions.
+        clusters: the Slurm clusters that were asked; empty where nobody says it.
+    """
+
+    jobs: tuple[Job, ...]
+    clusters: tuple[str, ...]
+
+
+def queue(here: str) -> Queue:
+    """What there is now.
+
+    Args:
+        here: the name of the Slurm cluster that is here; empty where nobody says it.
 
     Raises:
         UserError: There is no squeue, or it says no.
     """
-    lines = programs.ask("squeue", "--me", "--noheader", "--states=all", "--format=%F|%T|%j")
-    if lines[0]:
-        raise UserError(f"squeue: {lines[1]}")
-    rows = (line.strip().split("|", 2) for line in lines[1].splitlines() if line.count("|") >= 2)
-    return list({row[0]: Job(*row) for row in rows if row[1] not in ENDED}.values())  # tasks of an array are one job
-
-
-def searches() -> set[str]:
-    """The numbers of this user's jobs that run evonas's script, whatever their names are; none where nobody says it."""
-    code, said = programs.ask("squeue", "--me", "--noheader", "--states=all", "--format=%F|%o")
-    rows = (line.strip().partition("|") for line in said.splitlines())
-    return set() if code else {number for number, _, command in rows if _SCRIPT in command}
-
-
-def of_job(number: str) -> str:
-    """The state of a job; empty for one that has ended, or that squeue knows no more.
-
-    Raises:
-        UserError: There is no squeue, or it does not answer.
-    """
-    code, said = programs.ask("squeue", "--noheader", f"--jobs={number}", "--format=%T")
-    if code and "nvalid job id" not in said:
+    code, said = programs.ask("squeue", "--me", "--noheader", "--states=all", _FORMAT)
+    if code:
         raise UserError(f"squeue: {said}")
-    rows = [line.strip() for line in said.splitlines() if not line.startswith("CLUSTER:")]  # as of SLURM_CLUSTERS
-    return "" if code or not rows or rows[0] in ENDED else rows[0]
+    headings = [line.removeprefix(_HEADING).strip() for line in said.splitlines() if line.startswith(_HEADING)]
+    jobs = {(job.cluster, job.number): job for job in _jobs(said, here)}  # the tasks of an array are one job
+    named = os.environ.get("SLURM_CLUSTERS", "").split(",")
+    return Queue(tuple(jobs.values()), tuple(filter(None, headings or (named if any(named) else [here]))))
+
+
+def why_waiting(job: Job) -> str:
+    """Why a job does not run yet, in Slurm's words; empty where it does not say it."""
+    code, said = programs.ask("squeue", "--noheader", f"--jobs={job.number}", "--format=%r")
+    reason = (said.splitlines() or [""])[-1]
+    return "" if code or reason == "None" else reason
+
+
+def _jobs(said: str, here: str) -> Iterator[Job]:
+    cluster = here
+    for line in said.splitlines():
+        if line.startswith(_HEADING):
+            cluster = line.removeprefix(_HEADING).strip()
+        elif line.count("\t") >= 3:
+            number, state, name, command = line.removesuffix("\t.").split("\t", 3)
+            if state not in ENDED:
+                yield Job(number, state, name, command, cluster)
