@@ -1,9 +1,11 @@
 """What is wrong with a search, before anything of it costs."""
 
+from evonas.config import Config
 from evonas.errors import UserError
 from evonas.launch.order import Order
 from evonas.launch.provider import Provider
 from evonas.launch.settled import check_bucket
+from evonas.store import open_folder, read_run
 from evonas.text import describe_error, in_usd, one_line
 
 _SOMEWHERE = "s3://bucket/run"
@@ -35,6 +37,38 @@ def check_search(order: Order, provider: Provider, ask: bool) -> list[str]:
     else:
         stage(order.config_path, provider.run_folder() or _SOMEWHERE, order.overrides, order.modules)
     return _check_money(order, provider.run_folder(), ask)
+
+
+def finished(order: Order, provider: Provider, ask: bool) -> str:
+    """A line for a search in whose run folder nothing is left to do, so that no machine has to start; else empty, also
+    where the folder cannot be read from here.
+
+    Args:
+        order: what is asked for.
+        provider: of its cloud.
+        ask: a run folder in a bucket may be read, without which no network.
+    """
+    config, run = order.config, provider.run_folder()
+    if config is None or config.tracking or run is None or (not ask and "://" in run):
+        return ""
+    try:
+        why = _ended(config, run)
+    except Exception:  # whatever its store raises; the search itself says it
+        return ""
+    return f"{run}: finished: {why}; nothing is left to do, and a larger budget goes on" if why else ""
+
+
+def _ended(config: Config, run: str) -> str:
+    """Why the search ended, if it is this one."""
+    from evonas.reuse import chosen
+    from evonas.runs.going_on import ended  # pandas
+    from evonas.submit.staging import check
+
+    folder = open_folder(run)
+    if not (why := ended(folder, config.budget)):
+        return ""
+    whole = chosen(config, check(config), folder).config
+    return why if read_run(folder)["fingerprint"] == whole.fingerprint else ""
 
 
 def _check_money(order: Order, run: str | None, ask: bool) -> list[str]:

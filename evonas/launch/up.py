@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 
 from evonas.errors import Halted, UserError
-from evonas.launch.before import check_search
+from evonas.launch.before import check_search, finished
 from evonas.launch.costs import estimate
 from evonas.launch.launch_files.fitting import too_many
 from evonas.launch.order import Order
@@ -17,6 +17,8 @@ from evonas.signals import INTERRUPTED, TERMINATED, Terminated, status_of
 def dry_run(order: Order, provider: Provider) -> int:
     """Prints the files, the cost and what would be asked of the cloud; writes and asks nothing."""
     check_search(order, provider, ask=False)
+    if line := finished(order, provider, ask=False):
+        print(f"`up` starts nothing: {line}")
     plan = provider.plan(ask=False)
     print(*plan.by_hand, sep="\n", end="\n" * bool(plan.by_hand))
     for name, text in plan.files.items():
@@ -94,6 +96,9 @@ def _agreed_to(
             print(f"evonas: {line}", file=sys.stderr)
         return 2
     unread = check_search(order, provider, ask=True)
+    if line := finished(order, provider, ask=True):
+        print(f"{line}; nothing was started", *_standing(order, provider), sep="\n")
+        return 0
     plan = provider.plan(ask=True)
     estimate.require_prices(plan.machines, order.config)
     lines = _costs(order, plan)
@@ -150,6 +155,11 @@ def _is_up(provider: Provider) -> bool:
         return bool(provider.nodes())
     except (UserError, Halted, OSError):
         return True
+
+
+def _standing(order: Order, provider: Provider) -> list[str]:
+    """A line where machines run all the same."""
+    return [f"what is up stays up and costs. To take it down: {order.again('down')}"] if _is_up(provider) else []
 
 
 def _ways_on(order: Order, run: str | None, is_up: bool) -> list[str]:

@@ -16,10 +16,10 @@ from evonas.errors import Halted, RuntimeNotStarted, UserError
 from evonas.run_identity.checking import data_path
 from evonas.run_identity.creating import create_or_check
 from evonas.run_identity.describing import versions
-from evonas.runs.run import Run
+from evonas.runs.going_on import ended
 from evonas.runtime import OnWait, Runtime, at_any_cost, make_runtime
 from evonas.start.prepared import PreparedSearch, owner_of
-from evonas.store import Store, evaluations_schema, has_own_description, is_run, read_measured, read_starts, recover
+from evonas.store import Store, evaluations_schema, is_run, read_measured, read_starts, recover
 from evonas.tracking import TrackerDispatcher
 
 
@@ -32,9 +32,9 @@ def execute(prepared: PreparedSearch, *, watch: Watch, take_over: bool = False) 
         UserError: another search holds the folder, or no worker could start.
         Halted: the search had to stop.
     """
-    if ended := ended_before(prepared):
-        note_moved_data(prepared, ended, take_over=take_over)
-        return ended
+    if reason := ended_before(prepared):
+        note_moved_data(prepared, reason, take_over=take_over)
+        return reason
     components, folder = prepared.components, prepared.folder
     if is_run(folder):
         read_measured(folder)  # finds damage now
@@ -93,15 +93,8 @@ def ended_before(prepared: PreparedSearch) -> str:
     Args:
         prepared: With the budget that the search ended with, and no tracker that would have to be told.
     """
-    config, folder = prepared.components.config, prepared.folder
-    if config.tracking or not is_run(folder) or not has_own_description(folder):
-        return ""
-    last = (read_starts(folder) or [{}])[-1]
-    if {"usd": None, **last.get("budget", {})} != config.budget.model_dump(mode="json"):  # a key of later
-        return ""
-    objectives = prepared.components.objectives
-    intact = not recover(folder, objectives.metrics, objectives.targets, salvage=True).damage
-    return str(last.get("ended", "")) if intact and not Run(folder).unmeasured else ""
+    config = prepared.components.config
+    return "" if config.tracking else ended(prepared.folder, config.budget)
 
 
 def note_moved_data(prepared: PreparedSearch, ended: str, *, take_over: bool = False) -> None:
