@@ -3,11 +3,15 @@
 What a crash leaves behind is hidden and ends with `.tmp`.
 """
 
+import errno
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+"""What link says on FAT, exFAT, some FUSE and shares of Windows."""
 
 
 def create(path: Path, data: bytes) -> None:
@@ -19,7 +23,7 @@ def create(path: Path, data: bytes) -> None:
 
     Raises:
         FileExistsError: There is one, which is then as it was.
-        OSError: It cannot be written; nothing of it is left.
+        OSError: It cannot be written, or its file system has no hard links; nothing of it is left.
     """
     with _written(path, data) as temporary:
         _link(temporary, path)
@@ -64,6 +68,11 @@ def _link(temporary: Path, path: Path) -> None:
         if not path.is_symlink() and os.path.samefile(temporary, path):
             return
         raise
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        why = f"{error.strerror}; its file system has no hard links, which a run folder needs: another --run"
+        raise OSError(error.errno, why, str(path)) from None
 
 
 def _sync(folder: Path) -> None:

@@ -103,10 +103,13 @@ def _folder(options: argparse.Namespace) -> Path:
 
 
 def _order(options: argparse.Namespace) -> "Order":
+    from evonas.launch.launch_files.readable import check_readable
     from evonas.launch.order import Order
     from evonas.launch.settled import settled
 
     folder = _folder(options)
+    if not options.replace:
+        check_readable(folder)
     state = _state(options, folder)
     given = {name: value for name in REMEMBERED if (value := getattr(options, name))}
     order = Order(

@@ -1,0 +1,45 @@
+"""Files that are no text, in the folder of a cluster."""
+
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evonas import atomic_files
+from evonas.cli import main
+from evonas.errors import UserError
+from evonas.launch.launch_files.readable import check_readable
+from tests.launch.stand_ins import user  # noqa: F401 - a fixture
+
+FILES = ("slurm.sbatch", "my-cluster.yaml", "cluster.yaml", "my-aws.yaml", "aws.yaml", "my-head-gcp.yaml")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_launch_file_that_is_no_text_is_a_line(name: str, tmp_path: Path) -> None:
+    check_readable(tmp_path / "none")
+    (tmp_path / name).write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UserError, match=rf"{name} is not text in UTF-8 \(byte 0xff at 0\): mend it, or remove it"):
+        check_readable(tmp_path)
+
+
+@pytest.mark.usefixtures("user")
+@pytest.mark.parametrize("line", [["up", "slurm", "c.yaml", "--dry-run"], ["status", "gcp"], ["down", "kubernetes"]])
+def test_each_line_says_so(line: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    folder = Path(f"cluster-{line[1]}")
+    folder.mkdir()
+    (folder / "my-any.yaml").write_bytes(b"name: \xe9\n")
+    assert main(["cluster", *line]) == 2
+    assert f"evonas: {folder}/my-any.yaml is not text in UTF-8 (byte 0xe9 at 6)" in capsys.readouterr().err
+
+
+def test_a_file_system_without_hard_links_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: Any) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refused)
+    with pytest.raises(OSError, match="has no hard links, which a run folder needs: another --run") as caught:
+        atomic_files.create(tmp_path / "run.json", b"{}")
+    assert caught.value.filename == str(tmp_path / "run.json")
+    assert list(tmp_path.iterdir()) == []
