@@ -25,7 +25,8 @@ def run(*words: str) -> None:
     """
     print(f"$ {shlex.join(words)}", flush=True)
     if code := subprocess.run(_found(words), check=False).returncode:
-        ended = f"{' '.join(words[:2])} ended with status {code}, and has said why above"
+        said = [words[0], *(word for word in words[1:] if not word.startswith("-"))]
+        ended = f"{' '.join(said[:2])} ended with status {code}, and has said why above"
         raise Halted(f"{ended}; when that is mended, the same line goes on")
 
 

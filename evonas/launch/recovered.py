@@ -13,7 +13,7 @@ from evonas.launch.state import State
 _FILES = {
     "aws": ("my-aws.yaml", "my-head-aws.yaml"),
     "gcp": ("my-gcp.yaml", "my-head-gcp.yaml"),
-    "kubernetes": ("my-cluster.yaml", "cluster.yaml"),
+    "kubernetes": ("my-cluster.yaml", "cluster.yaml", "my-head-cluster.yaml"),
 }
 _NAMES = ("image", "bucket", "region", "zone", "project", "platform", "context", "namespace")
 """Options; of others, as a machine image, the newest is looked for at each `up`."""

@@ -21,6 +21,19 @@ REST = "*"
 
 
 @dataclass(frozen=True, slots=True)
+class Size:
+    """Of a machine.
+
+    Args:
+        cpu: virtual ones.
+        memory: in MB, of 10^6 bytes.
+    """
+
+    cpu: float
+    memory: float
+
+
+@dataclass(frozen=True, slots=True)
 class ListPrices:
     """The table that evonas comes with.
 
@@ -29,24 +42,31 @@ class ListPrices:
         usd_per_hour: Type of machine -> US dollars an hour.
         disks_usd_per_month: Type of disk and what is paid for -> US dollars a month.
         gpus: Type of machine, without `.spot` -> how many GPUs it has.
+        sizes: The same -> its virtual CPUs and memory.
     """
 
     read: str
     usd_per_hour: Mapping[str, float]
     disks_usd_per_month: Mapping[str, float]
     gpus: Mapping[str, int]
+    sizes: Mapping[str, Size]
 
     def gpus_of(self, machine: str) -> int | None:
         """How many GPUs a type of machine has, spot or not; None where that is not known."""
         return self.gpus.get(machine.removesuffix(".spot"))
+
+    def size_of(self, machine: str) -> Size | None:
+        """The size of a type of machine, spot or not; None where that is not known."""
+        return self.sizes.get(machine.removesuffix(".spot"))
 
 
 @cache
 def list_prices() -> ListPrices:
     """Returns the table that evonas comes with, `list_prices.yaml`."""
     table = yaml.safe_load(files(__package__).joinpath("list_prices.yaml").read_text())
-    parts = (MappingProxyType(table[name]) for name in ("usd_per_hour", "disks_usd_per_month", "gpus"))
-    return ListPrices(str(table["read"]), *parts)
+    usd, disks, gpus = (MappingProxyType(table[name]) for name in ("usd_per_hour", "disks_usd_per_month", "gpus"))
+    sizes = {name: Size(cpu, gib * 2**30 / 10**6) for name, (cpu, gib) in table["cpus_and_gib"].items()}
+    return ListPrices(str(table["read"]), usd, disks, gpus, MappingProxyType(sizes))
 
 
 def read_prices(path: str) -> dict[str, float]:

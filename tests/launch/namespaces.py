@@ -1,5 +1,6 @@
 """A stand-in for kubectl with contexts and namespaces, in which objects are files that can be counted."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ for word; do case $word in
     *) words+=("$word") ;;
 esac; done
 set -- "${words[@]}"
+[ ! -e "$HERE/deny" ] || while read -r no; do case "$*" in "$no"*|"auth can-i $no"*)
+    echo "Error from server (Forbidden): User \"me\" cannot $no" >&2; exit 1 ;; esac; done < "$HERE/deny"
 there=$HERE/objects/$context here=$HERE/objects/$context/$namespace
 mkdir -p "$here" "$there/-"
 
@@ -22,10 +25,15 @@ file() {
     case $kind in nodepool*) echo "$there/-/nodepool_$name" ;; *) echo "$here/${kind%%.*}_$name" ;; esac
 }
 
-of_file() {  # kind and name of each object of a file as evonas writes it, with its label
-    sed -n 's/^kind: //p; s/^metadata: {name: \([a-z-]*\)}/\1/p
-        s/^metadata: {name: \([a-z-]*\).*\(part-of: evonas\).*/\1 \2/p' "$1" |
-        while read -r kind && read -r name label; do echo "${kind,,}/$name $label"; done
+of_file() {  # kind and name of each object of a file, and the object
+    "$PYTHON" -c 'import json, sys, yaml
+parts = list(yaml.safe_load_all(open(sys.argv[1])))
+for part in [one for part in parts for one in part.get("items", [part])]:
+    print(part["kind"].lower() + "/" + part["metadata"]["name"], json.dumps(part))' "$1"
+}
+
+items() {  # of what kubectl says in JSON
+    echo '{"items": ['; paste -sd, -; echo ']}'
 }
 
 case "$*" in
@@ -41,7 +49,7 @@ kustomize*)
 "config view"*) cat "$HERE/namespace" ;;
 "auth can-i"*) echo yes ;;
 "version -o json") echo '{"clientVersion": {}, "serverVersion": {"gitVersion": "v1.32.4-eks-a737599"}}' ;;
-"get crd"*|"get --raw=/api"|wait*) ;;
+"get --raw=/api"|wait*) ;;
 "get rayclusters.ray.io"*)
     [ ! -e "$HERE/forbidden" ] || { echo 'User "me" cannot list resource "rayclusters"' >&2; exit 1; }
     for each in "$there"/*/raycluster_*; do
@@ -54,22 +62,19 @@ kustomize*)
 "get "*raycluster*|"delete "*raycluster*) [ ! -e "$HERE/no-kuberay" ] || {
     echo "error: the server doesn't have a resource type \"raycluster\"" >&2; exit 1; } ;;&
 "get pods"*jsonpath*) [ ! -e "$(file raycluster/evonas)" ] || echo headgroup Running ;;
-"get pods"*) [ ! -e "$(file raycluster/evonas)" ] || echo pod/evonas-head ;;
+"get pods"*) [ ! -e "$(file raycluster/evonas)" ] && [ ! -e "$HERE/pods-stay" ] || echo pod/evonas-head ;;
 "get nodepools.karpenter.sh "*)
     shift 2
-    for each; do [ ! -e "$(file "nodepool/$each")" ] || echo "nodepool.karpenter.sh/$each"; done ;;
-"get "*" -l "*) (cd "$here" && grep -l part-of configmap_* networkpolicy_* pod* secret_* s*t_* 2> /dev/null) |
-    sort -u | sed 's|_|/|; s|^networkpolicy|&.networking.k8s.io|' ;;
+    for each; do [ ! -e "$(file "nodepool/$each")" ] || cat "$(file "nodepool/$each")"; done | items ;;
+"get rayjobs.ray.io"*) cat "$here"/rayjob_* 2> /dev/null | items ;;
+"get namespace/"*) [ -e "$HERE/no-namespace" ] || echo "$2" ;;
+"get "*" -l "*) (cd "$here" && grep -l part-of secret_* serviceaccount_* 2> /dev/null) | sed 's|_|/|' ;;
 "get "*" -o name") shift; for each; do [ ! -e "$(file "$each")" ] || echo "$each"; done ;;
 "get "*) [ -e "$(file "$2")" ] ;;
 "create secret"*) base64 -w0 "${5#--from-file=auth_token=}" > "$(file "secret/$4")"; echo >> "$(file "secret/$4")" ;;
 "create serviceaccount"*) echo > "$(file "serviceaccount/$3")" ;;
 label*) echo part-of >> "$(file "$2")" ;;
-"apply -f"*) of_file "$3" | while read -r each label; do echo "$label" > "$(file "$each")"; done ;;
-"delete -f -"*) awk '/^kind:/ { k = tolower($2) } /^  name:/ && k { print k "/" $2; k = "" }' |
-    while read -r each; do rm -f "$(file "$each")"; done ;;
-"delete -f"*) [ ! -e "$HERE/no-kuberay" ] || { echo 'no matches for kind "RayCluster"' >&2; exit 1; }
-    of_file "$3" | while read -r each label; do rm -f "$(file "$each")"; done ;;
+"apply -f"*) of_file "$3" | while read -r each object; do echo "$object" > "$(file "$each")"; done ;;
 "delete nodepools.karpenter.sh"*) shift 2; for each; do rm -f "$(file "nodepool/$each")"; done ;;
 delete*) shift; for each; do rm -f "$(file "$each")"; done ;;
 esac
@@ -110,6 +115,7 @@ def empty(folder: Path, patch: pytest.MonkeyPatch) -> Namespaces:
     patch.setenv("PATH", f"{folder / 'bin'}:/usr/bin:/bin")
     patch.setenv("TOLD", str(folder / "told"))
     patch.setenv("HERE", str(folder))
+    patch.setenv("PYTHON", sys.executable)
     return Namespaces(folder)
 
 

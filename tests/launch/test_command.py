@@ -39,7 +39,7 @@ FILES = {"aws": "aws.yaml", "gcp": "gcp.yaml", "kubernetes": "kuberay/base/raycl
 ASKED = {
     "aws": "ray up -y cluster-aws/my-aws.yaml",
     "gcp": "ray up -y cluster-gcp/my-gcp.yaml",
-    "kubernetes": "kubectl apply -f cluster-kubernetes/my-cluster.yaml",
+    "kubernetes": "kubectl apply -f cluster-kubernetes/my-head-cluster.yaml",
     "slurm": "sbatch --parsable --job-name=evonas-c --partition=gpu cluster-slurm/slurm.sbatch",
 }
 

@@ -123,7 +123,7 @@ def test_a_job_in_the_namespace_keeps_what_lets_nobody_else_in(
 ) -> None:
     assert main(UP) == 0
     job = tmp_path / "objects/ctx/a/rayjob_evonas"
-    job.touch()
+    job.write_text('{"metadata": {"name": "evonas"}}\n')
     before = set(namespaces.objects())
     assert _down() == 1
     out = capsys.readouterr().out
@@ -188,7 +188,7 @@ def test_down_needs_no_launch_file_that_can_be_read(
     assert main(UP) == 0
     (STATE.parent / "my-cluster.yaml").write_text("a: [1")
     assert _down() == 0
-    assert "my-cluster.yaml cannot be read (" in capsys.readouterr().out
+    assert "my-cluster.yaml by hand, which cannot be read (" in capsys.readouterr().out
     assert namespaces.objects() == []
 
 

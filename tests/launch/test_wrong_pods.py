@@ -50,6 +50,17 @@ REFUSED |= {
     ),
 }
 REFUSED |= {
+    "secretName: evonas-auth": ("secretName: other", "secretName: other, and the token is in evonas-auth: name that"),
+    "cpu: '2'": ("cpu: 64", "headgroup asks for 64 CPUs, and a machine of its type, m7i.xlarge, has 4: its pods"),
+    "memory: 10Gi": (
+        "memory: 900Gi",
+        "headgroup asks for 966,368 MB of memory, and a machine of its type, m7i",
+    ),
+    "    replicas: 0\n": (
+        "    suspend: true\n",
+        "every group is suspended or has maxReplicas: 0: no worker would eve",
+    ),
+    "headGroupSpec:": ("headGroupSpecX:", "is not as kubectl takes it: no headGroupSpec; mend it"),
     "nvidia.com/gpu: '1'": (
         "nvidia.com/gpu: '8'",
         "spot-l4 asks for 8 GPUs, and a machine of its type, g6.xlarge.spot, has 1: its pods would never start",
@@ -60,6 +71,23 @@ REFUSED |= {
     ),
     "idleTimeoutSeconds: 600": ("idleTimeoutSeconds: ten", "idleTimeoutSeconds is 'ten', and is a number; mend it"),
     "num-gpus: '0'": ("num-gpus: '2'", "measure-l4 asks for 2 GPUs, and a machine of its type, g6.xlarge, has 1: its"),
+}
+
+
+TOLD = {
+    "values:\n        - spot": (
+        "values:\n        - on-demand",
+        "no NodePool of the file starts what spot-l4 selects (karpenter.sh/capacity-type: spot, node.kubernete",
+    ),
+    "num-cpus: '0'\n    serviceType": (
+        "num-cpus: '4'\n    serviceType",
+        "the head has CPUs for Ray (num-cpus: 4): candidates may train beside the driver",
+    ),
+    "serviceAccountName: evonas": (
+        "a: b",
+        "the head runs by serviceaccount/default, not by serviceaccount/evonas",
+    ),
+    "priority: 2": ("suspend: true", "16 workers can ask for: at most $9.67 an hour"),
 }
 
 
@@ -82,6 +110,16 @@ def test_a_launch_file_that_is_not_as_it_should_be_is_refused(
     (line,) = capsys.readouterr().err.splitlines()
     assert expected in line
     assert main(["cluster", "status", "kubernetes"]) in (0, 2)  # and no traceback
+
+
+@pytest.mark.parametrize("text", TOLD)
+def test_an_edit_that_may_not_work_is_told(text: str, copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    new, expected = TOLD[text]
+    assert text in WHOLE
+    for whole in (WHOLE, WHOLE.replace(text, new)):
+        copy.write_text(whole)
+        assert main(["cluster", "up", "kubernetes", "--platform", "eks", "--dry-run"]) == 0
+        assert (expected in capsys.readouterr().out) is (whole != WHOLE)
 
 
 def test_pods_that_come_at_once_are_counted(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:

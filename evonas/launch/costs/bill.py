@@ -34,13 +34,14 @@ def lines(
         whole = price + (disks.get(machine.type) or 0)
         hourly += whole
         usd += whole * (now - machine.since).total_seconds() / 3600 if machine.since else 0
-    text = f"{dollars(hourly)} an hour"
-    if all(machine.since for machine in found):
+    text = f"{dollars(hourly)} an hour" if priced else "what it costs an hour is not known"
+    if priced and all(machine.since for machine in found):
         text += f", {dollars(usd)} since these were started"
     text += _of_disks({machine.type for machine, _ in priced}, disks)
     if unknown := sorted({machine.type for machine in found if prices.of(_names(machine)) is None}):
-        text += f", without {', '.join(unknown)}, of which no price is known"
-    if region and region not in estimate.HOME:
+        names = ", ".join(unknown)
+        text += f", without {names}, of which no price is known" if priced else f": no price of {names}"
+    if priced and region and region not in estimate.HOME:
         text += f"; list prices are of {estimate.HOME}, and others in {region}"
     counts = sorted(Counter(machine.type for machine in found).items())
     return [*(f"{count} x {name}" for name, count in counts), text] if found else []

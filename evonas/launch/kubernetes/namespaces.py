@@ -19,7 +19,7 @@ from evonas.launch.recovered import said_in
 from evonas.launch.state import State, read
 from evonas.launch.tokens import digest, known_digest, token_file
 
-FILES = ("my-cluster.yaml", "cluster.yaml")
+FILES = ("my-head-cluster.yaml", "my-cluster.yaml", "cluster.yaml")
 """That say with which token a cluster was started."""
 
 

@@ -34,6 +34,19 @@ def platform_of(version: str) -> str:
     return next((name for name in ("gke", "eks") if f"-{name}" in version), "plain")
 
 
+def guessed(context: str, server: str) -> str:
+    """The platform of a cluster, as its context is called and where its server is."""
+    if ".eks.amazonaws.com" in server or context.startswith("arn:aws:eks:"):
+        return "eks"
+    return "gke" if context.startswith("gke_") else PLATFORMS[0]
+
+
+def platform_in(text: str) -> str:
+    """The platform that a launch file is of, by whose labels its pods select machines."""
+    labels = {"eks": ("karpenter.sh/", "eks.amazonaws.com/"), "gke": ("cloud.google.com/",)}
+    return next((name for name, signs in labels.items() if any(sign in text for sign in signs)), "plain")
+
+
 def _copy(source: Traversable, to: Path) -> None:
     if not source.is_dir():
         raise UserError("the files for Kubernetes did not come with this evonas: install it from a checkout")

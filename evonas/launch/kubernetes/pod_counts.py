@@ -38,8 +38,10 @@ def counts(spec: Mapping[str, Any]) -> dict[str, Count]:
         raise ValueError("it is suspended (suspend: true), and has no pods")
     scales = bool(spec.get("enableInTreeAutoscaling"))
     found = {group["groupName"]: _count(group, scales) for group in spec["workerGroupSpecs"]}
-    if not scales and not any(count.most for count in found.values()):
-        raise ValueError("enableInTreeAutoscaling is not true and no group has replicas: no worker would ever come")
+    if not any(count.most for count in found.values()):
+        why = "every group is suspended or has maxReplicas: 0"
+        why = why if scales else "enableInTreeAutoscaling is not true and no group has replicas"
+        raise ValueError(f"{why}: no worker would ever come")
     return found
 
 
@@ -76,8 +78,10 @@ def _count(group: Mapping[str, Any], scales: bool) -> Count:
     least, wished, most = (_whole(group, key) for key in ("minReplicas", "replicas", "maxReplicas"))
     if least > most:
         raise ValueError(f"minReplicas of {group['groupName']} is more than its maxReplicas")
+    if group.get("suspend"):
+        return Count(0, 0, 0)
     hosts = _whole(group, "numOfHosts", 1)
-    first = 0 if group.get("suspend") else min(max(wished, least), most) * hosts
+    first = min(max(wished, least), most) * hosts
     return Count(first, most * hosts if scales else first, least * hosts if scales else first)
 
 

@@ -3,10 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from evonas.launch.kubernetes.pod_labels import groups, selected_types
+from evonas.launch.kubernetes.pod_labels import groups, types_of
 from evonas.launch.launch_files.gpu_counts import Asked
 from evonas.launch.launch_files.numbers import number
-from evonas.prices import NODE_TYPE_LABEL
 
 _GPU = "nvidia.com/gpu"
 
@@ -21,10 +20,7 @@ def asked_of_machines(spec: Mapping[str, Any]) -> Iterator[Asked]:
         ValueError: A count is none.
     """
     for group, said in groups(spec):
-        pod = said["template"]["spec"]
-        label = (said.get("labels") or {}).get(NODE_TYPE_LABEL)
-        types = [str(label)] if label else selected_types(pod)
-        yield Asked(group, types, max(_asked(group, said, pod)))
+        yield Asked(group, types_of(said), max(_asked(group, said, said["template"]["spec"])))
 
 
 def _asked(name: str, group: Mapping[str, Any], pod: Mapping[str, Any]) -> Iterator[float]:

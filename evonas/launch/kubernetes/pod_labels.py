@@ -51,7 +51,7 @@ def check_labels(spec: Mapping[str, Any], name: object) -> None:
         label = str((said.get("labels") or {}).get(NODE_TYPE_LABEL, ""))
         if label not in list_prices().usd_per_hour:
             continue
-        for key, value in _selected(said["template"]["spec"]):
+        for key, value in selected(said["template"]["spec"]):
             if not _is_of(label, key, value):
                 raise UserError(
                     f"{name}: {group} selects {key}: {value}, and its label {NODE_TYPE_LABEL}, by which its price is "
@@ -64,7 +64,7 @@ def unselected(spec: Mapping[str, Any]) -> list[str]:
     any, Karpenter may take any of its pools', and who selects no spot machines may get others."""
     found = []
     for group, said in groups(spec):
-        keys = {key for key, _ in _selected(said["template"]["spec"])}
+        keys = {key for key, _ in selected(said["template"]["spec"])}
         label = str((said.get("labels") or {}).get(NODE_TYPE_LABEL, ""))
         if label and not _say_type(keys, bool(list_prices().gpus_of(label))):
             found.append(
@@ -85,12 +85,13 @@ def groups(spec: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     return [("headgroup", spec["headGroupSpec"]), *((group["groupName"], group) for group in spec["workerGroupSpecs"])]
 
 
-def selected_types(pod: Mapping[str, Any]) -> list[str]:
-    """The types of machines that a pod selects, as Kubernetes names them."""
-    return [value for key, value in _selected(pod) if key in _TYPES]
+def types_of(group: Mapping[str, Any]) -> list[str]:
+    """The types of machines of a group: that of its label, else those that its pods select."""
+    label = (group.get("labels") or {}).get(NODE_TYPE_LABEL)
+    return [str(label)] if label else [value for key, value in selected(group["template"]["spec"]) if key in _TYPES]
 
 
-def _selected(pod: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def selected(pod: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Label of a node, and a value that it may have: of the pod's selector and of the affinity that it requires."""
     yield from ((key, str(value)) for key, value in (pod.get("nodeSelector") or {}).items())
     required = (pod.get("affinity") or {}).get("nodeAffinity") or {}

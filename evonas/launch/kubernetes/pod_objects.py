@@ -1,6 +1,8 @@
-"""What `up` makes on Kubernetes, by names and by a label, so that it goes where file and state are lost, too."""
+"""What `up` makes on Kubernetes, by names: it goes where file and state are lost, too, and nothing else does."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 from evonas.launch import programs
 from evonas.launch.kubernetes.kubectl import Place
@@ -20,8 +22,9 @@ OBJECTS = (
 POOLS = (f"nodepool/{NAME}-spot", f"nodepool/{NAME}-head", f"nodepool/{NAME}-measure")
 """Of all of Kubernetes, on Amazon's."""
 LABEL = f"app.kubernetes.io/part-of={NAME}"
-_KINDS = "configmap,networkpolicy,poddisruptionbudget,secret,serviceaccount"
-"""Of what has the label. A RayCluster is known by its name: that of a job has the job's labels, and is the job's."""
+SELECTED = f"ray.io/cluster={NAME}"
+PODS = ("get", "pods", "-l", SELECTED)
+_KINDS = "secret,serviceaccount"
 
 
 def there(place: Place, *names: str) -> list[str]:
@@ -34,12 +37,12 @@ def there(place: Place, *names: str) -> list[str]:
 
 
 def labelled(place: Place) -> list[str]:
-    """What has the label, by kind and name; nothing where one may not list that: names say the most of it."""
+    """Which of secret and account have the label; none where one may not list them."""
     code, said = programs.ask(*place.line("get", _KINDS, "-l", LABEL, "--ignore-not-found", "-o", "name"))
-    return [] if code else [_short(name) for name in said.split()]
+    return [] if code else [name for name in said.split() if name in (SECRET, ACCOUNT)]
 
 
-def all_there(place: Place, made: Iterable[str]) -> list[str]:
+def all_there(place: Place, made: Collection[str]) -> list[str]:
     """What there is of a cluster, but its pods.
 
     Args:
@@ -49,22 +52,21 @@ def all_there(place: Place, made: Iterable[str]) -> list[str]:
     Raises:
         UserError: kubectl does not say.
     """
-    named = there(place, *of_known_kinds(place, OBJECTS), *made)
-    return [*named, *(name for name in labelled(place) if name not in map(_short, named))]
+    return there(place, *of_known_kinds(place, OBJECTS), *_own(place, made))
 
 
-def delete(place: Place, made: Iterable[str]) -> None:
+def delete(place: Place, made: Collection[str]) -> None:
     """Deletes what `all_there` names; what is not there is no error.
 
     Raises:
         Halted: kubectl cannot delete it.
     """
-    names = dict.fromkeys((*of_known_kinds(place, OBJECTS), *made, *labelled(place)))
+    names = (*of_known_kinds(place, OBJECTS), *_own(place, made))
     programs.run(*place.line("delete", *names, "--ignore-not-found"))
 
 
 def delete_cluster(place: Place) -> None:
-    """Deletes the RayCluster alone, as a job that is there needs the rest.
+    """Deletes the RayCluster alone, as its guards stay as long as it, and longer where a job is there.
 
     Raises:
         Halted: kubectl cannot delete it.
@@ -73,16 +75,40 @@ def delete_cluster(place: Place) -> None:
         programs.run(*place.line("delete", *names, "--ignore-not-found"))
 
 
+def pods(place: Place) -> list[str]:
+    """Those of the cluster.
+
+    Raises:
+        UserError: kubectl does not say.
+    """
+    return programs.answer(*place.line(*PODS, "-o", "name")).split()
+
+
 def jobs(place: Place) -> list[str]:
-    """What else has the network policy, the token and the account: the job of the launch files, and pods with the
-    label that are of no cluster of this name; none where kubectl does not say."""
+    """What else has the network policy, the token and the account: jobs of the launch files, whatever their name, also
+    one that waits for its cluster, and pods with the label that are of no cluster of this name; none where kubectl does
+    not say."""
+    code, said = programs.ask(*place.line("get", "rayjobs.ray.io", "-o", "json"))
+    found = [] if code else json.loads(said or "{}").get("items", [])
+    names = [f"rayjob/{job['metadata']['name']}" for job in found if _has_guards(job)]
     others = f"{LABEL},ray.io/cluster!={NAME}"
-    lines = (
-        ("get", f"rayjob/{NAME}", "--ignore-not-found", "-o", "name"),
-        ("get", "pods", "-l", others, "--field-selector=status.phase!=Succeeded,status.phase!=Failed", "-o", "name"),
-    )
-    said = [programs.ask(*place.line(*line)) for line in lines]
-    return [name for code, names in said if not code for name in names.split()]
+    living = "--field-selector=status.phase!=Succeeded,status.phase!=Failed"
+    code, said = programs.ask(*place.line("get", "pods", "-l", others, living, "-o", "name"))
+    return names if code else [*names, *said.split()]
+
+
+def _has_guards(job: Mapping[str, Any]) -> bool:
+    """Whether a job is of this name, or it or its pods have the label by which the network policy knows them."""
+    head = job.get("spec", {}).get("rayClusterSpec", {}).get("headGroupSpec", {}).get("template", {})
+    labels = [part.get("metadata", {}).get("labels") or {} for part in (job, head)]
+    key, _, value = LABEL.partition("=")
+    return job["metadata"]["name"] == NAME or any(each.get(key) == value for each in labels)
+
+
+def _own(place: Place, made: Collection[str]) -> list[str]:
+    """Secret and account, where `up` has made them, as a state or their label says; nothing else goes by the label."""
+    known = {*made, *labelled(place)}
+    return [name for name in (SECRET, ACCOUNT) if name in known]
 
 
 def of_known_kinds(place: Place, names: Iterable[str]) -> list[str]:
@@ -98,11 +124,6 @@ def label(place: Place, name: str) -> None:
 
 
 def is_cluster(name: str) -> bool:
-    """Whether this is the RayCluster, as kubectl names it."""
-    return _short(name) == CLUSTER
-
-
-def _short(name: str) -> str:
-    """`networkpolicy/evonas` of `networkpolicy.networking.k8s.io/evonas`."""
+    """Whether this is the RayCluster, as kubectl names it: `raycluster.ray.io/evonas`."""
     kind, _, own = name.partition("/")
-    return f"{kind.partition('.')[0]}/{own}"
+    return f"{kind.partition('.')[0]}/{own}" == CLUSTER

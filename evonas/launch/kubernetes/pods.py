@@ -5,12 +5,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from evonas.clusters.needed import custom_resources
 from evonas.errors import UserError
 from evonas.launch.costs import estimate
+from evonas.launch.kubernetes.manifests import objects
 from evonas.launch.kubernetes.pod_counts import Count, counts
+from evonas.launch.kubernetes.pod_labels import groups
 from evonas.launch.launch_files.fitting import MEMORY, Kind, Room
 from evonas.launch.order import Order
 from evonas.prices import NODE_TYPE_LABEL
@@ -25,13 +25,9 @@ def machines(text: str, order: Order) -> list[estimate.Machine]:
     """The groups of the file, by the label of their machines; without one only the user knows what a pod costs."""
     prices = order.prices
     spec = cluster(text)["spec"]
-    groups = [
-        ("headgroup", spec["headGroupSpec"]),
-        *((group["groupName"], group) for group in spec["workerGroupSpecs"]),
-    ]
     known = {"headgroup": Count(1, 1, 1), **counts(spec)}
     found = []
-    for name, group in groups:
+    for name, group in groups(spec):
         type_ = (group.get("labels") or {}).get(NODE_TYPE_LABEL, name)
         own = json.loads(((group.get("rayStartParams") or {}).get("resources") or "{}").strip("'"))
         board = bool(custom_resources({"resources": json.loads(own) if isinstance(own, str) else own}))
@@ -43,10 +39,10 @@ def machines(text: str, order: Order) -> list[estimate.Machine]:
 
 def cluster(text: str) -> dict[str, Any]:
     """The RayCluster of the file."""
-    found = [part for part in yaml.safe_load_all(text) if part and part["kind"] == "RayCluster"]
+    found = [part for part in objects(text) if part["kind"] == "RayCluster"]
     if len(found) != 1:
         raise ValueError(f"it has {len(found) or 'no'} RayCluster{'s' * bool(found)}, and one is what is started")
-    return dict(found[0])
+    return found[0]
 
 
 def room(text: str, cpus: float) -> Room:
@@ -58,13 +54,14 @@ def room(text: str, cpus: float) -> Room:
         cpus: of a worker, where the config does not say.
     """
     found, spec = [], cluster(text)["spec"]
-    for group in spec["workerGroupSpecs"]:
+    known_counts = counts(spec)
+    for group in (each for each in spec["workerGroupSpecs"] if known_counts[each["groupName"]].most):
         limits = group["template"]["spec"]["containers"][0]["resources"].get("limits") or {}
         said = group.get("rayStartParams") or {}
         gpus = said.get("num-gpus", limits.get("nvidia.com/gpu", 0))
         has = {"CPU": said.get("num-cpus", limits.get("cpu")), "GPU": gpus, MEMORY: limits.get("memory")}
-        known = {name: _quantity(count, name) for name, count in has.items() if count is not None}
-        found.append(Kind(group["groupName"], known, counts(spec)[group["groupName"]].most))
+        known = {name: quantity(count, name) for name, count in has.items() if count is not None}
+        found.append(Kind(group["groupName"], known, known_counts[group["groupName"]].most))
     most = sum(kind.most for kind in found)
     by = "maxReplicas" if spec.get("enableInTreeAutoscaling") else "replicas, without the autoscaler"
     return Room(found, most, f"the launch file allows {most} pods ({by})", cpus)
@@ -87,8 +84,16 @@ def check_run(text: str, run: str | None) -> None:
         )
 
 
-def _quantity(count: object, name: str) -> float:
-    """As Kubernetes writes it: `3`, `500m`, `10Gi`; memory in MB."""
+def quantity(count: object, name: str) -> float:
+    """What Kubernetes writes as `3`, `500m`, `10Gi`.
+
+    Args:
+        count: as it is written.
+        name: of what; `memory` is counted in MB.
+
+    Raises:
+        ValueError: It is no number.
+    """
     parts = _QUANTITY.fullmatch(str(count))
     if parts is None:
         raise ValueError(f"{count!r} is no number of Kubernetes'")

@@ -1,71 +1,166 @@
 """Pools of machines of a cluster: they are all of Kubernetes', and the machines of all namespaces end with them."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from evonas.clusters.shipped import shipped
+from evonas.errors import UserError
 from evonas.launch import programs
 from evonas.launch.kubernetes.kubectl import Place, clusters
-from evonas.launch.kubernetes.pod_objects import CLUSTER, POOLS, of_known_kinds
+from evonas.launch.kubernetes.manifests import named, objects
+from evonas.launch.kubernetes.pod_labels import types_of
+from evonas.launch.kubernetes.pod_objects import POOLS
+from evonas.launch.kubernetes.pods import cluster, quantity
 from evonas.launch.launch_files.guards import NAME
+from evonas.launch.launch_files.head_file import leaves
+from evonas.prices import Size, list_prices
 
-_POOL = "NodePool"
+Pool = Mapping[str, Any]
+_POOLS = "nodepools.karpenter.sh"
+HEAD = f"nodepool/{NAME}-head"
 
 
-def delete(copy: Path, place: Place) -> list[str]:
-    """Deletes what a launch file has made, where it is there, and the pools, but not those that others may need.
+@dataclass(frozen=True, slots=True)
+class Pools:
+    """The pools of evonas's names that are there.
 
     Args:
-        copy: the file, which may be lost.
-        place: where its cluster is.
+        going: go with the cluster.
+        needed: clusters of other namespaces may need them.
+        strange: no `up` from here has made them, and they are not as it would; what differs is in brackets.
+        unsaid: why kubectl does not show them; empty where it does, or there is no Karpenter.
+    """
 
-    Returns:
-        The pools that are left as they are.
+    going: Sequence[str] = ()
+    needed: Sequence[str] = ()
+    strange: Sequence[str] = ()
+    unsaid: str = ""
+
+
+def look(place: Place, copy: Path, made: Collection[str]) -> Pools:
+    """What of the pools `down` takes.
+
+    Args:
+        place: where the cluster is.
+        copy: its launch file, which may be lost.
+        made: what `up` has made from here, as far as a state knows it.
+    """
+    file = _of_file(copy)
+    if file == [] and not {*made} & {*POOLS}:
+        return Pools()
+    there, unsaid = seen(place)
+    known = [*(file or ()), *objects(shipped("kuberay/overlays/eks/pools.yaml"))]
+    strange = {name: why for name, pool in there.items() if name not in made and (why := _unlike(pool, known))}
+    own = [name for name in there if name not in strange]
+    is_needed = bool(own) and _are_needed(place)
+    differs = [f"{name} ({why})" for name, why in strange.items()]
+    return Pools([] if is_needed else own, own if is_needed else [], differs, unsaid)
+
+
+def seen(place: Place) -> tuple[dict[str, Pool], str]:
+    """Those of evonas's names that are there, by kind and name, and why kubectl does not show them."""
+    names = (name.partition("/")[2] for name in POOLS)
+    code, said = programs.ask(*place.line("get", _POOLS, *names, "--ignore-not-found", "-o", "json"))
+    if code:
+        return {}, "" if "have a resource type" in said else said
+    found = json.loads(said or "{}")
+    return {named(pool): pool for pool in found.get("items", [found] if found else [])}, ""
+
+
+def check_room(text: str, here: Place, anyway: bool) -> None:
+    """Lets go on where the head's pool has a machine for a head more, beside those of other namespaces.
+
+    Args:
+        text: of the launch file.
+        here: where its cluster is about to be.
+        anyway: go on without one.
 
     Raises:
-        Halted: kubectl cannot delete it.
-        UserError: The same.
+        UserError: It has none: the head would wait for half an hour.
     """
-    parts = _parts(copy) if copy.exists() else []
-    in_file = [part["metadata"]["name"] for part in parts if part["kind"] == _POOL]
-    pools = list(dict.fromkeys((*in_file, *(name.rpartition("/")[2] for name in _there(place)))))
-    if not pools or not _are_needed(place):
-        if parts and of_known_kinds(place, [CLUSTER]):
-            programs.run(*place.line("delete", "-f", str(copy), "--ignore-not-found"))
-        elif parts:
-            _delete(place, [part for part in parts if part["kind"] != "RayCluster"])
-        if rest := [name for name in pools if name not in in_file]:
-            programs.run(*place.line("delete", "nodepools.karpenter.sh", *rest, "--ignore-not-found"))
-        return []
-    kinds = {_POOL} if of_known_kinds(place, [CLUSTER]) else {_POOL, "RayCluster"}
-    _delete(place, [part for part in parts if part["kind"] not in kinds])
-    return pools
+    there = seen(here)[0].get(HEAD) if any(named(pool) == HEAD for pool in of(text)) else None
+    limit = ((there or {}).get("spec", {}).get("limits") or {}).get("cpu")
+    heads = [each for each in clusters(here, NAME)[0] if each != here.namespace] if limit is not None else []
+    most = max((size.cpu for size in _sizes(text)), default=0)
+    if heads and not anyway and (len(heads) + 1) * most > quantity(limit, "cpu"):
+        raise UserError(
+            f"{HEAD} of {here.context} may have {limit} CPUs (limits), and heads run in namespaces {', '.join(heads)}: "
+            f"another, on a machine with {most:g}, would wait in vain; have the limit raised, or --anyway"
+        )
 
 
-def _delete(place: Place, parts: list[dict[str, Any]]) -> None:
-    if parts:
-        print(programs.answer(*place.line("delete", "-f", "-", "--ignore-not-found"), text=yaml.safe_dump_all(parts)))
+def fitted(text: str, place: Place, made: Collection[str]) -> tuple[str, list[str], list[str]]:
+    """A launch file without the pools that are there and that no `up` from here has made, which it leaves as they are.
+
+    Args:
+        text: of the file.
+        place: where its cluster is about to be.
+        made: what `up` has made from here.
+
+    Returns:
+        The text, the pools that it makes, and a line for each that is left and differs.
+    """
+    wanted = {named(pool): pool for pool in of(text)}
+    there = seen(place)[0] if wanted else {}
+    others = {name: wanted[name] for name in there if name in wanted and name not in made}
+    lines = [
+        f"{name} is there, and no `up` from here has made it: it stays as it is ({why})"
+        for name, pool in others.items()
+        if (why := _unlike(there[name], [pool]))
+    ]
+    if others:
+        head = "".join(takewhile(lambda line: line.startswith("#"), text.splitlines(keepends=True)))
+        text = head + yaml.safe_dump_all([part for part in objects(text) if named(part) not in others])
+    return text, [name for name in wanted if name not in others], lines
 
 
-def _parts(copy: Path) -> list[dict[str, Any]]:
-    """The objects of a launch file; none, which is said, where its user has changed it so that it cannot be read."""
+def delete(place: Place, names: Sequence[str]) -> None:
+    """Deletes pools.
+
+    Raises:
+        Halted: kubectl cannot delete one.
+    """
+    if names:
+        bare = (name.partition("/")[2] for name in names)
+        programs.run(*place.line("delete", _POOLS, *bare, "--ignore-not-found"))
+
+
+def of(text: str) -> list[Pool]:
+    """Those of a launch file that have evonas's names."""
+    return [part for part in objects(text) if named(part) in POOLS]
+
+
+def _sizes(text: str) -> list[Size]:
+    """Of the machines that the head of a launch file may get."""
+    types = types_of(cluster(text)["spec"]["headGroupSpec"])
+    return [size for type_ in types if (size := list_prices().size_of(type_))]
+
+
+def _of_file(copy: Path) -> list[Pool] | None:
+    """As of `of`; None where the file is lost, or its user has changed it so that it cannot be read."""
     try:
-        found = [part for part in yaml.safe_load_all(copy.read_text()) if part]
-        _ = [part["kind"] == _POOL and part["metadata"]["name"] for part in found]
-    except (yaml.YAMLError, ValueError, TypeError, KeyError) as error:
-        why = " ".join(str(error).split())
-        print(f"{copy} cannot be read ({why}): what was put in there by hand is not taken down")
-        return []
-    return found
+        return of(copy.read_text())
+    except (OSError, yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError):
+        return None
 
 
-def _there(place: Place) -> Iterator[str]:
-    """Pools of the names that `up` makes; none where Kubernetes knows no pools, or lets nobody see them here."""
-    names = (name.partition("/")[2] for name in POOLS)
-    code, said = programs.ask(*place.line("get", "nodepools.karpenter.sh", *names, "--ignore-not-found", "-o", "name"))
-    yield from [] if code else said.split()
+def _unlike(pool: Pool, wanted: Sequence[Pool]) -> str:
+    """What a pool has otherwise than all those of its name that are wanted, beside what Kubernetes adds."""
+    found = [", ".join(_differences(pool, one)) for one in wanted if named(one) == named(pool)]
+    return "" if "" in found else next(iter(found), "")
+
+
+def _differences(there: Pool, wanted: Pool) -> Iterator[str]:
+    has = dict(leaves(there.get("spec")))
+    for name, value in leaves(wanted["spec"]):
+        if str(has.get(name)) != str(value):
+            yield f"{name} is {has.get(name, 'nothing')}, not {value}"
 
 
 def _are_needed(place: Place) -> bool:

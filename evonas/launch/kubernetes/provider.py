@@ -3,35 +3,28 @@
 import json
 import shlex
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import yaml
-
 from evonas.clusters.running import Running
 from evonas.clusters.template import fill, own_copy
-from evonas.errors import UserError
 from evonas.launch import programs
 from evonas.launch.costs import bill
 from evonas.launch.kubernetes import pod_objects, pods, pools
+from evonas.launch.kubernetes.ending import Ending
 from evonas.launch.kubernetes.kubectl import Place, server
+from evonas.launch.kubernetes.launch_file import CPUS, checked, of_head, reading
+from evonas.launch.kubernetes.manifests import objects
 from evonas.launch.kubernetes.namespaces import Namespaces
-from evonas.launch.kubernetes.overlays import PLATFORMS, built, platform_of, write
-from evonas.launch.kubernetes.pod_counts import from_the_start, idle_h
-from evonas.launch.kubernetes.pod_gpus import asked_of_machines
-from evonas.launch.kubernetes.pod_guards import changed_policy, check_guards, check_namespace
-from evonas.launch.kubernetes.pod_labels import check_labels, unselected
-from evonas.launch.kubernetes.pod_objects import ACCOUNT, CLUSTER, SECRET
+from evonas.launch.kubernetes.overlays import built, guessed, platform_of, write
+from evonas.launch.kubernetes.pod_objects import ACCOUNT, CLUSTER, PODS, SECRET
+from evonas.launch.kubernetes.rights import check_kuberay, check_rights, check_there
 from evonas.launch.launch_files import images
 from evonas.launch.launch_files.by_hand import instead
-from evonas.launch.launch_files.fitting import check_fits
-from evonas.launch.launch_files.gpu_counts import check_counts, unknown_counts
-from evonas.launch.launch_files.guards import NAME
+from evonas.launch.launch_files.head_file import head_file
 from evonas.launch.launch_files.written import as_up_has_it, check_resources, hand_note, put
 from evonas.launch.order import Order
-from evonas.launch.owned import claim, give_up
+from evonas.launch.owned import claim
 from evonas.launch.provider import Plan
 from evonas.launch.ray_search import run_search
 from evonas.launch.recovered import with_place
@@ -39,20 +32,7 @@ from evonas.launch.state import change, read
 from evonas.launch.tokens import known_digest, token, token_file
 
 FILE = "cluster.yaml"
-CPUS = 3
-SELECTED = f"ray.io/cluster={NAME}"
-PODS = ("get", "pods", "-l", SELECTED)
-UNCOUNTED = {
-    "gke": "not counted on GKE: the control plane, $0.10 an hour (an account has one zonal cluster free), the machine "
-    "that KubeRay runs on, $0.13 an hour, and a disk of each machine, of 150 GB $0.02 an hour",
-    "eks": "not counted on EKS: Auto Mode's share, about an eighth of each machine's price on demand, the control "
-    "plane, $0.10 an hour, and a disk of each machine",
-    "plain": "not counted: what your Kubernetes costs beside these machines, as its control plane and disks",
-}
-"""Platform -> what its clouds ask beside the machines (list prices of 2026, as of cluster/README.md)."""
-OPERATOR = (
-    "helm install kuberay-operator kuberay-operator --repo https://ray-project.github.io/kuberay-helm/ --version 1.7.1"
-)
+_GROUPS = r"jsonpath={range .items[*]}{.metadata.labels.ray\.io/group} {.status.phase}{'\n'}{end}"
 
 
 class Kubernetes:
@@ -61,15 +41,15 @@ class Kubernetes:
     def __init__(self, order: Order) -> None:
         self._order = order
         self._copy = order.folder / f"my-{FILE}"
-        self._pools = list[str]()
         self._namespaces = Namespaces(order)
+        self._ending = Ending(order, self._namespaces, self._copy)
 
     @property
     def _place(self) -> Place:
         return self._namespaces.here
 
     def plan(self, ask: bool) -> Plan:
-        order = self._order
+        order, copy = self._order, self._copy
         if ask:
             _ = self._namespaces.reached
         self._namespaces.check_one()
@@ -77,29 +57,27 @@ class Kubernetes:
             self._namespaces.check_token()
         with TemporaryDirectory() as folder:
             write(Path(folder))
-            platform = order.value("platform") or (self._platform() if ask else PLATFORMS[0])
-            new = built(Path(folder), platform)
+            new = built(Path(folder), platform := self._platform(ask))
         check_resources(FILE, new, order.resources)
         new = fill(self._with_place(new), {"image": order.value("image") or "NAME/evonas:0.1.0"})
         known = {"image": image} if (image := order.value("image")) else {}
-        text = as_up_has_it(order.folder, FILE, new, order.replace, known)
-        with self._reading():
-            machines = pods.machines(text, order)
-            check_labels(spec := pods.cluster(text)["spec"], self._copy)
-            check_counts(asked_of_machines(spec), self._copy, "pods")
-            check_guards(text, self._copy)
-            check_namespace(text, self._place.namespace, self._copy)
-            images.check_images(used := images.of_pods(pods.cluster(text)), self._copy)
-            pods.check_run(text, self.run_folder() if order.config else None)
-            check_fits(order, room := pods.room(text, CPUS), self._copy.name)
-            stays_h, notes = idle_h(spec), (UNCOUNTED[platform], *from_the_start(spec), *unselected(spec))
-            notes += (*unknown_counts(asked_of_machines(spec)), *changed_policy(text))
-        if order.resources and not any(machine.board and machine.most for machine in machines):
-            raise UserError(f"{self._copy} has no pod for {', '.join(sorted(order.resources))} of a target: replicas")
-        hand = (*hand_note(order.folder, FILE, order.replace), *instead(order, self._copy, {"image": used}))
-        notes += tuple(self._namespaces.notes()) if ask else ()
-        plan = {f"my-{FILE}": text}
-        return Plan(plan, machines, self._asks(), room, None, idle_h=stays_h, notes=notes, by_hand=hand)
+        edited = as_up_has_it(order.folder, FILE, new, order.replace, known)
+        with reading(copy):
+            used = images.of_pods(pods.cluster(edited))
+            text, notes = of_head(copy, edited) if ask and self._is_there else (edited, [])
+            found = checked(text, copy, order, self._place.namespace, self.run_folder() if order.config else None)
+        hand = (*hand_note(order.folder, FILE, order.replace), *instead(order, copy, {"image": used}))
+        notes += self._namespaces.notes() if ask else self._guess(platform, edited == new)
+        return Plan(
+            {copy.name: edited},
+            found.machines,
+            self._asks(),
+            found.room,
+            None,
+            idle_h=found.idle_h,
+            notes=(*found.notes, *notes),
+            by_hand=hand,
+        )
 
     def missing(self) -> list[str]:
         order = self._order
@@ -115,34 +93,33 @@ class Kubernetes:
         order, here = self._order, self._place
         order.folder.mkdir(parents=True, exist_ok=True)
         change(order.folder, given={**order.remembered, **self._where})
-        code, said = programs.ask(*self._line("get", "crd", "rayclusters.ray.io"))
-        if code and "Forbidden" not in said:  # who has a namespace alone may not ask this
-            raise UserError(f"KubeRay is not there in {here.context}: {OPERATOR}")
-        claim(order.folder, here.name, self.is_own(), pod_objects.there(here, CLUSTER))
+        check_kuberay(here)
+        check_there(here)
+        there = pod_objects.there(here, CLUSTER)
+        claim(order.folder, here.name, self.is_own(), there)
         change(order.folder, server=server(here))
-        code, said = programs.ask(*self._line("auth", "can-i", "create", "rayclusters.ray.io"))
-        if code or said != "yes":
-            raise UserError(f"you may not create rayclusters.ray.io in {here}")
-        platform = order.value("platform") or self._platform()
-        write(order.folder / "kuberay")
-        text = built(order.folder / "kuberay", platform)
-        check_resources(FILE, text, order.resources)
-        token()
-        anew = order.replace or not hand_note(order.folder, FILE)  # which its template says, as it is till now
-        template = put(order.folder, FILE, self._with_place(text), anew)
-        copy = own_copy(template, {"image": order.value("image") or ""}, anew, keep=True)
-        copy.write_text(self._with_place(copy.read_text()))  # one that was changed by hand may be of another
+        platform, copy = self._platform(True), self._write()
+        text, new, notes = copy.read_text(), list[str](), list[str]()
+        if not there:
+            pools.check_room(text, here, order.anyway)
+            text, new, notes = pools.fitted(text, here, read(order.folder).made)
+        check_rights(here, objects(text), copy)
         self._make(SECRET, "create", "secret", "generic", "evonas-auth", f"--from-file=auth_token={token_file()}")
         self._make(ACCOUNT, "create", "serviceaccount", "evonas")
+        if not there:  # one that is there keeps the file that its head was started with
+            head_file(copy).write_text(text)
+            self._note(*new)
         return [
             f"{here}, by overlays/{platform}; {SECRET}",
             f"{ACCOUNT} must be allowed to write {self.run_folder()}",
             *(hand_note(order.folder, FILE) or [str(copy)]),
+            *notes,
         ]
 
     def start(self) -> None:
-        programs.run(*self._line("apply", "-f", str(self._copy)))
-        programs.run(*self._line("wait", "raycluster/evonas", "--for=condition=HeadPodReady", "--timeout=1800s"))
+        if (file := head_file(self._copy)).exists():
+            programs.run(*self._line("apply", "-f", str(file)))
+        programs.run(*self._line("wait", CLUSTER, "--for=condition=HeadPodReady", "--timeout=1800s"))
         change(self._order.folder, started=True)
 
     def search(self) -> int:
@@ -154,19 +131,13 @@ class Kubernetes:
         return self._order.run(f"{place}/{self._order.title}" if place else None)
 
     def nodes(self) -> list[str]:
-        found = programs.answer(
-            *self._namespaces.reached.line(
-                *PODS,
-                "-o",
-                r"jsonpath={range .items[*]}{.metadata.labels.ray\.io/group} "
-                r"{.status.phase}{'\n'}{end}",
-            )
-        )
+        found = programs.answer(*self._namespaces.reached.line(*PODS, "-o", _GROUPS))
         counts = [f"{count} x {name}" for name, count in sorted(Counter(found.splitlines()).items())]
         groups = [name for name, _, phase in (line.partition(" ") for line in found.splitlines()) if phase == "Running"]
-        text = self._copy.read_text() if self._copy.exists() else None
-        with self._reading():
-            types = {machine.group: machine.type for machine in pods.machines(text, self._order)} if text else {}
+        file = next((file for file in (head_file(self._copy), self._copy) if file.exists()), None)
+        with reading(file or self._copy):
+            machines = pods.machines(file.read_text(), self._order) if file else []
+        types = {machine.group: machine.type for machine in machines}
         on = [Running(types.get(group, group), None, group) for group in groups]
         return [*counts, *bill.lines(on, self._order.prices)]
 
@@ -177,70 +148,28 @@ class Kubernetes:
         return self._namespaces.is_own()
 
     def down(self) -> None:
-        here, folder = self._place, self._order.folder
-        is_its = self._namespaces.is_of_folder
-        # By names and label, too: the file may be another folder's, be lost, or be one that kubectl does not take.
-        if jobs := pod_objects.jobs(here):
-            pod_objects.delete_cluster(here)
-        else:
-            pod_objects.delete(here, self._made)
-            self._pools = pools.delete(self._copy, here)
-        programs.ask(*self._line("wait", "pod", "--for=delete", "-l", SELECTED, "--timeout=300s"))
-        if jobs:
-            change(folder, started=False)
-            return
-        if is_its:
-            change(folder, started=False, made=())
-        for name in self._namespaces.names:
-            give_up(folder, name)
+        self._ending.down()
 
     def left(self) -> list[str]:
-        names = programs.answer(*self._namespaces.reached.line(*PODS, "-o", "name")).split()
-        there = pod_objects.all_there(self._place, self._made)
-        is_needed = bool(pod_objects.jobs(self._place))
-        return [*names, *(name for name in there if not is_needed or pod_objects.is_cluster(name))]
-
-    @property
-    def _made(self) -> tuple[str, ...]:
-        """What this folder has made beside the launch file, where its cluster is meant."""
-        return read(self._order.folder).made if self._namespaces.is_of_folder else ()
+        return self._ending.left()
 
     def others(self) -> list[str]:
-        return [*self._namespaces.others(), *self._of_jobs()]
-
-    def _of_jobs(self) -> list[str]:
-        """A line where a job is there, with what stays for it."""
-        if not (jobs := pod_objects.jobs(self._place)):
-            return []
-        rest = [name for name in pod_objects.all_there(self._place, self._made) if not pod_objects.is_cluster(name)]
-        stays = f" and keeps {', '.join(rest)}" if rest else ""
-        own = [name for name in jobs if name.startswith("rayjob")]
-        way = f"{shlex.join(self._line('delete', *own))} ends it" if own else "end what has made it"
-        return [
-            f"{', '.join(jobs)} in {self._place} is not of this cluster{stays}: {way}; then {self._order.again('down')}"
-        ]
+        return [*self._namespaces.others(), *self._ending.others()]
 
     def where(self) -> str:
         return self._namespaces.where()
 
     def unseen(self) -> list[str]:
-        return self._namespaces.unseen()
+        return [*self._namespaces.unseen(), *self._ending.unseen()]
 
     def kept(self) -> list[str]:
-        runs = self._order.runs(None).values() or [name for name in [self._order.bucket] if name]
-        needed = [f"NodePool {name}, which clusters of other namespaces may need" for name in self._pools]
-        before = [
-            f"{name}, which no `up` from here has made"
-            for name in pod_objects.there(self._place, SECRET, ACCOUNT)
-            if name not in self._made
-        ]
-        return [
-            *needed,
-            *before,
-            *(f"{run}: what it stores is paid for" for run in runs),
-            "machines of the pools, until your Kubernetes takes them away, and Kubernetes itself",
-            "~/.evonas-cluster: the token of your clusters, which costs nothing",
-        ]
+        return self._ending.kept()
+
+    @property
+    def _is_there(self) -> bool:
+        """Whether there is a cluster, whose head keeps what it was started with."""
+        code, said = programs.ask(*self._line("get", CLUSTER, "--ignore-not-found", "-o", "name"))
+        return not code and bool(said)
 
     @property
     def _where(self) -> dict[str, str]:
@@ -252,39 +181,58 @@ class Kubernetes:
         runs = order.runs(self.run_folder())
         return with_place(text, {**self._where, **said, "runs": runs, "token": known_digest()})
 
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        """Raises UserError where the launch file, as its user has changed it, cannot be read."""
-        try:
-            yield
-        except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
-            why = " ".join(str(error).split())
-            raise UserError(
-                f"{self._copy} is not as kubectl takes it: {why}; mend it, or remove it, and it is written anew"
-            ) from None
+    def _write(self) -> Path:
+        """Writes the launch file into the folder, with what it is made of."""
+        order = self._order
+        write(order.folder / "kuberay")
+        text = built(order.folder / "kuberay", self._platform(True))
+        check_resources(FILE, text, order.resources)
+        token()
+        anew = order.replace or not hand_note(order.folder, FILE)  # which its template says, as it is till now
+        template = put(order.folder, FILE, self._with_place(text), anew)
+        copy = own_copy(template, {"image": order.value("image") or ""}, anew, keep=True)
+        copy.write_text(self._with_place(copy.read_text()))  # one that was changed by hand may be of another
+        return copy
 
     def _line(self, *words: str) -> list[str]:
         return self._place.line(*words)
 
-    def _platform(self) -> str:
-        said = json.loads(programs.answer(*self._line("version", "-o", "json")))
-        return platform_of(said.get("serverVersion", {}).get("gitVersion", ""))
+    def _platform(self, ask: bool) -> str:
+        if said := self._order.value("platform"):
+            return said
+        if not ask:
+            return guessed(self._place.context or "", server(self._place))
+        found = json.loads(programs.answer(*self._line("version", "-o", "json")))
+        return platform_of(found.get("serverVersion", {}).get("gitVersion", ""))
+
+    def _guess(self, platform: str, is_new: bool) -> list[str]:
+        """A line where a file is of a platform that nobody has said."""
+        if self._order.value("platform") or not is_new:
+            return []
+        return [
+            f"the file of {platform} is a guess, as a dry run asks nobody: `up` asks the server; --platform says it"
+        ]
 
     def _make(self, name: str, *words: str) -> None:
         """Makes an object unless it is there; one that was there is not taken down."""
         if programs.ask(*self._line("get", name))[0]:
             programs.run(*self._line(*words))
-            change(self._order.folder, made=(*read(self._order.folder).made, name))
+            self._note(name)
             pod_objects.label(self._place, name)
+
+    def _note(self, *names: str) -> None:
+        """Keeps what was made from here, which goes with the cluster."""
+        change(self._order.folder, made=tuple(dict.fromkeys((*read(self._order.folder).made, *names))))
 
     def _tunnel(self, port: int) -> list[str]:
         return self._line("port-forward", "service/evonas-head-svc", f"{port}:8265")
 
     def _asks(self) -> list[str]:
         return [
-            "kubectl get crd rayclusters.ray.io: is KubeRay there; kubectl auth can-i create rayclusters.ray.io",
+            f"kubectl get {CLUSTER}: is KubeRay there; kubectl get namespace, nodepools: what is there",
             "kubectl version: is it Google's, Amazon's or another (--platform says it: gke, eks or plain)",
+            "kubectl auth can-i: may you make and delete each kind of object",
             f"kubectl create {SECRET} (the token) and {ACCOUNT}, where they are not there",
-            f"kubectl apply -f {shlex.quote(str(self._copy))}",
+            f"kubectl apply -f {shlex.quote(str(head_file(self._copy)))}, which is {self._copy.name} as it is then",
             "kubectl port-forward service/evonas-head-svc, while the search is handed over and watched",
         ]

@@ -22,6 +22,7 @@ from evonas.clusters.template import defaults
 from evonas.launch import programs
 from evonas.launch.costs import bill, estimate
 from evonas.launch.launch_files.guards import UNKNOWN
+from evonas.launch.launch_files.head_file import forget
 from evonas.launch.launch_files.written import (
     as_up_has_it,
     check_place,
@@ -167,7 +168,7 @@ class Aws:
                 self._of_role = buckets(self._client("iam", self._region))  # which is about to go
         in_each(self._places(), self._take_down)
         change(self._order.folder, started=False)
-        head_files.forget(self._copy)
+        forget(self._copy)
 
     def _take_down(self, place: str) -> None:
         with refusals():

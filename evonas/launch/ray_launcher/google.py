@@ -19,6 +19,7 @@ from evonas.clusters.template import defaults, own_copy
 from evonas.errors import UserError
 from evonas.launch import programs
 from evonas.launch.costs import bill, estimate
+from evonas.launch.launch_files.head_file import forget
 from evonas.launch.launch_files.written import (
     as_up_has_it,
     check_place,
@@ -171,7 +172,7 @@ class Google:
                 give_up(folder, place)
         gcloud.unmake(project)
         change(folder, started=False)
-        head_files.forget(self._copy)
+        forget(self._copy)
 
     def left(self) -> list[str]:
         project = self._known_project()

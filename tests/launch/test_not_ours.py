@@ -1,0 +1,157 @@
+"""What is not evonas's on Kubernetes stays: what a user puts into the launch file, and pools that are there."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from evonas.cli import main
+from tests.launch.namespaces import Namespaces, namespaces  # noqa: F401 - a fixture
+from tests.launch.stand_ins import user  # noqa: F401 - a fixture
+
+UP = ["cluster", "up", "kubernetes", "--image", "me/evonas:9", "--yes"]
+DOWN = ["cluster", "down", "kubernetes", "--yes"]
+COPY = Path("cluster-kubernetes/my-cluster.yaml")
+OWN = """---
+{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: runs, labels: {app.kubernetes.io/part-of: evonas}}}
+---
+apiVersion: v1
+kind: List
+items:
+- {apiVersion: v1, kind: ConfigMap, metadata: {name: colleague}}
+- {apiVersion: v1, kind: Namespace, metadata: {name: team}}
+"""
+POOL = "objects/ctx/-/nodepool_evonas-{}"
+
+
+@pytest.fixture
+def written(namespaces: Namespaces, capsys: pytest.CaptureFixture[str]) -> Namespaces:  # noqa: F811
+    """A folder with its launch file, and no cluster."""
+    assert main(UP) == 0
+    assert main(DOWN) == 0
+    assert namespaces.objects() == []
+    capsys.readouterr()
+    return namespaces
+
+
+def test_what_a_user_puts_into_the_launch_file_is_named_and_stays(
+    written: Namespaces, capsys: pytest.CaptureFixture[str]
+) -> None:
+    COPY.write_text(COPY.read_text() + OWN)
+    assert main(UP) == 0
+    out = capsys.readouterr().out
+    names = ["persistentvolumeclaim/runs", "configmap/colleague", "namespace/team"]
+    for name in names:
+        assert f"\n  {name} of {COPY} is yours: applied over what has that name, not counted, and left by" in out
+    assert main([*DOWN[:3], "--dry-run"]) == 0
+    assert not any(name in capsys.readouterr().out for name in names)
+    assert main(DOWN) == 0
+    out = capsys.readouterr().out
+    assert all(f"\nkept: {name}, which is yours and stands in {COPY}\n" in out for name in names)
+    assert "ctx/a/persistentvolumeclaim_runs" in written.objects()
+    assert not any("evonas" in name for name in written.objects())
+    assert "delete -f" not in written.told()
+
+
+def test_another_label_or_name_is_nobodys_to_take(written: Namespaces, tmp_path: Path) -> None:
+    """The label says of secret and account alone that `up` has made them."""
+    assert main(UP) == 0
+    theirs = [tmp_path / f"objects/ctx/a/{name}" for name in ("secret_s3-keys", "configmap_evonas-grafana")]
+    for path in theirs:
+        path.write_text("app.kubernetes.io/part-of: evonas\n")
+    assert main(DOWN) == 0
+    assert [*written.objects()] == ["ctx/a/configmap_evonas-grafana", "ctx/a/secret_s3-keys"]
+
+
+def test_a_list_hides_no_door(written: Namespaces, capsys: pytest.CaptureFixture[str]) -> None:
+    door = "{apiVersion: v1, metadata: {name: open}, spec: {type: LoadBalancer}"
+    text = COPY.read_text()
+    for kind, item in (("List", f"{door}, kind: Service}}"), ("ServiceList", f"{door}}}")):
+        COPY.write_text(f"{text}---\n{{apiVersion: v1, kind: {kind}, items: [{item}]}}\n")
+        assert main(UP) == 2
+        assert "service open has a service of type LoadBalancer: it would be open" in capsys.readouterr().err
+    assert written.objects() == []
+
+
+def test_a_pool_that_is_there_stays_as_it_is(
+    written: Namespaces, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(UP) == 0
+    spot = tmp_path / POOL.format("spot")
+    pool = json.loads(spot.read_text())
+    assert main(DOWN) == 0
+    pool["spec"]["limits"]["nvidia.com/gpu"] = 99
+    theirs = json.dumps(pool)
+    spot.write_text(theirs + "\n")
+    capsys.readouterr()
+    assert main(UP) == 0
+    said = "nodepool/evonas-spot is there, and no `up` from here has made it: it stays as it is (limits.nvidia.com/gpu "
+    assert f"{said}is 99, not 20)\n" in capsys.readouterr().out
+    assert spot.read_text() == theirs + "\n"
+    assert (tmp_path / POOL.format("head")).exists()
+    assert main(UP) == 0  # again
+    assert spot.read_text() == theirs + "\n"
+    assert main(DOWN) == 0
+    out = capsys.readouterr().out
+    assert "kept: nodepool/evonas-spot (limits.nvidia.com/gpu is 99, not 20), which no `up` from here has made\n" in out
+    assert written.objects() == ["ctx/-/nodepool_evonas-spot"]
+
+
+def test_a_head_for_which_no_machine_is_left_is_not_waited_for(
+    namespaces: Namespaces,  # noqa: F811
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(UP) == 0
+    (tmp_path / "b").mkdir()
+    labelled = "labels: {evonas-node-type: m7i.xlarge}\n    serviceType: "
+    (tmp_path / "b" / COPY.name).write_text(COPY.read_text().replace("serviceType: ", labelled))
+    other = [*UP, "--namespace", "b", "--folder", "b"]
+    assert main(other) == 2
+    assert "nodepool/evonas-head of ctx may have 4 CPUs (limits), and heads run in namespaces a: " in (
+        capsys.readouterr().err
+    )
+    assert not any("/b/" in name for name in namespaces.objects())
+    head = tmp_path / POOL.format("head")
+    pool = json.loads(head.read_text())
+    pool["spec"]["limits"]["cpu"] = "8"
+    before = head.read_text()
+    head.write_text(json.dumps(pool) + "\n")
+    assert main(other) == 0
+    head.write_text(before)
+    assert main([*DOWN, "--folder", "b"]) == 1  # that of a is named
+    assert main([*other, "--anyway"]) == 0
+
+
+def test_a_cluster_that_is_up_keeps_the_file_it_was_started_with(
+    written: Namespaces, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(UP) == 0
+    kept = COPY.with_name("my-head-cluster.yaml")
+    before = kept.read_text()
+    capsys.readouterr()
+    new = ["--image", "me/evonas:10", "--platform", "gke"]
+    assert main([*UP, *new]) == 0
+    out = capsys.readouterr().out
+    assert f"the head runs with {kept}, the file that it was started with, and the costs are of that; what" in out
+    assert ".image is me/evonas:9, not me/evonas:10" in out
+    assert "EKS" in out
+    assert "GKE" not in out
+    assert kept.read_text() == before
+    assert "me/evonas:10" in COPY.read_text()
+    assert written.told().count(f"apply -f {COPY}\n") == 0
+    assert main(DOWN) == 0
+    assert main([*UP, *new]) == 0
+    assert "me/evonas:10" in kept.read_text()
+
+
+def test_a_dry_run_says_that_the_platform_is_a_guess(
+    namespaces: Namespaces,  # noqa: F811
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for context, platform in (("mine", "gke"), ("arn:aws:eks:us-west-2:1:cluster/evonas", "eks"), ("gke_p_z_n", "gke")):
+        namespaces.set("a", context, context)
+        assert main([*UP[:-1], "--dry-run"]) == 0
+        assert f"\n  the file of {platform} is a guess, as a dry run asks nobody: `up` " in capsys.readouterr().out
+    assert main([*UP[:-1], "--dry-run", "--platform", "gke"]) == 0
+    assert "is a guess" not in capsys.readouterr().out
