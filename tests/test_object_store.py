@@ -41,10 +41,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
         until(lambda: listens(port))
+        forget_stores()  # what an earlier test has opened knows another endpoint
         open_folder("s3://bucket/x")._files.mkdir("bucket")  # type: ignore[attr-defined]
         yield
+        forget_stores()
     process.terminate()
     process.wait()
+
+
+def forget_stores() -> None:
+    """Objects for a store are made once for each address, and keep endpoint and credentials of the first time."""
+    open_folder("s3://bucket/x")._files.clear_instance_cache()  # type: ignore[attr-defined]
 
 
 def listens(port: int) -> bool:

@@ -77,7 +77,7 @@ def test_a_dry_run_says_all_and_touches_nothing(
     assert "CHANGE-ME" not in files
     assert cloud == "slurm" or "me/evonas:9" in files
     assert "from the start: " in rest
-    assert ("Auto Mode's share" in rest) is (cloud == "kubernetes")
+    assert ("not counted: what your Kubernetes costs" in rest) is (cloud == "kubernetes")  # its file has no pools
     assert "hours, " in rest
     assert ASKED[cloud] in rest.partition("\n  what is asked:\n")[2]
 

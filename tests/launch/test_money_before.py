@@ -14,7 +14,7 @@ from evonas.cli import main
 from evonas.store import open_folder
 from tests.launch.stand_ins import stand_in, user  # noqa: F401 - a fixture
 from tests.launch.test_programs import KUBECTL
-from tests.test_object_store import server  # noqa: F401 - a fixture
+from tests.test_object_store import forget_stores, server  # noqa: F401 - a fixture
 
 pytestmark = [
     pytest.mark.skipif(not (find_spec("s3fs") and find_spec("moto")), reason="needs s3fs and moto"),
@@ -35,14 +35,9 @@ def up(
     stand_in(user, monkeypatch, kubectl=KUBECTL)
     for name in KEYS:
         monkeypatch.setenv(name, "test")
-    forget_credentials()
+    forget_stores()
     yield Up(capsys, monkeypatch)
-    forget_credentials()
-
-
-def forget_credentials() -> None:
-    """They are read by the first of all objects for a store."""
-    open_folder("s3://bucket/x")._files.clear_instance_cache()  # type: ignore[attr-defined]
+    forget_stores()
 
 
 class Up:
@@ -84,7 +79,7 @@ def test_a_bucket_that_may_not_be_read_is_said_where_money_has_an_end(up: Up) ->
 def test_a_user_without_credentials_is_told_so(up: Up, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in KEYS:
         monkeypatch.delenv(name)
-    forget_credentials()
+    forget_stores()
     (line,) = up.said("s3://bucket/run", "--set=budget.usd=5")
     assert line.startswith("s3://bucket/run cannot be read from here (NoCredentialsError: Unable to locate credentials")
 
@@ -92,7 +87,7 @@ def test_a_user_without_credentials_is_told_so(up: Up, monkeypatch: pytest.Monke
 def test_a_store_that_does_not_answer_is_said(up: Up, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    forget_credentials()
+    forget_stores()
     (line,) = up.said("s3://bucket/run", "--set=budget.usd=5")
     assert "127.0.0.1:1" in line
     assert LEFT in line

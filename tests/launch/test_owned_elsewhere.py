@@ -1,5 +1,6 @@
 """Whose a cluster is, on Kubernetes and Google Cloud."""
 
+import json
 from base64 import b64encode
 from pathlib import Path
 
@@ -67,18 +68,21 @@ def test_a_cluster_stays_where_it_was_started_whatever_kubectl_is_set_to(
 def test_pools_by_which_others_have_machines_are_left_to_them(
     said: str, is_kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    listed = '*--all-namespaces*) SAID ;;\n*"delete -f -"*) cat > "$HERE/deleted" ;;'
+    listed = (
+        '*--all-namespaces*) SAID ;;\n*"get nodepools"*) cat "$HERE/pools" ;;\n'
+        '*"delete nodepools"*) echo {} > "$HERE/pools" ;;'
+    )
+    pools = [part for part in built("eks") if part["kind"] == "NodePool"]
+    (tmp_path / "pools").write_text(json.dumps({"items": pools}))
     told = stand_in(tmp_path, monkeypatch, kubectl=listed.replace("SAID", said) + KUBECTL)
     copy = tmp_path / "cluster-kubernetes/my-cluster.yaml"
     copy.parent.mkdir()
     copy.write_text(yaml.safe_dump_all(built("eks")))
     change(copy.parent, owns=("mine/default",))
     assert main(["cluster", "down", "kubernetes", "--yes"]) == 0
-    assert ("kept: NodePool evonas-spot, which clusters of other name" in capsys.readouterr().out) is is_kept
-    assert bool(told.lines(f"delete -f {copy.relative_to(tmp_path)}")) is not is_kept
-    if is_kept:
-        kinds = [part["kind"] for part in yaml.safe_load_all((tmp_path / "deleted").read_text())]
-        assert ("NodePool" in kinds, "RayCluster" in kinds) == (False, True)
+    assert ("kept: nodepool/evonas-spot, which clusters of other name" in capsys.readouterr().out) is is_kept
+    assert told.lines("delete raycluster/evonas")
+    assert bool(told.lines("delete nodepools")) is not is_kept
 
 
 @pytest.mark.usefixtures("user")

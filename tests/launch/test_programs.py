@@ -87,7 +87,7 @@ def test_kubernetes_up_again_status_and_down(
     assert "image: &image me/evonas:9" in (tmp_path / "cluster-kubernetes/my-cluster.yaml").read_text()
     assert main(["cluster", "up", "kubernetes", "c.yaml"]) == 0  # nothing is asked or said again
     assert len(api.jobs) == 1
-    assert len(told.lines("create secret")) == 1
+    assert len(told.lines("create secret generic")) == 1
     assert main(["cluster", "status", "kubernetes"]) == 0
     out = capsys.readouterr().out
     assert "2 x spot-l4 Running\n1 x headgroup\n2 x spot-l4\nwhat it costs an hour is not known: no price of" in out
@@ -102,7 +102,7 @@ def test_kubernetes_up_again_status_and_down(
     assert not (tmp_path / "secret").exists()
     state = read(tmp_path / "cluster-kubernetes")
     assert (state.owns, state.made, state.started) == ((), (), False)
-    assert told.lines("delete", "serviceaccount") == []  # it was there before
+    assert told.lines("default delete", "serviceaccount") == []  # it was there before
     assert all(
         "--context=mine --namespace=default " in line or " config " in line or "kustomize" in line
         for line in told.lines("kubectl")
@@ -138,7 +138,7 @@ def test_kubernetes_is_asked_whether_one_may_and_pods_that_wait_cost_nothing(
         "evonas: you may not in namespace default of mine: get, create, patch, delete secret; get, "
         in capsys.readouterr().err
     )
-    assert told.lines("create secret") == told.lines("apply -f") == []
+    assert told.lines("create secret generic") == told.lines("apply -f") == []
     (tmp_path / "cluster").touch()
     assert main(["cluster", "status", "kubernetes"]) == 0
     assert "1 x spot-l4 Pending\n1 x spot-l4 Running\n1 x headgroup\n1 x spot-l4\n" in capsys.readouterr().out

@@ -79,8 +79,8 @@ TOLD = {
         "values:\n        - on-demand",
         "no NodePool of the file starts what spot-l4 selects (karpenter.sh/capacity-type: spot, node.kubernete",
     ),
-    "num-cpus: '0'\n    serviceType": (
-        "num-cpus: '4'\n    serviceType",
+    "num-cpus: '0'\n      object-store": (
+        "num-cpus: '4'\n      object-store",
         "the head has CPUs for Ray (num-cpus: 4): candidates may train beside the driver",
     ),
     "serviceAccountName: evonas": (
