@@ -14,7 +14,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Iterator, Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
@@ -511,6 +511,7 @@ except UserError as error:
 """
 GATED_SPACE = """
 import time
+from contextlib import suppress
 from pathlib import Path
 import evonas
 from evonas.spaces import SPACES
@@ -631,12 +632,13 @@ def head(tmp_path_factory: pytest.TempPathFactory, binaries: Path) -> Iterator[H
             for client in found.clients:
                 client.kill()
         finally:
-            below = process.children(recursive=True)
-            process.terminate()
-            _, alive = psutil.wait_procs([process, *below], timeout=15)
-            for left in alive:
-                left.kill()
-            psutil.wait_procs(alive, timeout=5)
+            with suppress(psutil.NoSuchProcess):
+                below = process.children(recursive=True)
+                process.terminate()
+                _, alive = psutil.wait_procs([process, *below], timeout=15)
+                for left in alive:
+                    left.kill()
+                psutil.wait_procs(alive, timeout=5)
 
 
 def listens(port: int) -> bool:

@@ -354,9 +354,11 @@ def test_who_measures_beside_work_that_has_given_up_is_told(crew: Any, monkeypat
     assert hung.said() == "alone"
     trainer = crew(train)
     assert [trainer.said(), trainer.said()] == ["in", "back"]  # it goes on without the lock
+    os.kill(trainer.process.pid, signal.SIGSTOP)  # or it has the lock again before the next line looks
     hung.end()
     with DeviceLock(["GPU-1"], enabled=True).exclusive("cpu") as alone:
         assert not alone
+    os.kill(trainer.process.pid, signal.SIGCONT)
     alone, until = False, time.monotonic() + 600
     while not alone and time.monotonic() < until:  # once no writer waits, the trainer holds the lock again
         time.sleep(0.3)
