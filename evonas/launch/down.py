@@ -25,8 +25,8 @@ def down(
         ask: puts a question.
 
     Returns:
-        1 where something is left, or would be, also what this folder knows nothing of, or may be where nobody has
-        looked; that of the signal where it was interrupted; else 0.
+        1 where something of this user is left, or would be, also what this folder knows nothing of, or may be where
+        nobody can say so; that of the signal where it was interrupted; else 0.
 
     Raises:
         UserError: Somebody else started it, or nobody is there to be asked.
@@ -71,7 +71,7 @@ def _said(provider: Provider, going: list[str], staying: list[str]) -> list[str]
     """What a dry run says."""
     nothing = NOTHING_HERE if staying else f"nothing is there in {provider.where()}"
     lines = [f"would go: {line}" for line in going] or [nothing]
-    return [*lines, *(f"would stay: {line}" for line in staying), *provider.unseen()]
+    return [*lines, *(f"would stay: {line}" for line in (*staying, *provider.kept())), *provider.unseen()]
 
 
 def _agreed(ask: Callable[[str], str]) -> bool:

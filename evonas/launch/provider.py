@@ -84,8 +84,8 @@ class Provider(Protocol):
         """Where `nodes` and `left` have looked, for people: behind "nothing is left in"."""
 
     def unseen(self) -> list[str]:
-        """Where a cluster of this folder may be and nobody has looked, a line each; nothing where a state, a launch
-        file or an option says where it was started."""
+        """Where a cluster of this folder may be and nobody has looked, or what is there and nobody can say whose it is,
+        a line each; nothing where a state, a launch file or an option says where it was started."""
 
     def kept(self) -> list[str]:
-        """What `down` does not take, and what it costs."""
+        """What `down` does not take, and what it costs, also of others; it is asked before and after."""

@@ -30,8 +30,12 @@ def status(order: Order, provider: Provider) -> int:
 
 def _search(run: str) -> str:
     from evonas.runs.run import Run  # pandas, which `down` can do without
+    from evonas.store.description import FIRST_START, RUN
+    from evonas.store.opening import open_folder
 
     try:
+        if not {RUN, FIRST_START} & {*open_folder(run).names()}:
+            return "the search has not begun: nothing is recorded there"
         read = Run(run)
         parts = (f"{len(read.evaluations):,} evaluated", f"front of {len(read.front())}", read.money.text, read.state)
     except (UserError, OSError) as error:

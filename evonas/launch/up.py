@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from evonas.errors import Halted, UserError
+from evonas.errors import UserError
 from evonas.launch.before import check_search, finished
 from evonas.launch.costs import estimate
 from evonas.launch.launch_files.fitting import too_many
@@ -12,6 +12,9 @@ from evonas.launch.owned import NotOwn
 from evonas.launch.provider import Plan, Provider
 from evonas.launch.state import change
 from evonas.signals import INTERRUPTED, TERMINATED, Terminated, status_of
+
+UP, NOTHING = "what is up stays up and costs", "nothing of it runs"
+UNKNOWN = "something may run, which costs: nobody has said yet that nothing does"
 
 
 def dry_run(order: Order, provider: Provider) -> int:
@@ -24,6 +27,8 @@ def dry_run(order: Order, provider: Provider) -> int:
     for name, text in plan.files.items():
         print(f"=== {order.folder / name}\n{text.rstrip()}\n=== end of {order.folder / name}")
     print("what it costs:", *_costs(order, plan), *_refused(order, plan), "what is asked:", *plan.asks, sep="\n  ")
+    if missing := provider.missing():
+        print("what `up` will want:", *missing, sep="\n  ")
     return 0
 
 
@@ -60,30 +65,30 @@ def up(
         return agreed
     plan, asked = agreed
     change(order.folder, agreed=asked, cloud=order.cloud, prices=dict(order.own_prices))
-    begun = order.state.started
+    coming = False
     try:
         for line in provider.prepare():
             if line not in plan.by_hand:
                 print(line, flush=True)
         if order.config_path:
             print(f"{order.config_path} runs in {provider.run_folder()}", flush=True)
-        begun = True
+        coming = plan.stays  # what is started may not be seen at once
         provider.start()
         order.remember(provider.run_folder())
         begun_with()
-        status = provider.search()
+        status, coming = provider.search(), False
     except KeyboardInterrupt as stop:
         print("\ninterrupted", flush=True)
         if isinstance(stop, Terminated):  # SIGKILL follows soon, and a cloud may take its time
-            print(*_ways_on(order, None, begun), sep="\n", flush=True)
+            print(*_ways_on(order, None, UNKNOWN), sep="\n", flush=True)
             return TERMINATED
         status = INTERRUPTED
     except NotOwn:
         raise
     except BaseException:
-        print(*_ways_on(order, provider.run_folder(), begun and _is_up(provider)), sep="\n", file=sys.stderr)
+        print(*_ways_on(order, provider.run_folder(), _what_runs(provider, coming)), sep="\n", file=sys.stderr)
         raise
-    print(*_ways_on(order, provider.run_folder(), begun and (plan.stays or _is_up(provider))), sep="\n")
+    print(*_ways_on(order, provider.run_folder(), _what_runs(provider, coming)), sep="\n")
     return status
 
 
@@ -149,26 +154,30 @@ def _agreed(ask: Callable[[str], str]) -> bool:
         raise UserError("nobody is there to say yes; --yes starts it") from None
 
 
-def _is_up(provider: Provider) -> bool:
-    """Whether anything runs; where nobody says it, it may."""
+def _what_runs(provider: Provider, coming: bool) -> str:
+    """Asked of the cloud, whatever this line has come to: an earlier one may have started something."""
     try:
-        return bool(provider.nodes())
-    except (UserError, Halted, OSError):
-        return True
+        if [*provider.nodes(), *provider.elsewhere()]:
+            return UP
+        return f"{NOTHING} yet, and what was begun may still come and cost" if coming else NOTHING
+    except KeyboardInterrupt:
+        return UNKNOWN
+    except Exception as error:  # it is not to hide why the line has failed
+        return f"{UNKNOWN} ({error})"
 
 
 def _standing(order: Order, provider: Provider) -> list[str]:
-    """A line where machines run all the same."""
-    return [f"what is up stays up and costs. To take it down: {order.again('down')}"] if _is_up(provider) else []
+    """A line where machines run all the same, or may."""
+    runs = _what_runs(provider, False)
+    return [] if runs == NOTHING else [f"{runs}. To take it down: {order.again('down')}"]
 
 
-def _ways_on(order: Order, run: str | None, is_up: bool) -> list[str]:
+def _ways_on(order: Order, run: str | None, what_runs: str) -> list[str]:
     from evonas.runs.going_on import going_on  # pandas, which is not needed before
 
     line = going_on(order.line, run, order.config.budget if order.config else None)
-    up = "what is up stays up and costs" if is_up else "nothing of it runs"
     return [
-        f"{up}. To go on: {line}",
+        f"{what_runs}. To go on: {line}",
         f"how it is: {order.again('status')}",
         f"to take it down: {order.again('down')}",
     ]

@@ -92,7 +92,6 @@ def counted(clients: Clients) -> dict[str, int]:
 def _up_and_down(clients: Clients, until: str, how: BaseException | None, capsys: Any, monkeypatch: Any) -> int:
     """Up until something happens, and down; the exit status of up."""
     # All regions are asked in tests/clouds/test_aws.py, which takes a while.
-    monkeypatch.setattr(aws.ending, "left", lambda c, r, n, left=aws.ending.left, **_: left(c, r, n, regions=[r]))
     monkeypatch.setattr(aws.ending, "regions_of", lambda _: [REGION])
     clients("ec2", REGION).create_key_pair(KeyName="ray-autoscaler_us-west-2")
     before = counted(clients)
@@ -143,7 +142,6 @@ def test_down_leaves_nothing(
 def test_down_leaves_nothing_of_an_account_that_was_half_ready(
     clients: Clients, action: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(aws.ending, "left", lambda c, r, n, left=aws.ending.left, **_: left(c, r, n, regions=[r]))
     monkeypatch.setattr(aws.ending, "regions_of", lambda _: [REGION])
     before, order = counted(clients), _order()
 

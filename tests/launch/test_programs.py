@@ -428,7 +428,7 @@ def test_google_up_again_and_down(
     monkeypatch.setattr(google.ending, "take_down", lambda *words: taken.append(words))
     monkeypatch.setattr(google.ending, "left", lambda *_: [])
     monkeypatch.setattr(google.ending, "machines", lambda *_: [])
-    monkeypatch.setattr(google.ending, "head_runs", lambda *_: False)
+    monkeypatch.setattr(google.ending, "head_zone", lambda *_: None)
     client = object()
     monkeypatch.setattr(google.Google.__init__, "__defaults__", (lambda: client,))
     up_again = ["cluster", "up", "gcp", "--image", "me/evonas:9", "--address", "198.51.100.7", "--yes"]
@@ -441,12 +441,13 @@ def test_google_up_again_and_down(
     assert all("--project=" in line for line in told.lines("gcloud") if "config get-value" not in line)
     assert told.lines("firewall-rules create evonas-ssh", "--source-ranges=198.51.100.7/32", "--allow=tcp:22")
     assert told.lines("ray up -y cluster-gcp/my-gcp.yaml")
-    monkeypatch.setattr(google.ending, "head_runs", lambda *_: True)
+    monkeypatch.setattr(google.ending, "machines", lambda *_: [("head", "us-central1-a")])
+    monkeypatch.setattr(google.ending, "head_zone", lambda *_: "us-central1-a")
     assert main(up_again) == 0
     assert (len(told.lines(" create ")), len(told.lines("ray up"))) == (7, 1)
     for _ in range(2):
         assert main(["cluster", "down", "gcp", "--yes"]) == 0
-    assert taken == [(client, "my-project", "evonas")] * 2
+    assert taken == [(client, "my-project")] * 2
     assert len(told.lines("remove-iam-policy-binding")) == len(told.lines("service-accounts delete")) == 1
     assert "nothing is left" in capsys.readouterr().out
     change(tmp_path / "cluster-gcp", owns=("other-project/us-central1",))

@@ -44,14 +44,14 @@ class Ups:
     def _aws(self, patch: pytest.MonkeyPatch) -> None:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             patch.setenv(name, "x")
-        stand_in(self._user, patch, ray="", ssh="", rsync="")
+        self.told = stand_in(self._user, patch, ray="", ssh="", rsync="")
         self._clients = cache(client)
         patch.setattr(aws.Aws.__init__, "__defaults__", (self._clients, self._started))
         patch.setattr(aws.ending, "regions_of", lambda _: [REGION])
         patch.setattr(aws, "run_search", self._searched)
 
     def _gcp(self, patch: pytest.MonkeyPatch) -> None:
-        stand_in(self._user, patch, gcloud=GCLOUD, ray="", ssh="", rsync="")
+        self.told = stand_in(self._user, patch, gcloud=GCLOUD, ray="", ssh="", rsync="")
         credentials = self._user / "home/.config/gcloud/application_default_credentials.json"
         credentials.parent.mkdir(parents=True)
         credentials.touch()

@@ -1,13 +1,21 @@
 """boto3's clients."""
 
+import os
+from functools import cache
 from importlib import import_module
+from threading import Lock
 from typing import Any
 
 from evonas.errors import UserError
 
+_IN_TURN = Lock()
+"""Threads may share a client, and no session while it makes one."""
+
 
 def client(service: str, region: str) -> Any:
-    """A client of boto3, with the credentials that boto3 finds.
+    """A client of boto3, with the credentials that boto3 finds: one of each for all threads of this process.
+
+    A session reads what it knows of a service anew, which takes longer than most answers, so there is one.
 
     Args:
         service: its name there, `ec2`.
@@ -16,16 +24,32 @@ def client(service: str, region: str) -> Any:
     Raises:
         UserError: boto3 is not installed, or it finds no credentials.
     """
-    try:
-        session = import_module("boto3").Session()
-    except ImportError:
-        raise UserError("boto3 is missing: pip install boto3") from None
-    if session.get_credentials() is None:
-        raise UserError("no credentials of AWS: `aws configure`, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
-    return session.client(service, region_name=region)
+    with _IN_TURN:
+        return _client(service, region, _surroundings())
 
 
 def code(error: Exception) -> str:
     """The word by which AWS names an error: `InvalidGroup.NotFound`. Empty for what is none of AWS's."""
     response = getattr(error, "response", None)
     return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
+
+
+def _surroundings() -> frozenset[tuple[str, str]]:
+    """What boto3 finds its credentials by."""
+    return frozenset((name, value) for name, value in os.environ.items() if name == "HOME" or name.startswith("AWS_"))
+
+
+@cache
+def _client(service: str, region: str, surroundings: frozenset[tuple[str, str]]) -> Any:
+    return _session(surroundings).client(service, region_name=region)
+
+
+@cache
+def _session(_: frozenset[tuple[str, str]]) -> Any:
+    try:
+        session = import_module("boto3").Session()
+    except ImportError:
+        raise UserError("boto3 is missing: pip install boto3") from None
+    if session.get_credentials() is None:
+        raise UserError("no credentials of AWS: `aws configure`, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+    return session

@@ -8,6 +8,7 @@ from evonas.clusters.aws.keys import own_key_pairs, private_half
 from evonas.clusters.aws.network import find_group
 from evonas.clusters.aws.role import has_role, remove_profile
 
+ROLE = "role evonas-head"
 TRIES = 3
 """Of ending machines, while those that the head has just asked for still appear."""
 ASKED_AT_ONCE = 8
@@ -62,9 +63,8 @@ def left(
         doors: where to look for group and keys; None: in that region.
     """
     home = client("ec2", region)
-    lines = _everywhere(client, regions or regions_of(home), lambda ec2, place: _paid(ec2, place, cluster))
-    lines += _everywhere(client, doors or [region], _doors)
-    return lines + (["role evonas-head"] if has_role(client("iam", region)) else [])
+    lines = [*paid_in(client, regions or regions_of(home), cluster), *doors_in(client, doors or [region])]
+    return lines + ([ROLE] if has_role(client("iam", region)) else [])
 
 
 def regions_of(ec2: Any) -> list[str]:
@@ -82,6 +82,16 @@ def machines_in(client: Callable[[str, str], Any], places: Iterable[str], cluste
     return _everywhere(
         client, places, lambda ec2, place: [f"machine {name} in {place}" for name in machines(ec2, cluster)]
     )
+
+
+def paid_in(client: Callable[[str, str], Any], places: Iterable[str], cluster: str = "evonas") -> list[str]:
+    """Machines and disks of clusters of this name in some regions, a line each."""
+    return _everywhere(client, places, lambda ec2, place: _paid(ec2, place, cluster))
+
+
+def doors_in(client: Callable[[str, str], Any], places: Iterable[str]) -> list[str]:
+    """Security groups and own key pairs of some regions, a line each."""
+    return _everywhere(client, places, _doors)
 
 
 def regions_with_keys(client: Callable[[str, str], Any], places: Iterable[str]) -> list[str]:
@@ -111,11 +121,16 @@ def _doors(ec2: Any, place: str) -> list[str]:
 
 
 def take_down(client: Callable[[str, str], Any], region: str, cluster: str = "evonas") -> None:
-    """Ends what `left` names in the region: machines first, because a group that is in use cannot be deleted.
+    """Ends what `left` names in the region, and the role where nobody needs it.
 
-    Buckets and images are left alone, and so is the role while machines of other regions need it, which could not end
-    their workers without. What is not there is no error, so it can be done again.
+    Buckets and images are left alone. What is not there is no error, so it can be done again.
     """
+    end_region(client, region, cluster)
+    end_role(client, region, cluster)
+
+
+def end_region(client: Callable[[str, str], Any], region: str, cluster: str = "evonas") -> None:
+    """The same without the role: machines first, because a group that is in use cannot be deleted."""
     ec2 = client("ec2", region)
     for _ in range(TRIES):
         if running := machines(ec2, cluster):
@@ -128,6 +143,10 @@ def take_down(client: Callable[[str, str], Any], region: str, cluster: str = "ev
     for name in own_key_pairs(ec2):
         ec2.delete_key_pair(KeyName=name)
         private_half(name).unlink()
+
+
+def end_role(client: Callable[[str, str], Any], region: str, cluster: str = "evonas") -> None:
+    """Removes the role, unless there are machines in any region: they could not end their workers without."""
     iam = client("iam", region)
     if has_role(iam) and not machines_anywhere(client, region, cluster):
         remove_profile(iam)

@@ -27,11 +27,12 @@ def instances(compute: Any, project: str, cluster: str = NAME) -> list[tuple[Any
     return _entries(compute.instances(), project, "instances", cluster)
 
 
-def head_runs(compute: Any, project: str, cluster: str = NAME) -> bool:
-    """Whether the cluster's head runs, or is about to."""
-    found = [machine for machine, _ in _entries(compute.instances(), project, "instances", cluster)]
-    heads = [machine for machine in found if machine.get("labels", {}).get("ray-node-type") == "head"]
-    return any(head.get("status") in ("PROVISIONING", "STAGING", "RUNNING") for head in heads)
+def head_zone(compute: Any, project: str, cluster: str = NAME) -> str | None:
+    """The zone in which the cluster's head runs, or is about to; None where none does."""
+    found = _entries(compute.instances(), project, "instances", cluster)
+    heads = [(machine, zone) for machine, zone in found if machine.get("labels", {}).get("ray-node-type") == "head"]
+    there = (zone for head, zone in heads if head.get("status") in ("PROVISIONING", "STAGING", "RUNNING"))
+    return next(there, None)
 
 
 def keys(compute: Any, project: str, cluster: str = NAME) -> list[str]:

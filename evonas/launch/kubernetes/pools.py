@@ -17,8 +17,8 @@ from evonas.launch.kubernetes.manifests import named, objects
 from evonas.launch.kubernetes.pod_labels import types_of
 from evonas.launch.kubernetes.pod_objects import POOLS
 from evonas.launch.kubernetes.pods import cluster, quantity
+from evonas.launch.launch_files.differences import leaves
 from evonas.launch.launch_files.guards import NAME
-from evonas.launch.launch_files.head_file import leaves
 from evonas.prices import Size, list_prices
 
 Pool = Mapping[str, Any]

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from evonas.errors import UserError
@@ -13,6 +13,8 @@ UNKNOWN = "sg-..."
 """The group, where it is not asked for yet."""
 _ROLE = f"{NAME}-head"
 _TOKEN = "RAY_AUTH_MODE=token"
+_DASHBOARD = re.compile(r"--dashboard-host(?:=|\s+)[\"']?([^\s\"';|&]+)")
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _FILLED = re.compile(r"# Filled in: (\{.*\})")
 
 
@@ -20,8 +22,8 @@ def check_guards(launch: Mapping[str, Any], name: object) -> None:
     """Lets go on with a file of Ray's launcher whose cluster asks for the token and is found by its name.
 
     Raises:
-        UserError: It does not, or has another name, its machines come into a network that lets anybody in, or its
-            head may do more than it needs.
+        UserError: It does not, or has another name, its machines come into a network that lets anybody in, its head
+            may do more than it needs, or its dashboard can be reached without a tunnel.
     """
     options = [str(option) for option in (launch.get("docker") or {}).get("run_options") or ()]
     modes = [found for option in options for found in re.findall(r"RAY_AUTH_MODE=\w*", option)]
@@ -40,6 +42,34 @@ def check_guards(launch: Mapping[str, Any], name: object) -> None:
         if "machineType" in head:
             key, own, all_of = ("serviceAccounts", "that of evonas-head", "compute and storage")
         raise UserError(f"{name}: the head names no {key}: Ray's may do all of {all_of}; {own} may do what is needed")
+    check_dashboard(_texts(launch), name)
+
+
+def check_dashboard(texts: Iterable[str], name: object) -> None:
+    """Lets go on with lines that start Ray whose dashboard can be reached through a tunnel alone.
+
+    Args:
+        texts: the lines, or all of a launch file.
+        name: of the file, for people.
+
+    Raises:
+        UserError: One opens it to a network.
+    """
+    found = [host for text in texts for host in _DASHBOARD.findall(text.replace("\\\n", " "))]
+    if hosts := [host for host in found if host not in _LOOPBACK]:
+        raise UserError(
+            f"{name}: --dashboard-host is {hosts[0]}: whoever reaches it can run anything, and `up` needs no more "
+            f"than {_LOOPBACK[0]}"
+        )
+
+
+def _texts(found: Any) -> Iterator[str]:
+    """All that is no mapping or list."""
+    if isinstance(found, Mapping | list):
+        for each in found.values() if isinstance(found, Mapping) else found:
+            yield from _texts(each)
+    else:
+        yield str(found)
 
 
 def strange_doors(launch: Mapping[str, Any], text: str) -> list[str]:

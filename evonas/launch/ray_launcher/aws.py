@@ -1,6 +1,5 @@
 """AWS, through boto3 and Ray's own launcher."""
 
-import sys
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any
@@ -8,9 +7,8 @@ from typing import Any
 from evonas.clusters import regions
 from evonas.clusters.address import own_address
 from evonas.clusters.aws import ending
-from evonas.clusters.aws.bucket import account, bucket
+from evonas.clusters.aws.bucket import bucket
 from evonas.clusters.aws.clients import client as boto3_client
-from evonas.clusters.aws.keys import own_key_pairs
 from evonas.clusters.aws.network import admitted, find_group
 from evonas.clusters.aws.permissions import refused
 from evonas.clusters.aws.prepare import prepare
@@ -19,8 +17,9 @@ from evonas.clusters.aws.running import running
 from evonas.clusters.refusal import refusals
 from evonas.clusters.shipped import shipped
 from evonas.clusters.template import defaults
+from evonas.installing import how_to_install
 from evonas.launch import programs
-from evonas.launch.costs import bill, estimate
+from evonas.launch.costs import bill
 from evonas.launch.launch_files.guards import UNKNOWN
 from evonas.launch.launch_files.head_file import forget
 from evonas.launch.launch_files.written import (
@@ -34,11 +33,12 @@ from evonas.launch.launch_files.written import (
     reading,
 )
 from evonas.launch.order import Order
-from evonas.launch.owned import claim, give_up, owns
+from evonas.launch.owned import claim, give_up
 from evonas.launch.places import in_each
 from evonas.launch.provider import Plan
 from evonas.launch.ray_launcher import head_files
 from evonas.launch.ray_launcher.aws_before import asks, check_role, missing_credentials
+from evonas.launch.ray_launcher.aws_regions import Regions
 from evonas.launch.ray_launcher.libraries import absent
 from evonas.launch.ray_launcher.plans import plan_of
 from evonas.launch.ray_launcher.quota_check import check
@@ -70,6 +70,7 @@ class Aws:
         self._region = order.value("region") or defaults(shipped(FILE))["region"]
         self._copy = order.folder / f"my-{FILE}"
         self._of_role = list[str]()
+        self._regions = Regions(order, client, self._region)
 
     def plan(self, ask: bool) -> Plan:
         order = self._order
@@ -88,19 +89,22 @@ class Aws:
             return plan_of(f"my-{FILE}", text, launch, order, asked, self._region, known, CPUS, edited)
 
     def missing(self) -> list[str]:
-        lines = [*absent(boto3="pip install boto3"), *programs.absent("ray", "ssh", "ssh-keygen", "rsync")]
+        lines = [
+            *absent(boto3="pip install boto3", s3fs=how_to_install("s3")),
+            *programs.absent("ray", "ssh", "ssh-keygen", "rsync"),
+        ]
         lines += [] if self._order.value("image") else ["image: --image NAME/evonas:0.1.0, built of cluster/Dockerfile"]
-        return lines if lines and "boto3" in lines[0] else [*lines, *missing_credentials()]
+        return lines if any(line.startswith("boto3:") for line in lines) else [*lines, *missing_credentials()]
 
     def prepare(self) -> list[str]:
         order, region = self._order, self._region
         order.folder.mkdir(parents=True, exist_ok=True)
         with refusals(), reading(self._copy):
-            owner = self._account
+            owner = self._regions.account
             address = order.address or own_address()
             name = order.value("bucket") or f"evonas-{owner}-{region}"
-            check_role(self._client, region, self._cluster(), name, bool(order.value("bucket")))
-            claim(order.folder, f"{owner}/{region}", self._is_mine(region), self._of_others(address))
+            check_role(self._client, region, name, bool(order.value("bucket")))
+            claim(order.folder, self._regions.named(region), self._regions.is_mine(region), self._taken_over(address))
             change(order.folder, given={**order.remembered, "region": region, "bucket": name})
             made = bucket(self._client("s3", region), name, owner, region)
             token()
@@ -129,10 +133,10 @@ class Aws:
 
     def _head_runs(self) -> bool:
         with refusals():
-            return ending.head_runs(self._client("ec2", self._region), self._cluster())
+            return ending.head_runs(self._client("ec2", self._region))
 
     def _keeps_head(self) -> bool:
-        return self._head_runs() and keeps_head(self._order.folder, f"{self._account}/{self._region}")
+        return self._head_runs() and keeps_head(self._order.folder, self._regions.named(self._region))
 
     def start(self) -> None:
         ray_up(self._order.folder, self._copy, self._head_runs(), self._launcher)
@@ -145,18 +149,18 @@ class Aws:
         return self._order.run(f"s3://{name}/{self._order.title}" if name else None)
 
     def nodes(self) -> list[str]:
-        with refusals():
-            return self._running(self._region)
+        return self._running(self._region)
 
     def _running(self, place: str) -> list[str]:
-        prices = self._order.prices
-        with reading(self._copy):
-            disks = bill.of_launch_file(estimate.of_launch_file(self._launch(), prices))
-        return bill.lines(running(self._client, place, self._cluster()), prices, place, disks=disks)
+        with refusals():
+            return bill.lines(running(self._client, place), self._order.prices, place, disks=self._disks)
+
+    @cached_property
+    def _disks(self) -> dict[str, float | None]:
+        return head_files.disks(self._copy, shipped(FILE), self._order.prices)
 
     def is_own(self) -> bool:
-        with refusals():
-            return all(self._is_mine(place) for place in self._places())
+        return all(self._regions.is_mine(place) for place in self._regions.meant)
 
     def _placed(self, text: str, bucket: str) -> str:
         """A launch file that says what no other place of it does."""
@@ -166,70 +170,33 @@ class Aws:
         if not self._order.bucket:
             with refusals():
                 self._of_role = buckets(self._client("iam", self._region))  # which is about to go
-        in_each(self._places(), self._take_down)
+        role = [ending.ROLE] if self._order.anyway or self.is_own() else []
+        in_each([*self._regions.meant, *role], self._take_down)
+        for place in self._regions.meant:
+            if not ending.machines(self._client("ec2", place)):
+                give_up(self._order.folder, self._regions.named(place))
         change(self._order.folder, started=False)
         forget(self._copy)
 
     def _take_down(self, place: str) -> None:
         with refusals():
-            ending.take_down(self._client, place, self._cluster())
-            if not ending.machines(self._client("ec2", place), self._cluster()):
-                give_up(self._order.folder, f"{self._account}/{place}")
+            if place == ending.ROLE:
+                ending.end_role(self._client, self._region)
+            else:
+                ending.end_region(self._client, place)
 
     def left(self) -> list[str]:
+        places, needing = self._regions.meant, self._regions.with_machines()
         with refusals():
-            print("asking all regions of the account for machines and disks", file=sys.stderr, flush=True)
-            first, *others = places = self._places()
-            doors = None if self._is_known else self._regions
-            lines = ending.left(self._client, first, self._cluster(), doors=doors)
-            for place in others:
-                lines += ending.left(self._client, place, self._cluster(), regions=[place])
-        return [self._with_way(line, places) for line in dict.fromkeys(lines)]
+            lines = ending.left(self._client, places[0], regions=places, doors=places)
+        if lines == [ending.ROLE] and not self.is_own() and not self._order.anyway:
+            return []  # of others, whose machines have ended
+        return [line for line in lines if line != ending.ROLE or not needing]
 
-    def _with_way(self, line: str, places: list[str]) -> str:
-        """A line of what is left, with the command that takes it down where this one does not."""
-        _, inside, place = line.rpartition(" in ")
-        away = inside and place not in places
-        return f"{line}, which goes by {self._order.again('down')} --region {place}" if away else line
-
-    @cached_property
-    def _account(self) -> str:
-        with refusals():
-            return account(self._client("sts", self._region))
-
-    def _places(self) -> list[str]:
-        """The regions that are meant: that of this line, else all in which a cluster was started from this folder, and
-        where nothing says one, all in which a key pair of this machine's is."""
-        given = self._order.given.get("region")
-        return [given] if given else self._owned() or ([self._region] if self._is_known else self._found)
-
-    @property
-    def _is_known(self) -> bool:
-        """Whether an option, the state or a launch file says the region."""
-        return bool(self._order.value("region") or self._owned())
-
-    @cached_property
-    def _regions(self) -> list[str]:
-        with refusals():
-            return ending.regions_of(self._client("ec2", self._region))
-
-    @cached_property
-    def _found(self) -> list[str]:
-        with refusals():
-            return ending.regions_with_keys(self._client, self._regions) or [self._region]
-
-    def _owned(self) -> list[str]:
-        places = (place.partition("/") for place in read(self._order.folder).owns)
-        return [region for owner, _, region in places if owner == self._account]
-
-    def _is_mine(self, place: str) -> bool:
-        own = owns(self._order.folder, f"{self._account}/{place}")
-        return own or bool(own_key_pairs(self._client("ec2", place)))
-
-    def _of_others(self, address: str) -> list[str]:
+    def _taken_over(self, address: str) -> list[str]:
         """What there is in the region that an `up` would take over."""
         ec2 = self._client("ec2", self._region)
-        lines = [f"machine {name} in {self._region}" for name in ending.machines(ec2, self._cluster())]
+        lines = [f"machine {name} in {self._region}" for name in ending.machines(ec2)]
         group = find_group(ec2)
         others = [other for other in admitted(ec2, group) if other != address] if group else []
         return [*lines, *(f"security group {group}, which lets {other} in," for other in others)]
@@ -237,38 +204,33 @@ class Aws:
     def others(self) -> list[str]:
         places = (place.partition("/") for place in read(self._order.folder).owns)
         way = f"may run: it was started from here, and goes by its credentials and {self._order.again('down')}"
+        of_account = self._regions.account
+        others = [(owner, place) for owner, _, place in places if place and owner != of_account]
         return [
-            f"a cluster in {place} of account {owner} {way}"
-            for owner, _, place in places
-            if place and owner != self._account
+            *(f"a cluster in {place} of account {owner} {way}" for owner, place in others),
+            *self._regions.own_away(),
         ]
 
     def elsewhere(self) -> list[str]:
-        places = [place for place in self._places() if place != self._region]
-        with refusals():
-            # What says where list prices are others ends so already.
-            known = [
-                f"{line.removesuffix(f' in {place}')} in {place}" for place in places for line in self._running(place)
-            ]
-            return known if self._is_known else [*known, *self._anywhere([self._region, *places])]
-
-    def _anywhere(self, places: list[str]) -> list[str]:
-        """Machines in regions that nobody has looked in yet."""
-        rest = [region for region in self._regions if region not in places]
-        lines = ending.machines_in(self._client, rest, self._cluster())
-        return [self._with_way(line, places) for line in lines]
+        places = [place for place in self._regions.meant if place != self._region]
+        # What says where list prices are others ends so already.
+        lines = [f"{line.removesuffix(f' in {place}')} in {place}" for place in places for line in self._running(place)]
+        return lines if self._regions.is_said else [*lines, *self._regions.others_away()]
 
     def where(self) -> str:
-        return f"{', '.join(self._places()) if self._is_known else 'any region'} of account {self._account}"
+        return self._regions.where()
 
     def unseen(self) -> list[str]:
-        return []  # where nothing says the region, all of them are looked in
+        return self._regions.unseen()
 
     def kept(self) -> list[str]:
         name = self._order.bucket
         bucket_line = f"bucket {name} with its runs: what it stores is paid for; aws s3 rb s3://{name} --force"
         others = [f"bucket {each}, which the head could use: what it stores is paid for" for each in self._of_role]
+        needing = ", ".join(self._regions.with_machines())
         return [
+            *self._regions.others_away(),
+            *([f"{ending.ROLE}, which machines in {needing} need; it costs nothing"] if needing else []),
             *([bucket_line] if name else others),
             "~/.evonas-cluster: the token of your clusters, which costs nothing",
         ]
@@ -277,13 +239,6 @@ class Aws:
         given = {name: value for name in ("image", "region", "ami") if (value := self._order.value(name))}
         return {**others, **given}
 
-    def _launch(self) -> dict[str, Any]:
-        """That of the head, where it is kept, else what is there, else as it comes."""
-        text = self._copy.read_text() if self._copy.exists() else shipped(FILE)
-        return parsed(head_files.of_head(self._copy, text), self._copy)
-
-    def _cluster(self) -> str:
-        return str(self._launch()["cluster_name"])
-
     def _tunnel(self, port: int) -> list[str]:
-        return ["ray", "dashboard", "--port", str(port), str(head_files.in_force(self._copy))]
+        file = head_files.to_enter(self._copy, region=self._region)
+        return ["ray", "dashboard", "--port", str(port), str(file)]

@@ -13,13 +13,12 @@ from evonas.errors import UserError
 from evonas.launch.order import Order
 
 
-def check_role(client: Callable[[str, str], Any], region: str, cluster: str, bucket: str, is_said: bool) -> None:
+def check_role(client: Callable[[str, str], Any], region: str, bucket: str, is_said: bool) -> None:
     """Lets no `up` take the bucket from a search, one that runs or is to go on: an account has the role once.
 
     Args:
         client: makes a client of boto3 from a service and a region.
         region: of the launch file.
-        cluster: its name in the launch file.
         bucket: that the role is about to be for.
         is_said: whether an option, the state or the launch file says it, and it is not the usual one.
 
@@ -28,7 +27,7 @@ def check_role(client: Callable[[str, str], Any], region: str, cluster: str, buc
             nothing says that another is meant.
     """
     used = [name for name in buckets(client("iam", region)) if name != bucket]
-    if used and (there := machines_anywhere(client, region, cluster)):
+    if used and (there := machines_anywhere(client, region)):
         raise UserError(
             f"{there[0]} is of a cluster whose head may use bucket {used[0]} by the role evonas-head, which this "
             f"account has once: --bucket {used[0]}, or take that cluster down first"

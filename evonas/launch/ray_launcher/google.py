@@ -1,9 +1,7 @@
 """Google Cloud, through gcloud, its client for Python and Ray's own launcher."""
 
 import os
-import shlex
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from evonas.clusters import regions
@@ -17,8 +15,9 @@ from evonas.clusters.refusal import refusals
 from evonas.clusters.shipped import shipped
 from evonas.clusters.template import defaults, own_copy
 from evonas.errors import UserError
+from evonas.installing import how_to_install
 from evonas.launch import programs
-from evonas.launch.costs import bill, estimate
+from evonas.launch.costs import bill
 from evonas.launch.launch_files.head_file import forget
 from evonas.launch.launch_files.written import (
     as_up_has_it,
@@ -34,13 +33,14 @@ from evonas.launch.order import Order
 from evonas.launch.owned import claim, give_up
 from evonas.launch.provider import Plan
 from evonas.launch.ray_launcher import gcloud, head_files
+from evonas.launch.ray_launcher.google_before import asks, credentials, key, machines, public
 from evonas.launch.ray_launcher.libraries import absent
 from evonas.launch.ray_launcher.plans import plan_of
 from evonas.launch.ray_launcher.quota_check import check
 from evonas.launch.ray_launcher.ray_up import keeps_head, ray_up
 from evonas.launch.ray_search import run_search
 from evonas.launch.state import change, read
-from evonas.launch.tokens import token, token_file
+from evonas.launch.tokens import token
 
 FILE = "gcp.yaml"
 CPUS = 4
@@ -74,27 +74,27 @@ class Google:
             head_files.check_token(self._copy, text, order)
             of_head, text = head_files.notes(self._copy, text), head_files.of_head(self._copy, text)
         launch = parsed(text, self._copy)
-        asks = _asks(order, project, bucket, self._copy)
+        asked = asks(order, project, bucket, self._copy)
         with reading(self._copy):
             known = [*of_head, *regions.notes("gcp", self._region)]
-            return plan_of(f"my-{FILE}", text, launch, order, asks, self._region, known, CPUS, edited)
+            return plan_of(f"my-{FILE}", text, launch, order, asked, self._region, known, CPUS, edited)
 
     def missing(self) -> list[str]:
         order = self._order
-        lines = absent(googleapiclient="pip install google-api-python-client")
+        lines = absent(googleapiclient="pip install google-api-python-client", gcsfs=how_to_install("gcs"))
         lines += programs.absent("gcloud", "ray", "ssh", "rsync", "ssh-keygen")
         lines += [] if order.value("image") else ["image: --image NAME/evonas:0.1.0, built of cluster/Dockerfile"]
-        lines += [] if self._project() else ["project: --project, or gcloud config set project"]
-        return lines + _credentials()
+        return [*lines, *self._unnamed(), *credentials()]
+
+    def _unnamed(self) -> list[str]:
+        return [] if self._project() else ["project: --project, or gcloud config set project"]
 
     def prepare(self) -> list[str]:
-        order, region, project = self._order, self._region, self._project()
-        if project is None:
-            raise UserError("no project: --project")
+        order, region, project = self._order, self._region, self._known_project()
         bucket = order.value("bucket") or f"{project}-evonas"
         place, address = f"{project}/{region}", order.address or own_address()
         with refusals():
-            there = [f"machine {name} in {zone}" for name, zone in _machines(self._client, project, self._cluster())]
+            there = [f"machine {name} in {zone}" for name, zone in machines(self._client, project)]
             claim(order.folder, place, self.is_own(), [*there, *gcloud.others(project, address)])
         change(order.folder, given={**order.remembered, "project": project, "region": region, "bucket": bucket})
         role = put(order.folder, "gcp-role.yaml", shipped("gcp-role.yaml"))
@@ -103,7 +103,7 @@ class Google:
         template = put(order.folder, FILE, self._placed(launch_file(FILE, order.resources), bucket), anew)
         gcloud.make(project, region, bucket, address, role, read(order.folder).address)
         change(order.folder, address=address)
-        values = {**self._values({}), "project": project, "key": _key()}
+        values = {**self._values({}), "project": project, "key": key()}
         values["family"] = order.value("family") or gcloud.family(project)
         copy = own_copy(template, values, anew, keep=True)
         copy.write_text(self._placed(copy.read_text(), bucket))  # one that was changed by hand
@@ -116,17 +116,22 @@ class Google:
             *(hand_note(order.folder, FILE) or [str(copy)]),
         ]
 
-    def _head_runs(self, project: str) -> bool:
+    def _head_zone(self, project: str) -> str | None:
         with refusals():
-            return ending.head_runs(self._client(), project, self._cluster())
+            return ending.head_zone(self._client(), project) if machines(self._client, project) else None
 
     def _keeps_head(self, project: str) -> bool:
-        with refusals():
-            there = _machines(self._client, project, self._cluster())
-        return bool(there) and self._head_runs(project) and keeps_head(self._order.folder, f"{project}/{self._region}")
+        """Raises UserError where it is in another region, for which this line would make things in vain."""
+        zone = self._head_zone(project)
+        if zone and zone.rpartition("-")[0] != self._region and self.is_own():
+            raise UserError(
+                f"the head runs in {zone}, and a project has one cluster, so that none can be in {self._region}: "
+                f"--zone {zone} goes on with it; to move it, first {self._order.again('down')}"
+            )
+        return zone is not None and keeps_head(self._order.folder, f"{project}/{self._region}")
 
     def start(self) -> None:
-        ray_up(self._order.folder, self._copy, self._head_runs(self._known_project()), programs.run)
+        ray_up(self._order.folder, self._copy, self._head_zone(self._known_project()) is not None, programs.run)
 
     def search(self) -> int:
         return run_search(self._order, self._tunnel, self.run_folder() or "", CPUS)
@@ -136,13 +141,11 @@ class Google:
         return self._order.run(f"gs://{name}/{self._order.title}" if name else None)
 
     def nodes(self) -> list[str]:
+        client, project = self._client(), self._known_project()
         with refusals():
-            client, project, cluster = self._client(), self._known_project(), self._cluster()
-            found, ended = running(client, project, cluster), stopped(client, project, cluster)
-        prices = self._order.prices
-        with reading(self._copy):
-            disks = bill.of_launch_file(estimate.of_launch_file(self._launch(), prices))
-        lines = bill.lines(found, prices, self._region, disks=disks)
+            found, ended = running(client, project), stopped(client, project)
+        disks = head_files.disks(self._copy, shipped(FILE), self._order.prices)
+        lines = bill.lines(found, self._order.prices, self._region, disks=disks)
         return [*lines, *([f"{len(ended)} stopped, whose disks are paid for until `down`"] if ended else [])]
 
     def elsewhere(self) -> list[str]:
@@ -152,12 +155,12 @@ class Google:
         project = self._known_project()
         if any(place.startswith(f"{project}/") for place in read(self._order.folder).owns):
             return True
-        own = [*_public(_key_file().with_suffix(".pub")), *head_files.filled(self._copy, "key")]
+        own = [*public(), *head_files.filled(self._copy, "key")]
         if not own:
             return False
         with refusals():
-            there = ending.keys(self._client(), project, self._cluster())
-        return any(key in known for key in own for known in there)
+            there = ending.keys(self._client(), project)
+        return any(half in known for half in own for known in there)
 
     def _placed(self, text: str, bucket: str) -> str:
         """A launch file that says what no other place of it does."""
@@ -166,7 +169,7 @@ class Google:
     def down(self) -> None:
         project, folder = self._known_project(), self._order.folder
         with refusals():
-            ending.take_down(self._client(), project, self._cluster())
+            ending.take_down(self._client(), project)
         for place in read(folder).owns:
             if place.startswith(f"{project}/"):
                 give_up(folder, place)
@@ -177,7 +180,7 @@ class Google:
     def left(self) -> list[str]:
         project = self._known_project()
         with refusals():
-            lines = ending.left(self._client(), project, self._cluster())
+            lines = ending.left(self._client(), project)
         return [*lines, "account evonas-head"] if gcloud.has_account(project) else lines
 
     def others(self) -> list[str]:
@@ -216,69 +219,12 @@ class Google:
     def _known_project(self) -> str:
         project = self._project()
         if project is None:
-            raise UserError("no project: --project")
+            raise UserError("; ".join([*self._unnamed(), *credentials()]))
         return project
 
     def _values(self, others: dict[str, str]) -> dict[str, str]:
         return {**others, **{name: value for name in KEEPS if (value := self._order.value(name))}}
 
-    def _launch(self) -> dict[str, Any]:
-        """That of the head, where it is kept, else what is there, else as it comes."""
-        text = self._copy.read_text() if self._copy.exists() else shipped(FILE)
-        return parsed(head_files.of_head(self._copy, text), self._copy)
-
-    def _cluster(self) -> str:
-        return str(self._launch()["cluster_name"])
-
     def _tunnel(self, port: int) -> list[str]:
-        return ["ray", "dashboard", "--port", str(port), str(head_files.in_force(self._copy))]
-
-
-def _machines(client: Callable[[], Any], project: str, cluster: str) -> list[tuple[str, str]]:
-    """Those of the cluster; none where Compute Engine is not switched on yet, which `gcloud.make` does."""
-    try:
-        return ending.machines(client(), project, cluster)
-    except Exception as error:
-        if "SERVICE_DISABLED" in str(error) or "has not been used" in str(error):
-            return []
-        raise
-
-
-def _key_file() -> Path:
-    return token_file().parents[1] / "ssh_key"
-
-
-def _public(path: Path) -> list[str]:
-    return [path.read_text().strip()] if path.exists() else []
-
-
-def _key() -> str:
-    """The public half of the key of these machines, made if there is none."""
-    path = _key_file()
-    if not path.exists():
-        programs.answer("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "evonas", "-f", str(path))
-    return path.with_suffix(".pub").read_text().strip()
-
-
-def _credentials() -> list[str]:
-    """A line where Google's libraries would find no credentials, without the network."""
-    folder = Path(os.environ.get("CLOUDSDK_CONFIG") or Path.home() / ".config" / "gcloud")
-    named = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
-    path = Path(named) if named else folder / "application_default_credentials.json"
-    remedy = "it is no file" if named else "gcloud auth application-default login, or GOOGLE_APPLICATION_CREDENTIALS"
-    return [] if path.is_file() else [f"credentials of Google Cloud: {path}: {remedy}"]
-
-
-def _asks(order: Order, project: str, bucket: str, copy: Path) -> list[str]:
-    """What `prepare` and `start` ask of Google, a line each."""
-    address = order.address or "this machine as it is seen"
-    return [
-        f"gcloud services enable: {', '.join(gcloud.SERVICES)} in project {project}",
-        f"gcloud storage: bucket {bucket}: is it there, else it is made",
-        f"gcloud compute: network and subnetwork evonas; SSH from {address}, all between machines",
-        f"gcloud iam: role evonasHead, which may do what {order.folder}/gcp-role.yaml says, and account evonas-head",
-        *([] if order.value("family") else ["gcloud compute: the newest machine image with NVIDIA's driver"]),
-        "Compute Engine: quotas of GPUs and disks",
-        f"Compute Engine, by `ray up -y {shlex.quote(str(copy))}`: the head and what is there from the start",
-        "Compute Engine, by the head: spot machines while the search asks for them",
-    ]
+        file = head_files.to_enter(self._copy, project_id=self._known_project())
+        return ["ray", "dashboard", "--port", str(port), str(file)]

@@ -1,13 +1,18 @@
 """The launch file that a head was started with, kept beside the one that is edited, which takes effect after `down`."""
 
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 
+from evonas.errors import UserError
+from evonas.launch.costs import bill, estimate
 from evonas.launch.launch_files.head_file import head_file, said
-from evonas.launch.launch_files.written import parsed
+from evonas.launch.launch_files.written import parsed, reading
 from evonas.launch.order import Order
 from evonas.launch.owned import other_token
 from evonas.launch.recovered import said_in, with_place
 from evonas.launch.tokens import known_digest
+from evonas.prices import Prices
 
 
 def keep(copy: Path) -> None:
@@ -17,12 +22,47 @@ def keep(copy: Path) -> None:
 
 def of_head(copy: Path, text: str) -> str:
     """The file that the head of this text's place has, where it is kept; else this text."""
-    return found.read_text() if (found := _same_place(head_file(copy), copy, text)) else text
+    return found.read_text() if (found := _at(head_file(copy), _place(text, copy))) else text
 
 
-def in_force(copy: Path) -> Path:
-    """The file by which the head that runs is found: its own where it is kept, for the other may say another zone."""
-    return _same_place(head_file(copy), copy, copy.read_text()) or copy
+def to_enter(copy: Path, **place: str) -> Path:
+    """The file by which the head is found: that which it was started with, whatever the edited one says by now.
+
+    Args:
+        copy: the launch file that is edited.
+        place: as of `_at`, of the head.
+    """
+    try:
+        return _at(head_file(copy), place) or copy
+    except UserError:
+        return copy
+
+
+def disks(copy: Path, usual: str, prices: Prices) -> dict[str, float | None]:
+    """What the disks of a cluster that runs cost, as `bill.of_launch_file` has it: by the head's file where it is kept,
+    else by the one that is edited, else by the usual one. One that is damaged is named.
+
+    Args:
+        copy: the launch file that is edited.
+        usual: text of the file as it comes.
+        prices: of machines and disks.
+    """
+    found, faults = list[tuple[dict[str, float | None], object]](), list[UserError]()
+    for path in (head_file(copy), copy):
+        try:
+            if path.exists():
+                with reading(path):
+                    found.append((_disks(path.read_text(), path, prices), path))
+        except UserError as error:
+            faults.append(error)
+    costs, by = found[0] if found else (_disks(usual, "", prices), "the launch file as it comes")
+    for fault in faults:
+        print(f"note: {fault}; what is there is counted by {by}", file=sys.stderr)
+    return costs
+
+
+def _disks(text: str, name: object, prices: Prices) -> dict[str, float | None]:
+    return bill.of_launch_file(estimate.of_launch_file(parsed(text, name), prices))
 
 
 def notes(copy: Path, text: str) -> list[str]:
@@ -32,7 +72,7 @@ def notes(copy: Path, text: str) -> list[str]:
         copy: the launch file that is edited.
         text: what it is about to be.
     """
-    path = _same_place(head_file(copy), copy, text)
+    path = _at(head_file(copy), _place(text, copy))
     return said(copy, parsed(path.read_text(), path) if path else None, parsed(text, copy))
 
 
@@ -66,16 +106,24 @@ def check_token(copy: Path, text: str, order: Order) -> None:
         UserError: It was started with another, or there is none here any more.
     """
     now = known_digest()
-    files = [path for name in (head_file(copy), copy) if (path := _same_place(name, copy, text))]
+    here = _place(text, copy)
+    files = [path for name in (head_file(copy), copy) if (path := _at(name, here))]
     its = next((said["token"] for path in files if "token" in (said := said_in(path))), now)
     if not now or its != now:
         raise other_token("the head that runs", order.again("down"))
 
 
-def _same_place(path: Path, copy: Path, text: str) -> Path | None:
-    """A file of the place that this text is of, if it is there: a project of Google has one head in all regions."""
+def _place(text: str, copy: Path) -> dict[str, str]:
+    """Where a file is of: a project of Google has one head in all regions."""
+    provider = parsed(text, copy)["provider"]
+    key = "project_id" if "project_id" in provider else "region"
+    return {key: provider[key]}
+
+
+def _at(path: Path, place: Mapping[str, str]) -> Path | None:
+    """A file if it is there and of this place: `region` on AWS, `project_id` on Google."""
     if not path.exists():
         return None
-    here, there = parsed(text, copy)["provider"], parsed(path.read_text(), path)["provider"]
-    key = "project_id" if "project_id" in here else "region"
-    return path if here.get(key) == there.get(key) else None
+    with reading(path):
+        there = parsed(path.read_text(), path)["provider"]
+    return path if all(there.get(key) == value for key, value in place.items()) else None

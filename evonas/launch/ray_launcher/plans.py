@@ -1,6 +1,7 @@
 """What `up` is about to do with a launch file of Ray, as the file says it."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from evonas.launch.costs import estimate
@@ -9,6 +10,7 @@ from evonas.launch.launch_files.by_hand import instead, of_ray
 from evonas.launch.launch_files.fitting import Room, check_fits, of_launch_file
 from evonas.launch.launch_files.gpu_counts import Asked, check_counts, unknown_counts
 from evonas.launch.launch_files.guards import check_guards, strange_doors, strange_roles
+from evonas.launch.launch_files.head_file import head_file
 from evonas.launch.launch_files.numbers import number
 from evonas.launch.launch_files.written import hand_note
 from evonas.launch.order import Order
@@ -46,11 +48,9 @@ def plan_of(
         UserError: A machine's label is another's of the list of prices, a worker fits on none, one has
             fewer GPUs than the file says, the file lacks what keeps strangers out, or Ray's launcher would refuse it.
     """
-    estimate.check_labels(launch, order.folder / name)
-    check_counts(asked_of_machines(launch), order.folder / name, "workers")
-    check_guards(launch, order.folder / name)
-    check_schema(launch, order.cloud, order.folder / name)
-    images.check_images(images.of_launch_file(launch), order.folder / name)
+    _check(edited, order.cloud, order.folder / name)  # also while a head runs: it is what is started next
+    if launch != edited:
+        _check(launch, order.cloud, head_file(order.folder / name))
     together = int(launch["max_workers"])
     room = Room(of_launch_file(launch), together, f"the launch file allows {together} machines (max_workers)", cpus)
     check_fits(order, room, name)
@@ -72,6 +72,15 @@ def plan_of(
             *instead(order, order.folder / name, of_ray(edited)),
         ),
     )
+
+
+def _check(launch: Mapping[str, Any], cloud: str, path: Path) -> None:
+    """Raises UserError as `plan_of` says; path: of the file."""
+    estimate.check_labels(launch, path)
+    check_counts(asked_of_machines(launch), path, "workers")
+    check_guards(launch, path)
+    check_schema(launch, cloud, path)
+    images.check_images(images.of_launch_file(launch), path)
 
 
 def asked_of_machines(launch: Mapping[str, Any]) -> Iterator[Asked]:

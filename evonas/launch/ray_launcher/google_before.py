@@ -1,0 +1,66 @@
+"""What `up` asks of Google, and what this machine has to have for it."""
+
+import os
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from evonas.clusters.google import ending
+from evonas.launch import programs
+from evonas.launch.order import Order
+from evonas.launch.ray_launcher import gcloud
+from evonas.launch.tokens import token_file
+
+
+def machines(client: Callable[[], Any], project: str) -> list[tuple[str, str]]:
+    """Those of the cluster; none where Compute Engine is not switched on yet, which `gcloud.make` does."""
+    try:
+        return ending.machines(client(), project)
+    except Exception as error:
+        if "SERVICE_DISABLED" in str(error) or "has not been used" in str(error):
+            return []
+        raise
+
+
+def key_file() -> Path:
+    """Where the private half of the key of this user's machines is."""
+    return token_file().parents[1] / "ssh_key"
+
+
+def public() -> list[str]:
+    """The public half, if there is one."""
+    path = key_file().with_suffix(".pub")
+    return [path.read_text().strip()] if path.exists() else []
+
+
+def key() -> str:
+    """The public half, made if there is none."""
+    path = key_file()
+    if not path.exists():
+        programs.answer("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "evonas", "-f", str(path))
+    return path.with_suffix(".pub").read_text().strip()
+
+
+def credentials() -> list[str]:
+    """A line where Google's libraries would find no credentials, without the network."""
+    folder = Path(os.environ.get("CLOUDSDK_CONFIG") or Path.home() / ".config" / "gcloud")
+    named = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
+    path = Path(named) if named else folder / "application_default_credentials.json"
+    remedy = "it is no file" if named else "gcloud auth application-default login, or GOOGLE_APPLICATION_CREDENTIALS"
+    return [] if path.is_file() else [f"credentials of Google Cloud: {path}: {remedy}"]
+
+
+def asks(order: Order, project: str, bucket: str, copy: Path) -> list[str]:
+    """What `prepare` and `start` ask of Google, a line each."""
+    address = order.address or "this machine as it is seen"
+    return [
+        f"gcloud services enable: {', '.join(gcloud.SERVICES)} in project {project}",
+        f"gcloud storage: bucket {bucket}: is it there, else it is made",
+        f"gcloud compute: network and subnetwork evonas; SSH from {address}, all between machines",
+        f"gcloud iam: role evonasHead, which may do what {order.folder}/gcp-role.yaml says, and account evonas-head",
+        *([] if order.value("family") else ["gcloud compute: the newest machine image with NVIDIA's driver"]),
+        "Compute Engine: quotas of GPUs and disks",
+        f"Compute Engine, by `ray up -y {shlex.quote(str(copy))}`: the head and what is there from the start",
+        "Compute Engine, by the head: spot machines while the search asks for them",
+    ]

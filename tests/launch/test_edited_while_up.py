@@ -1,0 +1,121 @@
+"""A launch file that is edited or damaged while a head runs: what is there goes by the head's."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from evonas.launch.launch_files.differences import differences
+from evonas.launch.order import Order
+from evonas.launch.ray_launcher.aws import Aws
+from evonas.launch.ray_launcher.google import Google
+from evonas.launch.state import read
+from tests.launch.stand_ins import user  # noqa: F401 - a fixture
+from tests.launch.ups import Ups, on  # noqa: F401 - a fixture
+
+On = Callable[[str], Ups]
+CLOUDS = ("aws", "gcp")
+
+
+def _edit(ups: Ups, old: str, new: str) -> None:
+    copy = ups.folder / f"my-{ups.cloud}.yaml"
+    text = copy.read_text()
+    assert old in text
+    copy.write_text(text.replace(old, new))
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+@pytest.mark.parametrize("how", ["another", "damaged"])
+def test_the_tunnel_is_that_of_the_head_whatever_the_edited_file_says(on: On, cloud: str, how: str) -> None:  # noqa: F811
+    ups = on(cloud)
+    assert ups.up() == 0
+    _edit(ups, "cluster_name: evonas", "cluster_name: colleague" if how == "another" else "a: [")
+    order = Order(cloud, "", ups.folder, read(ups.folder), {})
+    provider: Any = Aws(order) if cloud == "aws" else Google(order)
+    assert provider._tunnel(8266)[-1] == str(ups.folder / f"my-head-{cloud}.yaml")
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+@pytest.mark.parametrize("text", ["", "a: [", b"\xff\xfe\x00"])
+def test_a_damaged_file_keeps_neither_status_nor_down(
+    on: On,  # noqa: F811
+    cloud: str,
+    text: str | bytes,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ups = on(cloud)
+    assert ups.up() == 0
+    copy = ups.folder / f"my-{cloud}.yaml"
+    copy.write_bytes(text if isinstance(text, bytes) else text.encode())
+    capsys.readouterr()
+    assert ups.line("status") == 0
+    err = capsys.readouterr().err
+    assert f"note: {copy} " in err
+    assert f"what is there is counted by {ups.folder}/my-head-{cloud}.yaml" in err
+    assert ups.up() == 2
+    assert str(copy) in capsys.readouterr().err
+    assert ups.line("down", "--yes") == 0
+    assert ups.machines() == []
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("cluster_name: evonas", "cluster_name: colleague", "cluster_name is colleague"),
+        ("RAY_AUTH_MODE=token", "RAY_AUTH_MODE=none", "whoever reaches the head could run anything"),
+        ("--dashboard-host=127.0.0.1", "--dashboard-host 0.0.0.0", "--dashboard-host is 0.0.0.0"),
+    ],
+)
+def test_what_lets_strangers_in_is_refused_while_a_head_runs_too(
+    on: On,  # noqa: F811
+    cloud: str,
+    old: str,
+    new: str,
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ups = on(cloud)
+    assert ups.up() == 0
+    _edit(ups, old, new)
+    capsys.readouterr()
+    assert ups.up() == 2
+    err = capsys.readouterr().err
+    assert f"{ups.folder}/my-{cloud}.yaml" in err
+    assert said in err
+
+
+def test_another_region_of_google_is_refused_while_a_head_runs(
+    on: On,  # noqa: F811
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ups = on("gcp")
+    assert ups.up() == 0
+    before = {path: path.read_text() for path in ups.folder.glob("*")}
+    told = len(ups.told.lines())
+    capsys.readouterr()
+    assert ups.up("--zone", "europe-west4-a") == 2
+    err = capsys.readouterr().err
+    assert "the head runs in us-central1-a, and a project has one cluster" in err
+    assert "--zone us-central1-a goes on with it; to move it, first evonas cluster down gcp" in err
+    assert [line for line in ups.told.lines()[told:] if "create" in line] == []
+    assert {path: path.read_text() for path in ups.folder.glob("*")} == before
+    assert ups.up("--zone", "us-central1-b") == 0
+
+
+def test_what_differs_is_a_line_with_the_part_that_differs() -> None:
+    script = "#!/bin/bash\n" + "echo a long line of a script that nobody wants to read twice\n" * 9
+
+    def launch(image: str, minutes: int, *options: str) -> dict[str, Any]:
+        node = {"ImageId": image, "UserData": f"{script}left={minutes}\n{script}"}
+        kinds = {name: {"node_config": node} for name in ("head", "spot", "other")}
+        return {"docker": {"run_options": ["--gpus=all", *options]}, "available_node_types": kinds}
+
+    assert differences(launch("ami-1", 45, "--env=A"), launch("ami-1", 45, "--env=A")) == []
+    assert differences(launch("ami-1", 45, "--env=A"), launch("ami-2", 99, "--env=B", "--env=C")) == [
+        "head.ImageId is ami-1, not ami-2 (2 other types alike)",
+        "docker.run_options is --env=A, not --env=B, --env=C",
+        "head.UserData is ...twice left=45 #!/bin/bash..., not ...twice left=99 #!/bin/bash... (2 other types alike)",
+    ]
+    assert differences({"a": ["b", "c"]}, {"a": ["c", "b"]}) == ["a is in another order"]
+    assert differences({"a": 1}, {}) == ["a is 1, not nothing"]
