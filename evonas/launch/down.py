@@ -71,7 +71,8 @@ def _said(provider: Provider, going: list[str], staying: list[str]) -> list[str]
     """What a dry run says."""
     nothing = NOTHING_HERE if staying else f"nothing is there in {provider.where()}"
     lines = [f"would go: {line}" for line in going] or [nothing]
-    return [*lines, *(f"would stay: {line}" for line in (*staying, *provider.kept())), *provider.unseen()]
+    said = [*lines, *(f"would stay: {line}" for line in staying), *provider.unseen()]
+    return [*said, *(f"would stay: {line}" for line in provider.kept())]
 
 
 def _agreed(ask: Callable[[str], str]) -> bool:

@@ -65,30 +65,35 @@ def up(
         return agreed
     plan, asked = agreed
     change(order.folder, agreed=asked, cloud=order.cloud, prices=dict(order.own_prices))
-    coming = False
+    begun = False
     try:
         for line in provider.prepare():
             if line not in plan.by_hand:
                 print(line, flush=True)
         if order.config_path:
             print(f"{order.config_path} runs in {provider.run_folder()}", flush=True)
-        coming = plan.stays  # what is started may not be seen at once
+        begun = True
         provider.start()
         order.remember(provider.run_folder())
         begun_with()
-        status, coming = provider.search(), False
+        status = provider.search()
     except KeyboardInterrupt as stop:
         print("\ninterrupted", flush=True)
         if isinstance(stop, Terminated):  # SIGKILL follows soon, and a cloud may take its time
-            print(*_ways_on(order, None, UNKNOWN), sep="\n", flush=True)
+            print(*_ways_on(order, None, UP if begun else UNKNOWN), sep="\n", flush=True)
             return TERMINATED
-        status = INTERRUPTED
+        print(*_ways_on(order, provider.run_folder(), _what_runs(provider, begun and plan.stays)), sep="\n")
+        return INTERRUPTED
     except NotOwn:
         raise
     except BaseException:
-        print(*_ways_on(order, provider.run_folder(), _what_runs(provider, coming)), sep="\n", file=sys.stderr)
+        print(
+            *_ways_on(order, provider.run_folder(), _what_runs(provider, begun and plan.stays)),
+            sep="\n",
+            file=sys.stderr,
+        )
         raise
-    print(*_ways_on(order, provider.run_folder(), _what_runs(provider, coming)), sep="\n")
+    print(*_ways_on(order, provider.run_folder(), _what_runs(provider, False)), sep="\n")
     return status
 
 
@@ -155,7 +160,12 @@ def _agreed(ask: Callable[[str], str]) -> bool:
 
 
 def _what_runs(provider: Provider, coming: bool) -> str:
-    """Asked of the cloud, whatever this line has come to: an earlier one may have started something."""
+    """Asked of the cloud, whatever this line has come to: an earlier one may have started something.
+
+    Args:
+        provider: of the cloud.
+        coming: this line has begun something, which may not be seen at once.
+    """
     try:
         if [*provider.nodes(), *provider.elsewhere()]:
             return UP

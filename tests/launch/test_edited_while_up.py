@@ -50,10 +50,10 @@ def test_a_damaged_file_keeps_neither_status_nor_down(
     capsys.readouterr()
     assert ups.line("status") == 0
     err = capsys.readouterr().err
-    assert f"note: {copy} " in err
-    assert f"what is there is counted by {ups.folder}/my-head-{cloud}.yaml" in err
-    assert ups.up() == 2
-    assert str(copy) in capsys.readouterr().err
+    assert f"note: cluster-{cloud}/my-{cloud}.yaml " in err
+    assert f"what is there is counted by cluster-{cloud}/my-head-{cloud}.yaml" in err
+    assert (ups.up(), len(ups.runs)) == (2, 1)
+    assert f"cluster-{cloud}/my-{cloud}.yaml" in capsys.readouterr().err
     assert ups.line("down", "--yes") == 0
     assert ups.machines() == []
 
@@ -81,7 +81,7 @@ def test_what_lets_strangers_in_is_refused_while_a_head_runs_too(
     capsys.readouterr()
     assert ups.up() == 2
     err = capsys.readouterr().err
-    assert f"{ups.folder}/my-{cloud}.yaml" in err
+    assert f"cluster-{cloud}/my-{cloud}.yaml" in err
     assert said in err
 
 

@@ -73,6 +73,10 @@ class Aws:
         self._regions = Regions(order, client, self._region)
 
     def plan(self, ask: bool) -> Plan:
+        with reading(self._copy):
+            return self._plan(ask)
+
+    def _plan(self, ask: bool) -> Plan:
         order = self._order
         values = self._values({"image": "NAME/evonas:0.1.0", "ami": "ami-...", "group": UNKNOWN})
         new = filled(FILE, order.resources, values)
@@ -85,8 +89,7 @@ class Aws:
             of_head, text = head_files.notes(self._copy, text), head_files.of_head(self._copy, text)
         launch = parsed(text, self._copy)
         asked, known = asks(order, self._region, name, self._copy), [*of_head, *regions.notes("aws", self._region)]
-        with reading(self._copy):
-            return plan_of(f"my-{FILE}", text, launch, order, asked, self._region, known, CPUS, edited)
+        return plan_of(f"my-{FILE}", text, launch, order, asked, self._region, known, CPUS, edited)
 
     def missing(self) -> list[str]:
         lines = [

@@ -61,6 +61,10 @@ class Google:
         self._copy = order.folder / f"my-{FILE}"
 
     def plan(self, ask: bool) -> Plan:
+        with reading(self._copy):
+            return self._plan(ask)
+
+    def _plan(self, ask: bool) -> Plan:
         order = self._order
         named = self._project() if ask else order.value("project")
         project = named or "PROJECT"
@@ -75,9 +79,8 @@ class Google:
             of_head, text = head_files.notes(self._copy, text), head_files.of_head(self._copy, text)
         launch = parsed(text, self._copy)
         asked = asks(order, project, bucket, self._copy)
-        with reading(self._copy):
-            known = [*of_head, *regions.notes("gcp", self._region)]
-            return plan_of(f"my-{FILE}", text, launch, order, asked, self._region, known, CPUS, edited)
+        known = [*of_head, *regions.notes("gcp", self._region)]
+        return plan_of(f"my-{FILE}", text, launch, order, asked, self._region, known, CPUS, edited)
 
     def missing(self) -> list[str]:
         order = self._order
@@ -141,8 +144,9 @@ class Google:
         return self._order.run(f"gs://{name}/{self._order.title}" if name else None)
 
     def nodes(self) -> list[str]:
-        client, project = self._client(), self._known_project()
+        project = self._known_project()
         with refusals():
+            client = self._client()
             found, ended = running(client, project), stopped(client, project)
         disks = head_files.disks(self._copy, shipped(FILE), self._order.prices)
         lines = bill.lines(found, self._order.prices, self._region, disks=disks)
