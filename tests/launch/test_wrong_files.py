@@ -267,7 +267,8 @@ def test_down_and_status_go_on_without_a_state_that_is_damaged(
     monkeypatch.setattr(aws.Aws, "down", lambda _: None)
     monkeypatch.setattr(aws.Aws, "is_own", lambda _: True)
     monkeypatch.setattr(aws.Aws, "nodes", lambda _: ["1 x m7i.xlarge"])
-    monkeypatch.setattr(aws.Aws, "elsewhere", lambda _: [])
+    for name in ("elsewhere", "unseen", "kept"):
+        monkeypatch.setattr(aws.Aws, name, lambda _: [])
     monkeypatch.setattr(aws.Aws, "where", lambda _: "any region")
     assert main(["cluster", "up", "aws", "--folder", "my cluster", "--image", "me/evonas:9"]) == 2
     assert "my cluster/state.json is not as evonas wrote it: remove it" in capsys.readouterr().err

@@ -207,8 +207,7 @@ class Aws:
     def others(self) -> list[str]:
         places = (place.partition("/") for place in read(self._order.folder).owns)
         way = f"may run: it was started from here, and goes by its credentials and {self._order.again('down')}"
-        of_account = self._regions.account
-        others = [(owner, place) for owner, _, place in places if place and owner != of_account]
+        others = [(owner, place) for owner, _, place in places if place and owner != self._regions.account]
         return [
             *(f"a cluster in {place} of account {owner} {way}" for owner, place in others),
             *self._regions.own_away(),
