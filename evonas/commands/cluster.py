@@ -19,8 +19,6 @@ REMEMBERED = (
     *("image", "bucket", "region", "zone", "project", "family", "ami", "platform", "context", "namespace", "run"),
 )
 """Options that later lines need not say again: the run folder those of the same CONFIG, the others all."""
-NEED_NO_FILE = ("aws", "gcp")
-"""Clouds whose `status` and `down` find what is there without a launch file."""
 OF = {
     "image": ("aws", "gcp", "kubernetes"),
     "bucket": ("aws", "gcp", "kubernetes"),
@@ -110,7 +108,7 @@ def _order(options: argparse.Namespace) -> "Order":
     from evonas.launch.settled import settled
 
     folder = _folder(options)
-    if not options.replace and (options.action == "up" or options.cloud not in NEED_NO_FILE):
+    if options.action == "up" and not options.replace:  # the others find what is there without a launch file
         check_readable(folder)
     state = _state(options, folder)
     given = {name: value for name in REMEMBERED if (value := getattr(options, name))}

@@ -67,6 +67,7 @@ kustomize*)
     shift 2
     for each; do [ ! -e "$(file "nodepool/$each")" ] || cat "$(file "nodepool/$each")"; done | items ;;
 "get rayjobs.ray.io"*) cat "$here"/rayjob_* 2> /dev/null | items ;;
+"get "*/*" -o json") [ ! -e "$(file "$2")" ] || cat "$(file "$2")" ;;
 "get namespace/"*) [ -e "$HERE/no-namespace" ] || echo "$2" ;;
 "get "*" -l "*) (cd "$here" && grep -l part-of secret_* serviceaccount_* 2> /dev/null) | sed 's|_|/|' ;;
 "get "*" -o name") shift; for each; do [ ! -e "$(file "$each")" ] || echo "$each"; done ;;

@@ -44,13 +44,34 @@ def test_what_a_user_puts_into_the_launch_file_is_named_and_stays(
     for name in names:
         assert f"\n  {name} of {COPY} is yours: applied over what has that name, not counted, and left by" in out
     assert main([*DOWN[:3], "--dry-run"]) == 0
-    assert not any(name in capsys.readouterr().out for name in names)
+    out = capsys.readouterr().out
+    assert not any(f"would go: {name}" in out for name in names)
     assert main(DOWN) == 0
     out = capsys.readouterr().out
     assert all(f"\nkept: {name}, which is yours and stands in {COPY}\n" in out for name in names)
     assert "ctx/a/persistentvolumeclaim_runs" in written.objects()
     assert not any("evonas" in name for name in written.objects())
     assert "delete -f" not in written.told()
+
+
+def test_what_is_there_of_somebody_else_is_not_written_over(
+    written: Namespaces, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """One that is as the file has it is what an earlier `up` has made, or may as well be."""
+    COPY.write_text(COPY.read_text() + OWN.replace("{name: colleague}", "{name: colleague}, data: {a: b}"))
+    theirs = tmp_path / "objects/ctx/a/configmap_colleague"
+    for data, status in (({"a": "c"}, 2), ({"a": "b", "more": "d"}, 0)):
+        theirs.parent.mkdir(parents=True, exist_ok=True)
+        found = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "colleague", "uid": "1"}, "data": data}
+        theirs.write_text(json.dumps(found))
+        assert main(UP) == status
+        said = (
+            f"configmap/colleague of {COPY} is there in namespace a of ctx, and is another: it may be somebody else's"
+        )
+        assert (said in capsys.readouterr().err) is (status == 2)
+    theirs.write_text(json.dumps({**found, "data": {}}))
+    assert main(DOWN) == 0
+    assert main([*UP, "--anyway"]) == 0
 
 
 def test_another_label_or_name_is_nobodys_to_take(written: Namespaces, tmp_path: Path) -> None:

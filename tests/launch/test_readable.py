@@ -25,7 +25,9 @@ def test_a_launch_file_that_is_no_text_is_a_line(name: str, tmp_path: Path) -> N
 
 
 @pytest.mark.usefixtures("user")
-@pytest.mark.parametrize("line", [["up", "slurm", "c.yaml", "--dry-run"], ["up", "gcp"], ["status", "kubernetes"]])
+@pytest.mark.parametrize(
+    "line", [["up", "slurm", "c.yaml", "--dry-run"], ["up", "gcp"], ["up", "kubernetes", "c.yaml"]]
+)
 def test_each_line_says_so(line: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     folder = Path(f"cluster-{line[1]}")
     folder.mkdir()

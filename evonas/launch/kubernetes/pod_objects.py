@@ -86,9 +86,11 @@ def pods(place: Place) -> list[str]:
 
 def jobs(place: Place) -> list[str]:
     """What else has the network policy, the token and the account: jobs of the launch files, whatever their name, also
-    one that waits for its cluster, and pods with the label that are of no cluster of this name; none where kubectl does
-    not say."""
+    one that waits for its cluster, and pods with the label that are of no cluster of this name. Where kubectl does not
+    show them, there may be one."""
     code, said = programs.ask(*place.line("get", "rayjobs.ray.io", "-o", "json"))
+    if code and "have a resource type" not in said:
+        return [f"a job that kubectl does not show ({said})"]
     found = [] if code else json.loads(said or "{}").get("items", [])
     names = [f"rayjob/{job['metadata']['name']}" for job in found if _has_guards(job)]
     others = f"{LABEL},ray.io/cluster!={NAME}"

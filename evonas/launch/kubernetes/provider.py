@@ -18,7 +18,7 @@ from evonas.launch.kubernetes.manifests import objects
 from evonas.launch.kubernetes.namespaces import Namespaces
 from evonas.launch.kubernetes.overlays import built, guessed, platform_of, write
 from evonas.launch.kubernetes.pod_objects import ACCOUNT, CLUSTER, PODS, SECRET
-from evonas.launch.kubernetes.rights import check_kuberay, check_rights, check_there
+from evonas.launch.kubernetes.rights import check_kuberay, check_rights, check_there, check_yours
 from evonas.launch.launch_files import images
 from evonas.launch.launch_files.by_hand import instead
 from evonas.launch.launch_files.head_file import head_file
@@ -101,6 +101,7 @@ class Kubernetes:
         platform, copy = self._platform(True), self._write()
         text, new, notes = copy.read_text(), list[str](), list[str]()
         if not there:
+            check_yours(here, objects(text), copy, order.anyway)
             pools.check_room(text, here, order.anyway)
             text, new, notes = pools.fitted(text, here, read(order.folder).made)
         check_rights(here, objects(text), copy)
