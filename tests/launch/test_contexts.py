@@ -159,3 +159,19 @@ def test_a_cluster_is_the_same_where_its_context_was_renamed(
     assert main(["cluster", "down", "kubernetes", "--yes"]) == 0
     assert "nothing is left in namespace a of new" in capsys.readouterr().out
     assert read(user / "cluster-kubernetes").owns == ()
+
+
+def test_a_cluster_that_goes_under_its_contexts_new_name_is_forgotten_by_the_old_one(
+    namespaces: Namespaces,  # noqa: F811
+    user: Path,  # noqa: F811
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (user / "server").write_text("https://one")
+    assert main(["cluster", "up", "kubernetes", *UP[1:]]) == 0
+    namespaces.set("a", "new", "new\nother")
+    (user / "objects/ctx").rename(user / "objects/new")
+    assert main(["cluster", "down", "kubernetes", "--context", "new", "--yes"]) == 0
+    assert "does not say where a cluster was started" not in capsys.readouterr().out
+    for action in ("status", "down"):
+        assert main(["cluster", action, "kubernetes"]) == 0
+    assert main(["cluster", "up", "kubernetes", *UP[1:]]) == 0

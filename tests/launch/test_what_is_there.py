@@ -99,6 +99,12 @@ def test_what_is_a_colleagues_in_another_region_stays_and_is_said_to(
     assert (again, len(asked)) == (0, 1)  # of nothing that is not touched
 
 
+def test_what_runs_in_the_region_of_an_earlier_line_is_seen_from_another(shared: Clients) -> None:
+    change(FOLDER, owns=(f"123456789012/{REGION}",), given={"region": REGION})
+    lines = Aws(_order(region=THEIRS), shared).elsewhere()
+    assert {line.rpartition(" in ")[2] for line in lines} == {REGION}
+
+
 def test_what_may_be_this_users_is_no_end(shared: Clients, capsys: pytest.CaptureFixture[str]) -> None:
     """Where neither a folder nor a key says in which region this user's cluster was."""
     (Path.home() / ".ssh/evonas.pem").unlink()

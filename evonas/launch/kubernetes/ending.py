@@ -47,6 +47,8 @@ class Ending:
             change(folder, made=tuple(name for name in made if name in self._found.needed))
         for name in names:
             give_up(folder, name)
+        if len(names) > 1:  # the context has another name by now, which later lines go by
+            change(folder, given={**read(folder).given, "context": str(here.context)})
 
     def left(self) -> list[str]:
         """What there is that `down` takes."""

@@ -134,7 +134,8 @@ class Namespaces:
 
     def unseen(self) -> list[str]:
         """Where nobody has looked for a cluster of a folder that does not say where it was started, a line each."""
-        if self.here.is_known or self.here.context is None:
+        is_renamed = len(self.names) > 1  # then the state has said it, by another name
+        if self.here.is_known or is_renamed or self.here.context is None:
             return []
         unsaid, found = self._clusters[1], list[str]()
         if unsaid:

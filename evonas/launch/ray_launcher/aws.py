@@ -214,7 +214,7 @@ class Aws:
         ]
 
     def elsewhere(self) -> list[str]:
-        places = [place for place in self._regions.meant if place != self._region]
+        places = [place for place in self._regions.known if place != self._region]
         # What says where list prices are others ends so already.
         lines = [f"{line.removesuffix(f' in {place}')} in {place}" for place in places for line in self._running(place)]
         return lines if self._regions.is_said else [*lines, *self._regions.others_away()]

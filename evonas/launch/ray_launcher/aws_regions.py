@@ -39,6 +39,11 @@ class Regions:
         given = self._order.given.get("region")
         return [given] if given else self._owned() or (not self.is_said and self._with_keys) or [self._region]
 
+    @property
+    def known(self) -> list[str]:
+        """These, and the others in which a cluster was started from this folder."""
+        return list(dict.fromkeys([*self.meant, *self._owned()]))
+
     @cached_property
     def is_said(self) -> bool:
         """Whether an option, the state or a launch file says the region, when this line begins."""
