@@ -312,10 +312,11 @@ def test_a_worker_that_closes_what_is_not_its_own_is_replaced(light: WorkerProce
 
 
 def test_what_a_worker_said_before_its_end_is_heard(light: WorkerProcess) -> None:
-    reports = light.run(job(WORK[works.lasting]), 20.0, 5.0)
+    worker = pid_of(light)
+    reports = light.run(job(WORK[works.lasting]), 600.0, 600.0)
     next(reports)
     os.kill(light._fork_server.pid, signal.SIGSTOP)
-    time.sleep(1.0)  # now it has ended
+    assert is_gone(worker)
     os.kill(light._fork_server.pid, signal.SIGCONT)
     assert isinstance(next(reports), Evaluation)
     assert pid_of(light)
