@@ -46,7 +46,8 @@ kustomize*)
 "config current-context") echo "$context" ;;
 "config get-contexts"*) cat "$HERE/contexts" ;;
 "config view"*cluster.server*) [ ! -e "$HERE/server" ] || cat "$HERE/server" ;;
-"config view"*) grep -qx "$context" "$HERE/contexts" || { echo "error: context \"$context\" does not exist" >&2; exit 1; }
+"config view"*)
+    grep -qx "$context" "$HERE/contexts" || { echo "error: context \"$context\" does not exist" >&2; exit 1; }
     cat "$HERE/namespace" ;;
 "auth can-i"*) echo yes ;;
 "version -o json") echo '{"clientVersion": {}, "serverVersion": {"gitVersion": "v1.32.4-eks-a737599"}}' ;;
