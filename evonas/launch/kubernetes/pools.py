@@ -1,7 +1,7 @@
 """Pools of machines of a cluster: they are all of Kubernetes', and the machines of all namespaces end with them."""
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -17,7 +17,7 @@ from evonas.launch.kubernetes.manifests import named, objects
 from evonas.launch.kubernetes.pod_labels import types_of
 from evonas.launch.kubernetes.pod_objects import POOLS
 from evonas.launch.kubernetes.pods import cluster, quantity
-from evonas.launch.launch_files.differences import leaves
+from evonas.launch.launch_files.differences import lacking
 from evonas.launch.launch_files.guards import NAME
 from evonas.prices import Size, list_prices
 
@@ -152,15 +152,8 @@ def _of_file(copy: Path) -> list[Pool] | None:
 
 def _unlike(pool: Pool, wanted: Sequence[Pool]) -> str:
     """What a pool has otherwise than all those of its name that are wanted, beside what Kubernetes adds."""
-    found = [", ".join(_differences(pool, one)) for one in wanted if named(one) == named(pool)]
+    found = [", ".join(lacking(pool.get("spec"), one["spec"])) for one in wanted if named(one) == named(pool)]
     return "" if "" in found else next(iter(found), "")
-
-
-def _differences(there: Pool, wanted: Pool) -> Iterator[str]:
-    has = dict(leaves(there.get("spec")))
-    for name, value in leaves(wanted["spec"]):
-        if str(has.get(name)) != str(value):
-            yield f"{name} is {has.get(name, 'nothing')}, not {value}"
 
 
 def _are_needed(place: Place) -> bool:

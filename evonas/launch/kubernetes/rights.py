@@ -12,7 +12,7 @@ from evonas.launch import programs
 from evonas.launch.kubernetes.kubectl import Place
 from evonas.launch.kubernetes.manifests import named, resource
 from evonas.launch.kubernetes.pod_objects import ACCOUNT, CLUSTER, OBJECTS, POOLS, SECRET
-from evonas.launch.launch_files.differences import leaves
+from evonas.launch.launch_files.differences import lacking
 
 OPERATOR = (
     "helm install kuberay-operator kuberay-operator --repo https://ray-project.github.io/kuberay-helm/ --version 1.7.1"
@@ -74,8 +74,8 @@ def _is_otherwise(here: Place, part: Mapping[str, Any]) -> bool:
     code, said = programs.ask(*here.line("get", name, "--ignore-not-found", "-o", "json"))
     if code or not said:
         return False
-    has, wanted = (dict(leaves({**one, "metadata": None})) for one in (json.loads(said), part))
-    return any(str(has.get(path)) != str(value) for path, value in wanted.items())
+    has, wanted = ({**one, "metadata": None} for one in (json.loads(said), part))
+    return any(lacking(has, wanted))
 
 
 def check_rights(here: Place, parts: Sequence[Mapping[str, Any]], name: object) -> None:

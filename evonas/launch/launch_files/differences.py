@@ -20,7 +20,7 @@ def differences(runs: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]
         wanted: the one that is to be.
     """
     # The parts of `metadata` are those that others repeat.
-    here, there = (dict(leaves({**found, "metadata": None})) for found in (runs, wanted))
+    here, there = (dict(_leaves({**found, "metadata": None})) for found in (runs, wanted))
     found = dict[tuple[str, str], list[str]]()
     for path in {**here, **there}:
         old, new = here.get(path, NOTHING), there.get(path, NOTHING)
@@ -29,6 +29,14 @@ def differences(runs: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]
             found.setdefault((name, _said(old, new)), []).append(group)
     ordered = sorted(found.items(), key=lambda item: [not item[0][0].endswith(last) for last in _FIRST])
     return [_line(name, said, groups) for (name, said), groups in ordered]
+
+
+def lacking(there: Any, wanted: Any) -> Iterator[str]:
+    """A line for each value that is wanted and is not there so; what a server adds is no difference."""
+    has = dict(_leaves(there))
+    for name, value in _leaves(wanted):
+        if str(has.get(name)) != str(value):
+            yield f"{name} is {has.get(name, NOTHING)}, not {value}"
 
 
 def _line(name: str, said: str, groups: list[str]) -> str:
@@ -73,13 +81,13 @@ def _alike(one: str, other: str) -> int:
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
-def leaves(found: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+def _leaves(found: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     """Path and value of all in a launch file that is no mapping or list of them."""
     if isinstance(found, Mapping) and found:
         for key, value in found.items():
-            yield from leaves(value, f"{name}.{key}" if name else str(key))
+            yield from _leaves(value, f"{name}.{key}" if name else str(key))
     elif isinstance(found, list) and any(isinstance(each, Mapping | list) for each in found):
         for number, value in enumerate(found):
-            yield from leaves(value, f"{name}.{number}")
+            yield from _leaves(value, f"{name}.{number}")
     else:
         yield name, found
