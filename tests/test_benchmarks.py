@@ -9,8 +9,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
+
+from tests.waiting import until_gone
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = [
@@ -134,7 +135,7 @@ def test_a_part_for_which_no_time_is_left_is_said_and_left_out(tmp_path: Path, m
 def test_a_session_in_which_something_hangs_is_ended_with_what_it_has_started(tmp_path: Path) -> None:
     code = (
         "import subprocess, sys; from pathlib import Path; from gpu.session import Session; "
-        "child = subprocess.Popen(['sleep', '30'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL); "
+        "child = subprocess.Popen(['sleep', '3600'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL); "
         "print(child.pid, flush=True); session = Session(Path('rows'), 0.1, False); "
         "session.end_at_last(0.1, lambda: print('last', flush=True)); child.wait(); "
         "import time; time.sleep(30)"
@@ -144,7 +145,7 @@ def test_a_session_in_which_something_hangs_is_ended_with_what_it_has_started(tm
     answer = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     child, *_, last = answer.stdout.splitlines()
     assert (answer.returncode, last) == (1, "last"), answer.stderr
-    assert not psutil.pid_exists(int(child)) or psutil.Process(int(child)).status() == psutil.STATUS_ZOMBIE
+    until_gone(int(child))
     assert json.loads((tmp_path / "rows").read_text())["error"] == "something hangs; all is ended"
 
 

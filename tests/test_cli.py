@@ -9,7 +9,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import version
@@ -25,6 +24,7 @@ from evonas.commands import COMMANDS
 from evonas.commands.garbage import IMPORTED
 from evonas.measuring import benchmark
 from evonas.measuring.backends import devices
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from ray.cluster_utils import Cluster
@@ -347,7 +347,7 @@ def test_an_interrupted_search_says_how_to_go_on(kind: str, number: int, status:
     process = subprocess.Popen(
         command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-    wait_for(lambda: gate.with_suffix(".shut").exists() or process.poll() is not None)
+    until(lambda: gate.with_suffix(".shut").exists() or process.poll() is not None)
     if number == signal.SIGINT:
         os.killpg(process.pid, number)  # ctrl-C reaches the whole process group
     else:
@@ -362,13 +362,6 @@ def test_an_interrupted_search_says_how_to_go_on(kind: str, number: int, status:
     assert here("resume", run, "--import", "gated_space", "--set", "runtime.kind=serial") == (0, "")
     assert here("verify", run) == (0, "")
     assert load(run).evaluations["status"].eq("ok").all(), "nobody is blamed for the signal"
-
-
-def wait_for(condition: object, seconds: float = 600) -> None:
-    end = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < end, "nothing happened"
-        time.sleep(0.05)
 
 
 def test_an_own_space_comes_by_import(folder: Path, here: Here, machine: "Cluster", evonas: Evonas) -> None:

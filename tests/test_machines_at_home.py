@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -20,13 +19,13 @@ import evonas
 from evonas.cli import main
 from tests.synthetic import Toy
 from tests.test_loop import content, populations, run
+from tests.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]
 SECTION = (ROOT / "cluster" / "README.md").read_text().partition("\n## Machines at home\n")[2].partition("\n## ")[0]
 TOKEN = "right-" + "0123456789abcdef" * 2
 OTHER_RAY = "import ray; ray.__version__ = '2.1.0'; from ray.scripts.scripts import main; main()"
-PATIENCE_S = 600.0
 
 
 def typed(beginning: str) -> str:
@@ -84,13 +83,6 @@ def switch_off(process: psutil.Popen) -> None:
         psutil.wait_procs(all_of_it[1:], timeout=60)
 
 
-def waited(what: str, ready: object) -> None:
-    until = time.monotonic() + PATIENCE_S
-    while not ready():  # type: ignore[operator]
-        assert time.monotonic() < until, what
-        time.sleep(0.2)
-
-
 def address_of(line: str) -> str:
     [port] = re.findall(r"--port=(\d+)", line)
     return f"127.0.0.1:{port}"
@@ -132,7 +124,7 @@ def test_a_machine_that_is_switched_off_in_the_middle_changes_nothing(
     joining = joining.replace("--block", "--num-cpus=1 --block")
     with ExitStack() as at_home:
         first = at_home.enter_context(machine(head, surroundings, tmp_path / "head.log"))
-        waited("the head", lambda: listens(address_of(head)))
+        until(lambda: listens(address_of(head)), what="the head")
         opened = {int(port) for port in re.findall(r"port=(\d+)", head)}
         strange = {port for port in listening(first) if port not in opened}
         assert {str(port) for port in strange} <= {*re.findall(r"\d+", SECTION.partition("On the head")[0])}, strange
@@ -145,7 +137,7 @@ def test_a_machine_that_is_switched_off_in_the_middle_changes_nothing(
         search = subprocess.Popen(
             [str(binaries / "run-code"), program], cwd=ROOT, env=surroundings, stderr=subprocess.PIPE, text=True
         )
-        waited("ten candidates", lambda: evaluated(tmp_path / "home") >= 10 or search.poll() is not None)
+        until(lambda: evaluated(tmp_path / "home") >= 10 or search.poll() is not None, what="ten candidates")
         assert search.poll() is None, search.communicate()[1]
         assert works(other), (tmp_path / "other.log").read_text()
         switch_off(other)
@@ -173,11 +165,11 @@ def test_another_token_and_another_ray_are_a_line_each(
     search = ["search", "configs/digits.yaml", "--run", str(tmp_path / "run"), "--set", f"runtime.address={address}"]
     wrong = {**surroundings, "RAY_AUTH_TOKEN": "wrong-" + TOKEN[6:]}
     with machine(head, surroundings, tmp_path / "head.log"):
-        waited("the head", lambda: listens(address))
+        until(lambda: listens(address), what="the head")
         refused = f"{address} refuses our token, or wants one"
         assert f"runtime.address: {refused}; set RAY_AUTH_MODE=token" in said(binaries, wrong, *search)
         assert refused in said(binaries, wrong, "doctor", "--address", address)
-        waited("all of Ray", lambda: "Ray runtime started" in (tmp_path / "head.log").read_text())
+        until(lambda: "Ray runtime started" in (tmp_path / "head.log").read_text(), what="all of Ray")
         other = "the cluster has Ray 2.1.0 and Python "
         assert f"runtime.address: {other}" in said(binaries, surroundings, *search)
         assert other in said(binaries, surroundings, "doctor", "--address", address)

@@ -21,7 +21,8 @@ from evonas.store.remote import ObjectFolder
 from tests.synthetic import Toy
 from tests.test_logs import run as talking
 from tests.test_loop import Stop, content, populations, run, stopping_after
-from tests.test_survival import ROOT, until
+from tests.test_survival import ROOT
+from tests.waiting import until
 
 pytestmark = pytest.mark.skipif(not (find_spec("s3fs") and find_spec("moto")), reason="needs s3fs and moto")
 WORK = {"failing": (5, 11), "weights_kb": 0.1}

@@ -30,6 +30,7 @@ from evonas.runtime.sandbox.worker_process import WorkerProcess, WorkerProcessLo
 from tests import away, works
 from tests.evaluation.small import job
 from tests.misbehaving import MB, Misdeeds, factory
+from tests.waiting import lives, until_gone
 
 SHARE = 700 * MB
 GENE = {deed: i for i, deed in enumerate(Misdeeds.deed.values)}
@@ -93,26 +94,6 @@ def pid_of(sandbox: WorkerProcess) -> int:
     last = done(sandbox, works.good)
     assert isinstance(last, Evaluation)
     return int(last.metrics["pid"])
-
-
-def lives(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def is_gone(pid: int, seconds: float = 60.0) -> bool:
-    return within(seconds, lambda: not lives(pid))
-
-
-def within(seconds: float, true: Callable[[], bool]) -> bool:
-    until = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 @pytest.mark.parametrize(
@@ -316,7 +297,7 @@ def test_what_a_worker_said_before_its_end_is_heard(light: WorkerProcess) -> Non
     reports = light.run(job(WORK[works.lasting]), 600.0, 600.0)
     next(reports)
     os.kill(light._fork_server.pid, signal.SIGSTOP)
-    assert is_gone(worker)
+    until_gone(worker)
     os.kill(light._fork_server.pid, signal.SIGCONT)
     assert isinstance(next(reports), Evaluation)
     assert pid_of(light)
@@ -383,14 +364,14 @@ def test_a_job_that_nobody_listens_to_any_more_is_given_up(light: WorkerProcess)
     assert isinstance(first, RungReport)
     del reports
     assert pid_of(light) != first.metrics["pid"]
-    assert is_gone(int(first.metrics["pid"]))
+    until_gone(int(first.metrics["pid"]))
 
 
 def test_a_process_that_compilers_have_worn_out_is_replaced_and_nobody_is_blamed() -> None:
     for sandbox in opened(works.Wearing):
         found = [pid_of(sandbox) for _ in range(3)]
         assert found[0] == found[1] != found[2]
-        assert is_gone(found[0])
+        until_gone(found[0])
 
 
 def test_an_idle_worker_that_is_killed_is_nobodys_fault(light: WorkerProcess) -> None:
@@ -429,7 +410,7 @@ def test_a_killed_fork_server_takes_its_worker_along_and_blames_no_candidate() -
         sandbox._fork_server.kill()
         with pytest.raises(WorkerProcessLost, match=r"fork server of its process was killed \(SIGKILL\)"):
             next(reports)
-        assert is_gone(int(first.metrics["pid"]))
+        until_gone(int(first.metrics["pid"]))
         with pytest.raises(WorkerProcessLost):
             done(sandbox, works.good)
 
@@ -457,7 +438,7 @@ def test_a_killed_parent_takes_everything_along() -> None:
     assert all(map(lives, pids))
     parent.kill()
     parent.wait()
-    assert all(map(is_gone, pids))
+    until_gone(*pids)
 
 
 @pytest.mark.parametrize(

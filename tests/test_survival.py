@@ -5,9 +5,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,6 +19,7 @@ from evonas.store.documents import from_document, to_document
 from evonas.store.starts import Start
 from tests.synthetic import Toy, config
 from tests.test_loop import Stop, content, populations, run, stopping_after
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[1]
 
@@ -47,13 +47,6 @@ def reaped() -> Iterator[list[subprocess.Popen[str]]]:
             process.send_signal(signal.SIGCONT)
             process.kill()
         process.communicate()
-
-
-def until(condition: Callable[[], Any], seconds: float = 600, look_s: float = 0.05) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "nothing happened"
-        time.sleep(look_s)
 
 
 @pytest.fixture(scope="module")

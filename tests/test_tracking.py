@@ -10,7 +10,6 @@ import struct
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,9 +28,9 @@ from evonas.testing import check_tracker
 from evonas.tracking import TrackerDispatcher, dispatcher, missing
 from evonas.tracking.dispatcher import TRACKERS
 from tests.synthetic import config, prepared
+from tests.waiting import PATIENCE_S, until
 
 EPOCHS = 9
-PATIENCE_S = 600.0
 """Longer than a busy machine can take."""
 
 
@@ -117,7 +116,7 @@ def test_tensorboard_of_a_search_that_goes_on(tmp_path: Path) -> None:
     run = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):
         search(run, "tensorboard", watch=interrupt(12))
-    wait_for(lambda: scalars(run / "tensorboard" / "search"))
+    until(lambda: scalars(run / "tensorboard" / "search"))
     assert not list((run / "tensorboard").glob("candidate-*"))
     search(run, "tensorboard", budget=16)
     search(run, "tensorboard", budget=40)
@@ -180,7 +179,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, database: Path) -> Iterator
         environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
         process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=environment)
     try:
-        wait_for(lambda: answers(f"http://127.0.0.1:{port}/health"))
+        until(lambda: answers(f"http://127.0.0.1:{port}/health"))
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
@@ -193,13 +192,6 @@ def answers(url: str) -> bytes:
             return bytes(response.read())
     except OSError:
         return b""
-
-
-def wait_for(condition: Any, seconds: float = PATIENCE_S) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "nothing happened"
-        time.sleep(0.1)
 
 
 def told_mlflow(name: str) -> tuple[Any, dict[int, Any]]:

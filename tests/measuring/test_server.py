@@ -34,6 +34,7 @@ from evonas.measuring.remote.client import MeasureError, Remote
 from evonas.measuring.remote.server import main, serve_here
 from evonas.records import Endpoint, InputSpec, Measurement
 from tests.measuring.small import OTHERS, other
+from tests.waiting import until
 
 TOKEN = "the-token-of-these-tests"
 INPUT = InputSpec((1, 8, 8))
@@ -276,7 +277,7 @@ def test_a_process_that_ended_when_nobody_was_looking_is_replaced(board: Board) 
     assert measure(board.place, "do it")[0] == 200
     [child] = board.children()
     child.kill()
-    wait_until(lambda: not board.children())
+    until(lambda: not board.children())
     assert measure(board.place, "do it")[0] == 200
 
 
@@ -547,7 +548,7 @@ def test_two_clients_at_once_are_measured_one_after_the_other(board: Board) -> N
 def test_who_waits_longer_than_the_timeout_gets_signs_of_life(board: Board) -> None:
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(measure, board.place, "do crawls")
-        wait_until(lambda: ask(board.place, "GET", "/about")[1]["busy"])
+        until(lambda: ask(board.place, "GET", "/about")[1]["busy"])
         start = time.monotonic()
         measurement, _ = remote(timeout_s=1.2)._request(board.place, request_for("do it", seconds=1.2))
         assert time.monotonic() - start > 1.2
@@ -560,7 +561,7 @@ def test_a_client_that_hangs_up_in_the_queue_is_not_measured(board: Board) -> No
     trace.write_text("")
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(measure, board.place, "do slow")
-        wait_until(lambda: "slow" in trace.read_text())
+        until(lambda: "slow" in trace.read_text())
         with socket.create_connection(("127.0.0.1", board.port), 10) as client:
             body = protocol.pack(request_for("do gone"))
             head = f"POST /measure HTTP/1.1\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -575,7 +576,7 @@ def test_a_queue_that_is_full_is_busy(board: Board) -> None:
     large = "do slow" + " " * 600_000
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(measure, board.place, "do slow", reference=b"do x" + b" " * 600_000)
-        wait_until(lambda: ask(board.place, "GET", "/about")[1]["busy"])
+        until(lambda: ask(board.place, "GET", "/about")[1]["busy"])
         status, answer = measure(board.place, large)
         assert (status, answer["kind"]) == (503, "busy")
         with pytest.raises(TargetUnavailable, match="queue is full"):
@@ -588,7 +589,7 @@ def test_a_board_that_dies_is_away_until_it_is_back(own_board: Callable[..., Boa
     board = own_board(DEED=str(tmp_path / "deed"))
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(remote().measure, network(), INPUT, board.place)
-        wait_until(lambda: "hang" in (tmp_path / "trace").read_text())
+        until(lambda: "hang" in (tmp_path / "trace").read_text())
         [child] = board.children()
         board.process.kill()
         with pytest.raises(TargetUnavailable, match=r"target pi at http\S+: (it hung up|Connection reset)"):
@@ -705,7 +706,7 @@ def test_a_signal_ends_it_and_its_process(own_board: Callable[..., Board], numbe
     board = own_board()
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(measure, board.place, "hang it")
-        wait_until(lambda: "hang" in (board.folder / "trace").read_text())
+        until(lambda: "hang" in (board.folder / "trace").read_text())
         [child] = board.children()
         board.process.send_signal(number)
         assert board.process.wait(600) == status
@@ -744,13 +745,6 @@ def test_what_it_cannot_start_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         main("127.0.0.1", 0, str(tmp_path / "token"))
     with pytest.raises(UserError, match=r"--token-file .*none cannot be read: No such file"):
         main("127.0.0.1", 0, str(tmp_path / "none"))
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 @contextmanager
