@@ -88,6 +88,7 @@ TOLD = {
         "the head runs by serviceaccount/default, not by serviceaccount/evonas",
     ),
     "priority: 2": ("suspend: true", "16 workers can ask for: at most $9.67 an hour"),
+    "    priority: 2\n": ("    suspend: true\n", "no pod of spot-l4 comes: it is suspended (suspend: true)"),
 }
 
 

@@ -13,7 +13,7 @@ from evonas.launch.costs.estimate import Machine
 from evonas.launch.kubernetes import pods
 from evonas.launch.kubernetes.manifests import named, objects, yours
 from evonas.launch.kubernetes.overlays import platform_in
-from evonas.launch.kubernetes.pod_counts import from_the_start, idle_h
+from evonas.launch.kubernetes.pod_counts import from_the_start, idle_h, suspended
 from evonas.launch.kubernetes.pod_gpus import asked_of_machines
 from evonas.launch.kubernetes.pod_guards import changed_policy, check_guards, check_namespace
 from evonas.launch.kubernetes.pod_labels import check_labels, unselected
@@ -134,6 +134,7 @@ def _of_head(head: Mapping[str, Any]) -> Iterator[str]:
 def _notes(text: str, copy: Path, spec: Mapping[str, Any]) -> Iterator[str]:
     yield UNCOUNTED[platform_in(text)]
     yield from from_the_start(spec)
+    yield from suspended(spec)
     yield from unselected(spec)
     yield from unknown_counts(asked_of_machines(spec))
     yield from unserved(spec, [part for part in objects(text) if part["kind"] == "NodePool"])

@@ -55,6 +55,12 @@ def from_the_start(spec: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def suspended(spec: Mapping[str, Any]) -> list[str]:
+    """A line for each group of which no pod comes, as its user has set it."""
+    groups = [group["groupName"] for group in spec["workerGroupSpecs"] if group.get("suspend")]
+    return [f"no pod of {name} comes: it is suspended (suspend: true)" for name in groups]
+
+
 def idle_h(spec: Mapping[str, Any]) -> float:
     """How many hours a pod that does nothing stays."""
     options = spec.get("autoscalerOptions") or {}
