@@ -13,8 +13,10 @@ from evonas.exporters.exporter import Array, Exporter, InOrder, Labels, named
 from evonas.installing import how_to_install
 from evonas.measuring.backends import onnx_int8
 from evonas.measuring.backends.conversion import traced_or
-from evonas.measuring.backends.export import Positional, silent
+from evonas.measuring.backends.export import silent
 from evonas.measuring.backends.operators import by_onnx
+from evonas.measuring.backends.positional import Positional
+from evonas.measuring.backends.refused import refusing
 
 
 def write(network: nn.Module, x: Any) -> bytes:
@@ -67,11 +69,13 @@ def session(file: bytes) -> Callable[[Any], Array]:
         import onnxruntime
     except ImportError:
         raise ImportError(f"onnxruntime is not installed; {how_to_install('onnxruntime')}") from None
-    made = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    with refusing("onnxruntime"):
+        made = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     taken = {part.name for part in made.get_inputs()}  # none where the output is the same whatever the input
 
     def run(x: Any) -> Array:
-        (output,) = made.run(None, {name: part for name, part in named(x).items() if name in taken})
+        with refusing("onnxruntime"):
+            (output,) = made.run(None, {name: part for name, part in named(x).items() if name in taken})
         return np.asarray(output)
 
     return run

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from evonas.exporters.exporter import Array, Exporter, InOrder, Labels, named
-from evonas.measuring.backends.export import Positional, silent
+from evonas.measuring.backends.export import silent
+from evonas.measuring.backends.positional import Positional
 
 METADATA = "metadata.json"
 """The extra file with the texts by name."""

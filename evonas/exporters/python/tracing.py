@@ -12,7 +12,7 @@ from torch.fx.passes.shape_prop import ShapeProp
 from evonas.exporters.exporter import InOrder, named
 from evonas.exporters.python.layers import expression
 from evonas.inputs import called, mapped
-from evonas.measuring.backends.export import Positional
+from evonas.measuring.backends.positional import Positional
 from evonas.tasks.shipped import Shipped
 
 

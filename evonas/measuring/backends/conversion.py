@@ -50,11 +50,12 @@ class NoOperator(Exception):
         runtime: as configs name it.
         operator: as PyTorch names it: "aten.erfinv".
         origin: of the call, for people, such as "module encoder.0 (Block), my_net.py:12"; "" where that is not known.
-        why: the operator cannot be converted there, where the runtime has it.
+        why: the operator cannot be converted or run there, where the runtime has it.
+        does: what it cannot: "convert" or "run".
     """
 
-    def __init__(self, runtime: str, operator: str, origin: str, why: str = "") -> None:
-        text = f"{runtime} cannot convert this call of {operator}: {why}" if why else f"{runtime} has no {operator}"
+    def __init__(self, runtime: str, operator: str, origin: str, why: str = "", does: str = "convert") -> None:
+        text = f"{runtime} cannot {does} this call of {operator}: {why}" if why else f"{runtime} has no {operator}"
         super().__init__(f"{text}: {origin}" if origin else text)
 
 

@@ -1,7 +1,7 @@
 """A network becomes a program of ExecuTorch, lowered to XNNPACK; in 8 bits by XNNPACK's own quantiser."""
 
 import importlib.util
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,6 +10,7 @@ from torch import nn
 from evonas.installing import how_to_install
 from evonas.measuring.backends import executorch
 from evonas.measuring.backends.operators import missing
+from evonas.measuring.backends.positional import ordered, positional
 
 PREPARED = ("prepare", "network.prepare")
 """Where a network as it is shipped has what the task does to stored examples: `Shipped`, or that with named inputs."""
@@ -58,18 +59,6 @@ def _lowered(program: Any) -> bytes:
 
     found: bytes = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()]).to_executorch().buffer
     return found
-
-
-def positional(x: Any) -> tuple[Any, ...]:
-    """The inputs in order."""
-    return tuple(x.values()) if isinstance(x, Mapping) else (x,)
-
-
-def ordered(network: nn.Module, x: Any) -> nn.Module:
-    """A network that takes its inputs in order."""
-    from evonas.measuring.backends.export import Positional
-
-    return Positional(network, list(x)) if isinstance(x, Mapping) else network
 
 
 def _quantised(module: nn.Module, calibration: Sequence[Any]) -> nn.Module:

@@ -4,7 +4,6 @@ A converted network is trusted only when its output agrees with that of the netw
 """
 
 import copy
-import importlib.util
 import io
 import logging
 import warnings
@@ -21,12 +20,14 @@ from torch import Tensor, nn
 from evonas.config import TargetConfig
 from evonas.errors import UserError
 from evonas.inputs import called, example, mapped
-from evonas.installing import how_to_install
-from evonas.measuring.backends import aten_graph, executorch_file, litert_file, onnx_int8
+from evonas.measuring.backends import aten_graph, executorch_file, litert_file, onnx_written
 from evonas.measuring.backends.backend import Loaded
-from evonas.measuring.backends.conversion import NoOperator, reason, traced_or
+from evonas.measuring.backends.conversion import NoOperator, reason
+from evonas.measuring.backends.graph_parts import Convert
 from evonas.measuring.backends.heard import heard
-from evonas.measuring.backends.operators import by_onnx, missing
+from evonas.measuring.backends.operators import missing
+from evonas.measuring.backends.positional import ordered, positional
+from evonas.measuring.backends.refused import Refused
 from evonas.records import Inputs
 
 TOLERANCE = {"float32": 0.01, "float16": 0.05, "bfloat16": 0.2}
@@ -134,7 +135,7 @@ def checked(network: nn.Module, inputs: Inputs, config: TargetConfig, load: Call
         ExportError: it cannot be converted, or is another one afterwards.
     """
     file = to_file(network, inputs, config)
-    with refusals_named(network, inputs, config):
+    with refusals_named(network, inputs, config, load):
         loaded = load(file)
         output = loaded.output()
     check(network, inputs, config, output)
@@ -142,13 +143,16 @@ def checked(network: nn.Module, inputs: Inputs, config: TargetConfig, load: Call
 
 
 @contextmanager
-def refusals_named(network: nn.Module, inputs: Inputs, config: TargetConfig) -> Iterator[None]:
+def refusals_named(
+    network: nn.Module, inputs: Inputs, config: TargetConfig, load: Callable[[bytes], object] | None = None
+) -> Iterator[None]:
     """A block that loads and runs the file of a network.
 
     Args:
         network: that was converted.
         inputs: what it takes in.
         config: the target's.
+        load: loads and runs a file of ONNX there; default: ONNX Runtime does, on the CPU.
 
     Raises:
         ExportError: the runtime refuses a call of the network; it is named.
@@ -157,30 +161,42 @@ def refusals_named(network: nn.Module, inputs: Inputs, config: TargetConfig) -> 
     try:
         yield
     except Exception as error:
-        x = mapped(torch.from_numpy, example(inputs, config.batch))
-        if found := unloadable(config.backend, network, x, error):
-            raise ExportError(f"it cannot run: {reason(found)}") from error
+        x = mapped(lambda array: _cast(torch.from_numpy(array), _dtype(config)), example(inputs, config.batch))
+        if found := unloadable(config.backend, network, x, error, load):
+            raise ExportError(reason(found)) from error
+        if isinstance(error, Refused):
+            raise ExportError(str(error)) from error
         raise
 
 
-def unloadable(backend: str, network: nn.Module, x: Any, error: Exception) -> NoOperator | None:
+def unloadable(
+    backend: str, network: nn.Module, x: Any, error: Exception, load: Callable[[bytes], object] | None = None
+) -> NoOperator | None:
     """Which call of a network a runtime cannot run, though the network was converted for it.
 
     Args:
         backend: whose runtime refuses the file.
         network: that the file was made of, which is left as it was.
-        x: its input, tensors.
+        x: its input, tensors, in the dtype of the file.
         error: what the runtime says.
+        load: loads and runs a file of ONNX; default: ONNX Runtime does, on the CPU.
 
     Returns:
         None where that is not found out.
     """
-    if backend not in LOADS:
+    onnx = FORMS.get(backend) is onnx_written.write
+    if isinstance(error, UserError) or onnx != isinstance(error, Refused):
+        return None
+    whole, parts = ordered(_in_order(copy.deepcopy(network).cpu().eval()), x), positional(x)
+    if onnx and load:
+        tries: Convert = lambda part: onnx_written.runs(part, parts, x, load)  # noqa: E731
+    elif backend in LOADS:
+        tries = lambda part: LOADS[backend](part, parts)  # noqa: E731
+    else:
         return None
     with silent(), torch.random.fork_rng(devices=[]):
-        probe = _in_order(copy.deepcopy(network).cpu().float().eval())
-        whole, parts = executorch_file.ordered(probe, x), executorch_file.positional(x)
-        return missing(backend, whole, parts, lambda part: LOADS[backend](part, parts), error)
+        dtype = next((part.dtype for part in parts if part.is_floating_point()), torch.float32)
+        return missing(backend, whole.to(dtype), parts, tries, error, "run")
 
 
 def file_size(network: nn.Module, inputs: Inputs, config: TargetConfig) -> int:
@@ -236,57 +252,15 @@ def _cast(x: Tensor, dtype: torch.dtype) -> Tensor:
     return x.to(dtype) if x.is_floating_point() else x
 
 
-class Positional(nn.Module):
-    """A network that takes several tensors by name becomes one that takes them in order, as tracers want it."""
-
-    def __init__(self, network: nn.Module, names: Sequence[str]) -> None:
-        super().__init__()
-        self.network, self.names = network, tuple(names)
-        self.training = network.training  # a tracer puts the mode of the whole back into all of its parts
-
-    def forward(self, *parts: Tensor) -> Any:
-        return self.network(**dict(zip(self.names, parts, strict=True)))
-
-
-def _onnx(network: nn.Module, x: Any, calibration: Sequence[Any] = ()) -> bytes:
-    """In 8 bits where there are inputs to calibrate by."""
-    file = _onnx_float(network, x)
-    if not calibration:
-        return file
-    return onnx_int8.quantised(file, (onnx_int8.by_name(file, mapped(Tensor.numpy, x)) for x in calibration))
-
-
-def _onnx_float(network: nn.Module, x: Any) -> bytes:
-    """The network is traced, which takes a tenth of a second; what that does not know, the slower exporter of today
-    converts."""
-    if importlib.util.find_spec("onnx") is None:
-        raise UserError(f"networks are converted with onnx; {how_to_install('onnxruntime')}, or the extra `openvino`")
-    names = list(x) if isinstance(x, Mapping) else None
-    traced, parts = (Positional(network, names), tuple(x.values())) if names else (network, (x,))
-
-    def trace() -> bytes:
-        file: Any = io.BytesIO()
-        torch.onnx.export(traced, parts, file, input_names=names, dynamo=False)
-        return bytes(file.getvalue())
-
-    def convert() -> bytes:
-        program: Any = torch.onnx.export(traced, parts, input_names=names, dynamo=True, verbose=False)
-        return bytes(program.model_proto.SerializeToString())
-
-    try:
-        return traced_or(trace, convert, traced, parts)
-    except Exception as error:
-        raise by_onnx(traced, parts, error) from error.__cause__
-
-
 FORMS: Mapping[str, Callable[[nn.Module, Any, Sequence[Any]], bytes]] = {
-    "onnxruntime": _onnx,
-    "openvino": _onnx,
+    "onnxruntime": onnx_written.write,
+    "openvino": onnx_written.write,
     "executorch": executorch_file.write,
     "litert": litert_file.write,
 }
 """Backend -> (network on the CPU, its input, inputs to calibrate 8 bits by) -> the file that it loads."""
 LOADS: Mapping[str, Callable[[nn.Module, tuple[Any, ...]], None]] = {
+    "onnxruntime": onnx_written.loads,
     "executorch": executorch_file.loads,
     "litert": litert_file.loads,
 }

@@ -11,10 +11,10 @@ import numpy as np
 from torch import nn
 
 from evonas.installing import how_to_install
-from evonas.measuring.backends.executorch_file import ordered, positional
 from evonas.measuring.backends.heard import heard
 from evonas.measuring.backends.litert import Session, allocated
 from evonas.measuring.backends.operators import missing
+from evonas.measuring.backends.positional import ordered, positional
 
 SIGNATURE = "serving_default"
 PREPARED = r"Shipped[^/;]*/[^/;]*_prepare[/;]"

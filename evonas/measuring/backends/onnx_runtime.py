@@ -18,6 +18,7 @@ from evonas.measuring.backends import devices, onnx_file
 from evonas.measuring.backends.backend import Array, Loaded
 from evonas.measuring.backends.heard import heard, reason
 from evonas.measuring.backends.onnx_file import LoadedFile
+from evonas.measuring.backends.refused import refusing
 from evonas.records import Inputs
 from evonas.text import one_line
 
@@ -73,6 +74,11 @@ class OnnxRuntime:
         return onnx_file.load(network, inputs, self._config, lambda file: self._read(file, inputs))
 
     def _read(self, file: bytes, inputs: Inputs) -> Loaded:
+        with refusing("onnxruntime"):
+            return self._ran(file, inputs)
+
+    def _ran(self, file: bytes, inputs: Inputs) -> Loaded:
+        """What is loaded, after a first pass, in which a kernel may refuse what it is called with."""
         provider, index = PROVIDERS[self._kind], devices.index(self._config)
         where = [(provider, {"device_id": index})] if self._kind == "cuda" else [provider]
         session, said = self._session(file, where)
@@ -85,6 +91,7 @@ class OnnxRuntime:
             session.run_with_iobinding(bound)
             bound.synchronize_outputs()
 
+        run()
         return LoadedFile(file, inputs, self._config, run, lambda: bound.copy_outputs_to_cpu()[0])
 
     def _session(self, file: bytes, where: list[Any]) -> tuple[Any, list[str]]:
@@ -130,12 +137,9 @@ def runner(file: bytes, threads: int) -> Callable[[Any], Array]:
 
     Raises:
         ImportError: onnxruntime is not installed.
+        Refused: it does not load the file.
     """
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads, options.log_severity_level = threads, 1, QUIET
-    made = onnxruntime.InferenceSession(file, options, providers=[PROVIDERS["cpu"]])
+    made = _on_cpu(file, threads)
     taken = [part.name for part in made.get_inputs()]  # none where the output is the same whatever the input
 
     def run(x: Any) -> Array:
@@ -143,6 +147,31 @@ def runner(file: bytes, threads: int) -> Callable[[Any], Array]:
         return np.asarray(output, np.float32)
 
     return run
+
+
+def first_pass(file: bytes, x: Mapping[str, Any]) -> None:
+    """Run a file once on the CPU.
+
+    Args:
+        file: ONNX.
+        x: its inputs by name, as numpy arrays.
+
+    Raises:
+        ImportError: onnxruntime is not installed.
+        Refused: it does not run.
+    """
+    made = _on_cpu(file, 1)
+    with refusing("onnxruntime"):
+        made.run(None, {part.name: x[part.name] for part in made.get_inputs()})
+
+
+def _on_cpu(file: bytes, threads: int) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads, options.log_severity_level = threads, 1, QUIET
+    with refusing("onnxruntime"):
+        return onnxruntime.InferenceSession(file, options, providers=[PROVIDERS["cpu"]])
 
 
 def _how_to_install() -> str:

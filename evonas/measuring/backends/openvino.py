@@ -13,6 +13,7 @@ from evonas.installing import how_to_install
 from evonas.measuring.backends import devices, onnx_file
 from evonas.measuring.backends.backend import Loaded
 from evonas.measuring.backends.onnx_file import LoadedFile
+from evonas.measuring.backends.refused import refusing
 from evonas.records import Inputs
 
 if TYPE_CHECKING:
@@ -72,8 +73,10 @@ class OpenVino:
         }
         if self._at == "CPU":  # on cores that the process is kept to, not on those that it chooses
             options |= {"INFERENCE_NUM_THREADS": str(self._config.threads), "ENABLE_CPU_PINNING": "NO"}
-        compiled = self._core.compile_model(self._core.read_model(file), self._at, options)
-        request = self._request(compiled, inputs)
+        with refusing("openvino"):
+            compiled = self._core.compile_model(self._core.read_model(file), self._at, options)
+            request = self._request(compiled, inputs)
+            request.infer(share_outputs=True)  # a kernel may refuse what it is called with
         return LoadedFile(
             file,
             inputs,

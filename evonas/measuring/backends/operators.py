@@ -5,11 +5,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch._decomp import decomposition_table
 from torch.fx import GraphModule, Node
 from torch.utils._pytree import tree_leaves
 
 from evonas.measuring.backends.conversion import NoOperator, user_line
 from evonas.measuring.backends.graph_parts import Convert, calls, first_unlike
+from evonas.measuring.backends.refused import GIVEN, Refused
 from evonas.text import describe_error, error_text
 
 CALLS = (
@@ -17,6 +19,7 @@ CALLS = (
     re.compile(r"Operator torch\._ops\.(\w+\.\w+)\.\w+ is not in Core ATen opset"),
     re.compile(r"No ONNX function found for <OpOverload\(op='(\w+\.\w+)'"),
     re.compile(r"Exporting the operator '(\w+::\w+)' to ONNX"),
+    re.compile(r"Error when translating node %\w+ .*?target=torch\.ops\.(\w+\.\w+)"),
 )
 """How errors name the call that they are about: of an interpreter of PyTorch's graphs, ExecuTorch, and ONNX."""
 UNKNOWN = re.compile(
@@ -32,7 +35,12 @@ COMPLEX = "it has no complex numbers"
 
 
 def missing(
-    runtime: str, network: nn.Module, x: tuple[Tensor, ...], convert: Convert, error: Exception
+    runtime: str,
+    network: nn.Module,
+    x: tuple[Tensor, ...],
+    convert: Convert,
+    error: Exception,
+    does: str = "convert",
 ) -> NoOperator | None:
     """What a conversion has failed of; None where that is no single call, or PyTorch cannot write the network down.
 
@@ -42,27 +50,29 @@ def missing(
         x: its input.
         convert: fails for what cannot be converted.
         error: of the conversion.
+        does: what the runtime cannot: "convert" or "run".
     """
     try:
-        program: Any = torch.export.export(network, x, strict=False)
-        module = program.module(check_guards=False)
+        program, module = _exported(network, x)
         if operator := _operator(error_text(error)):
-            return _named(runtime, program, module, operator, error)
+            return _named(runtime, program, module, operator, error, does)
         unlike = first_unlike(module, convert)
     except Exception:
         return None  # the error of the conversion says why
     if not unlike:
         return None
     call, own = unlike
-    return _about(runtime, module, _operator(error_text(own)) or name_of(call), call, own)
+    return _about(runtime, module, _operator(error_text(own)) or name_of(call), call, own, does)
 
 
-def _about(runtime: str, module: GraphModule, operator: str, call: Node | None, error: Exception) -> NoOperator:
+def _about(
+    runtime: str, module: GraphModule, operator: str, call: Node | None, error: Exception, does: str
+) -> NoOperator:
     """Of complex numbers the first call that gives some, and not the one behind it that cannot take them."""
     why = _why(call, error)
     if why == COMPLEX and (first := next(filter(_gives_complex, calls(module)), None)):
         operator, call = name_of(first), first
-    return NoOperator(runtime, operator, origin_of(call) if call else user_line(error_text(error)), why)
+    return NoOperator(runtime, operator, origin_of(call) if call else user_line(error_text(error)), why, does)
 
 
 def _gives_complex(call: Node) -> bool:
@@ -70,20 +80,29 @@ def _gives_complex(call: Node) -> bool:
     return any(isinstance(part, Tensor) and part.is_complex() for part in parts)
 
 
+def _exported(network: nn.Module, x: tuple[Tensor, ...]) -> tuple[Any, GraphModule]:
+    program: Any = torch.export.export(network, x, strict=False)
+    return program, program.module(check_guards=False)
+
+
 def by_onnx(network: nn.Module, x: tuple[Tensor, ...], error: Exception) -> Exception:
-    """What a conversion to ONNX has failed of: the call of an operator that its error names, or else the error itself.
+    """What a conversion to ONNX has failed of: the call of an operator that its errors name, or else the error itself.
 
     Args:
         network: that was to be converted.
         x: its input.
         error: of the conversion.
     """
-    first: Any = error
-    while first.__cause__ is not None:
-        first = first.__cause__
-    if not _operator(error_text(first)):
+    chain: list[Any] = [error]
+    while chain[0].__cause__ is not None:
+        chain.insert(0, chain[0].__cause__)
+    operator = next(filter(None, (_operator(error_text(each)) for each in chain)), "")
+    if not operator:
         return error
-    return missing("ONNX", network, x, lambda part: None, first) or error
+    try:
+        return _named("ONNX", *_exported(network, x), operator, chain[0], "convert")
+    except Exception:
+        return error  # it says why
 
 
 def _operator(text: str) -> str:
@@ -92,12 +111,12 @@ def _operator(text: str) -> str:
     return found[1].replace("::", ".") if found else ""
 
 
-def _named(runtime: str, program: Any, module: GraphModule, operator: str, error: Exception) -> NoOperator:
+def _named(runtime: str, program: Any, module: GraphModule, operator: str, error: Exception, does: str) -> NoOperator:
     """Of an operator that an error names, which may be one of several that a call of the network is made of."""
     text, own = error_text(error), [each for each in calls(module) if _bare(name_of(each)) == _bare(operator)]
     near = [each for each in calls(module) if each.stack_trace and each.stack_trace in text]
     call = next(iter([*(each for each in own if each in near), *own, *near]), None) or _within(program, operator)
-    return _about(runtime, module, name_of(call) if call and call in own else operator, call, error)
+    return _about(runtime, module, name_of(call) if call and call in own else operator, call, error, does)
 
 
 def _bare(operator: str) -> str:
@@ -106,17 +125,23 @@ def _bare(operator: str) -> str:
 
 
 def _within(program: Any, operator: str) -> Node | None:
-    """The first call of an operator among those that the calls of a network are made of."""
-    try:
-        parts = calls(program.run_decompositions().graph_module)
-    except Exception:
-        return None
-    return next((each for each in parts if name_of(each) == operator), None)
+    """The first call of an operator among those that the calls of a network are made of; a converter may take them
+    further apart than PyTorch does where it is not told."""
+    for table in (None, decomposition_table):
+        try:
+            parts = calls(program.run_decompositions(table and dict(table)).graph_module)
+        except Exception:
+            continue
+        if found := next((each for each in parts if name_of(each) == operator), None):
+            return found
+    return None
 
 
 def _why(call: Node | None, error: Exception) -> str:
     """Why a call cannot be converted, in plain words where that is known; "" where there is no such operator."""
     text = error_text(error)
+    if isinstance(error, Refused):
+        return error.why.replace(GIVEN, _types(call) or GIVEN)
     if UNKNOWN.search(text):
         return ""
     values = [call.meta.get("val"), *(each.meta.get("val") for each in call.all_input_nodes)] if call else []
@@ -128,7 +153,14 @@ def _why(call: Node | None, error: Exception) -> str:
     if refused := REFUSED.search(text):
         order = "the order of its axes in memory, such as channels last: " if ORDERS.search(refused[1]) else ""
         return f"its kernel refuses what it is given, {order}{refused[1].strip(': ')}"
-    return describe_error(error)
+    return describe_error(error).rstrip(".")
+
+
+def _types(call: Node | None) -> str:
+    """Of the tensors that a call takes: "bool, float64"."""
+    values = tree_leaves([each.meta.get("val") for each in call.all_input_nodes]) if call else []
+    names = {str(value.dtype).removeprefix("torch.") for value in values if isinstance(value, Tensor)}
+    return ", ".join(sorted(names))
 
 
 def name_of(call: Node) -> str:
