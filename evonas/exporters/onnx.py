@@ -14,7 +14,7 @@ from evonas.installing import how_to_install
 from evonas.measuring.backends import onnx_int8
 from evonas.measuring.backends.conversion import traced_or
 from evonas.measuring.backends.export import silent
-from evonas.measuring.backends.operators import by_onnx
+from evonas.measuring.backends.operators import by_name
 from evonas.measuring.backends.positional import Positional
 from evonas.measuring.backends.refused import refusing
 
@@ -45,7 +45,7 @@ def write(network: nn.Module, x: Any) -> bytes:
         try:
             return traced_or(trace, convert, traced, tuple(parts.values()))
         except Exception as error:
-            raise by_onnx(traced, tuple(parts.values()), error) from error.__cause__
+            raise by_name("ONNX", traced, tuple(parts.values()), error) from error.__cause__
 
 
 def run(file: bytes, x: Any) -> Array:

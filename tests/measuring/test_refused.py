@@ -1,6 +1,7 @@
 """What a runtime refuses though the network was converted for it is named: the call, its module and its line."""
 
 import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -13,9 +14,12 @@ from evonas.config import TargetConfig
 from evonas.errors import UserError
 from evonas.exporters import EXPORTERS, written
 from evonas.measuring.backends.backend import BACKENDS
-from evonas.measuring.backends.export import ExportError
+from evonas.measuring.backends.export import ExportError, to_file
 from evonas.measuring.backends.refused import Refused, plain, refusing
-from tests.measuring.small import INPUT, Applied
+from evonas.measuring.remote.client import MeasureError, Remote
+from evonas.measuring.remote.server import serve_here
+from evonas.records import Endpoint
+from tests.measuring.small import INPUT, Applied, by_the_sign
 
 PLACE = r": module 1 \(Applied\), small\.py:\d+$"
 
@@ -80,6 +84,48 @@ def test_an_operator_that_another_is_made_of_has_its_place() -> None:
     assert re.fullmatch(r"it cannot be converted: ONNX has no \w+\.erf_?inv" + PLACE, said), said
     said = refused("onnxruntime", lambda x: torch.fake_quantize_per_tensor_affine(x, 0.1, 0, -8, 7))
     assert re.search(r"ONNX cannot convert this call of aten\.fake_quantize_per_tensor_affine: .*" + PLACE, said), said
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+def test_a_board_s_row_says_what_one_of_this_machine_does(backend: str) -> None:
+    function = of_another_dtype if backend == "onnxruntime" else in_5_axes
+    place = serve_here("127.0.0.1")
+    config = TargetConfig.model_validate({"backend": backend, "batch": 2, "max_seconds": 0.3, "address": place.url})
+    network = nn.Sequential(nn.Tanh(), Applied(function))
+    with pytest.raises(MeasureError) as caught:
+        Remote("pi", config).measure(network, INPUT, place)
+    assert str(caught.value) == f"target pi at {place.url}: {refused(backend, function)}"
+
+
+def test_a_board_s_refusal_stands_as_it_is_where_nothing_here_can_tell_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    config, place = TargetConfig(backend="onnxruntime"), Endpoint("http://pi:1", "token")
+    error = MeasureError("target pi at http://pi:1: onnxruntime does not run it: it has no Erf(13)")
+    error.__cause__ = Refused("onnxruntime", "it has no Erf(13)")
+    network = nn.Sequential(nn.Tanh(), Applied(torch.sin))
+    assert Remote("pi", config)._named(error, network, INPUT, place) is error, "this machine's runs it"
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    assert Remote("pi", config)._named(error, network, INPUT, place) is error, "this machine has none"
+
+
+BY_TORCH: dict[str, tuple[Callable[[Tensor], Tensor], type[Exception], str]] = {
+    "its own error": (lambda x: x[:, 99], IndexError, r"^index 99 is out of bounds for dimension 1"),
+    "a number of Python": (by_the_sign, ExportError, r"branches on, a value of its input as a .* \(small\.py:\d+\)$"),
+    "an argument": (lambda x: (x * 1j).abs(), ExportError, r"send this call of aten\.mul: .* of type complex" + PLACE),
+    "an operator": (
+        lambda x: torch.ops.aten._softmax(x, 1, False),
+        ExportError,
+        r"send this call of aten\._softmax: the operator _softmax\.default is not one that a server runs"
+        + ".*"
+        + PLACE,
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BY_TORCH)
+def test_what_a_board_is_not_sent_is_named(what: str) -> None:
+    function, kind, line = BY_TORCH[what]
+    with pytest.raises(kind, match=line):
+        to_file(nn.Sequential(nn.Tanh(), Applied(function)), INPUT, TargetConfig(address="http://pi:1"))
 
 
 SAID = {

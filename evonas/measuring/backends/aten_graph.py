@@ -105,8 +105,11 @@ def _step(node: Node, places: Mapping[Node, int], traced: GraphModule, weights: 
             weights[name] = getattr(traced, str(node.target)).detach().clone().contiguous()
             return ["weight", name]
         case "call_function":
-            named = {key: _packed(value, places) for key, value in node.kwargs.items()}
-            return ["call", _name(node.target), _packed(node.args, places), named]
+            try:
+                named = {key: _packed(value, places) for key, value in node.kwargs.items()}
+                return ["call", _name(node.target), _packed(node.args, places), named]
+            except ValueError as error:
+                raise ValueError(f"the call of {node.target} cannot be sent: {error}") from None
         case "output":
             return ["output", _packed(node.args[0], places)]
     raise ValueError(f"{node.op} {node.target} cannot be sent")
@@ -140,7 +143,7 @@ def _packed(value: Any, places: Mapping[Node, int]) -> Value:
             return [_packed(item, places) for item in value]
     if isinstance(value, ENUMS):
         return {"torch": str(value).removeprefix("torch.")}
-    raise ValueError(f"an argument of type {type(value).__name__} cannot be sent")
+    raise ValueError(f"it has an argument of type {type(value).__name__}")
 
 
 def _unpacked(value: Value, nodes: Sequence[Node], device: torch.device) -> Any:
@@ -163,7 +166,7 @@ def _name(target: Any) -> str:
         return "getitem"
     name = str(target).removeprefix("aten.")
     if not isinstance(target, OpOverload) or _operator(name) is not target:
-        raise ValueError(f"{target} cannot be sent")
+        raise ValueError("it is no operator of aten")
     return name
 
 
@@ -173,7 +176,7 @@ def _operator(name: str) -> Callable[..., Any]:
     packet, _, overload = name.partition(".")
     found = getattr(getattr(torch.ops.aten, packet, None), overload, None)
     if not isinstance(found, OpOverload) or not _harmless(packet, found):
-        raise ValueError(f"the operator {name} cannot be sent")
+        raise ValueError(f"the operator {name} is not one that a server runs for others")
     return found
 
 

@@ -27,6 +27,8 @@ TRACES_ITSELF = (2, 9)
 """Before this version of PyTorch the other converter traces what it cannot do better."""
 AS_NUMBERS = re.compile(r"Converting a tensor to a (NumPy array|Python list)")
 """In a warning of the tracer's: what is read past PyTorch."""
+BY_MAKE_FX = re.compile(r"trying to get value out of a tracing tensor")
+"""What make_fx says of a network that makes a number of Python of a tensor's value."""
 IN_NUMPY = re.compile(r"\.numpy\(\) is not supported for tensor subclasses")
 """What torch.export says of a network that goes to NumPy and back."""
 
@@ -69,7 +71,7 @@ def reason(error: BaseException) -> str:
         return one_line(str(error))
     chain = _chain(error)
     first, texts = chain[0], [error_text(each) for each in chain]
-    reads = isinstance(first, ReadOnce) or type(first).__name__ in HANGS_ON_VALUES
+    reads = isinstance(first, ReadOnce) or type(first).__name__ in HANGS_ON_VALUES or BY_MAKE_FX.search(texts[0])
     said = str(ReadOnce()) if reads else describe_error(first)
     if IN_NUMPY.search(texts[0]):
         said = "it computes in NumPy, past PyTorch"

@@ -25,7 +25,7 @@ from evonas.measuring.backends.backend import Loaded
 from evonas.measuring.backends.conversion import NoOperator, reason
 from evonas.measuring.backends.graph_parts import Convert
 from evonas.measuring.backends.heard import heard
-from evonas.measuring.backends.operators import missing
+from evonas.measuring.backends.operators import by_name, missing
 from evonas.measuring.backends.positional import ordered, positional
 from evonas.measuring.backends.refused import Refused
 from evonas.records import Inputs
@@ -72,7 +72,7 @@ def to_file(network: nn.Module, inputs: Inputs, config: TargetConfig, calibratio
     with silent(), torch.random.fork_rng(devices=[]):
         probe = _in_order(copy.deepcopy(network).to("cpu", dtype).eval())
         try:
-            return FORMS[config.backend](probe, x, by) if takes_form(config) else aten_graph.to_bytes(probe, x)
+            return FORMS[config.backend](probe, x, by) if takes_form(config) else _calls(probe, x)
         except (UserError, MemoryError, torch.OutOfMemoryError):
             raise
         except ImportError as error:
@@ -80,7 +80,22 @@ def to_file(network: nn.Module, inputs: Inputs, config: TargetConfig, calibratio
         except NoOperator as error:
             raise ExportError(f"it cannot be converted: {reason(error)}") from error
         except Exception as error:
+            if not takes_form(config):
+                _passed(probe, x)
             raise ExportError(f"it cannot be converted for {config.backend}: {reason(error)}") from error
+
+
+def _calls(network: nn.Module, x: Any) -> bytes:
+    try:
+        return aten_graph.to_bytes(network, x)
+    except Exception as error:
+        raise by_name("evonas", ordered(network, x), positional(x), error, "send") from error.__cause__
+
+
+@torch.no_grad()
+def _passed(network: nn.Module, x: Any) -> None:
+    """A network that fails by itself says why, as it does where it is not converted."""
+    called(network, x)
 
 
 def _in_order(network: nn.Module) -> nn.Module:
@@ -161,12 +176,35 @@ def refusals_named(
     try:
         yield
     except Exception as error:
-        x = mapped(lambda array: _cast(torch.from_numpy(array), _dtype(config)), example(inputs, config.batch))
-        if found := unloadable(config.backend, network, x, error, load):
-            raise ExportError(reason(found)) from error
+        if found := refused_call(network, inputs, config, error, load):
+            raise ExportError(found) from error
         if isinstance(error, Refused):
             raise ExportError(str(error)) from error
         raise
+
+
+def refused_call(
+    network: nn.Module,
+    inputs: Inputs,
+    config: TargetConfig,
+    error: Exception,
+    load: Callable[[bytes], object] | None = None,
+) -> str:
+    """One line that says which call of a network a target's runtime cannot run, why, and where it stands.
+
+    Args:
+        network: that was converted.
+        inputs: what it takes in.
+        config: the target's.
+        error: what the runtime says.
+        load: loads and runs a file of ONNX there; default: ONNX Runtime does, on the CPU.
+
+    Returns:
+        "" where that is not found out.
+    """
+    x = mapped(lambda array: _cast(torch.from_numpy(array), _dtype(config)), example(inputs, config.batch))
+    found = unloadable(config.backend, network, x, error, load)
+    return reason(found) if found else ""
 
 
 def unloadable(

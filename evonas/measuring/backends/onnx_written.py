@@ -13,7 +13,7 @@ from evonas.inputs import mapped
 from evonas.installing import how_to_install
 from evonas.measuring.backends import onnx_int8, onnx_runtime
 from evonas.measuring.backends.conversion import traced_or
-from evonas.measuring.backends.operators import by_onnx, missing
+from evonas.measuring.backends.operators import by_name, missing
 from evonas.measuring.backends.positional import ordered, positional
 from evonas.measuring.backends.refused import Refused, refusing
 
@@ -37,7 +37,7 @@ def write(network: nn.Module, x: Any, calibration: Sequence[Any] = ()) -> bytes:
     try:
         file = of_parts(whole, parts, x)
     except Exception as error:
-        raise by_onnx(whole, parts, error) from error.__cause__
+        raise by_name("ONNX", whole, parts, error) from error.__cause__
     if not calibration:
         return file
     try:

@@ -20,8 +20,11 @@ CALLS = (
     re.compile(r"No ONNX function found for <OpOverload\(op='(\w+\.\w+)'"),
     re.compile(r"Exporting the operator '(\w+::\w+)' to ONNX"),
     re.compile(r"Error when translating node %\w+ .*?target=torch\.ops\.(\w+\.\w+)"),
+    re.compile(r"the call of (\w+\.\w+)\.\w+ cannot be sent"),
 )
-"""How errors name the call that they are about: of an interpreter of PyTorch's graphs, ExecuTorch, and ONNX."""
+"""How errors name the call that they are about: of an interpreter of PyTorch's graphs, ExecuTorch, ONNX, and
+`aten_graph`."""
+UNSENT = re.compile(r"cannot be sent: (.*)")
 UNKNOWN = re.compile(
     r"Lowering not found|Number of input tokens|is not in Core ATen opset|Didn't find op for|has no kernel for"
     r"|No ONNX function found|to ONNX opset version"
@@ -85,13 +88,15 @@ def _exported(network: nn.Module, x: tuple[Tensor, ...]) -> tuple[Any, GraphModu
     return program, program.module(check_guards=False)
 
 
-def by_onnx(network: nn.Module, x: tuple[Tensor, ...], error: Exception) -> Exception:
-    """What a conversion to ONNX has failed of: the call of an operator that its errors name, or else the error itself.
+def by_name(form: str, network: nn.Module, x: tuple[Tensor, ...], error: Exception, does: str = "convert") -> Exception:
+    """What a conversion has failed of: the call of an operator that its errors name, or else the error itself.
 
     Args:
+        form: for people, what the network was to become, such as "ONNX".
         network: that was to be converted.
         x: its input.
         error: of the conversion.
+        does: what cannot be done: "convert" or "send".
     """
     chain: list[Any] = [error]
     while chain[0].__cause__ is not None:
@@ -100,7 +105,7 @@ def by_onnx(network: nn.Module, x: tuple[Tensor, ...], error: Exception) -> Exce
     if not operator:
         return error
     try:
-        return _named("ONNX", *_exported(network, x), operator, chain[0], "convert")
+        return _named(form, *_exported(network, x), operator, chain[0], does)
     except Exception:
         return error  # it says why
 
@@ -142,6 +147,8 @@ def _why(call: Node | None, error: Exception) -> str:
     text = error_text(error)
     if isinstance(error, Refused):
         return error.why.replace(GIVEN, _types(call) or GIVEN)
+    if unsent := UNSENT.search(text):
+        return unsent[1]
     if UNKNOWN.search(text):
         return ""
     values = [call.meta.get("val"), *(each.meta.get("val") for each in call.all_input_nodes)] if call else []

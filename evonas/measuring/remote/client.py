@@ -22,7 +22,8 @@ import numpy as np
 
 from evonas.config import TargetConfig
 from evonas.errors import TargetUnavailable, UserError
-from evonas.measuring.backends.backend import Array
+from evonas.measuring.backends.backend import BACKENDS, Array
+from evonas.measuring.backends.refused import Refused
 from evonas.measuring.benchmark import PROTOCOL, REFERENCE_INPUT, for_reference
 from evonas.measuring.interleaved_timing import Enough, never
 from evonas.measuring.plausibility import plausible
@@ -145,7 +146,10 @@ class Remote:
             other,
             baseline[1] if baseline else None,
         )
-        measurement, output = self._request(endpoint, request)
+        try:
+            measurement, output = self._request(endpoint, request)
+        except MeasureError as error:
+            raise self._named(error, network, inputs, endpoint) from error
         export.check(network, inputs, self.config, output)
         return measurement
 
@@ -160,7 +164,9 @@ class Remote:
         if status != 200:
             why = one_line(str(found.get("error", f"it answers with status {status}")))
             if found.get("kind") == "network":
-                raise MeasureError(f"{self._at(endpoint)}: {why}")
+                refused = found.get("refused")
+                cause = Refused(self.config.backend, one_line(refused)) if isinstance(refused, str) else None
+                raise MeasureError(f"{self._at(endpoint)}: {why}") from cause
             raise TargetUnavailable(f"{self._at(endpoint)}: {why}")
         try:
             measurement = plausible(found.get("measurement"), self.wanted)
@@ -171,6 +177,20 @@ class Remote:
         except (ValueError, TypeError, RecursionError):
             raise TargetUnavailable(f"{self._at(endpoint)}: its response has no output of the network") from None
         return replace(measurement, conditions={**measurement.conditions, "address": endpoint.url}), output
+
+    def _named(self, error: MeasureError, network: "nn.Module", inputs: Inputs, endpoint: Endpoint) -> MeasureError:
+        """With the call of the network that the runtime refuses there, where one on this machine's CPU does as well."""
+        from evonas.measuring.backends import export
+
+        if not isinstance(error.__cause__, Refused):
+            return error
+        config = self.config.model_copy(update={"device": "cpu"})
+        try:
+            here = BACKENDS[config.backend](self.name, config)
+        except UserError:
+            return error
+        found = export.refused_call(network, inputs, config, error.__cause__, lambda file: here.load(file, inputs))
+        return MeasureError(f"{self._at(endpoint)}: {found}") if found else error
 
     def _reference_file(self) -> bytes:
         if not self._reference:

@@ -17,6 +17,7 @@ from typing import Any
 from evonas.config import TargetConfig
 from evonas.errors import UserError
 from evonas.ipc.lifetime import die_first, die_with_parent
+from evonas.measuring.backends.refused import Refused
 from evonas.measuring.benchmark import Baseline, LatencyBenchmark
 from evonas.measuring.device_lock import DeviceLock
 from evonas.measuring.remote import protocol
@@ -25,7 +26,7 @@ from evonas.text import describe_error, one_line
 
 MeasureResponse = Mapping[str, Any]
 """`measurement` and `output`; or `error`, one line, and `kind`: whose fault it is, "network", "user" (what was asked
-for is not here) or "died" (this machine's)."""
+for is not here) or "died" (this machine's); and, where a runtime does not run the network, `refused`: why."""
 BENCHMARKS = 4
 """Targets that the process keeps loaded, each with its reference network."""
 
@@ -82,6 +83,8 @@ def _respond(message: bytes, channel: MeasureChannel) -> MeasureResponse:
         return {"kind": "user", "error": one_line(str(error))}
     except OSError as error:
         return {"kind": "died", "error": describe_error(error)}
+    except Refused as error:
+        return {"kind": "network", "error": str(error), "refused": error.why}
     except Exception as error:
         return {"kind": "network", "error": describe_error(error)}
 
