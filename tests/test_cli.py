@@ -177,6 +177,18 @@ def test_space_lists_the_genes(said: Callable[..., str]) -> None:
     assert "space: stages: 7: pictures of" in said("space", "config.yaml", "--set", "space.stages=7")
 
 
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_what_space_says_beside_the_genes_stands_beside_other_formats(
+    form: str, said: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["space", "config.yaml", "--set", "space.stages=7"]
+    main([*words, "--format", form])
+    genes, notes = capsys.readouterr()
+    assert len(json.loads(genes) if form == "json" else genes.splitlines()[1:]) == 7
+    assert "space: stages: 7: pictures of" in notes
+    assert said(*words).endswith(f"\n{notes}")
+
+
 def test_schema_is_json(said: Callable[..., str]) -> None:
     assert json.loads(said("schema"))["title"] == "evonas config"
 

@@ -29,11 +29,13 @@ def run(options: argparse.Namespace) -> int:
     from evonas.terminal.tables import written
 
     imported(options.modules)
-    if options.format != "table":
+    people = options.format == "table"
+    if not people:
         print(written(space_genes(options.config, options.overrides), options.format), end="")
-        return 0
+    console = Console(highlight=False, stderr=not people)  # other formats have the standard output for themselves
     for part in describe_space(options.config, options.overrides):
-        Console(highlight=False).print(part, soft_wrap=isinstance(part, str))
+        if people or isinstance(part, str):
+            console.print(part, soft_wrap=isinstance(part, str))
     return 0
 
 
