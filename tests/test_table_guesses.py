@@ -42,6 +42,65 @@ def test_days_are_a_series_and_the_way_to_a_table_is_said(tmp_path: Path) -> Non
     assert task.spec.metric == line[2] == "error"
 
 
+def hours(ns: int) -> "pd.Index[int]":
+    return pd.date_range("2024-01-01", periods=100, freq="h").astype("datetime64[ns]").astype(np.int64) // ns
+
+
+MONTHS = pd.date_range("2010-01-01", periods=100, freq="MS")
+IN_NUMBERS: dict[str, tuple[object, str, int]] = {
+    "timestamp": (hours(10**9), "Unix seconds rises by 1 h", 24),
+    "ts": (hours(10**9).astype(float), "Unix seconds rises by 1 h", 24),
+    "created_at": (hours(10**6), "Unix milliseconds rises by 1 h", 24),
+    "eventTime": (hours(10**3), "Unix microseconds rises by 1 h", 24),
+    "Datum": (DAYS.strftime("%Y%m%d").astype(int), "numbers such as 20241231 rises by 24 h", 7),
+    "month": (MONTHS.strftime("%Y%m").astype(int), "numbers such as 202412 rises by 31 days", 12),
+    "Year": (np.arange(1920, 2020), "years rises by 365 days", 1),
+}
+
+
+@pytest.mark.parametrize("name", IN_NUMBERS)
+def test_whole_numbers_that_are_called_times_and_can_be_some_are_times(name: str, tmp_path: Path) -> None:
+    when, says, season = IN_NUMBERS[name]
+    section, decisions = guess(pd.DataFrame({name: when, "load": WAVE, "wind": -WAVE}), tmp_path)
+    assert (section["kind"], section["time"], section["season"]) == ("series", name, season)
+    assert section["targets"] == ["load", "wind"]
+    assert decisions[0].startswith(f"time: {name} in {says}, so that columns of numbers are forecast")
+    whole = PartConfig.model_validate({**section, "path": str(tmp_path / "t.parquet")})
+    assert construct(TASKS, whole, "task").spec.output_shape, "the task takes them for the same"
+    other = "rate" if name != "Year" else "pieces"  # whose name is no time's
+    assert guess(pd.DataFrame({other: when, "load": WAVE}), tmp_path)[0]["kind"] == "table"
+
+
+@pytest.mark.parametrize("when", [np.arange(100), np.arange(100) * 10**12, 20_240_100 + np.arange(100)])
+def test_other_whole_numbers_are_no_times_whatever_their_name(when: object, tmp_path: Path) -> None:
+    assert guess(pd.DataFrame({"time": when, "load": WAVE}), tmp_path)[0]["kind"] == "table"
+
+
+def test_why_numbers_of_times_are_no_series_is_said(tmp_path: Path) -> None:
+    table = pd.DataFrame({"date": DAYS.strftime("%Y%m%d").astype(int), "load": WAVE}).drop(index=[50])
+    decisions = guess(table, tmp_path)[1]
+    assert decisions[-1].startswith(
+        "date is a column of times, but the table is no series: there is a gap between 2024"
+    )
+
+
+@pytest.mark.parametrize("name", ["created_at", "unixReviewTime", "order_date"])
+def test_what_was_taken_is_in_the_order_of_whole_numbers(name: str, tmp_path: Path) -> None:
+    when = DAYS[::-1].strftime("%Y%m%d").astype(int) if name == "order_date" else hours(10**9)[::-1]
+    table = pd.DataFrame({"user": np.arange(100) % 9, "item": np.arange(100) % 7, name: when})
+    section, decisions = guess(table, tmp_path)
+    assert section["time"] == name
+    assert f"time: {name} in " in decisions[0]
+
+
+def test_what_is_of_an_item_is_not_when_it_was_taken(tmp_path: Path) -> None:
+    items = np.arange(100) % 7
+    film = {"year": 1990 + items, "release_date": DAYS[items], "updated": hours(10**9)[items]}
+    section, decisions = guess(pd.DataFrame({"user": np.arange(100) % 9, "item": items, **film}), tmp_path)
+    assert "time" not in section
+    assert "time: the order of rows" in decisions[0]
+
+
 def test_series_below_each_other_are_told_apart_by_a_column(tmp_path: Path) -> None:
     both = pd.concat([frame(shop="A", colour="red"), frame(shop="B", colour="red")])
     section, decisions = guess(both, tmp_path)

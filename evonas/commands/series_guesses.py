@@ -1,9 +1,10 @@
 """Whether the rows of a table follow each other in time, by equal steps, and what is then forecast."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from evonas.commands.guess import LABELS, MOST_CLASSES, Guess
+from evonas.commands.time_guesses import moments, times, with_writing
 from evonas.errors import UserError
 from evonas.text import in_time
 
@@ -30,7 +31,7 @@ def series(data: str, rows: Any) -> Guess | None:
         data: the path as the config names it.
         rows: a `pyarrow.Table` with numbers for texts that are some.
     """
-    found = next((times for name in _dates(rows) if (times := _times(rows, name))), None)
+    found = next((rise for name in times(rows) if (rise := _times(rows, name))), None)
     if not found or found.shortest < FEWEST or _has_classes(rows):
         return None
     targets, flags, left = _roles(rows, found)
@@ -42,7 +43,8 @@ def series(data: str, rows: Any) -> Guess | None:
     section: dict[str, Any] = {"kind": "series", "path": data, "time": found.time, **group, "targets": targets, **past}
     section |= {"context": context, "horizon": horizon, "season": season}
     of = f" in each {found.group}" if found.group else ""
-    decisions = [f"time: {found.time} rises by {in_time(found.step)}{of}, so that columns of numbers are forecast"]
+    rises = f"{with_writing(rows, found.time)} rises by {in_time(found.step)}{of}"
+    decisions = [f"time: {rises}, so that columns of numbers are forecast"]
     decisions.append("others: task.targets; task.known names those that are known of the future, such as holidays")
     decisions += [f"columns that are not looked at: {', '.join(left)}"] * bool(left)
     return Guess(section, tuple(decisions))
@@ -50,7 +52,7 @@ def series(data: str, rows: Any) -> Guess | None:
 
 def why_no_series(rows: Any) -> list[str]:
     """A line for a column of times, another one in most rows, by which rows are no series."""
-    for name in _dates(rows):
+    for name in times(rows):
         if len(rows[name].unique()) > max(1, 0.9 * len(rows)):
             if reason := _irregular(rows, name, _rows_of(rows, "")):
                 return [f"{name} is a column of times, but the table is no series: {reason}"]
@@ -76,20 +78,11 @@ def lengths(step: float, rows: int) -> tuple[int, int, int]:
     return season if season <= most else 1, min(context, most), min(horizon, max(1, rows // 10))
 
 
-def _dates(rows: Any) -> Iterator[str]:
-    """Columns of dates without gaps."""
-    from evonas.tasks.table.dates import dated
-
-    for name in rows.column_names:
-        if not rows[name].null_count and str(dated(rows, name)[name].type).startswith(("date", "timestamp")):
-            yield name
-
-
 def _times(rows: Any, name: str) -> Times | None:
     """The times of a column, of the whole table or of the groups that another column tells apart."""
     import numpy as np
 
-    when = _moments(rows, name)
+    when = moments(rows, name)
     for group in ["", *_groups(rows)]:
         own = _rows_of(rows, group)
         if all(len(each) > 1 and (np.diff(when[each]) > 0).all() for each in own) and not _irregular(rows, name, own):
@@ -109,23 +102,17 @@ def _groups(rows: Any) -> list[str]:
 
 def _irregular(rows: Any, name: str, series: Sequence[Any]) -> str:
     """Why times are none of a series, or of several, each of these rows; "" where they are."""
-    from evonas.tasks.series.table import check_times
+    from evonas.tasks.series.table import check_times, times_of
     from evonas.tasks.table.dates import dated
 
-    when, shown = _moments(rows, name), dated(rows, name)[name]
+    shown = dated(rows, name)[name]
+    when = times_of(dated(rows, name), name)  # as the task takes them
     try:
         for own in series:
             check_times(when[own], shown.take(own).to_pylist(), name, "", len(series) > 1)
     except UserError as error:
         return str(error).removeprefix("task.time: ")
     return ""
-
-
-def _moments(rows: Any, name: str) -> Any:
-    from evonas.tasks.series.table import times_of
-    from evonas.tasks.table.dates import dated
-
-    return times_of(dated(rows, name), name)
 
 
 def _rows_of(rows: Any, group: str) -> list[Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from evonas.commands.guess import CLASSES, LABELS, LONGEST, MOST_CLASSES, Guess, in_a_line
 from evonas.commands.series_guesses import series, why_no_series
+from evonas.commands.time_guesses import YEARS, in_numbers, is_when, with_writing
 from evonas.errors import UserError
 
 USERS = {"user", "customer", "client", "reviewer", "visitor", "member", "nutzer", "benutzer", "kunde", "kunden"}
@@ -141,10 +142,7 @@ def _last(rows: Any, ids: list[str]) -> tuple[str, str]:
 
 def _is_when(rows: Any, name: str) -> bool:
     """Whether a column holds dates, or is called a time and holds times."""
-    from evonas.tasks.table.dates import dated
-
-    kind = str(dated(rows, name)[name].type)
-    return kind.startswith(("date", "timestamp")) or (bool(_called([name], TIMES)) and _is_time(rows, name))
+    return is_when(rows, name) or (bool(_called([name], TIMES)) and _is_time(rows, name))
 
 
 def _label(columns: list[str]) -> str:
@@ -210,28 +208,33 @@ def _recommendation(data: str, rows: Any) -> Guess | None:
         return None
     if OFTEN * len(rows[user].unique()) > len(rows) or not _varies(rows, item):
         return None
-    time = _when(rows, user)
+    time = _when(rows, user, item)
+    when = with_writing(rows, time) if time else "the order of rows"
     left = [name for name in columns if name not in (user, item, time)]
     section = {"kind": "recommendation", "path": data, "user": user, "item": item, **({"time": time} if time else {})}
-    decisions = [f"user: {user}, item: {item}, time: {time or 'the order of rows'} (by their names)"]
+    decisions = [f"user: {user}, item: {item}, time: {when} (by their names)"]
     decisions += [f"columns that are not looked at: {', '.join(left)}"] * bool(left)
     return Guess(section, tuple(decisions))
 
 
-def _when(rows: Any, user: str) -> str:
-    """The column of when something was taken: by its name, or dates in one of whose name a time is a part; not those
-    that are of users themselves, such as a birthday. "" where there is none."""
+def _when(rows: Any, user: str, item: str) -> str:
+    """The column of when something was taken: by its name, or times in one of whose name a time is a part; not those
+    that are of users or items themselves, such as a birthday and the year of a film. "" where there is none."""
     columns = rows.column_names
     named = _called(columns, TIMES)
     if named and _is_time(rows, named):
         return named
-    users = len(rows[user].unique())
     for name in columns:
-        if name != user and IN_TIMES.search(name.lower()) and _is_when(rows, name):
-            pairs = len(rows.select([user, name]).group_by([user, name]).aggregate([]))
-            if pairs > users:
-                return str(name)
+        told = IN_TIMES.search(name.lower()) or in_numbers(rows, name)
+        if not told or name in (user, item) or in_numbers(rows, name) == YEARS or not _is_when(rows, name):
+            continue
+        if all(_pairs(rows, own, name) > len(rows[own].unique()) for own in (user, item)):
+            return str(name)
     return ""
+
+
+def _pairs(rows: Any, *names: str) -> int:
+    return len(rows.select(names).group_by(names).aggregate([]))
 
 
 def _called(columns: list[str], names: set[str]) -> str:

@@ -52,7 +52,8 @@ def series(
         targets: the columns to forecast or, of classes, to tell them by.
         target: values: forecasts; classes: the class of a window.
         label: the column of classes.
-        time: the column of times, which rise by equal steps; default: rows are in order.
+        time: the column of times, which rise by equal steps: dates, also as 20241231 or 202412, or whole numbers;
+            default: rows are in order.
         group: the column that tells series apart, where the table has several below each other.
         covariates: columns that are known of the past alone.
         known: columns that are known of the future, such as holidays or prices that are set.

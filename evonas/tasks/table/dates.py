@@ -16,6 +16,9 @@ FORMATS = tuple(day + time for day in DAYS for time in TIMES)
 """How dates are written that are texts; the first of those that fit on most is taken."""
 WHOLE = r"^ *[+-]?\d+ *$"
 """Times may be whole numbers, too."""
+WHOLE_DATES = {1: (19_000_101, 21_001_231), 100: (190_001, 210_012)}
+"""What makes whole numbers days in the writing 20241231, the first of a month where they are months -> the range of
+such numbers."""
 TRIED = 50
 """Texts by which most formats are found not to fit."""
 
@@ -120,14 +123,39 @@ def moments(column: Any, written: str) -> Array:
     return found
 
 
-def dated(rows: Any, name: str) -> Any:
-    """A `pyarrow.Table` whose column of this name holds dates, where it held texts that are some."""
+def dated(rows: Any, name: str, whole: bool = True) -> Any:
+    """A `pyarrow.Table` whose column of this name holds dates, where it held texts or whole numbers that are some.
+
+    Args:
+        rows: the table.
+        name: of the column.
+        whole: whether whole numbers such as 20241231 and 202412 are dates where all of a column can be.
+    """
     import pyarrow as pa
 
-    column = rows[name]
-    if str(column.type) not in ("string", "large_string") or not (written := format_of(column)):
-        return rows
-    return rows.set_column(rows.column_names.index(name), name, pa.array(moments(column, written)))
+    column, written = rows[name], ""
+    if str(column.type) in ("string", "large_string"):
+        written = format_of(column)
+    elif whole and str(column.type).startswith(("int", "uint", "float", "double")):
+        column = _days_of(column)
+        written = "%Y%m%d" if column else ""
+    return rows.set_column(rows.column_names.index(name), name, pa.array(moments(column, written))) if written else rows
+
+
+def _days_of(column: Any) -> Any:
+    """Days or months in whole numbers as texts such as 20241231; None where some is none."""
+    from pyarrow import compute
+
+    least, most = (each.as_py() for each in compute.min_max(column).values())
+    days = next((per for per, (low, high) in WHOLE_DATES.items() if least and low <= least and most <= high), 0)
+    if not days or column.null_count:
+        return None
+    try:
+        texts = compute.add(compute.multiply(column.cast("int64"), days), days // 100).cast("string")
+    except ValueError:  # decimal places
+        return None
+    found = compute.strptime(texts, format="%Y%m%d", unit="s", error_is_null=True)
+    return texts if not found.null_count else None
 
 
 def days(when: Array) -> Array:
