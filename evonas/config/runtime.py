@@ -28,7 +28,9 @@ class RuntimeConfig(Section):
         default="ray", description="serial: one after the other in this process, for a debugger"
     )
     workers: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
-        default="auto", description="candidates evaluated at the same time; auto: as many as the CPUs or GPUs allow"
+        default="auto",
+        description="candidates evaluated at the same time; auto: as many as the CPUs or GPUs allow, and the memory "
+        "where workers share a CPU",
     )
     cpus_per_worker: float = Field(
         default=1, ge=0, description="CPUs that a worker asks the cluster for; 0, or 0.0001 and more"
@@ -88,6 +90,11 @@ class RuntimeConfig(Section):
     def own_prices(self) -> Mapping[str, float]:
         """`prices` as a mapping, which it is once it is validated."""
         return {} if isinstance(self.prices, str) else self.prices
+
+    @property
+    def own_memory_mb(self) -> int:
+        """`memory_mb_per_worker` as a number: 0 for a share of the machine's."""
+        return 0 if self.memory_mb_per_worker == "auto" else self.memory_mb_per_worker
 
     @property
     def gpus_at_first(self) -> float:

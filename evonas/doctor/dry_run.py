@@ -6,8 +6,9 @@ from evonas.doctor.throughput import DAY_S, alone, for_trials, per_day, trials
 from evonas.driver.budget_forecast import forecast
 from evonas.driver.cost_forecast import cost_forecast
 from evonas.errors import UserError
-from evonas.machine import machine_cores
+from evonas.machine import machine_cores, machine_memory
 from evonas.prices import Prices, names_of_this_machine
+from evonas.runtime.ray_pool.nodes import in_memory
 from evonas.runtime.serial import Serial
 
 
@@ -60,7 +61,8 @@ def workers(config: Config) -> int:
         return 1
     if runtime.workers != "auto":
         return runtime.workers
-    fit = int(machine_cores() / (runtime.cpus_per_worker or 1))
+    here = {"CPU": machine_cores(), "memory": machine_memory()}
+    fit = in_memory(int(machine_cores() / (runtime.cpus_per_worker or 1)), here, runtime.own_memory_mb)
     return max(1, min(fit, runtime.max_workers or fit))
 
 

@@ -139,7 +139,7 @@ def rooms(runtime: RuntimeConfig, nodes: Sequence[ClusterNode]) -> list[int]:
     left = (runtime.max_workers or float("inf")) if runtime.workers == "auto" else runtime.workers
     found = []
     for node in nodes:
-        of_one = Nodes({"CPU": runtime.cpus_per_worker, "GPU": runtime.gpus_at_first})
+        of_one = Nodes({"CPU": runtime.cpus_per_worker, "GPU": runtime.gpus_at_first}, runtime.own_memory_mb)
         of_one.update([node], ())
         found.append(int(min(left, of_one.capacity)))
         left -= found[-1]

@@ -28,7 +28,7 @@ class Demand:
         most = config.max_workers or math.inf if config.workers == "auto" else config.workers
         self._sharing = GpuSharing(most, self._room) if config.gpus_per_worker == "auto" else None
         self.gpus = config.gpus_at_first
-        self.nodes = Nodes(self._needs)
+        self.nodes = Nodes(self._needs, config.own_memory_mb)
 
     @property
     def judging(self) -> bool:
@@ -39,6 +39,16 @@ class Demand:
     def remark(self) -> str:
         """What became of a share that does not divide a GPU; empty where it does."""
         return rounded(self._config)
+
+    @property
+    def bound(self) -> str:
+        """That memory allows fewer workers than CPUs and GPUs do, which are as many as there may be; else empty."""
+        most = min(self._config.max_workers or math.inf, self.nodes.unbounded)
+        if self._config.workers != "auto" or self.capacity >= most:
+            return ""
+        many = f"{most:,} workers of {self._config.own_memory_mb:,} MB do not fit into memory together"
+        remedy = "for more of them give less memory, or runtime.workers"
+        return f"runtime.memory_mb_per_worker: {many}: {counted(self.capacity, 'worker')}; {remedy}"
 
     @property
     def notes(self) -> Sequence[str]:

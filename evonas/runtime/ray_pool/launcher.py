@@ -68,7 +68,7 @@ class Launcher:
 
     def __init__(self, config: RuntimeConfig, payload: Any, check: Callable[[], None] = lambda: None) -> None:
         self._payload, self._pass_env, self._check = payload, config.pass_env, check
-        self._memory_mb = None if config.memory_mb_per_worker == "auto" else config.memory_mb_per_worker
+        self._memory_mb = config.own_memory_mb or None
         self._actor: Any = ray.remote(num_cpus=config.cpus_per_worker, max_restarts=0, max_task_retries=0)(WorkerActor)
 
     def start(self, gpus: float, avoided: Collection[str]) -> Start:

@@ -38,10 +38,12 @@ class Nodes:
 
     Args:
         needs: The resources of one worker, name -> amount.
+        memory_mb: Host memory of one worker in MB of 10^6 bytes; 0 for a share of its node's.
     """
 
-    def __init__(self, needs: Mapping[str, float]) -> None:
+    def __init__(self, needs: Mapping[str, float], memory_mb: float = 0) -> None:
         self.resize(needs)
+        self._memory_mb = memory_mb
         self._alive: dict[str, ClusterNode] = {}
         self._draining: Collection[str] = ()
         self._silent: dict[str, float] = {}  # node -> until when it is shunned
@@ -88,7 +90,12 @@ class Nodes:
 
     def room(self, needs: Mapping[str, float]) -> int:
         """How many workers of other needs all usable nodes would hold together."""
-        return sum(fitting(node, needs) for node in self.usable)
+        return sum(in_memory(fitting(node, needs), node.resources, self._memory_mb) for node in self.usable)
+
+    @property
+    def unbounded(self) -> int:
+        """How many workers all usable nodes would hold together, were it not for their memory."""
+        return sum(map(self._fitting, self.usable))
 
     @property
     def resources(self) -> list[Mapping[str, float]]:
@@ -168,6 +175,20 @@ def fitting(node: ClusterNode, needs: Mapping[str, float]) -> int:
     """
     have = node.resources
     return min((_places(name, have.get(name, 0), need) for name, need in needs.items() if need), default=1)
+
+
+def in_memory(count: int, resources: Mapping[str, float], memory_mb: float) -> int:
+    """Returns how many of the workers that share the CPUs of a node fit into its memory together; one a CPU always
+    does, for what a worker may take is seldom what it takes.
+
+    Args:
+        count: Workers, as many as CPUs and GPUs allow.
+        resources: The node's, name -> amount; one that does not say its memory may have enough.
+        memory_mb: Host memory of one worker in MB of 10^6 bytes; 0 for a share of the node's.
+    """
+    if not memory_mb or "memory" not in resources:
+        return count
+    return min(count, max(1, int(resources.get("CPU", 0)), int(resources["memory"] / (memory_mb * 1e6))))
 
 
 def part_of(node: ClusterNode, needs: Mapping[str, float]) -> float:

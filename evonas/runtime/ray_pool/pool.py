@@ -93,6 +93,8 @@ class RayPool:
             self.dispatcher = Dispatcher(self.fleet, self._retries, servers.endpoints, config.lease_s, servers.unlike)
             self._health_check()
             self._check_capacity()
+            if bound := self.fleet.demand.bound:
+                log.warning(bound)
             self._device_servers.check(startable())
             begin = time.monotonic()
             self._await_first_worker(START_S if self._own_ray else CLUSTER_START_S)
