@@ -136,7 +136,14 @@ SAID = {
         "Slice: Unexpected axis value: 1"
     ),
     "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Non-zero status code returned while running Reshape node. "
-    "Name:'/Reshape' Status Message: /src/core/reshape_helper.h:47 sizes differ": "Reshape: sizes differ",
+    "Name:'/Reshape' Status Message: /src/core/reshape_helper.h:91 onnxruntime::ReshapeHelper::ReshapeHelper(const "
+    "onnxruntime::TensorShape&, bool) input_shape_size == requested_shape_size was false. It cannot be reshaped": (
+        "Reshape: It cannot be reshaped"
+    ),
+    "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Non-zero status code returned while running MatMul node. "
+    "Name:'/a/MatMul' Status Message: matmul_helper.h:59 Compute MatMul dimension mismatch": (
+        "MatMul: Compute MatMul dimension mismatch"
+    ),
     "[ONNXRuntimeError] : 7 : INVALID_PROTOBUF : Protobuf parsing failed.": "Protobuf parsing failed",
     "Exception from src/inference/src/cpp/core.cpp:117:\nException from src/inference/src/dev/plugin.cpp:54:\n"
     "Check 'jitter != jitters.end()' failed at src/target_machine.cpp:31:\n"

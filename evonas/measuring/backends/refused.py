@@ -12,6 +12,8 @@ GIVEN = "what it is given"
 TYPES = {"float": "float32", "double": "float64"}
 """What ONNX calls otherwise than PyTorch."""
 LOG = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (?:Load model from .* failed:)?")
+CODE = r"(?:\S+\.(?:cc|h):\d+ )?(?:[\w:<>&* ]*onnxruntime::.*?\)(?: const)? )?(?:.*? was false\. )?"
+"""What stands before a message of ONNX Runtime: the file, function and condition of its code."""
 WORDS = (
     (re.compile(r"Could not find an implementation for (\w+\(\d+\))"), "it has no kernel of {0} for " + GIVEN),
     (re.compile(r"Type 'tensor\((\w+)\)' of input parameter .* of operator \((\w+)\)"), "ONNX has no {1} for {0}"),
@@ -20,7 +22,7 @@ WORDS = (
         "{0} takes numbers of one type, not {1} and {2}",
     ),
     (re.compile(r"Node \([^)]*\) Op \((\w+)\) \[\w+\] (.*)"), "{0}: {1}"),
-    (re.compile(r"while running (\w+) node.*?Status Message: (?:\S+\.(?:cc|h):\d+ )?(.*)"), "{0}: {1}"),
+    (re.compile(rf"while running (\w+) node.*?Status Message: {CODE}(.*)"), "{0}: {1}"),
     (re.compile(r"No conversion rule found for operations: (\w+)-\d+"), "it has no {0} of ONNX"),
 )
 """A runtime's text -> what it says; all but the first are found anywhere in it."""
