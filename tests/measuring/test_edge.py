@@ -272,7 +272,7 @@ def with_eye(x: Tensor) -> Tensor:
     [(lambda x: x.sort(1).values, "sort"), (lambda x: x * x.topk(2).values.sum(), "topk"), (with_eye, "eye")],
 )
 def test_what_litert_converts_and_cannot_load_is_named(function: object, operator: str) -> None:
-    with pytest.raises(ExportError, match=rf"^it cannot run: litert has no aten\.{operator}: module 1 \(Applied\), "):
+    with pytest.raises(ExportError, match=rf"^litert has no aten\.{operator}: module 1 \(Applied\), "):
         backend("litert").load(nn.Sequential(nn.Tanh(), Applied(function)).eval(), INPUT)
 
 
@@ -280,7 +280,7 @@ def test_what_litert_converts_and_cannot_load_is_named(function: object, operato
 @pytest.mark.skipif(find_spec("executorch") is None, reason="needs the extra executorch")
 def test_what_executorch_lowers_and_cannot_run_is_named() -> None:
     network = nn.Sequential(nn.Tanh(), Applied(lambda x: x.sort(1).values)).eval()
-    with pytest.raises(ExportError, match=r"^it cannot run: executorch has no aten\.sort: module 1 \(Applied\), "):
+    with pytest.raises(ExportError, match=r"^executorch has no aten\.sort: module 1 \(Applied\), "):
         backend("executorch").load(network, INPUT)
     with pytest.raises(UserError, match=r"^export: the file does not run: executorch has no aten\.sort: module 1 "):
         written(EXPORTERS["pte"], network, torch.randn(2, 3, 8, 8))
