@@ -11,29 +11,27 @@ With --rows each network is a line of FILE (JSON) as soon as its scores are know
 is spread by accuracy: the same command goes on where it was ended, and with --most 0 it says what there is so far.
 
 Table: NAS-Bench-201 (Dong & Yang 2020) with columns e0..e5 and valid_acc_200ep. Pictures: x_train (n, 3, 32, 32) of
-uint8, y_train (n,).
+uint8, y_train (n,), and x_test, y_test.
 """
 
 import argparse
 import itertools
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 from _common import parse
+from quality.untrained import pictures, scores
 from scipy.stats import kendalltau, spearmanr
 
-from evonas.config import TrainingConfig
-from evonas.evaluation.batches.device_data import to_device
-from evonas.evaluation.untrained.costs import COMPUTED
 from evonas.objectives.metrics import AGGREGATED, SCORES
 from evonas.objectives.score_ranks import aggregate
 from evonas.spaces.cell import Cell
-from evonas.tasks import Split, Splits, Task, classification
+from evonas.tasks import Task
 
 PUBLISHED = {"synflow": 0.561, "zico": 0.607, "az_nas": 0.712, "params of the table": 0.535}
 """Kendall's tau on CIFAR-10; params: of the table itself, which counts those on dead edges. The others are quoted from
@@ -64,10 +62,11 @@ def known_and_new(chosen: pd.DataFrame, task: Task, options: argparse.Namespace)
     rows = [json.loads(text) for text in file.read_text().splitlines()] if file and file.exists() else []
     there = {row["place"] for row in rows}
     left = [place for place in spread(len(chosen)) if chosen.index[place] not in there][: options.most]
+    space, names = Cell(channels=options.channels, cells=options.cells), ("params", "macs", *SCORES)
     for place in left:
-        genome = chosen.iloc[place][[f"e{i}" for i in range(6)]]
+        genome = [int(gene) for gene in chosen.iloc[place][[f"e{i}" for i in range(6)]]]
         began = time.process_time()
-        row = {"place": int(chosen.index[place]), **scores([int(gene) for gene in genome], task, options)}
+        row = {"place": int(chosen.index[place]), **scores(genome, space, task, names, options.seed)}
         rows.append({**row, "cpu_s": round(time.process_time() - began, 2)})
         if file:
             with file.open("a") as held:
@@ -95,15 +94,6 @@ def stratified(frame: pd.DataFrame, count: int) -> pd.DataFrame:
     return order.iloc[places]
 
 
-def scores(genome: Sequence[int], task: Task, options: argparse.Namespace) -> Mapping[str, float]:
-    """Of one network."""
-    space = Cell(channels=options.channels, cells=options.cells)
-    torch.manual_seed(options.seed)
-    network = space.build(space.decode(tuple(genome)), task.spec)
-    data, training = to_device(task, "cpu"), TrainingConfig(threads=options.threads)
-    return {name: COMPUTED[name](network, task, data, training) for name in ("params", "macs", *SCORES)}
-
-
 def line(name: str, values: np.ndarray, accuracies: np.ndarray) -> str:
     """A score's correlations, and the interval of tau over networks drawn again."""
     best = accuracies >= np.sort(accuracies)[-max(2, len(accuracies) // 10)]
@@ -113,19 +103,6 @@ def line(name: str, values: np.ndarray, accuracies: np.ndarray) -> str:
     known = f"{PUBLISHED[name]:16.3f}" if name in PUBLISHED else ""
     rho = spearmanr(values, accuracies).statistic
     return f"{name:20s}{tau:8.3f}{f'{low:.3f} to {high:.3f}':>16s}{rho:8.3f}{top:18.3f}{known}"
-
-
-def pictures(file: str | None) -> Task:
-    """A task of pictures in a random order, of which scores look at the first 64."""
-    if file:
-        held = np.load(file)
-        x, y = held["x_train"], held["y_train"]
-    else:
-        rng = np.random.default_rng(0)
-        x, y = rng.integers(0, 256, (640, 3, 32, 32), dtype=np.uint8), np.arange(640) % 10
-    order = np.random.default_rng(0).permutation(len(y))
-    split = Split(x[order], y[order])
-    return classification("cifar10", Splits(split, split, split))
 
 
 def _options() -> argparse.Namespace:

@@ -1,6 +1,7 @@
 """The parts of the benchmark of search quality: its metric by hand, its own table, and what counts as trained."""
 
 from importlib import import_module
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -112,3 +113,30 @@ def test_twins_have_their_mean_or_one_of_them_counts(quality: Any) -> None:
     problem = problems.Problem("", "", space, ("error", "latency_ms[board]"), values, limit=2.5)
     found = {tuple(map(tuple, problems.one_each(problem, seed).tolist())) for seed in range(10)}
     assert {frozenset(rows) for rows in found} == {frozenset({(0.5, 1.0), (0.4, 2.0)}), frozenset({(0.4, 2.0)})}
+
+
+def test_what_is_computed_of_a_network_is_computed_once_and_kept(quality: Any, tmp_path: Path) -> None:
+    """Nothing goes on from the second node, so that what leads to it is of no account."""
+    asked = []
+
+    def compute(genome: tuple[int, ...]) -> dict[str, float]:
+        asked.append(genome)
+        return {"params": float(genome[3])}
+
+    kept = quality("untrained").Kept(tmp_path / "rows", compute)
+    again = [kept(genome)["params"] for genome in ((2, 0, 0, 3, 0, 0), (1, 0, 0, 3, 0, 0), (0, 0, 0, 2, 0, 0))]
+    assert (again, asked) == ([3, 3, 2], [(0, 0, 0, 3, 0, 0), (0, 0, 0, 2, 0, 0)])
+    assert quality("untrained").Kept(tmp_path / "rows", lambda genome: {})((4, 0, 0, 3, 0, 0)) == {"params": 3}
+
+
+def test_the_best_stand_in_before_training_finds_more_than_a_drawn_number_or_none(quality: Any) -> None:
+    problem = next(iter(quality("problems").problems(None)))
+    stand_ins, trained = quality("stand_ins"), quality("searches").trained
+    metric, sections = quality("metric").Metric.of(problem.points()), stand_ins.before("supernet")
+    shares = []
+    for known in (stand_ins.own_error(problem), stand_ins.drawn(problem)):
+        born, points = zip(*islice(trained(sections, problem, 0, 2000, known), 60), strict=True)
+        assert born[-1] >= 2 * len(points), "more are built than trained"
+        shares.append(metric.share(np.array(points)))
+    alone = metric.share(quality("searches").trained_by({}, problem, 0, 60))
+    assert shares[0] > max(alone, shares[1]), shares

@@ -1,6 +1,7 @@
 """The strategies of evonas, through the real breeder and ledger, with the options that a user gets by default."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,14 @@ from evonas.driver.breeding import Breeder
 from evonas.objectives.objectives import Objectives
 from evonas.records import Evaluation, Genome, InputSpec, Status, TaskSpec
 from evonas.strategies import STRATEGIES, Exhausted
-from evonas.tabular import Tabular
+from evonas.tabular import Tabular, nothing
 from quality.metric import Points
 from quality.problems import LATENCY, Problem
 
 SPEC = TaskSpec("table", InputSpec((3, 32, 32)), (10,))
 BIRTHS = 20
 """At most so many candidates are bred for a trained one that is asked for: most may be over a limit."""
+Untrained = Callable[[Genome], Mapping[str, float]]
 METHODS: dict[str, Mapping[str, Any]] = {
     **{name: {"strategy": {"kind": name}} for name in STRATEGIES},
     "nsga2, rung 0": {"training": {"epochs": 200, "rungs": [0]}},
@@ -35,32 +37,47 @@ METHODS: dict[str, Mapping[str, Any]] = {
 def trained_by(sections: Mapping[str, Any], problem: Problem, seed: int, count: int) -> Points:
     """What the first `count` trained networks of a search have; fewer where the space is used up.
 
-    One candidate is evaluated after another; by its window, a search breeds the same ones with any number of workers.
-
     Args:
         sections: of a config, beside those of the problem.
         problem: what is searched.
         seed: of the search.
         count: trained networks, for which the search goes on. Those over the limit are bred and not trained.
     """
+    found = islice(trained(sections, problem, seed, BIRTHS * count), count)
+    return np.array([values for _, values in found]).reshape(-1, len(problem.columns))
+
+
+def trained(
+    sections: Mapping[str, Any], problem: Problem, seed: int, births: int, untrained: Untrained = nothing
+) -> Iterator[tuple[int, tuple[float, ...]]]:
+    """The networks that a search trains, each with the number of candidates that were bred by then.
+
+    One candidate is evaluated after another; by its window, a search breeds the same ones with any number of workers.
+
+    Args:
+        sections: of a config, beside those of the problem.
+        problem: what is searched.
+        seed: of the search.
+        births: candidates at most.
+        untrained: what is known of a network before it is trained, besides what the problem has.
+    """
     config = load_config(config_of(problem, seed, sections))
     objectives = Objectives(config, SPEC)
-    evaluate = evaluator(problem)(problem.space, config, objectives)
+    evaluate = evaluator(problem, untrained)(problem.space, config, objectives)
     breeder = Breeder(config, problem.space, objectives)
-    points: list[tuple[float, ...]] = []
-    while len(points) < count and breeder.next < BIRTHS * count:
+    while breeder.next < births:
         try:
             job = breeder.breed()
         except Exhausted:
-            break
+            return
         for message in evaluate(job):
             if not isinstance(message, Evaluation):
                 breeder.buffer.add_report(message)
                 continue
             breeder.buffer.add_evaluation(message)
+            assert message.status is not Status.FAILED_ERROR, message.message
             if message.status is Status.OK:
-                points.append(problem.values[problem.key(job.candidate.genome)])
-    return np.array(points).reshape(-1, len(problem.columns))
+                yield breeder.next, problem.values[problem.key(job.candidate.genome)]
 
 
 def config_of(problem: Problem, seed: int, sections: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,7 +99,7 @@ def config_of(problem: Problem, seed: int, sections: Mapping[str, Any]) -> dict[
     }
 
 
-def evaluator(problem: Problem) -> Tabular:
+def evaluator(problem: Problem, untrained: Untrained = nothing) -> Tabular:
     """What looks the candidates of a search up: costs first, then the error."""
 
     def row(genome: Genome) -> dict[str, float]:
@@ -90,5 +107,8 @@ def evaluator(problem: Problem) -> Tabular:
 
     return Tabular(
         trained=lambda genome, epochs: {"error": row(genome)["error"]},
-        costs=lambda genome: {name: value for name, value in row(genome).items() if name in (LATENCY, "params")},
+        costs=lambda genome: {
+            **untrained(genome),
+            **{name: value for name, value in row(genome).items() if name in (LATENCY, "params")},
+        },
     )
