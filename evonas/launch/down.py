@@ -39,7 +39,7 @@ def down(
 
 
 def _down(order: Order, provider: Provider, sure: bool, dry: bool, ask: Callable[[str], str]) -> int:
-    there, others = provider.left(), provider.others()
+    there, others = provider.left(), _may_be_its(provider)
     refused = bool(there) and not order.anyway and not provider.is_own()
     if dry:
         print(*_said(provider, [] if refused else there, [*(there if refused else []), *others]), sep="\n")
@@ -57,7 +57,7 @@ def _down(order: Order, provider: Provider, sure: bool, dry: bool, ask: Callable
     except (UserError, Halted):
         print(*(f"still there: {line}" for line in provider.left()), sep="\n")
         raise
-    left, others, unseen = provider.left(), provider.others(), provider.unseen()
+    left, others, unseen = provider.left(), _may_be_its(provider), provider.unseen()
     still = [f"still there: {line}" for line in [*left, *others]]
     print(*(still or [f"nothing is left in {provider.where()}"]), *unseen, sep="\n")
     for line in provider.kept():
@@ -65,6 +65,13 @@ def _down(order: Order, provider: Provider, sure: bool, dry: bool, ask: Callable
     if left:
         print(f"again: {order.again('down')}")
     return int(bool(left or others or unseen))
+
+
+def _may_be_its(provider: Provider) -> list[str]:
+    """What of the others is not for certain another folder's, which is kept and no fault."""
+    others = provider.others()
+    kept = provider.kept() if others else []
+    return [line for line in others if line not in kept]
 
 
 def _said(provider: Provider, going: list[str], staying: list[str]) -> list[str]:

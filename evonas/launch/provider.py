@@ -78,7 +78,8 @@ class Provider(Protocol):
         """What there still is of that, a line each."""
 
     def others(self) -> list[str]:
-        """What there is of this user's clusters that `down` from here leaves alone, a line each, with how it goes."""
+        """What there is of this user's clusters that `down` from here leaves alone, a line each, with how it goes;
+        what `kept` names, too, is for certain not of this folder."""
 
     def where(self) -> str:
         """Where `nodes` and `left` have looked, for people: behind "nothing is left in"."""

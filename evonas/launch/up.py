@@ -65,15 +65,16 @@ def up(
         return agreed
     plan, asked = agreed
     change(order.folder, agreed=asked, cloud=order.cloud, prices=dict(order.own_prices))
-    begun = False
+    begun = coming = False
     try:
         for line in provider.prepare():
             if line not in plan.by_hand:
                 print(line, flush=True)
         if order.config_path:
             print(f"{order.config_path} runs in {provider.run_folder()}", flush=True)
-        begun = True
+        begun = coming = True
         provider.start()
+        coming = plan.stays
         order.remember(provider.run_folder())
         begun_with()
         status = provider.search()
@@ -82,7 +83,7 @@ def up(
         if isinstance(stop, Terminated):  # SIGKILL follows soon, and a cloud may take its time
             print(*_ways_on(order, None, UP if begun else UNKNOWN), sep="\n", flush=True)
             return TERMINATED
-        print(*_ways_on(order, provider.run_folder(), _what_runs(provider, begun and plan.stays)), sep="\n")
+        print(*_ways_on(order, provider.run_folder(), _what_runs(provider, coming)), sep="\n")
         return INTERRUPTED
     except NotOwn:
         raise

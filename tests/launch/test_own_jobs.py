@@ -85,6 +85,7 @@ def test_each_slurm_cluster_has_numbers_of_its_own(
     assert main(UP) == 2
     assert f"{line}SLURM_CLUSTERS=alpha; where it has ended: --anyway\n" in capsys.readouterr().err
     assert told.lines("scancel") == told.lines("sbatch ") == []
+    Path("jobs").write_text("8\ttraining\t/x/train.sh\n")
     assert main([*UP, "--anyway"]) == 130
     assert read(FOLDER).jobs == {"/r/one": "7;beta"}
 

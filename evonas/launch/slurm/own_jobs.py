@@ -5,13 +5,13 @@ from dataclasses import astuple, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from evonas.launch.slurm import scontrol, squeue
+from evonas.launch.slurm import job_lines, scontrol, squeue
+from evonas.launch.slurm.job_lines import FILE
 from evonas.launch.slurm.squeue import Job, Queue
-from evonas.launch.state import State, alter, read
+from evonas.launch.state import NAME, State, alter, read
 
 NAMED = "evonas-"
 """How the name of a job of a search begins."""
-FILE = "slurm.sbatch"
 _ELSEWHERE = "job {1} of Slurm cluster {2} may write {0}, and nobody looks there: give this line there, or with {3}"
 
 
@@ -31,7 +31,8 @@ class Submitted:
 
 
 class OwnJobs:
-    """Those of a folder, by its state and the queue.
+    """Those of a folder: what its state has, and what runs its script, of which a line that was interrupted or whose
+    sbatch failed has kept nothing.
 
     Args:
         folder: of the cluster.
@@ -54,12 +55,30 @@ class OwnJobs:
         return [Submitted(run, *job.partition(";")[::2]) for run, job in read(self._folder).jobs.items()]
 
     def there(self, queue: Queue) -> list[tuple[Submitted, Job]]:
-        """Those that are in the queue, each with what it is there."""
-        return [(each, job) for each in self.known() for job in queue.jobs if _is(job, each)]
+        """Those that are in the queue, each with what it is there; first what the state knows."""
+        known = [(each, job) for each in self.known() for job in queue.jobs if _is(job, each)]
+        seen, script = [job for _, job in known], (self._folder / FILE).resolve()
+        more = [(job, line) for job in queue.jobs if job not in seen and (line := job_lines.read(job.line))]
+        return [*known, *((_submitted(job, line.run), job) for job, line in more if line.script == script)]
 
     def of(self, run: str, queue: Queue) -> Job | None:
         """The one that writes a run folder, if it has not ended."""
         return next((job for known, job in self.there(queue) if known.run == run), None)
+
+    def writer(self, run: str, queue: Queue) -> Job | None:
+        """Another folder's job that writes a run folder; a relative one is another's of the same name."""
+        if not run.startswith("/") and "://" not in run:
+            return None
+        return next((job for job in self.others(queue) if (line := job_lines.read(job.line)) and line.run == run), None)
+
+    def others(self, queue: Queue) -> list[Job]:
+        """The other searches that are in the queue."""
+        own = [job for _, job in self.there(queue)]
+        return [job for job in queue.jobs if job not in own and is_search(job)]
+
+    def is_of_another(self, job: Job) -> bool:
+        """Whether such a search is another folder's, as its script says where this folder's state is not lost."""
+        return (self._folder / NAME).exists() and job_lines.read(job.line) is not None
 
     def unseen(self, queue: Queue) -> dict[str, str]:
         """Run folder -> a line that says where its job is to be looked for, as the queue is another Slurm cluster's."""
@@ -70,6 +89,13 @@ class OwnJobs:
         """Keeps what was submitted; with a cluster that is empty it is here."""
         job = ";".join(filter(None, (number, cluster or self.here)))
         alter(self._folder, lambda state: replace(state, started=True, jobs={**state.jobs, run: job}))
+
+    def take(self, run: str, job: Job) -> bool:
+        """Keeps a job of the queue that runs the folder's script; whether the state has lacked it."""
+        if any(known.run == run and _is(job, known) for known in self.known()):
+            return False
+        self.note(run, job.number, job.cluster)
+        return True
 
     def forget_ended(self) -> None:
         """Their numbers may be others' one day."""
@@ -90,6 +116,10 @@ def name_of(run: str) -> str:
 def is_search(job: Job) -> bool:
     """Whether a job runs evonas's script or is named so, whoever has submitted it."""
     return job.name.startswith(NAMED) or _runs_script(job)
+
+
+def _submitted(job: Job, run: str) -> Submitted:
+    return Submitted(run, job.number, job.cluster)
 
 
 def _is(job: Job, known: Submitted) -> bool:

@@ -14,11 +14,13 @@ from evonas.launch import programs
 from evonas.launch.costs import estimate
 from evonas.launch.launch_files.fitting import Kind, Room, check_fits
 from evonas.launch.order import Order
+from evonas.launch.owned import NotOwn
 from evonas.launch.places import in_each
 from evonas.launch.provider import Plan
-from evonas.launch.slurm import own_jobs, scontrol, squeue
+from evonas.launch.slurm import job_lines, own_jobs, scontrol, squeue
 from evonas.launch.slurm.guards import check_guards
-from evonas.launch.slurm.own_jobs import FILE, OwnJobs, Submitted
+from evonas.launch.slurm.job_lines import FILE
+from evonas.launch.slurm.own_jobs import OwnJobs, Submitted
 from evonas.launch.slurm.sbatch import submit
 from evonas.launch.slurm.sbatch_options import asked
 from evonas.launch.slurm.squeue import Job
@@ -42,6 +44,7 @@ class Slurm:
     def __init__(self, order: Order, sleep: Callable[[float], None] = time.sleep) -> None:
         self._order, self._sleep = order, sleep
         self._script, self._jobs = order.folder / FILE, OwnJobs(order.folder)
+        self._seen = dict[str, None]()
 
     def plan(self, ask: bool) -> Plan:
         text = self._script.read_text() if self._script.exists() and not self._order.replace else shipped(FILE)
@@ -75,16 +78,36 @@ class Slurm:
 
     def start(self) -> None:
         run, queue = self._run, self._jobs.queue()
-        if job := self._jobs.of(run, queue):
-            of = [path for path, its in self._order.state.runs.items() if its == run]
-            if of and of[0] != self._order.whole_path:
-                raise UserError(f"job {job.number} of {of[0]} is still there and writes {run}: --run, another one")
-            return
         if (line := self._jobs.unseen(queue).get(run)) and not self._order.anyway:
             raise UserError(f"{line}; where it has ended: --anyway")
-        number, cluster = submit(self._words())
-        self._jobs.note(run, number, cluster)
-        print(f"submitted as job {number}")
+        if job := self._jobs.of(run, queue):
+            self._go_on_with(job)
+        elif job := self._jobs.writer(run, queue):
+            raise NotOwn(f"{job_lines.described(job)}, writes {run}: wait until it has ended, or --run, another one")
+        else:
+            self._submit(run)
+
+    def _submit(self, run: str) -> None:
+        try:
+            number, cluster = submit(self._words())
+        except UserError as error:
+            if not (job := self._jobs.of(run, self._jobs.queue())):
+                raise
+            print(f"{error}; it has it all the same")
+            self._go_on_with(job)
+        else:
+            self._jobs.note(run, number, cluster)
+            print(f"submitted as job {number}")
+
+    def _go_on_with(self, job: Job) -> None:
+        """Raises UserError: it is another CONFIG's."""
+        run, line = self._run, job_lines.read(job.line)
+        of = [path for path, its in self._order.state.runs.items() if its == run]
+        of += [line.config] if line and line.script == self._script.resolve() else []
+        if of and of[0] != self._order.whole_path:
+            raise UserError(f"job {job.number} of {of[0]} is still there and writes {run}: --run, another one")
+        if self._jobs.take(run, job):
+            print(f"job {job.number} of {self._script} writes {run} already: no other one is submitted")
 
     def search(self) -> int:
         number = next(job.number for job in self._jobs.known() if job.run == self._run)
@@ -119,7 +142,7 @@ class Slurm:
         return []  # `nodes` has all jobs
 
     def is_own(self) -> bool:
-        return True  # only jobs of its own state are ended
+        return True  # only jobs of its own state and script are ended
 
     def down(self) -> None:
         jobs = {job.number: job for _, job in self._there()}
@@ -135,23 +158,27 @@ class Slurm:
 
     def others(self) -> list[str]:
         """The other searches of this user, as of another folder or of a state that was lost."""
-        queue, here = self._jobs.queue(), self._order.folder
-        own = [job for _, job in self._jobs.there(queue)]
-        found = [job for job in queue.jobs if job not in own and own_jobs.is_search(job)]
-        way = "not started from {}; scancel {} ends it"
-        return [f"job {j.number}, {j.state.lower()}: {j.name}, {way.format(here, j.number)}" for j in found]
+        return [self._line_of(job) for job in self._jobs.others(self._jobs.queue())]
 
     def where(self) -> str:
         named = os.environ.get("SLURM_CLUSTERS") or self._jobs.here
-        return f"the queue of {_user()}{f' on {named}' if named else ''} (squeue --me)"
+        but = " but searches of other folders" if self._of_others() else ""
+        return f"the queue of {_user()}{f' on {named}' if named else ''} (squeue --me){but}"
 
     def unseen(self) -> list[str]:
         return [*self._jobs.unseen(self._jobs.queue()).values()]
 
     def kept(self) -> list[str]:
         state = read(self._order.folder)
-        runs = dict.fromkeys((*state.runs.values(), *state.jobs))
-        return [f"{run}: its record; the same up line goes on with it" for run in runs]
+        runs = dict.fromkeys((*state.runs.values(), *state.jobs, *self._seen))
+        return [*self._of_others(), *(f"{run}: its record; the same up line goes on with it" for run in runs)]
+
+    def _of_others(self) -> list[str]:
+        jobs = self._jobs.others(self._jobs.queue())
+        return [self._line_of(job) for job in jobs if self._jobs.is_of_another(job)]
+
+    def _line_of(self, job: Job) -> str:
+        return f"{job_lines.described(job)}, not started from {self._order.folder}; scancel {job.number} ends it"
 
     def _words(self) -> list[str]:
         order, name = self._order, f"--job-name={own_jobs.name_of(self._run)}"
@@ -168,7 +195,9 @@ class Slurm:
         return words + [word for module in order.modules for word in ("--import", _place(module))]
 
     def _there(self) -> list[tuple[Submitted, Job]]:
-        return self._jobs.there(self._jobs.queue())
+        found = self._jobs.there(self._jobs.queue())
+        self._seen |= dict.fromkeys(known.run for known, _ in found)
+        return found
 
     def _cancel(self, job: Job) -> None:
         # Of several clusters each may have a job of this number.

@@ -25,7 +25,10 @@ def submit(words: list[str]) -> tuple[str, str]:
         raise UserError(f"sbatch does not take the job: {_why(errors) or f'it ended with status {code}'}")
     number, _, cluster = (said.splitlines() or [""])[-1].partition(";")  # a site's own sbatch may greet before
     if not number.isdecimal():
-        raise UserError(f"sbatch says no number of a job, but {one_line(said)!r}: squeue --me has it, if there is one")
+        raise UserError(
+            f"sbatch says no number of a job, but {one_line(said)!r}: squeue --me has it, if there is one, and the "
+            f"same line goes on with it"
+        )
     return number, cluster
 
 
