@@ -35,6 +35,20 @@ def other_token(there: str, way: str) -> UserError:
     )
 
 
+def strange_token(there: str, way: str) -> UserError:
+    """What is said of a token that is there without a cluster, and of which nobody here knows whose it is.
+
+    Args:
+        there: what has the token.
+        way: the line by which it goes.
+    """
+    return UserError(
+        f"{there} has another token than {token_file()}, and may be somebody else's: it would take no search from "
+        f"here; nothing was started: --namespace, another one; if it is yours, put its token there, or take it down "
+        f"first ({way}), and the same line starts it anew"
+    )
+
+
 def owns(folder: Path, place: str) -> bool:
     """Whether the cluster in a place (a region, a project, a context) was started from this folder."""
     return place in read(folder).owns

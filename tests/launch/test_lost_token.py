@@ -10,6 +10,7 @@ import pytest
 
 from evonas.cli import main
 from evonas.launch import programs
+from evonas.launch.kubernetes.pod_objects import LABEL
 from evonas.launch.tokens import token, token_file
 from tests.launch.stand_ins import user  # noqa: F401 - a fixture
 from tests.launch.ups import FILES, Ups, on  # noqa: F401 - a fixture
@@ -108,7 +109,9 @@ def test_up_says_that_the_head_has_another_token_before_anything_is_started(
     assert ups.runs == [ups.runs[0]] * 2
 
 
-def test_a_secret_made_by_hand_with_another_token_goes_by_kubectl(
+@pytest.mark.parametrize("of", ["made by hand", "of a colleague's cluster that is down"])
+def test_a_secret_with_another_token_and_no_cluster_may_be_somebody_elses(
+    of: str,
     on: Callable[[str], Ups],  # noqa: F811
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -116,11 +119,32 @@ def test_a_secret_made_by_hand_with_another_token_goes_by_kubectl(
     other.write_text("another")
     line = ["--context=ctx", "--namespace=a", "create", "secret", "generic", "evonas-auth"]
     programs.run("kubectl", *line, f"--from-file=auth_token={other}")
+    if of != "made by hand":
+        programs.run("kubectl", *line[:2], "label", "secret/evonas-auth", LABEL)
     assert ups.up() == 2
     said = capsys.readouterr().err
-    assert "secret/evonas-auth in namespace a of ctx has another token than" in said
-    way = said.partition("take it down first (")[2].partition(")")[0]
-    programs.run(*shlex.split(way))
+    assert f"secret/evonas-auth in namespace a of ctx has another token than {token_file()}, and may be somebody" in said
+    assert ("lost or made anew" in said, said.count("\n")) == (False, 1)
+    way = said.partition("if it is yours, put its token there, or take it down first (")[2].partition(")")[0]
+    if of == "made by hand":
+        programs.run(*shlex.split(way))
+    else:
+        assert main([*shlex.split(way)[1:], "--yes"]) == 0
+    assert ups.up() == 0
+
+
+def test_a_secret_that_stays_of_this_folders_cluster_is_its_users(
+    on: Callable[[str], Ups],  # noqa: F811
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ups = on("kubernetes")
+    assert ups.up() == 0
+    programs.run("kubectl", "--context=ctx", "--namespace=a", "delete", "raycluster/evonas")
+    _lose(new=True)
+    assert ups.up() == 2
+    said = "lost or made anew since, and would take no search from here; nothing was started: put the old one back"
+    assert said in capsys.readouterr().err
+    assert ups.line("down", "--yes") == 0
     assert ups.up() == 0
 
 

@@ -14,7 +14,7 @@ from evonas.launch.kubernetes.pod_objects import CLUSTER, SECRET, labelled, ther
 from evonas.launch.kubernetes.reaching import check_reached, place
 from evonas.launch.launch_files.guards import NAME
 from evonas.launch.order import Order
-from evonas.launch.owned import other_token, owns
+from evonas.launch.owned import other_token, owns, strange_token
 from evonas.launch.recovered import said_in
 from evonas.launch.state import State, read
 from evonas.launch.tokens import digest, known_digest, token_file
@@ -87,10 +87,13 @@ class Namespaces:
         if there(self.here, CLUSTER):
             if self.is_own():  # whose it is else, `claim` says
                 raise other_token(f"the cluster in {self.here}", self._order.again("down"))
-        elif SECRET in labelled(self.here):
-            raise other_token(f"{SECRET} in {self.here}", self._order.again("down"))
-        else:  # made by hand
-            raise other_token(f"{SECRET} in {self.here}", shlex.join(self.here.line("delete", SECRET)))
+            return
+        its_name, is_labelled = f"{SECRET} in {self.here}", SECRET in labelled(self.here)
+        if is_labelled and self.is_own():
+            raise other_token(its_name, self._order.again("down"))
+        # One that was made by hand, or of a colleague whose cluster is down.
+        way = f"{self._order.again('down')} --anyway" if is_labelled else shlex.join(self.here.line("delete", SECRET))
+        raise strange_token(its_name, way)
 
     def check_one(self) -> None:
         """Lets go on where the folder has no cluster elsewhere, which it would forget.
