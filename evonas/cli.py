@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt as stop:
         return status_of(stop)
-    except (NotADirectoryError, PermissionError, FileNotFoundError) as error:
+    except (NotADirectoryError, IsADirectoryError, FileExistsError, PermissionError, FileNotFoundError) as error:
         what = f"{error.filename}: {error.strerror}" if error.filename else error
         print(f"evonas: {printable(what)}", file=sys.stderr)
         return 2

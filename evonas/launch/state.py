@@ -54,7 +54,7 @@ def read(folder: Path) -> State:
     """The state in a folder; that of nothing where there is none.
 
     Raises:
-        UserError: The file is damaged.
+        UserError: The file is damaged, or a folder.
     """
     path = folder / NAME
     try:
@@ -77,7 +77,7 @@ def read(folder: Path) -> State:
         )
     except FileNotFoundError:
         return State()
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, IsADirectoryError):
         raise UserError(f"{path} is not as evonas wrote it: remove it, and give all options again") from None
 
 

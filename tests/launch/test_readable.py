@@ -11,7 +11,8 @@ from evonas import atomic_files
 from evonas.cli import main
 from evonas.errors import UserError
 from evonas.launch.launch_files.readable import check_readable
-from tests.launch.stand_ins import user  # noqa: F401 - a fixture
+from evonas.launch.state import change
+from tests.launch.stand_ins import stand_in, user  # noqa: F401 - a fixture
 
 FILES = ("slurm.sbatch", "my-cluster.yaml", "cluster.yaml", "my-aws.yaml", "aws.yaml", "my-head-gcp.yaml")
 
@@ -34,6 +35,36 @@ def test_each_line_says_so(line: list[str], capsys: pytest.CaptureFixture[str]) 
     (folder / "my-any.yaml").write_bytes(b"name: \xe9\n")
     assert main(["cluster", *line]) == 2
     assert f"evonas: {folder}/my-any.yaml is not text in UTF-8 (byte 0xe9 at 6)" in capsys.readouterr().err
+
+
+@pytest.fixture
+def queue(user: Path, monkeypatch: pytest.MonkeyPatch) -> Path:  # noqa: F811
+    """Of Slurm, in which nothing is; the folder of its cluster."""
+    stand_in(user, monkeypatch, squeue="", scancel="", sbatch="")
+    (folder := user / "cluster-slurm").mkdir()
+    return folder
+
+
+def test_a_state_that_is_a_folder_is_put_aside_as_a_damaged_one(
+    queue: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = "cluster-slurm/state.json is not as evonas wrote it: remove it, and give all options again"
+    for action in (["status"], ["down", "--yes"]):
+        (queue / "state.json" / "in it").mkdir(parents=True)
+        for refused in (["up", "slurm", "c.yaml", "--yes"], ["down", "slurm", "--dry-run"]):
+            assert main(["cluster", *refused]) == 2
+            assert capsys.readouterr().err == f"evonas: {line}\n"
+        assert main(["cluster", action[0], "slurm", *action[1:]]) == 0
+        assert f"note: {line}; it is cluster-slurm/state.json.damaged now" in capsys.readouterr().out
+        (queue / "state.json.damaged" / "in it").rmdir()
+
+
+def test_a_folder_where_another_file_should_be_is_a_line(queue: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    change(queue, started=True)
+    (queue / ".state.lock").unlink()
+    (queue / ".state.lock").mkdir()
+    assert main(["cluster", "down", "slurm", "--yes"]) == 2
+    assert capsys.readouterr().err == "evonas: cluster-slurm/.state.lock: Is a directory\n"
 
 
 def test_a_file_system_without_hard_links_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
