@@ -55,7 +55,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--family", metavar="FAMILY", help="of Google's machine images (default: the newest that fits)")
     text = "whose Kubernetes (default: as its server says)"
     parser.add_argument("--platform", choices=("gke", "eks", "plain"), help=text)
-    text = "of kubectl, on Kubernetes (default: of the first line, and then that to which kubectl is set)"
+    text = (
+        "of kubectl, on Kubernetes (default: of the first line, and then that to which kubectl is set); where it was "
+        "renamed, `up` and `down` keep the new name"
+    )
     parser.add_argument("--context", metavar="CONTEXT", help=text)
     parser.add_argument("--namespace", metavar="NAMESPACE", help="of Kubernetes (default: as the context)")
     parser.add_argument("--ami", metavar="AMI", help="of AWS's machine images (default: the newest that fits)")

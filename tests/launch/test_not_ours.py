@@ -42,13 +42,13 @@ def test_what_a_user_puts_into_the_launch_file_is_named_and_stays(
     out = capsys.readouterr().out
     names = ["persistentvolumeclaim/runs", "configmap/colleague", "namespace/team"]
     for name in names:
-        assert f"\n  {name} of {COPY} is yours: applied over what has that name, not counted, and left by" in out
+        assert f"\n  {name} of {COPY} is none of evonas's own: applied unless another has that name, not counted, and" in out
     assert main([*DOWN[:3], "--dry-run"]) == 0
     out = capsys.readouterr().out
     assert not any(f"would go: {name}" in out for name in names)
     assert main(DOWN) == 0
     out = capsys.readouterr().out
-    assert all(f"\nkept: {name}, which is yours and stands in {COPY}\n" in out for name in names)
+    assert all(f"\nkept: {name} of {COPY}, which is none of evonas's own\n" in out for name in names)
     assert "ctx/a/persistentvolumeclaim_runs" in written.objects()
     assert not any("evonas" in name for name in written.objects())
     assert "delete -f" not in written.told()
@@ -68,10 +68,13 @@ def test_what_is_there_of_somebody_else_is_not_written_over(
         said = (
             f"configmap/colleague of {COPY} is there in namespace a of ctx, and is another: it may be somebody else's"
         )
-        assert (said in capsys.readouterr().err) is (status == 2)
+        out, err = capsys.readouterr()
+        assert (said in err) is (status == 2)
+        assert f"configmap/colleague of {COPY} is none of evonas's own: applied unless another has that name," in out
     theirs.write_text(json.dumps({**found, "data": {}}))
     assert main(DOWN) == 0
     assert main([*UP, "--anyway"]) == 0
+    assert f"configmap/colleague of {COPY} is none of evonas's own: applied over what has" in capsys.readouterr().out
 
 
 def test_another_label_or_name_is_nobodys_to_take(written: Namespaces, tmp_path: Path) -> None:

@@ -110,4 +110,4 @@ class Ending:
         except (OSError, yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError) as error:
             yield f"what was put into {self._copy} by hand, which cannot be read ({' '.join(str(error).split())})"
             return
-        yield from (f"{name}, which is yours and stands in {self._copy}" for name in names)
+        yield from (f"{name} of {self._copy}, which is none of evonas's own" for name in names)

@@ -79,7 +79,7 @@ def checked(text: str, copy: Path, order: Order, namespace: str | None, run: str
     check_fits(order, room := pods.room(text, CPUS), copy.name)
     if order.resources and not any(machine.board and machine.most for machine in machines):
         raise UserError(f"{copy} has no pod for {', '.join(sorted(order.resources))} of a target: replicas")
-    return Checked(machines, room, idle_h(spec), tuple(_notes(text, copy, spec)))
+    return Checked(machines, room, idle_h(spec), tuple(_notes(text, copy, spec, order.anyway)))
 
 
 @contextmanager
@@ -131,7 +131,7 @@ def _of_head(head: Mapping[str, Any]) -> Iterator[str]:
         yield f"the head runs by serviceaccount/{account}, not by {ACCOUNT}: that one must be allowed to write the run"
 
 
-def _notes(text: str, copy: Path, spec: Mapping[str, Any]) -> Iterator[str]:
+def _notes(text: str, copy: Path, spec: Mapping[str, Any], anyway: bool) -> Iterator[str]:
     yield UNCOUNTED[platform_in(text)]
     yield from from_the_start(spec)
     yield from suspended(spec)
@@ -140,5 +140,6 @@ def _notes(text: str, copy: Path, spec: Mapping[str, Any]) -> Iterator[str]:
     yield from unserved(spec, [part for part in objects(text) if part["kind"] == "NodePool"])
     yield from _of_head(spec["headGroupSpec"])
     yield from changed_policy(text)
+    over = "over what has that name" if anyway else "unless another has that name"
     for name in yours(text):
-        yield f"{name} of {copy} is yours: applied over what has that name, not counted, and left by `down`"
+        yield f"{name} of {copy} is none of evonas's own: applied {over}, not counted, and left by `down`"

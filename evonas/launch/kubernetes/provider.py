@@ -112,7 +112,7 @@ class Kubernetes:
             self._note(*new)
         return [
             f"{here}, by overlays/{platform}; {SECRET}",
-            f"{ACCOUNT} must be allowed to write {self.run_folder()}",
+            f"{ACCOUNT} must be allowed to write {self.run_folder() or self._bucket or 'the run folders to come'}",
             *(hand_note(order.folder, FILE) or [str(copy)]),
             *notes,
         ]
@@ -127,9 +127,7 @@ class Kubernetes:
         return run_search(self._order, self._tunnel, self.run_folder() or "", CPUS)
 
     def run_folder(self) -> str | None:
-        bucket = self._order.value("bucket")
-        place = bucket if bucket is None or "://" in bucket else f"gs://{bucket}"
-        return self._order.run(f"{place}/{self._order.title}" if place else None)
+        return self._order.run(f"{place}/{self._order.title}" if (place := self._bucket) else None)
 
     def nodes(self) -> list[str]:
         found = programs.answer(*self._namespaces.reached.line(*PODS, "-o", _GROUPS))
@@ -165,6 +163,11 @@ class Kubernetes:
 
     def kept(self) -> list[str]:
         return self._ending.kept()
+
+    @property
+    def _bucket(self) -> str | None:
+        bucket = self._order.value("bucket")
+        return bucket if bucket is None or "://" in bucket else f"gs://{bucket}"
 
     @property
     def _is_there(self) -> bool:
