@@ -123,7 +123,7 @@ def test_a_secret_with_another_token_and_no_cluster_may_be_somebody_elses(
         programs.run("kubectl", *line[:2], "label", "secret/evonas-auth", LABEL)
     assert ups.up() == 2
     said = capsys.readouterr().err
-    assert f"secret/evonas-auth in namespace a of ctx has another token than {token_file()}, and may be somebody" in said
+    assert f"secret/evonas-auth in namespace a of ctx has another token than {token_file()}, and may be some" in said
     assert ("lost or made anew" in said, said.count("\n")) == (False, 1)
     way = said.partition("if it is yours, put its token there, or take it down first (")[2].partition(")")[0]
     if of == "made by hand":
