@@ -11,6 +11,7 @@ from evonas.launch.kubernetes.pod_labels import groups
 from evonas.launch.kubernetes.pod_objects import SECRET
 from evonas.launch.kubernetes.pods import cluster
 from evonas.launch.launch_files.guards import NAME
+from evonas.launch.launch_files.token_mode import check_mode
 
 _SECRET = SECRET.partition("/")[2]
 _WAYS_IN = ("Ingress", "Gateway", "HTTPRoute", "TCPRoute", "TLSRoute", "Route")
@@ -35,7 +36,7 @@ def check_guards(text: str, name: object) -> None:
         raise UserError(f"{name}: authOptions has secretName: {secret}, and the token is in {_SECRET}: name that")
     if found["metadata"]["name"] != NAME:
         raise UserError(f"{name}: the RayCluster is {found['metadata']['name']}: `down` goes by {NAME}; name it so")
-    parts = objects(text)
+    check_mode(parts := objects(text), name)
     if door := next(chain(_doors(found["spec"], parts), _gaps(found["spec"], parts)), None):
         raise UserError(f"{name}: {door}")
 

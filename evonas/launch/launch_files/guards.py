@@ -2,10 +2,11 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from evonas.errors import UserError
+from evonas.launch.launch_files.token_mode import check_mode, texts
 
 NAME = "evonas"
 """Of the cluster, of the security group or the subnetwork, and in the policy of the head's role."""
@@ -25,7 +26,10 @@ def check_guards(launch: Mapping[str, Any], name: object) -> None:
         UserError: It does not, or has another name, its machines come into a network that lets anybody in, its head
             may do more than it needs, or its dashboard can be reached without a tunnel.
     """
-    options = [str(option) for option in (launch.get("docker") or {}).get("run_options") or ()]
+    docker = launch.get("docker") or {}
+    if not docker.get("container_name"):
+        raise UserError(f"{name}: docker has no container_name: Ray would run beside it, and ask for no token; name it")
+    options = [str(option) for option in docker.get("run_options") or ()]
     modes = [found for option in options for found in re.findall(r"RAY_AUTH_MODE=\w*", option)]
     if not modes or {*modes} != {_TOKEN}:
         raise UserError(f"{name}: docker.run_options lacks --env={_TOKEN}: whoever reaches the head could run anything")
@@ -42,7 +46,8 @@ def check_guards(launch: Mapping[str, Any], name: object) -> None:
         if "machineType" in head:
             key, own, all_of = ("serviceAccounts", "that of evonas-head", "compute and storage")
         raise UserError(f"{name}: the head names no {key}: Ray's may do all of {all_of}; {own} may do what is needed")
-    check_dashboard(_texts(launch), name)
+    check_mode(launch, name)
+    check_dashboard(texts(launch), name)
 
 
 def check_dashboard(texts: Iterable[str], name: object) -> None:
@@ -61,15 +66,6 @@ def check_dashboard(texts: Iterable[str], name: object) -> None:
             f"{name}: --dashboard-host is {hosts[0]}: whoever reaches it can run anything, and `up` needs no more "
             f"than {_LOOPBACK[0]}"
         )
-
-
-def _texts(found: Any) -> Iterator[str]:
-    """All that is no mapping or list."""
-    if isinstance(found, Mapping | list):
-        for each in found.values() if isinstance(found, Mapping) else found:
-            yield from _texts(each)
-    else:
-        yield str(found)
 
 
 def strange_doors(launch: Mapping[str, Any], text: str) -> list[str]:

@@ -3,17 +3,15 @@
 import re
 
 from evonas.errors import UserError
+from evonas.launch.launch_files.token_mode import code, refuse, taken
 
-_COMMENT = re.compile(r"^\s*#.*", re.MULTILINE)
 _MODE = re.compile(r"\bRAY_AUTH_MODE=[\"']?(\w*)")
 _HOST = re.compile(r"--dashboard-host[= ]\s*[\"']?([^\s\"')]*)")
 _LOOPBACK = re.compile(r"127(\.\d+){3}|localhost|::1")
 _WITHOUT = re.compile(
-    r"\bunset\b[^\n;&|]*\bRAY_AUTH_MODE\b|\benv (?:[^\n;&|]* )?(?:-i|-u ?RAY_AUTH_MODE|--ignore-environment|"
-    r"--unset=RAY_AUTH_MODE)\b|\bsrun [^\n;&|]*--export[= ](?!ALL\b)\S*|"
-    r"\bapptainer [^\n;&|]*\s(?:-e|-C|--cleanenv|--containall)\b"
+    r"\bsrun [^\n;&|]*--export[= ](?!ALL\b)\S*|\bapptainer [^\n;&|]*\s(?:-e|-C|--cleanenv|--containall)\b"
 )
-"""What takes RAY_AUTH_MODE from the environment of Ray."""
+"""Steps and images that do not get RAY_AUTH_MODE."""
 _TOKEN = re.compile(r"\bRAY_AUTH_TOKEN=")
 
 
@@ -27,17 +25,14 @@ def check_guards(script: str, name: object) -> None:
     Raises:
         UserError: It does not.
     """
-    code = _COMMENT.sub("", script).replace("\\\n", " ")
-    if {*_MODE.findall(code)} != {"token"}:
+    lines = code(script)
+    if {*_MODE.findall(lines)} != {"token"}:
         raise UserError(f"{name} lacks RAY_AUTH_MODE=token, and no other: whoever reaches it could run anything there")
-    if found := _WITHOUT.search(code):
-        raise UserError(
-            f"{name}: {' '.join(found[0].split())}: Ray would not have RAY_AUTH_MODE=token, and whoever reaches it "
-            f"could run anything there"
-        )
-    if _TOKEN.search(code):
+    steps = _WITHOUT.search(lines)
+    refuse(taken(lines) or (steps[0] if steps else ""), name)
+    if _TOKEN.search(lines):
         raise UserError(f"{name}: RAY_AUTH_TOKEN=: who can read the file has it; the script makes one for each job")
-    if host := next((host for host in _HOST.findall(code) if not _LOOPBACK.fullmatch(host)), None):
+    if host := next((host for host in _HOST.findall(lines) if not _LOOPBACK.fullmatch(host)), None):
         raise UserError(
             f"{name}: --dashboard-host={host}: others could reach the dashboard; --dashboard-host=127.0.0.1, as it came"
         )
