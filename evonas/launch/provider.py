@@ -62,6 +62,9 @@ class Provider(Protocol):
     def run_folder(self) -> str | None:
         """Where the search is recorded."""
 
+    def next_run(self) -> str | None:
+        """The same, also where only the cloud knows it yet, which is asked."""
+
     def nodes(self) -> list[str]:
         """What runs now where this order is, a line each."""
 

@@ -129,6 +129,9 @@ class Kubernetes:
     def run_folder(self) -> str | None:
         return self._order.run(f"{place}/{self._order.title}" if (place := self._bucket) else None)
 
+    def next_run(self) -> str | None:
+        return self.run_folder()
+
     def nodes(self) -> list[str]:
         found = programs.answer(*self._namespaces.reached.line(*PODS, "-o", _GROUPS))
         counts = [f"{count} x {name}" for name, count in sorted(Counter(found.splitlines()).items())]

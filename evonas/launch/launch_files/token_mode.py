@@ -30,7 +30,8 @@ def taken(text: str) -> str:
         is_token = found["name"] and value and value.strip("=\"'") == "token"
         if not is_token and (value or before != "export "):
             return found[0]
-    return found[0] if (found := _LOST.search(text)) else ""
+    lost = _LOST.search(text)
+    return lost[0] if lost else ""
 
 
 def check_mode(launch: Any, name: object) -> None:

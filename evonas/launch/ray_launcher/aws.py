@@ -103,9 +103,8 @@ class Aws:
         order, region = self._order, self._region
         order.folder.mkdir(parents=True, exist_ok=True)
         with refusals(), reading(self._copy):
-            owner = self._regions.account
+            owner, name = self._regions.account, self._bucket
             address = order.address or own_address()
-            name = order.value("bucket") or f"evonas-{owner}-{region}"
             check_role(self._client, region, name, bool(order.value("bucket")))
             claim(order.folder, self._regions.named(region), self._regions.is_mine(region), self._taken_over(address))
             change(order.folder, given={**order.remembered, "region": region, "bucket": name})
@@ -148,8 +147,17 @@ class Aws:
         return run_search(self._order, self._tunnel, self.run_folder() or "", CPUS)
 
     def run_folder(self) -> str | None:
-        name = self._order.bucket
-        return self._order.run(f"s3://{name}/{self._order.title}" if name else None)
+        return self._run_in(self._order.bucket)
+
+    def next_run(self) -> str | None:
+        return self._run_in(self._bucket)
+
+    def _run_in(self, bucket: str | None) -> str | None:
+        return self._order.run(f"s3://{bucket}/{self._order.title}" if bucket else None)
+
+    @property
+    def _bucket(self) -> str:
+        return self._order.value("bucket") or f"evonas-{self._regions.account}-{self._region}"
 
     def nodes(self) -> list[str]:
         return self._running(self._region)

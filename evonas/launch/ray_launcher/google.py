@@ -94,7 +94,7 @@ class Google:
 
     def prepare(self) -> list[str]:
         order, region, project = self._order, self._region, self._known_project()
-        bucket = order.value("bucket") or f"{project}-evonas"
+        bucket = self._bucket
         place, address = f"{project}/{region}", order.address or own_address()
         with refusals():
             there = [f"machine {name} in {zone}" for name, zone in machines(self._client, project)]
@@ -140,8 +140,17 @@ class Google:
         return run_search(self._order, self._tunnel, self.run_folder() or "", CPUS)
 
     def run_folder(self) -> str | None:
-        name = self._order.bucket
-        return self._order.run(f"gs://{name}/{self._order.title}" if name else None)
+        return self._run_in(self._order.bucket)
+
+    def next_run(self) -> str | None:
+        return self._run_in(self._bucket)
+
+    def _run_in(self, bucket: str | None) -> str | None:
+        return self._order.run(f"gs://{bucket}/{self._order.title}" if bucket else None)
+
+    @property
+    def _bucket(self) -> str:
+        return self._order.value("bucket") or f"{self._known_project()}-evonas"
 
     def nodes(self) -> list[str]:
         project = self._known_project()

@@ -131,6 +131,9 @@ class Slurm:
     def run_folder(self) -> str | None:
         return self._order.run(str(Path("runs", self._order.title).resolve()))
 
+    def next_run(self) -> str | None:
+        return self.run_folder()
+
     @property
     def _run(self) -> str:
         return self.run_folder() or "RUN"
