@@ -3,7 +3,9 @@
 import json
 import re
 from collections.abc import Iterable, Mapping
+from hashlib import sha256
 from pathlib import Path
+from types import MappingProxyType
 
 from evonas.clusters.forms import is_plain, require_form
 from evonas.did_you_mean import unknown
@@ -109,7 +111,8 @@ def renewed(copy: str, template: str, values: Mapping[str, str]) -> str:
 
     Args:
         copy: its text. Lines that were changed stay, and all of it does where its first line says no values. A value
-            that cannot be put in for that reason the first line does not say either.
+            that cannot be put in for that reason the first line does not say either, and one that was changed in that
+            line stays, too.
         template: what it was made of.
         values: name -> value; others stay as they were filled in.
 
@@ -118,20 +121,19 @@ def renewed(copy: str, template: str, values: Mapping[str, str]) -> str:
     """
     if (before := _as_written(template, copy)) is None:
         return copy
-    after = _signed(template, _put(copy, template, values))
-    anew = dict(zip(before.splitlines(), after.splitlines(), strict=True))
-    return "".join(
-        line.replace(bare, anew.get(bare, bare))
-        for line in copy.splitlines(keepends=True)
-        for bare in [line.rstrip("\r\n")]
-    )
+    found = _put(copy, template, values)
+    anew = dict(zip(before.splitlines()[1:], _signed(template, found).splitlines()[1:], strict=True))
+    first, *rest = copy.splitlines(keepends=True)
+    kept = {name: _seals(copy).get(name, "-") for name in _edited(copy)}
+    lines = [(first, _first_line(found, kept)), *((line, anew.get(line.rstrip("\r\n"))) for line in rest)]
+    return "".join(old if new is None else new + old[len(old.rstrip("\r\n")) :] for old, new in lines)
 
 
 def _put(copy: str, template: str, values: Mapping[str, str]) -> dict[str, str]:
     """What the first line of a copy is to say: a value whose every line was changed by hand is not in it."""
     old, lines = filled_in(copy), set(copy.splitlines())
     before, found = _signed(template, old).splitlines()[1:], dict(old)
-    for name, value in values.items():
+    for name, value in ((name, value) for name, value in values.items() if name not in _edited(copy)):
         after = _signed(template, {**old, name: value}).splitlines()[1:]
         places = [line for line, new in zip(before, after, strict=True) if line != new]
         if not places or not lines.isdisjoint(places):
@@ -140,7 +142,31 @@ def _put(copy: str, template: str, values: Mapping[str, str]) -> dict[str, str]:
 
 
 def _signed(template: str, values: Mapping[str, str]) -> str:
-    return f"{_MARK}{json.dumps(dict(values))}\n{fill(template, values)}"
+    return f"{_first_line(values)}\n{fill(template, values)}"
+
+
+def _first_line(values: Mapping[str, str], kept: Mapping[str, str] = MappingProxyType({})) -> str:
+    """What was filled in, each value with a seal by which one that is changed in all of the file is known.
+
+    kept: name -> seal of one that was.
+    """
+    seals = [kept.get(name, _seal(name, value)) for name, value in values.items()]
+    return " ".join([f"{_MARK}{json.dumps(dict(values))}", *seals])
+
+
+def _seal(name: str, value: str) -> str:
+    return sha256(f"{name}={value}".encode()).hexdigest()[:8]
+
+
+def _seals(copy: str) -> dict[str, str]:
+    """Name -> seal, as the first line has them; the same errors as `filled_in`."""
+    return dict(zip(filled_in(copy), copy.partition("\n")[0].rpartition("}")[2].split(), strict=False))
+
+
+def _edited(copy: str) -> set[str]:
+    """The names whose value in the first line is none that was filled in."""
+    seals = _seals(copy)
+    return {name for name, value in filled_in(copy).items() if seals.get(name) != _seal(name, value)}
 
 
 def _as_written(template: str, copy: str) -> str | None:
@@ -161,7 +187,13 @@ def filled_in(copy: str) -> dict[str, str]:
     first = copy.partition("\n")[0]
     if not first.startswith(_MARK):
         raise ValueError(first)
-    return dict(json.loads(first.removeprefix(_MARK)))
+    said, brace, _ = first.removeprefix(_MARK).rpartition("}")
+    return dict(json.loads(said + brace))
+
+
+def unchanged(copy: str) -> dict[str, str]:
+    """The same, but for what was changed in that line since."""
+    return {name: value for name, value in filled_in(copy).items() if name not in _edited(copy)}
 
 
 def pairs(words: Iterable[str]) -> dict[str, str]:

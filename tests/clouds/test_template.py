@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 import yaml
 
-from evonas.clusters.template import defaults, fill, own_copy, pairs, slots
+from evonas.clusters.template import by_hand, defaults, fill, own_copy, pairs, slots, unchanged
 from evonas.errors import UserError
 from tests.test_cluster_files import CLUSTER, launcher_faults
 
@@ -97,16 +97,28 @@ def test_a_kept_copy_gets_the_values_of_now_where_nobody_has_changed_them(tmp_pa
     copy.write_text(copy.read_text().replace("image: a\n", "image: mine\n") + "more: 1\n")
     for bucket in ("c", "d"):
         own_copy(file, {"image": "new", "bucket": bucket}, keep=True)
-        assert copy.read_text().replace("image: mine\n", "image: new\n") == (
-            '# Filled in: {"image": "a", "bucket": "'  # what it has nowhere is not said
-            + bucket
-            + '"}\n'
-            + fill(TEXT, {"image": "new", "bucket": bucket})
-            + "more: 1\n"
-        )
+        first, _, rest = copy.read_text().replace("image: mine\n", "image: new\n").partition("\n")
+        assert first.startswith(f'# Filled in: {{"image": "a", "bucket": "{bucket}"}} ')  # and not what it has nowhere
+        assert rest == fill(TEXT, {"image": "new", "bucket": bucket}) + "more: 1\n"
     copy.write_text(bare := copy.read_text().partition("\n")[2])
     own_copy(file, {"image": "new", "bucket": "e"}, keep=True)
     assert copy.read_text() == bare, "its first line says nothing"
+
+
+def test_a_value_that_was_changed_in_all_of_the_file_stays(tmp_path: Path) -> None:
+    """As `sed -i s/a:1/a:2/` does, in the first line too."""
+    file = tmp_path / "a.yaml"
+    file.write_text(TEXT)
+    copy = own_copy(file, {"image": "a:1", "bucket": "b"})
+    copy.write_text(edited := copy.read_text().replace("a:1", "a:2"))
+    with pytest.raises(UserError, match="--replace"):
+        own_copy(file, {"image": "a:1", "bucket": "b"})
+    for bucket in ("b", "c", "c"):  # what was not changed is put in anew
+        own_copy(file, {"image": "a:1", "bucket": bucket}, keep=True)
+        assert copy.read_text().partition("\n")[2] == edited.partition("\n")[2].replace("//b/", f"//{bucket}/")
+        assert (by_hand(copy, TEXT), unchanged(copy.read_text())) == (True, {"bucket": bucket})
+    own_copy(file, {"image": "a:3", "bucket": "b"}, replace=True)
+    assert (by_hand(copy, TEXT), "image: a:3\n" in copy.read_text()) == (False, True)
 
 
 def test_what_is_no_pair_is_said() -> None:

@@ -1,5 +1,7 @@
-"""What a launch file of Ray that was changed by hand costs, lets in and leaves behind, by the command."""
+"""What a launch file that was changed by hand costs, lets in and leaves behind, by the command."""
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from evonas.cli import main
 from evonas.clusters.shipped import shipped
 from evonas.launch.ray_launcher.staying import staying
 from tests.launch.stand_ins import user  # noqa: F401 - a fixture
+from tests.launch.ups import FILES, Ups, on  # noqa: F401 - a fixture
 
 REFUSED = [
     ("aws", "min_workers: 0", "min_workers: -1", "has no whole min_workers and max_workers from 0 in head"),
@@ -116,3 +119,54 @@ def test_a_disk_that_down_does_not_find_is_said() -> None:
     ]
     aws["TagSpecifications"] = [{"ResourceType": "volume", "Tags": [{"Key": "ray-cluster-name", "Value": "evonas"}]}]
     assert "does not find" not in staying(launch)[0]
+
+
+@pytest.mark.parametrize("cloud", FILES)
+def test_an_image_that_was_changed_in_all_of_the_file_is_used_and_said(
+    cloud: str,
+    on: Callable[[str], Ups],  # noqa: F811
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """As `sed -i` does it, in its first line too."""
+    ups = on(cloud)
+    assert (ups.up(), ups.line("down", "--yes")) == (0, 0)
+    copy = ups.folder / FILES[cloud]
+    copy.write_text(copy.read_text().replace("me/evonas:9", "me/evonas:10"))
+    capsys.readouterr()
+    name, here = f"cluster-{cloud}/{FILES[cloud]}", [] if cloud == "kubernetes" else ["--address", "198.51.100.7"]
+    for words in (["--dry-run"], ["--yes"], ["--yes"]):
+        assert ups.up(*words, options=here) == 0
+        out = capsys.readouterr().out
+        assert out.startswith(f"{name} was changed by hand and is taken as it is; --replace writes it anew\n")
+        assert f"{name} was changed by hand: its image me/evonas:10 is used, and not me/evonas:9 (--image)" in out
+        assert ("image me/evonas:10" in copy.read_text(), "me/evonas:9" in copy.read_text()) == (True, False)
+    assert ups.up("--image", "me/evonas:11", "--replace", "--yes", options=here) == 0
+    assert ("me/evonas:11" in copy.read_text(), "me/evonas:10" in copy.read_text()) == (True, False)
+
+
+def test_a_region_that_was_changed_in_all_of_the_file_is_no_other_region(
+    on: Callable[[str], Ups],  # noqa: F811
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ups = on("gcp")
+    assert (ups.up(), ups.up()) == (0, 0)
+    copy = ups.folder / "my-gcp.yaml"
+    copy.write_text(edited := copy.read_text().replace("us-central1", "europe-west4"))
+    capsys.readouterr()
+    for words in (["--dry-run"], ["--yes"]):
+        assert ups.up(*words, options=[]) == 2
+        assert "my-gcp.yaml was changed by hand and is of europe-west4, not of us-central1:" in capsys.readouterr().err
+        assert copy.read_text() == edited
+
+
+def test_a_security_group_that_was_changed_in_all_of_the_file_is_said(
+    on: Callable[[str], Ups],  # noqa: F811
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ups = on("aws")
+    assert ups.up() == 0
+    copy = ups.folder / "my-aws.yaml"
+    copy.write_text(re.sub(r"sg-\w+", "sg-0123", copy.read_text()))
+    capsys.readouterr()
+    assert ups.up("--dry-run") == 0
+    assert "sg-0123 was put there by hand: whom it lets in is not looked at" in capsys.readouterr().out

@@ -1,10 +1,11 @@
 """What keeps strangers out of a cluster, in a launch file that its user has changed by hand."""
 
-import json
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
+from evonas.clusters.template import unchanged
 from evonas.errors import UserError
 from evonas.launch.launch_files.token_mode import check_mode, texts
 
@@ -16,7 +17,6 @@ _ROLE = f"{NAME}-head"
 _TOKEN = "RAY_AUTH_MODE=token"
 _DASHBOARD = re.compile(r"--dashboard-host(?:=|\s+)[\"']?([^\s\"';|&]+)")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_FILLED = re.compile(r"# Filled in: (\{.*\})")
 
 
 def check_guards(launch: Mapping[str, Any], name: object) -> None:
@@ -75,8 +75,9 @@ def strange_doors(launch: Mapping[str, Any], text: str) -> list[str]:
         launch: the file.
         text: the same; its first line says what was filled in.
     """
-    found = _FILLED.match(text)
-    values = json.loads(found[1]) if found else {}
+    values = dict[str, str]()
+    with suppress(ValueError):  # its first line says nothing
+        values = unchanged(text)
     doors = {door for kind in launch["available_node_types"].values() for door in _doors(kind["node_config"])}
     own = {values.get("group"), UNKNOWN}
     strange = sorted(door for door in doors if door not in own and door.rpartition("/")[2] != NAME)
