@@ -65,6 +65,29 @@ STAYING = [
     ("gcp", "autoDelete: true", "autoDelete: false", "a disk stays behind its machine (autoDelete) (head, spot_l4,"),
     (
         "aws",
+        "{MarketType: spot}",
+        "{MarketType: spot, SpotOptions: {SpotInstanceType: persistent}}",
+        "starts it anew after each end, that by `down` too, until you cancel its spot request (persistent) (spot_l4,",
+    ),
+    ("aws", "EbsOptimized: true", "DisableApiTermination: true", "end it, and it is paid for until you switch that "),
+    ("gcp", "labels: *labels", "labels: *labels\n      deletionProtection: true", "(deletionProtection) (head, spot_l"),
+    ("aws", "EbsOptimized: true", "Placement: {Tenancy: host}", "which is not counted (Tenancy: host) (head)"),
+    (
+        "gcp",
+        "    onHostMaintenance: TERM",
+        "    nodeAffinities: [{key: a}]\n    onHostMaintenance: TERM",
+        "counted (nodeAffinities) (spot",
+    ),
+    ("aws", "EbsOptimized: true", "Monitoring: {Enabled: true}", "is paid for, and not counted (Monitoring) (head)"),
+    ("aws", "EbsOptimized: true", "CreditSpecification: {CpuCredits: unlimited}", "(CpuCredits: unlimited) (head)"),
+    (
+        "aws",
+        "Tags: [{Key: project, Value: evonas}]}",
+        "Tags: []}",
+        "none without the tag project: evonas, and it is waited for (TagSpecifications) (spot_l4, spot_a10g, spot_p",
+    ),
+    (
+        "aws",
         "{Name: evonas-head}",
         "{Arn: arn:aws:iam::1:instance-profile/mine}",
         "instance-profile/mine was put there",
@@ -73,7 +96,7 @@ STAYING = [
 
 
 def _dry(cloud: str, old: str, new: str) -> int:
-    text = shipped(f"{cloud}.yaml")
+    text = shipped(f"{cloud}.yaml").replace("      ImageId", "      EbsOptimized: true\n      ImageId", 1)
     assert old in text
     copy = Path(f"cluster-{cloud}/my-{cloud}.yaml")
     copy.parent.mkdir(exist_ok=True)

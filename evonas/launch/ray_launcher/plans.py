@@ -18,6 +18,7 @@ from evonas.launch.provider import Plan
 from evonas.launch.ray_launcher.lasting import idle_h, longest_h, outlive_h
 from evonas.launch.ray_launcher.ray_schema import check_schema
 from evonas.launch.ray_launcher.staying import staying
+from evonas.launch.ray_launcher.uncounted import uncounted
 
 
 def plan_of(
@@ -54,7 +55,7 @@ def plan_of(
     together = int(launch["max_workers"])
     room = Room(of_launch_file(launch), together, f"the launch file allows {together} machines (max_workers)", cpus)
     check_fits(order, room, name)
-    gpus = unknown_counts(asked_of_machines(launch))
+    beyond, gpus = uncounted(launch), unknown_counts(asked_of_machines(launch))
     machines = estimate.of_launch_file(launch, order.prices)
     return Plan(
         {name: text},
@@ -66,7 +67,7 @@ def plan_of(
         idle_h=idle_h(launch),
         outlive_h=outlive_h(launch),
         region=region,
-        notes=(*notes, *strange_doors(launch, text), *strange_roles(launch), *staying(launch), *gpus),
+        notes=(*notes, *strange_doors(launch, text), *strange_roles(launch), *staying(launch), *beyond, *gpus),
         by_hand=(
             *hand_note(order.folder, name.removeprefix("my-"), order.replace),
             *instead(order, order.folder / name, of_ray(edited)),
