@@ -25,6 +25,24 @@ REFUSED = [
     ("gcp", "idle_timeout_minutes: 10", "idle_timeout_minutes: -60", "idle_timeout_minutes"),
     ("aws", "IamInstanceProfile: {Name: evonas-head}", "EbsOptimized: true", "no IamInstanceProfile: Ray's may do all"),
     (
+        "aws",
+        "key_pair: {key_name: evonas}",
+        "key_pair: {key_name: other}",
+        "the key pair is other, and the head's role",
+    ),
+    (
+        "aws",
+        "  key_pair: {key_name: evonas}",
+        "  #",
+        "the key pair is Ray's own, and the head's role, `down`",
+    ),
+    (
+        "aws",
+        "      MetadataOptions",
+        "      KeyName: mine\n      MetadataOptions",
+        "the key pair is mine, and the head's role",
+    ),
+    (
         "gcp",
         "serviceAccounts:",
         "others:",

@@ -23,8 +23,8 @@ def check_guards(launch: Mapping[str, Any], name: object) -> None:
     """Lets go on with a file of Ray's launcher whose cluster asks for the token and is found by its name.
 
     Raises:
-        UserError: It does not, or has another name, its machines come into a network that lets anybody in, its head
-            may do more than it needs, or its dashboard can be reached without a tunnel.
+        UserError: It does not, or it or its key pair has another name, its machines come into a network that lets
+            anybody in, its head may do more than it needs, or its dashboard can be reached without a tunnel.
     """
     docker = launch.get("docker") or {}
     if not docker.get("container_name"):
@@ -48,6 +48,11 @@ def check_guards(launch: Mapping[str, Any], name: object) -> None:
         raise UserError(f"{name}: the head names no {key}: Ray's may do all of {all_of}; {own} may do what is needed")
     check_mode(launch, name)
     check_dashboard(texts(launch), name)
+    if other := [key for key in _key_pairs(launch) if key != NAME]:
+        raise UserError(
+            f"{name}: the key pair is {other[0]}, and the head's role, `down` and whose a cluster is go by {NAME}: "
+            f"key_pair: {{key_name: {NAME}}}"
+        )
 
 
 def check_dashboard(texts: Iterable[str], name: object) -> None:
@@ -95,6 +100,16 @@ def strange_roles(launch: Mapping[str, Any]) -> list[str]:
         for role in sorted(roles)
         if role.rpartition("/")[2].partition("@")[0] != _ROLE
     ]
+
+
+def _key_pairs(launch: Mapping[str, Any]) -> list[str]:
+    """Those of machines of EC2: where nothing names one, Ray makes one that all clusters of the region share."""
+    nodes = [kind["node_config"] for kind in launch["available_node_types"].values()]
+    found = [str(node["KeyName"]) for node in nodes if "KeyName" in node]
+    if launch["provider"].get("type") != "aws" or "ssh_private_key" in (launch.get("auth") or {}):
+        return found
+    named = (launch["provider"].get("key_pair") or {}).get("key_name")
+    return [*found, str(named or "Ray's own")]
 
 
 def _roles(node: Mapping[str, Any]) -> list[str]:
