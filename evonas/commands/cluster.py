@@ -102,7 +102,11 @@ def _asked(options: argparse.Namespace) -> "tuple[Order, Provider]":
 def _folder(options: argparse.Namespace) -> Path:
     from evonas.launch.order import default_folder
 
-    return Path(options.folder) if options.folder else default_folder(options.cloud)
+    folder = Path(options.folder) if options.folder else default_folder(options.cloud)
+    there = next((path for path in (folder, *folder.parents) if path.exists()), folder)
+    if there.exists() and not there.is_dir():
+        raise UserError(f"{there} is a file, and launch files and state are kept in a folder: --folder, another one")
+    return folder
 
 
 def _order(options: argparse.Namespace) -> "Order":

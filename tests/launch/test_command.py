@@ -76,6 +76,8 @@ def test_a_dry_run_says_all_and_touches_nothing(
     files, _, rest = out.partition("\nwhat it costs:\n")
     assert "CHANGE-ME" not in files
     assert cloud == "slurm" or "me/evonas:9" in files
+    rights = {"aws": 's3:::evonas-ACCOUNT-us-west-2/*"', "gcp": "\n  - compute.instances.create\n"}.get(cloud, "")
+    assert rights in files  # of the head, to which `what is asked` points
     assert "from the start: " in rest
     assert ("not counted: what your Kubernetes costs" in rest) is (cloud == "kubernetes")  # its file has no pools
     assert "hours, " in rest

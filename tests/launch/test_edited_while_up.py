@@ -11,7 +11,7 @@ from evonas.launch.ray_launcher.aws import Aws
 from evonas.launch.ray_launcher.google import Google
 from evonas.launch.state import read
 from tests.launch.stand_ins import user  # noqa: F401 - a fixture
-from tests.launch.ups import Ups, on  # noqa: F401 - a fixture
+from tests.launch.ups import FILES, Ups, on  # noqa: F401 - a fixture
 
 On = Callable[[str], Ups]
 CLOUDS = ("aws", "gcp")
@@ -83,6 +83,44 @@ def test_what_lets_strangers_in_is_refused_while_a_head_runs_too(
     err = capsys.readouterr().err
     assert f"cluster-{cloud}/my-{cloud}.yaml" in err
     assert said in err
+
+
+@pytest.mark.parametrize("cloud", FILES)
+def test_a_damaged_file_of_the_head_is_not_said_to_be_written_anew(
+    on: On,  # noqa: F811
+    cloud: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ups = on(cloud)
+    assert ups.up() == 0
+    copy = ups.folder / FILES[cloud]
+    copy.with_name(copy.name.replace("my-", "my-head-")).write_text("a: [")
+    assert ups.up() == 2
+    (line,) = (line for line in capsys.readouterr().err.splitlines() if "my-head-" in line)
+    assert line.startswith(f"evonas: cluster-{cloud}/{copy.name.replace('my-', 'my-head-')} is not ")
+    assert line.endswith(f"; remove it, and what runs is counted by cluster-{cloud}/{copy.name}")
+    copy.with_name(copy.name.replace("my-", "my-head-")).unlink()
+    assert ups.up() == 0
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_no_second_cluster_is_advised_where_the_edited_file_is_of_another_region(
+    on: On,  # noqa: F811
+    cloud: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ups, here, there = on(cloud), *{"aws": ("us-west-2", "eu-west-1"), "gcp": ("us-central1", "europe-west4")}[cloud]
+    assert ups.up() == 0
+    _edit(ups, f"\n  region: {here}", f"\n  region: {there}")
+    capsys.readouterr()
+    for words in (["--yes"], ["--dry-run"]):
+        assert ups.up(*words) == 2
+        err = capsys.readouterr().err
+        assert f"was changed by hand and is of {there}, not of {here}, where a cluster was started from here: " in err
+        assert f": --replace, or first evonas cluster down {cloud}\n" in err
+    assert ups.line("down", "--yes") == 0
+    assert ups.up("--dry-run") == 2
+    assert f"not of {here}: --region {there}, or --replace\n" in capsys.readouterr().err
 
 
 def test_another_region_of_google_is_refused_while_a_head_runs(

@@ -21,8 +21,20 @@ FILES = ("slurm.sbatch", "my-cluster.yaml", "cluster.yaml", "my-aws.yaml", "aws.
 def test_a_launch_file_that_is_no_text_is_a_line(name: str, tmp_path: Path) -> None:
     check_readable(tmp_path / "none")
     (tmp_path / name).write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(UserError, match=rf"{name} is not text in UTF-8 \(byte 0xff at 0\): mend it, or remove it"):
+    cure = (
+        "remove it, and what runs is counted by .*/my-gcp.yaml" if "head" in name else "mend it, or remove it, and it"
+    )
+    with pytest.raises(UserError, match=rf"{name} is not text in UTF-8 \(byte 0xff at 0\): {cure}"):
         check_readable(tmp_path)
+
+
+@pytest.mark.usefixtures("user")
+@pytest.mark.parametrize("action", ["up", "status", "down"])
+@pytest.mark.parametrize("folder", ["c.yaml", "c.yaml/in"])
+def test_a_file_in_the_place_of_a_folder_is_said(action: str, folder: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cluster", action, "slurm", "c.yaml", "--folder", folder]) == 2
+    said = "evonas: c.yaml is a file, and launch files and state are kept in a folder: --folder, another one\n"
+    assert capsys.readouterr().err == said
 
 
 @pytest.mark.usefixtures("user")

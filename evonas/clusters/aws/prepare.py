@@ -13,7 +13,7 @@ from evonas.clusters.aws.quotas import quotas
 from evonas.clusters.aws.role import instance_profile
 from evonas.clusters.needed import Need, as_ray_reads, needed
 from evonas.clusters.quota import Quota
-from evonas.clusters.template import defaults, fill, own_copy
+from evonas.clusters.template import defaults, fill, own_copy, slots
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def prepare(
     Args:
         client: makes a client of boto3 from a service and a region.
         template: `cluster/aws.yaml`.
-        policy: `cluster/aws-policy.json`.
+        policy: `cluster/aws-policy.json`, with a place for the bucket or with it.
         given: `image` and `bucket`; `region`, `ami` and `group` where they are to be others than would be found.
         address: from where SSH is let in: `203.0.113.7/32`.
         replace, keep: as of `own_copy`.
@@ -60,7 +60,8 @@ def prepare(
     text = template.read_text()
     rest = {name: value for name, value in given.items() if name != "bucket"}
     fill(text, {"ami": "ami", "group": "sg", **rest})  # before anything is made
-    rights = fill(policy.read_text(), {name: value for name, value in given.items() if name == "bucket"})
+    may = policy.read_text()
+    rights = fill(may, {name: value for name, value in given.items() if name in slots(may)})
     region = given.get("region", defaults(text)["region"])
     ec2 = client("ec2", region)
     instance_profile(client("iam", region), rights)

@@ -22,7 +22,7 @@ from evonas.launch.kubernetes.pod_sizes import check_sizes, unserved
 from evonas.launch.launch_files import images
 from evonas.launch.launch_files.fitting import Room, check_fits
 from evonas.launch.launch_files.gpu_counts import check_counts, unknown_counts
-from evonas.launch.launch_files.head_file import head_file, said
+from evonas.launch.launch_files.head_file import cure, head_file, said
 from evonas.launch.order import Order
 
 CPUS = 3
@@ -93,9 +93,7 @@ def reading(copy: Path) -> Iterator[None]:
         yield
     except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
         why = f"no {error.args[0]}" if isinstance(error, KeyError) else " ".join(str(error).split())
-        raise UserError(
-            f"{copy} is not as kubectl takes it: {why}; mend it, or remove it, and it is written anew"
-        ) from None
+        raise UserError(f"{copy} is not as kubectl takes it: {why}; {cure(copy)}") from None
 
 
 def of_head(copy: Path, text: str) -> tuple[str, list[str]]:
@@ -109,7 +107,8 @@ def of_head(copy: Path, text: str) -> tuple[str, list[str]]:
         The file that is in force, and what its user has to know of that.
     """
     kept = path.read_text() if (path := head_file(copy)).exists() else None
-    runs = _by_name(kept) if kept else None
+    with reading(path):
+        runs = _by_name(kept) if kept else None
     # A pool that is somebody else's was not in what was started.
     wanted = {name: part for name, part in _by_name(text).items() if name not in POOLS or (runs and name in runs)}
     return kept or text, said(copy, runs, wanted)

@@ -15,6 +15,14 @@ def head_file(copy: Path) -> Path:
     return copy.with_name(copy.name.replace("my-", "my-head-", 1))
 
 
+def cure(path: object) -> str:
+    """What helps where a file is damaged: one that a head was started with is not written anew while that runs."""
+    copy, is_head, rest = str(path).rpartition("my-head-")
+    if is_head:
+        return f"remove it, and what runs is counted by {copy}my-{rest}"
+    return "mend it, or remove it, and it is written anew"
+
+
 def forget(copy: Path) -> None:
     """Removes it, as the head is gone."""
     head_file(copy).unlink(missing_ok=True)

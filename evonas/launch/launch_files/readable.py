@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from evonas.errors import UserError
-
-_CURE = "mend it, or remove it, and `up` writes it anew"
+from evonas.launch.launch_files.head_file import cure
 
 
 def check_readable(folder: Path) -> None:
@@ -22,9 +21,9 @@ def check_readable(folder: Path) -> None:
             path.read_text(encoding="utf-8")
         except UnicodeDecodeError as error:
             byte = f"byte 0x{error.object[error.start]:02x} at {error.start}"
-            raise UserError(f"{path} is not text in UTF-8 ({byte}): {_CURE}") from None
+            raise UserError(f"{path} is not text in UTF-8 ({byte}): {cure(path)}") from None
         except OSError as error:
-            raise UserError(f"{path} cannot be read: {error.strerror}: {_CURE}") from None
+            raise UserError(f"{path} cannot be read: {error.strerror}: {cure(path)}") from None
 
 
 def _launch_files(folder: Path) -> Iterator[Path]:

@@ -14,10 +14,11 @@ from evonas.clusters.needed import as_ray_reads
 from evonas.clusters.shipped import shipped
 from evonas.clusters.template import by_hand, fill, renewed
 from evonas.errors import UserError
+from evonas.launch.launch_files.head_file import cure
+from evonas.launch.order import Order
 
 _PLACES = re.compile(r"\b(zones|regions)/([\w-]+)")
 """As Google names networks and types of disks."""
-_CURE = "mend it, or remove it, and it is written anew"
 
 
 def launch_file(name: str, resources: Collection[str]) -> str:
@@ -86,9 +87,9 @@ def parsed(text: str, name: object) -> dict[str, Any]:
     try:
         found = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise UserError(f"{name} is not YAML: {' '.join(str(error).split())}; {_CURE}") from None
+        raise UserError(f"{name} is not YAML: {' '.join(str(error).split())}; {cure(name)}") from None
     if lacking := next(_lacking(found), None):
-        raise UserError(f"{name} has no {lacking}; {_CURE}")
+        raise UserError(f"{name} has no {lacking}; {cure(name)}")
     return as_ray_reads(found)
 
 
@@ -120,23 +121,26 @@ def hand_note(folder: Path, name: str, replace: bool = False) -> list[str]:
     return [f"{copy} was changed by hand and is taken as it is; --replace writes it anew"] if hand else []
 
 
-def check_place(config: Mapping[str, Any], name: object, **places: str | None) -> None:
+def check_place(config: Mapping[str, Any], name: object, order: Order, **places: str | None) -> None:
     """Lets go on where a launch file starts its machines where they are looked for later.
 
     Args:
         config: the file.
         name: of the file, for people.
+        order: with what was started from this folder.
         places: an option -> its value; None: not known yet. `region` and `project` are looked at.
 
     Raises:
         UserError: It starts them elsewhere.
     """
+    started = {part for place in order.state.owns for part in place.split("/")}
     for option, key in (("region", "region"), ("project", "project_id")):
         there, here = config["provider"].get(key), places.get(option)
         if there and here and there != here:
-            raise UserError(
-                f"{name} was changed by hand and is of {there}, not of {here}: --{option} {there}, or --replace"
-            )
+            way = f": --{option} {there}, or --replace"
+            if here in started and there not in started:  # that would be a second cluster
+                way = f", where a cluster was started from here: --replace, or first {order.again('down')}"
+            raise UserError(f"{name} was changed by hand and is of {there}, not of {here}{way}")
     _check_zones(config, name)
 
 
@@ -168,7 +172,7 @@ def reading(copy: Path) -> Iterator[None]:
         if not copy.exists():
             raise
         why = f"no {error}" if isinstance(error, KeyError) else str(error)
-        raise UserError(f"{copy} is not as the launch files are: {why}; {_CURE}") from error
+        raise UserError(f"{copy} is not as the launch files are: {why}; {cure(copy)}") from error
 
 
 def _lacking(found: Any) -> Iterator[str]:

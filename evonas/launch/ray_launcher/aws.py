@@ -16,7 +16,7 @@ from evonas.clusters.aws.role import buckets
 from evonas.clusters.aws.running import running
 from evonas.clusters.refusal import refusals
 from evonas.clusters.shipped import shipped
-from evonas.clusters.template import defaults
+from evonas.clusters.template import defaults, fill
 from evonas.installing import how_to_install
 from evonas.launch import programs
 from evonas.launch.costs import bill
@@ -48,6 +48,7 @@ from evonas.launch.state import change, read
 from evonas.launch.tokens import token
 
 FILE = "aws.yaml"
+POLICY = "aws-policy.json"
 CPUS = 4
 
 
@@ -82,14 +83,15 @@ class Aws:
         new = filled(FILE, order.resources, values)
         name = order.value("bucket") or f"evonas-ACCOUNT-{self._region}"
         text = self._placed(as_up_has_it(order.folder, FILE, new, order.replace, self._values({})), name)
-        check_place(edited := parsed(text, self._copy), self._copy, region=self._region)
+        check_place(edited := parsed(text, self._copy), self._copy, order, region=self._region)
         of_head: list[str] = []
         if ask and self._keeps_head():
             head_files.check_token(self._copy, text, order)
             of_head, text = head_files.notes(self._copy, text), head_files.of_head(self._copy, text)
         launch = parsed(text, self._copy)
         asked, known = asks(order, self._region, name, self._copy), [*of_head, *regions.notes("aws", self._region)]
-        return plan_of(f"my-{FILE}", text, launch, order, asked, self._region, known, CPUS, edited)
+        beside = {POLICY: _policy(name)}
+        return plan_of(f"my-{FILE}", text, launch, order, asked, self._region, known, CPUS, edited, beside)
 
     def missing(self) -> list[str]:
         lines = [
@@ -114,7 +116,7 @@ class Aws:
             done = prepare(
                 self._client,
                 put(order.folder, FILE, self._placed(launch_file(FILE, order.resources), name), anew),
-                put(order.folder, "aws-policy.json", shipped("aws-policy.json")),
+                put(order.folder, POLICY, _policy(name)),
                 {**self._values({}), "bucket": name},
                 address,
                 replace=anew,
@@ -252,3 +254,8 @@ class Aws:
     def _tunnel(self, port: int) -> list[str]:
         file = head_files.to_enter(self._copy, region=self._region)
         return ["ray", "dashboard", "--port", str(port), str(file)]
+
+
+def _policy(bucket: str) -> str:
+    """What the head's role may do."""
+    return fill(shipped(POLICY), {"bucket": bucket})

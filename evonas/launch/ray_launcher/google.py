@@ -43,6 +43,7 @@ from evonas.launch.state import change, read
 from evonas.launch.tokens import token
 
 FILE = "gcp.yaml"
+ROLE = "gcp-role.yaml"
 CPUS = 4
 KEEPS = ("image", "region", "zone", "project", "family")
 
@@ -72,7 +73,7 @@ class Google:
         new = filled(FILE, order.resources, values)  # what is wrong with the values is said in any case
         bucket = order.value("bucket") or f"{project}-evonas"
         text = self._placed(as_up_has_it(order.folder, FILE, new, order.replace, self._values({})), bucket)
-        check_place(edited := parsed(text, self._copy), self._copy, region=self._region, project=named)
+        check_place(edited := parsed(text, self._copy), self._copy, order, region=self._region, project=named)
         of_head: list[str] = []
         if ask and named and self._keeps_head(named):
             head_files.check_token(self._copy, text, order)
@@ -80,7 +81,8 @@ class Google:
         launch = parsed(text, self._copy)
         asked = asks(order, project, bucket, self._copy)
         known = [*of_head, *regions.notes("gcp", self._region)]
-        return plan_of(f"my-{FILE}", text, launch, order, asked, self._region, known, CPUS, edited)
+        beside = {ROLE: shipped(ROLE)}
+        return plan_of(f"my-{FILE}", text, launch, order, asked, self._region, known, CPUS, edited, beside)
 
     def missing(self) -> list[str]:
         order = self._order
@@ -100,7 +102,7 @@ class Google:
             there = [f"machine {name} in {zone}" for name, zone in machines(self._client, project)]
             claim(order.folder, place, self.is_own(), [*there, *gcloud.others(project, address)])
         change(order.folder, given={**order.remembered, "project": project, "region": region, "bucket": bucket})
-        role = put(order.folder, "gcp-role.yaml", shipped("gcp-role.yaml"))
+        role = put(order.folder, ROLE, shipped(ROLE))
         token()
         anew = order.replace or not hand_note(order.folder, FILE)  # which its template says, as it is till now
         template = put(order.folder, FILE, self._placed(launch_file(FILE, order.resources), bucket), anew)

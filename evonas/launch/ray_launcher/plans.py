@@ -31,6 +31,7 @@ def plan_of(
     notes: Sequence[str],
     cpus: float,
     edited: Mapping[str, Any],
+    beside: Mapping[str, str],
 ) -> Plan:
     """The plan of a launch file.
 
@@ -44,6 +45,7 @@ def plan_of(
         notes: what of the costs is not known, a line each.
         cpus: of a worker, where the config does not say.
         edited: the file in the folder, of which a head that runs may have an earlier one.
+        beside: name -> text of what else is written there that the user has to know.
 
     Raises:
         UserError: A machine's label is another's of the list of prices, a worker fits on none, one has
@@ -58,7 +60,7 @@ def plan_of(
     beyond, gpus = uncounted(launch), unknown_counts(asked_of_machines(launch))
     machines = estimate.of_launch_file(launch, order.prices)
     return Plan(
-        {name: text},
+        {name: text, **beside},
         machines,
         asks,
         room,
