@@ -196,7 +196,7 @@ def test_a_region_that_was_changed_in_all_of_the_file_is_no_other_region(
     capsys.readouterr()
     for words in (["--dry-run"], ["--yes"]):
         assert ups.up(*words, options=[]) == 2
-        assert "my-gcp.yaml was changed by hand and is of europe-west4, not of us-central1:" in capsys.readouterr().err
+        assert "and is of europe-west4, not of us-central1, where a cluster was started" in capsys.readouterr().err
         assert copy.read_text() == edited
 
 
