@@ -10,8 +10,11 @@ _CLOUDS = ("botocore", "boto3", "googleapiclient", "google.auth")
 
 
 @contextmanager
-def refusals() -> Iterator[None]:
+def refusals(place: str = "") -> Iterator[None]:
     """Makes a cloud's own errors a `UserError`.
+
+    Args:
+        place: of the cloud that is asked, which the line begins with.
 
     Raises:
         UserError: The cloud, or the way to it, has refused something; its words.
@@ -21,4 +24,4 @@ def refusals() -> Iterator[None]:
     except Exception as error:
         if not type(error).__module__.startswith(_CLOUDS):
             raise
-        raise UserError(one_line(str(error))) from error
+        raise UserError(f"{place}{': ' * bool(place)}{one_line(str(error))}") from error

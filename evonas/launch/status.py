@@ -1,9 +1,12 @@
 """How a cluster and its search are."""
 
+from collections.abc import Callable
+
 from evonas.errors import UserError
 from evonas.launch.holding import holder
 from evonas.launch.order import Order
 from evonas.launch.owned import not_own
+from evonas.launch.places import Unanswered
 from evonas.launch.provider import Provider
 
 
@@ -11,12 +14,13 @@ def status(order: Order, provider: Provider) -> int:
     """Prints what runs, how far the search is and what it has cost.
 
     Returns:
-        0, also where nothing runs; 1 where something may run and nobody has looked.
+        0, also where nothing runs; 1 where something may run and nobody has looked or no answer has come.
     """
-    there = [*provider.nodes(), *provider.elsewhere()]
+    (here, silent), (away, silent_away) = _asked(provider.nodes), _asked(provider.elsewhere)
+    there, silent = [*here, *away], [*silent, *silent_away]
     found, own = [*there, *provider.others()], not there or provider.is_own()
-    unseen = provider.unseen()
-    print(*(found or [f"nothing runs in {provider.where()}"]), *unseen, sep="\n")
+    unseen = [*silent, *provider.unseen()]
+    print(*(found or ([] if silent else [f"nothing runs in {provider.where()}"])), *unseen, sep="\n")
     if who := holder(order.folder):
         print(f"{who} is at it now")
     if run := provider.run_folder():
@@ -26,6 +30,14 @@ def status(order: Order, provider: Provider) -> int:
     go_on = f"to go on: evonas cluster up {order.cloud} CONFIG; to take it down: {order.again('down')}"
     print(go_on if own else f"somebody else's: {not_own(order)}")
     return int(bool(unseen))
+
+
+def _asked(ask: Callable[[], list[str]]) -> tuple[list[str], list[str]]:
+    """What a provider says, and where it has no answer, a line each."""
+    try:
+        return ask(), []
+    except Unanswered as error:
+        return error.found, [f"{error}: whether something runs there, which costs, nobody has said"]
 
 
 def _search(run: str) -> str:

@@ -457,5 +457,6 @@ def test_google_up_again_and_down(
     (tmp_path / "bin/gcloud").write_text(
         "#!/bin/sh\n[ $1 != config ] || { echo my-project; exit; }\necho no way >&2; exit 1\n"
     )
+    monkeypatch.setattr(google.ending, "keys", lambda *_: [])
     assert main(["cluster", "down", "gcp", "--yes"]) == 2  # and not that nothing is left
     assert "no way" in capsys.readouterr().err

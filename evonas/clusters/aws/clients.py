@@ -8,6 +8,8 @@ from typing import Any
 
 from evonas.errors import UserError
 
+CONNECT_S, READ_S = 10, 30
+"""Of each of five tries; a region that is down is not to be waited for much longer."""
 _IN_TURN = Lock()
 """Threads may share a client, and no session while it makes one."""
 
@@ -41,7 +43,9 @@ def _surroundings() -> frozenset[tuple[str, str]]:
 
 @cache
 def _client(service: str, region: str, surroundings: frozenset[tuple[str, str]]) -> Any:
-    return _session(surroundings).client(service, region_name=region)
+    session = _session(surroundings)  # says whether boto3 is there
+    patience = import_module("botocore.config").Config(connect_timeout=CONNECT_S, read_timeout=READ_S)
+    return session.client(service, region_name=region, config=patience)
 
 
 @cache

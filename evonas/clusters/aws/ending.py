@@ -1,9 +1,10 @@
 """What is left of a cluster in an account, in every region, and its end."""
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
+from evonas.clusters.aws.asking import IAM, OTHERS, Silent, everywhere, told
 from evonas.clusters.aws.keys import own_key_pairs, private_half
 from evonas.clusters.aws.network import find_group
 from evonas.clusters.aws.role import has_role, remove_profile
@@ -11,8 +12,6 @@ from evonas.clusters.aws.role import has_role, remove_profile
 ROLE = "role evonas-head"
 TRIES = 3
 """Of ending machines, while those that the head has just asked for still appear."""
-ASKED_AT_ONCE = 8
-"""Regions, each by a client and a thread of its own."""
 _ALIVE = ["pending", "running", "shutting-down", "stopping", "stopped"]
 
 
@@ -52,6 +51,7 @@ def left(
     cluster: str = "evonas",
     regions: Iterable[str] | None = None,
     doors: Iterable[str] | None = None,
+    silent: Silent | None = None,
 ) -> list[str]:
     """What there is of the cluster, a line each: machines and disks of all regions, and group, keys and role.
 
@@ -61,10 +61,14 @@ def left(
         cluster: its name in the launch file.
         regions: where to look for machines and disks; None: wherever the account may have some.
         doors: where to look for group and keys; None: in that region.
+        silent: gets what does not answer, which then keeps no other from being looked at.
+
+    Raises:
+        UserError: Something does not answer, without `silent`.
     """
-    home = client("ec2", region)
-    lines = [*paid_in(client, regions or regions_of(home), cluster), *doors_in(client, doors or [region])]
-    return lines + ([ROLE] if has_role(client("iam", region)) else [])
+    places = list(regions or regions_of(client("ec2", region)))
+    lines = [*paid_in(client, places, cluster, silent), *doors_in(client, doors or [region], silent)]
+    return lines + told(IAM, lambda: [ROLE] if has_role(client("iam", region)) else [], silent)
 
 
 def regions_of(ec2: Any) -> list[str]:
@@ -72,52 +76,48 @@ def regions_of(ec2: Any) -> list[str]:
     return sorted(entry["RegionName"] for entry in ec2.describe_regions()["Regions"])
 
 
-def machines_anywhere(client: Callable[[str, str], Any], region: str, cluster: str = "evonas") -> list[str]:
-    """The machines of clusters of this name in all regions, a line each, whoever has started them."""
-    return machines_in(client, regions_of(client("ec2", region)), cluster)
-
-
-def machines_in(client: Callable[[str, str], Any], places: Iterable[str], cluster: str = "evonas") -> list[str]:
-    """The same of some regions."""
-    return _everywhere(
-        client, places, lambda ec2, place: [f"machine {name} in {place}" for name in machines(ec2, cluster)]
-    )
-
-
-def paid_in(client: Callable[[str, str], Any], places: Iterable[str], cluster: str = "evonas") -> list[str]:
-    """Machines and disks of clusters of this name in some regions, a line each."""
-    return _everywhere(client, places, lambda ec2, place: _paid(ec2, place, cluster))
-
-
-def doors_in(client: Callable[[str, str], Any], places: Iterable[str]) -> list[str]:
-    """Security groups and own key pairs of some regions, a line each."""
-    return _everywhere(client, places, _doors)
-
-
-def regions_with_keys(client: Callable[[str, str], Any], places: Iterable[str]) -> list[str]:
-    """Those of these regions in which a key pair is whose private half is on this machine."""
-    return _everywhere(client, places, lambda ec2, place: [place] if own_key_pairs(ec2) else [])
-
-
-def _everywhere(
-    client: Callable[[str, str], Any], places: Iterable[str], ask: Callable[[Any, str], list[str]]
+def machines_anywhere(
+    client: Callable[[str, str], Any], region: str, cluster: str = "evonas", silent: Silent | None = None
 ) -> list[str]:
-    with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:  # an answer takes half a second, from some regions longer
-        there = pool.map(lambda place: ask(client("ec2", place), place), places)
-        return [line for some in there for line in some]
+    """The machines of clusters of this name in all regions, a line each, whoever has started them."""
+    places = told(OTHERS, lambda: regions_of(client("ec2", region)), silent) or [region]
+    return everywhere(client, places, [partial(_machines, cluster=cluster)], silent)
 
 
-def _paid(ec2: Any, place: str, cluster: str) -> list[str]:
-    """Machines and disks of a region, a line each."""
-    found = [f"machine {name} in {place}" for name in machines(ec2, cluster)]
-    return [*found, *(f"disk {name} in {place}" for name in disks(ec2, cluster))]
+def paid_in(
+    client: Callable[[str, str], Any], places: Iterable[str], cluster: str = "evonas", silent: Silent | None = None
+) -> list[str]:
+    """Machines and disks of clusters of this name in some regions, a line each."""
+    return everywhere(client, places, [partial(_machines, cluster=cluster), partial(_disks, cluster=cluster)], silent)
 
 
-def _doors(ec2: Any, place: str) -> list[str]:
-    """Security group and own key pairs of a region, a line each."""
+def doors_in(client: Callable[[str, str], Any], places: Iterable[str], silent: Silent | None = None) -> list[str]:
+    """Security groups and own key pairs of some regions, a line each."""
+    return everywhere(client, places, [_groups, _keys], silent)
+
+
+def regions_with_keys(
+    client: Callable[[str, str], Any], places: Iterable[str], silent: Silent | None = None
+) -> list[str]:
+    """Those of these regions in which a key pair is whose private half is on this machine."""
+    return everywhere(client, places, [lambda ec2, place: [place] if own_key_pairs(ec2) else []], silent)
+
+
+def _machines(ec2: Any, place: str, cluster: str) -> list[str]:
+    return [f"machine {name} in {place}" for name in machines(ec2, cluster)]
+
+
+def _disks(ec2: Any, place: str, cluster: str) -> list[str]:
+    return [f"disk {name} in {place}" for name in disks(ec2, cluster)]
+
+
+def _groups(ec2: Any, place: str) -> list[str]:
     group = find_group(ec2)
-    lines = [f"security group {group} in {place}"] if group else []
-    return [*lines, *(f"key pair {name} in {place}" for name in own_key_pairs(ec2))]
+    return [f"security group {group} in {place}"] if group else []
+
+
+def _keys(ec2: Any, place: str) -> list[str]:
+    return [f"key pair {name} in {place}" for name in own_key_pairs(ec2)]
 
 
 def take_down(client: Callable[[str, str], Any], region: str, cluster: str = "evonas") -> None:

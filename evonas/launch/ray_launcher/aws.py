@@ -34,7 +34,7 @@ from evonas.launch.launch_files.written import (
 )
 from evonas.launch.order import Order
 from evonas.launch.owned import claim, give_up
-from evonas.launch.places import in_each
+from evonas.launch.places import found_in, in_each
 from evonas.launch.provider import Plan
 from evonas.launch.ray_launcher import head_files
 from evonas.launch.ray_launcher.aws_before import asks, check_role, missing_credentials
@@ -107,7 +107,7 @@ class Aws:
         with refusals(), reading(self._copy):
             owner, name = self._regions.account, self._bucket
             address = order.address or own_address()
-            check_role(self._client, region, name, bool(order.value("bucket")))
+            check_role(self._client, region, name, bool(order.value("bucket")), order.anyway)
             claim(order.folder, self._regions.named(region), self._regions.is_mine(region), self._taken_over(address))
             change(order.folder, given={**order.remembered, "region": region, "bucket": name})
             made = bucket(self._client("s3", region), name, owner, region)
@@ -162,10 +162,10 @@ class Aws:
         return self._order.value("bucket") or f"evonas-{self._regions.account}-{self._region}"
 
     def nodes(self) -> list[str]:
-        return self._running(self._region)
+        return found_in([self._region], self._running)
 
     def _running(self, place: str) -> list[str]:
-        with refusals():
+        with refusals(place):
             return bill.lines(running(self._client, place), self._order.prices, place, disks=self._disks)
 
     @cached_property
@@ -183,7 +183,8 @@ class Aws:
         if not self._order.bucket:
             with refusals():
                 self._of_role = buckets(self._client("iam", self._region))  # which is about to go
-        role = [ending.ROLE] if self._order.anyway or self.is_own() else []
+        goes = (self._order.anyway or self.is_own()) and not self._regions.role_stays()
+        role = [ending.ROLE] if goes else []
         in_each([*self._regions.meant, *role], self._take_down)
         for place in self._regions.meant:
             if not ending.machines(self._client("ec2", place)):
@@ -199,12 +200,10 @@ class Aws:
                 ending.end_region(self._client, place)
 
     def left(self) -> list[str]:
-        places, needing = self._regions.meant, self._regions.with_machines()
-        with refusals():
-            lines = ending.left(self._client, places[0], regions=places, doors=places)
+        lines, stays = self._regions.left(), self._regions.role_stays()
         if lines == [ending.ROLE] and not self.is_own() and not self._order.anyway:
             return []  # of others, whose machines have ended
-        return [line for line in lines if line != ending.ROLE or not needing]
+        return [line for line in lines if line != ending.ROLE or not stays]
 
     def _taken_over(self, address: str) -> list[str]:
         """What there is in the region that an `up` would take over."""
@@ -225,9 +224,12 @@ class Aws:
 
     def elsewhere(self) -> list[str]:
         places = [place for place in self._regions.known if place != self._region]
-        # What says where list prices are others ends so already.
-        lines = [f"{line.removesuffix(f' in {place}')} in {place}" for place in places for line in self._running(place)]
+        lines = found_in(places, self._running_away)
         return lines if self._regions.is_said else [*lines, *self._regions.others_away()]
+
+    def _running_away(self, place: str) -> list[str]:
+        # What says where list prices are others ends so already.
+        return [f"{line.removesuffix(f' in {place}')} in {place}" for line in self._running(place)]
 
     def where(self) -> str:
         return self._regions.where()
@@ -239,10 +241,10 @@ class Aws:
         name = self._order.bucket
         bucket_line = f"bucket {name} with its runs: what it stores is paid for; aws s3 rb s3://{name} --force"
         others = [f"bucket {each}, which the head could use: what it stores is paid for" for each in self._of_role]
-        needing = ", ".join(self._regions.with_machines())
+        stays = self._regions.role_stays()
         return [
             *self._regions.others_away(),
-            *([f"{ending.ROLE}, which machines in {needing} need; it costs nothing"] if needing else []),
+            *([f"{ending.ROLE}, which {stays}; it costs nothing"] if stays else []),
             *([bucket_line] if name else others),
             "~/.evonas-cluster: the token of your clusters, which costs nothing",
         ]

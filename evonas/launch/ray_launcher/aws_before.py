@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from evonas.clusters.aws.asking import Silent
 from evonas.clusters.aws.clients import client as boto3_client
 from evonas.clusters.aws.ending import machines_anywhere
 from evonas.clusters.aws.role import buckets
@@ -13,7 +14,9 @@ from evonas.errors import UserError
 from evonas.launch.order import Order
 
 
-def check_role(client: Callable[[str, str], Any], region: str, bucket: str, is_said: bool) -> None:
+def check_role(
+    client: Callable[[str, str], Any], region: str, bucket: str, is_said: bool, anyway: bool = False
+) -> None:
     """Lets no `up` take the bucket from a search, one that runs or is to go on: an account has the role once.
 
     Args:
@@ -21,16 +24,24 @@ def check_role(client: Callable[[str, str], Any], region: str, bucket: str, is_s
         region: of the launch file.
         bucket: that the role is about to be for.
         is_said: whether an option, the state or the launch file says it, and it is not the usual one.
+        anyway: take it although a head may use it in a region that does not answer.
 
     Raises:
-        UserError: Machines are there whose head may use another bucket, or the role is still there for one, and
-            nothing says that another is meant.
+        UserError: Machines are there, or may be, whose head may use another bucket, or the role is still there for
+            one, and nothing says that another is meant.
     """
+    silent: Silent = {}
     used = [name for name in buckets(client("iam", region)) if name != bucket]
-    if used and (there := machines_anywhere(client, region)):
+    if used and (there := machines_anywhere(client, region, silent=silent)):
         raise UserError(
             f"{there[0]} is of a cluster whose head may use bucket {used[0]} by the role evonas-head, which this "
             f"account has once: --bucket {used[0]}, or take that cluster down first"
+        )
+    if silent and not anyway:
+        raise UserError(
+            f"role evonas-head, which this account has once, is for bucket {used[0]}, and whether a head uses it in "
+            f"{', '.join(sorted(silent))} nobody has answered ({min(silent.values())}): --bucket {used[0]}, or "
+            f"--anyway takes it"
         )
     if used and not is_said:
         raise UserError(

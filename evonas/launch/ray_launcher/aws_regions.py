@@ -6,12 +6,17 @@ from functools import cached_property
 from typing import Any
 
 from evonas.clusters.aws import ending
+from evonas.clusters.aws.asking import IAM, OTHERS, Silent, told
 from evonas.clusters.aws.bucket import account
 from evonas.clusters.aws.keys import own_key_pairs
 from evonas.clusters.refusal import refusals
+from evonas.errors import UserError
 from evonas.launch.order import Order
 from evonas.launch.owned import owns
 from evonas.launch.state import read
+
+_HOME = "us-east-1"
+"""A region that every account has."""
 
 
 class Regions:
@@ -26,11 +31,19 @@ class Regions:
     def __init__(self, order: Order, client: Callable[[str, str], Any], region: str) -> None:
         self._order, self._client, self._region = order, client, region
         self._has_looked = False
+        self._silent: Silent = {}
 
     @cached_property
     def account(self) -> str:
-        with refusals():
-            return account(self._client("sts", self._region))
+        return self._said(lambda place: [account(self._client("sts", place))])[0]
+
+    def left(self) -> list[str]:
+        """What there is of clusters in the regions that are meant, and the role; also which do not answer."""
+        silent: Silent = {}
+        lines = ending.left(self._client, self.meant[0], regions=self.meant, doors=self.meant, silent=silent)
+        self._silent = {**{place: why for place, why in self._silent.items() if place not in self.meant}, **silent}
+        mute = [place for place in self.meant if place in silent]
+        return [*lines, *(f"what else may be in {place}, which did not answer ({silent[place]})" for place in mute)]
 
     @cached_property
     def meant(self) -> list[str]:
@@ -51,7 +64,7 @@ class Regions:
 
     def is_mine(self, place: str) -> bool:
         """Whether a cluster in a region is this user's, by the folder or by a key pair."""
-        with refusals():
+        with refusals(place):
             return owns(self._order.folder, self.named(place)) or bool(own_key_pairs(self._client("ec2", place)))
 
     def named(self, place: str) -> str:
@@ -68,18 +81,34 @@ class Regions:
         return [] if self._is_open else self._of_others
 
     def unseen(self) -> list[str]:
-        """The same where it may be this user's: neither the folder nor a key of this machine says where theirs is."""
-        return self._of_others if self._is_open else []
+        """The same where it may be this user's: neither the folder nor a key of this machine says where theirs is. And
+        what did not answer this line, beside the regions that are meant."""
+        whys: dict[str, list[str]] = {}
+        for place, why in sorted(self._silent.items()):
+            if place not in self.meant:
+                whys.setdefault(why, []).append(place)
+        return [
+            *(self._of_others if self._is_open else []),
+            *(
+                f"{', '.join(places)} of account {self.account} did not answer ({why}): whether something of yours is "
+                f"there, which costs, nobody has said"
+                for why, places in whys.items()
+            ),
+        ]
 
-    def with_machines(self) -> list[str]:
-        """The other regions that have machines, whose head needs the role."""
-        return sorted({_region_of(line) for line, _ in self._away if line.startswith("machine ")})
+    def role_stays(self) -> str:
+        """Why the role stays: machines of other regions, whose head needs it, or may; empty where it can go."""
+        if needing := {_region_of(line) for line, _ in self._away if line.startswith("machine ")}:
+            return f"machines in {', '.join(sorted(needing))} need"
+        silent = ", ".join(sorted({*self._silent} - {IAM}))
+        return f"machines may need in {silent}, which did not answer" if silent else ""
 
     def where(self) -> str:
         """Where this line looks, for people."""
-        if self.is_said:
+        away = {_region_of(line) for line, _ in self._away} if not self.is_said else set[str]()
+        if self.is_said or OTHERS in self._silent:
             return f"{', '.join(self.meant)} of account {self.account}"
-        but = sorted({_region_of(line) for line, _ in self._away})
+        but = sorted({*away, *self._silent} - {IAM})
         return f"any region of account {self.account}{' but ' * bool(but)}{', '.join(but)}"
 
     @property
@@ -101,23 +130,42 @@ class Regions:
         Also their security groups, where nothing says the region.
         """
         print("asking all regions of the account for machines and disks", file=sys.stderr, flush=True)
-        with refusals():
-            rest = [region for region in self._all if region not in self.meant]
-            lines = ending.paid_in(self._client, rest)
-            lines += [] if self.is_said else ending.doors_in(self._client, rest)
+        rest = [region for region in self._all if region not in self.meant]
+        lines = ending.paid_in(self._client, rest, silent=self._silent)
+        lines += [] if self.is_said else ending.doors_in(self._client, rest, self._silent)
         self._has_looked = True
-        mine = {place: self.is_mine(place) for place in {_region_of(line) for line in lines}}
-        return [(line, mine[_region_of(line)]) for line in lines]
+        found = {_region_of(line) for line in lines}
+        mine = {*self._owned(), *ending.regions_with_keys(self._client, found, self._silent)}
+        return [(line, _region_of(line) in mine) for line in lines]
 
     @cached_property
     def _all(self) -> list[str]:
-        with refusals():
-            return ending.regions_of(self._client("ec2", self._region))
+        """The regions of the account; where it does not say them, those that are known here."""
+
+        def ask() -> list[str]:
+            return self._said(lambda place: ending.regions_of(self._client("ec2", place)))
+
+        return told(OTHERS, ask, self._silent) or [self._region, *self._owned()]
 
     @cached_property
     def _with_keys(self) -> list[str]:
-        with refusals():
-            return ending.regions_with_keys(self._client, self._all)
+        return ending.regions_with_keys(self._client, self._all, self._silent)
+
+    def _said(self, ask: Callable[[str], list[str]]) -> list[str]:
+        """What any region says of the whole account; another one is asked where the usual one is down.
+
+        Raises:
+            UserError: None says it; why the first does not.
+        """
+        owned = (place.rpartition("/")[2] for place in read(self._order.folder).owns)
+        faults = list[UserError]()
+        for place in dict.fromkeys([self._region, *owned, _HOME]):
+            try:
+                with refusals():
+                    return ask(place)
+            except UserError as error:
+                faults.append(error)
+        raise faults[0]
 
     def _owned(self) -> list[str]:
         places = (place.partition("/") for place in read(self._order.folder).owns)

@@ -196,7 +196,10 @@ class Google:
         project = self._known_project()
         with refusals():
             lines = ending.left(self._client(), project)
-        return [*lines, "account evonas-head"] if gcloud.has_account(project) else lines
+        try:
+            return [*lines, "account evonas-head"] if gcloud.has_account(project) else lines
+        except UserError as error:  # which keeps nothing else from its end
+            return [*lines, f"account evonas-head, if it is there ({error})"]
 
     def others(self) -> list[str]:
         projects = dict.fromkeys(place.split("/")[0] for place in read(self._order.folder).owns)
