@@ -54,13 +54,12 @@ def owns(folder: Path, place: str) -> bool:
     return place in read(folder).owns
 
 
-def claim(folder: Path, place: str, own: bool, there: list[str]) -> None:
-    """Notes that the cluster in a place is this folder's, before anything of it is made.
+def check_own(folder: Path, own: bool, there: list[str]) -> None:
+    """Lets go on where nobody else's cluster is: before its token is looked at, and before a user agrees to a cost.
 
     Args:
         folder: of the cluster.
-        place: where it is.
-        own: whether it is this user's already.
+        own: whether what is there is this user's.
         there: what is there of a cluster, a line each.
 
     Raises:
@@ -71,6 +70,20 @@ def claim(folder: Path, place: str, own: bool, there: list[str]) -> None:
             f"{there[0]} is of a cluster that neither {folder} nor a key of this machine has started: go on from its "
             f"own folder (--folder), or elsewhere"
         )
+
+
+def claim(folder: Path, place: str, own: bool, there: list[str]) -> None:
+    """Notes that the cluster in a place is this folder's, before anything of it is made.
+
+    Args:
+        folder: of the cluster.
+        place: where it is.
+        own, there: as of `check_own`; somebody else may have begun since.
+
+    Raises:
+        NotOwn: Somebody else's is there.
+    """
+    check_own(folder, own, there)
     known = read(folder)
     # A cluster of whose start this folder knows nothing may have a search: its Ray is not started anew.
     started = known.started or (bool(there) and place not in known.owns)

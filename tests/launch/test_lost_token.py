@@ -190,3 +190,32 @@ def test_the_line_that_takes_anothers_down_is_whole(
     assert line == f"cluster down {cloud} {' '.join(place[cloud])} --anyway"
     main(shlex.split(f"{line} --yes"))
     assert ups.machines() == []
+
+
+@pytest.mark.parametrize("new", [False, True])
+@pytest.mark.parametrize("cloud", list(FILES))
+def test_up_beside_a_colleagues_head_speaks_neither_of_tokens_nor_of_costs(
+    on: Callable[[str], Ups],  # noqa: F811
+    cloud: str,
+    new: bool,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A user who has not begun has no token, and one who has has another; neither is to end that cluster."""
+    ups = on(cloud)
+    bucket = ["--bucket", "theirs"]
+    assert ups.up("c.yaml", *bucket) == 0
+    shutil.rmtree(ups.folder)
+    _lose(new)
+    (Path.home() / ".ssh/evonas.pem").unlink(missing_ok=True)
+    there = ups.machines()
+    capsys.readouterr()
+    assert ups.up("c.yaml", *bucket) == 2
+    out, err = capsys.readouterr()
+    assert (
+        f" is of a cluster that neither {ups.folder.name} nor a key of this machine has started: go on from its" in err
+    )
+    assert "token" not in err
+    assert "down" not in err
+    assert "what it costs" not in out
+    assert ups.machines() == there
+    assert not ups.folder.exists()

@@ -14,7 +14,7 @@ from evonas.launch.kubernetes.pod_objects import CLUSTER, SECRET, labelled, ther
 from evonas.launch.kubernetes.reaching import check_reached, place
 from evonas.launch.launch_files.guards import NAME
 from evonas.launch.order import Order
-from evonas.launch.owned import other_token, owns, strange_token
+from evonas.launch.owned import check_own, other_token, owns, strange_token
 from evonas.launch.recovered import said_in
 from evonas.launch.state import State, read
 from evonas.launch.tokens import digest, known_digest, token_file
@@ -75,8 +75,18 @@ class Namespaces:
         the launch file says it was started with."""
         return any(owns(self._order.folder, name) for name in self.names) or bool(self._has_token(self.here))
 
+    def check_own(self) -> None:
+        """Lets go on where no cluster of somebody else is here, as far as kubectl says it.
+
+        Raises:
+            NotOwn: One is.
+        """
+        code, said = programs.ask(*self.here.line("get", CLUSTER, "--ignore-not-found", "-o", "name"))
+        found = [] if code else said.split()
+        check_own(self._order.folder, not found or self.is_own(), found)
+
     def check_token(self) -> None:
-        """Lets go on where the cluster here will take a search of this user's, as far as kubectl shows its token.
+        """Lets go on where the cluster here, this user's, will take a search, as far as kubectl shows its token.
 
         Raises:
             UserError: Its secret has another, or this machine has none any more.
@@ -85,9 +95,7 @@ class Namespaces:
         if not its or its == known_digest():
             return
         if there(self.here, CLUSTER):
-            if self.is_own():  # whose it is else, `claim` says
-                raise other_token(f"the cluster in {self.here}", self._order.again("down"))
-            return
+            raise other_token(f"the cluster in {self.here}", self._order.again("down"))
         its_name, is_labelled = f"{SECRET} in {self.here}", SECRET in labelled(self.here)
         if is_labelled and self.is_own():
             raise other_token(its_name, self._order.again("down"))

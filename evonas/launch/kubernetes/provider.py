@@ -54,6 +54,7 @@ class Kubernetes:
             _ = self._namespaces.reached
         self._namespaces.check_one()
         if ask:
+            self._namespaces.check_own()
             self._namespaces.check_token()
         with TemporaryDirectory() as folder:
             write(Path(folder))

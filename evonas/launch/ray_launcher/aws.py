@@ -33,7 +33,7 @@ from evonas.launch.launch_files.written import (
     reading,
 )
 from evonas.launch.order import Order
-from evonas.launch.owned import claim, give_up
+from evonas.launch.owned import check_own, claim, give_up
 from evonas.launch.places import found_in, in_each
 from evonas.launch.provider import Plan
 from evonas.launch.ray_launcher import head_files
@@ -85,6 +85,8 @@ class Aws:
         text = self._placed(as_up_has_it(order.folder, FILE, new, order.replace, self._values({})), name)
         check_place(edited := parsed(text, self._copy), self._copy, order, region=self._region)
         of_head: list[str] = []
+        if ask:
+            check_own(order.folder, *self._whose())
         if ask and self._keeps_head():
             head_files.check_token(self._copy, text, order)
             of_head, text = head_files.notes(self._copy, text), head_files.of_head(self._copy, text)
@@ -106,9 +108,8 @@ class Aws:
         order.folder.mkdir(parents=True, exist_ok=True)
         with refusals(), reading(self._copy):
             owner, name = self._regions.account, self._bucket
-            address = order.address or own_address()
             check_role(self._client, region, name, bool(order.value("bucket")), order.anyway)
-            claim(order.folder, self._regions.named(region), self._regions.is_mine(region), self._taken_over(address))
+            claim(order.folder, self._regions.named(region), *self._whose())
             change(order.folder, given={**order.remembered, "region": region, "bucket": name})
             made = bucket(self._client("s3", region), name, owner, region)
             token()
@@ -118,14 +119,14 @@ class Aws:
                 put(order.folder, FILE, self._placed(launch_file(FILE, order.resources), name), anew),
                 put(order.folder, POLICY, _policy(name)),
                 {**self._values({}), "bucket": name},
-                address,
+                self._address,
                 replace=anew,
                 keep=True,
-                gone=[read(order.folder).address or address],
+                gone=[read(order.folder).address or self._address],
                 need=order.need(CPUS),
             )
             done.copy.write_text(self._placed(done.copy.read_text(), name))  # one that was changed by hand
-            change(order.folder, address=address)
+            change(order.folder, address=self._address)
             config = parsed(done.copy.read_text(), done.copy)
             check(done.quotas, refused(self._client("ec2", region), config), order.anyway)
         return [
@@ -205,13 +206,19 @@ class Aws:
             return []  # of others, whose machines have ended
         return [line for line in lines if line != ending.ROLE or not stays]
 
-    def _taken_over(self, address: str) -> list[str]:
-        """What there is in the region that an `up` would take over."""
-        ec2 = self._client("ec2", self._region)
-        lines = [f"machine {name} in {self._region}" for name in ending.machines(ec2)]
-        group = find_group(ec2)
-        others = [other for other in admitted(ec2, group) if other != address] if group else []
-        return [*lines, *(f"security group {group}, which lets {other} in," for other in others)]
+    @cached_property
+    def _address(self) -> str:
+        return self._order.address or own_address()
+
+    def _whose(self) -> tuple[bool, list[str]]:
+        """Whether what there is in the region is this user's, and what of it an `up` would take over."""
+        with refusals():
+            ec2 = self._client("ec2", self._region)
+            lines = [f"machine {name} in {self._region}" for name in ending.machines(ec2)]
+            group = find_group(ec2)
+            others = [other for other in admitted(ec2, group) if other != self._address] if group else []
+        doors = [f"security group {group}, which lets {other} in," for other in others]
+        return self._regions.is_mine(self._region), [*lines, *doors]
 
     def others(self) -> list[str]:
         places = (place.partition("/") for place in read(self._order.folder).owns)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 from evonas.clusters import regions
@@ -30,7 +31,7 @@ from evonas.launch.launch_files.written import (
     reading,
 )
 from evonas.launch.order import Order
-from evonas.launch.owned import claim, give_up
+from evonas.launch.owned import check_own, claim, give_up
 from evonas.launch.provider import Plan
 from evonas.launch.ray_launcher import gcloud, head_files
 from evonas.launch.ray_launcher.google_before import asks, credentials, key, machines, public
@@ -75,6 +76,8 @@ class Google:
         text = self._placed(as_up_has_it(order.folder, FILE, new, order.replace, self._values({})), bucket)
         check_place(edited := parsed(text, self._copy), self._copy, order, region=self._region, project=named)
         of_head: list[str] = []
+        if ask and named:
+            check_own(order.folder, *self._whose(named))
         if ask and named and self._keeps_head(named):
             head_files.check_token(self._copy, text, order)
             of_head, text = head_files.notes(self._copy, text), head_files.of_head(self._copy, text)
@@ -97,17 +100,14 @@ class Google:
     def prepare(self) -> list[str]:
         order, region, project = self._order, self._region, self._known_project()
         bucket = self._bucket
-        place, address = f"{project}/{region}", order.address or own_address()
-        with refusals():
-            there = [f"machine {name} in {zone}" for name, zone in machines(self._client, project)]
-            claim(order.folder, place, self.is_own(), [*there, *gcloud.others(project, address)])
+        claim(order.folder, f"{project}/{region}", *self._whose(project))
         change(order.folder, given={**order.remembered, "project": project, "region": region, "bucket": bucket})
         role = put(order.folder, ROLE, shipped(ROLE))
         token()
         anew = order.replace or not hand_note(order.folder, FILE)  # which its template says, as it is till now
         template = put(order.folder, FILE, self._placed(launch_file(FILE, order.resources), bucket), anew)
-        gcloud.make(project, region, bucket, address, role, read(order.folder).address)
-        change(order.folder, address=address)
+        gcloud.make(project, region, bucket, self._address, role, read(order.folder).address)
+        change(order.folder, address=self._address)
         values = {**self._values({}), "project": project, "key": key()}
         values["family"] = order.value("family") or gcloud.family(project)
         copy = own_copy(template, values, anew, keep=True)
@@ -120,6 +120,17 @@ class Google:
             *(quota.line() for quota in found),
             *(hand_note(order.folder, FILE) or [str(copy)]),
         ]
+
+    @cached_property
+    def _address(self) -> str:
+        return self._order.address or own_address()
+
+    def _whose(self, project: str) -> tuple[bool, list[str]]:
+        """Whether what there is in a project is this user's, and what of it an `up` would take over."""
+        with refusals():
+            there = [f"machine {name} in {zone}" for name, zone in machines(self._client, project)]
+        there += gcloud.others(project, self._address)
+        return not there or self.is_own(), there
 
     def _head_zone(self, project: str) -> str | None:
         with refusals():
