@@ -17,9 +17,9 @@ def status(order: Order, provider: Provider) -> int:
         0, also where nothing runs; 1 where something may run and nobody has looked or no answer has come.
     """
     (here, silent), (away, silent_away) = _asked(provider.nodes), _asked(provider.elsewhere)
-    there, silent = [*here, *away], [*silent, *silent_away]
-    found, own = [*there, *provider.others()], not there or provider.is_own()
-    unseen = [*silent, *provider.unseen()]
+    silent, own = [*silent, *silent_away], not here or provider.is_own()
+    whose = [] if own else [f"somebody else's: {not_own(order)}"]
+    found, unseen = [*here, *whose, *away, *provider.others()], [*silent, *provider.unseen()]
     print(*(found or ([] if silent else [f"nothing runs in {provider.where()}"])), *unseen, sep="\n")
     if who := holder(order.folder):
         print(f"{who} is at it now")
@@ -27,8 +27,8 @@ def status(order: Order, provider: Provider) -> int:
         print(f"{run}: {_search(run)}")
     if order.bucket:
         print(f"bucket {order.bucket}: `down` leaves it, and what it stores is paid for")
-    go_on = f"to go on: evonas cluster up {order.cloud} CONFIG; to take it down: {order.again('down')}"
-    print(go_on if own else f"somebody else's: {not_own(order)}")
+    if own or away:
+        print(f"to go on: evonas cluster up {order.cloud} CONFIG; to take it down: {order.again('down')}")
     return int(bool(unseen))
 
 

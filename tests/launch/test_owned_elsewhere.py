@@ -102,7 +102,7 @@ def test_anothers_raycluster_is_left_alone(
     assert main(["cluster", "down", "kubernetes", "--yes"]) == 0
     out = capsys.readouterr().out
     assert "to be taken down: raycluster.ray.io/evonas\n" in out
-    assert "\nnothing is left in namespace default of mine\n" in out
+    assert "\nnothing is left in namespace default of mine, and no cluster of yours in its other namespaces\n" in out
 
 
 def test_anothers_machines_of_google_are_left_alone(

@@ -12,6 +12,12 @@ def account(sts: Any) -> str:
     return str(sts.get_caller_identity()["Account"])
 
 
+def region_of(s3: Any, name: str) -> str:
+    """The region of a bucket; empty where S3 does not say it."""
+    headers = s3.head_bucket(Bucket=name)["ResponseMetadata"].get("HTTPHeaders", {})
+    return str(headers.get("x-amz-bucket-region", ""))
+
+
 def bucket(s3: Any, name: str, owner: str, region: str) -> bool:
     """Finds or makes a bucket.
 

@@ -1,6 +1,7 @@
 """AWS, through boto3 and Ray's own launcher."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -34,10 +35,10 @@ from evonas.launch.launch_files.written import (
 )
 from evonas.launch.order import Order
 from evonas.launch.owned import check_own, claim, give_up
-from evonas.launch.places import found_in, in_each
+from evonas.launch.places import Unanswered, found_in, in_each
 from evonas.launch.provider import Plan
 from evonas.launch.ray_launcher import head_files
-from evonas.launch.ray_launcher.aws_before import asks, check_role, missing_credentials
+from evonas.launch.ray_launcher.aws_before import asks, check_role, missing_credentials, traffic
 from evonas.launch.ray_launcher.aws_regions import Regions
 from evonas.launch.ray_launcher.libraries import absent
 from evonas.launch.ray_launcher.plans import plan_of
@@ -92,6 +93,7 @@ class Aws:
             of_head, text = head_files.notes(self._copy, text), head_files.of_head(self._copy, text)
         launch = parsed(text, self._copy)
         asked, known = asks(order, self._region, name, self._copy), [*of_head, *regions.notes("aws", self._region)]
+        known += [*self._besides(), *traffic(self._client("s3", self._region), name, self._region)] if ask else []
         beside = {POLICY: _policy(name)}
         return plan_of(f"my-{FILE}", text, launch, order, asked, self._region, known, CPUS, edited, beside)
 
@@ -163,11 +165,24 @@ class Aws:
         return self._order.value("bucket") or f"evonas-{self._regions.account}-{self._region}"
 
     def nodes(self) -> list[str]:
-        return found_in([self._region], self._running)
+        return found_in([self._region] if self._region in self._regions.known else [], self._running)
 
     def _running(self, place: str) -> list[str]:
         with refusals(place):
             return bill.lines(running(self._client, place), self._order.prices, place, disks=self._disks)
+
+    def _besides(self) -> list[str]:
+        """What this folder's clusters in other regions cost while one is started here, a line each."""
+        try:
+            return found_in((place for place in self._regions.owned() if place != self._region), self._still_running)
+        except Unanswered as error:
+            return [*error.found, f"{error}: what runs there besides is not counted"]
+
+    def _still_running(self, place: str) -> list[str]:
+        with refusals(place):
+            found = [replace(each, since=None) for each in running(self._client, place)]
+        said = "; ".join(bill.lines(found, self._order.prices, place, disks=self._disks))
+        return [f"besides, in {place}, until {self._order.again('down', region=place)}: {said}"] if found else []
 
     @cached_property
     def _disks(self) -> dict[str, float | None]:

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from evonas.clusters.aws.asking import Silent
+from evonas.clusters.aws.bucket import region_of
 from evonas.clusters.aws.clients import client as boto3_client
 from evonas.clusters.aws.ending import machines_anywhere
 from evonas.clusters.aws.role import buckets
+from evonas.clusters.refusal import refusals
 from evonas.errors import UserError
+from evonas.launch.costs.traffic import traffic_note
 from evonas.launch.order import Order
 
 
@@ -48,6 +51,16 @@ def check_role(
             f"nothing here says which bucket is meant, and role evonas-head is still there for bucket {used[0]}: "
             f"--bucket {used[0]} goes on with the runs in it, --bucket {bucket} begins anew"
         )
+
+
+def traffic(s3: Any, bucket: str, region: str) -> list[str]:
+    """A line where a bucket is in another region than the machines; where it does not answer, `prepare` says it."""
+    try:
+        with refusals():
+            there = region_of(s3, bucket)
+    except UserError:
+        return []
+    return traffic_note(bucket, there, region)
 
 
 def missing_credentials() -> list[str]:

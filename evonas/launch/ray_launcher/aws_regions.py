@@ -50,17 +50,22 @@ class Regions:
         """That of this line, else all in which a cluster was started from this folder, and where nothing says one, all
         in which a key pair of this machine's is; what this line ends changes nothing of it."""
         given = self._order.given.get("region")
-        return [given] if given else self._owned() or (not self.is_said and self._with_keys) or [self._region]
+        return [given] if given else self.owned() or (not self.is_said and self._with_keys) or [self._region]
 
     @property
     def known(self) -> list[str]:
         """These, and the others in which a cluster was started from this folder."""
-        return list(dict.fromkeys([*self.meant, *self._owned()]))
+        return list(dict.fromkeys([*self.meant, *self.owned()]))
+
+    def owned(self) -> list[str]:
+        """Those in which a cluster was started from this folder."""
+        places = (place.partition("/") for place in read(self._order.folder).owns)
+        return [region for owner, _, region in places if owner == self.account]
 
     @cached_property
     def is_said(self) -> bool:
         """Whether an option, the state or a launch file says the region, when this line begins."""
-        return bool(self._order.value("region") or self._owned())
+        return bool(self._order.value("region") or self.owned())
 
     def is_mine(self, place: str) -> bool:
         """Whether a cluster in a region is this user's, by the folder or by a key pair."""
@@ -135,7 +140,7 @@ class Regions:
         lines += [] if self.is_said else ending.doors_in(self._client, rest, self._silent)
         self._has_looked = True
         found = {_region_of(line) for line in lines}
-        mine = {*self._owned(), *ending.regions_with_keys(self._client, found, self._silent)}
+        mine = {*self.owned(), *ending.regions_with_keys(self._client, found, self._silent)}
         return [(line, _region_of(line) in mine) for line in lines]
 
     @cached_property
@@ -145,7 +150,7 @@ class Regions:
         def ask() -> list[str]:
             return self._said(lambda place: ending.regions_of(self._client("ec2", place)))
 
-        return told(OTHERS, ask, self._silent) or [self._region, *self._owned()]
+        return told(OTHERS, ask, self._silent) or [self._region, *self.owned()]
 
     @cached_property
     def _with_keys(self) -> list[str]:
@@ -166,10 +171,6 @@ class Regions:
             except UserError as error:
                 faults.append(error)
         raise faults[0]
-
-    def _owned(self) -> list[str]:
-        places = (place.partition("/") for place in read(self._order.folder).owns)
-        return [region for owner, _, region in places if owner == self.account]
 
 
 def _region_of(line: str) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from evonas.errors import UserError
 from evonas.launch import programs
+from evonas.launch.costs.traffic import traffic_note
 
 NETWORK = "evonas"
 RANGE = "10.7.0.0/20"
@@ -45,6 +46,12 @@ def admitted(project: str) -> list[str]:
         *_line(project, "compute firewall-rules describe evonas-ssh"), "--format=value(sourceRanges.list())"
     )
     return [] if code else [part for part in re.split(r"[,;\s]+", said) if part]
+
+
+def traffic(project: str, bucket: str, region: str) -> list[str]:
+    """A line where a bucket is in another region than the machines; none where it is not there yet."""
+    code, said = programs.ask(*_line(project, f"storage buckets describe gs://{bucket}"), "--format=value(location)")
+    return [] if code else traffic_note(bucket, said, region)
 
 
 def others(project: str, address: str) -> list[str]:

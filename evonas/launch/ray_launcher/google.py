@@ -84,6 +84,7 @@ class Google:
         launch = parsed(text, self._copy)
         asked = asks(order, project, bucket, self._copy)
         known = [*of_head, *regions.notes("gcp", self._region)]
+        known += gcloud.traffic(named, bucket, self._region) if ask and named else []
         beside = {ROLE: shipped(ROLE)}
         return plan_of(f"my-{FILE}", text, launch, order, asked, self._region, known, CPUS, edited, beside)
 
