@@ -163,6 +163,16 @@ class Order:
         others = {path: its for path, its in known.items() if self.whole_path != path and its != run}
         return {**others, self.whole_path: run}
 
+    def keep(self, bucket: str | None = None, **found: str) -> None:
+        """Keeps the options for later lines.
+
+        Args:
+            bucket: that of this line, once it is this user's to use; till then that of an earlier line stays.
+            found: what this line has found out of others.
+        """
+        kept = {**self.remembered, **found, "bucket": bucket or self.state.given.get("bucket")}
+        change(self.folder, given={name: value for name, value in kept.items() if value})
+
     def remember(self, run: str | None) -> None:
         """Keeps the run folder of CONFIG."""
         if self.config_path and run:

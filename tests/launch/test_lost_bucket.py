@@ -3,14 +3,27 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from evonas.clusters.template import PLACE, fill
+from evonas.errors import Halted
+from evonas.launch.ray_launcher import aws, google
 from evonas.launch.recovered import recovered, with_place
+from evonas.launch.state import read
+from tests.clouds.test_aws import REGION
 from tests.launch.stand_ins import CONFIG, user  # noqa: F401 - a fixture
 from tests.launch.ups import FILES, Ups, on  # noqa: F401 - a fixture
 
+REFUSED = [
+    ("aws", "HeadBucket", "403"),
+    ("aws", "CreateBucket", "AccessDenied"),
+    ("gcp", "services enable", ""),
+    ("gcp", "buckets create", ""),
+    ("gcp", "buckets add-iam-policy-binding", ""),
+]
 SCHEMES = {"aws": "s3", "gcp": "gs", "kubernetes": "gs"}
 
 
@@ -90,3 +103,55 @@ def test_on_aws_the_role_of_the_head_says_which_bucket_it_was_where_no_file_does
     said = capsys.readouterr().err
     assert "is still there for bucket mine: --bucket mine goes on with the runs in it, --bucket evonas-" in said
     assert ups.up("--bucket", "another") == 0
+
+
+def _refuse(ups: Ups, action: str, code: str, patch: pytest.MonkeyPatch) -> None:
+    """Has an action that looks for the bucket, or makes it, fail from now on; as if it were there where it is used."""
+
+    def fail(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": code}}, action)
+
+    def run(*words: str) -> None:
+        if action in " ".join(words):
+            raise Halted(f"gcloud {action} ended with status 1")
+        before(*words)
+
+    before, ask = google.programs.run, google.programs.ask
+    if ups.cloud == "aws":
+        aws.Aws.__init__.__defaults__[0]("s3", REGION).meta.events.register(f"before-call.s3.{action}", fail)
+    elif "binding" in action:
+        patch.setattr(google.programs, "ask", lambda *words: (0, "") if "describe" in words else ask(*words))
+    patch.setattr(google.programs, "run", run)
+
+
+@pytest.mark.parametrize("had", [True, False])
+@pytest.mark.parametrize(("cloud", "action", "code"), REFUSED)
+def test_a_bucket_that_was_refused_is_not_kept_as_this_users(
+    on: Callable[[str], Ups],  # noqa: F811
+    cloud: str,
+    action: str,
+    code: str,
+    had: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ups = on(cloud)
+    if had:
+        assert ups.up("--bucket", "mine") == 0
+        assert ups.line("down", "--yes") == 0
+    _refuse(ups, action, code, monkeypatch)
+    assert ups.up("c.yaml", "--bucket", "somebodys") > 0
+    assert read(ups.folder).given.get("bucket") == ("mine" if had else None)
+    capsys.readouterr()
+    ups.line("status")
+    assert "somebodys" not in capsys.readouterr().out
+
+
+def test_a_bucket_that_up_has_made_is_kept_whatever_fails_then(
+    on: Callable[[str], Ups],  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ups = on("gcp")
+    _refuse(ups, "networks create", "", monkeypatch)
+    assert ups.up("--bucket", "new") > 0
+    assert read(ups.folder).given["bucket"] == "new"

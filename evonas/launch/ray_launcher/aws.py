@@ -112,8 +112,9 @@ class Aws:
             owner, name = self._regions.account, self._bucket
             check_role(self._client, region, name, bool(order.value("bucket")), order.anyway)
             claim(order.folder, self._regions.named(region), *self._whose())
-            change(order.folder, given={**order.remembered, "region": region, "bucket": name})
+            order.keep(region=region)
             made = bucket(self._client("s3", region), name, owner, region)
+            order.keep(name, region=region)
             token()
             anew = order.replace or not hand_note(order.folder, FILE)  # which its template says, as it is till now
             done = prepare(

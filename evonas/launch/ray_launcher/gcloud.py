@@ -59,20 +59,34 @@ def others(project: str, address: str) -> list[str]:
     return [f"rule evonas-ssh, which lets {other} in," for other in admitted(project) if other != address]
 
 
-def make(project: str, region: str, bucket: str, address: str, role: Path, before: str | None = None) -> None:
-    """Finds or makes services, bucket, network, doors, role and account.
+def store(project: str, region: str, bucket: str) -> bool:
+    """Switches the services on, and finds or makes the bucket; whether it was made now.
 
     Args:
         project: its id.
-        region: of network and bucket.
+        region: of the bucket.
+        bucket: its name.
+    """
+    programs.run(*_line(project, "services enable", *(f"{name}.googleapis.com" for name in SERVICES)))
+    if not programs.ask(*_line(project, f"storage buckets describe gs://{bucket}"))[0]:
+        return False
+    programs.run(*_line(project, f"storage buckets create gs://{bucket}", f"--location={region}"))
+    return True
+
+
+def make(project: str, region: str, bucket: str, address: str, role: Path, before: str | None = None) -> None:
+    """Finds or makes network, doors, role and account, and lets the account into the bucket.
+
+    Args:
+        project: its id.
+        region: of the network.
         bucket: its name.
         address: from where SSH is let in: `203.0.113.7/32`.
         role: `gcp-role.yaml`.
         before: from where it was let in before, and is not any more.
     """
     account = _account(project)
-    programs.run(*_line(project, "services enable", *(f"{name}.googleapis.com" for name in SERVICES)))
-    for describe, create in _things(project, region, bucket, address, role, account):
+    for describe, create in _things(region, address, role, account):
         if programs.ask(*_line(project, *describe))[0]:
             programs.run(*_line(project, *create))
     ranges = ",".join([*(other for other in admitted(project) if other not in (before, address)), address])
@@ -107,17 +121,11 @@ def _account(project: str) -> str:
     return f"evonas-head@{project}.iam.gserviceaccount.com"
 
 
-def _things(
-    project: str, region: str, bucket: str, address: str, role: Path, account: str
-) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+def _things(region: str, address: str, role: Path, account: str) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
     """What has to be there: the words that look for it, and those that make it."""
     rule, subnet = "compute firewall-rules {} evonas-{}", f"compute networks subnets {{}} {NETWORK}"
     network = f"--network={NETWORK}"
     return [
-        (
-            (f"storage buckets describe gs://{bucket}",),
-            (f"storage buckets create gs://{bucket}", f"--location={region}"),
-        ),
         (
             (f"compute networks describe {NETWORK}",),
             (f"compute networks create {NETWORK}", "--subnet-mode=custom"),

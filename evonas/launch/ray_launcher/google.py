@@ -102,13 +102,17 @@ class Google:
         order, region, project = self._order, self._region, self._known_project()
         bucket = self._bucket
         claim(order.folder, f"{project}/{region}", *self._whose(project))
-        change(order.folder, given={**order.remembered, "project": project, "region": region, "bucket": bucket})
+        place = {"project": project, "region": region}
+        order.keep(**place)
         role = put(order.folder, ROLE, shipped(ROLE))
         token()
+        if gcloud.store(project, region, bucket):
+            order.keep(bucket, **place)
+        gcloud.make(project, region, bucket, self._address, role, read(order.folder).address)
+        order.keep(bucket, **place)  # one that was there is this user's to use if the head may be let in
+        change(order.folder, address=self._address)
         anew = order.replace or not hand_note(order.folder, FILE)  # which its template says, as it is till now
         template = put(order.folder, FILE, self._placed(launch_file(FILE, order.resources), bucket), anew)
-        gcloud.make(project, region, bucket, self._address, role, read(order.folder).address)
-        change(order.folder, address=self._address)
         values = {**self._values({}), "project": project, "key": key()}
         values["family"] = order.value("family") or gcloud.family(project)
         copy = own_copy(template, values, anew, keep=True)
