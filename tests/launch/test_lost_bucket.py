@@ -93,6 +93,9 @@ def test_on_aws_the_role_of_the_head_says_which_bucket_it_was_where_no_file_does
     assert ups.up("--bucket", "mine") == 0
     for path in ups.folder.iterdir():
         path.unlink()
+    assert ups.line("down", "--dry-run") == 0
+    said = "bucket mine, which the head could use: what it stores is paid for\n"
+    assert f"\nwould stay: {said}" in capsys.readouterr().out
     assert ups.line("down", "--yes") == 0  # its key pair says whose it is
     assert "\nkept: bucket mine, which the head could use: what it stores is paid for\n" in capsys.readouterr().out
     assert ups.up("--bucket", "mine") == 0

@@ -219,3 +219,18 @@ def test_up_beside_a_colleagues_head_speaks_neither_of_tokens_nor_of_costs(
     assert "what it costs" not in out
     assert ups.machines() == there
     assert not ups.folder.exists()
+
+
+def test_a_dry_run_beside_a_colleagues_head_calls_its_role_nobodys_no_more(
+    on: Callable[[str], Ups],  # noqa: F811
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ups = on("gcp")
+    assert ups.up() == 0
+    shutil.rmtree(ups.folder)
+    _lose(new=True)
+    capsys.readouterr()
+    assert ups.line("down", "--dry-run") == 2
+    out = capsys.readouterr().out
+    assert "would stay: account evonas-head\n" in out
+    assert "would stay: role evonasHead, which account evonas-head has while it is there, and " in out

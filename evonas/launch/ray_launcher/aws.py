@@ -8,6 +8,7 @@ from typing import Any
 from evonas.clusters import regions
 from evonas.clusters.address import own_address
 from evonas.clusters.aws import ending
+from evonas.clusters.aws.asking import IAM, told
 from evonas.clusters.aws.bucket import bucket
 from evonas.clusters.aws.clients import client as boto3_client
 from evonas.clusters.aws.network import admitted, find_group
@@ -71,7 +72,6 @@ class Aws:
         self._order, self._client, self._launcher = order, client, launcher
         self._region = order.value("region") or defaults(shipped(FILE))["region"]
         self._copy = order.folder / f"my-{FILE}"
-        self._of_role = list[str]()
         self._regions = Regions(order, client, self._region)
 
     def plan(self, ask: bool) -> Plan:
@@ -197,9 +197,7 @@ class Aws:
         return head_files.placed(text, self._order, bucket, self.run_folder())
 
     def down(self) -> None:
-        if not self._order.bucket:
-            with refusals():
-                self._of_role = buckets(self._client("iam", self._region))  # which is about to go
+        _ = self._of_role  # which is about to go
         goes = (self._order.anyway or self.is_own()) and not self._regions.role_stays()
         role = [ending.ROLE] if goes else []
         in_each([*self._regions.meant, *role], self._take_down)
@@ -208,6 +206,11 @@ class Aws:
                 give_up(self._order.folder, self._regions.named(place))
         change(self._order.folder, started=False)
         forget(self._copy)
+
+    @cached_property
+    def _of_role(self) -> list[str]:
+        """The buckets that the head could use, where nothing else says them; none where IAM does not answer."""
+        return [] if self._order.bucket else told(IAM, lambda: buckets(self._client("iam", self._region)), {})
 
     def _take_down(self, place: str) -> None:
         with refusals():
