@@ -69,7 +69,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     text = "up: print the files, the cost and what would be asked, without the network; down: what would go"
     parser.add_argument("--dry-run", action="store_true", help=text)
     parser.add_argument("--yes", action="store_true", help="do not ask whether it may cost this, or go")
-    text = "up: although the account may have too few machines; down: although others may have started it"
+    text = (
+        "up: although the account may have too few machines, or a region of AWS does not say whether it needs the "
+        "role; down: although others may have started it"
+    )
     parser.add_argument("--anyway", action="store_true", help=text)
     parser.add_argument("--replace", action="store_true", help="write over a launch file that was changed by hand")
     add_set(parser)

@@ -238,8 +238,8 @@ class Google:
         bucket = f"bucket {name} with its runs: what it stores is paid for; gcloud storage rm -r gs://{name}"
         return [
             *([bucket] if name else []),
-            "role evonasHead, which account evonas-head has while it is there, and ray-autoscaler-sa-v1, which Ray makes: "
-            "they cost nothing",
+            "role evonasHead, which account evonas-head has while it is there, and ray-autoscaler-sa-v1, which Ray "
+            "makes: they cost nothing",
             "~/.evonas-cluster: the token and the key of your clusters, which cost nothing",
         ]
 
