@@ -156,7 +156,8 @@ def _state(options: argparse.Namespace, folder: Path) -> "State":
         print(f"note: {error}; it is {damaged} now, and what is there counts")
         return lost
     _check_cloud(options.cloud, state, folder / NAME)
-    return replace(state, given=state.given or lost.given, runs=state.runs or lost.runs)
+    of_place = state if state.given else lost
+    return replace(state, given=of_place.given, server=of_place.server, runs=state.runs or lost.runs)
 
 
 def _check_cloud(cloud: str, state: "State", path: Path) -> None:

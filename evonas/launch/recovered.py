@@ -35,6 +35,7 @@ def recovered(cloud: str, folder: Path) -> State:
             return State(
                 given=_texts({name: found.get(name) for name in _NAMES}),
                 runs=_texts(runs) if isinstance(runs, dict) else {},
+                server=str(found.get("server", "")),
             )
     return State()
 
@@ -44,8 +45,9 @@ def with_place(text: str, place: Mapping[str, object]) -> str:
 
     Args:
         text: of the file; a line that it has of another place goes.
-        place: name -> value: options as `bucket`, `context` and `namespace`; `runs`, CONFIG -> run folder; `token`, by
-            which that of the cluster is told from others. What has no value is left out.
+        place: name -> value: options as `bucket`, `context` and `namespace`; `server`, which the context means; `runs`,
+            CONFIG -> run folder; `token`, by which that of the cluster is told from others. What has no value is left
+            out.
     """
     known = {name: value for name, value in place.items() if value}
     line = f"{PLACE}{json.dumps(known)}\n" if known else ""

@@ -45,10 +45,12 @@ kustomize*)
     esac; done ;;
 "config current-context") echo "$context" ;;
 "config get-contexts"*) cat "$HERE/contexts" ;;
-"config view"*cluster.server*) [ ! -e "$HERE/server" ] || cat "$HERE/server" ;;
 "config view"*)
     grep -qx "$context" "$HERE/contexts" || { echo "error: context \"$context\" does not exist" >&2; exit 1; }
-    cat "$HERE/namespace" ;;
+    case $* in
+    *cluster.server*) cat "$HERE/server-$context" "$HERE/server" 2> /dev/null | head -n1 ;;
+    *) cat "$HERE/namespace" ;;
+    esac ;;
 "auth can-i"*) echo yes ;;
 "version -o json") echo '{"clientVersion": {}, "serverVersion": {"gitVersion": "v1.32.4-eks-a737599"}}' ;;
 "get --raw=/api"|wait*) ;;

@@ -161,6 +161,60 @@ def test_a_cluster_is_the_same_where_its_context_was_renamed(
     assert read(user / "cluster-kubernetes").owns == ()
 
 
+@pytest.mark.parametrize("lost", [(), ("state.json",)], ids=["state", "no-state"])
+def test_a_context_that_means_another_kubernetes_now_is_not_looked_in(
+    lost: tuple[str, ...],
+    namespaces: Namespaces,  # noqa: F811
+    user: Path,  # noqa: F811
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """As after two `kubectl config rename-context`: what was started runs on under another name."""
+    up = ["cluster", "up", "kubernetes", *UP[1:]]
+    (user / "server-ctx").write_text("https://one")
+    assert main(up) == 0
+    capsys.readouterr()
+    for name in lost:
+        (user / "cluster-kubernetes" / name).unlink()
+    namespaces.set("a", "ctx", "ctx\nnew")
+    (user / "server-ctx").replace(user / "server-new")
+    (user / "server-ctx").write_text("https://two\n")
+    (user / "objects/ctx").rename(user / "objects/new")
+    expected = (
+        "context ctx of kubectl is another Kubernetes now (https://two) than the cluster was started in (https://one); "
+    )
+    there = namespaces.objects()
+    for words in (["status"], ["down", "--yes"], ["down", "--dry-run"], UP, [*UP, "--dry-run"]):
+        assert said(capsys, *words) == f"{expected}that one is new now: --context new"
+    assert namespaces.objects() == there
+    assert main(["cluster", "down", "kubernetes", "--context", "new", "--yes"]) == 0
+    assert capsys.readouterr().out.count("of ctx") == 0
+    assert namespaces.objects() == []
+    # Nothing is left of what was started there, which the launch file alone does not know.
+    assert [main(["cluster", words[0], "kubernetes", *words[1:]]) for words in (["status"], UP)] == [len(lost) * 2] * 2
+
+
+def test_a_kubernetes_that_has_another_address_is_meant_where_its_context_is_given(
+    namespaces: Namespaces,  # noqa: F811
+    user: Path,  # noqa: F811
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """But what runs there is this user's by its token alone, for it may be another all the same."""
+    up = ["cluster", "up", "kubernetes", *UP[1:], "--context", "ctx"]
+    (user / "server").write_text("https://one")
+    assert main(up) == 0
+    (user / "server").write_text("https://two")
+    assert said(capsys, "status").endswith(
+        "; there are: ctx: --context NAME, ctx as well if its address alone has changed"
+    )
+    assert main(["cluster", "status", "kubernetes", "--context", "ctx"]) == 0
+    assert main(up) == 0
+    assert main(["cluster", "status", "kubernetes"]) == 0
+    (user / "server").write_text("https://three")
+    (user / "objects/ctx/a/secret_evonas-auth").write_text("b3RoZXI=\n")
+    assert main(["cluster", "down", "kubernetes", "--context", "ctx", "--yes"]) == 2
+    assert "ctx/a/raycluster_evonas" in namespaces.objects()
+
+
 def test_a_cluster_that_goes_under_its_contexts_new_name_is_forgotten_by_the_old_one(
     namespaces: Namespaces,  # noqa: F811
     user: Path,  # noqa: F811

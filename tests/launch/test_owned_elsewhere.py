@@ -26,7 +26,8 @@ THERE = """
 *"delete raycluster/evonas "*) touch "$HERE/gone" ;;
 """
 TWO = """
-*"config view"*) cat "$HERE/namespace" ;;
+*"config view"*namespace*) cat "$HERE/namespace" ;;
+*"config view"*) ;;
 *--namespace=team-b*"get raycluster/evonas"*) echo raycluster.ray.io/evonas ;;
 *--namespace=team-b*jsonpath={.data.auth_token}*) echo c29tZWJvZHkncw== ;;
 *--namespace=team-b*get\\ pods*) ;;

@@ -44,7 +44,7 @@ class Ending:
         pools.delete(here, self._found.going)
         if is_its:
             forget(self._copy)
-            change(folder, made=tuple(name for name in made if name in self._found.needed))
+            change(folder, server="", made=tuple(name for name in made if name in self._found.needed))
         for name in names:
             give_up(folder, name)
         if len(names) > 1:  # the context has another name by now, which later lines go by

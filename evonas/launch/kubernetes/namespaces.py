@@ -11,7 +11,7 @@ from evonas.errors import UserError
 from evonas.launch import programs
 from evonas.launch.kubernetes.kubectl import Place, clusters, contexts, server
 from evonas.launch.kubernetes.pod_objects import CLUSTER, SECRET, labelled, there
-from evonas.launch.kubernetes.reaching import check_reached, place
+from evonas.launch.kubernetes.reaching import check_reached, check_same, place
 from evonas.launch.launch_files.guards import NAME
 from evonas.launch.order import Order
 from evonas.launch.owned import check_own, other_token, owns, strange_token
@@ -35,9 +35,19 @@ class Namespaces:
 
     @cached_property
     def here(self) -> Place:
-        """The one that is meant."""
-        state = self._order.state
-        return place(self._order.given, {**_owned(state), **state.given})
+        """The one that is meant.
+
+        Raises:
+            UserError: kubectl has it not, or means another by its name than the state does.
+        """
+        order, state = self._order, self._order.state
+        known, given = {**_owned(state), **state.given}, order.given.get("context")
+        if given and state.server and server(Place(given, None)) == state.server:
+            known["context"] = given  # renamed: its namespace is the same
+        found = place(order.given, known)
+        if not given:  # who gives it says which is meant
+            check_same(found, state.server)
+        return found
 
     @cached_property
     def reached(self) -> Place:
@@ -50,15 +60,18 @@ class Namespaces:
         return self.here
 
     @cached_property
+    def server(self) -> str:
+        """Address of the Kubernetes that is meant; empty where kubectl does not say it."""
+        return server(self.here)
+
+    @cached_property
     def names(self) -> list[str]:
-        """As the state may know the place that is meant: by its name, and by that before its context was renamed."""
+        """As the state may know the place that is meant: by its name, and by other names of its context, as before it
+        was renamed, since a folder has one place."""
         state = read(self._order.folder)
         others = [name for name in state.owns if name != self.here.name and _split(name)[1] == self.here.namespace]
-        if not others or not state.server or server(self.here) != state.server:
-            return [self.here.name]
-        known = contexts()
-        renamed = [] if known is None else [name for name in others if _split(name)[0] not in known]
-        return [self.here.name, *renamed]
+        is_same = bool(others and state.server) and self.server == state.server
+        return [self.here.name, *(others if is_same else [])]
 
     @cached_property
     def _clusters(self) -> tuple[list[str], str]:
@@ -71,9 +84,12 @@ class Namespaces:
         return not owned or any(name in owned for name in self.names)
 
     def is_own(self) -> bool:
-        """Whether the cluster here is this user's: by the state, or by its token, that of this machine or the one that
-        the launch file says it was started with."""
-        return any(owns(self._order.folder, name) for name in self.names) or bool(self._has_token(self.here))
+        """Whether the cluster here is this user's: by the state, where the Kubernetes is the one that it knows, or by
+        its token, that of this machine or the one that the launch file says it was started with."""
+        known = read(self._order.folder).server
+        is_same = not known or self.server in ("", known)
+        is_known = is_same and any(owns(self._order.folder, name) for name in self.names)
+        return is_known or bool(self._has_token(self.here))
 
     def check_own(self) -> None:
         """Lets go on where no cluster of somebody else is here, as far as kubectl says it.

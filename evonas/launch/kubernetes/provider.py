@@ -12,7 +12,7 @@ from evonas.launch import programs
 from evonas.launch.costs import bill
 from evonas.launch.kubernetes import pod_objects, pods, pools
 from evonas.launch.kubernetes.ending import Ending
-from evonas.launch.kubernetes.kubectl import Place, server
+from evonas.launch.kubernetes.kubectl import Place
 from evonas.launch.kubernetes.launch_file import CPUS, checked, of_head, reading
 from evonas.launch.kubernetes.manifests import objects
 from evonas.launch.kubernetes.namespaces import Namespaces
@@ -98,7 +98,7 @@ class Kubernetes:
         check_there(here)
         there = pod_objects.there(here, CLUSTER)
         claim(order.folder, here.name, self.is_own(), there)
-        change(order.folder, server=server(here))
+        change(order.folder, server=self._namespaces.server)
         platform, copy = self._platform(True), self._write()
         text, new, notes = copy.read_text(), list[str](), list[str]()
         if not there:
@@ -186,8 +186,8 @@ class Kubernetes:
     def _with_place(self, text: str) -> str:
         order = self._order
         said = {name: order.value(name) for name in ("bucket", "platform")}
-        runs = order.runs(self.run_folder())
-        return with_place(text, {**self._where, **said, "runs": runs, "token": known_digest()})
+        found = {"server": self._namespaces.server, "runs": order.runs(self.run_folder()), "token": known_digest()}
+        return with_place(text, {**self._where, **said, **found})
 
     def _write(self) -> Path:
         """Writes the launch file into the folder, with what it is made of."""
@@ -209,7 +209,7 @@ class Kubernetes:
         if said := self._order.value("platform"):
             return said
         if not ask:
-            return guessed(self._place.context or "", server(self._place))
+            return guessed(self._place.context or "", self._namespaces.server)
         found = json.loads(programs.answer(*self._line("version", "-o", "json")))
         return platform_of(found.get("serverVersion", {}).get("gitVersion", ""))
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from evonas.errors import UserError
 from evonas.launch import programs
-from evonas.launch.kubernetes.kubectl import Place, contexts
+from evonas.launch.kubernetes.kubectl import Place, contexts, server
 
 _REQUEST_S = 20
 _DEFAULT = "~/.kube/config"
@@ -40,6 +40,28 @@ def place(given: Mapping[str, str], known: Mapping[str, str]) -> Place:
         _check_kubeconfig(found)
         raise _no_context(context, _why(context, given, known), found)
     return Place(context, said or found or "default", bool(said))
+
+
+def check_same(here: Place, started_in: str) -> None:
+    """Lets go on where a context means the Kubernetes that it meant when the cluster was started, or nothing says that.
+
+    Args:
+        here: a place in it.
+        started_in: address of the Kubernetes in which the cluster was started; empty where that is not known.
+
+    Raises:
+        UserError: It means another by now; with the contexts that mean the one, as far as there are any.
+    """
+    now = server(here) if started_in else ""
+    if not now or now == started_in:
+        return
+    known = contexts() or []
+    same = [name for name in known if server(Place(name, None)) == started_in]
+    others = f"there are: {_list(known)}: --context NAME, {here.context} as well if its address alone has changed"
+    raise UserError(
+        f"context {here.context} of kubectl is another Kubernetes now ({now}) than the cluster was started in "
+        f"({started_in}); {f'that one is {same[0]} now: --context {same[0]}' if same else others}"
+    )
 
 
 def check_reached(here: Place) -> None:
