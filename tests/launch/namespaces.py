@@ -5,6 +5,28 @@ from pathlib import Path
 
 import pytest
 
+SERVER = """
+import base64, json, sys, yaml
+
+def merged(there, said):
+    if not isinstance(there, dict) or not isinstance(said, dict):
+        return said
+    return {**there, **{key: merged(there.get(key), value) for key, value in said.items()}}
+
+def kept(part):
+    for key, value in part.pop("stringData", {}).items():
+        part.setdefault("data", {})[key] = base64.b64encode(value.encode()).decode()
+    asked = part.get("spec", {}).get("resources", {}).get("requests", {})
+    if part["kind"] == "PersistentVolumeClaim" and asked.get("storage") == "2048Mi":
+        asked["storage"] = "2Gi"
+    return part
+
+parts = list(yaml.safe_load_all(open(sys.argv[1])))
+there = json.load(open(sys.argv[2])) if sys.argv[2] else {}
+for part in [one for part in parts for one in part.get("items", [part])]:
+    print(part["kind"].lower() + "/" + part["metadata"]["name"], json.dumps(kept(merged(there, part))))
+"""
+"""What becomes of a file's objects."""
 KUBECTL = r"""#!/bin/bash
 printf '%s\n' "kubectl $*" >> "$TOLD"
 context=$(cat "$HERE/context") namespace=$(cat "$HERE/namespace") words=()
@@ -25,11 +47,8 @@ file() {
     case $kind in nodepool*) echo "$there/-/nodepool_$name" ;; *) echo "$here/${kind%%.*}_$name" ;; esac
 }
 
-of_file() {  # kind and name of each object of a file, and the object
-    "$PYTHON" -c 'import json, sys, yaml
-parts = list(yaml.safe_load_all(open(sys.argv[1])))
-for part in [one for part in parts for one in part.get("items", [part])]:
-    print(part["kind"].lower() + "/" + part["metadata"]["name"], json.dumps(part))' "$1"
+of_file() {  # kind and name of each object of a file, and the object as the server keeps it, over what is there of it
+    "$PYTHON" "$HERE/bin/server.py" "$1" "${2:-}"
 }
 
 items() {  # of what kubectl says in JSON
@@ -62,19 +81,35 @@ kustomize*)
     done ;;
 "get secret/evonas-auth -o jsonpath"*) head -n1 "$(file secret/evonas-auth)" | tr -d '\n'
     [ ! -e "$HERE/since" ] || cat "$HERE/since" ;;
+"get -f - "*|"apply --dry-run=server "*)
+    cat > "$HERE/part" && read -r each _ < <(of_file "$HERE/part")
+    there=$(file "$each")
+    case $1 in
+    get) [ ! -e "$there" ] || cat "$there" ;;
+    *) of_file "$HERE/part" "$there" | cut -d' ' -f2- ;;
+    esac ;;
 "get pods"*!=evonas*) ;;
 "get "*raycluster*|"delete "*raycluster*) [ ! -e "$HERE/no-kuberay" ] || {
     echo "error: the server doesn't have a resource type \"raycluster\"" >&2; exit 1; } ;;&
-"get pods"*jsonpath*) [ ! -e "$(file raycluster/evonas)" ] || echo headgroup Running ;;
+"get pods"*jsonpath*) [ -e "$HERE/no-pods" ] || [ ! -e "$(file raycluster/evonas)" ] || echo headgroup Running ;;
 "get pods"*) [ ! -e "$(file raycluster/evonas)" ] && [ ! -e "$HERE/pods-stay" ] || echo pod/evonas-head ;;
 "get nodepools.karpenter.sh "*)
     shift 2
     for each; do [ ! -e "$(file "nodepool/$each")" ] || cat "$(file "nodepool/$each")"; done | items ;;
 "get rayjobs.ray.io"*) cat "$here"/rayjob_* 2> /dev/null | items ;;
-"get "*/*" -o json") [ ! -e "$(file "$2")" ] || cat "$(file "$2")" ;;
 "get namespace/"*) [ -e "$HERE/no-namespace" ] || echo "$2" ;;
 "get "*" -l "*) (cd "$here" && grep -l part-of secret_* serviceaccount_* 2> /dev/null) | sed 's|_|/|' ;;
-"get "*" -o name") shift; for each; do [ ! -e "$(file "$each")" ] || echo "$each"; done ;;
+"get "*/*" "*/*" -o json") shift; for each; do case $each in
+    */*) [ ! -e "$(file "$each")" ] || cat "$(file "$each")" ;; esac; done | items ;;
+"get "*/*" -o json") [ ! -e "$(file "$2")" ] || cat "$(file "$2")" ;;
+"get "*" -o name")
+    shift
+    for each; do
+        if [ -e "$HERE/deny" ] && grep -qx "get ${each%%/*}" "$HERE/deny"; then
+            echo "Error from server (Forbidden): User \"me\" cannot get $each" >&2 && code=1
+        elif [ -e "$(file "$each")" ]; then echo "$each"; fi
+    done
+    exit "${code:-0}" ;;
 "get "*) [ -e "$(file "$2")" ] ;;
 "create secret"*) base64 -w0 "${5#--from-file=auth_token=}" > "$(file "secret/$4")"; echo >> "$(file "secret/$4")" ;;
 "create serviceaccount"*) echo > "$(file "serviceaccount/$3")" ;;
@@ -117,6 +152,7 @@ def empty(folder: Path, patch: pytest.MonkeyPatch) -> Namespaces:
     (folder / "bin").mkdir()
     (folder / "bin/kubectl").write_text(KUBECTL)
     (folder / "bin/kubectl").chmod(0o755)
+    (folder / "bin/server.py").write_text(SERVER)
     patch.setenv("PATH", f"{folder / 'bin'}:/usr/bin:/bin")
     patch.setenv("TOLD", str(folder / "told"))
     patch.setenv("HERE", str(folder))

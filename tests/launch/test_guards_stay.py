@@ -127,3 +127,58 @@ def test_pools_that_kubectl_does_not_show_may_be_left(
     (tmp_path / "deny").unlink()
     assert main([*DOWN[:3], "--dry-run"]) == 0
     assert capsys.readouterr().out.count("would go: nodepool/evonas-") == 3
+
+
+@pytest.mark.parametrize(
+    ("no", "stays"), [("get networkpolicy", "networkpolicy_evonas"), ("get pods", "secret_evonas")]
+)
+def test_what_costs_goes_where_one_may_not_look_at_the_rest(
+    no: str,
+    stays: str,
+    namespaces: Namespaces,  # noqa: F811
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What stays is said, and goes once it is shown."""
+    assert main(UP) == 0
+    (tmp_path / "deny").write_text(f"{no}\n")
+    capsys.readouterr()
+    assert main(["cluster", "status", "kubernetes"]) == 1
+    assert "kubectl does not show all in namespace a of ctx (Error from server (Forbidden): User " in (
+        capsys.readouterr().out
+    )
+    assert main(DOWN) == 1
+    out = capsys.readouterr().out
+    assert "\nnothing is left in namespace a of ctx, as far as kubectl shows it\nkubectl does not show all in " in out
+    there = " ".join(namespaces.objects())
+    assert (stays in there, "raycluster" in there) == (True, False)
+    (tmp_path / "deny").unlink()
+    assert main(DOWN) == 0
+    assert namespaces.objects() == []
+
+
+def test_a_cluster_whose_head_has_not_come_is_no_nothing(
+    namespaces: Namespaces,  # noqa: F811
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """As where `up` was interrupted while it waited for the head."""
+    assert main(UP) == 0
+    (tmp_path / "no-pods").touch()
+    capsys.readouterr()
+    assert main(["cluster", "status", "kubernetes"]) == 0
+    assert capsys.readouterr().out.startswith("raycluster/evonas is there, and its head has not come\n")
+
+
+def test_what_goes_by_its_label_is_not_said_to_stay(
+    namespaces: Namespaces,  # noqa: F811
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Where the state is lost."""
+    assert main(UP) == 0
+    (FOLDER / "state.json").unlink()
+    capsys.readouterr()
+    assert main([*DOWN[:3], "--dry-run"]) == 0
+    out = capsys.readouterr().out
+    assert "would go: secret/evonas-auth\n" in out
+    assert "would stay: secret/" not in out

@@ -77,6 +77,62 @@ def test_what_is_there_of_somebody_else_is_not_written_over(
     assert f"configmap/colleague of {COPY} is none of evonas's own: applied over what has" in capsys.readouterr().out
 
 
+def test_an_object_of_evonas_own_names_that_no_up_has_made_is_neither_written_over_nor_taken(
+    written: Namespaces, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """By its label, which one of a file that was changed since has, too."""
+    folder = tmp_path / "objects/ctx/a"
+    theirs = {
+        "networkpolicy_evonas": {"kind": "NetworkPolicy", "metadata": {"name": "evonas"}, "spec": {"podSelector": {}}},
+        "configmap_evonas-settings": {"kind": "ConfigMap", "metadata": {"name": "evonas-settings"}, "data": {"a": "b"}},
+    }
+    for name, found in theirs.items():
+        (folder / name).write_text(json.dumps(found) + "\n")
+    there = written.objects()
+    assert main(UP) == 2
+    said = "configmap/evonas-settings, networkpolicy/evonas is there in namespace a of ctx, and no `up` has made it: it"
+    assert said in capsys.readouterr().err
+    for words in (["--dry-run"], ["--yes"]):
+        assert main([*DOWN[:3], *words]) == 0
+        assert ": networkpolicy/evonas, which no `up` from here has made\n" in capsys.readouterr().out
+    assert written.objects() == there
+    assert [json.loads((folder / name).read_text()) for name in theirs] == [*theirs.values()]
+    for found in theirs.values():
+        found["metadata"]["labels"] = {"app.kubernetes.io/part-of": "evonas"}
+    (folder / "networkpolicy_evonas").write_text(json.dumps(theirs["networkpolicy_evonas"]) + "\n")
+    (folder / "configmap_evonas-settings").unlink()
+    assert main(UP) == 0
+    assert main(DOWN) == 0
+    assert written.objects() == []
+
+
+def test_what_somebody_has_changed_while_a_head_runs_is_not_written_over(
+    written: Namespaces, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    COPY.write_text(COPY.read_text() + OWN.replace("{name: colleague}", "{name: colleague}, data: {a: b}"))
+    for _ in range(2):
+        assert main(UP) == 0
+    theirs = tmp_path / "objects/ctx/a/configmap_colleague"
+    theirs.write_text(theirs.read_text().replace('"b"', '"c"'))
+    assert main(UP) == 2
+    said = "configmap/colleague of cluster-kubernetes/my-head-cluster.yaml is there in namespace a of ctx, and is anoth"
+    assert said in capsys.readouterr().err
+    assert '"c"' in theirs.read_text()
+    assert main([*UP, "--anyway"]) == 0
+    assert '"b"' in theirs.read_text()
+
+
+def test_what_a_server_keeps_otherwise_than_it_is_written_is_no_other_object(written: Namespaces) -> None:
+    claim = "spec: {resources: {requests: {storage: 2048Mi}}}"
+    secret = "---\n{apiVersion: v1, kind: Secret, metadata: {name: keys}, stringData: {k: v}}\n"
+    COPY.write_text(f"{COPY.read_text()}{OWN.replace('evonas}}}', f'evonas}}}}, {claim}}}', 1)}{secret}")
+    for _ in range(2):
+        assert main(UP) == 0
+        assert main(DOWN) == 0
+    COPY.write_text(COPY.read_text().replace("{k: v}", "{k: w}").replace("2048Mi", "3Gi"))
+    assert main(UP) == 2
+
+
 def test_another_label_or_name_is_nobodys_to_take(written: Namespaces, tmp_path: Path) -> None:
     """The label says of secret and account alone that `up` has made them."""
     assert main(UP) == 0

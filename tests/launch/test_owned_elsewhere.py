@@ -80,6 +80,7 @@ def test_pools_by_which_others_have_machines_are_left_to_them(
     copy.parent.mkdir()
     copy.write_text(yaml.safe_dump_all(built("eks")))
     change(copy.parent, owns=("mine/default",))
+    (tmp_path / "cluster").touch()
     assert main(["cluster", "down", "kubernetes", "--yes"]) == 0
     assert ("kept: nodepool/evonas-spot, which clusters of other name" in capsys.readouterr().out) is is_kept
     assert told.lines("delete raycluster/evonas")

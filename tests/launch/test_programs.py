@@ -31,10 +31,12 @@ KUBECTL = """
 *"get "*" serviceaccount/evonas --ignore-not-found"*) echo serviceaccount/evonas ;;
 *"get raycluster/evonas "*)
     [ ! -e "$HERE/no-operator" ] || { echo "the server doesn't have a resource type" >&2; exit 1; }
-    [ ! -e "$HERE/cluster" ] || echo raycluster.ray.io/evonas ;;
+    [ ! -e "$HERE/cluster" ] || echo raycluster.ray.io/evonas
+    case "$*" in *secret/evonas-auth*) [ ! -e "$HERE/secret" ] || echo secret/evonas-auth ;; esac ;;
 *"create secret"*) touch "$HERE/secret" ;;
 *"apply -f"*) touch "$HERE/cluster" ;;
-*"delete raycluster/evonas "*) rm -f "$HERE/cluster"; case "$*" in *secret/evonas-auth*) rm -f "$HERE/secret" ;; esac ;;
+*"delete raycluster/evonas "*) rm -f "$HERE/cluster" ;;
+*"delete "*secret/evonas-auth*) rm -f "$HERE/secret" ;;
 *"get pods"*"-o name"*) [ ! -e "$HERE/cluster" ] || echo pod/evonas-head ;;
 *"get pods"*) [ ! -e "$HERE/cluster" ] || printf 'headgroup Running\\nspot-l4 Running\\nspot-l4 Running\\n' ;;
 *port-forward*) last=; for last in "$@"; do :; done; exec $FORWARD "${last%:*}" "$API" ;;

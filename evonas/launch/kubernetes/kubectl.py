@@ -1,6 +1,8 @@
 """Which Kubernetes is meant, and which namespace of it: each line of kubectl says both."""
 
+import json
 from dataclasses import dataclass
+from typing import Any
 
 from evonas.launch import programs
 
@@ -33,6 +35,12 @@ class Place:
         """A line of kubectl that means this place, whatever kubectl is set to."""
         options = {"context": self.context, "namespace": self.namespace}
         return ["kubectl", *(f"--{option}={value}" for option, value in options.items() if value), *words]
+
+
+def listed(said: str) -> list[dict[str, Any]]:
+    """The objects that kubectl has said in JSON: several, one or, as nothing, none."""
+    found = json.loads(said or "{}")
+    return list(found.get("items", [found] if found else []))
 
 
 def contexts() -> list[str] | None:

@@ -1,11 +1,10 @@
 """What `up` makes on Kubernetes, by names: it goes where file and state are lost, too, and nothing else does."""
 
-import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from evonas.launch import programs
-from evonas.launch.kubernetes.kubectl import Place
+from evonas.launch.kubernetes.kubectl import Place, listed
 from evonas.launch.launch_files.guards import NAME
 
 CLUSTER = f"raycluster/{NAME}"
@@ -42,61 +41,53 @@ def labelled(place: Place) -> list[str]:
     return [] if code else [name for name in said.split() if name in (SECRET, ACCOUNT)]
 
 
-def all_there(place: Place, made: Collection[str]) -> list[str]:
-    """What there is of a cluster, but its pods.
+def look(place: Place, *names: str) -> tuple[list[str], list[str]]:
+    """Those of these objects that are there, and why kubectl does not show others, a line each."""
+    return _shown(place.line("get", *names, "--ignore-not-found", "-o", "name"))
+
+
+def look_for_all(place: Place, made: Collection[str]) -> tuple[list[str], list[str]]:
+    """What there is of a cluster, but its pods, and why kubectl does not show others of it, a line each.
 
     Args:
         place: where it is.
         made: what was made beside the launch file, as far as a state knows it.
+    """
+    return look(place, *of_known_kinds(place, OBJECTS), *own(place, made))
+
+
+def delete(place: Place, names: Sequence[str]) -> None:
+    """Deletes objects; what is not there is no error.
 
     Raises:
-        UserError: kubectl does not say.
+        Halted: kubectl cannot delete one.
     """
-    return there(place, *of_known_kinds(place, OBJECTS), *_own(place, made))
+    if names:
+        programs.run(*place.line("delete", *map(plain, names), "--ignore-not-found"))
 
 
-def delete(place: Place, made: Collection[str]) -> None:
-    """Deletes what `all_there` names; what is not there is no error.
-
-    Raises:
-        Halted: kubectl cannot delete it.
-    """
-    names = (*of_known_kinds(place, OBJECTS), *_own(place, made))
-    programs.run(*place.line("delete", *names, "--ignore-not-found"))
+def pods(place: Place) -> tuple[list[str], list[str]]:
+    """Those of the cluster, and why kubectl does not show them."""
+    return _shown(place.line(*PODS, "-o", "name"))
 
 
-def delete_cluster(place: Place) -> None:
-    """Deletes the RayCluster alone, as its guards stay as long as it, and longer where a job is there.
-
-    Raises:
-        Halted: kubectl cannot delete it.
-    """
-    if names := of_known_kinds(place, [CLUSTER]):
-        programs.run(*place.line("delete", *names, "--ignore-not-found"))
-
-
-def pods(place: Place) -> list[str]:
-    """Those of the cluster.
-
-    Raises:
-        UserError: kubectl does not say.
-    """
-    return programs.answer(*place.line(*PODS, "-o", "name")).split()
-
-
-def jobs(place: Place) -> list[str]:
+def jobs(place: Place) -> tuple[list[str], list[str]]:
     """What else has the network policy, the token and the account: jobs of the launch files, whatever their name, also
-    one that waits for its cluster, and pods with the label that are of no cluster of this name. Where kubectl does not
-    show them, there may be one."""
+    one that waits for its cluster, and pods with the label that are of no cluster of this name; and why kubectl does
+    not show such, a line each."""
     code, said = programs.ask(*place.line("get", "rayjobs.ray.io", "-o", "json"))
-    if code and "have a resource type" not in said:
-        return [f"a job that kubectl does not show ({said})"]
-    found = [] if code else json.loads(said or "{}").get("items", [])
+    found = [] if code else listed(said)
     names = [f"rayjob/{job['metadata']['name']}" for job in found if _has_guards(job)]
-    others = f"{LABEL},ray.io/cluster!={NAME}"
+    not_its = f"{LABEL},ray.io/cluster!={NAME}"
     living = "--field-selector=status.phase!=Succeeded,status.phase!=Failed"
-    code, said = programs.ask(*place.line("get", "pods", "-l", others, living, "-o", "name"))
-    return names if code else [*names, *said.split()]
+    others, unsaid = _shown(place.line("get", "pods", "-l", not_its, living, "-o", "name"))
+    return [*names, *others], [*([said] if code and "have a resource type" not in said else []), *unsaid]
+
+
+def _shown(line: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The names that kubectl says, which leaves out what it may not, and its errors."""
+    code, said, errors = programs.unseen(*line)
+    return said.split(), list(dict.fromkeys(errors or ["nothing was said"])) if code else []
 
 
 def _has_guards(job: Mapping[str, Any]) -> bool:
@@ -107,8 +98,9 @@ def _has_guards(job: Mapping[str, Any]) -> bool:
     return job["metadata"]["name"] == NAME or any(each.get(key) == value for each in labels)
 
 
-def _own(place: Place, made: Collection[str]) -> list[str]:
-    """Secret and account, where `up` has made them, as a state or their label says; nothing else goes by the label."""
+def own(place: Place, made: Collection[str]) -> list[str]:
+    """Which of secret and account go: those that `up` has made, as a state or their label says; nothing else goes by
+    the label."""
     known = {*made, *labelled(place)}
     return [name for name in (SECRET, ACCOUNT) if name in known]
 
@@ -125,7 +117,12 @@ def label(place: Place, name: str) -> None:
     programs.ask(*place.line("label", name, LABEL, "--overwrite"))
 
 
+def plain(name: str) -> str:
+    """Kind and name of an object without its group, which kubectl names: `raycluster.ray.io/evonas`."""
+    kind, _, its = name.partition("/")
+    return f"{kind.partition('.')[0]}/{its}"
+
+
 def is_cluster(name: str) -> bool:
-    """Whether this is the RayCluster, as kubectl names it: `raycluster.ray.io/evonas`."""
-    kind, _, own = name.partition("/")
-    return f"{kind.partition('.')[0]}/{own}" == CLUSTER
+    """Whether this is the RayCluster."""
+    return plain(name) == CLUSTER

@@ -1,6 +1,5 @@
 """Pools of machines of a cluster: they are all of Kubernetes', and the machines of all namespaces end with them."""
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -12,7 +11,7 @@ import yaml
 from evonas.clusters.shipped import shipped
 from evonas.errors import UserError
 from evonas.launch import programs
-from evonas.launch.kubernetes.kubectl import Place, clusters
+from evonas.launch.kubernetes.kubectl import Place, clusters, listed
 from evonas.launch.kubernetes.manifests import named, objects
 from evonas.launch.kubernetes.pod_labels import types_of
 from evonas.launch.kubernetes.pod_objects import POOLS
@@ -69,8 +68,7 @@ def seen(place: Place) -> tuple[dict[str, Pool], str]:
     code, said = programs.ask(*place.line("get", _POOLS, *names, "--ignore-not-found", "-o", "json"))
     if code:
         return {}, "" if "have a resource type" in said else said
-    found = json.loads(said or "{}")
-    return {named(pool): pool for pool in found.get("items", [found] if found else [])}, ""
+    return {named(pool): pool for pool in listed(said)}, ""
 
 
 def check_room(text: str, here: Place, anyway: bool) -> None:

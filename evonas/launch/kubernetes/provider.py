@@ -18,7 +18,8 @@ from evonas.launch.kubernetes.manifests import objects
 from evonas.launch.kubernetes.namespaces import Namespaces
 from evonas.launch.kubernetes.overlays import built, guessed, platform_of, write
 from evonas.launch.kubernetes.pod_objects import ACCOUNT, CLUSTER, PODS, SECRET
-from evonas.launch.kubernetes.rights import check_kuberay, check_rights, check_there, check_yours
+from evonas.launch.kubernetes.rights import check_kuberay, check_rights, check_there
+from evonas.launch.kubernetes.strangers import check_strangers
 from evonas.launch.launch_files import images
 from evonas.launch.launch_files.by_hand import instead
 from evonas.launch.launch_files.head_file import head_file
@@ -101,8 +102,10 @@ class Kubernetes:
         change(order.folder, server=self._namespaces.server)
         platform, copy = self._platform(True), self._write()
         text, new, notes = copy.read_text(), list[str](), list[str]()
+        applied = head_file(copy) if there else copy
+        if applied.exists():
+            check_strangers(here, objects(applied.read_text()), applied, order.anyway)
         if not there:
-            check_yours(here, objects(text), copy, order.anyway)
             pools.check_room(text, here, order.anyway)
             text, new, notes = pools.fitted(text, here, read(order.folder).made)
         check_rights(here, objects(text), copy)
@@ -134,7 +137,10 @@ class Kubernetes:
         return self.run_folder()
 
     def nodes(self) -> list[str]:
-        found = programs.answer(*self._namespaces.reached.line(*PODS, "-o", _GROUPS))
+        code, found = programs.ask(*self._namespaces.reached.line(*PODS, "-o", _GROUPS))
+        if code or not found:  # why pods are not shown, `unseen` says
+            is_there = pod_objects.look(self._place, *pod_objects.of_known_kinds(self._place, [CLUSTER]))[0]
+            return [f"{CLUSTER} is there{'' if code else ', and its head has not come'}"] if is_there else []
         counts = [f"{count} x {name}" for name, count in sorted(Counter(found.splitlines()).items())]
         groups = [name for name, _, phase in (line.partition(" ") for line in found.splitlines()) if phase == "Running"]
         file = next((file for file in (head_file(self._copy), self._copy) if file.exists()), None)
@@ -160,7 +166,7 @@ class Kubernetes:
         return [*self._namespaces.others(), *self._ending.others()]
 
     def where(self) -> str:
-        return self._namespaces.where()
+        return self._namespaces.where() + (", as far as kubectl shows it" if self._ending.unseen() else "")
 
     def unseen(self) -> list[str]:
         return [*self._namespaces.unseen(), *self._ending.unseen()]

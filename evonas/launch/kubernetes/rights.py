@@ -1,10 +1,8 @@
 """What stands in the way of a cluster in a place, asked before anything of it is made."""
 
-import json
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 from evonas.errors import UserError
@@ -12,7 +10,6 @@ from evonas.launch import programs
 from evonas.launch.kubernetes.kubectl import Place
 from evonas.launch.kubernetes.manifests import named, resource
 from evonas.launch.kubernetes.pod_objects import ACCOUNT, CLUSTER, OBJECTS, POOLS, SECRET
-from evonas.launch.launch_files.differences import lacking
 
 OPERATOR = (
     "helm install kuberay-operator kuberay-operator --repo https://ray-project.github.io/kuberay-helm/ --version 1.7.1"
@@ -45,37 +42,6 @@ def check_there(here: Place) -> None:
     if not code and not said:
         words = Place(here.context, None).line("create", "namespace", str(here.namespace))
         raise UserError(f"there is no {here}: {shlex.join(words)}")
-
-
-def check_yours(here: Place, parts: Sequence[Mapping[str, Any]], copy: Path, anyway: bool) -> None:
-    """Lets go on where nothing is written over that is there otherwise than its user's part of the launch file.
-
-    Args:
-        here: where the cluster is about to be.
-        parts: the objects of the file.
-        copy: the file.
-        anyway: write over it.
-
-    Raises:
-        UserError: Something is.
-    """
-    own = [part for part in parts if named(part) not in {*OBJECTS, *POOLS, SECRET, ACCOUNT}]
-    others = [named(part) for part in own if not anyway and _is_otherwise(here, part)]
-    if others:
-        raise UserError(
-            f"{', '.join(others)} of {copy} is there in {here}, and is another: it may be somebody else's; take it out "
-            f"of the file or give it another name, or --anyway writes over it"
-        )
-
-
-def _is_otherwise(here: Place, part: Mapping[str, Any]) -> bool:
-    """Whether an object of this name is there that has not all that this one says."""
-    name = f"{resource(part)}/{part['metadata']['name']}"
-    code, said = programs.ask(*here.line("get", name, "--ignore-not-found", "-o", "json"))
-    if code or not said:
-        return False
-    has, wanted = ({**one, "metadata": None} for one in (json.loads(said), part))
-    return any(lacking(has, wanted))
 
 
 def check_rights(here: Place, parts: Sequence[Mapping[str, Any]], name: object) -> None:
