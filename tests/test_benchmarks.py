@@ -27,6 +27,7 @@ SLOW = {
         "latency",
         "quiet_search",
         "recipe",
+        "rung_0",
         "soak",
         "pausing",
         "training",

@@ -278,7 +278,18 @@ def test_the_line_that_goes_on_has_no_budget_that_is_used_up(
     assert f". To go on: evonas search {config} --run {folder} --set seed=3 {said}" in capsys.readouterr().err
     told = stand_in(tmp_path, monkeypatch, sbatch="*) echo 8 ;;", squeue="", scancel="")
     monkeypatch.chdir(tmp_path)
-    words = ["cluster", "up", "slurm", str(config), "--run", str(folder), "--yes", "--set=runtime.kind=ray"]
+    words = [
+        "cluster",
+        "up",
+        "slurm",
+        str(config),
+        "--run",
+        str(folder),
+        "--yes",
+        "--set=runtime.kind=ray",
+        "--set",
+        "seed=3",
+    ]
     for dry in ([], ["--dry-run"]):  # before anything is paid for
         assert main([*words, *dry, "--set=budget.usd=8", "--set", "runtime.prices={'*': 1}"]) == 2
     assert told.lines("sbatch") == []

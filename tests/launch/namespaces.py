@@ -21,7 +21,7 @@ def kept(part):
         asked["storage"] = "2Gi"
     return part
 
-parts = list(yaml.safe_load_all(open(sys.argv[1])))
+parts = list(yaml.load_all(open(sys.argv[1]), yaml.CSafeLoader))
 there = json.load(open(sys.argv[2])) if sys.argv[2] else {}
 for part in [one for part in parts for one in part.get("items", [part])]:
     print(part["kind"].lower() + "/" + part["metadata"]["name"], json.dumps(kept(merged(there, part))))

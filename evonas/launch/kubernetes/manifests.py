@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from evonas.launch.kubernetes.pod_objects import ACCOUNT, OBJECTS, POOLS, SECRET
+from evonas.launch.launch_files.loader import LOADER
 
 
 def objects(text: str) -> list[dict[str, Any]]:
@@ -16,7 +17,7 @@ def objects(text: str) -> list[dict[str, Any]]:
         KeyError: One has no kind.
         AttributeError: One is none.
     """
-    return [each for part in yaml.safe_load_all(text) if part for each in _of(part)]
+    return [each for part in yaml.load_all(text, LOADER) if part for each in _of(part)]
 
 
 def named(part: Mapping[str, Any]) -> str:
