@@ -17,11 +17,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from yaml import YAMLError
 
 import evonas
 from evonas import Choice
 from evonas.cli import main
 from evonas.errors import UserError
+from evonas.launch.launch_files.loader import document, documents
 from evonas.start import execute, prepare
 from evonas.store import generations, open_folder
 from evonas.store.documents import from_document, to_document
@@ -319,7 +321,7 @@ def test_messages_cannot_steer_a_terminal(tmp_path: Path, capsys: pytest.Capture
 def test_nothing_in_the_package_unpickles_or_evaluates_but_the_transport() -> None:
     """A worker unpickles what its own driver packed; everything else is parsed."""
     forbidden = re.compile(
-        r"\b(pickle|cloudpickle|dill|joblib|marshal|shelve)\.loads?\b|\beval\(|\bexec\(|(?<!safetensors\.)torch\.load\(|yaml\.(unsafe_|full_)?load\("
+        r"\b(pickle|cloudpickle|dill|joblib|marshal|shelve)\.loads?\b|\beval\(|\bexec\(|(?<!safetensors\.)torch\.load\(|yaml\.(unsafe_|full_)?load(_all)?\("
         r"|allow_pickle=True|weights_only=False|read_pickle"
     )
     found = {
@@ -330,4 +332,13 @@ def test_nothing_in_the_package_unpickles_or_evaluates_but_the_transport() -> No
     transport = {f"runtime/sandbox/{name}.py" for name in ("packing", "fork_server", "worker", "worker_process")}
     checks = {"testing/checks.py"}  # a part's round trip, which the test itself has packed
     written = {f"exporters/python/{name}.py" for name in ("exporter", "layers")}  # code that export has just made
-    assert found <= transport | checks | written
+    yaml_of_launch_files = {"launch/launch_files/loader.py"}  # by a loader that is safe: the test below
+    assert found <= transport | checks | written | yaml_of_launch_files
+
+
+def test_yaml_of_launch_files_makes_no_object(canary: Path) -> None:
+    text = f"!!python/object/apply:os.mkdir ['{canary}']"
+    with pytest.raises(YAMLError, match="could not determine a constructor"):
+        document(text)
+    with pytest.raises(YAMLError, match="could not determine a constructor"):
+        list(documents(f"kind: List\n---\n{text}"))

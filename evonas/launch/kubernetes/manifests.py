@@ -3,10 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import yaml
-
 from evonas.launch.kubernetes.pod_objects import ACCOUNT, OBJECTS, POOLS, SECRET
-from evonas.launch.launch_files.loader import LOADER
+from evonas.launch.launch_files.loader import documents
 
 
 def objects(text: str) -> list[dict[str, Any]]:
@@ -17,7 +15,7 @@ def objects(text: str) -> list[dict[str, Any]]:
         KeyError: One has no kind.
         AttributeError: One is none.
     """
-    return [each for part in yaml.load_all(text, LOADER) if part for each in _of(part)]
+    return [each for part in documents(text) if part for each in _of(part)]
 
 
 def named(part: Mapping[str, Any]) -> str:

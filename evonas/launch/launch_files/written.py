@@ -15,7 +15,7 @@ from evonas.clusters.shipped import shipped
 from evonas.clusters.template import by_hand, fill, renewed
 from evonas.errors import UserError
 from evonas.launch.launch_files.head_file import cure
-from evonas.launch.launch_files.loader import LOADER
+from evonas.launch.launch_files.loader import document
 from evonas.launch.order import Order
 
 _PLACES = re.compile(r"\b(zones|regions)/([\w-]+)")
@@ -86,7 +86,7 @@ def parsed(text: str, name: object) -> dict[str, Any]:
         UserError: It is not YAML, or lacks what `ray up` needs.
     """
     try:
-        found = yaml.load(text, LOADER)
+        found = document(text)
     except yaml.YAMLError as error:
         raise UserError(f"{name} is not YAML: {' '.join(str(error).split())}; {cure(name)}") from None
     if lacking := next(_lacking(found), None):
