@@ -171,9 +171,11 @@ def test_a_pool_that_is_there_stays_as_it_is(
     assert (tmp_path / POOL.format("head")).exists()
     assert main(UP) == 0  # again
     assert spot.read_text() == theirs + "\n"
+    stays = "nodepool/evonas-spot (limits.nvidia.com/gpu is 99, not 20), which no `up` from here has made\n"
+    assert main([*DOWN[:3], "--dry-run"]) == 0
+    assert f"would stay: {stays}" in capsys.readouterr().out
     assert main(DOWN) == 0
-    out = capsys.readouterr().out
-    assert "kept: nodepool/evonas-spot (limits.nvidia.com/gpu is 99, not 20), which no `up` from here has made\n" in out
+    assert f"kept: {stays}" in capsys.readouterr().out
     assert written.objects() == ["ctx/-/nodepool_evonas-spot"]
 
 

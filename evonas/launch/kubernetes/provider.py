@@ -3,6 +3,7 @@
 import json
 import shlex
 from collections import Counter
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -214,8 +215,11 @@ class Kubernetes:
     def _platform(self, ask: bool) -> str:
         if said := self._order.value("platform"):
             return said
-        if not ask:
-            return guessed(self._place.context or "", self._namespaces.server)
+        return self._platform_said if ask else guessed(self._place.context or "", self._namespaces.server)
+
+    @cached_property
+    def _platform_said(self) -> str:
+        """As the server itself says what it is."""
         found = json.loads(programs.answer(*self._line("version", "-o", "json")))
         return platform_of(found.get("serverVersion", {}).get("gitVersion", ""))
 
