@@ -99,6 +99,7 @@ def pytest_configure(config: pytest.Config) -> None:
     tempfile.tempdir = None
     os.environ |= QUICK_COMPILER | ONE_THREAD
     os.environ["XDG_CACHE_HOME"] = os.path.join(os.environ["TMPDIR"], "cache")  # not where the person's pictures are
+    os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"  # 1,300 for each region that is looked in
     # Each of hundreds of processes would compile evonas, and each that shares the tests would rewrite their assertions.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
