@@ -155,6 +155,15 @@ class Order:
             raise UserError(f"{default} is the run folder of {other[0]}: another one for {self.config_path}, --run")
         return default
 
+    def run_in(self, store: str, bucket: str | None) -> str | None:
+        """As `run`, where a CONFIG's is in a bucket, by its name, unless a line has said another.
+
+        Args:
+            store: `s3` or `gs`.
+            bucket: of it; None where none is known.
+        """
+        return self.run(f"{store}://{bucket}/{self.title}" if bucket else None)
+
     def runs(self, run: str | None) -> dict[str, str]:
         """The run folders of the cluster by their CONFIG, a whole path, with this one of CONFIG as the last."""
         known = {**self.state.runs, **read(self.folder).runs}  # the former may be of a launch file

@@ -158,13 +158,10 @@ class Google:
         return run_search(self._order, self._tunnel, self.run_folder() or "", CPUS)
 
     def run_folder(self) -> str | None:
-        return self._run_in(self._order.bucket)
+        return self._order.run_in("gs", self._order.bucket)
 
     def next_run(self) -> str | None:
-        return self._run_in(self._bucket)
-
-    def _run_in(self, bucket: str | None) -> str | None:
-        return self._order.run(f"gs://{bucket}/{self._order.title}" if bucket else None)
+        return self._order.run_in("gs", self._bucket)
 
     @property
     def _bucket(self) -> str:
