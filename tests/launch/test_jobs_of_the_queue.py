@@ -7,6 +7,7 @@ import pytest
 from evonas.cli import main
 from evonas.launch.slurm import job_lines
 from evonas.launch.slurm import provider as slurm
+from evonas.launch.slurm.squeue import Job
 from evonas.launch.state import change, read
 from tests.launch.stand_ins import CONFIG, Told, stand_in, user  # noqa: F401 - a fixture
 from tests.launch.test_programs import SLURM
@@ -79,13 +80,47 @@ def test_a_run_that_another_folders_job_writes_gets_no_second_one(
     told: Told, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("queue").write_text("RUNNING")
-    Path("jobs").write_text(f"8\tevonas-one\t{OTHER.format('/r/one')}\n9\tevonas-own\t{OTHER.format('own')}\n")
+    Path("jobs").write_text(f"8\tevonas-one\t{OTHER.format('/r/one')}\n")
     assert main(UP) == 2
     said = "job 8, running: evonas-one of /y/cluster-slurm, writes /r/one: wait until it has ended, or --run, another"
     assert f"evonas: {said} one\n" in capsys.readouterr().err
     assert told.lines("sbatch ") == []
-    assert main(["own" if word == "/r/one" else word for word in UP]) == 130  # which is another place there
-    assert len(told.lines("sbatch ")) == 1
+
+
+@pytest.mark.parametrize(
+    ("there", "here"),
+    [
+        ("{}/runs/one", "runs/one"),
+        ("runs/one", "{}/runs/one"),
+        ("./runs/../runs/one/", "link/runs//one"),
+        ("link/runs/one", "runs/one/"),
+        ("s3://b/one", "s3://b/one/"),
+    ],
+)
+def test_a_run_folder_is_the_same_however_it_is_spelled(
+    there: str, here: str, told: Told, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("queue").write_text("RUNNING")
+    Path("link").symlink_to(".")
+    there, here = there.format(Path.cwd()), here.format(Path.cwd())
+    up = [here if word == "/r/one" else word for word in UP]
+    Path("jobs").write_text(f"8\tevonas-one\t{OTHER.format(there)}\n")
+    assert main(up) == 2  # another folder's job
+    Path("jobs").write_text(f"8\tevonas-one\t{FOLDER.resolve() / 'slurm.sbatch'} c.yaml {there}\n")
+    assert main(up) == 130  # this folder's, found by its line
+    assert main([there if word == here else word for word in up]) == 130  # and known by its number
+    assert "job 8 is running" in capsys.readouterr().out
+    assert told.lines("sbatch ") == []
+    (run,) = read(FOLDER).jobs
+    assert run in ("s3://b/one", str(Path("runs/one").resolve()))
+
+
+def test_a_relative_run_folder_is_of_the_jobs_working_folder(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("queue").write_text("RUNNING")
+    monkeypatch.setenv("WORKS_IN", "/y")
+    Path("jobs").write_text(f"8\tevonas-one\t{OTHER.format('runs/one')}\n")
+    assert main(["runs/one" if word == "/r/one" else word for word in UP]) == 130
+    assert told.lines("sbatch ", f"{Path.cwd()}/runs/one")
 
 
 def test_another_folders_search_is_kept_and_no_fault_where_the_state_is_known(
@@ -130,6 +165,7 @@ def test_an_interruption_of_sbatch_may_leave_a_job_that_comes(
         ("/a/slurm.sbatch /c.yaml /r/one", ("/a/slurm.sbatch", "/c.yaml", "/r/one")),
         ("/a b/x/../slurm.sbatch /c d.yml /r/on e --set a=1", ("/a b/slurm.sbatch", "/c d.yml", "/r/on e")),
         ("/a/slurm.sbatch /config s3://b/r --import x", ("/a/slurm.sbatch", "/config", "s3://b/r")),
+        ("/a/slurm.sbatch c.yaml ../r/one/", ("/a/slurm.sbatch", "/w/c.yaml", "/r/one")),
         ("/a/slurm.sbatch /c.yaml", None),
         ("/a/train.sh /c.yaml /r", None),
         ("", None),
@@ -137,4 +173,4 @@ def test_an_interruption_of_sbatch_may_leave_a_job_that_comes(
 )
 def test_what_a_jobs_line_says(line: str, found: tuple[str, str, str] | None) -> None:
     expected = found and job_lines.Line(Path(found[0]), *found[1:])
-    assert job_lines.read(line) == expected
+    assert job_lines.read(Job("7", "RUNNING", "evonas-one", line, "/w")) == expected

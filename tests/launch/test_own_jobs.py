@@ -95,7 +95,7 @@ def test_of_several_slurm_clusters_that_are_asked_the_jobs_own_is_told(
     told: Told,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    rows = r"8\tRUNNING\t{0}\t\t.\n"
+    rows = r"8\tRUNNING\t/a\t{0}\t\t.\n"
     both = rf"CLUSTER: alpha\n{rows.format('training')}CLUSTER: beta\n{rows.format('evonas-one')}"
     gone = '[ ! -e "$HERE/queue" ] || printf'
     stand_in(user, monkeypatch, squeue=f"*--me*) {gone} '{both}' ;;")

@@ -167,7 +167,7 @@ SLURM = {
     "squeue": r"""
 *%r*) echo None ;;
 *) [ -e "$HERE/jobs" ] || printf '7\tevonas-c\t\n' > "$HERE/jobs"
-    [ ! -s "$HERE/queue" ] || sed "s/\t/\t$(cat "$HERE/queue")\t/; s/$/\t./" "$HERE/jobs" ;;
+    [ ! -s "$HERE/queue" ] || sed "s|\t|\t$(cat "$HERE/queue")\t${WORKS_IN:-$HERE}\t|; s/$/\t./" "$HERE/jobs" ;;
 """,
     "scancel": """*) rm -f "$HERE/queue" "$HERE/jobs" ;;""",
 }
@@ -234,9 +234,12 @@ def test_each_config_has_a_run_of_its_own(
     for config in ("c.yaml", "d.yaml"):
         assert up_slurm(config) == 130  # goes on with its own
     first, second = told.lines("sbatch")
-    assert " own " in first
+    assert f" {tmp_path / 'own'} " in first
     assert f"d.yaml {tmp_path / 'runs/d'} " in second
-    assert read(tmp_path / "cluster-slurm").jobs == {"own": "7;alpha", f"{tmp_path / 'runs/d'}": "71;alpha"}
+    assert read(tmp_path / "cluster-slurm").jobs == {
+        str(tmp_path / "own"): "7;alpha",
+        str(tmp_path / "runs/d"): "71;alpha",
+    }
     capsys.readouterr()
     assert main(["cluster", "status", "slurm"]) == 0
     assert f"\n{tmp_path / 'runs/d'}: " in capsys.readouterr().out
@@ -314,8 +317,8 @@ STATES += " BOOT_FAIL DEADLINE OUT_OF_MEMORY REVOKED LAUNCH_FAILED RECONFIG_FAIL
 def test_jobs_that_hold_nothing_any_more_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By Slurm's documentation; an array's tasks are one job, and a name can have bars."""
     states = STATES.split()
-    rows = [f"{number}\t{state}\tevonas-{state}|x\t/a/slurm.sbatch c\t\t." for number, state in enumerate(states)]
-    text = "\n".join([*rows, "1\tRUNNING\tevonas-RUNNING|x\t\t."])
+    rows = [f"{number}\t{state}\t/a\tevonas-{state}|x\t/a/slurm.sbatch c\t\t." for number, state in enumerate(states)]
+    text = "\n".join([*rows, "1\tRUNNING\t/a\tevonas-RUNNING|x\t\t."])
     stand_in(tmp_path, monkeypatch, squeue=f"*--me*) echo '{text}' ;;")
     jobs = queue("").jobs
     assert [job.state for job in jobs] == states[:5]

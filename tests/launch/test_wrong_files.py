@@ -374,7 +374,7 @@ def test_slurm_goes_on_without_a_state_that_is_damaged(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Its jobs are known by their names then, and ended by nobody."""
-    told = stand_in(user, monkeypatch, squeue=r"*) printf '7\tRUNNING\tevonas-c\t\t.' ;;", scancel="")
+    told = stand_in(user, monkeypatch, squeue=r"*) printf '7\tRUNNING\t/a\tevonas-c\t\t.' ;;", scancel="")
     state = user / "cluster-slurm/state.json"
     state.parent.mkdir()
     state.write_text("{")

@@ -58,7 +58,7 @@ class OwnJobs:
         """Those that are in the queue, each with what it is there; first what the state knows."""
         known = [(each, job) for each in self.known() for job in queue.jobs if _is(job, each)]
         seen, script = [job for _, job in known], (self._folder / FILE).resolve()
-        more = [(job, line) for job in queue.jobs if job not in seen and (line := job_lines.read(job.line))]
+        more = [(job, line) for job in queue.jobs if job not in seen and (line := job_lines.read(job))]
         return [*known, *((_submitted(job, line.run), job) for job, line in more if line.script == script)]
 
     def of(self, run: str, queue: Queue) -> Job | None:
@@ -66,10 +66,8 @@ class OwnJobs:
         return next((job for known, job in self.there(queue) if known.run == run), None)
 
     def writer(self, run: str, queue: Queue) -> Job | None:
-        """Another folder's job that writes a run folder; a relative one is another's of the same name."""
-        if not run.startswith("/") and "://" not in run:
-            return None
-        return next((job for job in self.others(queue) if (line := job_lines.read(job.line)) and line.run == run), None)
+        """Another folder's job that writes a run folder."""
+        return next((job for job in self.others(queue) if (line := job_lines.read(job)) and line.run == run), None)
 
     def others(self, queue: Queue) -> list[Job]:
         """The other searches that are in the queue."""
@@ -78,7 +76,7 @@ class OwnJobs:
 
     def is_of_another(self, job: Job) -> bool:
         """Whether such a search is another folder's, as its script says where this folder's state is not lost."""
-        return (self._folder / NAME).exists() and job_lines.read(job.line) is not None
+        return (self._folder / NAME).exists() and job_lines.read(job) is not None
 
     def unseen(self, queue: Queue) -> dict[str, str]:
         """Run folder -> a line that says where its job is to be looked for, as the queue is another Slurm cluster's."""
@@ -125,7 +123,9 @@ def _submitted(job: Job, run: str) -> Submitted:
 def _is(job: Job, known: Submitted) -> bool:
     if job.number != known.number or (job.cluster and known.cluster and job.cluster != known.cluster):
         return False
-    return f" {known.run} " in f"{job.line} " if _runs_script(job) else job.name == name_of(known.run)
+    if not _runs_script(job):
+        return job.name == name_of(known.run)
+    return f" {known.run} " in f"{job.line} " or bool((line := job_lines.read(job)) and line.run == known.run)
 
 
 def _runs_script(job: Job) -> bool:

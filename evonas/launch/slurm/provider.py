@@ -101,7 +101,7 @@ class Slurm:
 
     def _go_on_with(self, job: Job) -> None:
         """Raises UserError: it is another CONFIG's."""
-        run, line = self._run, job_lines.read(job.line)
+        run, line = self._run, job_lines.read(job)
         of = [path for path, its in self._order.state.runs.items() if its == run]
         of += [line.config] if line and line.script == self._script.resolve() else []
         if of and of[0] != self._order.whole_path:
@@ -129,7 +129,8 @@ class Slurm:
             self._sleep(POLL_S)
 
     def run_folder(self) -> str | None:
-        return self._order.run(str(Path("runs", self._order.title).resolve()))
+        run = self._order.run(job_lines.one_spelling(f"runs/{self._order.title}"))
+        return run and job_lines.one_spelling(run)
 
     def next_run(self) -> str | None:
         return self.run_folder()

@@ -12,7 +12,7 @@ ENDED = (
     *("OUT_OF_MEMORY", "REVOKED", "LAUNCH_FAILED", "RECONFIG_FAIL"),
 )
 """States of jobs that hold nothing any more. Slurm has many of the others, as SIGNALING, STAGE_OUT and SPECIAL_EXIT."""
-_FORMAT = "--format=%F\t%T\t%j\t%o\t."
+_FORMAT = "--format=%F\t%T\t%Z\t%j\t%o\t."
 """The end is not blank, for a line may be empty."""
 _HEADING = "CLUSTER: "
 """Before the jobs of each Slurm cluster, where SLURM_CLUSTERS names some."""
@@ -27,6 +27,7 @@ class Job:
         state: in Slurm's words, none of `ENDED`.
         name: as sbatch was given it.
         line: the script's whole path, and its words.
+        folder: its working folder, of which relative words are.
         cluster: the name of its Slurm cluster; empty where nobody says it.
     """
 
@@ -34,6 +35,7 @@ class Job:
     state: str
     name: str
     line: str
+    folder: str
     cluster: str = ""
 
 
@@ -80,7 +82,7 @@ def _jobs(said: str, here: str) -> Iterator[Job]:
     for line in said.splitlines():
         if line.startswith(_HEADING):
             cluster = line.removeprefix(_HEADING).strip()
-        elif line.count("\t") >= 3:
-            number, state, name, command = line.removesuffix("\t.").split("\t", 3)
+        elif line.count("\t") >= 4:
+            number, state, folder, name, command = line.removesuffix("\t.").split("\t", 4)
             if state not in ENDED:
-                yield Job(number, state, name, command, cluster)
+                yield Job(number, state, name, command, folder, cluster)
