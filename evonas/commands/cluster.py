@@ -143,21 +143,26 @@ def _order(options: argparse.Namespace) -> "Order":
 def _state(options: argparse.Namespace, folder: Path) -> "State":
     """What is known, or where a state is damaged or lost what the launch file says; what is there a cloud knows."""
     from evonas.launch.recovered import recovered
-    from evonas.launch.state import NAME, read
+    from evonas.launch.state import NAME, checked
 
     lost = recovered(options.cloud, folder)
     try:
-        state = read(folder)
+        state = checked(folder)
     except UserError as error:
-        if options.action == "up" or options.dry_run:
+        if options.action == "up":
             raise
-        damaged = folder / f"{NAME}.damaged"
-        (folder / NAME).replace(damaged)
-        print(f"note: {error}; it is {damaged} now, and what is there counts")
+        aside = "`down` would put it aside" if options.dry_run else _put_aside(folder / NAME)
+        print(f"note: {error}; {aside}, and what is there counts")
         return lost
     _check_cloud(options.cloud, state, folder / NAME)
     of_place = state if state.given else lost
     return replace(state, given=of_place.given, server=of_place.server, runs=state.runs or lost.runs)
+
+
+def _put_aside(state: Path) -> str:
+    damaged = state.with_name(f"{state.name}.damaged")
+    state.replace(damaged)
+    return f"it is {damaged} now"
 
 
 def _check_cloud(cloud: str, state: "State", path: Path) -> None:

@@ -51,6 +51,14 @@ class State:
 
 
 def read(folder: Path) -> State:
+    """The state in a folder; that of nothing where there is none, or it is damaged, as `checked` says."""
+    try:
+        return checked(folder)
+    except UserError:
+        return State()
+
+
+def checked(folder: Path) -> State:
     """The state in a folder; that of nothing where there is none.
 
     Raises:
@@ -92,7 +100,7 @@ def alter(folder: Path, how: Callable[[State], State]) -> State:
         return State()  # there is nothing to know
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
-        state = how(read(folder))
+        state = how(checked(folder))
         atomic_files.replace(folder / NAME, json.dumps(asdict(state), indent=2).encode() + b"\n")
     return state
 

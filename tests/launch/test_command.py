@@ -28,7 +28,7 @@ from evonas.launch.providers import PROVIDERS
 from evonas.launch.ray_launcher.lasting import idle_h, longest_h, outlive_h
 from evonas.launch.ray_launcher.quota_check import check
 from evonas.launch.slurm.sbatch_options import asked
-from evonas.launch.state import State, change, read
+from evonas.launch.state import State, change, checked, read
 from evonas.launch.tunnel import PORTS, close, free_port
 from evonas.prices import Prices
 from tests.launch.stand_ins import CONFIG, stand_in, user  # noqa: F401 - a fixture
@@ -465,4 +465,4 @@ def test_a_tunnel_that_was_left_is_closed_and_nobody_elses_process(tmp_path: Pat
 def test_a_damaged_state_is_said(tmp_path: Path) -> None:
     (tmp_path / "state.json").write_text('{"given": ')
     with pytest.raises(UserError, match="not as evonas wrote it"):
-        read(tmp_path)
+        checked(tmp_path)

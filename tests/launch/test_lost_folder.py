@@ -41,6 +41,9 @@ def test_the_launch_file_says_where_a_cluster_is_whose_state_is_lost_or_damaged(
     assert main(["cluster", "up", "kubernetes", "--yes"]) == 0  # and none in b besides
     assert {name.split("/")[1] for name in lost.objects()} == {"a", "-"}
     STATE.write_text('{"given": ')
+    assert main(["cluster", "down", "kubernetes", "--dry-run"]) == 0
+    assert "\nwould go: raycluster/evonas\n" in capsys.readouterr().out
+    assert STATE.read_text() == '{"given": '
     assert _down() == 0
     assert "\nnothing is left in namespace a of ctx\n" in capsys.readouterr().out
     assert lost.objects() == []

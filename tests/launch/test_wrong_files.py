@@ -18,7 +18,7 @@ from evonas.launch.launch_files.written import put
 from evonas.launch.order import Order
 from evonas.launch.ray_launcher import aws
 from evonas.launch.settled import settled
-from evonas.launch.state import State, change, read
+from evonas.launch.state import State, change, checked, read
 from tests.launch.stand_ins import CONFIG, stand_in, user  # noqa: F401 - a fixture
 from tests.launch.test_programs import KUBECTL
 
@@ -272,6 +272,10 @@ def test_down_and_status_go_on_without_a_state_that_is_damaged(
     monkeypatch.setattr(aws.Aws, "where", lambda _: "any region")
     assert main(["cluster", "up", "aws", "--folder", "my cluster", "--image", "me/evonas:9"]) == 2
     assert "my cluster/state.json is not as evonas wrote it: remove it" in capsys.readouterr().err
+    assert main(["cluster", "down", "aws", "--folder", "my cluster", "--dry-run"]) == 0
+    out = capsys.readouterr().out
+    assert "wrote it: remove it, and give all options again; `down` would put it aside, and what is there counts" in out
+    assert state.exists()
     assert main(["cluster", action, "aws", "--folder", "my cluster"]) == 0
     out = capsys.readouterr().out
     assert "note: my cluster/state.json is not as evonas wrote it" in out
@@ -308,7 +312,7 @@ def test_a_machine_image_is_of_its_region(tmp_path: Path) -> None:
 def test_a_state_of_other_types_is_damaged(text: str, tmp_path: Path) -> None:
     (tmp_path / "state.json").write_text(text.replace("{", '{"jobs": {}, "made": [], ', 1))
     with pytest.raises(UserError, match="is not as evonas wrote it"):
-        read(tmp_path)
+        checked(tmp_path)
 
 
 @pytest.mark.usefixtures("user")
@@ -374,13 +378,15 @@ def test_slurm_goes_on_without_a_state_that_is_damaged(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Its jobs are known by their names then, and ended by nobody."""
-    told = stand_in(user, monkeypatch, squeue=r"*) printf '7\tRUNNING\t/a\tevonas-c\t\t.' ;;", scancel="")
+    line = "/y/slurm.sbatch /y/c.yaml /y/r"
+    told = stand_in(user, monkeypatch, squeue=f"*) printf '7\tRUNNING\t/a\tevonas-c\t{line}\t.' ;;", scancel="")
     state = user / "cluster-slurm/state.json"
     state.parent.mkdir()
     state.write_text("{")
-    assert main(["cluster", "down", "slurm", "--dry-run"]) == 2  # touches nothing
-    assert state.exists()
+    assert main(["cluster", "down", "slurm", "--dry-run"]) == 1
+    assert "would stay: job 7, running: evonas-c of /y, not started from cluster-slurm;" in capsys.readouterr().out
+    assert state.read_text() == "{"
     assert main(["cluster", "down", "slurm", "--yes"]) == 1
-    assert "evonas-c, not started from cluster-slurm; scancel 7 ends it" in capsys.readouterr().out
+    assert "evonas-c of /y, not started from cluster-slurm; scancel 7 ends it" in capsys.readouterr().out
     assert (state.with_name("state.json.damaged").exists(), state.exists()) == (True, False)
     assert told.lines("scancel") == []

@@ -8,7 +8,7 @@ from pathlib import Path
 from evonas.launch.slurm import job_lines, scontrol, squeue
 from evonas.launch.slurm.job_lines import FILE
 from evonas.launch.slurm.squeue import Job, Queue
-from evonas.launch.state import NAME, State, alter, read
+from evonas.launch.state import State, alter, read
 
 NAMED = "evonas-"
 """How the name of a job of a search begins."""
@@ -76,7 +76,7 @@ class OwnJobs:
 
     def is_of_another(self, job: Job) -> bool:
         """Whether such a search is another folder's, as its script says where this folder's state is not lost."""
-        return (self._folder / NAME).exists() and job_lines.read(job) is not None
+        return read(self._folder) != State() and job_lines.read(job) is not None
 
     def unseen(self, queue: Queue) -> dict[str, str]:
         """Run folder -> a line that says where its job is to be looked for, as the queue is another Slurm cluster's."""
