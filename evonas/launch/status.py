@@ -15,6 +15,9 @@ def status(order: Order, provider: Provider) -> int:
 
     Returns:
         0, also where nothing runs; 1 where something may run and nobody has looked or no answer has come.
+
+    Raises:
+        UserError: Nothing can be looked at.
     """
     (here, silent), (away, silent_away) = _asked(provider.nodes), _asked(provider.elsewhere)
     silent, own = [*silent, *silent_away], not here or provider.is_own()
