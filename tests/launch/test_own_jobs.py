@@ -94,13 +94,21 @@ def test_of_several_slurm_clusters_that_are_asked_the_jobs_own_is_told(
     user: Path,  # noqa: F811
     told: Told,
     monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    rows = r"8\tRUNNING\t/a\t{0}\t\t.\n"
-    both = rf"CLUSTER: alpha\n{rows.format('training')}CLUSTER: beta\n{rows.format('evonas-one')}"
+    rows = r"ARRAY_JOB_ID\tSTATE\tWORK_DIR\tNAME\tCOMMAND\t.\n8\tPENDING\t/a\t{0}\t\t.\n"
+    both = rf"CLUSTER: alpha\n{rows.format('training')}\nCLUSTER: beta\n{rows.format('evonas-one')}"
     gone = '[ ! -e "$HERE/queue" ] || printf'
-    stand_in(user, monkeypatch, squeue=f"*--me*) {gone} '{both}' ;;")
+    without = '| sed "/^CLUSTER\\|^ARRAY/d"'
+    squeue = f"*%r*) echo Priority ;; *--noheader*) {gone} '{both}' {without} ;; *--me*) {gone} '{both}' ;;"
+    stand_in(user, monkeypatch, squeue=squeue)
     monkeypatch.setenv("SLURM_CLUSTERS", "alpha,beta")
     change(FOLDER, jobs={"/r/one": "8;beta"})
+    assert main(UP) == 130
+    assert told.lines("sbatch ") == []
+    assert "job 8 is pending (Priority)" in capsys.readouterr().out
+    assert told.lines("scontrol --clusters=beta show job 8") != []
+    assert told.lines("squeue --clusters=beta --noheader --jobs=8") != []
     assert main(["cluster", "down", "slurm", "--yes"]) == 0
     assert told.lines("scancel") == ["scancel --clusters=beta 8"]
 

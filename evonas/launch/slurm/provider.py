@@ -110,8 +110,9 @@ class Slurm:
             print(f"job {job.number} of {self._script} writes {run} already: no other one is submitted")
 
     def search(self) -> int:
-        number = next(job.number for job in self._jobs.known() if job.run == self._run)
-        log, shown, before = Path(scontrol.output(number) or f"evonas-{number}.log"), 0, ""
+        known = next(job for job in self._jobs.known() if job.run == self._run)
+        number, said = known.number, scontrol.output(known.number, squeue.only(known.cluster))
+        log, shown, before = Path(said or f"evonas-{number}.log"), 0, ""
         print(f"what it says is in {log}")
         while True:
             job = self._jobs.of(self._run, self._jobs.queue())
@@ -204,9 +205,7 @@ class Slurm:
         return found
 
     def _cancel(self, job: Job) -> None:
-        # Of several clusters each may have a job of this number.
-        of = [f"--clusters={job.cluster}"] if job.cluster and os.environ.get("SLURM_CLUSTERS") else []
-        programs.run("scancel", *of, job.number)
+        programs.run("scancel", *squeue.only(job.cluster), job.number)
 
     def _ended(self, job: str) -> int:
         """Whether the record says that the search is done, which is what the job's own exit status says too."""

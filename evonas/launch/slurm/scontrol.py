@@ -1,6 +1,7 @@
 """What Slurm says of itself and of where a job writes; empty where there is no scontrol, or it does not answer."""
 
 import re
+from collections.abc import Iterable
 
 from evonas.launch import programs
 
@@ -10,9 +11,14 @@ def cluster() -> str:
     return _said(r"^ClusterName\s*=\s*(\S+)", "show", "config")
 
 
-def output(number: str) -> str:
-    """The file with what a job prints, wherever options, the environment or the script send it."""
-    path = _said(r"^\s*StdOut=(.+)$", "show", "job", number)
+def output(number: str, of: Iterable[str]) -> str:
+    """The file with what a job prints, wherever options, the environment or the script send it.
+
+    Args:
+        number: of the job.
+        of: options of scontrol with which its Slurm cluster is asked.
+    """
+    path = _said(r"^\s*StdOut=(.+)$", *of, "show", "job", number)
     for sign in ("%j", "%A"):  # older ones show the pattern
         path = path.replace(sign, number)
     return path

@@ -15,7 +15,7 @@ ENDED = (
 _FORMAT = "--format=%F\t%T\t%Z\t%j\t%o\t."
 """The end is not blank, for a line may be empty."""
 _HEADING = "CLUSTER: "
-"""Before the jobs of each Slurm cluster, where SLURM_CLUSTERS names some."""
+"""Before the jobs of each Slurm cluster, where SLURM_CLUSTERS names some; newer ones leave it out with --noheader."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def queue(here: str) -> Queue:
     Raises:
         UserError: There is no squeue, or it says no.
     """
-    code, said = programs.ask("squeue", "--me", "--noheader", "--states=all", _FORMAT)
+    code, said = programs.ask("squeue", "--me", "--states=all", _FORMAT)
     if code:
         raise UserError(f"squeue: {said}")
     headings = [line.removeprefix(_HEADING).strip() for line in said.splitlines() if line.startswith(_HEADING)]
@@ -70,9 +70,15 @@ def queue(here: str) -> Queue:
     return Queue(tuple(jobs.values()), tuple(filter(None, headings or (named if any(named) else [here]))))
 
 
+def only(cluster: str) -> list[str]:
+    """The option with which one Slurm cluster is asked, of those in SLURM_CLUSTERS, which may have a job of the same
+    number each."""
+    return [f"--clusters={cluster}"] if cluster and os.environ.get("SLURM_CLUSTERS") else []
+
+
 def why_waiting(job: Job) -> str:
     """Why a job does not run yet, in Slurm's words; empty where it does not say it."""
-    code, said = programs.ask("squeue", "--noheader", f"--jobs={job.number}", "--format=%r")
+    code, said = programs.ask("squeue", *only(job.cluster), "--noheader", f"--jobs={job.number}", "--format=%r")
     reason = (said.splitlines() or [""])[-1]
     return "" if code or reason == "None" else reason
 
@@ -84,5 +90,5 @@ def _jobs(said: str, here: str) -> Iterator[Job]:
             cluster = line.removeprefix(_HEADING).strip()
         elif line.count("\t") >= 4:
             number, state, folder, name, command = line.removesuffix("\t.").split("\t", 4)
-            if state not in ENDED:
+            if number.isdecimal() and state not in ENDED:  # the first line is a header
                 yield Job(number, state, name, command, folder, cluster)
