@@ -165,6 +165,8 @@ def test_an_interruption_of_sbatch_may_leave_a_job_that_comes(
         ("/a/slurm.sbatch /c.yaml /r/one", ("/a/slurm.sbatch", "/c.yaml", "/r/one")),
         ("/a b/x/../slurm.sbatch /c d.yml /r/on e --set a=1", ("/a b/slurm.sbatch", "/c d.yml", "/r/on e")),
         ("/a/slurm.sbatch /config s3://b/r --import x", ("/a/slurm.sbatch", "/config", "s3://b/r")),
+        ("/a/slurm.sbatch /my config /r/on e --set a=1", ("/a/slurm.sbatch", "/my config", "/r/on e")),
+        ("/a/slurm.sbatch /config r/one --import /x.py", ("/a/slurm.sbatch", "/config", "/w/r/one")),
         ("/a/slurm.sbatch c.yaml ../r/one/", ("/a/slurm.sbatch", "/w/c.yaml", "/r/one")),
         ("/a/slurm.sbatch /c.yaml", None),
         ("/a/train.sh /c.yaml /r", None),

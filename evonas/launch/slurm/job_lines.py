@@ -8,7 +8,9 @@ from pathlib import Path
 from evonas.launch.slurm.squeue import Job
 
 FILE = "slurm.sbatch"
-_LINE = re.compile(rf"(.*?/{re.escape(FILE)}) (.+?\.ya?ml|\S+) (.+?)(?: --.*)?$")
+_CONFIG = r".+?\.ya?ml|/(?:(?! --).)+?(?= /| \w+://)|\S+"
+"""Of another ending it can have blanks where it and the run folder are whole, as in the lines of `up`."""
+_LINE = re.compile(rf"(.*?/{re.escape(FILE)}) ({_CONFIG}) (.+?)(?: --.*)?$")
 
 
 @dataclass(frozen=True, slots=True)
