@@ -28,6 +28,8 @@ SLOW = {
         "quiet_search",
         "recipe",
         "rung_0",
+        "scores",
+        "streaming",
         "soak",
         "pausing",
         "training",
