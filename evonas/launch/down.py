@@ -42,7 +42,7 @@ def _down(order: Order, provider: Provider, sure: bool, dry: bool, ask: Callable
     there, others = provider.left(), _may_be_its(provider)
     refused = bool(there) and not order.anyway and not provider.is_own()
     if dry:
-        print(*_said(provider, [] if refused else there, [*(there if refused else []), *others]), sep="\n")
+        print(*_said(provider, there, others, refused), sep="\n")
     if refused:
         raise UserError(f"{there[0]}: {not_own(order)}")
     if dry:
@@ -52,19 +52,30 @@ def _down(order: Order, provider: Provider, sure: bool, dry: bool, ask: Callable
         print("nothing was taken down")
         return 0
     close(order.folder, all_of_it=True)
-    try:
-        provider.down()
-    except (UserError, Halted):
-        print(*(f"still there: {line}" for line in provider.left()), sep="\n")
-        raise
+    return _ended(order, provider)
+
+
+def _ended(order: Order, provider: Provider) -> int:
+    """Ends it, and says what is left, also where something has failed."""
+    why = _failure(provider)
     left, others, unseen = provider.left(), _may_be_its(provider), provider.unseen()
-    still = [f"still there: {line}" for line in [*left, *others]]
-    print(*(still or [f"nothing is left in {provider.where()}"]), *unseen, sep="\n")
+    still = [f"still there: {line}" for line in [*left, *others] if line not in unseen]
+    nothing = [] if left or others or why else [f"nothing is left in {provider.where()}"]
+    print(*still, *nothing, *unseen, *why, sep="\n")
     for line in provider.kept():
         print(f"kept: {line}")
-    if left:
+    if left or why:
         print(f"again: {order.again('down')}")
-    return int(bool(left or others or unseen))
+    return int(bool(left or others or unseen or why))
+
+
+def _failure(provider: Provider) -> list[str]:
+    """A line that says why something is not ended."""
+    try:
+        provider.down()
+    except (UserError, Halted) as error:
+        return [f"not ended: {error}"]
+    return []
 
 
 def _may_be_its(provider: Provider) -> list[str]:
@@ -74,12 +85,18 @@ def _may_be_its(provider: Provider) -> list[str]:
     return [line for line in others if line not in kept]
 
 
-def _said(provider: Provider, going: list[str], staying: list[str]) -> list[str]:
+def _said(provider: Provider, there: list[str], others: list[str], refused: bool) -> list[str]:
     """What a dry run says."""
-    nothing = NOTHING_HERE if staying else f"nothing is there in {provider.where()}"
-    lines = [f"would go: {line}" for line in going] or [nothing]
-    said = [*lines, *(f"would stay: {line}" for line in staying), *provider.unseen()]
-    return [*said, *(f"would stay: {line}" for line in provider.kept())]
+    unseen = provider.unseen()
+    named = [line for line in there if line not in unseen]
+    staying = [*(named if refused else []), *others]
+    nothing = [] if there and not refused else [NOTHING_HERE if staying else f"nothing is there in {provider.where()}"]
+    lines = nothing or [f"would go: {line}" for line in named]
+    return [*lines, *(f"would stay: {line}" for line in staying), *unseen, *_kept(provider)]
+
+
+def _kept(provider: Provider) -> list[str]:
+    return [f"would stay: {line}" for line in provider.kept()]
 
 
 def _agreed(ask: Callable[[str], str]) -> bool:

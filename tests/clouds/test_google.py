@@ -28,6 +28,13 @@ class Missing(Exception):
     resp = SimpleNamespace(status=404)
 
 
+class Refused(Exception):
+    """As the same of another status."""
+
+
+Refused.__module__ = "googleapiclient.errors"
+
+
 class Collection:
     """One kind of thing: dicts by name. What is in use cannot be deleted, as on Google."""
 
@@ -189,18 +196,19 @@ def test_a_machine_that_cannot_be_deleted_keeps_no_other() -> None:
     class Locked(Collection):
         def _deleted(self, name: str) -> Any:
             if name == "worker":
-                raise ValueError("protected")
+                raise Refused("protected")
             return super()._deleted(name)
 
     cloud.__dict__["instances"] = lambda: Locked(cloud, "instances")
-    with pytest.raises(ValueError, match="protected"):
+    with pytest.raises(UserError, match=r"^protected$"):
         ending.take_down(cloud, PROJECT, sleep=lambda _: None)
-    assert cloud.deleted == ["head"]
+    assert cloud.deleted == ["head", "lost"]
 
 
 def test_what_google_refuses_to_delete_is_said() -> None:
     cloud = _cloud()
-    cloud.operations = [{"status": "DONE", "error": {"errors": [{"message": "in use by another"}]}}]
+    error = {"status": "DONE", "error": {"errors": [{"message": "in use by another"}]}}
+    cloud.__dict__["globalOperations"] = lambda: SimpleNamespace(get=lambda **_: SimpleNamespace(execute=lambda: error))
     with pytest.raises(UserError, match="in use by another"):
         ending.take_down(cloud, PROJECT, sleep=lambda s: None)
 

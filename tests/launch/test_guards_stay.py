@@ -65,7 +65,7 @@ def test_the_guards_stay_where_the_cluster_does(
     (tmp_path / "deny").write_text("delete raycluster\n")
     assert main(DOWN) == 1
     assert namespaces.objects() == before
-    assert "stopped: kubectl delete ended with status 1" in capsys.readouterr().err
+    assert "not ended: kubectl delete ended with status 1" in capsys.readouterr().out
     (tmp_path / "deny").write_text("delete nodepools\n")
     assert main(DOWN) == 1
     assert "still there: nodepool/evonas-spot\n" in capsys.readouterr().out

@@ -55,8 +55,8 @@ class Ups:
         credentials = self._user / "home/.config/gcloud/application_default_credentials.json"
         credentials.parent.mkdir(parents=True)
         credentials.touch()
-        self._compute = Cloud(instances={}, disks={}, firewalls={}, networks={}, subnetworks={})
-        patch.setattr(google.Google.__init__, "__defaults__", (lambda: self._compute,))
+        self.compute = Cloud(instances={}, disks={}, firewalls={}, networks={}, subnetworks={})
+        patch.setattr(google.Google.__init__, "__defaults__", (lambda: self.compute,))
         patch.setattr(google, "absent", lambda **_: [])
         patch.setattr(google, "quotas", lambda *_: [])
         patch.setattr(google.programs, "run", self._started_by(google.programs.run))
@@ -92,7 +92,7 @@ class Ups:
         metadata = {"items": [{"key": "ssh-keys", "value": f"ubuntu:{key}"}]}
         head = {"name": "head", "labels": LABELS, "zone": ZONE, "status": "RUNNING", "metadata": metadata}
         head |= {"machineType": "x/machineTypes/e2-standard-4", "creationTimestamp": "2026-11-29T02:00:00.000-07:00"}
-        self._compute.things["instances"]["head"] = head
+        self.compute.things["instances"]["head"] = head
 
     def machines(self) -> list[str]:
         """The ids of those that there are; of Kubernetes all objects."""
@@ -100,7 +100,7 @@ class Ups:
             return self.namespaces.objects()
         if self.cloud == "aws":
             return aws.ending.machines(self._clients("ec2", REGION))
-        return [name for name, _ in google.ending.machines(self._compute, PROJECT)]
+        return [name for name, _ in google.ending.machines(self.compute, PROJECT)]
 
     def end(self) -> None:
         """As the machines of AWS end by themselves."""

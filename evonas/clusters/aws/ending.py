@@ -8,6 +8,8 @@ from evonas.clusters.aws.asking import IAM, OTHERS, Silent, everywhere, told
 from evonas.clusters.aws.keys import own_key_pairs, private_half
 from evonas.clusters.aws.network import find_group
 from evonas.clusters.aws.role import has_role, remove_profile
+from evonas.clusters.steps import each, failure
+from evonas.errors import UserError
 
 ROLE = "role evonas-head"
 TRIES = 3
@@ -130,16 +132,55 @@ def take_down(client: Callable[[str, str], Any], region: str, cluster: str = "ev
 
 
 def end_region(client: Callable[[str, str], Any], region: str, cluster: str = "evonas") -> None:
-    """The same without the role: machines first, because a group that is in use cannot be deleted."""
+    """The same without the role: what costs first, and then what a machine that cannot be ended still needs.
+
+    Raises:
+        UserError: Something is not ended, which keeps nothing else; why.
+    """
     ec2 = client("ec2", region)
+    each(*(partial(end, ec2, cluster) for end in (_end_machines, _end_disks, _end_doors)))
+
+
+def _end_machines(ec2: Any, cluster: str) -> None:
+    """Ends them and waits for it.
+
+    Raises:
+        UserError: EC2 still refuses some at the last try; why.
+    """
+    refused = dict[str, str]()
     for _ in range(TRIES):
-        if running := machines(ec2, cluster):
-            ec2.terminate_instances(InstanceIds=running)
-            ec2.get_waiter("instance_terminated").wait(InstanceIds=running)
-    for disk in disks(ec2, cluster):
-        ec2.delete_volume(VolumeId=disk)
+        running = machines(ec2, cluster)
+        refused = _refused(ec2, running)
+        if going := [name for name in running if name not in refused]:
+            ec2.get_waiter("instance_terminated").wait(InstanceIds=going)
+    if refused:
+        raise UserError("; ".join(dict.fromkeys(refused.values())))
+
+
+def _refused(ec2: Any, names: list[str]) -> dict[str, str]:
+    """Asks EC2 to end machines, one by one where it refuses them together; those that it does not end, and why."""
+    why = failure(partial(ec2.terminate_instances, InstanceIds=names)) if names else ""
+    if why and len(names) > 1:  # one that is protected keeps all others of its zone
+        return {name: why for each_one in names for name, why in _refused(ec2, [each_one]).items()}
+    return {name: why for name in names if why}
+
+
+def _end_disks(ec2: Any, cluster: str) -> None:
+    each(*(partial(ec2.delete_volume, VolumeId=disk) for disk in disks(ec2, cluster)))
+
+
+def _end_doors(ec2: Any, cluster: str) -> None:
+    """Deletes group and keys where no machine is there any more, by whose key it is known as this user's."""
+    if not machines(ec2, cluster):
+        each(partial(_end_group, ec2), partial(_end_keys, ec2))
+
+
+def _end_group(ec2: Any) -> None:
     if group := find_group(ec2):
         ec2.delete_security_group(GroupId=group)
+
+
+def _end_keys(ec2: Any) -> None:
     for name in own_key_pairs(ec2):
         ec2.delete_key_pair(KeyName=name)
         private_half(name).unlink()

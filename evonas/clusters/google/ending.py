@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from evonas.clusters.google.clients import every, missing
+from evonas.clusters.steps import each, failure
 from evonas.errors import UserError
 
 WAIT_S, POLLS = 5.0, 120
@@ -60,36 +62,63 @@ def left(compute: Any, project: str, cluster: str = NAME) -> list[str]:
 
 
 def take_down(compute: Any, project: str, cluster: str = NAME, sleep: Callable[[float], None] = time.sleep) -> None:
-    """Deletes what `left` names, and waits for it: machines first, because a network in use cannot be deleted.
+    """Deletes what `left` names, and waits for it: what costs first, because a network in use cannot be deleted.
 
     What is not there is no error, so it can be done again.
 
     Raises:
-        UserError: Google could not delete something, or not in ten minutes.
+        UserError: Google could not delete something, or not in ten minutes, which keeps nothing else; why.
     """
+    ways = (_end_machines, _end_disks, _end_network)
+    each(*(partial(end, compute, project, cluster, sleep) for end in ways))
+
+
+def _end_machines(compute: Any, project: str, cluster: str, sleep: Callable[[float], None]) -> None:
+    def end() -> None:
+        _end(compute, "instance", machines(compute, project, cluster), sleep, project=project)
+
+    for _ in range(TRIES - 1):
+        failure(end)  # the last try says why
+    end()
+
+
+def _end_disks(compute: Any, project: str, cluster: str, sleep: Callable[[float], None]) -> None:
+    _end(compute, "disk", disks(compute, project, cluster), sleep, project=project)
+
+
+def _end_network(compute: Any, project: str, cluster: str, sleep: Callable[[float], None]) -> None:
+    """Deletes doors and network where no machine is there any more, which may use them."""
+    if machines(compute, project, cluster):
+        return
     here = {"project": project}
-    for what, found in [("instance", machines)] * TRIES + [("disk", disks)]:
-        _end(compute, what, found(compute, project, cluster), sleep, **here)
-    for name in FIREWALLS:
+
+    def rule(name: str) -> None:
         _wait(compute.globalOperations(), _deleted(compute.firewalls(), **here, firewall=name), sleep, **here)
-    for region in [region for network in _networks(compute, project) for region in _regions(network)]:
-        subnet = _deleted(compute.subnetworks(), **here, region=region, subnetwork=NAME)
-        _wait(compute.regionOperations(), subnet, sleep, **here, region=region)
-    _wait(compute.globalOperations(), _deleted(compute.networks(), **here, network=NAME), sleep, **here)
+
+    def subnet(region: str) -> None:
+        deleted = _deleted(compute.subnetworks(), **here, region=region, subnetwork=NAME)
+        _wait(compute.regionOperations(), deleted, sleep, **here, region=region)
+
+    def network() -> None:
+        regions = [region for each_one in _networks(compute, project) for region in _regions(each_one)]
+        each(*(partial(subnet, region) for region in regions))
+        _wait(compute.globalOperations(), _deleted(compute.networks(), **here, network=NAME), sleep, **here)
+
+    each(*(partial(rule, name) for name in FIREWALLS), network)
 
 
 def _end(compute: Any, what: str, found: list[tuple[str, str]], sleep: Callable[[float], None], **here: str) -> None:
     """Deletes instances or disks, each by its name and zone; one that cannot be deleted keeps no other."""
-    started, faults = list[tuple[str, str | None]](), list[Exception]()
-    for name, zone in found:
-        try:
-            started.append((zone, _deleted(getattr(compute, f"{what}s")(), **here, zone=zone, **{what: name})))
-        except Exception as error:
-            faults.append(error)
-    for zone, operation in started:
-        _wait(compute.zoneOperations(), operation, sleep, **here, zone=zone)
-    if faults:
-        raise faults[0]
+    operations = dict[tuple[str, str], str | None]()
+
+    def begin(name: str, zone: str) -> None:
+        operations[name, zone] = _deleted(getattr(compute, f"{what}s")(), **here, zone=zone, **{what: name})
+
+    def wait() -> None:
+        for (_, zone), operation in operations.items():
+            _wait(compute.zoneOperations(), operation, sleep, **here, zone=zone)
+
+    each(*(partial(begin, name, zone) for name, zone in found), wait)
 
 
 def _networks(compute: Any, project: str) -> list[Any]:

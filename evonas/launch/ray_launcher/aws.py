@@ -195,8 +195,8 @@ class Aws:
 
     def down(self) -> None:
         _ = self._of_role  # which is about to go
-        goes = (self._order.anyway or self.is_own()) and not self._regions.role_stays()
-        role = [ending.ROLE] if goes else []
+        is_free = self._regions.is_role_told and not self._regions.role_stays()
+        role = [ending.ROLE] if is_free and (self._order.anyway or self.is_own()) else []
         in_each([*self._regions.meant, *role], self._take_down)
         for place in self._regions.meant:
             if not ending.machines(self._client("ec2", place)):

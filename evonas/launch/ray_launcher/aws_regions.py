@@ -42,8 +42,7 @@ class Regions:
         silent: Silent = {}
         lines = ending.left(self._client, self.meant[0], regions=self.meant, doors=self.meant, silent=silent)
         self._silent = {**{place: why for place, why in self._silent.items() if place not in self.meant}, **silent}
-        mute = [place for place in self.meant if place in silent]
-        return [*lines, *(f"what else may be in {place}, which did not answer ({silent[place]})" for place in mute)]
+        return [*lines, *self._mute]
 
     @cached_property
     def meant(self) -> list[str]:
@@ -87,19 +86,39 @@ class Regions:
 
     def unseen(self) -> list[str]:
         """The same where it may be this user's: neither the folder nor a key of this machine says where theirs is. And
-        what did not answer this line, beside the regions that are meant."""
+        what did not answer this line, which `left` names, too, where it is meant."""
         whys: dict[str, list[str]] = {}
         for place, why in sorted(self._silent.items()):
-            if place not in self.meant:
+            if place not in (*self.meant, IAM):
                 whys.setdefault(why, []).append(place)
+        role = (
+            f"IAM did not answer ({self._silent.get(IAM)}): whether {ending.ROLE} is there, which costs nothing, nobody"
+        )
         return [
             *(self._of_others if self._is_open else []),
+            *self._mute,
             *(
                 f"{', '.join(places)} of account {self.account} did not answer ({why}): whether something of yours is "
                 f"there, which costs, nobody has said"
                 for why, places in whys.items()
             ),
+            *([f"{role} has said"] if IAM in self._silent else []),
         ]
+
+    @property
+    def _mute(self) -> list[str]:
+        """What of the regions that are meant did not answer, a line each."""
+        return [
+            f"what else may be in {place}, which did not answer ({self._silent[place]}): nobody "
+            f"has said whether it costs, and what it may need stays"
+            for place in self.meant
+            if place in self._silent
+        ]
+
+    @property
+    def is_role_told(self) -> bool:
+        """Whether IAM has said if the role is there."""
+        return IAM not in self._silent
 
     def role_stays(self) -> str:
         """Why the role stays: machines of other regions, whose head needs it, or may; empty where it can go."""

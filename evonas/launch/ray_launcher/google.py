@@ -32,6 +32,7 @@ from evonas.launch.launch_files.written import (
 )
 from evonas.launch.order import Order
 from evonas.launch.owned import check_own, claim, give_up
+from evonas.launch.places import in_each
 from evonas.launch.provider import Plan
 from evonas.launch.ray_launcher import gcloud, head_files
 from evonas.launch.ray_launcher.google_before import asks, credentials, key, machines, public
@@ -45,6 +46,7 @@ from evonas.launch.tokens import token
 
 FILE = "gcp.yaml"
 ROLE = "gcp-role.yaml"
+ACCOUNT = "account evonas-head"
 CPUS = 4
 KEEPS = ("image", "region", "zone", "project", "family")
 
@@ -196,23 +198,29 @@ class Google:
 
     def down(self) -> None:
         project, folder = self._known_project(), self._order.folder
-        with refusals():
-            ending.take_down(self._client(), project)
+        in_each([f"project {project}", ACCOUNT], self._take_down)
         for place in read(folder).owns:
             if place.startswith(f"{project}/"):
                 give_up(folder, place)
-        gcloud.unmake(project)
         change(folder, started=False)
         forget(self._copy)
+
+    def _take_down(self, what: str) -> None:
+        client, project = self._client(), self._known_project()
+        with refusals():
+            if what != ACCOUNT:
+                ending.take_down(client, project)
+            elif not ending.machines(client, project):  # else a head ends its workers by it
+                gcloud.unmake(project)
 
     def left(self) -> list[str]:
         project = self._known_project()
         with refusals():
             lines = ending.left(self._client(), project)
         try:
-            return [*lines, "account evonas-head"] if gcloud.has_account(project) else lines
+            return [*lines, ACCOUNT] if gcloud.has_account(project) else lines
         except UserError as error:  # which keeps nothing else from its end
-            return [*lines, f"account evonas-head, if it is there ({error})"]
+            return [*lines, f"{ACCOUNT}, if it is there ({error})"]
 
     def others(self) -> list[str]:
         projects = dict.fromkeys(place.split("/")[0] for place in read(self._order.folder).owns)
