@@ -1,15 +1,18 @@
 """What cannot be ended: it keeps nothing else, and `down` says it with what stays, why and how to go on."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from evonas.clusters.aws import ending
 from evonas.clusters.aws.ending import machines
 from evonas.clusters.aws.keys import own_key_pairs
 from evonas.clusters.aws.network import find_group, security_group
+from evonas.clusters.aws.role import has_role
 from evonas.launch.down import down
 from evonas.launch.ray_launcher import google
 from evonas.launch.ray_launcher.aws import Aws
@@ -17,7 +20,7 @@ from tests.clouds.test_aws import REGION, THERE, _tags
 from tests.clouds.test_google import Collection, Refused
 from tests.launch.stand_ins import user  # noqa: F401 - a fixture
 from tests.launch.test_aws import _order, clients  # noqa: F401 - a fixture
-from tests.launch.test_silent_regions import ACCOUNT, DENIED, Account, account  # noqa: F401 - a fixture
+from tests.launch.test_silent_regions import ACCOUNT, AWAY, DENIED, Account, account  # noqa: F401 - a fixture
 from tests.launch.ups import Ups, on  # noqa: F401 - a fixture
 
 GROUP, KEY = "security group", "key pair"
@@ -102,6 +105,7 @@ def test_a_dry_run_promises_nothing_of_a_region_that_does_not_answer(
 def test_a_role_that_may_not_be_asked_for_is_said_with_what_went(
     whole: Account, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    whole.end_away()
     whole.silence("iam", REGION, "GetRole", ClientError({"Error": {"Code": "AccessDenied"}}, "GetRole"))
     for dry in (True, False):
         assert _down(whole, dry) == 1
@@ -137,3 +141,33 @@ def test_what_google_refuses_to_delete_keeps_nothing_else(
     assert out.endswith("\nagain: evonas cluster down gcp\n")
     assert google.gcloud.has_account("my-project") is (kind == "instances")
     assert ups.compute.deleted == ([] if kind == "instances" else ["head", "evonas-inside", "evonas"])
+
+
+@pytest.mark.parametrize("silent", ["regions", "region"])
+def test_a_role_that_a_silent_region_kept_is_named_until_anyway_takes_it(
+    whole: Account, silent: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing that `down` has left says whose it is."""
+    whole.end_away()
+
+    def denied(_: Any) -> list[str]:
+        raise DENIED
+
+    with monkeypatch.context() as meanwhile:
+        if silent == "regions":
+            meanwhile.setattr(ending, "regions_of", denied)
+        else:
+            whole.silence("ec2", AWAY, "DescribeInstances", DENIED)
+        assert _down(whole) == 1
+    whole.hear(AWAY, "DescribeInstances")
+    said = "role evonas-head, which no machine needs and which costs nothing: if no `up` of others is about to need it,"
+    for dry, word in ((True, "would stay"), (False, "kept")):
+        capsys.readouterr()
+        assert _down(whole, dry) == 0
+        assert f"\n{word}: {said} evonas cluster down aws --anyway takes it\n" in capsys.readouterr().out
+    anyway = replace(_order(), anyway=True)
+    assert down(anyway, Aws(anyway, whole.client), sure=True) == 0
+    assert not has_role(whole.client("iam", REGION))
+    capsys.readouterr()
+    assert _down(whole) == 0
+    assert "role" not in capsys.readouterr().out

@@ -58,6 +58,11 @@ class Account:
         """Has an action of EC2 answer again."""
         self.client("ec2", region).meta.events.unregister(f"before-call.ec2.{action}", unique_id=action)
 
+    def end_away(self) -> None:
+        """Ends what is in the other region."""
+        ec2 = self.client("ec2", AWAY)
+        ec2.terminate_instances(InstanceIds=machines(ec2))
+
     def machines(self) -> list[int]:
         """How many there are, by region."""
         return [len(machines(self.client("ec2", region))) for region in (REGION, AWAY)]

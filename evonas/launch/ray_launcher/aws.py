@@ -73,6 +73,7 @@ class Aws:
         self._region = order.value("region") or defaults(shipped(FILE))["region"]
         self._copy = order.folder / f"my-{FILE}"
         self._regions = Regions(order, client, self._region)
+        self._has_lone_role = False  # it is there and nothing else, and may be others', whose machines have ended
 
     def plan(self, ask: bool) -> Plan:
         with reading(self._copy):
@@ -218,9 +219,8 @@ class Aws:
 
     def left(self) -> list[str]:
         lines, stays = self._regions.left(), self._regions.role_stays()
-        if lines == [ending.ROLE] and not self.is_own() and not self._order.anyway:
-            return []  # of others, whose machines have ended
-        return [line for line in lines if line != ending.ROLE or not stays]
+        self._has_lone_role = lines == [ending.ROLE] and not stays and not self._order.anyway and not self.is_own()
+        return [line for line in lines if line != ending.ROLE or not (stays or self._has_lone_role)]
 
     @cached_property
     def _address(self) -> str:
@@ -264,13 +264,20 @@ class Aws:
         name = self._order.bucket
         bucket_line = f"bucket {name} with its runs: what it stores is paid for; aws s3 rb s3://{name} --force"
         others = [f"bucket {each}, which the head could use: what it stores is paid for" for each in self._of_role]
-        stays = self._regions.role_stays()
         return [
             *self._regions.others_away(),
-            *([f"{ending.ROLE}, which {stays}; it costs nothing"] if stays else []),
+            *self._kept_role(),
             *([bucket_line] if name else others),
             "~/.evonas-cluster: the token of your clusters, which costs nothing",
         ]
+
+    def _kept_role(self) -> list[str]:
+        if stays := self._regions.role_stays():
+            return [f"{ending.ROLE}, which {stays}; it costs nothing"]
+        lone = (
+            f"{ending.ROLE}, which no machine needs and which costs nothing: if no `up` of others is about to need it,"
+        )
+        return [f"{lone} {self._order.again('down')} --anyway takes it"] if self._has_lone_role else []
 
     def _values(self, others: dict[str, str]) -> dict[str, str]:
         given = {name: value for name in ("image", "region", "ami") if (value := self._order.value(name))}
