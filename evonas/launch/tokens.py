@@ -35,6 +35,11 @@ def token() -> str:
     return found
 
 
+def kept_token(what: str) -> list[str]:
+    """A line that says what `down` leaves of a user's own, where a token was made; what: is there."""
+    return [f"~/.evonas-cluster: {what}"] if token_file().exists() else []
+
+
 def digest(text: str) -> str:
     """What tells a token from others and does not give it away."""
     return hashlib.sha256(text.strip().encode()).hexdigest()[:16]

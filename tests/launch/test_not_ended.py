@@ -171,3 +171,17 @@ def test_a_role_that_a_silent_region_kept_is_named_until_anyway_takes_it(
     capsys.readouterr()
     assert _down(whole) == 0
     assert "role" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("cloud", ["aws", "gcp"])
+def test_a_token_stays_only_where_there_is_one(
+    on: Callable[[str], Ups],  # noqa: F811
+    cloud: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ups = on(cloud)
+    ups.line("down", "--dry-run")
+    assert "~/.evonas-cluster" not in capsys.readouterr().out
+    assert ups.up() == 0
+    ups.line("down", "--dry-run")
+    assert "would stay: ~/.evonas-cluster: the token" in capsys.readouterr().out

@@ -60,6 +60,38 @@ def test_a_file_of_rays_launcher_that_switches_the_token_off_is_refused(
         assert line.startswith(f"evonas: {copy}: {said}")
 
 
+@pytest.mark.usefixtures("user")
+@pytest.mark.parametrize("cloud", ["aws", "gcp"])
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "file_mounts: {/tmp/evonas-auth: ~/.evonas-cluster/auth}",
+            "file_mounts: {}",
+            "file_mounts does not bring the",
+        ),
+        ("~/.evonas-cluster/auth}", "~/other}", "file_mounts does not bring the token"),
+        (
+            "docker:\n",
+            "docker:\n  head_run_options: [-eRAY_AUTH_TOKEN=hello]\n",
+            "RAY_AUTH_TOKEN: who can read the file",
+        ),
+        (START, f"echo $RAY_AUTH_TOKEN; {START}", ""),
+        ("~/.evonas-cluster/auth}", "~/.evonas-cluster/auth/}", ""),
+    ],
+)
+def test_a_file_that_brings_another_token_or_none_is_refused(
+    cloud: str, old: str, new: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = shipped(f"{cloud}.yaml").replace("CHANGE-ME-image", "me/evonas:9")
+    assert old in text
+    copy = Path(f"cluster-{cloud}/my-{cloud}.yaml")
+    copy.parent.mkdir()
+    copy.write_text(text.replace(old, new, 1))
+    assert main(["cluster", "up", cloud, "--dry-run"]) == (2 if said else 0)
+    assert capsys.readouterr().err.startswith(f"evonas: {copy}: {said}" if said else "")
+
+
 def _edited(**container: Any) -> str:
     """The launch file of Kubernetes, with more in the container of one group."""
     parts = list(built("eks"))

@@ -3,11 +3,13 @@
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from evonas.clusters.template import unchanged
 from evonas.errors import UserError
 from evonas.launch.launch_files.token_mode import check_mode, texts
+from evonas.launch.tokens import token_file
 
 NAME = "evonas"
 """Of the cluster, of the security group or the subnetwork, and in the policy of the head's role."""
@@ -15,6 +17,8 @@ UNKNOWN = "sg-..."
 """The group, where it is not asked for yet."""
 _ROLE = f"{NAME}-head"
 _TOKEN = "RAY_AUTH_MODE=token"
+_TOKEN_SET = re.compile(r"(?<!\$)(?<!\$\{)RAY_AUTH_TOKEN\b")
+_MOUNT = "/tmp/evonas-auth"
 _DASHBOARD = re.compile(r"--dashboard-host(?:=|\s+)[\"']?([^\s\"';|&]+)")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -47,11 +51,27 @@ def check_guards(launch: Mapping[str, Any], name: object) -> None:
             key, own, all_of = ("serviceAccounts", "that of evonas-head", "compute and storage")
         raise UserError(f"{name}: the head names no {key}: Ray's may do all of {all_of}; {own} may do what is needed")
     check_mode(launch, name)
+    _check_token(launch, name)
     check_dashboard(texts(launch), name)
     if other := [key for key in _key_pairs(launch) if key != NAME]:
         raise UserError(
             f"{name}: the key pair is {other[0]}, and the head's role, `down` and whose a cluster is go by {NAME}: "
             f"key_pair: {{key_name: {NAME}}}"
+        )
+
+
+def _check_token(launch: Mapping[str, Any], name: object) -> None:
+    """Raises UserError where it is not that of `~/.evonas-cluster` which comes to the machines, or none does."""
+    sources = {str(there).rstrip("/"): here for there, here in (launch.get("file_mounts") or {}).items()}
+    if Path(str(sources.get(_MOUNT))).expanduser() != token_file().parent:
+        raise UserError(
+            f"{name}: file_mounts does not bring the token, without which no machine starts: file_mounts: "
+            f"{{{_MOUNT}: ~/.evonas-cluster/auth}}"
+        )
+    if any(_TOKEN_SET.search(text) for text in texts(launch)):
+        raise UserError(
+            f"{name}: RAY_AUTH_TOKEN: who can read the file has it, and it would be another token than that of "
+            f"~/.evonas-cluster, which comes as a file: leave it out"
         )
 
 

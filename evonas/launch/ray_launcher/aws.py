@@ -47,7 +47,7 @@ from evonas.launch.ray_launcher.quota_check import check
 from evonas.launch.ray_launcher.ray_up import keeps_head, ray_up
 from evonas.launch.ray_search import run_search
 from evonas.launch.state import change, read
-from evonas.launch.tokens import token
+from evonas.launch.tokens import kept_token, token
 
 FILE = "aws.yaml"
 POLICY = "aws-policy.json"
@@ -268,7 +268,7 @@ class Aws:
             *self._regions.others_away(),
             *self._kept_role(),
             *([bucket_line] if name else others),
-            "~/.evonas-cluster: the token of your clusters, which costs nothing",
+            *kept_token("the token of your clusters, which costs nothing"),
         ]
 
     def _kept_role(self) -> list[str]:

@@ -42,7 +42,7 @@ from evonas.launch.ray_launcher.quota_check import check
 from evonas.launch.ray_launcher.ray_up import keeps_head, ray_up
 from evonas.launch.ray_search import run_search
 from evonas.launch.state import change, read
-from evonas.launch.tokens import token
+from evonas.launch.tokens import kept_token, token
 
 FILE = "gcp.yaml"
 ROLE = "gcp-role.yaml"
@@ -245,7 +245,7 @@ class Google:
             *([bucket] if name else []),
             "role evonasHead, which account evonas-head has while it is there, and ray-autoscaler-sa-v1, which Ray "
             "makes: they cost nothing",
-            "~/.evonas-cluster: the token and the key of your clusters, which cost nothing",
+            *kept_token("the token and the key of your clusters, which cost nothing"),
         ]
 
     def _named_project(self) -> str | None:
