@@ -35,6 +35,9 @@ OF_RAY = {
         "setup_commands:\n  - echo RAY_AUTH_MODE=off >> ~/.bashrc\n",
         "echo RAY_AUTH_MODE=off",
     ),
+    "in one word": ("docker:\n", "docker:\n  head_run_options: [-eRAY_AUTH_MODE=off]\n", "-eRAY_AUTH_MODE=off"),
+    "left out in one word": (START, f"env -uRAY_AUTH_MODE {START}", "env -uRAY_AUTH_MODE"),
+    "but what is named": (START, f"sudo --preserve-env=PATH {START}", "sudo --preserve-env=PATH ray start"),
     "on the machine": (
         "initialization_commands:",
         "initialization_commands:\n  - echo RAY_AUTH_MODE=off | sudo tee -a /etc/environment\n#",
@@ -124,5 +127,45 @@ def test_what_leaves_the_token_on_passes() -> None:
         "MY_AUTH_MODE=none",
         "sudo rm -f x; ray start",
         "sudo -E ray start",
+        "sudo -u ray -nE bash -c 'ulimit -n 4096; ray start'",
+        "env OMP_NUM_THREADS=4 A='b c' ray start --head",
+        "env -C /x -u HTTP_PROXY ray start",
+        "nice -n 5 ray start",
+        "unset HTTP_PROXY; ray start",
+        "exec ray start",
+        "su postgres -c ls; ray start",
+        "pip install python-env -i x; ray start",
+        "docker run --env-file x --env A=b y",
     ):
         assert taken(line) == ""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "-iteRAY_AUTH_MODE=disabled",
+        "env -vi ray start --head",
+        "env -iS 'ray start'",
+        "env -C /tmp -i ray start",
+        "env A=b - ray start",
+        "/usr/bin/env -i bash",
+        "sudo bash -c 'cd x; ray start --head'",
+        "sudo -E -i ray start",
+        "sudo -iu ray ray start",
+        "sudo -E env -i ray start",
+        "su -lc 'ray start' ray",
+        "su --login ray -c 'ray start'",
+        "su -c 'ray start' - ray",
+        "runuser -l ray -c 'ray start'",
+        "doas ray start",
+        "exec -lc ray start",
+        "unset ${!RAY_*}; ray start --head",
+        "for v in $(compgen -v RAY_); do unset $v; done; ray start",
+        'ray start --system-config=\'{"auth_mode":"disabled"}\'',
+        "RAY_AUTH_MODE+=x ray start",
+        "sudo $KUBERAY_GEN_RAY_START_CMD",
+    ],
+)
+def test_a_ray_whose_environment_may_be_another_is_not_let_through(line: str) -> None:
+    """What is not known to keep it counts as what takes it."""
+    assert taken(line)
