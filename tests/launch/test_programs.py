@@ -450,6 +450,7 @@ def test_google_up_again_and_down(
     monkeypatch.setattr(google.ending, "head_zone", lambda *_: "us-central1-a")
     assert main(up_again) == 0
     assert (len(told.lines(" create ")), len(told.lines("ray up"))) == (7, 1)
+    monkeypatch.setattr(google.ending, "machines", lambda *_: [])
     for _ in range(2):
         assert main(["cluster", "down", "gcp", "--yes"]) == 0
     assert taken == [(client, "my-project")] * 2
