@@ -41,7 +41,7 @@ def ask(*words: str, text: str | None = None) -> tuple[int, str]:
         Its exit status, and what it said: where it ended badly, the last line of its errors.
     """
     code, said, errors = unseen(*words, text=text)
-    return code, (errors or ["nothing was said"])[-1] if code else said
+    return code, reasons(code, errors)[-1] if code else said
 
 
 def unseen(*words: str, text: str | None = None) -> tuple[int, str, list[str]]:
@@ -59,6 +59,11 @@ def unseen(*words: str, text: str | None = None) -> tuple[int, str, list[str]]:
         _found(words), capture_output=True, text=True, errors="replace", check=False, input=text or ""
     )
     return done.returncode, done.stdout.strip(), done.stderr.strip().splitlines()
+
+
+def reasons(code: int, errors: Sequence[str]) -> list[str]:
+    """Why a program that has run unseen ended badly, a line each; none where it did not."""
+    return list(dict.fromkeys(errors or ["nothing was said"])) if code else []
 
 
 def answer(*words: str, text: str | None = None) -> str:

@@ -38,7 +38,7 @@ for part in [one for part in parts for one in part.get("items", [part])]:
 """What becomes of a file's objects; it starts without the packages of this Python, which takes half the time."""
 KUBECTL = r"""#!/bin/bash
 printf '%s\n' "kubectl $*" >> "$TOLD"
-context=$(cat "$HERE/context") namespace=$(cat "$HERE/namespace") words=()
+context=$(cat "$HERE/context") namespace=$(cat "$HERE/namespace") words=() found=()
 for word; do case $word in
     --context=*) context=${word#*=} ;;
     --namespace=*) namespace=${word#*=} ;;
@@ -54,6 +54,11 @@ mkdir -p "$here" "$there/-"
 file() {
     kind=${1%%/*} name=${1##*/}
     case $kind in nodepool*) echo "$there/-/nodepool_$name" ;; *) echo "$here/${kind%%.*}_$name" ;; esac
+}
+
+denied() {  # which object may not be got; with a slash in the file, it may, and the server fails
+    [ -e "$HERE/deny" ] && grep -qx "get ${1%%/*}/\?" "$HERE/deny" || return
+    echo "Error from server (Forbidden): User \"me\" cannot get $1" >&2
 }
 
 of_file() {  # kind and name of each object of a file, and the object as the server keeps it, over what is there of it
@@ -108,15 +113,18 @@ kustomize*)
 "get rayjobs.ray.io"*) cat "$here"/rayjob_* 2> /dev/null | items ;;
 "get namespace/"*) [ -e "$HERE/no-namespace" ] || echo "$2" ;;
 "get "*" -l "*) (cd "$here" && grep -l part-of secret_* serviceaccount_* 2> /dev/null) | sed 's|_|/|' ;;
-"get "*/*" "*/*" -o json") shift; for each; do case $each in
-    */*) [ ! -e "$(file "$each")" ] || cat "$(file "$each")" ;; esac; done | items ;;
+"get "*/*" "*/*" -o json")
+    shift
+    for each; do case $each in */*)
+        if denied "$each"; then code=1; elif [ -e "$(file "$each")" ]; then found+=("$(file "$each")"); fi ;;
+    esac; done
+    cat /dev/null "${found[@]}" | items
+    exit "${code:-0}" ;;
 "get "*/*" -o json") [ ! -e "$(file "$2")" ] || cat "$(file "$2")" ;;
 "get "*" -o name")
     shift
     for each; do
-        if [ -e "$HERE/deny" ] && grep -qx "get ${each%%/*}" "$HERE/deny"; then
-            echo "Error from server (Forbidden): User \"me\" cannot get $each" >&2 && code=1
-        elif [ -e "$(file "$each")" ]; then echo "$each"; fi
+        if denied "$each"; then code=1; elif [ -e "$(file "$each")" ]; then echo "$each"; fi
     done
     exit "${code:-0}" ;;
 "get "*) [ -e "$(file "$2")" ] ;;

@@ -237,3 +237,47 @@ def test_a_dry_run_says_that_the_platform_is_a_guess(
         assert f"\n  the file of {platform} is a guess, as a dry run asks nobody: `up` " in capsys.readouterr().out
     assert main([*UP[:-1], "--dry-run", "--platform", "gke"]) == 0
     assert "is a guess" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("silent", ["poddisruptionbudget", "configmap"])
+def test_what_kubectl_does_not_show_is_neither_written_over_nor_taken(
+    silent: str, written: Namespaces, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """As where a server fails for one object or for all: what is shown beside it is somebody else's, or may be."""
+    policy = {"kind": "NetworkPolicy", "metadata": {"name": "evonas"}, "spec": {"podSelector": {"team": "other"}}}
+    theirs = tmp_path / "objects/ctx/a/networkpolicy_evonas"
+    theirs.write_text(json.dumps(policy) + "\n")
+    (tmp_path / "deny").write_text(f"get {silent}/\n")
+    there = written.objects()
+    assert main(UP) == 2
+    said = "kubectl does not show all that is there in namespace a of ctx, which may be somebody else's (Error from ser"
+    assert said in capsys.readouterr().err
+    assert main(DOWN) == 1
+    out = capsys.readouterr().out
+    assert "kubectl does not show all in namespace a of ctx (Error from server" in out
+    assert ("kept: networkpolicy/evonas, which no `up` from here has made\n" in out) is (silent != "configmap")
+    assert (json.loads(theirs.read_text()), written.objects()) == (policy, there)
+
+
+def test_an_object_of_a_user_that_kubectl_does_not_show_is_not_written_over(
+    written: Namespaces, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    COPY.write_text(COPY.read_text() + OWN.replace("{name: colleague}", "{name: colleague}, data: {a: b}"))
+    theirs = tmp_path / "objects/ctx/a/configmap_colleague"
+    theirs.write_text('{"kind": "ConfigMap", "metadata": {"name": "colleague"}, "data": {"a": "c"}}\n')
+    before = theirs.read_text()
+    (tmp_path / "deny").write_text("get -f -\n")
+    assert main(UP) == 2
+    assert "kubectl does not show all that is there in namespace a of ctx" in capsys.readouterr().err
+    assert theirs.read_text() == before
+
+
+def test_pools_that_kubectl_does_not_show_are_not_written_over(
+    written: Namespaces, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "deny").write_text("get nodepools.karpenter.sh evonas\n")
+    assert main(UP) == 2
+    assert "kubectl does not show all that is there in the pools of ctx, which may be somebody else's (Error from" in (
+        capsys.readouterr().err
+    )
+    assert written.objects() == []

@@ -47,13 +47,14 @@ def look(place: Place, *names: str) -> tuple[list[str], list[str]]:
 
 
 def look_for_all(place: Place, made: Collection[str]) -> tuple[list[str], list[str]]:
-    """What there is of a cluster, but its pods, and why kubectl does not show others of it, a line each.
+    """What there is of a cluster, but its pods and guards, and why kubectl does not show others of it, a line each.
 
     Args:
         place: where it is.
         made: what was made beside the launch file, as far as a state knows it.
     """
-    return look(place, *of_known_kinds(place, OBJECTS), *own(place, made))
+    names = [*of_known_kinds(place, [CLUSTER]), *own(place, made)]
+    return look(place, *names) if names else ([], [])
 
 
 def delete(place: Place, names: Sequence[str]) -> None:
@@ -87,7 +88,7 @@ def jobs(place: Place) -> tuple[list[str], list[str]]:
 def _shown(line: Sequence[str]) -> tuple[list[str], list[str]]:
     """The names that kubectl says, which leaves out what it may not, and its errors."""
     code, said, errors = programs.unseen(*line)
-    return said.split(), list(dict.fromkeys(errors or ["nothing was said"])) if code else []
+    return said.split(), programs.reasons(code, errors)
 
 
 def _has_guards(job: Mapping[str, Any]) -> bool:

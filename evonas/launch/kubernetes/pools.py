@@ -16,6 +16,7 @@ from evonas.launch.kubernetes.manifests import named, objects
 from evonas.launch.kubernetes.pod_labels import types_of
 from evonas.launch.kubernetes.pod_objects import POOLS
 from evonas.launch.kubernetes.pods import cluster, quantity
+from evonas.launch.kubernetes.strangers import not_shown
 from evonas.launch.launch_files.differences import lacking
 from evonas.launch.launch_files.guards import NAME
 from evonas.prices import Size, list_prices
@@ -103,9 +104,14 @@ def fitted(text: str, place: Place, made: Collection[str]) -> tuple[str, list[st
 
     Returns:
         The text, the pools that it makes, and a line for each that is left and differs.
+
+    Raises:
+        UserError: kubectl does not show which are there.
     """
     wanted = {named(pool): pool for pool in of(text)}
-    there = seen(place)[0] if wanted else {}
+    there, unsaid = seen(place) if wanted else ({}, "")
+    if unsaid:
+        raise not_shown(f"the pools of {place.context}", unsaid)
     others = {name: wanted[name] for name in there if name in wanted and name not in made}
     lines = [
         f"{name} is there, and no `up` from here has made it: it stays as it is ({why})"

@@ -103,13 +103,13 @@ class Kubernetes:
         change(order.folder, server=self._namespaces.server)
         platform, copy = self._platform(True), self._write()
         text, new, notes = copy.read_text(), list[str](), list[str]()
-        applied = head_file(copy) if there else copy
-        if applied.exists():
-            check_strangers(here, objects(applied.read_text()), applied, order.anyway)
         if not there:
             pools.check_room(text, here, order.anyway)
             text, new, notes = pools.fitted(text, here, read(order.folder).made)
         check_rights(here, objects(text), copy)
+        applied = head_file(copy) if there else copy
+        if applied.exists():
+            check_strangers(here, objects(applied.read_text()), applied, order.anyway)
         self._make(SECRET, "create", "secret", "generic", "evonas-auth", f"--from-file=auth_token={token_file()}")
         self._make(ACCOUNT, "create", "serviceaccount", "evonas")
         if not there:  # one that is there keeps the file that its head was started with

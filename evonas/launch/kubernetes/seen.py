@@ -8,12 +8,11 @@ from typing import Any
 
 import yaml
 
-from evonas.launch.kubernetes import pod_objects
+from evonas.launch.kubernetes import pod_objects, strangers
 from evonas.launch.kubernetes.kubectl import Place
 from evonas.launch.kubernetes.manifests import objects
 from evonas.launch.kubernetes.pools import Pools
 from evonas.launch.kubernetes.pools import look as look_for_pools
-from evonas.launch.kubernetes.strangers import strangers
 from evonas.launch.launch_files.head_file import head_file
 
 
@@ -64,14 +63,14 @@ def look(place: Place, copy: Path, made: Collection[str]) -> Seen:
     parts = [part for file in (head_file(copy), copy) for part in _parts(file)]
     with ThreadPoolExecutor() as asked:
         objects_of_it = asked.submit(pod_objects.look_for_all, place, made)
-        of_others = asked.submit(strangers, place, parts)
+        of_guards = asked.submit(strangers.look, place, parts)
         of_pods, of_jobs = asked.submit(pod_objects.pods, place), asked.submit(pod_objects.jobs, place)
         of_pools = asked.submit(look_for_pools, place, copy, made)
-    (there, unsaid), strange = objects_of_it.result(), of_others.result()
-    going = [name for name in there if pod_objects.plain(name) not in strange]
+    (there, unsaid), (guards, strange, no_guards) = objects_of_it.result(), of_guards.result()
     (pods, no_pods), (jobs, no_jobs) = of_pods.result(), of_jobs.result()
     hidden = list(dict.fromkeys([*no_pods, *no_jobs]))
-    return Seen(pods, going, jobs, strange, of_pools.result(), unsaid, hidden)
+    unsaid = list(dict.fromkeys([*unsaid, *no_guards]))
+    return Seen(pods, [*guards, *there], jobs, strange, of_pools.result(), unsaid, hidden)
 
 
 def _parts(file: Path) -> list[dict[str, Any]]:

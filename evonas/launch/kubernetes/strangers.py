@@ -27,13 +27,16 @@ def check_strangers(here: Place, parts: Sequence[Mapping[str, Any]], file: Path,
         anyway: write over it.
 
     Raises:
-        UserError: Something is.
+        UserError: Something is, or kubectl does not show whether.
     """
     if anyway:
         return
-    if own := strangers(here, parts):
+    _, strange, unsaid = look(here, parts)
+    if unsaid:
+        raise not_shown(here, unsaid[0])
+    if strange:
         raise UserError(
-            f"{', '.join(own)} is there in {here}, and no `up` has made it: it may be somebody else's; another "
+            f"{', '.join(strange)} is there in {here}, and no `up` has made it: it may be somebody else's; another "
             f"--namespace, with a --folder of its own, or --anyway writes over it"
         )
     yours = [part for part in parts if named(part) not in {*OBJECTS, *POOLS, SECRET, ACCOUNT}]
@@ -44,17 +47,27 @@ def check_strangers(here: Place, parts: Sequence[Mapping[str, Any]], file: Path,
         )
 
 
-def strangers(here: Place, parts: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Objects of evonas's own names that no `up` has made: they lack its label, and are as no launch file has them.
+def look(here: Place, parts: Iterable[Mapping[str, Any]]) -> tuple[list[str], list[str], list[str]]:
+    """The guards that are there: those of evonas, those of its names that no `up` has made, as they lack its label and
+    are as no launch file has them, and why kubectl does not show others, a line each.
 
     Args:
         here: where they are.
         parts: the objects of the launch files that are known; those that come with evonas are, too.
     """
-    code, said = programs.ask(*here.line("get", *_GUARDS, "--ignore-not-found", "-o", "json"))
-    found = [] if code else [each for each in listed(said) if not _has_label(each)]
+    code, said, errors = programs.unseen(*here.line("get", *_GUARDS, "--ignore-not-found", "-o", "json"))
+    found = listed(said)
     known = [*parts, *(part for name in _SHIPPED for part in objects(shipped(name)))] if found else []
-    return [named(each) for each in found if not _is_one_of(each, known)]
+    strange = [named(each) for each in found if not _has_label(each) and not _is_one_of(each, known)]
+    own = [name for name in map(named, found) if name not in strange]
+    return own, strange, programs.reasons(code, errors)
+
+
+def not_shown(where: object, why: str) -> UserError:
+    """What is said before anything is applied over what nobody can see."""
+    return UserError(
+        f"kubectl does not show all that is there in {where}, which may be somebody else's ({why}); nothing was started"
+    )
 
 
 def _has_label(found: Mapping[str, Any]) -> bool:
@@ -71,7 +84,9 @@ def _would_change(here: Place, part: Mapping[str, Any]) -> bool:
     otherwise than they are written (`2048Mi` as `2Gi`, `stringData` as `data`) and takes out what is not said again."""
     text = json.dumps(part)
     code, said = programs.ask(*here.line("get", "-f", "-", "--ignore-not-found", "-o", "json"), text=text)
-    if code or not said:
+    if code:
+        raise not_shown(here, said)
+    if not said:
         return False
     (there,) = listed(said)
     code, said = programs.ask(*here.line("apply", "--dry-run=server", "-f", "-", "-o", "json"), text=text)
