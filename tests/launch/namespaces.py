@@ -112,7 +112,13 @@ kustomize*)
     for each; do [ ! -e "$(file "nodepool/$each")" ] || cat "$(file "nodepool/$each")"; done | items ;;
 "get rayjobs.ray.io"*) cat "$here"/rayjob_* 2> /dev/null | items ;;
 "get namespace/"*) [ -e "$HERE/no-namespace" ] || echo "$2" ;;
-"get "*" -l "*) (cd "$here" && grep -l part-of secret_* serviceaccount_* 2> /dev/null) | sed 's|_|/|' ;;
+"get secret/"*" serviceaccount/"*)
+    for each in "$2" "$3"; do
+        if denied "$each"; then code=1; elif [ -e "$(file "$each")" ]; then
+            echo "$each $(grep -q part-of "$(file "$each")" && echo evonas)"
+        fi
+    done
+    exit "${code:-0}" ;;
 "get "*/*" "*/*" -o json")
     shift
     for each; do case $each in */*)

@@ -130,7 +130,13 @@ def test_pools_that_kubectl_does_not_show_may_be_left(
 
 
 @pytest.mark.parametrize(
-    ("no", "stays"), [("get networkpolicy", "networkpolicy_evonas"), ("get pods", "secret_evonas")]
+    ("no", "stays"),
+    [
+        ("get networkpolicy", "networkpolicy_evonas"),
+        ("get pods", "secret_evonas"),
+        ("get secret", "secret_evonas"),
+        ("get serviceaccount", "serviceaccount_evonas"),
+    ],
 )
 def test_what_costs_goes_where_one_may_not_look_at_the_rest(
     no: str,
@@ -147,6 +153,7 @@ def test_what_costs_goes_where_one_may_not_look_at_the_rest(
     assert "kubectl does not show all in namespace a of ctx (Error from server (Forbidden): User " in (
         capsys.readouterr().out
     )
+    assert main([*DOWN[:3], "--dry-run"]) == 1
     assert main(DOWN) == 1
     out = capsys.readouterr().out
     assert "\nnothing is left in namespace a of ctx, as far as kubectl shows it\nkubectl does not show all in " in out

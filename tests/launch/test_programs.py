@@ -28,11 +28,11 @@ KUBECTL = """
 *"get namespace/"*) echo namespace/default ;;
 *" get secret/evonas-auth") [ -e "$HERE/secret" ] || { echo NotFound >&2; exit 1; } ;;
 *" get serviceaccount/evonas") ;;
-*"get "*" serviceaccount/evonas --ignore-not-found"*) echo serviceaccount/evonas ;;
+*"get "*" serviceaccount/evonas --ignore-not-found"*) echo ServiceAccount/evonas
+    [ ! -e "$HERE/secret" ] || echo Secret/evonas-auth ;;
 *"get raycluster/evonas "*)
     [ ! -e "$HERE/no-operator" ] || { echo "the server doesn't have a resource type" >&2; exit 1; }
-    [ ! -e "$HERE/cluster" ] || echo raycluster.ray.io/evonas
-    case "$*" in *secret/evonas-auth*) [ ! -e "$HERE/secret" ] || echo secret/evonas-auth ;; esac ;;
+    [ ! -e "$HERE/cluster" ] || echo raycluster.ray.io/evonas ;;
 *"create secret"*) touch "$HERE/secret" ;;
 *"apply -f"*) touch "$HERE/cluster" ;;
 *"delete raycluster/evonas "*) rm -f "$HERE/cluster" ;;

@@ -11,7 +11,7 @@ from evonas.launch.kubernetes import pod_objects, pools
 from evonas.launch.kubernetes.kubectl import Place
 from evonas.launch.kubernetes.manifests import yours
 from evonas.launch.kubernetes.namespaces import Namespaces
-from evonas.launch.kubernetes.pod_objects import ACCOUNT, CLUSTER, SECRET, SELECTED
+from evonas.launch.kubernetes.pod_objects import CLUSTER, SELECTED
 from evonas.launch.kubernetes.seen import Seen, look
 from evonas.launch.launch_files.head_file import forget
 from evonas.launch.order import Order
@@ -45,8 +45,7 @@ class Ending:
         is_its, made, seen = self._namespaces.is_of_folder, self._made, self._look()
         self._pools = found = seen.pools
         # What costs goes first, also where this user may delete it and not see it.
-        is_hidden = bool(seen.unsaid) and self._namespaces.is_own()
-        pod_objects.delete(here, seen.cluster or pod_objects.of_known_kinds(here, [CLUSTER] * is_hidden))
+        pod_objects.delete(here, seen.cluster or [CLUSTER] * (seen.is_hidden and self._namespaces.is_own()))
         programs.ask(*here.line("wait", "pod", "--for=delete", "-l", SELECTED, "--timeout=300s"))
         change(folder, started=False)
         seen = self._look()
@@ -56,11 +55,10 @@ class Ending:
         pools.delete(here, found.going)
         if is_its:
             forget(self._copy)
-            change(folder, made=tuple(name for name in made if name in found.needed))
-        if seen.unsaid:
+        if seen.unsaid or found.unsaid:  # what is not shown may be there, and goes by what is known of it
             return
         if is_its:
-            change(folder, server="")
+            change(folder, made=tuple(name for name in made if name in found.needed), server="")
         for name in names:
             give_up(folder, name)
         if len(names) > 1:  # the context has another name by now, which later lines go by
@@ -99,10 +97,8 @@ class Ending:
     def kept(self) -> list[str]:
         """What stays, a line each."""
         runs = self._order.runs(None).values() or [name for name in [self._order.bucket] if name]
-        own = pod_objects.own(self._place, self._made)
-        before = [name for name in pod_objects.look(self._place, SECRET, ACCOUNT)[0] if name not in own]
         found = self._pools or self._seen.pools
-        strange = [*found.strange, *before, *self._seen.strange]
+        strange = [*found.strange, *self._seen.strange]
         return [
             *(f"{name}, which clusters of other namespaces may need" for name in found.needed),
             *(f"{name}, which no `up` from here has made" for name in strange),

@@ -10,7 +10,7 @@ from functools import cached_property
 from evonas.errors import UserError
 from evonas.launch import programs
 from evonas.launch.kubernetes.kubectl import Place, clusters, contexts, server
-from evonas.launch.kubernetes.pod_objects import CLUSTER, SECRET, labelled, there
+from evonas.launch.kubernetes.pod_objects import CLUSTER, SECRET, beside, there
 from evonas.launch.kubernetes.reaching import check_reached, check_same, place
 from evonas.launch.launch_files.guards import NAME
 from evonas.launch.order import Order
@@ -112,7 +112,7 @@ class Namespaces:
             return
         if there(self.here, CLUSTER):
             raise other_token(f"the cluster in {self.here}", self._order.again("down"))
-        its_name, is_labelled = f"{SECRET} in {self.here}", SECRET in labelled(self.here)
+        its_name, is_labelled = f"{SECRET} in {self.here}", beside(self.here)[0].get(SECRET)
         if is_labelled and self.is_own():
             raise other_token(its_name, self._order.again("down"))
         # One that was made by hand, or of a colleague whose cluster is down.

@@ -1,6 +1,6 @@
 """What `up` makes on Kubernetes, by names: it goes where file and state are lost, too, and nothing else does."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evonas.launch import programs
@@ -23,7 +23,9 @@ POOLS = (f"nodepool/{NAME}-spot", f"nodepool/{NAME}-head", f"nodepool/{NAME}-mea
 LABEL = f"app.kubernetes.io/part-of={NAME}"
 SELECTED = f"ray.io/cluster={NAME}"
 PODS = ("get", "pods", "-l", SELECTED)
-_KINDS = "secret,serviceaccount"
+_LABELS = (
+    r"jsonpath={range .items[*]}{.kind}/{.metadata.name} {.metadata.labels.app\.kubernetes\.io/part-of}{'\n'}{end}"
+)
 
 
 def there(place: Place, *names: str) -> list[str]:
@@ -35,26 +37,18 @@ def there(place: Place, *names: str) -> list[str]:
     return programs.answer(*place.line("get", *names, "--ignore-not-found", "-o", "name")).split()
 
 
-def labelled(place: Place) -> list[str]:
-    """Which of secret and account have the label; none where one may not list them."""
-    code, said = programs.ask(*place.line("get", _KINDS, "-l", LABEL, "--ignore-not-found", "-o", "name"))
-    return [] if code else [name for name in said.split() if name in (SECRET, ACCOUNT)]
+def cluster(place: Place) -> tuple[list[str], list[str]]:
+    """The RayCluster, and why kubectl does not show it; where KubeRay is gone, all clusters are, too."""
+    found, unsaid = _shown(place.line("get", CLUSTER, "--ignore-not-found", "-o", "name"))
+    return found, [] if any("have a resource type" in why for why in unsaid) else unsaid
 
 
-def look(place: Place, *names: str) -> tuple[list[str], list[str]]:
-    """Those of these objects that are there, and why kubectl does not show others, a line each."""
-    return _shown(place.line("get", *names, "--ignore-not-found", "-o", "name"))
-
-
-def look_for_all(place: Place, made: Collection[str]) -> tuple[list[str], list[str]]:
-    """What there is of a cluster, but its pods and guards, and why kubectl does not show others of it, a line each.
-
-    Args:
-        place: where it is.
-        made: what was made beside the launch file, as far as a state knows it.
-    """
-    names = [*of_known_kinds(place, [CLUSTER]), *own(place, made)]
-    return look(place, *names) if names else ([], [])
+def beside(place: Place) -> tuple[dict[str, bool], list[str]]:
+    """Secret and account -> whether they have the label, and why kubectl does not show others, a line each."""
+    line = place.line("get", SECRET, ACCOUNT, "--ignore-not-found", "-o", _LABELS)
+    code, said, errors = programs.unseen(*line)
+    found = (each.partition(" ") for each in said.splitlines())
+    return {name.lower(): value == NAME for name, _, value in found}, programs.reasons(code, errors)
 
 
 def delete(place: Place, names: Sequence[str]) -> None:
@@ -97,20 +91,6 @@ def _has_guards(job: Mapping[str, Any]) -> bool:
     labels = [part.get("metadata", {}).get("labels") or {} for part in (job, head)]
     key, _, value = LABEL.partition("=")
     return job["metadata"]["name"] == NAME or any(each.get(key) == value for each in labels)
-
-
-def own(place: Place, made: Collection[str]) -> list[str]:
-    """Which of secret and account go: those that `up` has made, as a state or their label says; nothing else goes by
-    the label."""
-    known = {*made, *labelled(place)}
-    return [name for name in (SECRET, ACCOUNT) if name in known]
-
-
-def of_known_kinds(place: Place, names: Iterable[str]) -> list[str]:
-    """These, without the RayCluster where KubeRay is gone, and all clusters with it: kubectl would refuse the line."""
-    code, said = programs.ask(*place.line("get", CLUSTER, "--ignore-not-found", "-o", "name"))
-    is_gone = bool(code) and "have a resource type" in said
-    return [name for name in names if not (is_gone and name == CLUSTER)]
 
 
 def label(place: Place, name: str) -> None:

@@ -140,7 +140,7 @@ class Kubernetes:
     def nodes(self) -> list[str]:
         code, found = programs.ask(*self._namespaces.reached.line(*PODS, "-o", _GROUPS))
         if code or not found:  # why pods are not shown, `unseen` says
-            is_there = pod_objects.look(self._place, *pod_objects.of_known_kinds(self._place, [CLUSTER]))[0]
+            is_there = pod_objects.cluster(self._place)[0]
             return [f"{CLUSTER} is there{'' if code else ', and its head has not come'}"] if is_there else []
         counts = [f"{count} x {name}" for name, count in sorted(Counter(found.splitlines()).items())]
         groups = [name for name, _, phase in (line.partition(" ") for line in found.splitlines()) if phase == "Running"]

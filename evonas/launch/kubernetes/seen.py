@@ -27,6 +27,7 @@ class Seen:
         strange: objects of its names that no `up` has made.
         pools: of machines.
         unsaid: why kubectl does not show others of its objects.
+        is_hidden: whether the RayCluster is one that it does not show.
         hidden: why it does not show pods or jobs, which may need the guards.
     """
 
@@ -36,6 +37,7 @@ class Seen:
     strange: list[str]
     pools: Pools
     unsaid: list[str]
+    is_hidden: bool
     hidden: list[str]
 
     @property
@@ -62,15 +64,19 @@ def look(place: Place, copy: Path, made: Collection[str]) -> Seen:
     """
     parts = [part for file in (head_file(copy), copy) for part in _parts(file)]
     with ThreadPoolExecutor() as asked:
-        objects_of_it = asked.submit(pod_objects.look_for_all, place, made)
+        of_cluster, of_beside = asked.submit(pod_objects.cluster, place), asked.submit(pod_objects.beside, place)
         of_guards = asked.submit(strangers.look, place, parts)
         of_pods, of_jobs = asked.submit(pod_objects.pods, place), asked.submit(pod_objects.jobs, place)
         of_pools = asked.submit(look_for_pools, place, copy, made)
-    (there, unsaid), (guards, strange, no_guards) = objects_of_it.result(), of_guards.result()
+    (clusters, no_cluster), (guards, strange, no_guards) = of_cluster.result(), of_guards.result()
+    beside, not_beside = of_beside.result()
+    own = [name for name, is_labelled in beside.items() if is_labelled or name in made]
     (pods, no_pods), (jobs, no_jobs) = of_pods.result(), of_jobs.result()
     hidden = list(dict.fromkeys([*no_pods, *no_jobs]))
-    unsaid = list(dict.fromkeys([*unsaid, *no_guards]))
-    return Seen(pods, [*guards, *there], jobs, strange, of_pools.result(), unsaid, hidden)
+    unsaid = list(dict.fromkeys([*no_cluster, *no_guards, *not_beside]))
+    strange = [*(name for name in beside if name not in own), *strange]
+    going = [*clusters, *guards, *own]
+    return Seen(pods, going, jobs, strange, of_pools.result(), unsaid, bool(no_cluster), hidden)
 
 
 def _parts(file: Path) -> list[dict[str, Any]]:
