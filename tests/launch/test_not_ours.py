@@ -133,6 +133,26 @@ def test_what_a_server_keeps_otherwise_than_it_is_written_is_no_other_object(wri
     assert main(UP) == 2
 
 
+@pytest.mark.parametrize("of", ["labels", "annotations"])
+@pytest.mark.parametrize("answers", [True, False])
+def test_what_differs_in_labels_or_annotations_alone_is_another_object(
+    of: str, answers: bool, written: Namespaces, tmp_path: Path
+) -> None:
+    """By an annotation, an account of Kubernetes is one of a cloud."""
+    account = "---\n{{apiVersion: v1, kind: ServiceAccount, metadata: {{name: trainer, {}: {{of: mine}}}}}}\n"
+    COPY.write_text(COPY.read_text() + account.format(of))
+    if not answers:
+        (tmp_path / "deny").write_text("apply --dry-run=server\n")
+    for _ in range(2):
+        assert main(UP) == 0
+        assert main(DOWN) == 0
+    trainer = tmp_path / "objects/ctx/a/serviceaccount_trainer"
+    theirs = {**json.loads(trainer.read_text()), "metadata": {"name": "trainer", of: {"of": "theirs"}}}
+    trainer.write_text(json.dumps(theirs) + "\n")
+    assert main(UP) == 2
+    assert json.loads(trainer.read_text()) == theirs
+
+
 def test_another_label_or_name_is_nobodys_to_take(written: Namespaces, tmp_path: Path) -> None:
     """The label says of secret and account alone that `up` has made them."""
     assert main(UP) == 0

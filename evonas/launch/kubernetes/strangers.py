@@ -14,6 +14,7 @@ from evonas.launch.kubernetes.pod_objects import ACCOUNT, CLUSTER, LABEL, OBJECT
 from evonas.launch.launch_files.differences import lacking
 
 _GUARDS = [name for name in OBJECTS if name != CLUSTER]  # whose the cluster is, its token says
+_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _SHIPPED = ("kuberay/base/settings.yaml", "kuberay/base/guards.yaml")
 
 
@@ -76,7 +77,9 @@ def _has_label(found: Mapping[str, Any]) -> bool:
 
 
 def _is_one_of(found: Mapping[str, Any], known: Collection[Mapping[str, Any]]) -> bool:
-    return any(not _lacks(found, part) for part in known if named(part) == named(found))
+    """Whether it has all that one of these says; an older evonas has made it without the label."""
+    same = (part for part in known if named(part) == named(found))
+    return any(not any(lacking(_content(found), _content(part))) for part in same)
 
 
 def _would_change(here: Place, part: Mapping[str, Any]) -> bool:
@@ -91,16 +94,18 @@ def _would_change(here: Place, part: Mapping[str, Any]) -> bool:
     (there,) = listed(said)
     code, said = programs.ask(*here.line("apply", "--dry-run=server", "-f", "-", "-o", "json"), text=text)
     if code:  # as where an admission webhook has no dry runs, or a value may not change
-        return _lacks(there, part)
+        return any(lacking(_own(there), _own(part)))
     (then,) = listed(said)
     return _own(there) != _own(then)
 
 
-def _lacks(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Whether an object has not all that another says."""
-    return any(lacking(_own(there), _own(wanted)))
+def _content(found: Mapping[str, Any]) -> dict[str, Any]:
+    """An object without what the server writes into it, and what else its metadata say."""
+    return {name: value for name, value in found.items() if name not in ("metadata", "status")}
 
 
 def _own(found: Mapping[str, Any]) -> dict[str, Any]:
-    """An object without what the server writes into it."""
-    return {name: value for name, value in found.items() if name not in ("metadata", "status")}
+    """An object with what people write into its metadata, as by which account of a cloud pods run."""
+    written = {name: dict(found["metadata"].get(name) or {}) for name in ("labels", "annotations")}
+    written["annotations"].pop(_APPLIED, None)
+    return {**_content(found), **{name: each for name, each in written.items() if each}}
