@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from evonas.cli import main
+from evonas.launch.kubernetes.rights import lacking
 from evonas.launch.state import change, read
 from tests.launch.namespaces import Namespaces, namespaces  # noqa: F401 - a fixture
 from tests.launch.stand_ins import user  # noqa: F401 - a fixture
@@ -65,13 +66,56 @@ def test_the_guards_stay_where_the_cluster_does(
     (tmp_path / "deny").write_text("delete raycluster\n")
     assert main(DOWN) == 1
     assert namespaces.objects() == before
-    assert "not ended: kubectl delete ended with status 1" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "not ended: kubectl delete ended with status 1" in out
+    assert ("\nstill there: raycluster/evonas\n" in out, "\nkept: ~/.evonas-cluster: " in out) == (True, True)
     (tmp_path / "deny").write_text("delete nodepools\n")
     assert main(DOWN) == 1
     assert "still there: nodepool/evonas-spot\n" in capsys.readouterr().out
     (tmp_path / "deny").unlink()
     assert main(DOWN) == 0
     assert namespaces.objects() == []
+
+
+def test_a_line_that_fails_says_what_stays_and_what_nobody_could_look_at(
+    namespaces: Namespaces,  # noqa: F811
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(UP) == 0
+    (tmp_path / "deny").write_text("delete configmap/\n")
+    assert main(DOWN) == 1
+    out = capsys.readouterr().out
+    assert [line for line in out.splitlines() if line.startswith("still there: ")] == [
+        f"still there: {each}/evonas{end}"
+        for each, end in (
+            ("configmap", "-settings"),
+            ("networkpolicy", ""),
+            ("poddisruptionbudget", "-head"),
+            ("poddisruptionbudget", "-measure"),
+            ("secret", "-auth"),
+            ("serviceaccount", ""),
+        )
+    ]
+    assert not any("nodepool" in name for name in namespaces.objects())
+    assert main(UP) == 0
+    (tmp_path / "deny").write_text("delete raycluster\nget raycluster/\nget configmap/\nget secret/\nget pods\n")
+    assert main(DOWN) == 1
+    out = capsys.readouterr().out
+    assert "\nnot ended: kubectl delete ended with status 1" in out
+    assert "\nkubectl does not show all in namespace a of ctx (Error from server" in out
+    assert ("nothing is left" in out, "\nkept: ~/.evonas-cluster: " in out) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("said", "right"),
+    [
+        ('pods is forbidden: User "me" cannot list resource "pods" in API', ": have the right to list pods given"),
+        ("etcdserver: request timed out", ""),
+    ],
+)
+def test_the_right_that_is_lacking_is_named(said: str, right: str) -> None:
+    assert lacking(said) == right
 
 
 def test_the_guards_stay_while_pods_do(
@@ -156,7 +200,12 @@ def test_what_costs_goes_where_one_may_not_look_at_the_rest(
     assert main([*DOWN[:3], "--dry-run"]) == 1
     assert main(DOWN) == 1
     out = capsys.readouterr().out
-    assert "\nnothing is left in namespace a of ctx, as far as kubectl shows it\nkubectl does not show all in " in out
+    guards = "configmap/evonas-settings, networkpolicy/evonas, poddisruptionbudget/evonas-head, poddisruptionbudget/ev"
+    may_need = "in namespace a of ctx, which what kubectl does not show may need: once it shows all, evonas cluster do"
+    said = f"\nstill there: {guards}" if no == "get pods" else "\nnothing is left in namespace a of ctx, as far as kub"
+    assert ("\nnothing is left in " in out, may_need in out) == (no != "get pods", no == "get pods")
+    assert said in out
+    assert "\nkubectl does not show all in namespace a of ctx (Error from server (Forbidden): User " in out
     there = " ".join(namespaces.objects())
     assert (stays in there, "raycluster" in there) == (True, False)
     (tmp_path / "deny").unlink()

@@ -12,6 +12,7 @@ from evonas.launch.kubernetes.kubectl import Place
 from evonas.launch.kubernetes.manifests import yours
 from evonas.launch.kubernetes.namespaces import Namespaces
 from evonas.launch.kubernetes.pod_objects import CLUSTER, SELECTED
+from evonas.launch.kubernetes.rights import lacking
 from evonas.launch.kubernetes.seen import Seen, look
 from evonas.launch.launch_files.head_file import forget
 from evonas.launch.order import Order
@@ -51,8 +52,10 @@ class Ending:
         seen = self._look()
         if seen.pods or seen.are_needed:
             return
-        pod_objects.delete(here, seen.guards)
-        pools.delete(here, found.going)
+        try:
+            pod_objects.delete(here, seen.guards)
+        finally:  # what cannot be ended keeps no other
+            pools.delete(here, found.going)
         if is_its:
             forget(self._copy)
         if seen.unsaid or found.unsaid:  # what is not shown may be there, and goes by what is known of it
@@ -70,28 +73,26 @@ class Ending:
         return [*seen.pods, *seen.cluster, *([] if seen.are_needed else [*seen.guards, *seen.pools.going])]
 
     def others(self) -> list[str]:
-        """Jobs that are there, in one line, with what stays for them."""
-        seen = self._seen
+        """Jobs that are there, or that kubectl may not show, in one line, with what stays for them."""
+        seen, here, again = self._seen, self._place, self._order.again("down")
+        guards = ", ".join(seen.guards)
         if not seen.jobs:
-            return []
-        stays = f" and keeps {', '.join(seen.guards)}" if seen.guards else ""
+            may_need = f"{guards} in {here}, which what kubectl does not show may need: once it shows all, {again}"
+            return [may_need] if seen.hidden and guards else []
         own = [name for name in seen.jobs if name.startswith("rayjob")]
-        way = f"{shlex.join(self._place.line('delete', *own))} ends it" if own else "end what has made it"
-        return [
-            f"{', '.join(seen.jobs)} in {self._place} is not of this cluster{stays}: {way}; then "
-            f"{self._order.again('down')}"
-        ]
+        way = f"{shlex.join(here.line('delete', *own))} ends it" if own else "end what has made it"
+        stays = f" and keeps {guards}" if guards else ""
+        return [f"{', '.join(seen.jobs)} in {here} is not of this cluster{stays}: {way}; then {again}"]
 
     def unseen(self) -> list[str]:
-        """What may be left that kubectl does not show, and what stays for it, a line each."""
+        """What may be left that kubectl does not show, and the right that it takes, a line each."""
         here, seen = self._place, self._seen
-        may_need = f"; as it may need them, {', '.join(seen.guards)} stay until it does" if seen.guards else ""
-        lines = [
-            f"kubectl does not show all in {here} ({each}){may_need * (each in seen.hidden)}"
-            for each in dict.fromkeys([*seen.hidden, *seen.unsaid])
-        ]
+        found = dict.fromkeys([*seen.hidden, *seen.unsaid])
+        lines = [f"kubectl does not show all in {here} ({each}){lacking(each)}" for each in found]
         if why := seen.pools.unsaid:
-            lines.append(f"NodePools of {here.context} were not looked at, which kubectl does not show ({why})")
+            lines.append(
+                f"NodePools of {here.context} were not looked at, which kubectl does not show ({why}){lacking(why)}"
+            )
         return lines
 
     def kept(self) -> list[str]:

@@ -1,5 +1,6 @@
 """What stands in the way of a cluster in a place, asked before anything of it is made."""
 
+import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,7 @@ OPERATOR = (
 Asked = tuple[str, str, tuple[str, ...]]
 """What is to be done with what, and further words of kubectl."""
 _AT_ONCE = 8
+_CANNOT = re.compile(r'cannot (\w+) resource "([^"]+)"')
 
 
 def check_kuberay(here: Place) -> None:
@@ -68,6 +70,12 @@ def check_rights(here: Place, parts: Sequence[Mapping[str, Any]], name: object) 
             f"you may not in {here}: {said}; nothing was started: have these rights given, or what others have made "
             f"taken out of {name}"
         )
+
+
+def lacking(said: str) -> str:
+    """What to ask for where kubectl says that a right is lacking; else nothing."""
+    found = _CANNOT.search(said)
+    return f": have the right to {found[1]} {found[2]} given" if found else ""
 
 
 def _of_parts(parts: Iterable[Mapping[str, Any]]) -> Iterable[Asked]:
