@@ -69,6 +69,33 @@ def test_anothers_cluster_is_neither_taken_down_nor_taken_over(
     assert started == []
 
 
+def test_machines_with_anothers_key_pair_are_anothers_whatever_the_state_says(
+    clients: Clients,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Folder and key pair are of a cluster whose machines have ended."""
+    monkeypatch.setattr(aws.ending, "regions_of", lambda _: [REGION])
+    ec2, order = clients("ec2", REGION), _order()
+    pem = Path.home() / ".ssh/evonas.pem"
+    pem.write_text(ec2.create_key_pair(KeyName="evonas")["KeyMaterial"])
+    pem.chmod(0o600)
+    ec2.create_key_pair(KeyName="evonas_key-1")  # as Ray names the next one
+    tags = _tags("instance", "evonas")
+    ec2.run_instances(ImageId="ami-1", MinCount=1, MaxCount=1, TagSpecifications=tags, KeyName="evonas_key-1")
+    for owned in ((f"123456789012/{REGION}",), ()):
+        change(FOLDER, owns=owned, given={"region": REGION})
+        with pytest.raises(UserError, match=r"^machine i-\w+ in us-west-2: neither .* --anyway takes it down$"):
+            down(order, Aws(order, clients), sure=True)
+        assert status(order, Aws(order, clients)) == 0
+        assert "somebody else's: " in capsys.readouterr().out
+    (Path.home() / ".ssh/evonas_key-1.pem").write_text(pem.read_text())  # which is no half of it
+    assert not Aws(order, clients).is_own()
+    pem.unlink()  # and which of the two was this user's, the folder alone knows
+    change(FOLDER, owns=(f"123456789012/{REGION}",))
+    assert Aws(order, clients).is_own()
+
+
 def test_down_asks_and_its_dry_run_touches_nothing(others: Clients, capsys: pytest.CaptureFixture[str]) -> None:
     (Path.home() / "its.pem").rename(Path.home() / ".ssh/evonas.pem")
     before, order = counted(others), _order()

@@ -434,6 +434,7 @@ def test_google_up_again_and_down(
     monkeypatch.setattr(google.ending, "left", lambda *_: [])
     monkeypatch.setattr(google.ending, "machines", lambda *_: [])
     monkeypatch.setattr(google.ending, "head_zone", lambda *_: None)
+    monkeypatch.setattr(google.ending, "keys", lambda *_: set())
     client = object()
     monkeypatch.setattr(google.Google.__init__, "__defaults__", (lambda: client,))
     up_again = ["cluster", "up", "gcp", "--image", "me/evonas:9", "--address", "198.51.100.7", "--yes"]
@@ -463,6 +464,5 @@ def test_google_up_again_and_down(
     (tmp_path / "bin/gcloud").write_text(
         "#!/bin/sh\n[ $1 != config ] || { echo my-project; exit; }\necho no way >&2; exit 1\n"
     )
-    monkeypatch.setattr(google.ending, "keys", lambda *_: [])
     assert main(["cluster", "down", "gcp", "--yes"]) == 2  # and not that nothing is left
     assert "no way" in capsys.readouterr().err

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from evonas.clusters.google.clients import every, missing
+from evonas.clusters.google.keys import public_keys
 from evonas.clusters.steps import each, failure
 from evonas.errors import UserError
 
@@ -37,11 +38,11 @@ def head_zone(compute: Any, project: str, cluster: str = NAME) -> str | None:
     return next(there, None)
 
 
-def keys(compute: Any, project: str, cluster: str = NAME) -> list[str]:
-    """The public keys that the machines of the cluster let in."""
+def keys(compute: Any, project: str, cluster: str = NAME) -> set[str]:
+    """The public keys that the machines of the cluster let in, without their comments."""
     found = _entries(compute.instances(), project, "instances", cluster)
     entries = [entry for machine, _ in found for entry in machine.get("metadata", {}).get("items", ())]
-    return [entry["value"] for entry in entries if entry["key"] == "ssh-keys"]
+    return {key for entry in entries if entry["key"] == "ssh-keys" for key in public_keys(entry["value"])}
 
 
 def disks(compute: Any, project: str, cluster: str = NAME) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from typing import Any
 from evonas.clusters.aws import ending
 from evonas.clusters.aws.asking import IAM, OTHERS, Silent, told
 from evonas.clusters.aws.bucket import account
-from evonas.clusters.aws.keys import own_key_pairs
+from evonas.clusters.aws.keys import others_key_pairs, own_key_pairs
 from evonas.clusters.refusal import refusals
 from evonas.errors import UserError
 from evonas.launch.order import Order
@@ -67,9 +67,18 @@ class Regions:
         return bool(self._order.value("region") or self.owned())
 
     def is_mine(self, place: str) -> bool:
-        """Whether a cluster in a region is this user's, by the folder or by a key pair."""
+        """Whether a cluster in a region is this user's, by the folder or by a key pair.
+
+        Not where its machines have another: folder and key pair may be of one that has ended.
+        """
+        if owns(self._order.folder, self.named(place)):
+            return not told(place, lambda: self._strange(place), {})
         with refusals(place):
-            return owns(self._order.folder, self.named(place)) or bool(own_key_pairs(self._client("ec2", place)))
+            return bool(own_key_pairs(self._client("ec2", place))) and not self._strange(place)
+
+    def _strange(self, place: str) -> list[str]:
+        ec2 = self._client("ec2", place)
+        return others_key_pairs(ec2, ending.instances(ec2))
 
     def named(self, place: str) -> str:
         """A region as the state has it."""

@@ -35,7 +35,7 @@ from evonas.launch.owned import check_own, claim, give_up
 from evonas.launch.places import in_each
 from evonas.launch.provider import Plan
 from evonas.launch.ray_launcher import gcloud, head_files
-from evonas.launch.ray_launcher.google_before import asks, credentials, key, machines, public
+from evonas.launch.ray_launcher.google_before import asks, credentials, key, machines, own_keys
 from evonas.launch.ray_launcher.libraries import absent
 from evonas.launch.ray_launcher.plans import plan_of
 from evonas.launch.ray_launcher.quota_check import check
@@ -182,15 +182,13 @@ class Google:
         return []  # `nodes` looks in all zones
 
     def is_own(self) -> bool:
+        """By the keys of machines that run, for the state may be of a cluster that has ended; without any by it."""
         project = self._known_project()
-        if any(place.startswith(f"{project}/") for place in read(self._order.folder).owns):
-            return True
-        own = [*public(), *head_files.filled(self._copy, "key")]
-        if not own:
-            return False
         with refusals():
             there = ending.keys(self._client(), project)
-        return any(half in known for half in own for known in there)
+        if there:
+            return bool(there & own_keys(self._copy))
+        return any(place.startswith(f"{project}/") for place in read(self._order.folder).owns)
 
     def _placed(self, text: str, bucket: str) -> str:
         """A launch file that says what no other place of it does."""

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from evonas.clusters.google import ending
+from evonas.clusters.google.keys import public_keys
 from evonas.launch import programs
+from evonas.launch.launch_files.head_file import head_file
 from evonas.launch.order import Order
 from evonas.launch.ray_launcher import gcloud
 from evonas.launch.tokens import token_file
@@ -28,10 +30,14 @@ def key_file() -> Path:
     return token_file().parents[1] / "ssh_key"
 
 
-def public() -> list[str]:
-    """The public half, if there is one."""
-    path = key_file().with_suffix(".pub")
-    return [path.read_text().strip()] if path.exists() else []
+def own_keys(copy: Path) -> set[str]:
+    """The public keys by which this user's machines are known: that of this machine, and those of the launch files.
+
+    Args:
+        copy: the launch file that is edited.
+    """
+    files = (key_file().with_suffix(".pub"), copy, head_file(copy))
+    return {key for path in files if path.exists() for key in public_keys(path.read_text(errors="replace"))}
 
 
 def key() -> str:

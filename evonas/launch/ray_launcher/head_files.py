@@ -88,12 +88,6 @@ def placed(text: str, order: Order, bucket: str, run: str | None) -> str:
     return with_place(text, {"bucket": bucket, "runs": order.runs(run), "token": known_digest()})
 
 
-def filled(copy: Path, name: str) -> list[str]:
-    """What was filled in for a name, in the launch file that is edited and in that of the head."""
-    found = (said_in(path).get(name) for path in (copy, head_file(copy)))
-    return [value for value in found if isinstance(value, str) and value]
-
-
 def check_token(copy: Path, text: str, order: Order) -> None:
     """Lets go on where a head that runs may have this user's token.
 
