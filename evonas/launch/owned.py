@@ -1,11 +1,16 @@
 """Whose a cluster is: names are the same for all users of an account, and nobody takes another's."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
-from evonas.errors import UserError
+from evonas.errors import Halted, UserError
 from evonas.launch.order import Order
 from evonas.launch.state import change, read
 from evonas.launch.tokens import token_file
+
+Seen = TypeVar("Seen")
 
 
 class NotOwn(UserError):
@@ -88,6 +93,31 @@ def claim(folder: Path, place: str, own: bool, there: list[str]) -> None:
     # A cluster of whose start this folder knows nothing may have a search: its Ray is not started anew.
     started = known.started or (bool(there) and place not in known.owns)
     change(folder, owns=tuple(dict.fromkeys((*known.owns, place))), started=started)
+
+
+@contextmanager
+def claimed(folder: Path, place: str, own: bool, there: list[str], seen: Callable[[], Seen]) -> Iterator[Seen]:
+    """Notes the same while something of the cluster is made, and no longer where that fails and nothing was made.
+
+    Args:
+        folder, place, own, there: as of `claim`.
+        seen: asks the cloud what it has of it.
+
+    Yields:
+        What it has before.
+
+    Raises:
+        NotOwn: Somebody else's is there.
+    """
+    before, is_new = seen(), not owns(folder, place)
+    claim(folder, place, own, there)
+    try:
+        yield before
+    except (UserError, Halted):
+        with suppress(UserError):  # who cannot see it keeps the note
+            if is_new and seen() == before:
+                give_up(folder, place)
+        raise
 
 
 def give_up(folder: Path, place: str) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from evonas.clusters.aws.network import admitted, security_group
 from evonas.clusters.aws.role import buckets, instance_profile
@@ -94,6 +95,26 @@ def test_machines_with_anothers_key_pair_are_anothers_whatever_the_state_says(
     pem.unlink()  # and which of the two was this user's, the folder alone knows
     change(FOLDER, owns=(f"123456789012/{REGION}",))
     assert Aws(order, clients).is_own()
+
+
+@pytest.mark.parametrize(
+    ("action", "owned"), [("s3.CreateBucket", False), ("iam.CreateRole", False), ("ec2.CreateSecurityGroup", True)]
+)
+def test_an_up_that_has_made_nothing_owns_nothing(
+    action: str,
+    owned: bool,
+    clients: Clients,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(aws.ending, "regions_of", lambda _: [REGION])
+
+    def denied(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied"}}, action)
+
+    clients(action.split(".")[0], REGION).meta.events.register(f"before-call.{action}", denied)
+    with pytest.raises(UserError, match="AccessDenied"):
+        up(_order(), Aws(_order(), clients), sure=True)
+    assert read(FOLDER).owns == (f"123456789012/{REGION}",) * owned  # by the role, which is made before the group
 
 
 def test_down_asks_and_its_dry_run_touches_nothing(others: Clients, capsys: pytest.CaptureFixture[str]) -> None:

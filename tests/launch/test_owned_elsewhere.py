@@ -15,7 +15,7 @@ from evonas.launch.ray_launcher.gcloud import make
 from evonas.launch.ray_launcher.google import Google
 from evonas.launch.state import State, change
 from evonas.launch.tokens import token
-from tests.clouds.test_google import PROJECT, REGION, ZONE, Cloud, _named
+from tests.clouds.test_google import PROJECT, ZONE, Cloud, _named
 from tests.launch.stand_ins import stand_in, user  # noqa: F401 - a fixture
 from tests.launch.test_programs import GCLOUD, KUBECTL, KUBERNETES
 from tests.test_kubernetes import built
@@ -129,6 +129,6 @@ def test_anothers_machines_of_google_are_left_alone(
 def test_google_keeps_the_door_open_for_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said = """*"value(sourceRanges.list())"*) echo 192.0.2.1/32,203.0.113.9/32 ;;\n"""
     told = stand_in(tmp_path, monkeypatch, gcloud=said + '*" describe "*) ;;')
-    make(PROJECT, REGION, "b", "192.0.2.2/32", tmp_path / "role.yaml", before="192.0.2.1/32")
+    make(PROJECT, [], "b", "192.0.2.2/32", before="192.0.2.1/32")
     (line,) = told.lines("firewall-rules update evonas-ssh")
     assert "--source-ranges=203.0.113.9/32,192.0.2.2/32 " in line

@@ -1,11 +1,13 @@
 """Whose a cluster of Google Cloud is, of users of one project, who may be in one office."""
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from evonas.launch.state import read
 from tests.clouds.test_google import PROJECT
 from tests.launch.stand_ins import user  # noqa: F401 - a fixture
 from tests.launch.ups import Ups, on  # noqa: F401 - a fixture
@@ -60,3 +62,53 @@ def test_machines_with_anothers_key_are_anothers_whatever_the_state_says(
     assert (ups.machines(), len(ups.runs)) == (["head"], 1)
     ups.compute.things["instances"].clear()
     assert ups.line("down", "--yes") == 0  # what has no key is whose the state says
+
+
+REFUSED = [
+    ("firewall-rules describe evonas-ssh", "Internal error", 2),
+    ("networks describe evonas", "Required compute.networks.get", 2),
+    ("firewall-rules update", "denied", 1),
+    ("networks create", "denied", 1),
+    ("buckets create", "billing is off", 1),
+]
+
+
+def _refuse(ups: Ups, line: str, why: str) -> Path:
+    """Has gcloud refuse a line; the program as it was."""
+    gcloud = ups.folder.parent / "bin/gcloud"
+    gcloud.rename(before := gcloud.with_name("answering"))
+    gcloud.write_text(
+        f'#!/bin/sh\ncase "$*" in *"{line}"*) echo "ERROR: {why}" >&2; exit 1 ;; esac\nexec {before} "$@"\n'
+    )
+    gcloud.chmod(0o755)
+    return before
+
+
+@pytest.mark.parametrize(("line", "why", "status"), REFUSED)
+def test_an_up_that_has_made_nothing_owns_nothing(
+    line: str,
+    why: str,
+    status: int,
+    on: Callable[[str], Ups],  # noqa: F811
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """What gcloud does not say is not taken for what is not there."""
+    ups = on("gcp")
+    if "create" not in line:
+        (ups.folder.parent / "made").touch()
+    _refuse(ups, line, why)
+    assert ups.up() == status
+    assert re.search(rf"^.*ERROR: {why}$", capfd.readouterr().err, re.MULTILINE)
+    assert ups.machines() == []
+    assert read(ups.folder).owns == ()
+    ups.compute.things["networks"]["evonas"] = {"name": "evonas"}  # a colleague's
+    assert ups.line("down", "--yes", "--project", PROJECT) == 2
+    assert ups.compute.deleted == []
+    assert "networks" in ups.compute.things
+
+
+def test_an_up_that_has_made_something_owns_it(on: Callable[[str], Ups]) -> None:  # noqa: F811
+    ups = on("gcp")
+    _refuse(ups, "add-iam-policy-binding my-project", "denied")
+    assert ups.up() == 1
+    assert read(ups.folder).owns == ("my-project/us-central1",)

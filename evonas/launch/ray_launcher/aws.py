@@ -14,7 +14,7 @@ from evonas.clusters.aws.clients import client as boto3_client
 from evonas.clusters.aws.network import admitted, find_group
 from evonas.clusters.aws.permissions import refused
 from evonas.clusters.aws.prepare import prepare
-from evonas.clusters.aws.role import buckets
+from evonas.clusters.aws.role import buckets, has_role
 from evonas.clusters.aws.running import running
 from evonas.clusters.refusal import refusals
 from evonas.clusters.shipped import shipped
@@ -35,7 +35,7 @@ from evonas.launch.launch_files.written import (
     reading,
 )
 from evonas.launch.order import Order
-from evonas.launch.owned import check_own, claim, give_up
+from evonas.launch.owned import check_own, claimed, give_up
 from evonas.launch.places import Unanswered, found_in, in_each
 from evonas.launch.provider import Plan
 from evonas.launch.ray_launcher import head_files
@@ -112,7 +112,8 @@ class Aws:
         with refusals(), reading(self._copy):
             owner, name = self._regions.account, self._bucket
             check_role(self._client, region, name, bool(order.value("bucket")), order.anyway)
-            claim(order.folder, self._regions.named(region), *self._whose())
+            whose = self._whose()
+        with claimed(order.folder, self._regions.named(region), *whose, self._seen), refusals(), reading(self._copy):
             order.keep(region=region)
             made = bucket(self._client("s3", region), name, owner, region)
             order.keep(name, region=region)
@@ -139,6 +140,11 @@ class Aws:
             *(quota.line() for quota in done.quotas),
             *(hand_note(order.folder, FILE) or [str(done.copy)]),
         ]
+
+    def _seen(self) -> tuple[str | None, bool]:
+        """What `prepare` makes of a cluster, as far as it is there."""
+        with refusals():
+            return find_group(self._client("ec2", self._region)), has_role(self._client("iam", self._region))
 
     def _head_runs(self) -> bool:
         with refusals():

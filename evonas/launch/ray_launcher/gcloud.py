@@ -1,6 +1,7 @@
 """What a project of Google Cloud needs before `ray up`, by gcloud, as `cluster/README.md` has it."""
 
 import re
+import shlex
 from pathlib import Path
 
 from evonas.errors import UserError
@@ -10,6 +11,7 @@ from evonas.launch.costs.traffic import traffic_note
 NETWORK = "evonas"
 RANGE = "10.7.0.0/20"
 _FAMILY = re.compile(r"common-cu\d+-ubuntu-2204\S*-nvidia-(\d+)")
+_ABSENT = re.compile(r"not[ _]found|\b404\b|SERVICE_DISABLED|has not been used in project|not enabled on project", re.I)
 _DRIVER = 580
 """The oldest that runs CUDA 13."""
 SERVICES = ("compute", "iam", "cloudresourcemanager")
@@ -41,11 +43,13 @@ def family(project: str) -> str:
 
 
 def admitted(project: str) -> list[str]:
-    """The addresses from which SSH gets in; none where there is no rule yet."""
-    code, said = programs.ask(
-        *_line(project, "compute firewall-rules describe evonas-ssh"), "--format=value(sourceRanges.list())"
-    )
-    return [] if code else [part for part in re.split(r"[,;\s]+", said) if part]
+    """The addresses from which SSH gets in; none where there is no rule yet.
+
+    Raises:
+        UserError: gcloud does not say.
+    """
+    said = _described(project, "compute firewall-rules describe evonas-ssh", "--format=value(sourceRanges.list())")
+    return [part for part in re.split(r"[,;\s]+", said or "") if part]
 
 
 def traffic(project: str, bucket: str, region: str) -> list[str]:
@@ -74,21 +78,35 @@ def store(project: str, region: str, bucket: str) -> bool:
     return True
 
 
-def make(project: str, region: str, bucket: str, address: str, role: Path, before: str | None = None) -> None:
-    """Finds or makes network, doors, role and account, and lets the account into the bucket.
+def lacking(project: str, region: str, address: str, role: Path) -> list[list[str]]:
+    """The lines that make what is not there of network, doors, role and account.
 
     Args:
         project: its id.
         region: of the network.
-        bucket: its name.
         address: from where SSH is let in: `203.0.113.7/32`.
         role: `gcp-role.yaml`.
+
+    Raises:
+        UserError: gcloud does not say of one whether it is there.
+    """
+    things = _things(region, address, role, _account(project))
+    return [_line(project, *create) for describe, create in things if _described(project, *describe) is None]
+
+
+def make(project: str, lines: list[list[str]], bucket: str, address: str, before: str | None = None) -> None:
+    """Makes what is not there, lets SSH in, and the account into the bucket.
+
+    Args:
+        project: its id.
+        lines: of `lacking`.
+        bucket: its name.
+        address: from where SSH is let in: `203.0.113.7/32`.
         before: from where it was let in before, and is not any more.
     """
     account = _account(project)
-    for describe, create in _things(region, address, role, account):
-        if programs.ask(*_line(project, *describe))[0]:
-            programs.run(*_line(project, *create))
+    for line in lines:
+        programs.run(*line)
     ranges = ",".join([*(other for other in admitted(project) if other not in (before, address)), address])
     programs.run(*_line(project, "compute firewall-rules update evonas-ssh", f"--source-ranges={ranges}"))
     programs.run(*_line(project, f"projects add-iam-policy-binding {project}", *_binding(project, account)))
@@ -115,6 +133,19 @@ def has_account(project: str) -> bool:
     """
     line = _line(project, "iam service-accounts list", f"--filter=email:{_account(project)}", "--format=value(email)")
     return _account(project) in programs.answer(*line).split()
+
+
+def _described(project: str, *words: str) -> str | None:
+    """What gcloud says of a thing; None where it is not there, nor the service that would have it.
+
+    Raises:
+        UserError: gcloud says neither.
+    """
+    line = _line(project, *words)
+    code, said, errors = programs.unseen(*line)
+    if code and not _ABSENT.search(" ".join(errors)):
+        raise UserError(f"{shlex.join(line)}: {(errors or ['nothing was said'])[-1]}")
+    return None if code else said
 
 
 def _account(project: str) -> str:

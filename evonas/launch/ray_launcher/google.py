@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from evonas.clusters import regions
@@ -31,7 +31,7 @@ from evonas.launch.launch_files.written import (
     reading,
 )
 from evonas.launch.order import Order
-from evonas.launch.owned import check_own, claim, give_up
+from evonas.launch.owned import check_own, claimed, give_up
 from evonas.launch.places import in_each
 from evonas.launch.provider import Plan
 from evonas.launch.ray_launcher import gcloud, head_files
@@ -103,14 +103,21 @@ class Google:
     def prepare(self) -> list[str]:
         order, region, project = self._order, self._region, self._known_project()
         bucket = self._bucket
-        claim(order.folder, f"{project}/{region}", *self._whose(project))
+        whose = self._whose(project)
+        check_own(order.folder, *whose)
         place = {"project": project, "region": region}
         order.keep(**place)
         role = put(order.folder, ROLE, shipped(ROLE))
         token()
         if gcloud.store(project, region, bucket):
             order.keep(bucket, **place)
-        gcloud.make(project, region, bucket, self._address, role, read(order.folder).address)
+        lacking = partial(gcloud.lacking, project, region, self._address, role)
+        with claimed(order.folder, f"{project}/{region}", *whose, lacking) as lines:
+            return self._made(project, bucket, lines)
+
+    def _made(self, project: str, bucket: str, lines: list[list[str]]) -> list[str]:
+        order, place = self._order, {"project": project, "region": self._region}
+        gcloud.make(project, lines, bucket, self._address, read(order.folder).address)
         order.keep(bucket, **place)  # one that was there is this user's to use if the head may be let in
         change(order.folder, address=self._address)
         anew = order.replace or not hand_note(order.folder, FILE)  # which its template says, as it is till now
