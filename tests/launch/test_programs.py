@@ -407,7 +407,8 @@ def test_an_interrupt_says_what_it_leaves(
     assert out.endswith("\nto take it down: evonas cluster down slurm\n")
 
 
-KEYGEN = """*) for last in "$@"; do :; done; echo "ssh-ed25519 AAAA evonas" > "$last.pub"; touch "$last" ;;"""
+KEYGEN = """*" -y "*) echo "ssh-ed25519 AAAA evonas" ;;
+*) for last in "$@"; do :; done; echo "ssh-ed25519 AAAA evonas" > "$last.pub"; touch "$last" ;;"""
 GCLOUD = """
 *"config get-value project"*) echo my-project ;;
 *"images list"*) printf 'common-cu129-ubuntu-2204-nvidia-570\\ncommon-cu130-ubuntu-2204-nvidia-580\\n' ;;

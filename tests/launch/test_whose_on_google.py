@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from evonas.launch.ray_launcher.google_before import key
 from evonas.launch.state import read
 from tests.clouds.test_google import PROJECT
 from tests.launch.stand_ins import user  # noqa: F401 - a fixture
@@ -112,3 +113,46 @@ def test_an_up_that_has_made_something_owns_it(on: Callable[[str], Ups]) -> None
     _refuse(ups, "add-iam-policy-binding my-project", "denied")
     assert ups.up() == 1
     assert read(ups.folder).owns == ("my-project/us-central1",)
+
+
+@pytest.mark.parametrize("left", [None, "", "ssh-ed25519 AAAAC3NzaC1l"])
+def test_a_public_key_that_is_lost_is_made_of_the_private_one(left: str | None, on: Callable[[str], Ups]) -> None:  # noqa: F811
+    ups = on("gcp")
+    assert ups.up() == 0
+    before = _public().read_text()
+    _public().unlink() if left is None else _public().write_text(left)
+    assert ups.up() == 0
+    assert _public().read_text() == before
+    assert ups.line("down", "--yes") == 0
+    _public().with_suffix("").unlink()
+    assert ups.up() == 0  # and a new one is made where the private one is lost
+    assert _public().read_text() != before
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_a_head_that_knows_a_lost_key_alone_is_not_gone_on_with(
+    anew: bool,
+    on: Callable[[str], Ups],  # noqa: F811
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """By the launch file it is this user's, and a tunnel would not open."""
+    ups = on("gcp")
+    assert ups.up("c.yaml") == 0
+    old = (_public().with_suffix("").read_text(), _public().read_text())
+    (ups.folder / "state.json").unlink()
+    for path in (_public().with_suffix(""), _public()):
+        path.unlink()
+    if anew:
+        key()
+    capsys.readouterr()
+    assert ups.up("c.yaml") == 2
+    out, err = capsys.readouterr()
+    assert "the head that runs has another key than " in err
+    assert "first (evonas cluster down gcp), and the same line" in err
+    assert "what it costs" not in out
+    _public().with_suffix("").write_text(old[0])
+    _public().with_suffix("").chmod(0o600)
+    assert ups.up("c.yaml") == 0
+    assert (_public().read_text(), ups.started, len(ups.runs)) == (old[1], 1, 2)
+    _public().with_suffix("").unlink()
+    assert ups.line("down", "--yes") == 0

@@ -35,7 +35,7 @@ from evonas.launch.owned import check_own, claimed, give_up
 from evonas.launch.places import in_each
 from evonas.launch.provider import Plan
 from evonas.launch.ray_launcher import gcloud, head_files
-from evonas.launch.ray_launcher.google_before import asks, credentials, key, machines, own_keys
+from evonas.launch.ray_launcher.google_before import asks, check_key, credentials, key, machines, own_keys
 from evonas.launch.ray_launcher.libraries import absent
 from evonas.launch.ray_launcher.plans import plan_of
 from evonas.launch.ray_launcher.quota_check import check
@@ -83,6 +83,9 @@ class Google:
         if ask and named and self._keeps_head(named):
             head_files.check_token(self._copy, text, order)
             of_head, text = head_files.notes(self._copy, text), head_files.of_head(self._copy, text)
+            with refusals():
+                opening = ending.keys(self._client(), named)
+            check_key(opening, parsed(text, self._copy).get("auth") or {}, order.again("down"))
         launch = parsed(text, self._copy)
         asked = asks(order, project, bucket, self._copy)
         known = [*of_head, *regions.notes("gcp", self._region)]

@@ -2,12 +2,13 @@
 
 import os
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from evonas.clusters.google import ending
 from evonas.clusters.google.keys import public_keys
+from evonas.errors import UserError
 from evonas.launch import programs
 from evonas.launch.launch_files.head_file import head_file
 from evonas.launch.order import Order
@@ -41,11 +42,45 @@ def own_keys(copy: Path) -> set[str]:
 
 
 def key() -> str:
-    """The public half, made if there is none."""
+    """The public half, of a key that is made if there is none.
+
+    Raises:
+        UserError: The private half is no key, or none that opens without a passphrase.
+    """
     path = key_file()
     if not path.exists():
+        path.with_suffix(".pub").unlink(missing_ok=True)  # of a private half that is lost
         programs.answer("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "evonas", "-f", str(path))
-    return path.with_suffix(".pub").read_text().strip()
+    public = _public(path)
+    path.with_suffix(".pub").write_text(f"{public}\n")
+    return public
+
+
+def check_key(known: set[str], auth: Mapping[str, str], way: str) -> None:
+    """Lets go on where the key of this machine opens a head that runs.
+
+    Args:
+        known: the public keys that its machines let in.
+        auth: of the head's launch file, whose user may have named a key of their own.
+        way: the line by which the head goes.
+
+    Raises:
+        UserError: It does not, or there is none any more.
+    """
+    path = key_file()
+    if not known or Path(auth.get("ssh_private_key", "")).expanduser() != path:
+        return
+    if not path.exists() or known.isdisjoint(public_keys(_public(path))):
+        raise UserError(
+            f"the head that runs has another key than {path}, which was lost or made anew since, and lets nobody in "
+            f"from here; nothing was started: put the old one back there, or take it down first ({way}), and the same "
+            f"line starts it anew"
+        )
+
+
+def _public(path: Path) -> str:
+    """What opens to a private half: its own word, for the file beside it may be lost or half written."""
+    return programs.answer("ssh-keygen", "-y", "-P", "", "-f", str(path))
 
 
 def credentials() -> list[str]:
