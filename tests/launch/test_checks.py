@@ -63,6 +63,7 @@ def test_google_starts_nothing_that_could_not_come(
     for name in ("running", "stopped"):
         monkeypatch.setattr(google, name, lambda *_: [])
     monkeypatch.setattr(google.ending, "machines", lambda *_: [])
+    monkeypatch.setattr(google.ending, "head_zone", lambda *_: None)
     monkeypatch.setattr(google.Google.__init__, "__defaults__", (object,))
     line = ["cluster", "up", "gcp", "--image", "me/evonas:9", "--address", "198.51.100.7", "--yes"]
     assert main(line) == 2

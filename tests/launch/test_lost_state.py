@@ -61,7 +61,7 @@ def test_google_says_which_project_and_that_gcloud_has_said_it(
 ) -> None:
     stand_in(tmp_path, monkeypatch, gcloud=GCLOUD)
     for name in ("left", "instances"):
-        monkeypatch.setattr(google.ending, name, lambda *_: [])
+        monkeypatch.setattr(google.ending, name, lambda *_, **__: [])
     monkeypatch.setattr(google.ending, "take_down", lambda *_: None)
     for name in ("running", "stopped"):
         monkeypatch.setattr(google, name, lambda *_: [])

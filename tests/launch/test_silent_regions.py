@@ -1,9 +1,11 @@
 """Regions of AWS that may not be asked, or are down: they keep nothing else from being seen and ended, and are said."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from evonas.clusters.aws.ending import machines
 from evonas.clusters.aws.role import has_role, instance_profile
 from evonas.clusters.shipped import shipped
 from evonas.clusters.template import fill
-from evonas.errors import UserError
+from evonas.errors import Halted, UserError
 from evonas.launch.down import down
 from evonas.launch.ray_launcher import aws, google
 from evonas.launch.ray_launcher.aws import Aws
@@ -21,6 +23,7 @@ from evonas.launch.ray_launcher.aws_before import check_role
 from evonas.launch.state import change
 from evonas.launch.status import status
 from tests.clouds.test_aws import REGION, _tags
+from tests.clouds.test_google import Collection, Refused
 from tests.launch.stand_ins import user  # noqa: F401 - a fixture
 from tests.launch.test_aws import FOLDER, _order, clients  # noqa: F401 - a fixture
 from tests.launch.ups import Ups, on  # noqa: F401 - a fixture
@@ -177,6 +180,68 @@ def test_an_account_of_google_that_may_not_be_asked_keeps_no_machine(
     assert ups.line("down", "--yes") == 1
     assert ups.machines() == []
     out = capsys.readouterr().out
-    assert "still there: account evonas-head, if it is there (gcloud iam: PERMISSION_DENIED)\n" in out
+    assert "\naccount evonas-head in project my-project, if any: Google did not answer (gcloud iam: PERM" in out
     assert "\nnot ended: account evonas-head: gcloud iam: PERMISSION_DENIED\nkept: bucket " in out
     assert Path(ups.folder / "state.json").exists()
+
+
+@pytest.mark.parametrize("listing", ["firewalls", "networks", "disks"])
+def test_a_listing_of_google_that_is_denied_keeps_no_machine_and_is_said(
+    on: Callable[[str], Ups],  # noqa: F811
+    listing: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What is there stays this user's as long as nobody has said that nothing is."""
+    ups = on("gcp")
+    assert ups.up() == 0
+    ups.compute.things["networks"]["evonas"] = {"name": "evonas"}
+
+    def denied(self: Collection, **words: str) -> Any:
+        if self.kind == listing:
+            raise Refused(f"{listing} denied")
+        return real[words.keys() >= {"filter"}](self, **words)
+
+    real = [Collection.list, Collection.aggregatedList]
+    with monkeypatch.context() as meanwhile:
+        for name in ("list", "aggregatedList"):
+            meanwhile.setattr(Collection, name, denied)
+        for words in (["--dry-run"], ["--yes"], ["--yes"]):
+            capsys.readouterr()
+            assert ups.line("down", *words) == 1
+            out = capsys.readouterr().out
+            assert f" in project my-project, if any: Google did not answer ({listing} denied), and nobody has" in out
+            assert "nothing is left" not in out
+        assert ups.machines() == []
+        assert ("evonas" in ups.compute.things["networks"]) is (listing == "networks")
+    capsys.readouterr()
+    assert ups.line("down", "--yes") == 0
+    assert "nothing is left in project my-project" in capsys.readouterr().out
+
+
+def test_where_compute_engine_is_off_nothing_is_there(
+    on: Callable[[str], Ups],  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """An `up` that may not switch it on, as without a bill, has started nothing."""
+    ups = on("gcp")
+
+    def off(*_: Any, **__: Any) -> Any:
+        raise Refused("Compute Engine API has not been used in project my-project before or it is disabled")
+
+    def halted(*words: str) -> None:
+        raise Halted(words[1])
+
+    for name in ("list", "aggregatedList", "delete"):
+        monkeypatch.setattr(Collection, name, lambda *_, **__: SimpleNamespace(execute=off))
+    gcloud, begin = ups.folder.parent / "bin/gcloud", 'case "$name $*" in\n'
+    iam = '*"service-accounts list"*) { echo "IAM API has not been used in project x"; echo reason; exit 1; } >&2 ;;\n'
+    gcloud.write_text(gcloud.read_text().replace(begin, begin + iam))
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(google.programs, "run", halted)
+        assert ups.up() != 0
+    assert "nothing of it runs. To go on: " in capsys.readouterr().err
+    for line in (["status"], ["down", "--dry-run"], ["down", "--yes"]):
+        assert ups.line(*line, "--project", "my-project") == 0
+        assert re.search("nothing (runs|is there|is left) in project my-project", capsys.readouterr().out)

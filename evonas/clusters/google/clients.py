@@ -33,12 +33,29 @@ def every(listing: Any, **words: Any) -> list[Any]:
     """
     request, items = listing.list(**words), list[Any]()
     while request is not None:
-        answer = request.execute()
+        answer = answered(request)
         items += answer.get("items", [])
         request = listing.list_next(request, answer)
     return items
 
 
+def answered(request: Any) -> Any:
+    """What Google answers to a request for a listing; nothing where the service is off, of which nothing is there."""
+    try:
+        return request.execute()
+    except Exception as error:
+        if not is_off(str(error)):
+            raise
+        return {}
+
+
+def is_off(said: str) -> bool:
+    """Whether Google, or gcloud, says that a service is not switched on in the project."""
+    return any(
+        words in said for words in ("SERVICE_DISABLED", "has not been used in project", "not enabled on project")
+    )
+
+
 def missing(error: Exception) -> bool:
-    """Whether Google says that something is not there."""
-    return getattr(getattr(error, "resp", None), "status", None) in (404, "404")
+    """Whether Google says that something is not there, or that its service is off."""
+    return getattr(getattr(error, "resp", None), "status", None) in (404, "404") or is_off(str(error))

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from evonas.clusters.google.clients import every, missing
+from evonas.clusters.google.clients import answered, every, missing
 from evonas.clusters.google.keys import public_keys
+from evonas.clusters.refusal import refusals
 from evonas.clusters.steps import each, failure
 from evonas.errors import UserError
 
@@ -51,15 +52,51 @@ def disks(compute: Any, project: str, cluster: str = NAME) -> list[tuple[str, st
     return [(disk["name"], zone) for disk, zone in found if not disk.get("users")]
 
 
-def left(compute: Any, project: str, cluster: str = NAME) -> list[str]:
-    """What there is of the cluster, a line each: machines, disks, firewall rules, subnetworks and network."""
-    lines = [f"machine {name} in {zone}" for name, zone in machines(compute, project, cluster)]
-    lines += [f"disk {name} in {zone}" for name, zone in disks(compute, project, cluster)]
+def left(compute: Any, project: str, cluster: str = NAME, silent: dict[str, str] | None = None) -> list[str]:
+    """What there is of the cluster, a line each: machines, disks, firewall rules, subnetworks and network.
+
+    Args:
+        compute: the client of Compute Engine.
+        project: its id.
+        cluster: its name in the launch file.
+        silent: gets what Google does not answer about, and why, which then keeps nothing else from being looked at.
+
+    Raises:
+        UserError: Google does not answer, without `silent`.
+    """
+    ways = {"machines": _machines, "disks": _disks, "firewall rules": _rules, "a network": _network}
+    return [line for what, ask in ways.items() for line in told(what, partial(ask, compute, project, cluster), silent)]
+
+
+def told(what: str, ask: Callable[[], list[str]], silent: dict[str, str] | None = None) -> list[str]:
+    """What Google answers about something, nothing where it does not; `silent` and errors as of `left`."""
+    try:
+        with refusals():
+            return ask()
+    except UserError as error:
+        if silent is None:
+            raise
+        silent[what] = str(error)
+        return []
+
+
+def _machines(compute: Any, project: str, cluster: str) -> list[str]:
+    return [f"machine {name} in {zone}" for name, zone in machines(compute, project, cluster)]
+
+
+def _disks(compute: Any, project: str, cluster: str) -> list[str]:
+    return [f"disk {name} in {zone}" for name, zone in disks(compute, project, cluster)]
+
+
+def _rules(compute: Any, project: str, cluster: str) -> list[str]:
     rules = {rule["name"] for rule in every(compute.firewalls(), project=project)}
-    lines += [f"firewall rule {name}" for name in FIREWALLS if name in rules]
-    for network in _networks(compute, project):
-        lines += [*(f"subnetwork {NAME} in {region}" for region in _regions(network)), f"network {NAME}"]
-    return lines
+    return [f"firewall rule {name}" for name in FIREWALLS if name in rules]
+
+
+def _network(compute: Any, project: str, cluster: str) -> list[str]:
+    found = _networks(compute, project)
+    subnets = [f"subnetwork {NAME} in {region}" for network in found for region in _regions(network)]
+    return [*subnets, *(f"network {NAME}" for _ in found)]
 
 
 def take_down(compute: Any, project: str, cluster: str = NAME, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -138,7 +175,7 @@ def _entries(listing: Any, project: str, what: str, cluster: str) -> list[tuple[
     wanted = f"labels.ray-cluster-name={cluster}"
     request, found = listing.aggregatedList(project=project, filter=wanted), list[tuple[Any, str]]()
     while request is not None:
-        answer = request.execute()
+        answer = answered(request)
         for place, items in answer.get("items", {}).items():
             found += [(entry, place.removeprefix("zones/")) for entry in items.get(what, [])]
         request = listing.aggregatedList_next(request, answer)

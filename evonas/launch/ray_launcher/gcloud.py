@@ -4,6 +4,7 @@ import re
 import shlex
 from pathlib import Path
 
+from evonas.clusters.google.clients import is_off
 from evonas.errors import UserError
 from evonas.launch import programs
 from evonas.launch.costs.traffic import traffic_note
@@ -11,7 +12,7 @@ from evonas.launch.costs.traffic import traffic_note
 NETWORK = "evonas"
 RANGE = "10.7.0.0/20"
 _FAMILY = re.compile(r"common-cu\d+-ubuntu-2204\S*-nvidia-(\d+)")
-_ABSENT = re.compile(r"not[ _]found|\b404\b|SERVICE_DISABLED|has not been used in project|not enabled on project", re.I)
+_ABSENT = re.compile(r"not[ _]found|\b404\b", re.I)
 _DRIVER = 580
 """The oldest that runs CUDA 13."""
 SERVICES = ("compute", "iam", "cloudresourcemanager")
@@ -126,13 +127,13 @@ def unmake(project: str) -> None:
 
 
 def has_account(project: str) -> bool:
-    """Whether the head's account is there.
+    """Whether the head's account is there; it is not where the service for it is off.
 
     Raises:
         UserError: gcloud does not say.
     """
-    line = _line(project, "iam service-accounts list", f"--filter=email:{_account(project)}", "--format=value(email)")
-    return _account(project) in programs.answer(*line).split()
+    words = ("iam service-accounts list", f"--filter=email:{_account(project)}", "--format=value(email)")
+    return _account(project) in (_described(project, *words) or "").split()
 
 
 def _described(project: str, *words: str) -> str | None:
@@ -143,7 +144,7 @@ def _described(project: str, *words: str) -> str | None:
     """
     line = _line(project, *words)
     code, said, errors = programs.unseen(*line)
-    if code and not _ABSENT.search(" ".join(errors)):
+    if code and not _ABSENT.search(why := " ".join(errors)) and not is_off(why):
         raise UserError(f"{shlex.join(line)}: {(errors or ['nothing was said'])[-1]}")
     return None if code else said
 

@@ -35,7 +35,7 @@ from evonas.launch.owned import check_own, claimed, give_up
 from evonas.launch.places import in_each
 from evonas.launch.provider import Plan
 from evonas.launch.ray_launcher import gcloud, head_files
-from evonas.launch.ray_launcher.google_before import asks, check_key, credentials, key, machines, own_keys
+from evonas.launch.ray_launcher.google_before import asks, check_key, credentials, key, own_keys
 from evonas.launch.ray_launcher.libraries import absent
 from evonas.launch.ray_launcher.plans import plan_of
 from evonas.launch.ray_launcher.quota_check import check
@@ -63,6 +63,7 @@ class Google:
         self._order, self._client = order, client
         self._region = order.value("region") or defaults(shipped(FILE))["region"]
         self._copy = order.folder / f"my-{FILE}"
+        self._silent = dict[str, str]()
 
     def plan(self, ask: bool) -> Plan:
         with reading(self._copy):
@@ -145,13 +146,13 @@ class Google:
     def _whose(self, project: str) -> tuple[bool, list[str]]:
         """Whether what there is in a project is this user's, and what of it an `up` would take over."""
         with refusals():
-            there = [f"machine {name} in {zone}" for name, zone in machines(self._client, project)]
+            there = [f"machine {name} in {zone}" for name, zone in ending.machines(self._client(), project)]
         there += gcloud.others(project, self._address)
         return not there or self.is_own(), there
 
     def _head_zone(self, project: str) -> str | None:
         with refusals():
-            return ending.head_zone(self._client(), project) if machines(self._client, project) else None
+            return ending.head_zone(self._client(), project)
 
     def _keeps_head(self, project: str) -> bool:
         """Raises UserError where it is in another region, for which this line would make things in vain."""
@@ -208,7 +209,7 @@ class Google:
         project, folder = self._known_project(), self._order.folder
         in_each([f"project {project}", ACCOUNT], self._take_down)
         for place in read(folder).owns:
-            if place.startswith(f"{project}/"):
+            if place.startswith(f"{project}/") and not self._silent:  # else something of it may still be there
                 give_up(folder, place)
         change(folder, started=False)
         forget(self._copy)
@@ -222,13 +223,21 @@ class Google:
                 gcloud.unmake(project)
 
     def left(self) -> list[str]:
-        project = self._known_project()
+        project, self._silent = self._known_project(), {}
         with refusals():
-            lines = ending.left(self._client(), project)
-        try:
-            return [*lines, ACCOUNT] if gcloud.has_account(project) else lines
-        except UserError as error:  # which keeps nothing else from its end
-            return [*lines, f"{ACCOUNT}, if it is there ({error})"]
+            client = self._client()
+        lines = ending.left(client, project, silent=self._silent)
+        lines += ending.told(ACCOUNT, lambda: [ACCOUNT] * gcloud.has_account(project), self._silent)
+        return [*lines, *self._mute]
+
+    @property
+    def _mute(self) -> list[str]:
+        """What Google has not answered about, a line each."""
+        return [
+            f"{what} in {self.where()}, if any: Google did not answer ({why}), and nobody has said whether something "
+            f"is there, which may cost"
+            for what, why in self._silent.items()
+        ]
 
     def others(self) -> list[str]:
         projects = dict.fromkeys(place.split("/")[0] for place in read(self._order.folder).owns)
@@ -240,10 +249,11 @@ class Google:
 
     def unseen(self) -> list[str]:
         if self._named_project():
-            return []
+            return self._mute
         return [
+            *self._mute,
             f"{self._order.folder} does not say where a cluster was started, and {self._known_project()} is what "
-            f"gcloud is set to: --project PROJECT looks in another"
+            f"gcloud is set to: --project PROJECT looks in another",
         ]
 
     def kept(self) -> list[str]:

@@ -2,11 +2,9 @@
 
 import os
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from evonas.clusters.google import ending
 from evonas.clusters.google.keys import public_keys
 from evonas.errors import UserError
 from evonas.launch import programs
@@ -14,16 +12,6 @@ from evonas.launch.launch_files.head_file import head_file
 from evonas.launch.order import Order
 from evonas.launch.ray_launcher import gcloud
 from evonas.launch.tokens import token_file
-
-
-def machines(client: Callable[[], Any], project: str) -> list[tuple[str, str]]:
-    """Those of the cluster; none where Compute Engine is not switched on yet, which `gcloud.make` does."""
-    try:
-        return ending.machines(client(), project)
-    except Exception as error:
-        if "SERVICE_DISABLED" in str(error) or "has not been used" in str(error):
-            return []
-        raise
 
 
 def key_file() -> Path:
