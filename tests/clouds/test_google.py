@@ -250,6 +250,17 @@ def test_quotas_are_of_what_the_search_asks_for() -> None:
     assert {quota.name: quota.wanted for quota in found}["GPUS_ALL_REGIONS"] == 5
 
 
+@pytest.mark.parametrize("more", [200, None])
+def test_quotas_are_of_all_disks_of_a_machine(more: int | None) -> None:
+    """One that is there already has no size in the file."""
+    cloud, config = _limited(dict(ENOUGH))
+    params = {"diskSizeGb": more, "diskType": "projects/p/zones/z/diskTypes/pd-ssd"}
+    head = config["available_node_types"]["head"]["node_config"]
+    head["disks"] = [*head["disks"], {"initializeParams": params} if more else {"source": "a disk"}]
+    found = {quota.name: quota for quota in quotas(cloud, needed(config, Need(3, 4, 1, frozenset())))}
+    assert (found["SSD_TOTAL_GB"].wanted, found["SSD_TOTAL_GB"].least) == (4 * (150 + (more or 0)), 300)
+
+
 @pytest.mark.parametrize(
     ("changed", "marks"),
     [

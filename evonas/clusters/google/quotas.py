@@ -37,10 +37,16 @@ def _wanted(config: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
             wanted[metric] = (max(most, wanted.get(metric, (0, 0))[0]), 1)
     machines = int(config["max_workers"])
     wanted["GPUS_ALL_REGIONS"] = (machines, 1)
-    (disk,) = next(iter(config["available_node_types"].values()))["node_config"]["disks"]
-    first = disk["initializeParams"]
-    if first["diskType"].rpartition("/")[2] in _SSD:
-        size = float(first["diskSizeGb"])
+    sizes = [_ssd_gb(kind["node_config"]) for kind in config["available_node_types"].values()]
+    if any(sizes):
         boards = any(custom_resources(kind) for kind in config["available_node_types"].values())
-        wanted["SSD_TOTAL_GB"] = ((machines + 1) * size, (2 + boards) * size)  # least: head, worker, measuring machine
+        # least: head, worker, measuring machine
+        wanted["SSD_TOTAL_GB"] = ((machines + 1) * max(sizes), (2 + boards) * min(sizes))
     return wanted
+
+
+def _ssd_gb(node: Mapping[str, Any]) -> float:
+    """GB of a machine's disks that count as SSD, as far as the file says their sizes."""
+    made = [disk.get("initializeParams") or {} for disk in node.get("disks") or ()]
+    ssd = [disk for disk in made if str(disk.get("diskType", "")).rpartition("/")[2] in _SSD]
+    return sum(float(disk.get("diskSizeGb", 0)) for disk in ssd)
