@@ -185,3 +185,30 @@ def test_a_token_stays_only_where_there_is_one(
     assert ups.up() == 0
     ups.line("down", "--dry-run")
     assert "would stay: ~/.evonas-cluster: the token" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("said", "status"), [("PERMISSION_DENIED", 1), ("role, and condition not found!", 0)])
+def test_an_account_whose_rights_may_not_be_taken_stays_and_is_named(
+    on: Callable[[str], Ups],  # noqa: F811
+    said: str,
+    status: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It is this user's as long as it stays."""
+    ups, ask = on("gcp"), google.programs.ask
+    assert ups.up() == 0
+
+    def denied(*words: str, text: str | None = None) -> tuple[int, str]:
+        return (1, said) if "remove-iam-policy-binding" in words else ask(*words, text=text)
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(google.programs, "ask", denied)
+        for _ in range(2):
+            capsys.readouterr()
+            assert ups.line("down", "--yes") == status
+            out = capsys.readouterr().out
+            assert ("still there: account evonas-head" in out) is bool(status)
+            assert (f": {said}\nkept: " in out) is bool(status)
+    assert ups.line("down", "--yes") == 0
+    assert not google.gcloud.has_account("my-project")

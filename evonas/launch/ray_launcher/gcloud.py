@@ -119,10 +119,18 @@ def make(project: str, lines: list[list[str]], bucket: str, address: str, before
 
 
 def unmake(project: str) -> None:
-    """Takes the head's account away, with what it may do. The role stays: its name would be nobody's for weeks."""
+    """Takes the head's account away, with what it may do. The role stays: its name would be nobody's for weeks.
+
+    Raises:
+        UserError: What it may do stays, and so does the account, by which that is found again.
+        Halted: The account stays.
+    """
     if has_account(project):
         account = _account(project)
-        programs.ask(*_line(project, f"projects remove-iam-policy-binding {project}", *_binding(project, account)))
+        line = _line(project, f"projects remove-iam-policy-binding {project}", *_binding(project, account))
+        code, said = programs.ask(*line)
+        if code and "condition not found" not in said:  # an `up` that was ended early has not let it in yet
+            raise UserError(f"{shlex.join(line)}: {said}")
         programs.run(*_line(project, f"iam service-accounts delete {account}", "--quiet"))
 
 
