@@ -30,7 +30,10 @@ _FORMS = {
     ("aws", "region"): (r"[a-z]{2,3}(?:-[a-z]+)+-\d", "a region is as us-west-2"),
     ("gcp", "region"): (r"[a-z]+-[a-z]+\d+", "a region is as us-central1"),
     ("gcp", "zone"): (r"[a-z]+-[a-z]+\d+-[a-z]", "a zone is as us-central1-a"),
-    ("gcp", "project"): (r"(?:[\w.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]", "a project's id is as my-project-123"),
+    ("gcp", "project"): (
+        r"[a-z][a-z0-9-]{4,28}[a-z0-9]",
+        "a project's id is as my-project-123; Ray's launcher takes none of a domain (example.com:my-project)",
+    ),
     ("gcp", "family"): (r"[a-z][a-z0-9-]*", "a family is as common-cu130-ubuntu-2204-nvidia-580"),
     ("kubernetes", "namespace"): (r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", "a namespace is 1 to 63 of a-z, 0-9 and -"),
     ("aws", "ami"): (r"ami-(?:[0-9a-f]{8}|[0-9a-f]{17})", "a machine image is ami- and 8 or 17 of 0-9 and a-f"),

@@ -1,5 +1,6 @@
 """What `evonas cluster up` sends with a search, and what is said of it before anything costs."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from evonas.launch.order import WORKERS, Order
 from evonas.launch.state import State
 from tests.launch.stand_ins import stand_in, user  # noqa: F401 - a fixture
 from tests.launch.test_programs import KUBECTL
+from tests.launch.ups import Ups, on  # noqa: F401 - a fixture
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -107,3 +109,16 @@ def test_up_itself_starts_nothing_of_a_search_that_submit_would_refuse(
     assert main(["cluster", "up", "slurm", "c.yaml", "--yes", "--set", "runtime.kind=serial"]) == 2
     assert "give --set runtime.kind=ray" in capsys.readouterr().err
     assert told.lines() == []
+
+
+def test_a_project_of_a_domain_is_refused_wherever_it_is_said(
+    on: Callable[[str], Ups],  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Ray's launcher would look for its account there by a name that it does not have."""
+    ups = on("gcp")
+    monkeypatch.setenv("CLOUDSDK_CORE_PROJECT", "example.com:my-project")
+    assert ups.up() == 2
+    assert "project 'example.com:my-project': a project's id is as my-project-123; Ray's" in capsys.readouterr().err
+    assert not ups.told.lines(" create ") + ups.told.lines("enable")

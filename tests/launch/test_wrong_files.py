@@ -153,6 +153,7 @@ def test_a_launch_file_that_was_changed_wrongly_is_said(
             "run folder s3://other/x is not in the bucket mine, the only one that the head may use: --bucket other",
         ),
         (("aws", "c.yaml", "--run", "gs://foo/x"), "gs://foo/x is not in a bucket of aws, and the head has no rights"),
+        (("gcp", "c.yaml", "--project", "example.com:my-project"), "Ray's launcher takes none of a domain (exampl"),
         (("gcp", "c.yaml", "--run", "/data/x"), "/data/x is not in a bucket of gcp, and a path there goes with"),
         (("kubernetes", "c.yaml", "--run", "/dev/shm/x"), "run folder /dev/shm/x goes with the head's pod, which"),
         (("aws", "c.yaml", "--set", "runtime.cpus_per_worker=64"), "is 64, and no machine of my-aws.yaml has more tha"),
@@ -213,7 +214,6 @@ def test_true_names_pass() -> None:
         ("aws", "image", "123456789012.dkr.ecr.us-west-2.amazonaws.com/evonas"),
         ("gcp", "image", "us-central1-docker.pkg.dev/my-project/evonas/evonas:9"),
         ("kubernetes", "bucket", "s3://my.bucket/runs/of-mine"),
-        ("gcp", "project", "example.com:my-project"),
         ("aws", "region", "us-gov-east-1"),
         *((cloud, "region", region) for cloud, names in regions.KNOWN.items() for region in names),
     ):

@@ -7,6 +7,7 @@ from typing import Any
 
 from evonas.clusters import regions
 from evonas.clusters.address import own_address
+from evonas.clusters.forms import require_form
 from evonas.clusters.google import ending
 from evonas.clusters.google.clients import compute as google_client
 from evonas.clusters.google.quotas import quotas
@@ -272,7 +273,10 @@ class Google:
         return self._order.value("project") or named
 
     def _project(self) -> str | None:
-        return self._named_project() or gcloud.project_of_gcloud()
+        project = self._named_project() or gcloud.project_of_gcloud()
+        if project:
+            require_form("gcp", "project", project, "project")
+        return project
 
     def _known_project(self) -> str:
         project = self._project()
