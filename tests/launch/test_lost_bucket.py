@@ -158,3 +158,25 @@ def test_a_bucket_that_up_has_made_is_kept_whatever_fails_then(
     _refuse(ups, "networks create", "", monkeypatch)
     assert ups.up("--bucket", "new") > 0
     assert read(ups.folder).given["bucket"] == "new"
+
+
+@pytest.mark.parametrize("number", ["echo 2", "echo denied >&2; exit 1"])
+def test_a_usual_bucket_of_google_that_is_of_another_project_is_refused_before_anything_is_made(
+    on: Callable[[str], Ups],  # noqa: F811
+    number: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Anybody can take a name; one that the user gives is theirs to judge."""
+    ups = on("gcp")
+    gcloud = ups.folder.parent / "bin/gcloud"
+    cases = f'"gcloud storage buckets describe"*) echo 1 ;;\n"gcloud projects describe"*) {number} ;;\n'
+    gcloud.write_text(gcloud.read_text().replace('case "$name $*" in\n', f'case "$name $*" in\n{cases}'))
+    for _ in range(2):
+        assert ups.up("c.yaml") == 2
+        said = "bucket my-project-evonas is of project number 1, and my-project is "
+        assert said in capsys.readouterr().err
+    assert not ups.told.lines(" create ") + ups.told.lines("enable")
+    assert read(ups.folder).owns == ()
+    assert ups.up("c.yaml", "--bucket", "my-project-evonas") == 0
+    gcloud.write_text(gcloud.read_text().replace(number, "echo 1"))
+    assert ups.up("c.yaml") == 0

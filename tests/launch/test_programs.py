@@ -432,7 +432,7 @@ def test_google_up_again_and_down(
     monkeypatch.setattr(google, "quotas", lambda *_: [])
     taken = list[tuple[Any, ...]]()
     monkeypatch.setattr(google.ending, "take_down", lambda *words: taken.append(words))
-    monkeypatch.setattr(google.ending, "left", lambda *_: [])
+    monkeypatch.setattr(google.ending, "left", lambda *_, **__: [])
     monkeypatch.setattr(google.ending, "machines", lambda *_: [])
     monkeypatch.setattr(google.ending, "head_zone", lambda *_: None)
     monkeypatch.setattr(google.ending, "keys", lambda *_: set())

@@ -64,19 +64,44 @@ def others(project: str, address: str) -> list[str]:
     return [f"rule evonas-ssh, which lets {other} in," for other in admitted(project) if other != address]
 
 
-def store(project: str, region: str, bucket: str) -> bool:
-    """Switches the services on, and finds or makes the bucket; whether it was made now.
+def has_bucket(project: str, bucket: str, is_named: bool) -> bool:
+    """Whether a bucket is there for the run folders.
+
+    A name can be taken by anybody, and a run folder in somebody else's bucket would be read and changed by them.
+
+    Args:
+        project: its id.
+        bucket: its name.
+        is_named: the user has chosen it, also where it is another project's.
+
+    Raises:
+        UserError: It is, and nobody has chosen it, or gcloud does not say whose it is.
+    """
+    number = "--format=value(projectNumber)"
+    code, owner = programs.ask(*_line(project, f"storage buckets describe gs://{bucket}"), "--raw", number)
+    if code or is_named:
+        return not code
+    code, own = programs.ask(*_line(project, f"projects describe {project}"), number)
+    if code or owner != own:
+        raise UserError(
+            f"bucket {bucket} is of project number {owner}, and {project} is {own}: its owner would read and change "
+            f"what is recorded; --bucket takes another, or this one all the same"
+        )
+    return True
+
+
+def store(project: str, region: str, bucket: str, is_there: bool) -> None:
+    """Switches the services on, and makes the bucket where it is not there.
 
     Args:
         project: its id.
         region: of the bucket.
         bucket: its name.
+        is_there: as `has_bucket` says.
     """
     programs.run(*_line(project, "services enable", *(f"{name}.googleapis.com" for name in SERVICES)))
-    if not programs.ask(*_line(project, f"storage buckets describe gs://{bucket}"))[0]:
-        return False
-    programs.run(*_line(project, f"storage buckets create gs://{bucket}", f"--location={region}"))
-    return True
+    if not is_there:
+        programs.run(*_line(project, f"storage buckets create gs://{bucket}", f"--location={region}"))
 
 
 def lacking(project: str, region: str, address: str, role: Path) -> list[list[str]]:

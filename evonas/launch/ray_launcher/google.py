@@ -107,14 +107,16 @@ class Google:
 
     def prepare(self) -> list[str]:
         order, region, project = self._order, self._region, self._known_project()
-        bucket = self._bucket
+        bucket, usual = self._bucket, f"{project}-evonas"
+        is_there = gcloud.has_bucket(project, bucket, bool(order.given.get("bucket")) or bucket != usual)
         whose = self._whose(project)
         check_own(order.folder, *whose)
         place = {"project": project, "region": region}
         order.keep(**place)
         role = put(order.folder, ROLE, shipped(ROLE))
         token()
-        if gcloud.store(project, region, bucket):
+        gcloud.store(project, region, bucket, is_there)
+        if not is_there:
             order.keep(bucket, **place)
         lacking = partial(gcloud.lacking, project, region, self._address, role)
         with claimed(order.folder, f"{project}/{region}", *whose, lacking) as lines:
