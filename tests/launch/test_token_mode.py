@@ -169,3 +169,10 @@ def test_what_leaves_the_token_on_passes() -> None:
 def test_a_ray_whose_environment_may_be_another_is_not_let_through(line: str) -> None:
     """What is not known to keep it counts as what takes it."""
     assert taken(line)
+
+
+def test_many_quotes_of_one_word_are_read_in_one_way() -> None:
+    """In two ways each they would take for ever."""
+    quoted = "'b'" * 200
+    assert taken(f"env A={quoted} ray start --head") == ""
+    assert taken(f"env A={quoted} -q ray start --head")

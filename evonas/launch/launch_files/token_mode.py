@@ -19,7 +19,7 @@ _CHANGES = re.compile(
     r"(?=(?P<rest>(?:'[^']*'|\"[^\"]*\"|[^\n;&|])*))"
 )
 """What may take some of its environment from what it starts, and the rest of its command."""
-_OF_ENV = r"(?:\s+(?:-v|--debug|-C\s+\S+|--chdir=\S+|-u\s*\w+|--unset=\w+|\w+=(?:'[^']*'|\"[^\"]*\"|\S)*))*"
+_OF_ENV = r"(?:\s+(?:-v|--debug|-C\s+\S+|--chdir=\S+|-u\s*\w+|--unset=\w+|\w+=(?:'[^']*'|\"[^\"]*\"|[^\s'\"])*))*"
 _OF_SUDO = r"(?:\s+(?:-[AbEHknPS]+|--preserve-env|-u\s*\w+|\w+=\S*))*"
 _COMMAND = r"\s+(?![-\s]|\w+=)"
 _KEEPS = {
